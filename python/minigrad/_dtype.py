@@ -1,0 +1,172 @@
+"""Data types: PyTorch's names for NumPy's dtypes, and PyTorch's promotion rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+
+class dtype:  # noqa: N801  (PyTorch's name)
+    """The type of a tensor's elements.
+
+    Attributes
+    ----------
+    name : str
+        Its name, such as ``"float32"``.
+    numpy : numpy.dtype
+        The same type in NumPy.
+    itemsize : int
+        The size of an element, in bytes.
+    code : int
+        Its number among the kernels' dtypes.
+    """
+
+    __slots__ = ("code", "itemsize", "name", "numpy")
+
+    def __init__(self, name: str, code: int) -> None:
+        self.name = name
+        self.code = code
+        self.numpy: np.dtype[Any] = np.dtype(name)
+        self.itemsize = self.numpy.itemsize
+
+    @property
+    def is_floating_point(self) -> bool:
+        """Whether elements are floats, which alone can carry gradients."""
+        return self.numpy.kind == "f"
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether elements can be negative."""
+        return self.numpy.kind in "if"
+
+    def __repr__(self) -> str:
+        return f"minigrad.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+# The order is that of DType in src/core/view.hpp.
+bool_ = dtype("bool", 0)
+uint8 = dtype("uint8", 1)
+int8 = dtype("int8", 2)
+int16 = dtype("int16", 3)
+int32 = dtype("int32", 4)
+int64 = dtype("int64", 5)
+float32 = dtype("float32", 6)
+float64 = dtype("float64", 7)
+
+ALL = (bool_, uint8, int8, int16, int32, int64, float32, float64)
+_BY_NUMPY: dict[Any, dtype] = {d.numpy: d for d in ALL}
+_BY_PYTHON: dict[Any, dtype] = {bool: bool_, int: int64}
+
+_default = float32
+
+
+def get_default_dtype() -> dtype:
+    """Return the dtype that Python floats get: float32 unless set otherwise."""
+    return _default
+
+
+def set_default_dtype(d: dtype) -> None:
+    """Set the dtype that Python floats get.
+
+    Parameters
+    ----------
+    d : dtype
+        float32 or float64.
+
+    Raises
+    ------
+    TypeError
+        If `d` is not a floating-point dtype.
+    """
+    global _default
+    if not isinstance(d, dtype) or not d.is_floating_point:
+        raise TypeError(f"set_default_dtype: only floating-point dtypes can be the default, got {d!r}")
+    _default = d
+
+
+def from_numpy_dtype(numpy_dtype: np.dtype[Any]) -> dtype:
+    """Return the dtype of arrays with the given NumPy dtype; TypeError where no tensor can hold them."""
+    found = _BY_NUMPY.get(numpy_dtype)
+    if found is None:
+        raise TypeError(f"tensor: arrays of dtype {numpy_dtype} cannot become tensors; use one of {_names()}")
+    return found
+
+
+def as_dtype(d: Any) -> dtype:
+    """Return `d` as a dtype: one already, Python's bool, int or float, or anything NumPy reads as one."""
+    if isinstance(d, dtype):
+        return d
+    if d is float:
+        return _default
+    return _BY_PYTHON.get(d) or from_numpy_dtype(np.dtype(d))
+
+
+def _names() -> str:
+    return ", ".join(d.name for d in ALL)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Promotion.
+
+
+def _higher(a: dtype, b: dtype) -> dtype:
+    """Return the smallest dtype that PyTorch promotes both to."""
+    if a.is_floating_point or b.is_floating_point:
+        floats = [d for d in (a, b) if d.is_floating_point]
+        return max(floats, key=lambda d: d.itemsize)
+    return _BY_NUMPY[np.promote_types(a.numpy, b.numpy)]
+
+
+def _category(d: dtype) -> int:
+    """Return the dtype's category: 0 bool, 1 integer, 2 float."""
+    return 2 if d.is_floating_point else int(d is not bool_)
+
+
+def result_type(*operands: Tensor | np.ndarray[Any, Any] | complex) -> dtype:
+    """Return the dtype that an arithmetic operation on `operands` computes in.
+
+    Tensors with dimensions rank above tensors without, and those above Python numbers: an operand of a lower rank
+    only counts where it is of a higher category (bool, integer, float) than all operands of higher ranks.
+
+    Parameters
+    ----------
+    *operands : Tensor, numpy.ndarray or number
+        The operands.
+
+    Returns
+    -------
+    dtype
+        The dtype that the operands are cast to.
+    """
+    ranks: list[dtype | None] = [None, None, None]
+    for x in operands:
+        rank, own = _rank_and_dtype(x)
+        known = ranks[rank]
+        ranks[rank] = own if known is None else _higher(known, own)
+    chosen: dtype | None = None
+    for own_or_none in ranks:
+        if own_or_none is None:
+            continue
+        if chosen is None or _category(own_or_none) > _category(chosen):
+            chosen = own_or_none
+    return chosen or _default
+
+
+def _rank_and_dtype(x: Any) -> tuple[int, dtype]:
+    if isinstance(x, bool):
+        return 2, bool_
+    if isinstance(x, int):
+        return 2, int64
+    if isinstance(x, float):
+        return 2, _default
+    array = getattr(x, "_array", x)
+    if not isinstance(array, np.ndarray | np.generic):
+        raise TypeError(f"result_type: expected tensors or numbers, got {type(x).__name__}")
+    return (0 if array.ndim > 0 else 1), from_numpy_dtype(array.dtype)

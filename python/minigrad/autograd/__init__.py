@@ -1,0 +1,188 @@
+"""Gradients: PyTorch's `torch.autograd`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..grad_mode import enable_grad, no_grad, set_grad_enabled
+from ..graph import Edge, backward_sweep
+from ..tensor import Tensor, wrap
+from . import functional
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck
+
+__all__ = [
+    "GradcheckError",
+    "backward",
+    "enable_grad",
+    "functional",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "no_grad",
+    "set_grad_enabled",
+]
+
+Tensors = Tensor | Sequence[Tensor]
+
+
+def _several(x: Any) -> list[Any]:
+    return [x] if x is None or isinstance(x, Tensor) else list(x)
+
+
+def _roots(name: str, outputs: Tensors, cotangents: Any, create_graph: bool) -> list[tuple[Edge, Any]]:
+    """Return where a sweep begins: each output's edge and its cotangent."""
+    outs = _several(outputs)
+    gs = [None] * len(outs) if cotangents is None else _several(cotangents)
+    if len(gs) != len(outs):
+        raise RuntimeError(f"{name}: got {len(outs)} outputs but {len(gs)} gradients")
+    return [_root(name, out, g, create_graph) for out, g in zip(outs, gs, strict=True)]
+
+
+def _root(name: str, out: Tensor, g: Tensor | None, create_graph: bool) -> tuple[Edge, Any]:
+    if out._edge is None:
+        raise RuntimeError(
+            f"{name}: a tensor of shape {out._array.shape} does not require a gradient and has no graph; "
+            "was it computed under no_grad(), or from tensors without requires_grad?"
+        )
+    if g is None:
+        if out._array.size != 1:
+            raise RuntimeError(
+                f"{name}: a gradient can be made up only for a scalar output, got shape {out._array.shape}; "
+                "reduce the output or give a gradient of its shape"
+            )
+        g = wrap(np.ones(out._array.shape, dtype=out._array.dtype))
+    if not isinstance(g, Tensor):
+        raise TypeError(f"{name}: a gradient must be a tensor, got {type(g).__name__}")
+    if g._array.shape != out._array.shape:
+        raise RuntimeError(
+            f"{name}: the gradient has shape {g._array.shape}, its output has shape {out._array.shape}"
+        )
+    if g._array.dtype != out._array.dtype:
+        raise RuntimeError(f"{name}: the gradient has dtype {g.dtype}, its output has dtype {out.dtype}")
+    return out._edge, g if create_graph else g._array
+
+
+def backward(
+    tensors: Tensors,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add the gradients of `tensors` to the leaves that they were computed from.
+
+    Parameters
+    ----------
+    tensors : Tensor or sequence of Tensor
+        What to differentiate.
+    grad_tensors : Tensor or sequence of Tensor, optional
+        For each of them its cotangent, of its shape and dtype; not needed for a tensor with one element.
+    retain_graph : bool, optional
+        Keep what the graph holds for another pass; by default as `create_graph` says.
+    create_graph : bool, default False
+        Record a graph of the gradients themselves, so that they can be differentiated.
+    inputs : Tensor or sequence of Tensor, optional
+        The leaves that accumulate; all by default.
+
+    Raises
+    ------
+    RuntimeError
+        If a tensor has no graph, is no scalar and has no cotangent, or if its graph was freed by an earlier pass.
+
+    Notes
+    -----
+    v_x = Jᵀ v_o for each operation, the later ones first: 《反向传播算法实现》 (1.5).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+    retain = create_graph if retain_graph is None else retain_graph
+    roots = _roots("backward", tensors, grad_tensors, create_graph)
+    leaves = None if inputs is None else _several(inputs)
+    if leaves is not None and (not leaves or any(x._edge is None or not x.is_leaf for x in leaves)):
+        raise RuntimeError("backward: inputs must be leaves that require gradients, and not none of them")
+    with set_grad_enabled(create_graph):
+        if leaves is None:
+            backward_sweep(roots, retain_graph=retain, create_graph=create_graph)
+            return
+        targets = [x._edge for x in leaves]
+        found = backward_sweep(roots, retain_graph=retain, create_graph=create_graph, targets=targets)
+        for (leaf, _), g in zip(targets, found, strict=True):
+            if g is not None:
+                leaf.accumulate(g)
+
+
+def grad(
+    outputs: Tensors,
+    inputs: Tensors,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    materialize_grads: bool = False,
+) -> tuple[Tensor, ...]:
+    """Return the gradients of `outputs` with respect to `inputs`; no leaf accumulates.
+
+    Parameters
+    ----------
+    outputs, inputs : Tensor or sequence of Tensor
+        What to differentiate, and by what: leaves or tensors computed on the way.
+    grad_outputs : Tensor or sequence of Tensor, optional
+        For each output its cotangent; not needed for an output with one element.
+    retain_graph, create_graph : bool
+        As for :func:`backward`.
+    allow_unused : bool, optional
+        Return None for an input that no output depends on, instead of raising.
+    materialize_grads : bool, default False
+        Return zeros for such an input.
+
+    Returns
+    -------
+    tuple of Tensor
+        For each input its gradient.
+
+    Raises
+    ------
+    RuntimeError
+        As for :func:`backward`, and if an input does not require a gradient or is unused.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor(3.0, requires_grad=True)
+    >>> (dx,) = minigrad.autograd.grad(x**3, x, create_graph=True)
+    >>> minigrad.autograd.grad(dx, x)
+    (tensor(18.),)
+    """
+    retain = create_graph if retain_graph is None else retain_graph
+    xs = _several(inputs)
+    for x in xs:
+        if not isinstance(x, Tensor) or x._edge is None:
+            raise RuntimeError(f"grad: an input does not require a gradient: {x!r}")
+    roots = _roots("grad", outputs, grad_outputs, create_graph)
+    with set_grad_enabled(create_graph):
+        edges = [x._edge for x in xs]
+        unique = list(dict.fromkeys(edges))
+        found = backward_sweep(roots, retain_graph=retain, create_graph=create_graph, targets=unique)
+    by_edge = dict(zip(unique, found, strict=True))
+    return tuple(_result(x, by_edge[x._edge], bool(allow_unused), materialize_grads) for x in xs)
+
+
+def _result(x: Tensor, g: Any, allow_unused: bool, materialize: bool) -> Any:
+    if g is not None:
+        return g if isinstance(g, Tensor) else wrap(g)
+    if materialize:
+        return wrap(np.zeros(x._array.shape, dtype=x._array.dtype))
+    if allow_unused:
+        return None
+    raise RuntimeError(
+        f"grad: no output depends on the input of shape {x._array.shape}; pass allow_unused=True to get None for it"
+    )

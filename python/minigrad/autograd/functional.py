@@ -1,0 +1,364 @@
+"""Derivatives of functions: PyTorch's `torch.autograd.functional`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..grad_mode import enable_grad, set_grad_enabled
+from ..graph import forward_sweep
+from ..tensor import Tensor, wrap
+
+Function = Callable[..., Any]
+
+
+def _tuple(x: Any) -> tuple[Any, ...]:
+    return x if isinstance(x, tuple) else (x,)
+
+
+def _like(x: Any, values: tuple[Any, ...]) -> Any:
+    """Return the values as `x` was given: alone or as a tuple."""
+    return values if isinstance(x, tuple) else values[0]
+
+
+def _fresh_inputs(name: str, inputs: Any, create_graph: bool) -> tuple[Tensor, ...]:
+    """Return inputs to differentiate by: views of the given ones, in their graph only under `create_graph`."""
+    fresh = []
+    for x in _tuple(inputs):
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            raise TypeError(f"{name}: inputs must be tensors of floats, got {x!r}")
+        fresh.append(x.view_as(x) if create_graph and x.requires_grad else x.detach().requires_grad_())  # type: ignore[attr-defined]
+    return tuple(fresh)
+
+
+def _run(name: str, func: Function, inputs: Any, create_graph: bool) -> tuple[tuple[Tensor, ...], Any]:
+    with enable_grad():
+        fresh = _fresh_inputs(name, inputs, create_graph)
+        outputs = func(*fresh)
+    if not all(isinstance(y, Tensor) for y in _tuple(outputs)):
+        raise TypeError(f"{name}: the function must return tensors, got {type(outputs).__name__}")
+    return fresh, outputs
+
+
+def _zeros(x: Tensor) -> Tensor:
+    return wrap(np.zeros(x._array.shape, dtype=x._array.dtype))
+
+
+def _check_vectors(name: str, v: Any, like: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return one vector for each of `like`; ones are made up where all are scalars."""
+    if v is None:
+        if any(x._array.size != 1 for x in like):
+            raise RuntimeError(f"{name}: v may be left out only for one-element tensors")
+        return tuple(wrap(np.ones(x._array.shape, dtype=x._array.dtype)) for x in like)
+    vs = _tuple(v)
+    shapes = [x._array.shape for x in like]
+    if [x._array.shape for x in vs] != shapes:
+        raise RuntimeError(f"{name}: v must have shapes {shapes}, got {[x._array.shape for x in vs]}")
+    return vs
+
+
+def _finish(outputs: Any, create_graph: bool) -> Any:
+    """Return the outputs, out of the graph unless it is wanted."""
+    if create_graph:
+        return outputs
+    return _like(outputs, tuple(y.detach() for y in _tuple(outputs)))
+
+
+def vjp(
+    func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
+    """Return the outputs of a function and the product of a vector with its Jacobian.
+
+    Parameters
+    ----------
+    func : callable
+        Takes tensors and returns a tensor or a tuple of tensors.
+    inputs : Tensor or tuple of Tensor
+        Where.
+    v : Tensor or tuple of Tensor, optional
+        The cotangents of the outputs; not needed for an output with one element.
+    create_graph : bool, default False
+        Make the results differentiable.
+    strict : bool, default False
+        Raise where no output depends on an input.
+
+    Returns
+    -------
+    outputs, vjp
+        In the forms of the function's outputs and of `inputs`.
+
+    Raises
+    ------
+    RuntimeError
+        If the shapes of `v` are not those of the outputs.
+
+    Notes
+    -----
+    vᵀ J, 《反向传播算法实现》 (1.5).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor([1.0, 2.0])
+    >>> minigrad.autograd.functional.vjp(lambda x: x * x, x, minigrad.tensor([1.0, 1.0]))[1]
+    tensor([2., 4.])
+    """
+    from . import grad
+
+    fresh, outputs = _run("vjp", func, inputs, create_graph)
+    outs = _tuple(outputs)
+    vs = _check_vectors("vjp", v, outs)
+    live = [(y, g) for y, g in zip(outs, vs, strict=True) if y.requires_grad]
+    gs: tuple[Any, ...] = (None,) * len(fresh)
+    if live:
+        gs = grad([y for y, _ in live], fresh, [g for _, g in live], create_graph=create_graph, allow_unused=True)
+    if strict and any(g is None for g in gs):
+        raise RuntimeError("vjp: the outputs do not depend on every input")
+    filled = tuple(_zeros(x) if g is None else g for g, x in zip(gs, fresh, strict=True))
+    return _finish(outputs, create_graph), _like(inputs, filled)
+
+
+def jvp(
+    func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
+    """Return the outputs of a function and the product of its Jacobian with a vector, by forward mode.
+
+    Parameters
+    ----------
+    func : callable
+        Takes tensors and returns a tensor or a tuple of tensors.
+    inputs : Tensor or tuple of Tensor
+        Where.
+    v : Tensor or tuple of Tensor, optional
+        The tangents of the inputs; not needed for an input with one element.
+    create_graph : bool, default False
+        Make the results differentiable.
+    strict : bool, default False
+        Raise where an output depends on no input.
+
+    Returns
+    -------
+    outputs, jvp
+        Both in the form of the function's outputs.
+
+    Raises
+    ------
+    RuntimeError
+        If the shapes of `v` are not those of the inputs.
+
+    Notes
+    -----
+    J v = ∇f · v, the directional derivative: 《深度学习与梯度》 (3.5). Tangents are carried along the graph that running the
+    function records, each node's in one step.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor([1.0, 2.0])
+    >>> minigrad.autograd.functional.jvp(lambda x: x * x, x, minigrad.tensor([1.0, 0.0]))[1]
+    tensor([2., 0.])
+    """
+    fresh, outputs = _run("jvp", func, inputs, create_graph)
+    vs = _check_vectors("jvp", v, fresh)
+    outs = _tuple(outputs)
+    tangents = push(fresh, vs, outs, create_graph)
+    if strict and any(t is None for t in tangents):
+        raise RuntimeError("jvp: an output depends on no input")
+    filled = tuple(_zeros(y) if t is None else t for t, y in zip(tangents, outs, strict=True))
+    return _finish(outputs, create_graph), _like(outputs, filled)
+
+
+def push(
+    inputs: tuple[Tensor, ...], tangents: tuple[Tensor, ...], outputs: tuple[Tensor, ...], create_graph: bool
+) -> list[Tensor | None]:
+    """Carry tangents along the graph from `inputs` to `outputs`; None where an output depends on no input."""
+    live = [y._edge for y in outputs if y._edge is not None]
+    starts = [
+        (x._edge, t if create_graph else t._array) for x, t in zip(inputs, tangents, strict=True) if x._edge is not None
+    ]
+    with set_grad_enabled(create_graph):
+        found = iter(forward_sweep(starts, live, create_graph=create_graph))
+    results: list[Tensor | None] = []
+    for y in outputs:
+        t = next(found) if y._edge is not None else None
+        results.append(t if t is None or isinstance(t, Tensor) else wrap(t))
+    return results
+
+
+def jacobian(
+    func: Function,
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    strategy: str = "reverse-mode",
+) -> Any:
+    """Return the Jacobian of a function.
+
+    Parameters
+    ----------
+    func : callable
+        Takes tensors and returns a tensor or a tuple of tensors.
+    inputs : Tensor or tuple of Tensor
+        Where.
+    create_graph : bool, default False
+        Make the result differentiable.
+    strict : bool, default False
+        Raise where an output does not depend on an input.
+    vectorize : bool, default False
+        Accepted for PyTorch's sake; it does not change the result.
+    strategy : {"reverse-mode", "forward-mode"}
+        By rows, one backward pass for each output element, or by columns, one tangent for each input element.
+
+    Returns
+    -------
+    Tensor or nested tuple
+        Of shape (*output, *input); a tuple for several inputs, of such tuples for several outputs.
+
+    Notes
+    -----
+    J[i, j] = ∂out[i] / ∂x[j], of n_outputs rows and n_inputs columns: 《深度学习与梯度》 (6.6).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.autograd.functional.jacobian(lambda x: x * x, minigrad.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
+    if strategy not in ("reverse-mode", "forward-mode"):
+        raise ValueError(f"jacobian: strategy must be 'reverse-mode' or 'forward-mode', got {strategy!r}")
+    fresh, outputs = _run("jacobian", func, inputs, create_graph)
+    build = _rows if strategy == "reverse-mode" else _columns
+    results = tuple(_like(inputs, build(y, fresh, create_graph, strict)) for y in _tuple(outputs))
+    return _like(outputs, results)
+
+
+def _units(x: Tensor) -> Any:
+    """Yield the unit vectors of x's space, in x's shape."""
+    for i in range(x._array.size):
+        unit = np.zeros(x._array.size, dtype=x._array.dtype)
+        unit[i] = 1
+        yield wrap(unit.reshape(x._array.shape))
+
+
+def _rows(y: Tensor, xs: tuple[Tensor, ...], create_graph: bool, strict: bool) -> tuple[Tensor, ...]:
+    from . import grad
+
+    rows: list[list[Tensor]] = [[] for _ in xs]
+    for unit in _units(y):
+        gs: tuple[Any, ...] = (None,) * len(xs)
+        if y.requires_grad:
+            gs = grad(y, xs, unit, retain_graph=True, create_graph=create_graph, allow_unused=True)
+        for row, g, x in zip(rows, gs, xs, strict=True):
+            if g is None and strict:
+                raise RuntimeError("jacobian: an output does not depend on every input")
+            row.append(_zeros(x) if g is None else g)
+    return tuple(_stack(row, (*y._array.shape, *x._array.shape), x) for row, x in zip(rows, xs, strict=True))
+
+
+def _columns(y: Tensor, xs: tuple[Tensor, ...], create_graph: bool, strict: bool) -> tuple[Tensor, ...]:
+    results = []
+    for x in xs:
+        columns = []
+        for unit in _units(x):
+            (t,) = push((x,), (unit,), (y,), create_graph)
+            if t is None and strict:
+                raise RuntimeError("jacobian: an output does not depend on every input")
+            columns.append(_zeros(y) if t is None else t)
+        by_input = _stack(columns, (x._array.size, y._array.size), y)
+        results.append(by_input.t().reshape(*y._array.shape, *x._array.shape))  # type: ignore[attr-defined]
+    return tuple(results)
+
+
+def _stack(parts: list[Tensor], shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """Return the parts one behind the other, in `shape`; differentiable where they are."""
+    out = wrap(np.zeros((len(parts), *(parts[0]._array.shape if parts else ())), dtype=like._array.dtype))
+    for i, part in enumerate(parts):
+        out[i] = part  # type: ignore[index]
+    return out.reshape(shape)  # type: ignore[attr-defined, no-any-return]
+
+
+def hessian(
+    func: Function,
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    outer_jacobian_strategy: str = "reverse-mode",
+) -> Any:
+    """Return the Hessian of a function with one value: the Jacobian of its gradient.
+
+    Parameters
+    ----------
+    func : callable
+        Takes tensors and returns a tensor with one element.
+    inputs : Tensor or tuple of Tensor
+        Where.
+    create_graph, strict, vectorize : bool
+        As for :func:`jacobian`.
+    outer_jacobian_strategy : {"reverse-mode", "forward-mode"}
+        How the gradient is differentiated.
+
+    Returns
+    -------
+    Tensor or tuple of tuples of Tensor
+        H[i, j] = ∂²f / ∂x[i] ∂x[j], of shape (*input, *input); for several inputs, for each pair of them.
+
+    Raises
+    ------
+    RuntimeError
+        If the function's value has more than one element.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.autograd.functional.hessian(lambda x: (x * x * x).sum(), minigrad.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
+    from . import grad
+
+    def gradient(*xs: Tensor) -> Any:
+        y = func(*xs)
+        if not isinstance(y, Tensor) or y._array.size != 1:
+            raise RuntimeError(f"hessian: the function must return one value, got {y!r}")
+        if not y.requires_grad:
+            return _like(inputs, tuple(_zeros(x) for x in xs))
+        gs = grad(y.reshape(()), xs, create_graph=True, allow_unused=not strict)  # type: ignore[attr-defined]
+        return _like(inputs, tuple(_zeros(x) if g is None else g for g, x in zip(gs, xs, strict=True)))
+
+    return jacobian(gradient, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
+
+
+def hvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False) -> tuple[Any, Any]:
+    """Return a function's value and the product of its Hessian with a vector: forward over reverse.
+
+    Parameters
+    ----------
+    func : callable
+        Takes tensors and returns a tensor with one element.
+    inputs, v : Tensor or tuple of Tensor
+        Where, and the vector.
+    create_graph : bool, default False
+        Make the results differentiable.
+
+    Returns
+    -------
+    value, hvp
+        The latter in the form of `inputs`.
+    """
+    from . import grad
+
+    values = []
+
+    def gradient(*xs: Tensor) -> Any:
+        y = func(*xs)
+        values.append(y)
+        gs = grad(y, xs, create_graph=True, allow_unused=True)
+        return _like(inputs, tuple(_zeros(x) if g is None else g for g, x in zip(gs, xs, strict=True)))
+
+    product = jvp(gradient, inputs, v, create_graph)[1]
+    return _finish(values[0], create_graph), product

@@ -1,0 +1,380 @@
+"""The graph: a node for each operation that was run, and the two sweeps over it.
+
+A tensor that depends on a leaf has an edge ``(node, k)``: it is output k of that node. A node holds the edges of its
+inputs and what its rules will read. Nodes are numbered as they are made, so a node's number is higher than those of
+all nodes it depends on. Taking the highest number first is therefore a topological order, found without a search,
+without recursion, and with one visit for each node.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _core
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+    from .tensor import Tensor
+
+Array = np.ndarray[Any, Any]
+#: Output `index` of `node`: what a tensor knows of its own making.
+Edge = tuple["Node | Leaf", int]
+#: A version cell is a list with one number: how often the memory was written to. All views of one memory share it. (A
+#: list because nothing else that can be changed is made as quickly.)
+Cell = list[int]
+
+next_sequence: Callable[[], int] = itertools.count(1).__next__
+
+
+class Leaf:
+    """Where a graph begins: a tensor that requires a gradient and was not computed from another one that does."""
+
+    __slots__ = ("array", "grad", "sequence")
+
+    def __init__(self, array: Array) -> None:
+        self.sequence = next_sequence()
+        self.array = array
+        self.grad: Tensor | None = None
+
+    name = "AccumulateGrad"
+
+    def accumulate(self, g: Any) -> None:
+        """Add the cotangent `g`, an array or under create_graph a tensor, to the gradient."""
+        from .tensor import Tensor, wrap
+
+        if isinstance(g, Tensor):
+            self.grad = g if self.grad is None else self.grad + g
+        elif self.grad is None:
+            # An array that nobody else refers to becomes the gradient as it is.
+            sole = g.base is None and sys.getrefcount(g) <= _SOLE
+            self.grad = wrap(g if sole else _core.kernels["copy"](g))
+        elif self.grad._edge is not None:
+            self.grad = self.grad + wrap(g)
+        else:
+            _core.kernels["add"].into(self.grad._array, self.grad._array, g)
+            self.grad._cell[0] += 1
+
+    def __repr__(self) -> str:
+        return f"<{self.name} of shape {self.array.shape}>"
+
+
+def _count_references(g: Array) -> int:
+    return sys.getrefcount(g)
+
+
+def _references_of_a_sole_array() -> int:
+    """Return what getrefcount says in a function that was handed an array which only its caller knows."""
+    g = np.empty(0)
+    return _count_references(g)
+
+
+_SOLE = _references_of_a_sole_array()
+
+
+class Node:
+    """One run of a primitive.
+
+    Attributes
+    ----------
+    primitive : Primitive
+        What was run.
+    edges : tuple
+        For each input its edge, or None where it needs no gradient.
+    saved : tuple or None
+        What the rules may read, in the order of `primitive.slots`, None where it was not kept: arrays, never tensors.
+        None once a sweep has freed it.
+    versions : tuple
+        For each input and output that was kept, its version cell and the version it then had.
+    shapes : tuple or None
+        The inputs' shapes, where broadcasting changed any.
+    sequence : int
+        Its number.
+    """
+
+    __slots__ = ("edges", "primitive", "saved", "sequence", "shapes", "versions")
+
+    primitive: Primitive
+    edges: tuple[Edge | None, ...]
+    saved: tuple[Any, ...] | None
+    versions: tuple[tuple[Cell, int] | None, ...]
+    shapes: tuple[tuple[int, ...], ...] | None
+    sequence: int
+
+    @property
+    def name(self) -> str:
+        """The operation's name, as PyTorch writes it."""
+        return "".join(part.capitalize() for part in self.primitive.name.split("_")) + "Backward"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | Leaf | None, int], ...]:
+        """The nodes that the cotangents go to, each with the number of its output."""
+        return tuple((None, 0) if edge is None else edge for edge in self.edges)
+
+    def __repr__(self) -> str:
+        """Name the operation and what it kept: ``<MulBackward saved: y (2, 3)>``."""
+        if self.saved is None:
+            return f"<{self.name}, freed>"
+        kept = [f"{name} {x.shape}" for name, x in zip(self.primitive.slots, self.saved, strict=True) if _is_array(x)]
+        return f"<{self.name}{' saved: ' + ', '.join(kept) if kept else ''}>"
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Reading what was kept.
+
+    def read(self) -> tuple[Any, ...]:
+        """Return what was kept, having checked that nobody has changed it since."""
+        if self.saved is None:
+            raise RuntimeError(
+                f"{self.primitive.name}: the graph was freed by an earlier backward pass; to go through it again, "
+                "call backward(retain_graph=True) the first time"
+            )
+        for slot, kept in enumerate(self.versions):
+            if kept is not None and kept[0][0] != kept[1]:
+                self._refuse_changed(slot, kept)
+        return self.saved
+
+    def _refuse_changed(self, slot: int, kept: tuple[Cell, int]) -> None:
+        assert self.saved is not None
+        raise RuntimeError(
+            f"{self.primitive.name}: its {self.primitive.slots[slot]}, of shape {self.saved[slot].shape}, which the "
+            f"gradient needs, was changed in place: it is at version {kept[0][0]}, but was saved at version {kept[1]}; "
+            "change a clone() instead"
+        )
+
+    def read_tensors(self) -> tuple[Any, ...]:
+        """Return what was kept with arrays as tensors: inputs with their edges, outputs as outputs of this node."""
+        from .tensor import wrap
+
+        values = list(self.read())
+        for slot, kept in enumerate(self.versions):
+            if not _is_array(values[slot]):
+                continue
+            inputs = len(self.edges)
+            edge = self.edges[slot] if slot < inputs else (self, slot - inputs)
+            values[slot] = wrap(values[slot], edge, None if kept is None else kept[0])
+        return tuple(values)
+
+    def free(self) -> None:
+        """Let go of the arrays that were kept. A node that kept none stays usable."""
+        if self.saved is not None and any(map(_is_array, self.saved)):
+            self.saved = None
+            self.versions = ()
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # The two directions.
+
+    def pullback(self, g: Any, values: tuple[Any, ...]) -> Iterable[tuple[Edge, Any]]:
+        """Yield for each input that needs it its edge and its cotangent, given the output's `g`."""
+        rules = self.primitive.vjp
+        shapes = self.shapes
+        for i, edge in enumerate(self.edges):
+            if edge is None:
+                continue
+            rule, reads = rules[i]  # type: ignore[misc]
+            gx = rule(g, *[values[slot] for slot in reads])
+            if gx is None:
+                continue
+            if shapes is not None and gx.shape != shapes[i]:
+                gx = sum_to(gx, shapes[i])
+            yield edge, gx
+
+    def pushforward(self, tangents: Sequence[Any], values: tuple[Any, ...]) -> Any:
+        """Return the outputs' tangents, given the inputs' (None where an input has none)."""
+        total: Any = None
+        for i, t in enumerate(tangents):
+            if t is not None:
+                total = _add_tangents(total, self._push_one(i, t, values))
+        return total
+
+    def _push_one(self, i: int, t: Any, values: tuple[Any, ...]) -> Any:
+        p = self.primitive
+        if p.jvp[i] is not None:
+            rule, reads = p.jvp[i]
+            return rule(t, *[values[slot] for slot in reads])
+        if p.structure == "elementwise":
+            rule, reads = p.vjp[i]  # type: ignore[misc]
+            if self.shapes is not None:
+                t = broadcast_to(t, np.broadcast_shapes(*self.shapes))
+            return rule(t, *[values[slot] for slot in reads])
+        if p.structure in ("linear", "multilinear"):
+            inputs = list(values[: len(p.inputs)])
+            inputs[i] = t
+            first = len(p.inputs) + len(p.outputs)
+            return p.eager(*inputs, *values[first : first + len(p.attributes)])
+        raise NotImplementedError(f"{p.name}: no rule takes a tangent of its {p.inputs[i]} forward")
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, np.ndarray)
+
+
+def _add_tangents(a: Any, b: Any) -> Any:
+    """Add tangents of outputs, of which there may be several, and any of which may be absent."""
+    if isinstance(b, tuple):
+        return b if a is None else tuple(_add_tangents(x, y) for x, y in zip(a, b, strict=True))
+    if a is None or b is None:
+        return b if a is None else a
+    return add(a, b)
+
+
+# What the sweeps themselves compute with. The operations' module sets them, being the one that defines them.
+add: Callable[[Any, Any], Any]
+sum_to: Callable[[Any, tuple[int, ...]], Any]
+broadcast_to: Callable[[Any, tuple[int, ...]], Any]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Backwards.
+
+
+def backward_sweep(
+    roots: Iterable[tuple[Edge, Any]],
+    *,
+    retain_graph: bool,
+    create_graph: bool,
+    targets: Sequence[Edge] | None = None,
+) -> list[Any]:
+    """Carry cotangents from the roots to the leaves, or to `targets`.
+
+    Parameters
+    ----------
+    roots : iterable of (edge, cotangent)
+        Where it begins: arrays, or tensors under `create_graph`.
+    retain_graph : bool
+        Keep what the nodes saved, for another sweep.
+    create_graph : bool
+        Record a graph of the sweep itself.
+    targets : sequence of edges, optional
+        Whose cotangents are wanted; only what leads to them is visited, and no leaf accumulates. Without it, every
+        leaf accumulates.
+
+    Returns
+    -------
+    list
+        The cotangents of the targets, None where there is none.
+    """
+    pending: dict[Node | Leaf, Any] = {}
+    heap: list[tuple[int, Node | Leaf]] = []
+    wanted = None if targets is None else {edge: n for n, edge in enumerate(targets)}
+    relevant = None if targets is None else leading_to(targets, [edge for edge, _ in roots])
+    found: list[Any] = [None] * (0 if targets is None else len(targets))
+
+    def send(edge: Edge, g: Any) -> None:
+        node, index = edge
+        if relevant is not None and node not in relevant:
+            return
+        known = pending.get(node)
+        if known is None:
+            heappush(heap, (-node.sequence, node))
+        pending[node] = _merge(known, g, index, node)
+
+    for edge, g in roots:
+        send(edge, g)
+    while heap:
+        node = heappop(heap)[1]
+        g = pending.pop(node)
+        if wanted is not None:
+            _collect(node, g, wanted, found)
+        if isinstance(node, Leaf):
+            if wanted is None:
+                node.accumulate(g)
+            continue
+        if relevant is not None and not any(e is not None and e[0] in relevant for e in node.edges):
+            continue
+        values = node.read_tensors() if create_graph else node.read()
+        for edge, gx in node.pullback(g, values):
+            send(edge, gx)
+        if not retain_graph:
+            node.free()
+    return found
+
+
+def _merge(known: Any, g: Any, index: int, node: Node | Leaf) -> Any:
+    """Return the cotangents of a node with `g` added to that of output `index`."""
+    if isinstance(node, Leaf) or len(node.primitive.outputs) == 1:
+        return g if known is None else add(known, g)
+    outputs = [None] * len(node.primitive.outputs) if known is None else list(known)
+    outputs[index] = g if outputs[index] is None else add(outputs[index], g)
+    return tuple(outputs)
+
+
+def _collect(node: Node | Leaf, g: Any, wanted: dict[Edge, int], found: list[Any]) -> None:
+    several = isinstance(g, tuple)
+    for index, one in enumerate(g if several else (g,)):
+        n = wanted.get((node, index))
+        if n is not None:
+            found[n] = one
+
+
+def leading_to(targets: Iterable[Edge], roots: Iterable[Edge]) -> set[Node | Leaf]:
+    """Return the nodes between the roots and the targets, both included."""
+    goals = {node for node, _ in targets}
+    lowest = min((node.sequence for node in goals), default=0)
+    order = reachable([node for node, _ in roots], lowest)
+    leading = set(goals)
+    for node in order:  # ascending: what a node depends on comes first
+        if isinstance(node, Node) and any(e is not None and e[0] in leading for e in node.edges):
+            leading.add(node)
+    return leading
+
+
+def reachable(roots: Iterable[Node | Leaf], lowest: int) -> list[Node | Leaf]:
+    """Return all nodes that the roots depend on and whose number is at least `lowest`, in ascending order."""
+    seen = {node for node in roots if node.sequence >= lowest}
+    stack = list(seen)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Leaf):
+            continue
+        for edge in node.edges:
+            if edge is not None and edge[0] not in seen and edge[0].sequence >= lowest:
+                seen.add(edge[0])
+                stack.append(edge[0])
+    return sorted(seen, key=lambda node: node.sequence)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Forwards.
+
+
+def forward_sweep(
+    inputs: Sequence[tuple[Edge, Any]], outputs: Sequence[Edge], *, create_graph: bool
+) -> list[Any]:
+    """Carry tangents along a recorded graph from `inputs` to `outputs`.
+
+    Parameters
+    ----------
+    inputs : sequence of (edge, tangent)
+        Where it begins: arrays, or tensors under `create_graph`.
+    outputs : sequence of edges
+        Whose tangents are wanted.
+    create_graph : bool
+        Record a graph of the sweep itself.
+
+    Returns
+    -------
+    list
+        The outputs' tangents, None where an output depends on no input.
+    """
+    known: dict[Edge, Any] = {}
+    for edge, t in inputs:
+        known[edge] = t if edge not in known else add(known[edge], t)
+    starts = {edge[0] for edge, _ in inputs}
+    lowest = min((node.sequence for node in starts), default=0)
+    for node in reachable([node for node, _ in outputs], lowest):
+        if isinstance(node, Leaf) or node in starts:
+            continue
+        tangents = [None if edge is None else known.get(edge) for edge in node.edges]
+        if all(t is None for t in tangents):
+            continue
+        values = node.read_tensors() if create_graph else node.read()
+        result = node.pushforward(tangents, values)
+        for index, t in enumerate(result if isinstance(result, tuple) else (result,)):
+            if t is not None:
+                known[node, index] = t
+    return [known.get(edge) for edge in outputs]

@@ -1,0 +1,5 @@
+"""The operations: their records, their public functions and, through those, the methods of tensors."""
+
+from . import creation, elementwise, index, inplace, linalg, loss, reduce, scan, shape, softmax
+
+__all__ = ["creation", "elementwise", "index", "inplace", "linalg", "loss", "reduce", "scan", "shape", "softmax"]

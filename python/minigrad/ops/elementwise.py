@@ -1,0 +1,455 @@
+"""Operations on each element alone, with broadcasting.
+
+Without broadcasting they are one-to-one, with it one-to-many: 《反向传播算法实现》, sections 3 and 4. The sweep, not the
+rules, sums a cotangent over repeated elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import _core, _dtype, graph
+from .._methods import TensorMethods, method
+from ..eager import namespace
+from ..primitive import ELEMENTWISE, LINEAR, ONE_TO_MANY, ONE_TO_ONE, Primitive, Rule, kernel_primitive
+from ..tensor import Tensor
+
+ARTICLE = "《反向传播算法实现》"
+DEFINITION = "definition"
+
+
+def _unary(name: str, equation: str, vjp: Rule | None, source: str = DEFINITION, **record: Any) -> Callable[..., Tensor]:
+    """Make a function of one tensor, which is also a method."""
+    rules = None if vjp is None else {"x": vjp}
+    record.setdefault("promotion", "float")
+    function = kernel_primitive(
+        name,
+        equation=f"out = {equation}",
+        source=source,
+        relation=ONE_TO_ONE,
+        structure=ELEMENTWISE,
+        vjp=rules,
+        **record,
+    )
+    return method(function)
+
+
+def _binary(
+    name: str, equation: str, x: Rule | None, y: Rule | None, source: str = DEFINITION, **record: Any
+) -> Callable[..., Tensor]:
+    """Make a function of two tensors that broadcast."""
+    rules = None if x is None or y is None else {"x": x, "y": y}
+    return kernel_primitive(
+        name,
+        equation=f"out = {equation}",
+        source=source,
+        relation=ONE_TO_MANY,
+        structure=ELEMENTWISE,
+        vjp=rules,
+        **record,
+    )
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Dtypes.
+
+
+def promote(p: Primitive, inputs: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+    """Run a primitive whose kernel did not take its operands' dtypes as they are: bring them to one that it takes."""
+    types = getattr(p.run, "types", "T" * len(inputs))
+    operands = [x for x, letter in zip(inputs, types, strict=True) if letter == "T"]
+    try:
+        target = _dtype.result_type(*operands)
+    except TypeError as error:
+        raise TypeError(f"{p.name}: {error}") from None
+    if p.promotion == "float" and not target.is_floating_point:
+        target = _dtype.get_default_dtype()
+    cast_inputs = tuple(
+        _to_dtype(x, target) if letter == "T" else x for x, letter in zip(inputs, types, strict=True)
+    )
+    unchanged = all(a is b for a, b in zip(inputs, cast_inputs, strict=True))
+    if p.promotion is None or unchanged or target.name not in getattr(p.run, "dtypes", ()):
+        got = ", ".join(str(getattr(x, "dtype", type(x).__name__)) for x in inputs)
+        raise TypeError(f"{p.name}: not for operands of {got}")
+    return p.eager(*cast_inputs, *attributes)
+
+
+def _to_dtype(x: Any, target: _dtype.dtype) -> Any:
+    if not hasattr(x, "dtype"):
+        return x  # a Python number takes the dtype of the others
+    own = x.dtype if isinstance(x, Tensor) else _dtype.from_numpy_dtype(x.dtype)
+    return x if own is target else to_dtype(x, target)
+
+
+namespace["promote"] = promote
+
+_cast_kernel = _core.kernels["cast"]
+
+_cast = Primitive(
+    "cast",
+    run=lambda x, code, source: _cast_kernel(x, code),
+    inputs=("x",),
+    attributes=("code", "source"),
+    equation="out = x in another dtype",
+    source=DEFINITION,
+    relation=ONE_TO_ONE,
+    structure=LINEAR,
+    vjp={"x": lambda g, code, source: _cast(g, source, code)},
+    promotion=None,
+).eager
+
+_convert = kernel_primitive(
+    "convert",
+    kernel="cast",
+    equation="out = x in a dtype without gradients",
+    source=DEFINITION,
+    relation=ONE_TO_ONE,
+    promotion=None,
+)
+
+
+def to_dtype(x: Any, target: _dtype.dtype) -> Any:
+    """Return `x`, a tensor or an array, with elements of another dtype; between floats a differentiable operation."""
+    source = x.dtype if isinstance(x, Tensor) else _dtype.from_numpy_dtype(x.dtype)
+    if target.is_floating_point and source.is_floating_point:
+        return _cast(x, target.code, source.code)
+    return _convert(x, target.code)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Arithmetic.
+
+_add = _binary("add", "x + y", lambda g: g, lambda g: g, f"{ARTICLE} section 4")
+_sub = _binary("sub", "x - y", lambda g: g, lambda g: neg(g))
+mul = _binary("mul", "x y", lambda g, y: mul(g, y), lambda g, x: mul(g, x), f"{ARTICLE} section 4")
+div = _binary(
+    "div",
+    "x / y",
+    lambda g, y: safe_div(g, y),
+    lambda g, y, out: neg(safe_div(safe_mul(g, out), y)),
+    promotion="float",
+)
+neg = _unary("neg", "-x", lambda g: neg(g), promotion="common")
+
+safe_mul = _binary(
+    "safe_mul",
+    "x y, 0 where x or y is 0",
+    lambda g, y: safe_mul(g, y),
+    lambda g, x: safe_mul(g, x),
+    "the product in which 0 times infinity or NaN is 0",
+)
+safe_div = _binary(
+    "safe_div",
+    "x / y, 0 where x is 0",
+    lambda g, y: safe_div(g, y),
+    lambda g, x, y: neg(safe_div(safe_mul(g, safe_div(x, y)), y)),
+    "the quotient in which 0 over 0 or NaN is 0",
+)
+
+
+@method
+def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
+    """Return the sum, ``input + alpha * other``.
+
+    Parameters
+    ----------
+    input, other : Tensor or number
+        The terms, whose shapes broadcast.
+    alpha : number, default 1
+        What `other` is multiplied by.
+
+    Returns
+    -------
+    Tensor
+        Of the broadcast shape and the promoted dtype.
+
+    Raises
+    ------
+    RuntimeError
+        If the shapes do not broadcast.
+
+    Notes
+    -----
+    out = x + alpha y, 《反向传播算法实现》 section 4. The gradient of each term is the cotangent, summed over the
+    elements that broadcasting repeated.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.add(minigrad.tensor([1.0, 2.0]), 1)
+    tensor([2., 3.])
+    """
+    return _add(input, other if alpha == 1 else mul(other, alpha))  # type: ignore[no-any-return]
+
+
+@method
+def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
+    """Return the difference, ``input - alpha * other``; see :func:`add`."""
+    return _sub(input, other if alpha == 1 else mul(other, alpha))  # type: ignore[no-any-return]
+
+
+@method
+def square(input: Tensor) -> Tensor:
+    """Return the square of each element."""
+    return mul(input, input)
+
+
+@method
+def reciprocal(input: Tensor) -> Tensor:
+    """Return one over each element."""
+    return div(1.0, input)
+
+
+_pow_kernel = _core.kernels["pow"]
+
+_pow = _binary(
+    "pow",
+    "x ** y",
+    lambda g, x, y: safe_mul(g, safe_mul(y, _pow(x, _sub(y, 1.0)))),
+    lambda g, x, out: safe_mul(g, safe_mul(out, log(x))),
+    f"{ARTICLE} section 3",
+)
+
+
+def _pow_rule(g: Any, x: Any, exponent: float) -> Any:
+    if exponent == 0:
+        return mul(g, 0.0)
+    if exponent == 1:
+        return g
+    return safe_mul(g, mul(_pow_number(x, exponent - 1), exponent))
+
+
+def _run_pow_number(x: Any, exponent: float) -> Any:
+    if exponent == 2 and x.dtype.kind == "f":
+        return _core.kernels["mul"](x, x)
+    return _pow_kernel(x, exponent)
+
+
+_pow_number = Primitive(
+    "pow_number",
+    run=_run_pow_number,
+    inputs=("x",),
+    attributes=("exponent",),
+    equation="out = x ** exponent",
+    source=f"{ARTICLE} section 3",
+    relation=ONE_TO_ONE,
+    structure=ELEMENTWISE,
+    vjp={"x": _pow_rule},
+    promotion=None,
+).eager
+
+
+@method
+def pow(input: Any, exponent: Any) -> Tensor:  # noqa: A001
+    """Return ``input ** exponent``.
+
+    Parameters
+    ----------
+    input, exponent : Tensor or number
+        At least one of them a tensor; their shapes broadcast.
+
+    Returns
+    -------
+    Tensor
+        Of the broadcast shape. Integers to a whole, non-negative power stay integers.
+
+    Notes
+    -----
+    out = x^y; dx = g y x^(y-1), 0 for y = 0 even at x = 0; dy = g x^y log x, 0 where x^y is 0.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.pow(minigrad.tensor([1.0, 2.0, 3.0]), 2)
+    tensor([1., 4., 9.])
+    """
+    if isinstance(input, Tensor) and isinstance(exponent, int | float):
+        return _power_of_number(input, exponent)
+    if not isinstance(input, Tensor) and isinstance(exponent, Tensor):
+        from .creation import full
+
+        input = full((), input, dtype=exponent.dtype if exponent.is_floating_point() else None)
+    return _pow(input, exponent)
+
+
+def _power_of_number(x: Tensor, exponent: float) -> Tensor:
+    if x.dtype.is_floating_point:
+        return _pow_number(x, exponent)  # type: ignore[no-any-return]
+    if isinstance(exponent, float):
+        return _pow_number(to_dtype(x, _dtype.get_default_dtype()), exponent)  # type: ignore[no-any-return]
+    if exponent < 0:
+        raise RuntimeError("pow: integers cannot be raised to negative integer powers; convert to a float first")
+    return integer_power(x, exponent)
+
+
+def integer_power(x: Tensor, exponent: int) -> Tensor:
+    """Return an integer tensor to a whole power, by repeated squaring; it wraps around."""
+    result = x * 0 + 1
+    while exponent:
+        if exponent & 1:
+            result = mul(result, x)
+        x, exponent = mul(x, x), exponent >> 1
+    return result
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Functions.
+
+sqrt = _unary("sqrt", "sqrt(x)", lambda g, out: safe_div(mul(g, 0.5), out))
+exp = _unary("exp", "e^x", lambda g, out: mul(g, out), f"{ARTICLE} section 3")
+log = _unary("log", "ln x", lambda g, x: safe_div(g, x), f"{ARTICLE} section 3")
+sin = _unary("sin", "sin x", lambda g, x: mul(g, cos(x)), f"{ARTICLE} (3.2)")
+cos = _unary("cos", "cos x", lambda g, x: neg(mul(g, sin(x))))
+tanh = _unary("tanh", "tanh x", lambda g, out: tanh_grad(g, out))
+sigmoid = _unary("sigmoid", "1 / (1 + e^-x)", lambda g, out: sigmoid_grad(g, out), f"{ARTICLE} (3.6)")
+relu = _unary("relu", "max(x, 0)", lambda g, out: relu_grad(g, out), f"{ARTICLE} (3.8)", promotion="common")
+abs = _unary("abs", "|x|", lambda g, x: mul(g, sign(x)), promotion="common")  # noqa: A001
+sign = _unary("sign", "-1, 0 or 1 with the sign of x", lambda g: mul(g, 0.0), promotion="common")
+method(abs, "abs", "absolute")
+
+
+
+def _derivative(name: str, equation: str, g: Rule, result: Rule, source: str = DEFINITION) -> Callable[..., Tensor]:
+    """Make a function of a cotangent `g` and an operation's result: that operation's vjp, fused, as every training step
+    runs it. It is a primitive like any other.
+    """
+    return kernel_primitive(
+        name,
+        equation=f"out = {equation}",
+        source=source,
+        relation=ONE_TO_MANY,
+        structure=ELEMENTWISE,
+        vjp={"g": g, "result": result},
+    )
+
+
+relu_grad = _derivative(
+    "relu_grad",
+    "g where result > 0, else 0",
+    lambda h, result: relu_grad(h, result),
+    lambda h: mul(h, 0.0),
+    f"{ARTICLE} (3.9)",
+)
+tanh_grad = _derivative(
+    "tanh_grad",
+    "g (1 - result²)",
+    lambda h, result: tanh_grad(h, result),
+    lambda h, g, result: mul(mul(h, g), mul(result, -2.0)),
+)
+sigmoid_grad = _derivative(
+    "sigmoid_grad",
+    "g result (1 - result)",
+    lambda h, result: sigmoid_grad(h, result),
+    lambda h, g, result: mul(mul(h, g), _sub(1.0, mul(result, 2.0))),
+    f"{ARTICLE} (3.7)",
+)
+
+maximum_share = _binary("maximum_share", "1 where x > y, 1/2 where x = y, else 0", None, None)
+maximum = _binary(
+    "maximum",
+    "max(x, y)",
+    lambda g, x, y: mul(g, maximum_share(x, y)),
+    lambda g, x, y: mul(g, maximum_share(y, x)),
+)
+minimum = _binary(
+    "minimum",
+    "min(x, y)",
+    lambda g, x, y: mul(g, maximum_share(y, x)),
+    lambda g, x, y: mul(g, maximum_share(x, y)),
+)
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Comparisons: booleans, without gradients.
+
+eq = _binary("eq", "x = y", None, None)
+ne = _binary("ne", "x ≠ y", None, None)
+lt = _binary("lt", "x < y", None, None)
+le = _binary("le", "x ≤ y", None, None)
+gt = _binary("gt", "x > y", None, None)
+ge = _binary("ge", "x ≥ y", None, None)
+
+_where = kernel_primitive(
+    "where",
+    equation="out = x where condition, else y",
+    source=DEFINITION,
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={"x": lambda g, condition: _where(condition, g, 0.0), "y": lambda g, condition: _where(condition, 0.0, g)},
+)
+
+clone = _unary("copy", "x", lambda g: g, promotion=None)
+
+
+@method
+def where(condition: Tensor, input: Any, other: Any) -> Tensor:
+    """Return `input` where `condition` is true and `other` elsewhere.
+
+    Parameters
+    ----------
+    condition : Tensor
+        Booleans.
+    input, other : Tensor or number
+        What to choose from; all three shapes broadcast.
+
+    Returns
+    -------
+    Tensor
+        Of the broadcast shape and the promoted dtype of `input` and `other`.
+
+    Notes
+    -----
+    The gradient of the branch not taken is 0, whatever that branch computed.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor([-1.0, 2.0])
+    >>> minigrad.where(x > 0, x, 0.0)
+    tensor([0., 2.])
+    """
+    if not isinstance(condition, Tensor) or condition.dtype is not _dtype.bool_:
+        raise TypeError(f"where: the condition must be a tensor of bool, got {getattr(condition, 'dtype', condition)}")
+    if not isinstance(input, Tensor) and not isinstance(other, Tensor):
+        from .creation import full
+
+        input = full((), input, dtype=_dtype.result_type(input, other))
+    return _where(condition, input, other)  # type: ignore[no-any-return]
+
+
+# The sweep adds cotangents up.
+graph.add = _add
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Methods and operators.
+
+for _function in (mul, div, maximum, minimum, eq, ne, lt, le, gt, ge):
+    method(_function)
+method(clone, "clone")
+method(mul, "multiply")
+method(div, "divide", "true_divide")
+method(neg, "negative")
+
+_OPERATORS: dict[str, Callable[..., Any]] = {
+    "__add__": _add,
+    "__radd__": _add,
+    "__sub__": _sub,
+    "__rsub__": lambda self, other: _sub(other, self),
+    "__mul__": mul,
+    "__rmul__": mul,
+    "__truediv__": div,
+    "__rtruediv__": lambda self, other: div(other, self),
+    "__pow__": pow,
+    "__rpow__": lambda self, other: pow(other, self),
+    "__neg__": neg,
+    "__pos__": lambda self: self,
+    "__abs__": abs,
+    "__eq__": eq,
+    "__ne__": ne,
+    "__lt__": lt,
+    "__le__": le,
+    "__gt__": gt,
+    "__ge__": ge,
+}
+for _name, _operator in _OPERATORS.items():
+    setattr(TensorMethods, _name, _operator)

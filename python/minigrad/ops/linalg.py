@@ -1,0 +1,193 @@
+"""Products of vectors, matrices and batches of them. 《反向传播算法实现》, section 7."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._methods import TensorMethods, method
+from ..primitive import MANY_TO_MANY, MULTILINEAR, kernel_primitive
+from ..tensor import Tensor, wrap
+from .elementwise import ARTICLE
+from .reduce import _sum
+from .shape import _reshape, broadcast, matrix_transpose, reshape
+
+TENSOR_PRODUCTS = "《手撸神经网络系列之——梯度反传函数具体怎么写？（二）》"
+
+_matmul = kernel_primitive(
+    "matmul",
+    equation="out[..., i, j] = Σ a[..., i, k] b[..., k, j] over k",
+    source=f"{ARTICLE} section 7; {TENSOR_PRODUCTS}",
+    relation=MANY_TO_MANY,
+    structure=MULTILINEAR,
+    broadcasts=True,
+    vjp={
+        "a": lambda g, b: _matmul(g, matrix_transpose(b)),
+        "b": lambda g, a: _matmul(matrix_transpose(a), g),
+    },
+)
+
+_linear = kernel_primitive(
+    "linear",
+    equation="out = x wᵀ + b",
+    source="《前向和反向传播》: ∇x = g w, ∇w = gᵀ x, ∇b = gᵀ 1",
+    relation=MANY_TO_MANY,
+    vjp={
+        "x": lambda g, w: _matmul(g, w),
+        "w": lambda g, x: _matmul(matrix_transpose(g), x),
+        "b": lambda g: _sum(g, (0,), False),
+    },
+    jvp={
+        "x": lambda t, w: _matmul(t, matrix_transpose(w)),
+        "w": lambda t, x: _matmul(x, matrix_transpose(t)),
+        "b": lambda t, x_shape, w_shape: broadcast(t, (x_shape[0], w_shape[0])),
+    },
+)
+
+_NO_BIAS = {d: wrap(np.zeros(0, dtype=d)) for d in (np.float32, np.float64)}
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return ``input @ weight.T + bias``.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (..., in).
+    weight : Tensor
+        Of shape (out, in).
+    bias : Tensor, optional
+        Of shape (out,).
+
+    Returns
+    -------
+    Tensor
+        Of shape (..., out).
+
+    Raises
+    ------
+    RuntimeError
+        If the inner sizes differ.
+
+    Notes
+    -----
+    Y = X Wᵀ + b; ∇X = G W, ∇W = Gᵀ X, ∇b = Gᵀ 1 (《前向和反向传播》). Only X and W are kept for the backward pass.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> w = minigrad.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    >>> minigrad.nn.functional.linear(minigrad.ones(1, 2), w)
+    tensor([[ 3.,  7., 11.]])
+    """
+    array = input._array
+    if bias is None:
+        bias = _NO_BIAS.get(array.dtype.type, _NO_BIAS[np.float32])
+    if array.ndim == 2:
+        return _linear(input, weight, bias, 0)  # type: ignore[no-any-return]
+    if array.ndim == 0:
+        raise RuntimeError("linear: the input must have at least one dimension, got shape ()")
+    rows = reshape(input, -1, array.shape[-1]) if array.size else reshape(input, array.size, array.shape[-1])
+    out = _linear(rows, weight, bias, 0)
+    return _reshape(out, (*array.shape[:-1], out._array.shape[1]))  # type: ignore[no-any-return]
+
+
+def _as_tensor(name: str, x: Any) -> Tensor:
+    if isinstance(x, Tensor):
+        return x
+    if isinstance(x, np.ndarray):
+        return wrap(x)
+    raise TypeError(f"{name}: expected tensors or arrays, got {type(x).__name__}")
+
+
+def matmul(input: Any, other: Any) -> Tensor:
+    """Return the matrix product.
+
+    Parameters
+    ----------
+    input, other : Tensor
+        Vectors (k,), matrices (m, k) and (k, n), or batches of matrices, whose leading dimensions broadcast.
+
+    Returns
+    -------
+    Tensor
+        Of shape (..., m, n), without m where `input` is a vector and without n where `other` is.
+
+    Raises
+    ------
+    RuntimeError
+        If the inner sizes differ, the batch dimensions do not broadcast, or an operand has no dimension.
+
+    Notes
+    -----
+    out[i, j] = Σ a[i, k] b[k, j]; ∂a = g bᵀ, ∂b = aᵀ g (《反向传播算法实现》 section 7,
+    《手撸神经网络系列之——梯度反传函数具体怎么写？（二）》).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.matmul(minigrad.ones(2, 3), minigrad.ones(3))
+    tensor([3., 3.])
+    """
+    a, b = _as_tensor("matmul", input), _as_tensor("matmul", other)
+    m, n = a._array.ndim, b._array.ndim
+    if m >= 2 and n >= 2:
+        return _matmul(a, b)  # type: ignore[no-any-return]
+    shapes = f"got {a._array.shape} @ {b._array.shape}"
+    if m == 0 or n == 0:
+        raise RuntimeError(f"matmul: both operands must have at least one dimension, {shapes}")
+    if a._array.shape[-1] != b._array.shape[-2 if n > 1 else 0]:
+        raise RuntimeError(f"matmul: inner sizes differ, {shapes}")
+    left = _reshape(a, (1, *a._array.shape)) if m == 1 else a
+    right = _reshape(b, (*b._array.shape, 1)) if n == 1 else b
+    out = _matmul(left, right)
+    shape = out._array.shape
+    kept = shape[: -1 - (m == 1)] + (shape[-1:] if n > 1 else ())
+    return _reshape(out, kept)  # type: ignore[no-any-return]
+
+
+method(matmul)
+TensorMethods.__matmul__ = matmul  # type: ignore[attr-defined]
+TensorMethods.__rmatmul__ = lambda self, other: matmul(other, self)  # type: ignore[attr-defined]
+
+
+def _product(name: str, left: int, right: int, a: Tensor, b: Tensor) -> Tensor:
+    if a._array.ndim != left or b._array.ndim != right:
+        shapes = f"{a._array.shape} and {b._array.shape}"
+        raise RuntimeError(f"{name}: needs operands of {left} and {right} dimensions, got {shapes}")
+    return matmul(a, b)
+
+
+@method
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """Return the product of two matrices; see :func:`matmul`."""
+    return _product("mm", 2, 2, input, mat2)
+
+
+@method
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    """Return the product of a matrix and a vector; see :func:`matmul`."""
+    return _product("mv", 2, 1, input, vec)
+
+
+@method
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """Return the products of two equally long batches of matrices; see :func:`matmul`."""
+    if input._array.ndim == 3 and mat2._array.ndim == 3 and input._array.shape[0] != mat2._array.shape[0]:
+        raise RuntimeError(f"bmm: batch sizes differ, got {input._array.shape} @ {mat2._array.shape}")
+    return _product("bmm", 3, 3, input, mat2)
+
+
+@method
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
+    """Return the product of two vectors of one length; see :func:`matmul`."""
+    return _product("dot", 1, 1, input, tensor)
+
+
+@method
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """Return the products of each element of one vector with each of another, of shape (n, m)."""
+    if input._array.ndim != 1 or vec2._array.ndim != 1:
+        raise RuntimeError(f"outer: needs two vectors, got shapes {input._array.shape} and {vec2._array.shape}")
+    return input.unsqueeze(1) * vec2.unsqueeze(0)

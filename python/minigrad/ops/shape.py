@@ -1,0 +1,432 @@
+"""Operations that move elements without computing: views and their adjoints.
+
+One-to-one where every element goes to one place, one-to-many where it is repeated; the vjp is the way back:
+《反向传播算法实现》, sections 3 and 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import _core, _dtype, graph
+from .._methods import method
+from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, Primitive, kernel_primitive, view_primitive
+from ..tensor import Tensor, replay
+from .elementwise import ARTICLE, clone
+
+Shape = tuple[int, ...]
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Primitives.
+
+_reshape = view_primitive(
+    "reshape",
+    run=lambda x, shape: x.reshape(shape),
+    attributes=("shape",),
+    equation="out[i] = x[i], both counted row by row",
+    source=f"{ARTICLE} section 3",
+    relation=ONE_TO_ONE,
+    structure=LINEAR,
+    vjp={"x": lambda g, x_shape: _reshape(g, x_shape)},
+)
+
+_permute = view_primitive(
+    "permute",
+    run=lambda x, dims: x.transpose(dims),
+    attributes=("dims",),
+    equation="out[i_dims] = x[i]",
+    source=f"{ARTICLE} section 3",
+    relation=ONE_TO_ONE,
+    structure=LINEAR,
+    vjp={"x": lambda g, dims: _permute(g, _inverse(dims))},
+)
+
+#: The matrix transpose: the last two dimensions exchanged.
+matrix_transpose = view_primitive(
+    "matrix_transpose",
+    run=lambda x: x.mT,
+    attributes=(),
+    equation="out[..., i, j] = x[..., j, i]",
+    source=f"{ARTICLE} section 3",
+    relation=ONE_TO_ONE,
+    structure=LINEAR,
+    vjp={"x": lambda g: matrix_transpose(g)},
+)
+
+#: Repeats `x` to a shape that it broadcasts to, without copying.
+broadcast = view_primitive(
+    "expand",
+    run=_core.broadcast_view,
+    attributes=("shape",),
+    equation="out[i] = x[i], with the index 0 along repeated dimensions",
+    source=f"{ARTICLE} section 4",
+    relation=ONE_TO_MANY,
+    structure=LINEAR,
+    vjp={"x": lambda g, x_shape: sum_to(g, x_shape)},
+)
+
+#: Undoes broadcasting: sums `x` over repeated dimensions, down to `shape`.
+sum_to = kernel_primitive(
+    "sum_to",
+    equation="out = x summed over the dimensions that broadcasting `shape` to x's shape repeats",
+    source=f"{ARTICLE} section 4",
+    relation=MANY_TO_ONE,
+    structure=LINEAR,
+    vjp={"x": lambda g, x_shape: broadcast(g, x_shape)},
+    promotion=None,
+)
+
+_index = view_primitive(
+    "index",
+    run=lambda x, key: x[key],
+    attributes=("key",),
+    equation="out[i] = x[start + i step]",
+    source=f"{ARTICLE} section 4",
+    relation=ONE_TO_ONE,
+    structure=LINEAR,
+    vjp={"x": lambda g, key, x_shape: _unindex(g, key, x_shape)},
+)
+
+_unslice = _core.kernels["unslice"]
+
+
+def _run_unindex(g: Any, key: tuple[Any, ...], shape: Shape) -> Any:
+    starts, sizes, steps = _slices(key, shape)
+    return _unslice(g.reshape(sizes), shape, starts, steps)
+
+
+_unindex = Primitive(
+    "unindex",
+    run=_run_unindex,
+    inputs=("g",),
+    attributes=("key", "shape"),
+    equation="out[start + i step] = g[i], 0 elsewhere",
+    source=f"{ARTICLE} section 4",
+    relation=ONE_TO_ONE,
+    structure=LINEAR,
+    vjp={"g": lambda h, key: _index(h, key)},
+    promotion=None,
+).eager
+
+
+def _run_overwrite(x: Any, value: Any, steps: Any) -> Any:
+    out = _core.kernels["copy"](x)
+    np.copyto(replay(out, steps), value)
+    return out
+
+
+#: The meaning of writing `value` into a view of `x`: out is x but for the elements of that view.
+_overwrite = Primitive(
+    "overwrite",
+    run=_run_overwrite,
+    inputs=("x", "value"),
+    attributes=("steps",),
+    equation="out = x, but value in the view of x that steps make",
+    source="assignment to a view",
+    relation=ONE_TO_ONE,
+    vjp={"x": lambda g, steps: _overwrite(g, 0.0, steps), "value": lambda g, steps: replay(g, steps)},
+    jvp={
+        "x": lambda t, steps: _overwrite(t, 0.0, steps),
+        "value": lambda t, steps, x_shape: _overwrite(_zeros(t, x_shape), t, steps),
+    },
+    promotion=None,
+).eager
+
+graph.sum_to = sum_to
+graph.broadcast_to = broadcast
+
+
+def _zeros(like: Any, shape: Shape) -> Any:
+    array = like._array if isinstance(like, Tensor) else like
+    return np.zeros(shape, dtype=array.dtype)
+
+
+def _inverse(dims: Sequence[int]) -> Shape:
+    inverse = [0] * len(dims)
+    for i, d in enumerate(dims):
+        inverse[d] = i
+    return tuple(inverse)
+
+
+def _slices(key: tuple[Any, ...], shape: Shape) -> tuple[Shape, Shape, Shape]:
+    """Return for each dimension where a basic key starts, how many elements it takes, and by what step."""
+    taken = len([k for k in key if k is not None and k is not Ellipsis])
+    full: list[Any] = []
+    for k in key if Ellipsis in key else (*key, Ellipsis):
+        if k is Ellipsis:
+            full += [slice(None)] * (len(shape) - taken)
+        elif k is not None:
+            full.append(k)
+    starts, sizes, steps = [], [], []
+    for k, extent in zip(full, shape, strict=True):
+        if isinstance(k, slice):
+            start, stop, step = k.indices(extent)
+            starts.append(start)
+            sizes.append(len(range(start, stop, step)))
+            steps.append(step)
+        else:
+            starts.append(k + extent if k < 0 else k)
+            sizes.append(1)
+            steps.append(1)
+    return tuple(starts), tuple(sizes), tuple(steps)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Arguments brought to one form.
+
+
+def normalise_dim(name: str, dim: int, ndim: int, shape: Any) -> int:
+    """Return `dim` counted from the front; IndexError where there is no such dimension."""
+    limit = ndim if ndim > 0 else 1
+    if not -limit <= dim < limit:
+        raise IndexError(f"{name}: dim {dim} out of range for shape {tuple(shape)}")
+    return dim + limit if dim < 0 else dim
+
+
+def normalise_dims(name: str, dims: Any, ndim: int, shape: Any) -> Shape:
+    """Return one dim, or several, counted from the front; RuntimeError where one is named twice."""
+    several = (dims,) if isinstance(dims, int) else tuple(dims)
+    result = tuple([normalise_dim(name, d, ndim, shape) for d in several])
+    if len(set(result)) != len(result):
+        raise RuntimeError(f"{name}: a dim appears twice in {several} for shape {tuple(shape)}")
+    return result
+
+
+def sizes_of(args: tuple[Any, ...]) -> Shape:
+    """Return the sizes given one by one or as one sequence."""
+    if len(args) == 1 and not isinstance(args[0], int):
+        try:
+            return tuple([int(n) for n in args[0]])
+        except TypeError:
+            pass
+    return tuple([n.__index__() for n in args])
+
+
+def _resolve(name: str, sizes: Shape, x: Tensor) -> Shape:
+    """Return the sizes with -1 replaced by what is left of x's elements."""
+    count = x._array.size
+    known = 1
+    for n in sizes:
+        known *= n if n != -1 else 1
+    if sizes.count(-1) == 1 and known > 0 and count % known == 0:
+        return tuple([count // known if n == -1 else n for n in sizes])
+    if -1 in sizes or known != count or any(n < 0 for n in sizes):
+        raise RuntimeError(f"{name}: shape {tuple(x._array.shape)} cannot become {sizes}")
+    return sizes
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Public functions.
+
+
+@method
+def reshape(input: Tensor, *shape: Any) -> Tensor:
+    """Return the elements, in row-major order, in another shape.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape.
+    *shape : int or one sequence of int
+        The new extents; one of them may be -1 and is found out.
+
+    Returns
+    -------
+    Tensor
+        A view where the memory's layout allows it, a copy otherwise.
+
+    Raises
+    ------
+    RuntimeError
+        If the numbers of elements differ.
+
+    Notes
+    -----
+    out[i] = x[i], both counted row by row; the vjp is the reshape back (《反向传播算法实现》 section 3).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.arange(6).reshape(2, -1)
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
+    sizes = _resolve("reshape", sizes_of(shape), input)
+    return _reshape(input if _viewable(input._array, sizes) else clone(input), sizes)  # type: ignore[no-any-return]
+
+
+def _viewable(array: Any, sizes: Shape) -> bool:
+    """Return whether the array's memory, as it lies, can be read in another shape."""
+    return bool(array.flags.c_contiguous) or np.may_share_memory(array.reshape(sizes), array)
+
+
+@method
+def view(input: Tensor, *shape: Any) -> Tensor:
+    """Return a view in another shape; RuntimeError where the memory's layout does not allow it. See :func:`reshape`."""
+    if len(shape) == 1 and isinstance(shape[0], _dtype.dtype):
+        raise TypeError("view: reinterpreting memory as another dtype is not supported; use to(dtype)")
+    sizes = _resolve("view", sizes_of(shape), input)
+    if not _viewable(input._array, sizes):
+        raise RuntimeError(
+            f"view: a tensor of shape {tuple(input._array.shape)} and strides {input.stride()} cannot be viewed as "
+            f"{sizes} without copying; use reshape()"
+        )
+    return _reshape(input, sizes)  # type: ignore[no-any-return]
+
+
+@method
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Return the tensor with the dimensions from `start_dim` to `end_dim` made one."""
+    shape = input._array.shape
+    first = normalise_dim("flatten", start_dim, len(shape), shape)
+    last = normalise_dim("flatten", end_dim, len(shape), shape)
+    if first > last:
+        raise RuntimeError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}")
+    merged = 1
+    for n in shape[first : last + 1]:
+        merged *= n
+    return reshape(input, (*shape[:first], merged, *shape[last + 1 :]))
+
+
+@method
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """Return a view with a dimension of size 1 inserted at `dim`."""
+    shape = input._array.shape
+    at = normalise_dim("unsqueeze", dim, len(shape) + 1, shape)
+    return _reshape(input, (*shape[:at], 1, *shape[at:]))  # type: ignore[no-any-return]
+
+
+@method
+def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
+    """Return a view without the dimensions of size 1, or without those of `dim` that have size 1."""
+    shape = input._array.shape
+    dims = range(len(shape)) if dim is None else normalise_dims("squeeze", dim, len(shape), shape)
+    kept = tuple([n for d, n in enumerate(shape) if n != 1 or d not in dims])
+    return _reshape(input, kept)  # type: ignore[no-any-return]
+
+
+@method
+def permute(input: Tensor, *dims: Any) -> Tensor:
+    """Return a view with the dimensions in another order."""
+    shape = input._array.shape
+    order = normalise_dims("permute", sizes_of(dims), len(shape), shape)
+    if len(order) != len(shape):
+        raise RuntimeError(f"permute: needs all {len(shape)} dims of shape {shape}, got {order}")
+    return _permute(input, order)  # type: ignore[no-any-return]
+
+
+@method
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Return a view with two dimensions exchanged."""
+    shape = input._array.shape
+    a = normalise_dim("transpose", dim0, len(shape), shape)
+    b = normalise_dim("transpose", dim1, len(shape), shape)
+    order = list(range(len(shape)))
+    if order:
+        order[a], order[b] = order[b], order[a]
+    return _permute(input, tuple(order))  # type: ignore[no-any-return]
+
+
+@method
+def t(input: Tensor) -> Tensor:
+    """Return the transpose of a matrix; a tensor with fewer than two dimensions as it is."""
+    if input._array.ndim > 2:
+        raise RuntimeError(f"t: needs at most two dimensions, got shape {input._array.shape}")
+    return transpose(input, 0, 1) if input._array.ndim == 2 else _permute(input, tuple(range(input._array.ndim)))
+
+
+@method
+def expand(input: Tensor, *sizes: Any) -> Tensor:
+    """Return a view repeated along dimensions of size 1, without copying.
+
+    Parameters
+    ----------
+    input : Tensor
+        Whose shape broadcasts to the new one.
+    *sizes : int or one sequence of int
+        The new extents; -1 keeps an extent.
+
+    Returns
+    -------
+    Tensor
+        A view.
+
+    Notes
+    -----
+    The gradient of an element is the sum of the cotangents of its copies (《反向传播算法实现》 section 4).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.tensor([[1], [2]]).expand(-1, 3)
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
+    shape = input._array.shape
+    wanted = sizes_of(sizes)
+    added = len(wanted) - len(shape)
+    if added < 0 or -1 in wanted[:added]:
+        raise RuntimeError(f"expand: shape {shape} does not broadcast to {wanted}")
+    full = wanted[:added] + tuple([own if n == -1 else n for n, own in zip(wanted[added:], shape, strict=True)])
+    return broadcast(input, full)  # type: ignore[no-any-return]
+
+
+def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return a view repeated to `shape`; the same as ``input.expand(shape)``."""
+    return expand(input, shape)
+
+
+def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
+    """Return the shape that the shapes broadcast to; RuntimeError where they do not."""
+    from ..tensor import Size
+
+    try:
+        return Size(np.broadcast_shapes(*shapes))
+    except ValueError:
+        listed = ", ".join(str(tuple(s)) for s in shapes)
+        raise RuntimeError(f"broadcast_shapes: shapes {listed} do not broadcast") from None
+
+
+@method
+def expand_as(input: Tensor, other: Tensor) -> Tensor:
+    """Return a view repeated to `other`'s shape."""
+    return expand(input, other._array.shape)
+
+
+@method
+def reshape_as(input: Tensor, other: Tensor) -> Tensor:
+    """Return the elements in `other`'s shape."""
+    return reshape(input, other._array.shape)
+
+
+@method
+def view_as(input: Tensor, other: Tensor) -> Tensor:
+    """Return a view in `other`'s shape."""
+    return view(input, other._array.shape)
+
+
+@method
+def movedim(input: Tensor, source: int, destination: int) -> Tensor:
+    """Return a view with the dimension `source` moved to `destination`."""
+    shape = input._array.shape
+    order = list(range(len(shape)))
+    moved = order.pop(normalise_dim("movedim", source, len(shape), shape))
+    order.insert(normalise_dim("movedim", destination, len(shape), shape), moved)
+    return _permute(input, tuple(order))  # type: ignore[no-any-return]
+
+
+@method
+def contiguous(input: Tensor) -> Tensor:
+    """Return the tensor itself where its elements lie in row-major order, a copy that does otherwise."""
+    return input if input._array.flags.c_contiguous else clone(input)
+
+
+def basic_index(x: Tensor, key: tuple[Any, ...]) -> Tensor:
+    """Return the view that a key of integers, slices, None and Ellipsis means."""
+    try:
+        return _index(x, key)  # type: ignore[no-any-return]
+    except IndexError as error:
+        raise IndexError(f"index: {error}, for shape {x._array.shape}") from None

@@ -1,0 +1,166 @@
+"""Primitives: one record an operation, which everything else reads.
+
+A `Primitive` says what an operation computes, how a cotangent goes back through it, what kind of function it is and
+where it comes from. Running it eagerly, sweeping backwards, pushing tangents forwards, testing and documenting it are
+readers of that record; none of them names an operation.
+
+Rules
+-----
+A vjp rule is a function such as ``lambda g, y: mul(g, y)``. Its parameters tell what it needs: first the cotangent
+``g``, then any of the primitive's inputs (``x``), outputs (``out``), attributes (``dim``) and input shapes (``x_shape``)
+by their names. Only what the rules of the inputs in need of a gradient name is kept alive until the backward pass. A
+primitive with several outputs gets a tuple of cotangents, with ``None`` where an output has none.
+
+Rules call primitives, never operators or array methods. Handed arrays, a primitive goes straight to its kernel, so that
+the ordinary backward pass builds no graph; handed tensors, it records the next graph, so that the same rule serves
+every order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import _core
+from .eager import compile_eager
+
+ONE_TO_ONE = "one-to-one"
+ONE_TO_MANY = "one-to-many"
+MANY_TO_ONE = "many-to-one"
+MANY_TO_MANY = "many-to-many"
+
+ELEMENTWISE = "elementwise"
+LINEAR = "linear"
+MULTILINEAR = "multilinear"
+
+Rule = Callable[..., Any]
+
+#: Every primitive by its name.
+registry: dict[str, Primitive] = {}
+
+
+class Primitive:
+    """The record of one operation.
+
+    Parameters
+    ----------
+    name : str
+        For errors, graphs and documentation.
+    run : callable
+        Takes arrays and attributes by position and returns an array or a tuple of arrays: a kernel, or for a view a
+        function that plans only. It returns ``NotImplemented`` for dtypes that it does not take as they are.
+    inputs, attributes, outputs : tuple of str
+        The names of what it takes and gives.
+    equation, source, relation : str
+        What it computes, where that is from, and how the Jacobian is populated.
+    vjp : mapping
+        For each differentiable input its rule.
+    structure : str, optional
+        ``ELEMENTWISE``: the Jacobian is diagonal, so that a tangent goes through the vjp rule. ``LINEAR``: linear in
+        its only differentiable input, so that a tangent goes through the primitive itself. ``MULTILINEAR``: linear in
+        each differentiable input alone.
+    jvp : mapping, optional
+        For a primitive without such a structure, for each differentiable input a rule ``lambda t, ...``, whose results
+        are added up (tuples of them where there are several outputs).
+    promotion : str, optional
+        What dtypes the public function computes in: ``"common"`` brings all operands to one dtype, ``"float"`` brings
+        them to one floating-point dtype, ``None`` leaves them.
+    returned : int, optional
+        How many of the outputs the caller gets; those behind them are residuals, which only rules see. All by default.
+    broadcasts : bool, optional
+        Whether the inputs' shapes broadcast, so that the sweep has to sum cotangents: as a rule, elementwise ones do.
+    view : bool
+        The output shares memory with the first input.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        run: Callable[..., Any],
+        inputs: tuple[str, ...],
+        attributes: tuple[str, ...] = (),
+        outputs: tuple[str, ...] = ("out",),
+        equation: str,
+        source: str,
+        relation: str,
+        vjp: Mapping[str, Rule] | None = None,
+        structure: str | None = None,
+        jvp: Mapping[str, Rule] | None = None,
+        promotion: str | None = "common",
+        returned: int | None = None,
+        broadcasts: bool | None = None,
+        view: bool = False,
+    ) -> None:
+        self.name = name
+        self.run = run
+        self.inputs = inputs
+        self.attributes = attributes
+        self.outputs = outputs
+        self.equation = equation
+        self.source = source
+        self.relation = relation
+        self.structure = structure
+        self.promotion = promotion
+        self.returned = len(outputs) if returned is None else returned
+        self.view = view
+        #: The names of what a node may keep, in the order in which it keeps them.
+        self.slots = inputs + outputs + attributes + tuple(f"{x}_shape" for x in inputs)
+        for rules in (vjp or {}, jvp or {}):
+            if not rules.keys() <= set(inputs):
+                raise TypeError(f"{name}: there are rules for {sorted(rules)}, but the inputs are {inputs}")
+        self.vjp = tuple(self._compile(vjp or {}, x) for x in inputs)
+        self.jvp = tuple(self._compile(jvp or {}, x) for x in inputs)
+        self.broadcasts = structure == ELEMENTWISE and len(inputs) > 1 if broadcasts is None else broadcasts
+        self.eager: Callable[..., Any] = compile_eager(self)
+        registry[name] = self
+
+    def _compile(self, rules: Mapping[str, Rule], name: str) -> tuple[Rule, tuple[int, ...]] | None:
+        """Return the rule for the input called `name` and the slots that it reads; None where there is no rule."""
+        rule = rules.get(name)
+        if rule is None:
+            return None
+        code = rule.__code__
+        parameters = code.co_varnames[1 : code.co_argcount]
+        unknown = [p for p in parameters if p not in self.slots]
+        if unknown:
+            raise TypeError(f"{self.name}: the rule for {name} reads {unknown}, which are not among {self.slots}")
+        return rule, tuple(self.slots.index(p) for p in parameters)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def readers(self, slot: int) -> tuple[int, ...]:
+        """Return the numbers of the inputs whose gradient or tangent needs what is kept in `slot`."""
+        return tuple(i for i in range(len(self.inputs)) if self._reads(i, slot))
+
+    def _reads(self, i: int, slot: int) -> bool:
+        rules = [r for r in (self.vjp[i], self.jvp[i]) if r is not None]
+        if any(slot in reads for _, reads in rules):
+            return True
+        # A linear or multilinear primitive is run again on the tangent and the other inputs.
+        again = self.structure in (LINEAR, MULTILINEAR) and self.vjp[i] is not None and slot < len(self.inputs)
+        return again and slot != i
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether any input has a rule."""
+        return any(rule is not None for rule in self.vjp)
+
+
+def kernel_primitive(name: str, *, kernel: str | None = None, **record: Any) -> Callable[..., Any]:
+    """Make the record of an operation that a kernel of the same name computes; return the function that runs it."""
+    compiled = _core.kernels[kernel or name]
+    return Primitive(
+        name,
+        run=compiled,
+        inputs=compiled.inputs,
+        attributes=compiled.attributes,
+        outputs=compiled.outputs,
+        **record,
+    ).eager
+
+
+def view_primitive(name: str, *, run: Callable[..., Any], attributes: tuple[str, ...], **record: Any) -> Callable[..., Any]:
+    """Make the record of an operation whose output shares memory with its input; return the function that runs it."""
+    return Primitive(name, run=run, inputs=("x",), attributes=attributes, view=True, promotion=None, **record).eager

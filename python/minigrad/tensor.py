@@ -1,0 +1,405 @@
+"""The tensor: an array, where it came from, and how often its memory was written to."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _core, _dtype
+from ._dtype import dtype as DType  # noqa: N812
+from ._methods import TensorMethods
+from .eager import namespace
+from .graph import Array, Cell, Edge, Leaf, Node, next_sequence
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+
+grad_enabled: Callable[[], bool] = _core.grad_enabled
+
+
+class Size(tuple[int, ...]):
+    """A tensor's shape: a tuple that knows how many elements it means."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """Return the number of elements."""
+        n = 1
+        for extent in self:
+            n *= extent
+        return n
+
+    def __repr__(self) -> str:
+        return f"minigrad.Size({list(self)})"
+
+
+class Tensor(TensorMethods):
+    """A multi-dimensional array that remembers what it was computed from.
+
+    Made by :func:`minigrad.tensor` and by operations, whose methods are documented with the functions of the same name.
+
+    Attributes
+    ----------
+    grad : Tensor or None
+        The gradient that backward passes have accumulated, if this is a leaf.
+    """
+
+    # _array: the elements. _edge: what computed them, None where no gradient is wanted. _cell: the memory's version.
+    # _base, _steps: for a view, whose memory it is and how to make it again from there. _views: for a base, its views.
+    # The last three are set only where they mean something.
+    __slots__ = ("__weakref__", "_array", "_base", "_cell", "_edge", "_steps", "_views")
+
+    _array: Array
+    _edge: Edge | None
+    _cell: Cell
+    _base: Tensor
+    _steps: tuple[tuple[Primitive, tuple[Any, ...]], ...]
+    _views: list[weakref.ref[Tensor]]
+
+    __array_ufunc__ = None  # ndarray + Tensor is Tensor.__radd__'s
+    __hash__ = object.__hash__
+
+    def __init__(self, data: Any = ()) -> None:
+        from .ops.creation import array_from
+
+        self._array = array_from(data, None)
+        self._edge = None
+        self._cell = [0]
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # What it is.
+
+    @property
+    def shape(self) -> Size:
+        """The extent of each dimension."""
+        return Size(self._array.shape)
+
+    def size(self, dim: int | None = None) -> Size | int:
+        """Return the shape, or the extent of dimension `dim`."""
+        if dim is None:
+            return Size(self._array.shape)
+        if not -self.ndim <= dim < self.ndim:
+            raise IndexError(f"size: dim {dim} out of range for shape {self._array.shape}")
+        return int(self._array.shape[dim])
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._array.ndim
+
+    def dim(self) -> int:
+        """Return the number of dimensions."""
+        return self._array.ndim
+
+    def numel(self) -> int:
+        """Return the number of elements."""
+        return int(self._array.size)
+
+    def stride(self, dim: int | None = None) -> tuple[int, ...] | int:
+        """Return how many elements apart neighbours along each dimension, or along `dim`, lie."""
+        strides = tuple(s // self._array.itemsize for s in self._array.strides)
+        return strides if dim is None else strides[dim]
+
+    def is_contiguous(self) -> bool:
+        """Return whether the elements lie one after the other in row-major order."""
+        return bool(self._array.flags.c_contiguous)
+
+    @property
+    def dtype(self) -> DType:
+        """The type of the elements."""
+        return _dtype.from_numpy_dtype(self._array.dtype)
+
+    def is_floating_point(self) -> bool:
+        """Return whether the elements are floats."""
+        return self._array.dtype.kind == "f"
+
+    def __len__(self) -> int:
+        if self._array.ndim == 0:
+            raise TypeError("len: a tensor without dimensions has no length")
+        return int(self._array.shape[0])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self._array.ndim == 0:
+            raise TypeError("iter: a tensor without dimensions cannot be iterated over")
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, element: Any) -> bool:
+        return bool((self == element).any())
+
+    def __repr__(self) -> str:
+        from ._printing import tensor_text
+
+        return tensor_text(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self._array.ndim == 0 and spec else repr(self)
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Leaving the world of tensors.
+
+    def item(self) -> float | int | bool:
+        """Return the only element as a Python number; RuntimeError where there is not exactly one."""
+        if self._array.size != 1:
+            raise RuntimeError(f"item: only a tensor with one element is a number, got shape {self._array.shape}")
+        value: float | int | bool = self._array.item()
+        return value
+
+    def tolist(self) -> Any:
+        """Return the elements as nested lists of Python numbers."""
+        return self._array.tolist()
+
+    def numpy(self) -> Array:
+        """Return the elements as an array that shares this tensor's memory.
+
+        Raises
+        ------
+        RuntimeError
+            If the tensor requires a gradient, which the array could not know of: call ``detach()`` first.
+        """
+        if self._edge is not None:
+            raise RuntimeError("numpy: this tensor requires a gradient; call detach().numpy() to leave the graph")
+        return self._array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __bool__(self) -> bool:
+        if self._array.size != 1:
+            raise RuntimeError(f"bool: the truth of a tensor of shape {self._array.shape} is ambiguous")
+        return bool(self._array)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self._array.dtype.kind not in "iub":
+            raise TypeError(f"index: only an integer tensor can be an index, got {self.dtype}")
+        return int(self.item())
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Its place in the graph.
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether backward passes reach this tensor."""
+        return self._edge is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Make this a leaf that accumulates a gradient, or a constant; return it.
+
+        Raises
+        ------
+        RuntimeError
+            If the dtype cannot carry a gradient, or if the tensor was computed from others, whose graph it would leave.
+        """
+        if requires_grad and self._array.dtype.kind != "f":
+            raise RuntimeError(f"requires_grad_: only floating-point tensors can require gradients, got {self.dtype}")
+        if not self.is_leaf:
+            if requires_grad:
+                return self
+            raise RuntimeError("requires_grad_: this tensor was computed by the graph; use detach() to leave it")
+        if not requires_grad:
+            self._edge = None
+        elif self._edge is None:
+            self._edge = (Leaf(self._array), 0)
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this tensor was not computed from one that requires a gradient."""
+        return self._edge is None or isinstance(self._edge[0], Leaf)
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node that computed this tensor, None for a leaf."""
+        return None if self._edge is None or isinstance(self._edge[0], Leaf) else self._edge[0]
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The accumulated gradient of a leaf."""
+        return self._edge[0].grad if self._edge is not None and isinstance(self._edge[0], Leaf) else None
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if self._edge is None or not isinstance(self._edge[0], Leaf):
+            if value is None:
+                return
+            raise RuntimeError("grad: only a leaf that requires a gradient holds one")
+        if value is not None and (not isinstance(value, Tensor) or value._array.shape != self._array.shape):
+            raise RuntimeError(f"grad: must be a tensor of shape {self._array.shape}, got {value!r}")
+        if value is not None and value._array.dtype != self._array.dtype:
+            raise RuntimeError(f"grad: must have dtype {self.dtype}, got {value.dtype}")
+        self._edge[0].grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Sequence[Tensor] | Tensor | None = None,
+    ) -> None:
+        """Add the gradients of this tensor to the leaves that it was computed from.
+
+        See :func:`minigrad.autograd.backward`.
+        """
+        from .autograd import backward
+
+        backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def detach(self) -> Tensor:
+        """Return a tensor that shares this one's memory and versions but has no part in the graph."""
+        return wrap(self._array, None, self._cell)
+
+    @property
+    def data(self) -> Tensor:
+        """The same as :meth:`detach`: unlike PyTorch's, it shares versions, so that no change goes unseen."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if value._array.dtype != self._array.dtype and self._edge is not None:
+            raise RuntimeError(f"data: must have dtype {self.dtype}, got {value.dtype}")
+        self._cell[0] += 1  # what was saved of the old memory is not what this tensor is now
+        self._array = value._array
+        self._cell = value._cell
+        if self._edge is not None and isinstance(self._edge[0], Leaf):
+            self._edge[0].array = value._array
+
+    @property
+    def _version(self) -> int:
+        """How often the memory was written to through tensors."""
+        return self._cell[0]
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Writing into its memory.
+
+    def _write(self, value: Tensor, name: str) -> Tensor:
+        """Give this tensor the elements and the origin of `value`, which has its shape; return it."""
+        base: Tensor = getattr(self, "_base", self)
+        recording = grad_enabled()
+        if recording and base._edge is not None and isinstance(base._edge[0], Leaf):
+            what = "a leaf that requires a gradient" if base is self else "a view of a leaf that requires a gradient"
+            raise RuntimeError(f"{name}: {what} cannot be changed in place; do it under no_grad() or on a clone()")
+        if not self._array.flags.writeable:
+            raise RuntimeError(f"{name}: this tensor's memory is read-only; change a clone() instead")
+        np.copyto(self._array, value._array, casting="same_kind")
+        self._cell[0] += 1
+        if recording and (base._edge is not None or value._edge is not None):
+            if base is self:
+                self._edge = value._edge
+            else:
+                base._edge = _overwritten(base, self._steps, value)
+            refresh_views(base)
+        return self
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Copies.
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if not self.is_leaf:
+            raise RuntimeError("deepcopy: only leaves can be copied deeply; use clone() or detach()")
+        copied = type(self).__new__(type(self))
+        copied._array = self._array.copy()
+        copied._cell = [0]
+        copied._edge = None
+        memo[id(self)] = copied
+        if self.requires_grad:
+            copied.requires_grad_()
+            copied.grad = None if self.grad is None else self.grad.detach().clone()
+        return copied
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not self.is_leaf:
+            raise RuntimeError("pickle: only leaves can be pickled; use detach()")
+        return _rebuild, (type(self), self._array, self.requires_grad)
+
+
+def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
+    t = cls.__new__(cls)
+    t._array, t._edge, t._cell = array, None, [0]
+    return t.requires_grad_(requires_grad)
+
+
+def wrap(array: Array, edge: Edge | None = None, cell: Cell | None = None) -> Tensor:
+    """Return a tensor of an array, made by `edge`, whose memory has the version `cell`."""
+    t = object.__new__(Tensor)
+    t._array = array
+    t._edge = edge
+    t._cell = [0] if cell is None else cell
+    return t
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Views.
+#
+# A view shares its base's memory and version cell. When the memory is written to, through the base or through any view,
+# the base's origin becomes a node that stands for the write, and each view's origin is made again from there.
+
+
+def link_view(view: Tensor, source: Tensor, primitive: Primitive, attributes: tuple[Any, ...]) -> None:
+    """Make `view` known as what `primitive` made of `source`."""
+    base: Tensor = getattr(source, "_base", source)
+    view._cell = source._cell
+    view._base = base
+    view._steps = (*getattr(source, "_steps", ()), (primitive, attributes))
+    views: list[weakref.ref[Tensor]] | None = getattr(base, "_views", None)
+    if views is None:
+        views = base._views = []
+    views.append(weakref.ref(view))
+    if len(views) >= 16 and len(views) & (len(views) - 1) == 0:
+        views[:] = [v for v in views if v() is not None]
+
+
+def replay(base: Any, steps: tuple[tuple[Primitive, tuple[Any, ...]], ...]) -> Any:
+    """Return the view of `base`, a tensor or an array, that the steps make."""
+    for primitive, attributes in steps:
+        base = primitive.eager(base, *attributes)
+    return base
+
+
+def refresh_views(base: Tensor) -> None:
+    """Make the origin of every view again from what `base` now is."""
+    views: list[weakref.ref[Tensor]] = getattr(base, "_views", [])
+    alive = [v for v in (ref() for ref in views) if v is not None]
+    for view in alive:
+        view._edge = replay(base, view._steps)._edge
+    base._views = [weakref.ref(view) for view in alive]
+
+
+def _overwritten(base: Tensor, steps: tuple[tuple[Primitive, tuple[Any, ...]], ...], value: Tensor) -> Edge:
+    """Return the origin of `base` after `value` was written into the view of it that the steps make."""
+    from .primitive import registry
+
+    node = object.__new__(Node)
+    node.primitive = registry["overwrite"]
+    node.sequence = next_sequence()
+    node.edges = (base._edge, value._edge)
+    node.saved = (None, None, None, steps, base._array.shape, None)
+    node.versions = ()
+    node.shapes = None
+    return node, 0
+
+
+namespace.update(
+    Tensor=Tensor,
+    Node=Node,
+    new=object.__new__,
+    grad_enabled=grad_enabled,
+    next_sequence=next_sequence,
+    same_shape=_core.same_shape,
+    link_view=link_view,
+)

@@ -1,0 +1,124 @@
+#include "core/pool.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstdlib>
+#include <mutex>
+
+namespace minigrad {
+namespace {
+
+// Sizes are rounded up to a class: multiples of 64 bytes up to 512, then four classes for each doubling, so that at most
+// a fifth of a buffer is wasted.
+constexpr int kSmallClasses = 8;
+constexpr int kClasses = kSmallClasses + 4 * 40;
+constexpr size_t kCacheLimit = size_t{1} << 30;  // bytes kept at the most
+
+struct SizeClass {
+  int index;
+  size_t bytes;
+};
+
+SizeClass size_class(size_t bytes) {
+  if (bytes <= 64 * kSmallClasses) {
+    const size_t lines = std::max<size_t>(1, (bytes + 63) / 64);
+    return {static_cast<int>(lines - 1), lines * 64};
+  }
+  const int doubling = std::bit_width(bytes - 1) - 1;  // 2^doubling < bytes <= 2^(doubling + 1)
+  const size_t quarter = size_t{1} << (doubling - 2);
+  const size_t quarters = (bytes - 1) / quarter + 1;  // 5 ... 8
+  return {kSmallClasses + 4 * (doubling - 9) + static_cast<int>(quarters) - 5, quarters * quarter};
+}
+
+// A cached buffer's first bytes point to the next one of its class.
+struct Link {
+  Link* next;
+};
+
+struct Pool {
+  std::mutex mutex;
+  Link* free[kClasses] = {};
+  PoolStatistics statistics = {};
+};
+
+Pool& pool() {
+  static Pool* const instance = new Pool;  // never destroyed: arrays may be freed while the interpreter shuts down
+  return *instance;
+}
+
+// The child of a fork gets the pool as it was; nobody must hold its lock at that moment.
+[[maybe_unused]] const int g_fork_handler = pthread_atfork([] { pool().mutex.lock(); }, [] { pool().mutex.unlock(); },
+                                                           [] { pool().mutex.unlock(); });
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kReuse = false;  // let the sanitizer see every allocation
+#else
+constexpr bool kReuse = true;
+#endif
+
+}  // namespace
+
+void* pool_allocate(size_t bytes) {
+  if (bytes > PTRDIFF_MAX / 2) return nullptr;
+  const SizeClass size = size_class(bytes);
+  Pool& p = pool();
+  {
+    const std::lock_guard lock(p.mutex);
+    p.statistics.in_use += size.bytes;
+    p.statistics.peak = std::max(p.statistics.peak, p.statistics.in_use);
+    if (Link* const link = p.free[size.index]; link != nullptr) {
+      p.free[size.index] = link->next;
+      p.statistics.cached -= size.bytes;
+      return link;
+    }
+  }
+  void* buffer = std::aligned_alloc(kAlignment, size.bytes);
+  if (buffer == nullptr) {
+    pool_empty_cache();
+    buffer = std::aligned_alloc(kAlignment, size.bytes);
+  }
+  if (buffer == nullptr) {
+    const std::lock_guard lock(p.mutex);
+    p.statistics.in_use -= size.bytes;
+  }
+  return buffer;
+}
+
+void pool_free(void* buffer, size_t bytes) {
+  const SizeClass size = size_class(bytes);
+  Pool& p = pool();
+  {
+    const std::lock_guard lock(p.mutex);
+    p.statistics.in_use -= size.bytes;
+    if (kReuse && p.statistics.cached + size.bytes <= kCacheLimit) {
+      p.free[size.index] = new (buffer) Link{p.free[size.index]};
+      p.statistics.cached += size.bytes;
+      return;
+    }
+  }
+  std::free(buffer);
+}
+
+PoolStatistics pool_statistics() {
+  Pool& p = pool();
+  const std::lock_guard lock(p.mutex);
+  return p.statistics;
+}
+
+void pool_empty_cache() {
+  Pool& p = pool();
+  const std::lock_guard lock(p.mutex);
+  for (Link*& head : p.free) {
+    while (head != nullptr) {
+      Link* const next = head->next;
+      std::free(head);
+      head = next;
+    }
+  }
+  p.statistics.cached = 0;
+}
+
+}  // namespace minigrad

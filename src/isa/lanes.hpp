@@ -1,0 +1,276 @@
+// Virtual lanes: 64 bytes of elements, 16 floats or 8 doubles, held in as many registers as the instruction set needs.
+// What is computed lane by lane in this width has the same bits on every instruction set.
+#pragma once
+
+#include <utility>
+
+#include "isa/isa.hpp"
+
+namespace minigrad::MINIGRAD_ISA {
+namespace {
+
+template <class T>
+constexpr int kVirtualLanes = 64 / static_cast<int>(sizeof(T));
+
+template <class T>
+constexpr int kParts = kVirtualLanes<T> / kLanes<T>;
+
+template <class T>
+struct Lanes {
+  Vec<T> part[kParts<T>];
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The first `count` lanes of a register, 0 <= count <= kLanes. No memory behind them is touched.
+
+#if defined(__AVX512F__)
+
+[[gnu::always_inline]] inline Vec<float> load_first(const float* p, int64_t count, Vec<float> fill) {
+  return _mm512_mask_loadu_ps(fill, static_cast<__mmask16>((1u << count) - 1), p);
+}
+
+[[gnu::always_inline]] inline Vec<double> load_first(const double* p, int64_t count, Vec<double> fill) {
+  return _mm512_mask_loadu_pd(fill, static_cast<__mmask8>((1u << count) - 1), p);
+}
+
+[[gnu::always_inline]] inline void store_first(float* p, Vec<float> v, int64_t count) {
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), v);
+}
+
+[[gnu::always_inline]] inline void store_first(double* p, Vec<double> v, int64_t count) {
+  _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << count) - 1), v);
+}
+
+#else
+
+template <class T>
+inline void store_first(T* p, Vec<T> v, int64_t count) {
+  alignas(kVectorBytes) T lanes[kLanes<T>];
+  store(lanes, v);
+  for (int64_t i = 0; i < count; ++i) p[i] = lanes[i];
+}
+
+#if defined(__AVX2__)
+
+[[gnu::always_inline]] inline Vec<float> load_first(const float* p, int64_t count, Vec<float> fill) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  const __m256i mask = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lane);
+  return _mm256_blendv_ps(fill, _mm256_maskload_ps(p, mask), _mm256_castsi256_ps(mask));
+}
+
+[[gnu::always_inline]] inline Vec<double> load_first(const double* p, int64_t count, Vec<double> fill) {
+  const __m256i lane = _mm256_setr_epi64x(0, 1, 2, 3);
+  const __m256i mask = _mm256_cmpgt_epi64(_mm256_set1_epi64x(count), lane);
+  return _mm256_blendv_pd(fill, _mm256_maskload_pd(p, mask), _mm256_castsi256_pd(mask));
+}
+
+#else
+
+template <class T>
+inline Vec<T> load_first(const T* p, int64_t count, Vec<T> fill) {
+  alignas(kVectorBytes) T lanes[kLanes<T>];
+  store(lanes, fill);
+  for (int64_t i = 0; i < count; ++i) lanes[i] = p[i];
+  return load(lanes);
+}
+
+#endif
+#endif
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Lane by lane: y where y > x (y < x), else x. These are the instructions of x86; aarch64's treat NaN and -0 otherwise.
+
+#if defined(__AVX512F__)
+[[gnu::always_inline]] inline Vec<float> max_of(Vec<float> x, Vec<float> y) { return _mm512_maskz_max_ps(0xffff, y, x); }
+[[gnu::always_inline]] inline Vec<double> max_of(Vec<double> x, Vec<double> y) { return _mm512_maskz_max_pd(0xff, y, x); }
+[[gnu::always_inline]] inline Vec<float> min_of(Vec<float> x, Vec<float> y) { return _mm512_maskz_min_ps(0xffff, y, x); }
+[[gnu::always_inline]] inline Vec<double> min_of(Vec<double> x, Vec<double> y) { return _mm512_maskz_min_pd(0xff, y, x); }
+#elif defined(__AVX2__)
+[[gnu::always_inline]] inline Vec<float> max_of(Vec<float> x, Vec<float> y) { return _mm256_max_ps(y, x); }
+[[gnu::always_inline]] inline Vec<double> max_of(Vec<double> x, Vec<double> y) { return _mm256_max_pd(y, x); }
+[[gnu::always_inline]] inline Vec<float> min_of(Vec<float> x, Vec<float> y) { return _mm256_min_ps(y, x); }
+[[gnu::always_inline]] inline Vec<double> min_of(Vec<double> x, Vec<double> y) { return _mm256_min_pd(y, x); }
+#else
+[[gnu::always_inline]] inline Vec<float> max_of(Vec<float> x, Vec<float> y) { return y > x ? y : x; }
+[[gnu::always_inline]] inline Vec<double> max_of(Vec<double> x, Vec<double> y) { return y > x ? y : x; }
+[[gnu::always_inline]] inline Vec<float> min_of(Vec<float> x, Vec<float> y) { return y < x ? y : x; }
+[[gnu::always_inline]] inline Vec<double> min_of(Vec<double> x, Vec<double> y) { return y < x ? y : x; }
+#endif
+
+template <class T>
+[[gnu::always_inline]] inline T max_of(T x, T y) {
+  return y > x ? y : x;
+}
+
+template <class T>
+[[gnu::always_inline]] inline T min_of(T x, T y) {
+  return y < x ? y : x;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Lanes as a whole.
+
+template <class T>
+[[gnu::always_inline]] inline Lanes<T> load_lanes(const T* p) {
+  Lanes<T> lanes;
+  for (int i = 0; i < kParts<T>; ++i) lanes.part[i] = load(p + i * kLanes<T>);
+  return lanes;
+}
+
+template <class T>
+[[gnu::always_inline]] inline void store_lanes(T* p, const Lanes<T>& lanes) {
+  for (int i = 0; i < kParts<T>; ++i) store(p + i * kLanes<T>, lanes.part[i]);
+}
+
+// The first `count` > 0 lanes; the others are `fill`, or are not stored.
+template <class T>
+[[gnu::always_inline]] inline Lanes<T> load_first_lanes(const T* p, int64_t count, T fill) {
+  Lanes<T> lanes;
+  for (int i = 0; i < kParts<T>; ++i) {
+    const int64_t here = count - i * kLanes<T>;
+    lanes.part[i] = splat(fill);
+    if (here > 0) lanes.part[i] = load_first(p + i * kLanes<T>, here < kLanes<T> ? here : kLanes<T>, lanes.part[i]);
+  }
+  return lanes;
+}
+
+template <class T>
+[[gnu::always_inline]] inline void store_first_lanes(T* p, const Lanes<T>& lanes, int64_t count) {
+  for (int i = 0; i < kParts<T>; ++i) {
+    const int64_t here = count - i * kLanes<T>;
+    if (here > 0) store_first(p + i * kLanes<T>, lanes.part[i], here < kLanes<T> ? here : kLanes<T>);
+  }
+}
+
+template <class T>
+[[gnu::always_inline]] inline Lanes<T> splat_lanes(T x) {
+  Lanes<T> lanes;
+  for (int i = 0; i < kParts<T>; ++i) lanes.part[i] = splat(x);
+  return lanes;
+}
+
+template <class Op, class T>
+[[gnu::always_inline]] inline Lanes<T> combine(const Lanes<T>& x, const Lanes<T>& y) {
+  Lanes<T> lanes;
+  for (int i = 0; i < kParts<T>; ++i) lanes.part[i] = Op::combine(x.part[i], y.part[i]);
+  return lanes;
+}
+
+// The vector whose lane i is lane i xor kDistance of v.
+template <int kDistance, class V, int... kLane>
+[[gnu::always_inline]] inline V exchange_lanes(V v, std::integer_sequence<int, kLane...>) {
+  return __builtin_shufflevector(v, v, (kLane ^ kDistance)...);
+}
+
+template <class Op, class T, int kDistance>
+[[gnu::always_inline]] inline T fold_register(Vec<T> v) {
+  if constexpr (kDistance == 0) {
+    return v[0];
+  } else {
+    const Vec<T> other = exchange_lanes<kDistance>(v, std::make_integer_sequence<int, kLanes<T>>());
+    return fold_register<Op, T, kDistance / 2>(Op::combine(v, other));
+  }
+}
+
+// All lanes in one by halving: lane i takes lane i + 8 in, then i + 4, i + 2, i + 1 (from 4 on in double).
+template <class Op, class T>
+[[gnu::always_inline]] inline T fold(Lanes<T> lanes) {
+  for (int half = kParts<T> / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) lanes.part[i] = Op::combine(lanes.part[i], lanes.part[i + half]);
+  }
+  return fold_register<Op, T, kLanes<T> / 2>(lanes.part[0]);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Copies that change the layout.
+
+// out[i] = x[i * step] for 0 <= i < count.
+template <class T>
+[[gnu::noinline]] inline void gather(T* out, const T* x, int64_t step, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) out[i] = x[i * step];
+}
+
+// out[i * step] = x[i] for 0 <= i < count.
+template <class T>
+inline void scatter(T* out, int64_t step, const T* x, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) out[i * step] = x[i];
+}
+
+template <class T>
+struct SquareOf;  // a square of elements whose rows are registers of 16 bytes
+
+template <>
+struct SquareOf<float> {
+  static constexpr int kSide = 4;
+  typedef float Row __attribute__((vector_size(16)));
+  typedef float Unaligned __attribute__((vector_size(16), aligned(4), may_alias));
+
+  [[gnu::always_inline]] static inline void transpose(Row (&r)[4]) {
+    const Row a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
+    const Row b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+    const Row c = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+    const Row d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+    r[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+    r[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    r[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
+    r[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
+  }
+};
+
+template <>
+struct SquareOf<double> {
+  static constexpr int kSide = 2;
+  typedef double Row __attribute__((vector_size(16)));
+  typedef double Unaligned __attribute__((vector_size(16), aligned(8), may_alias));
+
+  [[gnu::always_inline]] static inline void transpose(Row (&r)[2]) {
+    const Row a = r[0];
+    r[0] = __builtin_shufflevector(a, r[1], 0, 2);
+    r[1] = __builtin_shufflevector(a, r[1], 1, 3);
+  }
+};
+
+template <class T>
+[[gnu::always_inline]] inline void transpose_square(T* out, int64_t out_step, const T* x, int64_t x_step) {
+  using Square = SquareOf<T>;
+  constexpr int kSide = Square::kSide;
+  typename Square::Row r[kSide];
+  for (int k = 0; k < kSide; ++k) r[k] = *reinterpret_cast<const typename Square::Unaligned*>(x + k * x_step);
+  Square::transpose(r);
+  for (int k = 0; k < kSide; ++k) *reinterpret_cast<typename Square::Unaligned*>(out + k * out_step) = r[k];
+}
+
+// out[j * out_step + i] = x[i * x_step + j] for 0 <= i < rows, 0 <= j < cols. x and out do not overlap. The last squares
+// of a row or column lie over their neighbours.
+template <class T>
+[[gnu::noinline]] inline void transpose(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows,
+                                        int64_t cols) {
+  constexpr int kSide = SquareOf<T>::kSide;
+  if (rows < kSide || cols < kSide) {
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int64_t j = 0; j < cols; ++j) out[j * out_step + i] = x[i * x_step + j];
+    }
+    return;
+  }
+  for (int64_t next = 0; next < rows; next += kSide) {
+    const int64_t i = next < rows - kSide ? next : rows - kSide;
+    for (int64_t j = 0; j < cols - kSide; j += kSide) {
+      transpose_square(out + j * out_step + i, out_step, x + i * x_step + j, x_step);
+    }
+    const int64_t last = cols - kSide;
+    transpose_square(out + last * out_step + i, out_step, x + i * x_step + last, x_step);
+  }
+}
+
+// out[i * out_step + j] = x[i * row_step + j * col_step] for 0 <= i < rows, 0 <= j < cols: any layout made contiguous
+// along j. x and out do not overlap.
+template <class T>
+[[gnu::noinline]] inline void pack(T* out, int64_t out_step, const T* x, int64_t row_step, int64_t col_step, int64_t rows, int64_t cols) {
+  if (row_step == 1 && col_step != 1) return transpose(out, out_step, x, col_step, cols, rows);
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < cols; ++j) out[i * out_step + j] = x[i * row_step + j * col_step];
+  }
+}
+
+}  // namespace
+}  // namespace minigrad::MINIGRAD_ISA

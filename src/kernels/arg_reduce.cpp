@@ -1,0 +1,182 @@
+// Places of extrema: plans and rows, and the runs for integers and booleans.
+#include "core/kernel.hpp"
+#include "core/parallel.hpp"
+#include "core/plans.hpp"
+#include "kernels/arg_reduce_layout.hpp"
+#include "kernels/reduce_layout.hpp"
+#include "reference/reduce.hpp"
+
+namespace minigrad {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Plans.
+
+// Writes the shape of out[0], which has the dtype given.
+void plan_places(Plan& plan, DimMask mask, bool keepdim, DType dtype) {
+  const View& x = plan.in[0];
+  View& out = plan.out[0];
+  const Reduction form = describe_reduction(x, mask);
+  if (form.reduced == 0) fail(plan, ErrorKind::runtime, "no elements to reduce in shape " + shape_text(x));
+  out.dtype = dtype;
+  out.rank = 0;
+  for (int d = 0; d < x.rank; ++d) {
+    const bool reduced = mask >> d & 1;
+    if (!reduced || keepdim) out.shape[out.rank++] = reduced ? 1 : x.shape[d];
+  }
+  constexpr int64_t kPlaceBytes = 16;  // an element and its index
+  if (arg_in_chunks(form)) plan.scratch_shared = kArgChunks * kPlaceBytes;
+  plan.nanoseconds = kArgNanoseconds * static_cast<double>(form.kept) * static_cast<double>(form.reduced);
+}
+
+void plan_index(Plan& plan) {
+  const View& x = plan.in[0];
+  const Attribute& dims = plan.attributes[0];
+  if (dims.count > 1) {
+    fail(plan, ErrorKind::runtime, "takes one dim or none, got " + std::to_string(dims.count) + " for shape " + shape_text(x));
+  }
+  if (dims.count == 1) normalise_dim(plan, x, dims.integers[0]);
+  plan_places(plan, listed_dims(x, dims), plan.attributes[1].flag(), DType::int64);
+}
+
+void plan_with_index(Plan& plan) {
+  const View& x = plan.in[0];
+  normalise_dim(plan, x, plan.attributes[0].integer());
+  plan_places(plan, single_dim(x, plan.attributes[0]), plan.attributes[1].flag(), x.dtype);
+  copy_shape(plan.out[0], DType::int64, plan.out[1]);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Runs for integers and booleans: the first of equal elements wins.
+
+struct Greater {
+  template <class T>
+  static bool than(T x, T y) {
+    return x > y;
+  }
+};
+
+struct Less {
+  template <class T>
+  static bool than(T x, T y) {
+    return x < y;
+  }
+};
+
+constexpr int64_t kStrip = 64;  // results that are found at a time
+
+// The best elements of `cols` results that lie col_step apart, and their places.
+template <class Order, class T>
+void find_best(const Nest<1>& reduced, const T* x, int64_t col_step, int64_t cols, T* best, int64_t* index) {
+  const int64_t row_step = reduced.stride[0][reduced.rank - 1];
+  for (int64_t j = 0; j < cols; ++j) best[j] = x[j * col_step];
+  for (int64_t j = 0; j < cols; ++j) index[j] = 0;
+  int64_t number = 0;
+  for_rows(reduced, 0, reduced.size, [&](const int64_t* offset, int64_t count) {
+    for (int64_t k = 0; k < count; ++k, ++number) {
+      const T* const row = x + offset[0] + k * row_step;
+      for (int64_t j = 0; j < cols; ++j) {
+        const bool better = Order::than(row[j * col_step], best[j]);
+        best[j] = better ? row[j * col_step] : best[j];
+        index[j] = better ? number : index[j];
+      }
+    }
+  });
+}
+
+template <class Order, class T>
+Status run_places(const Call& call, DimMask mask, T* values, int64_t* indices) {
+  const View& x = call.in[0];
+  const ReductionNest nest = make_reduction_nest(x, mask, call.out[0]);
+  const int inner = nest.kept.rank - 1;
+  const int64_t out_step = nest.kept.stride[0][inner], col_step = nest.kept.stride[1][inner];
+  const int64_t width = nest.reduced.stride[0][nest.reduced.rank - 1] == 1 ? 1 : kStrip;
+  parallel_for(nest.kept.size, static_cast<double>(nest.reduced.size), [&](int64_t begin, int64_t end, int) {
+    T best[kStrip];
+    int64_t index[kStrip];
+    for_rows(nest.kept, begin, end, [&](const int64_t* offset, int64_t count) {
+      for (int64_t j = 0; j < count; j += width) {
+        const int64_t cols = width < count - j ? width : count - j;
+        find_best<Order>(nest.reduced, x.as<T>() + offset[1] + j * col_step, col_step, cols, best, index);
+        for (int64_t c = 0; c < cols; ++c) {
+          const int64_t to = offset[0] + (j + c) * out_step;
+          indices[to] = index[c];
+          if (values != nullptr) values[to] = best[c];
+        }
+      }
+    });
+  });
+  return Status::ok;
+}
+
+template <class Order, class T>
+Status run_index(const Call& call) {
+  const DimMask mask = listed_dims(call.in[0], call.attributes[0]);
+  return run_places<Order, T>(call, mask, nullptr, call.out[0].as<int64_t>());
+}
+
+template <class Order, class T>
+Status run_with_index(const Call& call) {
+  const DimMask mask = single_dim(call.in[0], call.attributes[0]);
+  return run_places<Order>(call, mask, call.out[0].as<T>(), call.out[1].as<int64_t>());
+}
+
+template <class Order>
+constexpr RunsByDType indices() {
+  return {{run_index<Order, bool>, run_index<Order, uint8_t>, run_index<Order, int8_t>, run_index<Order, int16_t>,
+           run_index<Order, int32_t>, run_index<Order, int64_t>, nullptr, nullptr}};
+}
+
+template <class Order>
+constexpr RunsByDType values_and_indices() {
+  return {{run_with_index<Order, bool>, run_with_index<Order, uint8_t>, run_with_index<Order, int8_t>,
+           run_with_index<Order, int16_t>, run_with_index<Order, int32_t>, run_with_index<Order, int64_t>, nullptr,
+           nullptr}};
+}
+
+constexpr Run kRuns[] = {
+    {"argmax", indices<Greater>()},
+    {"argmin", indices<Less>()},
+    {"max_with_index", values_and_indices<Greater>()},
+    {"min_with_index", values_and_indices<Less>()},
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Rows.
+
+constexpr Kernel index_of(const char* name, const RunsByDType* reference) {
+  return {.name = name,
+          .inputs = {"x"},
+          .types = "T",
+          .outputs = {"out"},
+          .attributes = {{"dims", AttributeKind::integers}, {"keepdim", AttributeKind::flag}},
+          .plan = plan_index,
+          .reference = reference};
+}
+
+constexpr Kernel with_index(const char* name, const RunsByDType* reference) {
+  return {.name = name,
+          .inputs = {"x"},
+          .types = "T",
+          .outputs = {"values", "indices"},
+          .attributes = {{"dim", AttributeKind::integer}, {"keepdim", AttributeKind::flag}},
+          .plan = plan_with_index,
+          .reference = reference};
+}
+
+constexpr Kernel kRows[] = {
+    index_of("argmax", &reference::argmax),
+    index_of("argmin", &reference::argmin),
+    with_index("max_with_index", &reference::max_with_index),
+    with_index("min_with_index", &reference::min_with_index),
+};
+
+}  // namespace
+
+extern const Kernels arg_reduce_kernels;
+const Kernels arg_reduce_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};
+
+extern const Runs arg_reduce_runs;
+const Runs arg_reduce_runs = {kRuns, sizeof(kRuns) / sizeof(Run)};
+
+}  // namespace minigrad

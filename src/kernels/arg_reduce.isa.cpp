@@ -1,0 +1,246 @@
+// Where the largest or smallest elements stand: argmax, argmin, max_with_index, min_with_index in floating point.
+//
+// The first of equal elements wins (+0 and -0 are equal), and the first NaN wins over everything. So the result does not
+// depend on the order in which elements are looked at, and each layout takes the way that suits it.
+#include "core/kernel.hpp"
+#include "core/parallel.hpp"
+#include "isa/isa.hpp"
+#include "isa/math_core.hpp"
+#include "kernels/arg_reduce_layout.hpp"
+#include "kernels/reduce_blocks.hpp"
+#include "kernels/reduce_layout.hpp"
+
+namespace minigrad::MINIGRAD_ISA {
+namespace {
+
+struct Greater {
+  using Op = Largest;
+  template <class T>
+  [[gnu::always_inline]] static inline bool than(T x, T y) {
+    return x > y;
+  }
+};
+
+struct Less {
+  using Op = Smallest;
+  template <class T>
+  [[gnu::always_inline]] static inline bool than(T x, T y) {
+    return x < y;
+  }
+};
+
+// Whether a later element `value` replaces `best`.
+template <class Order, class T>
+[[gnu::always_inline]] inline bool replaces(T value, T best) {
+  return Order::than(value, best) | ((value != value) & (best == best));
+}
+
+template <class T>
+struct Best {
+  T value;
+  int64_t index;  // -1: nothing seen yet
+};
+
+template <class Order, class T>
+[[gnu::always_inline]] inline void take(Best<T>& best, T value, int64_t index) {
+  if (best.index < 0 || replaces<Order>(value, best.value)) best = {value, index};
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Rows: the extremum of a block, then, where it replaces the best one, its place.
+
+// The first i < count with x[i] = value, or with x[i] NaN where value is NaN. There is one.
+template <class T>
+int64_t find_first(const T* x, int64_t count, T value) {
+  constexpr int64_t kStep = 64;
+  const bool nan = value != value;
+  int64_t i = 0;
+  for (; i + kStep <= count; i += kStep) {
+    int found = 0;
+    for (int64_t j = i; j < i + kStep; ++j) found |= (x[j] == value) | (nan & (x[j] != x[j]));
+    if (found) break;
+  }
+  while (i < count - 1 && !(x[i] == value || (nan && x[i] != x[i]))) ++i;
+  return i;
+}
+
+// Contiguous elements, at most a block, the first of which has the index `begin`.
+template <class Order, class T>
+[[gnu::noinline]] void take_block(Best<T>& best, const T* x, int64_t count, int64_t begin) {
+  const T value = fold<typename Order::Op>(block_lanes<typename Order::Op, T>(PlainRow<T>{x}, count));
+  if (best.index >= 0 && !replaces<Order>(value, best.value)) return;
+  const int64_t place = find_first(x, count, value);
+  best = {x[place], begin + place};
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Columns that lie beside each other in memory.
+
+constexpr int64_t kStrip = 256;
+constexpr int64_t kMostIndices = INT32_MAX;  // indices are as wide as the elements while they are compared
+
+// Row k of column j at x + k * step + j, n > 0 rows.
+template <class Order, class T>
+[[gnu::noinline]] void best_of_columns(T* best, math::UInt<T>* index, const T* x, int64_t step, int64_t n,
+                                       int64_t cols) {
+  for (int64_t j = 0; j < cols; ++j) best[j] = x[j];
+  for (int64_t j = 0; j < cols; ++j) index[j] = 0;
+  for (int64_t k = 1; k < n; ++k) {
+    const T* const row = x + k * step;
+    const auto number = static_cast<math::UInt<T>>(k);
+#pragma omp simd
+    for (int64_t j = 0; j < cols; ++j) {
+      const bool better = replaces<Order>(row[j], best[j]);
+      best[j] = better ? row[j] : best[j];
+      index[j] = better ? number : index[j];
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// One call.
+
+enum class Walk : uint8_t { rows, columns, tiles };
+
+template <class Order, class T>
+struct ArgReducer {
+  Reduction form;
+  ReductionNest nest;
+  const T* x;
+  T* values;         // nullptr where only indices are asked for
+  int64_t* indices;  // laid out as values
+
+  int64_t row_step() const { return nest.reduced.stride[0][nest.reduced.rank - 1]; }
+  int64_t col_step() const { return nest.kept.stride[1][nest.kept.rank - 1]; }
+  int64_t out_step() const { return nest.kept.stride[0][nest.kept.rank - 1]; }
+
+  void write(int64_t place, T value, int64_t index) const {
+    indices[place] = index;
+    if (values != nullptr) values[place] = value;
+  }
+
+  // Elements begin ... begin + n of the result at `from`.
+  Best<T> best_of_row(const T* from, int64_t begin, int64_t n) const {
+    Best<T> best = {0, -1};
+    alignas(64) T copy[kRowBlock<T>];
+    for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
+      for (int64_t i = 0; i < run; i += kRowBlock<T>) {
+        const int64_t count = smaller(kRowBlock<T>, run - i);
+        const T* block = from + start[0] + i * row_step();
+        if (row_step() != 1) {
+          gather(copy, block, row_step(), count);
+          block = copy;
+        }
+        take_block<Order>(best, block, count, begin + i);
+      }
+      begin += run;
+    });
+    return best;
+  }
+
+  void run_rows(int64_t to, const T* from, int64_t count) const {
+    for (int64_t j = 0; j < count; ++j) {
+      const Best<T> best = best_of_row(from + j * col_step(), 0, form.reduced);
+      write(to + j * out_step(), best.value, best.index);
+    }
+  }
+
+  void run_columns(int64_t to, const T* from, int64_t count) const {
+    alignas(64) T best[kStrip];
+    alignas(64) math::UInt<T> index[kStrip];
+    for (int64_t j = 0; j < count; j += kStrip) {
+      const int64_t cols = smaller(kStrip, count - j);
+      best_of_columns<Order>(best, index, from + j, row_step(), form.reduced, cols);
+      for (int64_t c = 0; c < cols; ++c) write(to + (j + c) * out_step(), best[c], static_cast<int64_t>(index[c]));
+    }
+  }
+
+  void run_tiles(int64_t to, const T* from, int64_t count) const {
+    Tile<T> tile;
+    alignas(64) T best[kTileRows];
+    alignas(64) math::UInt<T> index[kTileRows];
+    for (int64_t j = 0; j < count; j += kTileRows) {
+      const int64_t rows = smaller(kTileRows, count - j);
+      load_tile(tile, from + j * col_step(), col_step(), row_step(), rows, form.reduced);
+      best_of_columns<Order>(best, index, tile.element, kTileRows, form.reduced, kTileRows);
+      for (int64_t r = 0; r < rows; ++r) write(to + (j + r) * out_step(), best[r], static_cast<int64_t>(index[r]));
+    }
+  }
+
+  Walk choose_walk() const {
+    constexpr int64_t kFew = 8;
+    const bool many = nest.reduced.rank == 1 && nest.kept.shape[nest.kept.rank - 1] >= kFew;
+    if (many && col_step() == 1 && form.reduced <= kMostIndices) return Walk::columns;
+    return many && form.reduced <= kVirtualLanes<T> ? Walk::tiles : Walk::rows;
+  }
+
+  void run() const {
+    const Walk walk = choose_walk();
+    const double cost = kArgNanoseconds * static_cast<double>(form.reduced);
+    parallel_for(form.kept, cost, [&](int64_t begin, int64_t end, int) {
+      for_rows(nest.kept, begin, end, [&](const int64_t* offset, int64_t count) {
+        switch (walk) {
+          case Walk::rows: return run_rows(offset[0], x + offset[1], count);
+          case Walk::columns: return run_columns(offset[0], x + offset[1], count);
+          case Walk::tiles: return run_tiles(offset[0], x + offset[1], count);
+        }
+      });
+    });
+  }
+
+  // A single result: threads share its elements.
+  void run_chunks(Best<T>* partial) const {
+    const int64_t each = divide_up(form.reduced, kArgChunks);
+    parallel_for(kArgChunks, kArgNanoseconds * static_cast<double>(each), [&](int64_t first, int64_t last, int) {
+      for (int64_t chunk = first; chunk < last; ++chunk) {
+        const int64_t begin = chunk * each;
+        partial[chunk] = best_of_row(x, begin, begin < form.reduced ? smaller(each, form.reduced - begin) : 0);
+      }
+    });
+    Best<T> best = partial[0];
+    for (int64_t chunk = 1; chunk < kArgChunks; ++chunk) {
+      if (partial[chunk].index >= 0) take<Order>(best, partial[chunk].value, partial[chunk].index);
+    }
+    write(0, best.value, best.index);
+  }
+};
+
+template <class Order, class T>
+Status arg_reduce(const Call& call, DimMask mask, const View& out, T* values, int64_t* indices) {
+  const View& from = call.in[0];
+  const Reduction form = describe_reduction(from, mask);
+  if (form.kept == 0) return Status::ok;
+  const ArgReducer<Order, T> reducer = {form, make_reduction_nest(from, mask, out), from.as<T>(), values, indices};
+  if (arg_in_chunks(form)) {
+    reducer.run_chunks(reinterpret_cast<Best<T>*>(call.shared));
+  } else {
+    reducer.run();
+  }
+  return Status::ok;
+}
+
+template <class Order, class T>
+Status run_index(const Call& call) {
+  const View& out = call.out[0];
+  return arg_reduce<Order, T>(call, listed_dims(call.in[0], call.attributes[0]), out, nullptr, out.as<int64_t>());
+}
+
+template <class Order, class T>
+Status run_with_index(const Call& call) {
+  const DimMask mask = single_dim(call.in[0], call.attributes[0]);
+  return arg_reduce<Order, T>(call, mask, call.out[0], call.out[0].as<T>(), call.out[1].as<int64_t>());
+}
+
+constexpr Run kRows[] = {
+    {"argmax", floats(run_index<Greater, float>, run_index<Greater, double>)},
+    {"argmin", floats(run_index<Less, float>, run_index<Less, double>)},
+    {"max_with_index", floats(run_with_index<Greater, float>, run_with_index<Greater, double>)},
+    {"min_with_index", floats(run_with_index<Less, float>, run_with_index<Less, double>)},
+};
+
+}  // namespace
+
+extern const Runs arg_reduce_runs;
+const Runs arg_reduce_runs = {kRows, sizeof(kRows) / sizeof(Run)};
+
+}  // namespace minigrad::MINIGRAD_ISA

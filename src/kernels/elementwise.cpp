@@ -1,0 +1,194 @@
+// The elementwise kernels' plans and rows, and their runs for integers and booleans.
+#include "core/kernel.hpp"
+#include "core/plans.hpp"
+#include "kernels/elementwise_loops.hpp"
+#include "kernels/elementwise_ops.hpp"
+#include "reference/elementwise.hpp"
+
+namespace minigrad {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Plans: the output has the shape that all inputs broadcast to.
+
+// Adds up to what the loops are told for an element; a function of the math library costs about three times as much.
+constexpr double kNanosecondsEach = 0.3;
+
+void plan_broadcast(Plan& plan, DType dtype) {
+  const View* views[kMaxInputs];
+  for (int i = 0; i < plan.in_count; ++i) views[i] = &plan.in[i];
+  broadcast_shape(plan, views, plan.in_count, plan.out[0]);
+  plan.out[0].dtype = dtype;
+  plan.nanoseconds = kNanosecondsEach * static_cast<double>(plan.out[0].size());
+}
+
+void plan_map(Plan& plan) { plan_broadcast(plan, plan.in[0].dtype); }
+void plan_compare(Plan& plan) { plan_broadcast(plan, DType::boolean); }
+void plan_where(Plan& plan) { plan_broadcast(plan, plan.in[1].dtype); }
+
+void plan_cast(Plan& plan) {
+  const int64_t code = plan.attributes[0].integer();
+  if (code < 0 || code >= kDTypeCount) fail(plan, ErrorKind::value, "no dtype has the code " + std::to_string(code));
+  plan_broadcast(plan, static_cast<DType>(code));
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Conversions between all dtypes.
+
+template <class X, class Out>
+struct ConvertTo : Streaming {
+  static Out apply(X x) { return static_cast<Out>(x); }
+};
+
+template <class X>
+Status run_cast(const Call& call) {
+  constexpr RunFunction kByTarget[kDTypeCount] = {
+      run_unary<ConvertTo<X, bool>, X, bool>,       run_unary<ConvertTo<X, uint8_t>, X, uint8_t>,
+      run_unary<ConvertTo<X, int8_t>, X, int8_t>,   run_unary<ConvertTo<X, int16_t>, X, int16_t>,
+      run_unary<ConvertTo<X, int32_t>, X, int32_t>, run_unary<ConvertTo<X, int64_t>, X, int64_t>,
+      run_unary<ConvertTo<X, float>, X, float>,     run_unary<ConvertTo<X, double>, X, double>,
+  };
+  return kByTarget[static_cast<int>(call.out[0].dtype)](call);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Runs for integers and booleans. Signed overflow wraps around (the build sets -fwrapv).
+
+template <class Op>
+constexpr RunsByDType integer_unary() {
+  return {{nullptr, run_unary<Op, uint8_t>, run_unary<Op, int8_t>, run_unary<Op, int16_t>, run_unary<Op, int32_t>,
+           run_unary<Op, int64_t>, nullptr, nullptr}};
+}
+
+template <class Op>
+constexpr RunsByDType integer_binary() {
+  return {{nullptr, run_binary<Op, uint8_t>, run_binary<Op, int8_t>, run_binary<Op, int16_t>, run_binary<Op, int32_t>,
+           run_binary<Op, int64_t>, nullptr, nullptr}};
+}
+
+template <class Op>
+constexpr RunsByDType integer_compare() {
+  return {{run_binary<Op, bool>, run_binary<Op, uint8_t, bool>, run_binary<Op, int8_t, bool>,
+           run_binary<Op, int16_t, bool>, run_binary<Op, int32_t, bool>, run_binary<Op, int64_t, bool>, nullptr,
+           nullptr}};
+}
+
+constexpr RunsByDType with_boolean(RunsByDType runs, RunFunction boolean) {
+  runs.of[static_cast<int>(DType::boolean)] = boolean;
+  return runs;
+}
+
+constexpr RunsByDType kCastRuns = {{run_cast<bool>, run_cast<uint8_t>, run_cast<int8_t>, run_cast<int16_t>,
+                                    run_cast<int32_t>, run_cast<int64_t>, run_cast<float>, run_cast<double>}};
+
+constexpr RunsByDType kWhereRuns = {{run_where<bool>, run_where<uint8_t>, run_where<int8_t>, run_where<int16_t>,
+                                     run_where<int32_t>, run_where<int64_t>, nullptr, nullptr}};
+
+constexpr Run kRuns[] = {
+    {"cast", kCastRuns},
+    {"copy", with_boolean(integer_unary<Copy>(), run_unary<Copy, bool>)},
+    {"neg", integer_unary<Neg>()},
+    {"abs", integer_unary<Abs>()},
+    {"sign", integer_unary<Sign>()},
+    {"relu", integer_unary<Relu>()},
+    {"add", with_boolean(integer_binary<Add>(), run_binary<Maximum, bool>)},
+    {"sub", integer_binary<Sub>()},
+    {"mul", with_boolean(integer_binary<Mul>(), run_binary<Minimum, bool>)},
+    {"maximum", with_boolean(integer_binary<Maximum>(), run_binary<Maximum, bool>)},
+    {"minimum", with_boolean(integer_binary<Minimum>(), run_binary<Minimum, bool>)},
+    {"eq", integer_compare<Eq>()},
+    {"ne", integer_compare<Ne>()},
+    {"lt", integer_compare<Lt>()},
+    {"le", integer_compare<Le>()},
+    {"gt", integer_compare<Gt>()},
+    {"ge", integer_compare<Ge>()},
+    {"where", kWhereRuns},
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Rows.
+
+constexpr Kernel unary(const char* name, const RunsByDType* reference) {
+  return {.name = name, .inputs = {"x"}, .types = "T", .outputs = {"out"}, .plan = plan_map, .reference = reference};
+}
+
+constexpr Kernel binary(const char* name, const RunsByDType* reference) {
+  return {
+      .name = name, .inputs = {"x", "y"}, .types = "TT", .outputs = {"out"}, .plan = plan_map, .reference = reference};
+}
+
+// The derivative of a function, multiplied by the cotangent g and computed from the function's output.
+constexpr Kernel derivative(const char* name, const RunsByDType* reference) {
+  return {.name = name,
+          .inputs = {"g", "result"},
+          .types = "TT",
+          .outputs = {"out"},
+          .plan = plan_map,
+          .reference = reference};
+}
+
+constexpr Kernel compare(const char* name, const RunsByDType* reference) {
+  return {.name = name,
+          .inputs = {"x", "y"},
+          .types = "TT",
+          .outputs = {"out"},
+          .plan = plan_compare,
+          .reference = reference};
+}
+
+constexpr Kernel kRows[] = {
+    unary("copy", &reference::copy),
+    unary("neg", &reference::neg),
+    unary("abs", &reference::abs),
+    unary("sign", &reference::sign),
+    unary("sqrt", &reference::sqrt),
+    unary("exp", &reference::exp),
+    unary("log", &reference::log),
+    unary("sin", &reference::sin),
+    unary("cos", &reference::cos),
+    unary("tanh", &reference::tanh),
+    unary("sigmoid", &reference::sigmoid),
+    unary("relu", &reference::relu),
+    binary("add", &reference::add),
+    binary("sub", &reference::sub),
+    binary("mul", &reference::mul),
+    binary("safe_mul", &reference::safe_mul),
+    binary("div", &reference::div),
+    binary("safe_div", &reference::safe_div),
+    binary("pow", &reference::pow),
+    binary("maximum", &reference::maximum),
+    binary("minimum", &reference::minimum),
+    binary("maximum_share", &reference::maximum_share),
+    derivative("relu_grad", &reference::relu_grad),
+    derivative("tanh_grad", &reference::tanh_grad),
+    derivative("sigmoid_grad", &reference::sigmoid_grad),
+    compare("eq", &reference::eq),
+    compare("ne", &reference::ne),
+    compare("lt", &reference::lt),
+    compare("le", &reference::le),
+    compare("gt", &reference::gt),
+    compare("ge", &reference::ge),
+    {.name = "where",
+     .inputs = {"condition", "x", "y"},
+     .types = "bTT",
+     .outputs = {"out"},
+     .plan = plan_where,
+     .reference = &reference::where},
+    {.name = "cast",
+     .inputs = {"x"},
+     .types = "T",
+     .outputs = {"out"},
+     .attributes = {{"dtype", AttributeKind::integer}},
+     .plan = plan_cast,
+     .reference = &reference::cast},
+};
+
+}  // namespace
+
+extern const Kernels elementwise_kernels;
+const Kernels elementwise_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};
+
+extern const Runs elementwise_runs;
+const Runs elementwise_runs = {kRuns, sizeof(kRuns) / sizeof(Run)};
+
+}  // namespace minigrad

@@ -1,0 +1,130 @@
+// Elementwise kernels in floating point.
+#include "core/kernel.hpp"
+#include "isa/isa.hpp"
+#include "isa/math.hpp"
+#include "kernels/elementwise_loops.hpp"
+#include "kernels/elementwise_ops.hpp"
+
+namespace minigrad::MINIGRAD_ISA {
+namespace {
+
+// g · tanh'(x) from the output: g (1 - out²).
+struct TanhGrad : Streaming {
+  template <class T>
+  static T apply(T g, T out) {
+    return g * fma(-out, out, T{1});
+  }
+};
+
+// g · sigmoid'(x) from the output: g · out (1 - out).
+struct SigmoidGrad : Streaming {
+  template <class T>
+  static T apply(T g, T out) {
+    return g * (out * (T{1} - out));
+  }
+};
+
+// A function of the math library as an operation.
+template <class F>
+struct Fast {
+  template <class T>
+  static T apply(T x) {
+    return F::fast(x);
+  }
+};
+
+struct Pow {
+  static constexpr double kNanoseconds = 2;
+  template <class T>
+  static T apply(T x, T y) {
+    return functions::Pow<T>::fast(x, y);
+  }
+};
+
+constexpr int64_t kBlock = 256;  // elements that share one decision between the fast loop and the careful one
+
+// out[i] = F(x[i]) where some arguments (an angle of 1e9) need a path that does not vectorise: a block with such an
+// element is computed one by one. Which path an element takes depends on that element alone.
+template <class F, class T>
+void function_row(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t count) {
+  if constexpr (F::kHasSlowPath) {
+    for (int64_t start = 0; start < count; start += kBlock) {
+      const int64_t size = count - start < kBlock ? count - start : kBlock;
+      T* const o = out + start * out_step;
+      const T* const a = x + start * x_step;
+      int slow = 0;
+      for (int64_t i = 0; i < size; ++i) slow |= F::slow(a[i * x_step]);
+      if (slow == 0) {
+        unary_row<Fast<F>>(o, out_step, a, x_step, size);
+        continue;
+      }
+      for (int64_t i = 0; i < size; ++i) {
+        const T value = a[i * x_step];
+        o[i * out_step] = F::slow(value) ? F::slow_path(value) : F::fast(value);
+      }
+    }
+  } else {
+    unary_row<Fast<F>>(out, out_step, x, x_step, count);
+  }
+}
+
+template <class F, class T>
+Status run_function(const Call& call) {
+  const View* const operands[] = {&call.out[0], &call.in[0]};
+  const Nest<2> nest = make_nest(operands);
+  const int inner = nest.rank - 1;
+  parallel_for(nest.size, 0.6, [&](int64_t begin, int64_t end, int) {
+    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+      function_row<F>(call.out[0].as<T>() + offset[0], nest.stride[0][inner], call.in[0].as<T>() + offset[1],
+                      nest.stride[1][inner], count);
+    });
+  });
+  return Status::ok;
+}
+
+template <template <class> class F>
+constexpr RunsByDType function() {
+  return floats(run_function<F<float>, float>, run_function<F<double>, double>);
+}
+
+constexpr Run kRows[] = {
+    {"sqrt", function<functions::Sqrt>()},
+    {"exp", function<functions::Exp>()},
+    {"log", function<functions::Log>()},
+    {"sin", function<functions::Sin>()},
+    {"cos", function<functions::Cos>()},
+    {"tanh", function<functions::Tanh>()},
+    {"sigmoid", function<functions::Sigmoid>()},
+    {"pow", floats(run_binary<Pow, float>, run_binary<Pow, double>)},
+    {"copy", floats(run_unary<Copy, float>, run_unary<Copy, double>)},
+    {"neg", floats(run_unary<Neg, float>, run_unary<Neg, double>)},
+    {"abs", floats(run_unary<Abs, float>, run_unary<Abs, double>)},
+    {"sign", floats(run_unary<Sign, float>, run_unary<Sign, double>)},
+    {"relu", floats(run_unary<Relu, float>, run_unary<Relu, double>)},
+    {"add", floats(run_binary<Add, float>, run_binary<Add, double>)},
+    {"sub", floats(run_binary<Sub, float>, run_binary<Sub, double>)},
+    {"mul", floats(run_binary<Mul, float>, run_binary<Mul, double>)},
+    {"safe_mul", floats(run_binary<SafeMul, float>, run_binary<SafeMul, double>)},
+    {"div", floats(run_binary<Div, float>, run_binary<Div, double>)},
+    {"safe_div", floats(run_binary<SafeDiv, float>, run_binary<SafeDiv, double>)},
+    {"maximum", floats(run_binary<Maximum, float>, run_binary<Maximum, double>)},
+    {"minimum", floats(run_binary<Minimum, float>, run_binary<Minimum, double>)},
+    {"maximum_share", floats(run_binary<MaximumShare, float>, run_binary<MaximumShare, double>)},
+    {"relu_grad", floats(run_binary<ReluGrad, float>, run_binary<ReluGrad, double>)},
+    {"tanh_grad", floats(run_binary<TanhGrad, float>, run_binary<TanhGrad, double>)},
+    {"sigmoid_grad", floats(run_binary<SigmoidGrad, float>, run_binary<SigmoidGrad, double>)},
+    {"eq", floats(run_binary<Eq, float, bool>, run_binary<Eq, double, bool>)},
+    {"ne", floats(run_binary<Ne, float, bool>, run_binary<Ne, double, bool>)},
+    {"lt", floats(run_binary<Lt, float, bool>, run_binary<Lt, double, bool>)},
+    {"le", floats(run_binary<Le, float, bool>, run_binary<Le, double, bool>)},
+    {"gt", floats(run_binary<Gt, float, bool>, run_binary<Gt, double, bool>)},
+    {"ge", floats(run_binary<Ge, float, bool>, run_binary<Ge, double, bool>)},
+    {"where", floats(run_where<float>, run_where<double>)},
+};
+
+}  // namespace
+
+extern const Runs elementwise_runs;
+const Runs elementwise_runs = {kRows, sizeof(kRows) / sizeof(Run)};
+
+}  // namespace minigrad::MINIGRAD_ISA

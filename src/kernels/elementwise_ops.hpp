@@ -1,0 +1,172 @@
+// The elementwise operations that need arithmetic only, for floats and, where it makes sense, integers and booleans.
+//
+// Included by files compiled once per instruction set: everything here has internal linkage.
+#pragma once
+
+namespace minigrad {
+namespace {
+
+// Memory, not arithmetic, bounds all of these: an element costs what moving it costs.
+struct Streaming {
+  static constexpr double kNanoseconds = 0.2;
+};
+
+struct Copy : Streaming {
+  template <class T>
+  static T apply(T x) {
+    return x;
+  }
+};
+
+struct Neg : Streaming {
+  template <class T>
+  static T apply(T x) {
+    return static_cast<T>(-x);
+  }
+};
+
+struct Abs : Streaming {
+  static float apply(float x) { return __builtin_fabsf(x); }
+  static double apply(double x) { return __builtin_fabs(x); }
+  template <class T>
+  static T apply(T x) {
+    return static_cast<T>(x < 0 ? -x : x);
+  }
+};
+
+// -1, 0 or 1; NaN of NaN.
+struct Sign : Streaming {
+  template <class T>
+  static T apply(T x) {
+    return x > 0 ? T{1} : (x < 0 ? static_cast<T>(-1) : (x == 0 ? T{0} : x));
+  }
+};
+
+// max(x, 0): 0 for -0, NaN for NaN.
+struct Relu : Streaming {
+  template <class T>
+  static T apply(T x) {
+    return x <= 0 ? T{0} : x;
+  }
+};
+
+struct Add : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return static_cast<T>(x + y);
+  }
+};
+
+struct Sub : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return static_cast<T>(x - y);
+  }
+};
+
+struct Mul : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return static_cast<T>(x * y);
+  }
+};
+
+// The product in which 0 times infinity or NaN is 0: for derivatives that may be infinite where the cotangent is 0.
+struct SafeMul : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return ((x == 0) | (y == 0)) ? T{0} : x * y;
+  }
+};
+
+struct Div : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return x / y;
+  }
+};
+
+// x / y, and 0 where x is 0 whatever y is.
+struct SafeDiv : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return x == 0 ? T{0} : x / y;
+  }
+};
+
+// The larger one; NaN where either is NaN.
+struct Maximum : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return ((x > y) | (x != x)) ? x : y;
+  }
+};
+
+// The smaller one; NaN where either is NaN.
+struct Minimum : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return ((x < y) | (x != x)) ? x : y;
+  }
+};
+
+// The share of x in the gradient of maximum(x, y): 1 where x is larger, a half where both are equal, else 0.
+struct MaximumShare : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return x > y ? T{1} : (x == y ? T{0.5} : T{0});
+  }
+};
+
+struct Eq : Streaming {
+  template <class T>
+  static bool apply(T x, T y) {
+    return x == y;
+  }
+};
+
+struct Ne : Streaming {
+  template <class T>
+  static bool apply(T x, T y) {
+    return x != y;
+  }
+};
+
+struct Lt : Streaming {
+  template <class T>
+  static bool apply(T x, T y) {
+    return x < y;
+  }
+};
+
+struct Le : Streaming {
+  template <class T>
+  static bool apply(T x, T y) {
+    return x <= y;
+  }
+};
+
+struct Gt : Streaming {
+  template <class T>
+  static bool apply(T x, T y) {
+    return x > y;
+  }
+};
+
+struct Ge : Streaming {
+  template <class T>
+  static bool apply(T x, T y) {
+    return x >= y;
+  }
+};
+
+// g · relu'(x), read off the output: g where out > 0.
+struct ReluGrad : Streaming {
+  template <class T>
+  static T apply(T g, T out) {
+    return out > 0 ? g : T{0};
+  }
+};
+
+}  // namespace
+}  // namespace minigrad

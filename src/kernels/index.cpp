@@ -1,0 +1,580 @@
+// Indexing: gather, scatter_add, index_rows, index_rows_add and unslice. Plans, rows and runs.
+//
+// Whatever moves elements knows only their size. An index out of range is found before it is used; the run then stops
+// with index_out_of_range, and what it wrote means nothing.
+#include <atomic>
+
+#include "core/plans.hpp"
+#include "kernels/moves.hpp"
+#include "reference/index.hpp"
+
+namespace minigrad {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Plans.
+
+// Writes the attribute's shape into out.
+void shape_attribute(const Plan& plan, const Attribute& shape, View& out) {
+  out.rank = shape.count;
+  for (int d = 0; d < shape.count; ++d) out.shape[d] = shape.integers[d];
+  for (int d = 0; d < shape.count; ++d) {
+    if (shape.integers[d] < 0) fail(plan, ErrorKind::runtime, "negative size in shape " + shape_text(out));
+  }
+}
+
+void plan_gather(Plan& plan) {
+  const View &x = plan.in[0], &index = plan.in[1];
+  if (x.rank != index.rank) {
+    fail(plan, ErrorKind::runtime,
+         "index must have as many dimensions as x, got " + shape_text(index) + " and " + shape_text(x));
+  }
+  const int dim = normalise_dim(plan, x, plan.attributes[0].integer());
+  for (int d = 0; d < x.rank; ++d) {
+    if (d != dim && index.shape[d] > x.shape[d]) {
+      fail(plan, ErrorKind::runtime,
+           "index " + shape_text(index) + " is larger than x " + shape_text(x) + " in dim " + std::to_string(d));
+    }
+  }
+  copy_shape(index, x.dtype, plan.out[0]);
+  plan.nanoseconds = static_cast<double>(index.size());
+}
+
+void plan_scatter_add(Plan& plan) {
+  const View &src = plan.in[0], &index = plan.in[1];
+  View& out = plan.out[0];
+  shape_attribute(plan, plan.attributes[0], out);
+  out.dtype = src.dtype;
+  if (src.rank != index.rank || out.rank != index.rank) {
+    fail(plan, ErrorKind::runtime,
+         "src " + shape_text(src) + ", index " + shape_text(index) + " and shape " + shape_text(out) +
+             " must have the same number of dimensions");
+  }
+  const int dim = normalise_dim(plan, out, plan.attributes[1].integer());
+  for (int d = 0; d < out.rank; ++d) {
+    if (index.shape[d] > src.shape[d] || (d != dim && index.shape[d] > out.shape[d])) {
+      fail(plan, ErrorKind::runtime,
+           "index " + shape_text(index) + " does not fit into src " + shape_text(src) + " and shape " +
+               shape_text(out) + " in dim " + std::to_string(d));
+    }
+  }
+  plan.nanoseconds = 1.5 * static_cast<double>(index.size()) + 0.1 * static_cast<double>(out.size());
+}
+
+// out gets the dimensions of `index` or the size `rows` in place of x's first `skipped` ones.
+void plan_rows(Plan& plan, const View& x, int skipped, const int64_t* leading, int leading_rank) {
+  View& out = plan.out[0];
+  out.dtype = x.dtype;
+  out.rank = leading_rank + x.rank - skipped;
+  if (out.rank > kMaxRank) {
+    fail(plan, ErrorKind::runtime, "the result would have more than " + std::to_string(kMaxRank) + " dimensions");
+  }
+  for (int d = 0; d < leading_rank; ++d) out.shape[d] = leading[d];
+  for (int d = skipped; d < x.rank; ++d) out.shape[leading_rank + d - skipped] = x.shape[d];
+}
+
+void plan_index_rows(Plan& plan) {
+  const View &x = plan.in[0], &index = plan.in[1];
+  if (x.rank == 0) fail(plan, ErrorKind::runtime, "x must have at least one dimension, got shape ()");
+  plan_rows(plan, x, 1, index.shape, index.rank);
+  plan.nanoseconds = 5.0 * static_cast<double>(index.size()) + 0.3 * static_cast<double>(plan.out[0].size());
+}
+
+void plan_index_rows_add(Plan& plan) {
+  const View &g = plan.in[0], &index = plan.in[1];
+  const int64_t rows = plan.attributes[0].integer();
+  bool fits = g.rank >= index.rank;
+  for (int d = 0; fits && d < index.rank; ++d) fits = g.shape[d] == index.shape[d];
+  if (!fits) {
+    fail(plan, ErrorKind::runtime,
+         "the shape of g must begin with that of index, got " + shape_text(g) + " and " + shape_text(index));
+  }
+  if (rows < 0) fail(plan, ErrorKind::runtime, "rows must not be negative, got " + std::to_string(rows));
+  plan_rows(plan, g, index.rank, &rows, 1);
+  plan.nanoseconds = 5.0 * static_cast<double>(index.size()) + 0.3 * static_cast<double>(g.size()) +
+                     0.1 * static_cast<double>(plan.out[0].size());
+}
+
+// True where start + i step stays in [0, extent) for i = 0 ... count - 1, without repeating itself.
+bool slice_fits(int64_t start, int64_t step, int64_t count, int64_t extent) {
+  if (count == 0) return true;
+  if (start < 0 || start >= extent) return false;
+  if (count == 1) return true;
+  const int64_t room = step > 0 ? extent - 1 - start : start;
+  if (step == 0 || step == INT64_MIN) return false;
+  return room / (step > 0 ? step : -step) >= count - 1;
+}
+
+void plan_unslice(Plan& plan) {
+  const View& g = plan.in[0];
+  const Attribute &starts = plan.attributes[1], &steps = plan.attributes[2];
+  View& out = plan.out[0];
+  shape_attribute(plan, plan.attributes[0], out);
+  out.dtype = g.dtype;
+  if (out.rank != g.rank || starts.count != g.rank || steps.count != g.rank) {
+    fail(plan, ErrorKind::runtime,
+         "shape, starts and steps must have a number for each dimension of g " + shape_text(g) + ", got " +
+             std::to_string(out.rank) + ", " + std::to_string(starts.count) + " and " + std::to_string(steps.count));
+  }
+  for (int d = 0; d < g.rank; ++d) {
+    if (!slice_fits(starts.integers[d], steps.integers[d], g.shape[d], out.shape[d])) {
+      fail(plan, ErrorKind::runtime,
+           "g " + shape_text(g) + " from " + std::to_string(starts.integers[d]) + " in steps of " +
+               std::to_string(steps.integers[d]) + " leaves dim " + std::to_string(d) + " of shape " + shape_text(out));
+    }
+  }
+  plan.nanoseconds = 0.1 * static_cast<double>(out.size()) + 0.3 * static_cast<double>(g.size());
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What the runs share.
+
+// Whether any worker met an index out of range.
+class Failure {
+ public:
+  void report() { failed_.store(true, std::memory_order_relaxed); }
+  Status status() const { return failed_.load(std::memory_order_relaxed) ? Status::index_out_of_range : Status::ok; }
+
+ private:
+  std::atomic<bool> failed_{false};
+};
+
+bool in_range(int64_t i, int64_t extent) { return static_cast<uint64_t>(i) < static_cast<uint64_t>(extent); }
+
+// i counted from the end where negative.
+int64_t wrapped(int64_t i, int64_t extent) { return i < 0 ? i + extent : i; }
+
+// x without its first `count` dimensions.
+View inner_dims(const View& x, int count) {
+  View out;
+  out.data = x.data;
+  out.dtype = x.dtype;
+  out.rank = x.rank - count;
+  for (int d = 0; d < out.rank; ++d) {
+    out.shape[d] = x.shape[d + count];
+    out.stride[d] = x.stride[d + count];
+  }
+  return out;
+}
+
+// Only the first `count` dimensions of x.
+View outer_dims(const View& x, int count) {
+  View out = x;
+  out.rank = count;
+  return out;
+}
+
+// x with the sizes of `shape` and without dimension `dim`.
+View without_dim(const View& x, const View& shape, int dim) {
+  View out;
+  out.data = x.data;
+  out.dtype = x.dtype;
+  out.rank = 0;
+  for (int d = 0; d < shape.rank; ++d) {
+    if (d == dim) continue;
+    out.shape[out.rank] = shape.shape[d];
+    out.stride[out.rank++] = x.stride[d];
+  }
+  return out;
+}
+
+template <template <class> class Add>
+constexpr RunsByDType sums() {
+  return {{nullptr, nullptr, nullptr, nullptr, nullptr, Add<int64_t>::run, Add<float>::run, Add<double>::run}};
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// gather: out[i, j, k] = x[i, index[i, j, k], k] for dim 1.
+
+// A row of index, along which x advances by x_step (0 where the row runs along dim) besides index * dim_step.
+struct GatherRow {
+  int64_t out_step, index_step, x_step, dim_step, extent;
+};
+
+template <class T>
+bool gather_row(T* out, const int64_t* index, const T* x, int64_t count, const GatherRow& row) {
+  if (row.out_step == 1 && row.index_step == 1 && row.x_step == 0 && row.dim_step == 1) {
+    for (int64_t i = 0; i < count; ++i) {
+      if (!in_range(index[i], row.extent)) return false;
+      out[i] = x[index[i]];
+    }
+    return true;
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t chosen = index[i * row.index_step];
+    if (!in_range(chosen, row.extent)) return false;
+    out[i * row.out_step] = x[i * row.x_step + chosen * row.dim_step];
+  }
+  return true;
+}
+
+template <class T>
+struct Gather {
+  static Status run(const Call& call) {
+    const View index = at_least_1d(call.in[1]), out = at_least_1d(call.out[0]);
+    View x = at_least_1d(call.in[0]);
+    const int64_t dim = call.attributes[0].integer();
+    const int axis = static_cast<int>(dim < 0 ? dim + x.rank : dim);
+    GatherRow row;
+    row.dim_step = x.stride[axis];
+    row.extent = x.shape[axis];
+    for (int d = 0; d < x.rank; ++d) x.shape[d] = index.shape[d];
+    x.stride[axis] = 0;
+    const View* const operands[] = {&out, &index, &x};
+    const Nest<3> nest = make_nest(operands);
+    row.out_step = nest.stride[0][nest.rank - 1];
+    row.index_step = nest.stride[1][nest.rank - 1];
+    row.x_step = nest.stride[2][nest.rank - 1];
+    Failure failure;
+    parallel_for(nest.size, 0.7, [&](int64_t begin, int64_t end, int) {
+      for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+        if (!gather_row(out.as<T>() + offset[0], index.as<int64_t>() + offset[1], x.as<T>() + offset[2], count, row)) {
+          failure.report();
+        }
+      });
+    });
+    return failure.status();
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// scatter_add: out[i, index[i, j, k], k] += src[i, j, k] for dim 1. A lane is one choice of the other dimensions. Lanes
+// share no element of out, so they may run on different threads; within a lane the sums grow with the position along
+// dim.
+
+struct ScatterSteps {
+  int64_t out_dim, src_dim, index_dim;     // along dim
+  int64_t out_lane, src_lane, index_lane;  // from one lane to the next
+  int64_t extent;                          // of out along dim
+  int64_t length;                          // of index along dim
+};
+
+// A lane whose elements lie next to each other in all arrays.
+template <class T>
+bool scatter_unit_lane(T* out, const T* src, const int64_t* index, int64_t length, int64_t extent) {
+  for (int64_t k = 0; k < length; ++k) {
+    const int64_t target = index[k];
+    if (!in_range(target, extent)) return false;
+    out[target] = static_cast<T>(out[target] + src[k]);
+  }
+  return true;
+}
+
+// One lane after the other: good where dim is the innermost dimension.
+template <class T>
+bool scatter_by_lane(T* out, const T* src, const int64_t* index, int64_t lanes, const ScatterSteps& s) {
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    T* const o = out + lane * s.out_lane;
+    const T* const a = src + lane * s.src_lane;
+    const int64_t* const at = index + lane * s.index_lane;
+    if (s.out_dim == 1 && s.src_dim == 1 && s.index_dim == 1) {
+      if (!scatter_unit_lane(o, a, at, s.length, s.extent)) return false;
+      continue;
+    }
+    for (int64_t k = 0; k < s.length; ++k) {
+      const int64_t target = at[k * s.index_dim];
+      if (!in_range(target, s.extent)) return false;
+      o[target * s.out_dim] = static_cast<T>(o[target * s.out_dim] + a[k * s.src_dim]);
+    }
+  }
+  return true;
+}
+
+// All lanes side by side: good where they lie next to each other.
+template <class T>
+bool scatter_abreast(T* out, const T* src, const int64_t* index, int64_t lanes, const ScatterSteps& s) {
+  for (int64_t k = 0; k < s.length; ++k) {
+    const T* const a = src + k * s.src_dim;
+    const int64_t* const at = index + k * s.index_dim;
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      const int64_t target = at[lane * s.index_lane];
+      if (!in_range(target, s.extent)) return false;
+      T& sum = out[target * s.out_dim + lane * s.out_lane];
+      sum = static_cast<T>(sum + a[lane * s.src_lane]);
+    }
+  }
+  return true;
+}
+
+template <class T>
+struct ScatterAdd {
+  static Status run(const Call& call) {
+    zero_all(call.out[0]);
+    const View out = at_least_1d(call.out[0]), src = at_least_1d(call.in[0]), index = at_least_1d(call.in[1]);
+    const int64_t dim = call.attributes[1].integer();
+    const int axis = static_cast<int>(dim < 0 ? dim + out.rank : dim);
+    const View lanes[] = {without_dim(out, index, axis), without_dim(src, index, axis),
+                          without_dim(index, index, axis)};
+    const View* const operands[] = {&lanes[0], &lanes[1], &lanes[2]};
+    const Nest<3> nest = make_nest(operands);
+    const int inner = nest.rank - 1;
+    const ScatterSteps steps = {out.stride[axis],      src.stride[axis],      index.stride[axis], nest.stride[0][inner],
+                                nest.stride[1][inner], nest.stride[2][inner], out.shape[axis],    index.shape[axis]};
+    const bool abreast = steps.out_lane < steps.out_dim;
+    Failure failure;
+    parallel_for(nest.size, 1.2 * static_cast<double>(steps.length), [&](int64_t begin, int64_t end, int) {
+      for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+        T* const o = out.as<T>() + offset[0];
+        const T* const a = src.as<T>() + offset[1];
+        const int64_t* const at = index.as<int64_t>() + offset[2];
+        const bool good = abreast ? scatter_abreast(o, a, at, count, steps) : scatter_by_lane(o, a, at, count, steps);
+        if (!good) failure.report();
+      });
+    });
+    return failure.status();
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Rows: x[i] of an array x, whatever is left when the first dimension is fixed.
+
+// Calls visit(n, i) for the n-th index i, n in [begin, end) in row-major order.
+template <class Visit>
+void for_indices(const View& index, int64_t begin, int64_t end, Visit&& visit) {
+  if (begin >= end) return;
+  const View* const operands[] = {&index};
+  const Nest<1> nest = make_nest(operands);
+  const int64_t step = nest.stride[0][nest.rank - 1];
+  int64_t n = begin;
+  for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+    const int64_t* const at = index.as<int64_t>() + offset[0];
+    for (int64_t i = 0; i < count; ++i) visit(n++, at[i * step]);
+  });
+}
+
+// The rows of an array, numbered through its first `leading` dimensions.
+class Rows {
+ public:
+  Rows(const View& x, int leading)
+      : row(inner_dims(x, leading)), outer_(outer_dims(x, leading)), contiguous_(x.contiguous()), size_(row.size()) {}
+
+  // Where row n starts, in elements.
+  int64_t offset(int64_t n) const {
+    if (contiguous_) return n * size_;
+    int64_t sum = 0;
+    for (int d = outer_.rank - 1; d >= 0; --d) {
+      sum += n % outer_.shape[d] * outer_.stride[d];
+      n /= outer_.shape[d];
+    }
+    return sum;
+  }
+
+  int64_t size() const { return size_; }
+
+  const View row;
+
+ private:
+  View outer_;
+  bool contiguous_;
+  int64_t size_;
+};
+
+// combine(out, x, count, out_step, x_step) for the pieces of a row of one array and a row of another.
+template <class T, class Combine>
+void for_row_pieces(const Nest<2>& nest, T* out, const T* x, Combine&& combine) {
+  if (nest.size == 0) return;
+  if (nest.rank == 1) return combine(out, x, nest.size, nest.stride[0][0], nest.stride[1][0]);
+  const int inner = nest.rank - 1;
+  for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
+    combine(out + offset[0], x + offset[1], count, nest.stride[0][inner], nest.stride[1][inner]);
+  });
+}
+
+template <class T>
+void add_piece(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_step) {
+  if (out_step == 1 && x_step == 1) {
+#pragma omp simd
+    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(out[i] + x[i]);
+  } else {
+    for (int64_t i = 0; i < count; ++i) out[i * out_step] = static_cast<T>(out[i * out_step] + x[i * x_step]);
+  }
+}
+
+// How many indices ahead a row is fetched into the cache, and how much of it: rows at random places come from memory.
+constexpr int64_t kAhead = 8;
+constexpr int64_t kFetched = 512;
+
+template <class T>
+void prefetch_row(const T* row, int64_t size) {
+  const char* const start = reinterpret_cast<const char*>(row);
+  const int64_t bytes = size * static_cast<int64_t>(sizeof(T));
+  for (int64_t b = 0; b < bytes && b < kFetched; b += 64) __builtin_prefetch(start + b);
+}
+
+// Rows of `size` elements without gaps, one behind the other in out, `stride` apart in x.
+template <class T>
+bool copy_rows(T* out, const T* x, const int64_t* index, int64_t count, int64_t rows, int64_t size, int64_t stride) {
+  for (int64_t n = 0; n < count; ++n) {
+    if (n + kAhead < count) {
+      const int64_t next = wrapped(index[n + kAhead], rows);
+      if (in_range(next, rows)) prefetch_row(x + next * stride, size);
+    }
+    const int64_t i = wrapped(index[n], rows);
+    if (!in_range(i, rows)) return false;
+    std::memcpy(out + n * size, x + i * stride, static_cast<size_t>(size) * sizeof(T));
+  }
+  return true;
+}
+
+// The same for rows of one element.
+template <class T>
+bool copy_elements(T* out, const T* x, const int64_t* index, int64_t count, int64_t rows, int64_t stride) {
+  for (int64_t n = 0; n < count; ++n) {
+    const int64_t i = wrapped(index[n], rows);
+    if (!in_range(i, rows)) return false;
+    out[n] = x[i * stride];
+  }
+  return true;
+}
+
+// index_rows: out[n] = x[index[n]].
+template <class T>
+struct IndexRows {
+  static Status run(const Call& call) {
+    const View &x = call.in[0], &index = call.in[1];
+    if (index.contiguous() && call.out[0].contiguous() && inner_dims(x, 1).contiguous()) return run_contiguous(call);
+    return run_strided(call);
+  }
+
+ private:
+  static Status run_contiguous(const Call& call) {
+    const View &x = call.in[0], &index = call.in[1];
+    const int64_t rows = x.shape[0], stride = x.stride[0], size = inner_dims(x, 1).size();
+    Failure failure;
+    parallel_for(index.size(), 1 + 0.05 * static_cast<double>(size * sizeof(T)), [&](int64_t begin, int64_t end, int) {
+      T* const out = call.out[0].as<T>() + begin * size;
+      const int64_t* const at = index.as<int64_t>() + begin;
+      const bool good = size == 1 ? copy_elements(out, x.as<T>(), at, end - begin, rows, stride)
+                                  : copy_rows(out, x.as<T>(), at, end - begin, rows, size, stride);
+      if (!good) failure.report();
+    });
+    return failure.status();
+  }
+
+  static Status run_strided(const Call& call) {
+    const View &x = call.in[0], &index = call.in[1], &out = call.out[0];
+    const Rows to(out, index.rank), from(x, 1);
+    const View* const operands[] = {&to.row, &from.row};
+    const Nest<2> nest = make_nest(operands);
+    const int64_t rows = x.shape[0], stride = x.stride[0];
+    Failure failure;
+    parallel_for(index.size(), 3 + 0.05 * static_cast<double>(to.size() * sizeof(T)),
+                 [&](int64_t begin, int64_t end, int) {
+                   for_indices(index, begin, end, [&](int64_t n, int64_t raw) {
+                     const int64_t i = wrapped(raw, rows);
+                     if (!in_range(i, rows)) return failure.report();
+                     for_row_pieces(nest, out.as<T>() + to.offset(n), x.as<T>() + i * stride, copy_piece<T>);
+                   });
+                 });
+    return failure.status();
+  }
+};
+
+// index_rows_add: out[index[n]] += g[n], starting from zeros, n increasing. Each worker owns some of out's rows and
+// looks for them among all indices, so that the order of the sums is always the same.
+template <class T>
+struct IndexRowsAdd {
+  static Status run(const Call& call) {
+    const View &g = call.in[0], &index = call.in[1], &out = call.out[0];
+    const Rows from(g, index.rank);
+    const View to = inner_dims(out, 1);
+    const View* const operands[] = {&to, &from.row};
+    const Nest<2> nest = make_nest(operands);
+    const int64_t rows = out.shape[0], count = index.size();
+    const double additions = static_cast<double>(count * from.size()) * 0.15 + static_cast<double>(count);
+    const double zeros = 0.03 * static_cast<double>(from.size()) * sizeof(T);
+    Failure failure;
+    if (rows == 0 && count > 0) failure.report();
+    parallel_for(rows, zeros + additions / static_cast<double>(rows > 0 ? rows : 1),
+                 [&](int64_t begin, int64_t end, int) {
+                   zero(out, begin * from.size(), end * from.size());
+                   for_indices(index, 0, count, [&](int64_t n, int64_t raw) {
+                     const int64_t i = wrapped(raw, rows);
+                     if (!in_range(i, rows)) return failure.report();
+                     if (i < begin || i >= end) return;
+                     for_row_pieces(nest, out.as<T>() + i * out.stride[0], g.as<T>() + from.offset(n), add_piece<T>);
+                   });
+                 });
+    return failure.status();
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// unslice: zeros, and g in them.
+
+template <class T>
+struct Unslice {
+  static Status run(const Call& call) {
+    const View &g = call.in[0], &out = call.out[0];
+    zero_all(out);
+    View target = out;
+    T* start = out.as<T>();
+    for (int d = 0; d < g.rank; ++d) {
+      if (g.shape[d] == 0) return Status::ok;
+      start += call.attributes[1].integers[d] * out.stride[d];
+      target.shape[d] = g.shape[d];
+      target.stride[d] = call.attributes[2].integers[d] * out.stride[d];
+    }
+    target.data = start;
+    copy_all<T>(target, g);
+    return Status::ok;
+  }
+};
+
+constexpr Run kRuns[] = {
+    {"gather", moves<Gather>()},        {"scatter_add", sums<ScatterAdd>()},
+    {"index_rows", moves<IndexRows>()}, {"index_rows_add", sums<IndexRowsAdd>()},
+    {"unslice", moves<Unslice>()},
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Rows of the table.
+
+constexpr Kernel kRows[] = {
+    {.name = "gather",
+     .inputs = {"x", "index"},
+     .types = "Ti",
+     .outputs = {"out"},
+     .attributes = {{"dim", AttributeKind::integer}},
+     .plan = plan_gather,
+     .reference = &reference::gather},
+    {.name = "scatter_add",
+     .inputs = {"src", "index"},
+     .types = "Ti",
+     .outputs = {"out"},
+     .attributes = {{"shape", AttributeKind::integers}, {"dim", AttributeKind::integer}},
+     .plan = plan_scatter_add,
+     .reference = &reference::scatter_add},
+    {.name = "index_rows",
+     .inputs = {"x", "index"},
+     .types = "Ti",
+     .outputs = {"out"},
+     .plan = plan_index_rows,
+     .reference = &reference::index_rows},
+    {.name = "index_rows_add",
+     .inputs = {"g", "index"},
+     .types = "Ti",
+     .outputs = {"out"},
+     .attributes = {{"rows", AttributeKind::integer}},
+     .plan = plan_index_rows_add,
+     .reference = &reference::index_rows_add},
+    {.name = "unslice",
+     .inputs = {"g"},
+     .types = "T",
+     .outputs = {"out"},
+     .attributes = {{"shape", AttributeKind::integers},
+                    {"starts", AttributeKind::integers},
+                    {"steps", AttributeKind::integers}},
+     .plan = plan_unslice,
+     .reference = &reference::unslice},
+};
+
+}  // namespace
+
+extern const Kernels index_kernels;
+const Kernels index_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};
+
+extern const Runs index_runs;
+const Runs index_runs = {kRuns, sizeof(kRuns) / sizeof(Run)};
+
+}  // namespace minigrad

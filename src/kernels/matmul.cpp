@@ -1,0 +1,89 @@
+// The matrix products' plans and rows.
+#include "kernels/matmul_shapes.hpp"
+
+#include "core/kernel.hpp"
+#include "core/plans.hpp"
+#include "reference/matmul.hpp"
+
+namespace minigrad {
+namespace {
+
+std::string shapes_text(const Plan& plan) { return shape_text(plan.in[0]) + " @ " + shape_text(plan.in[1]); }
+
+void plan_cost(Plan& plan, const ProductShape& shape) {
+  const int64_t item = item_size(plan.in[0].dtype);
+  plan.scratch_per_worker = worker_scratch(shape, item);
+  plan.nanoseconds = static_cast<double>(shape.batch) * product_cost(shape, item);
+}
+
+// Batch dimensions broadcast; the last two are those of matrices.
+void plan_matmul(Plan& plan) {
+  const View &a = plan.in[0], &b = plan.in[1];
+  View& out = plan.out[0];
+  if (a.rank < 2 || b.rank < 2) {
+    fail(plan, ErrorKind::runtime, "both operands must have at least two dimensions, got " + shapes_text(plan));
+  }
+  if (a.shape[a.rank - 1] != b.shape[b.rank - 2]) {
+    fail(plan, ErrorKind::runtime, "inner sizes differ, got " + shapes_text(plan));
+  }
+  out.rank = a.rank > b.rank ? a.rank : b.rank;
+  for (int d = 2; d < out.rank; ++d) {
+    const int64_t x = d < a.rank ? a.shape[a.rank - 1 - d] : 1, y = d < b.rank ? b.shape[b.rank - 1 - d] : 1;
+    if (x != y && x != 1 && y != 1) {
+      fail(plan, ErrorKind::runtime, "batch dimensions do not broadcast, got " + shapes_text(plan));
+    }
+    out.shape[out.rank - 1 - d] = x == 1 ? y : x;
+  }
+  out.shape[out.rank - 2] = a.shape[a.rank - 2];
+  out.shape[out.rank - 1] = b.shape[b.rank - 1];
+  out.dtype = a.dtype;
+  plan_cost(plan, product_shape(a, b, out, 2, 1));
+}
+
+// x (..., k), w (n, k), b (n,) or, for none, (0,).
+void plan_linear(Plan& plan) {
+  const View &x = plan.in[0], &w = plan.in[1], &b = plan.in[2];
+  View& out = plan.out[0];
+  const int64_t activation = plan.attributes[0].integer();
+  if (activation < 0 || activation >= kActivations) {
+    fail(plan, ErrorKind::value, "no activation has the code " + std::to_string(activation));
+  }
+  if (x.rank < 2 || w.rank != 2 || b.rank != 1) {
+    fail(plan, ErrorKind::runtime, "needs input (..., in), weight (out, in) and bias (out,), got " + shape_text(x) +
+                                       ", " + shape_text(w) + " and " + shape_text(b));
+  }
+  if (x.shape[x.rank - 1] != w.shape[1]) {
+    fail(plan, ErrorKind::runtime,
+         "inner sizes differ, got input " + shape_text(x) + " and weight " + shape_text(w));
+  }
+  if (b.shape[0] != w.shape[0] && b.shape[0] != 0) {
+    fail(plan, ErrorKind::runtime, "got weight " + shape_text(w) + " but bias " + shape_text(b));
+  }
+  copy_shape(x, x.dtype, out);
+  out.shape[out.rank - 1] = w.shape[0];
+  plan_cost(plan, product_shape(x, w, out, 1, 2));
+  if (b.stride[0] != 1) plan.scratch_shared = static_cast<size_t>(b.shape[0] * item_size(b.dtype));
+}
+
+constexpr Kernel kRows[] = {
+    {.name = "matmul",
+     .inputs = {"a", "b"},
+     .types = "TT",
+     .outputs = {"out"},
+     .plan = plan_matmul,
+     .reference = &reference::matmul},
+    {.name = "linear",
+     .inputs = {"x", "w", "b"},
+     .types = "TTT",
+     .outputs = {"out"},
+     .attributes = {{"activation", AttributeKind::integer}},
+     .plan = plan_linear,
+     .reference = &reference::linear},
+};
+
+}  // namespace
+
+extern const Kernels matmul_kernels;
+const Kernels matmul_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};
+
+}  // namespace minigrad

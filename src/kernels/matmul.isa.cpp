@@ -1,0 +1,156 @@
+// Runs of the matrix products: views to products, products to tasks.
+#include "core/kernel.hpp"
+#include "core/parallel.hpp"
+#include "isa/gemm.hpp"
+#include "isa/isa.hpp"
+#include "isa/math.hpp"
+#include "kernels/matmul_shapes.hpp"
+
+namespace minigrad::MINIGRAD_ISA {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Tasks.
+
+// A batch of products, each cut into row_parts times column_parts tasks. No result depends on the cuts.
+struct Grid {
+  int64_t rows, columns;  // of a task; its last row and column of tasks may have less
+  int64_t row_parts, column_parts;
+  int64_t tasks;
+};
+
+// Columns are cut where cache lines begin.
+template <class T>
+constexpr int64_t kColumnStep = 128 / sizeof(T);
+
+constexpr int64_t kRowStep = 28;
+
+static int64_t parts_of(int64_t size, int64_t part) { return (size + part - 1) / part; }
+
+// Half of `size`, rounded up to a multiple of step; `size` itself where that is not less.
+static int64_t halved(int64_t size, int64_t step) {
+  const int64_t half = parts_of(parts_of(size, 2), step) * step;
+  return half < size ? half : size;
+}
+
+template <class T>
+Grid make_grid(const ProductShape& p, int64_t wanted) {
+  Grid grid = {p.m, p.n, 0, 0, 0};
+  for (;;) {
+    grid.row_parts = parts_of(p.m, grid.rows);
+    grid.column_parts = parts_of(p.n, grid.columns);
+    grid.tasks = p.batch * grid.row_parts * grid.column_parts;
+    if (grid.tasks >= wanted) return grid;
+    const int64_t rows = halved(grid.rows, kRowStep), columns = halved(grid.columns, kColumnStep<T>);
+    if (columns < grid.columns && (grid.columns >= grid.rows || rows == grid.rows)) {
+      grid.columns = columns;
+    } else if (rows < grid.rows) {
+      grid.rows = rows;
+    } else {
+      return grid;
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Activations that are no comparison.
+
+template <class T, T (*f)(T)>
+void activate(const Product<T>& p, Range rows, Range columns) {
+  for (int64_t r = rows.begin; r < rows.end; ++r) {
+    T* c = p.c + r * p.c_row;
+#pragma omp simd
+    for (int64_t j = columns.begin; j < columns.end; ++j) c[j] = f(c[j]);
+  }
+}
+
+template <class T>
+[[gnu::always_inline]] inline T tanh_of(T x) { return functions::Tanh<T>::fast(x); }
+
+template <class T>
+[[gnu::always_inline]] inline T sigmoid_of(T x) { return functions::Sigmoid<T>::fast(x); }
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Runs.
+
+template <class T>
+void run_task(Product<T> p, const ProductShape& shape, const Grid& grid, int64_t task, Activation activation,
+              char* scratch) {
+  const int64_t column = task % grid.column_parts * grid.columns;
+  task /= grid.column_parts;
+  const int64_t row = task % grid.row_parts * grid.rows;
+  int64_t item = task / grid.row_parts;
+  p.c += item * shape.m * shape.n;
+  for (int d = 0; d < shape.rank; ++d) {
+    const int64_t i = item % shape.shape[d];
+    item /= shape.shape[d];
+    p.a += i * shape.a_step[d];
+    p.b += i * shape.b_step[d];
+  }
+  const Range rows = {row, row + grid.rows < shape.m ? row + grid.rows : shape.m};
+  const Range columns = {column, column + grid.columns < shape.n ? column + grid.columns : shape.n};
+  if (shape.n == 1) {
+    run_dot_block(p, rows, scratch);
+  } else {
+    run_block(p, rows, columns, scratch);
+  }
+  if (activation == Activation::tanh) activate<T, tanh_of<T>>(p, rows, columns);
+  if (activation == Activation::sigmoid) activate<T, sigmoid_of<T>>(p, rows, columns);
+}
+
+// Workers take tasks one by one, so that one which is held up is not waited for with a whole share of the work.
+constexpr int64_t kTasksPerWorker = 2;
+
+template <class T>
+Status run_products(const Call& call, const ProductShape& shape, const T* bias, Activation activation) {
+  if (shape.batch == 0 || shape.m == 0 || shape.n == 0) return Status::ok;
+  const View& a = call.in[0];
+  const View& b = call.in[1];
+  const Product<T> p = {a.as<T>(),   b.as<T>(),    bias,    call.out[0].as<T>(),        shape.a_row, shape.a_k,
+                        shape.b_k,   shape.b_col,  shape.n, shape.k, panel_bytes(shape, sizeof(T)), packs_a(shape, sizeof(T)), packs_b(shape, sizeof(T)),
+                        activation == Activation::relu};
+  const int workers = worker_count(int64_t{1} << 20, product_cost(shape, sizeof(T)) * static_cast<double>(shape.batch) / (1 << 20));
+  const Grid grid = make_grid<T>(shape, workers == 1 ? 1 : workers * kTasksPerWorker);
+  if (workers == 1) {
+    for (int64_t task = 0; task < grid.tasks; ++task) run_task(p, shape, grid, task, activation, call.scratch(0));
+    return Status::ok;
+  }
+  int64_t next = 0;
+  parallel_for(workers, 1e12, [&](int64_t, int64_t, int worker) {
+    for (;;) {
+      const int64_t task = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
+      if (task >= grid.tasks) return;
+      run_task(p, shape, grid, task, activation, call.scratch(worker));
+    }
+  });
+  return Status::ok;
+}
+
+template <class T>
+Status run_matmul(const Call& call) {
+  return run_products<T>(call, product_shape(call.in[0], call.in[1], call.out[0], 2, 1), nullptr, Activation::none);
+}
+
+template <class T>
+Status run_linear(const Call& call) {
+  const View& bias = call.in[2];
+  const auto activation = static_cast<Activation>(call.attributes[0].integer());
+  const ProductShape shape = product_shape(call.in[0], call.in[1], call.out[0], 1, 2);
+  const T* values = bias.size() > 0 ? bias.as<T>() : nullptr;
+  if (values != nullptr && bias.stride[0] != 1) {
+    values = contiguous(values, bias.stride[0], shape.n, reinterpret_cast<T*>(call.shared));
+  }
+  return run_products<T>(call, shape, values, activation);
+}
+
+constexpr Run kRows[] = {
+    {"matmul", floats(run_matmul<float>, run_matmul<double>)},
+    {"linear", floats(run_linear<float>, run_linear<double>)},
+};
+
+}  // namespace
+
+extern const Runs matmul_runs;
+const Runs matmul_runs = {kRows, sizeof(kRows) / sizeof(Run)};
+
+}  // namespace minigrad::MINIGRAD_ISA

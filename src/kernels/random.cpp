@@ -1,0 +1,181 @@
+// The random kernels' plans and rows, and `full`, which fills an array as they do.
+//
+// key and offset are int64 arrays of shape (). An element depends on key, offset and its row-major position alone. A
+// call for n elements consumes the counters offset, offset + 1, ...: ceil(n / 4) of them for float32 elements, ceil(n /
+// 2) for float64 elements, for integers and for a permutation of n. The next call with this key starts behind them.
+#include <cstring>
+
+#include "core/kernel.hpp"
+#include "core/loops.hpp"
+#include "core/plans.hpp"
+#include "reference/random.hpp"
+
+namespace minigrad {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Plans.
+
+void plan_shape(const Plan& plan, const Attribute& shape, View& out) {
+  out.rank = shape.count;
+  for (int d = 0; d < shape.count; ++d) out.shape[d] = shape.integers[d];
+  for (int d = 0; d < shape.count; ++d) {
+    if (shape.integers[d] < 0) fail(plan, ErrorKind::runtime, "negative size in shape " + shape_text(out));
+  }
+}
+
+void plan_dtype(const Plan& plan, int64_t code, View& out) {
+  if (code < 0 || code >= kDTypeCount) fail(plan, ErrorKind::value, "no dtype has the code " + std::to_string(code));
+  out.dtype = static_cast<DType>(code);
+}
+
+void check_scalars(const Plan& plan) {
+  for (int i = 0; i < plan.in_count; ++i) {
+    if (plan.in[i].rank != 0) {
+      fail(plan, ErrorKind::runtime, "the inputs must have shape (), got " + shape_text(plan.in[i]));
+    }
+  }
+}
+
+// Attributes: shape, dtype.
+void plan_filled(Plan& plan, double nanoseconds) {
+  check_scalars(plan);
+  plan_shape(plan, plan.attributes[0], plan.out[0]);
+  plan_dtype(plan, plan.attributes[1].integer(), plan.out[0]);
+  plan.nanoseconds = nanoseconds * static_cast<double>(plan.out[0].size());
+}
+
+void plan_full(Plan& plan) { plan_filled(plan, 0.2); }
+void plan_uniform(Plan& plan) { plan_filled(plan, 1); }
+void plan_normal(Plan& plan) { plan_filled(plan, 3); }
+
+void plan_randint(Plan& plan) {
+  check_scalars(plan);
+  const int64_t low = plan.attributes[0].integer(), high = plan.attributes[1].integer();
+  if (low >= high) {
+    fail(plan, ErrorKind::runtime,
+         "low must be less than high, got " + std::to_string(low) + " and " + std::to_string(high));
+  }
+  plan_shape(plan, plan.attributes[2], plan.out[0]);
+  plan.out[0].dtype = DType::int64;
+  plan.nanoseconds = 2 * static_cast<double>(plan.out[0].size());
+}
+
+void plan_permutation(Plan& plan) {
+  check_scalars(plan);
+  const int64_t n = plan.attributes[0].integer();
+  if (n < 0) fail(plan, ErrorKind::runtime, "n must not be negative, got " + std::to_string(n));
+  plan.out[0].rank = 1;
+  plan.out[0].shape[0] = n;
+  plan.out[0].dtype = DType::int64;
+  plan.nanoseconds = 5 * static_cast<double>(n);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// full: every element is the value, converted. Fractions are cut off, what lies outside the dtype's range becomes the
+// range's end, NaN becomes 0; bool is value != 0.
+
+template <class T>
+T converted(double value) {
+  if constexpr (static_cast<T>(0.5) != T{0}) {
+    return static_cast<T>(value);  // bool and the floats
+  } else {
+    constexpr bool kSigned = static_cast<T>(-1) < T{0};
+    constexpr int kBits = 8 * sizeof(T);
+    constexpr T kLargest = static_cast<T>((uint64_t{1} << (kBits - (kSigned ? 1 : 0))) - 1);
+    constexpr T kLeast = kSigned ? static_cast<T>(-kLargest - 1) : T{0};
+    if (value != value) return 0;
+    if (value >= static_cast<double>(kLargest)) return kLargest;
+    return value <= static_cast<double>(kLeast) ? kLeast : static_cast<T>(value);
+  }
+}
+
+// A block is filled element by element and then copied, which the C library does in the widest registers.
+template <class T>
+void fill_row(T* out, int64_t count, T value) {
+  constexpr int64_t kBlock = 4096 / sizeof(T);
+  const int64_t first = count < kBlock ? count : kBlock;
+  for (int64_t i = 0; i < first; ++i) out[i] = value;
+  for (int64_t start = first; start < count; start += kBlock) {
+    const int64_t size = count - start < kBlock ? count - start : kBlock;
+    std::memcpy(out + start, out, static_cast<size_t>(size) * sizeof(T));
+  }
+}
+
+template <class T>
+Status run_full(const Call& call) {
+  const T value = converted<T>(*call.in[0].as<double>());
+  const View* const operands[] = {&call.out[0]};
+  const Nest<1> nest = make_nest(operands);
+  const int64_t step = nest.stride[0][nest.rank - 1];
+  parallel_for(nest.size, 0.05 * sizeof(T), [&](int64_t begin, int64_t end, int) {
+    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+      T* const out = call.out[0].as<T>() + offset[0];
+      if (step == 1) {
+        fill_row(out, count, value);
+      } else {
+        for (int64_t i = 0; i < count; ++i) out[i * step] = value;
+      }
+    });
+  });
+  return Status::ok;
+}
+
+constexpr Run kRuns[] = {
+    {"full",
+     {{run_full<bool>, run_full<uint8_t>, run_full<int8_t>, run_full<int16_t>, run_full<int32_t>, run_full<int64_t>,
+       run_full<float>, run_full<double>}}},
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Rows.
+
+constexpr Kernel kRows[] = {
+    {.name = "uniform",
+     .inputs = {"key", "offset"},
+     .types = "ii",
+     .outputs = {"out"},
+     .attributes = {{"shape", AttributeKind::integers}, {"dtype", AttributeKind::integer}},
+     .plan = plan_uniform,
+     .reference = &reference::uniform},
+    {.name = "normal",
+     .inputs = {"key", "offset"},
+     .types = "ii",
+     .outputs = {"out"},
+     .attributes = {{"shape", AttributeKind::integers}, {"dtype", AttributeKind::integer}},
+     .plan = plan_normal,
+     .reference = &reference::normal},
+    {.name = "randint",
+     .inputs = {"key", "offset"},
+     .types = "ii",
+     .outputs = {"out"},
+     .attributes = {{"low", AttributeKind::integer},
+                    {"high", AttributeKind::integer},
+                    {"shape", AttributeKind::integers}},
+     .plan = plan_randint,
+     .reference = &reference::randint},
+    {.name = "permutation",
+     .inputs = {"key", "offset"},
+     .types = "ii",
+     .outputs = {"out"},
+     .attributes = {{"n", AttributeKind::integer}},
+     .plan = plan_permutation,
+     .reference = &reference::permutation},
+    {.name = "full",
+     .inputs = {"value"},
+     .types = "d",
+     .outputs = {"out"},
+     .attributes = {{"shape", AttributeKind::integers}, {"dtype", AttributeKind::integer}},
+     .plan = plan_full,
+     .reference = &reference::full},
+};
+
+}  // namespace
+
+extern const Kernels random_kernels;
+const Kernels random_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};
+
+extern const Runs random_runs;
+const Runs random_runs = {kRuns, sizeof(kRuns) / sizeof(Run)};
+
+}  // namespace minigrad

@@ -1,0 +1,255 @@
+// Reductions: plans and rows, and the runs for integers and booleans.
+#include "core/kernel.hpp"
+#include "core/parallel.hpp"
+#include "core/plans.hpp"
+#include "kernels/reduce_layout.hpp"
+#include "reference/reduce.hpp"
+
+namespace minigrad {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Plans.
+
+constexpr double kNanosecondsEach = 0.06;
+constexpr int64_t kVectorBytes = 64;  // of the lanes that a row is summed in
+
+void check_dims(Plan& plan) {
+  const View& x = plan.in[0];
+  const Attribute& dims = plan.attributes[0];
+  DimMask seen = 0;
+  for (int i = 0; i < dims.count; ++i) {
+    const DimMask bit = DimMask{1} << normalise_dim(plan, x, dims.integers[i]);
+    if (seen & bit) {
+      fail(plan, ErrorKind::runtime,
+           "dim " + std::to_string(dims.integers[i]) + " appears twice for shape " + shape_text(x));
+    }
+    seen |= bit;
+  }
+}
+
+// x's shape without the reduced dimensions, or with 1 in their places.
+void write_reduced_shape(const View& x, DimMask mask, bool keepdim, View& out) {
+  out.dtype = x.dtype;
+  out.rank = 0;
+  for (int d = 0; d < x.rank; ++d) {
+    const bool reduced = mask >> d & 1;
+    if (!reduced || keepdim) out.shape[out.rank++] = reduced ? 1 : x.shape[d];
+  }
+}
+
+void plan_costs(Plan& plan, DimMask mask) {
+  const View& x = plan.in[0];
+  const Reduction form = describe_reduction(x, mask);
+  plan.nanoseconds = kNanosecondsEach * static_cast<double>(form.kept) * static_cast<double>(form.reduced);
+  if (!is_floating(x.dtype)) return;
+  const int64_t lanes = kVectorBytes / item_size(x.dtype);
+  const Chunks chunks = divide_into_chunks(form, lanes);
+  plan.scratch_shared = static_cast<size_t>(chunks.count * form.kept * (form.rows ? kVectorBytes : item_size(x.dtype)));
+}
+
+void plan_reduce(Plan& plan) {
+  check_dims(plan);
+  const DimMask mask = listed_dims(plan.in[0], plan.attributes[0]);
+  write_reduced_shape(plan.in[0], mask, plan.attributes[1].flag(), plan.out[0]);
+  plan_costs(plan, mask);
+}
+
+// The same where an empty set of elements has no result.
+void plan_extremum(Plan& plan) {
+  plan_reduce(plan);
+  const View& x = plan.in[0];
+  if (describe_reduction(x, listed_dims(x, plan.attributes[0])).reduced == 0) {
+    fail(plan, ErrorKind::runtime, "no elements to reduce in shape " + shape_text(x));
+  }
+}
+
+void plan_sum_to(Plan& plan) {
+  const View& x = plan.in[0];
+  const Attribute& shape = plan.attributes[0];
+  View& out = plan.out[0];
+  out.dtype = x.dtype;
+  out.rank = shape.count;
+  bool fits = shape.count <= x.rank;
+  for (int d = 0; d < shape.count; ++d) {
+    out.shape[d] = shape.integers[d];
+    fits = fits && (out.shape[d] == 1 || out.shape[d] == x.shape[d + x.rank - out.rank]);
+  }
+  if (!fits) {
+    fail(plan, ErrorKind::runtime, "shape " + shape_text(out) + " does not broadcast to shape " + shape_text(x));
+  }
+  plan_costs(plan, broadcast_dims(x, shape));
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Runs for integers and booleans. The order of operations does not matter: they are exact, or wrap around (the build
+// sets -fwrapv).
+
+struct IntegerSum {
+  template <class T>
+  static T identity() {
+    return 0;
+  }
+  template <class T>
+  static T combine(T x, T y) {
+    return static_cast<T>(x + y);
+  }
+};
+
+struct IntegerProduct {
+  template <class T>
+  static T identity() {
+    return 1;
+  }
+  template <class T>
+  static T combine(T x, T y) {
+    return static_cast<T>(x * y);
+  }
+};
+
+constexpr bool is_signed(bool) { return false; }
+constexpr bool is_signed(uint8_t) { return false; }
+template <class T>
+constexpr bool is_signed(T) {
+  return true;
+}
+
+template <class T>
+constexpr T lowest() {
+  return is_signed(T{}) ? static_cast<T>(uint64_t{1} << (8 * sizeof(T) - 1)) : T{0};
+}
+
+template <class T>
+constexpr T highest() {
+  return static_cast<T>(~lowest<T>());
+}
+
+template <>
+constexpr bool highest<bool>() {
+  return true;
+}
+
+struct IntegerLargest {
+  template <class T>
+  static T identity() {
+    return lowest<T>();
+  }
+  template <class T>
+  static T combine(T x, T y) {
+    return x > y ? x : y;
+  }
+};
+
+struct IntegerSmallest {
+  template <class T>
+  static T identity() {
+    return highest<T>();
+  }
+  template <class T>
+  static T combine(T x, T y) {
+    return x < y ? x : y;
+  }
+};
+
+// One result after the other.
+template <class Op, class T>
+T combine_elements(const Nest<1>& nest, const T* x) {
+  const int64_t step = nest.stride[0][nest.rank - 1];
+  T total = Op::template identity<T>();
+  for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
+    const T* const row = x + offset[0];
+    if (step == 1) {
+      for (int64_t i = 0; i < count; ++i) total = Op::combine(total, row[i]);
+    } else {
+      for (int64_t i = 0; i < count; ++i) total = Op::combine(total, row[i * step]);
+    }
+  });
+  return total;
+}
+
+// Results beside each other in x and in out.
+template <class Op, class T>
+void combine_beside(const Nest<1>& nest, const T* x, int64_t cols, T* out) {
+  const int64_t step = nest.stride[0][nest.rank - 1];
+  for (int64_t j = 0; j < cols; ++j) out[j] = Op::template identity<T>();
+  for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) {
+      const T* const row = x + offset[0] + i * step;
+      for (int64_t j = 0; j < cols; ++j) out[j] = Op::combine(out[j], row[j]);
+    }
+  });
+}
+
+template <class Op, class T>
+Status run_integers(const Call& call) {
+  const View& x = call.in[0];
+  const DimMask mask = listed_dims(x, call.attributes[0]);
+  const ReductionNest nest = make_reduction_nest(x, mask, call.out[0]);
+  const int64_t reduced = nest.reduced.size;
+  const int inner = nest.kept.rank - 1;
+  const int64_t out_step = nest.kept.stride[0][inner], x_step = nest.kept.stride[1][inner];
+  parallel_for(nest.kept.size, 0.3 * static_cast<double>(reduced), [&](int64_t begin, int64_t end, int) {
+    for_rows(nest.kept, begin, end, [&](const int64_t* offset, int64_t count) {
+      T* const out = call.out[0].as<T>() + offset[0];
+      const T* const from = x.as<T>() + offset[1];
+      if (out_step == 1 && x_step == 1 && count > 1) return combine_beside<Op>(nest.reduced, from, count, out);
+      for (int64_t i = 0; i < count; ++i) out[i * out_step] = combine_elements<Op>(nest.reduced, from + i * x_step);
+    });
+  });
+  return Status::ok;
+}
+
+template <class Op>
+constexpr RunsByDType all_integers() {
+  return {{run_integers<Op, bool>, run_integers<Op, uint8_t>, run_integers<Op, int8_t>, run_integers<Op, int16_t>,
+           run_integers<Op, int32_t>, run_integers<Op, int64_t>, nullptr, nullptr}};
+}
+
+constexpr RunsByDType only_int64(RunFunction run) {
+  return {{nullptr, nullptr, nullptr, nullptr, nullptr, run, nullptr, nullptr}};
+}
+
+constexpr Run kRuns[] = {
+    {"sum", only_int64(run_integers<IntegerSum, int64_t>)},
+    {"prod", only_int64(run_integers<IntegerProduct, int64_t>)},
+    {"max", all_integers<IntegerLargest>()},
+    {"min", all_integers<IntegerSmallest>()},
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Rows.
+
+constexpr Kernel reduction(const char* name, PlanFunction plan, const RunsByDType* reference) {
+  return {.name = name,
+          .inputs = {"x"},
+          .types = "T",
+          .outputs = {"out"},
+          .attributes = {{"dims", AttributeKind::integers}, {"keepdim", AttributeKind::flag}},
+          .plan = plan,
+          .reference = reference};
+}
+
+constexpr Kernel kRows[] = {
+    reduction("sum", plan_reduce, &reference::sum),
+    reduction("mean", plan_reduce, &reference::mean),
+    reduction("prod", plan_reduce, &reference::prod),
+    reduction("max", plan_extremum, &reference::max),
+    reduction("min", plan_extremum, &reference::min),
+    {.name = "sum_to",
+     .inputs = {"x"},
+     .types = "T",
+     .outputs = {"out"},
+     .attributes = {{"shape", AttributeKind::integers}},
+     .plan = plan_sum_to,
+     .reference = &reference::sum_to},
+};
+
+}  // namespace
+
+extern const Kernels reduce_kernels;
+const Kernels reduce_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};
+
+extern const Runs reduce_runs;
+const Runs reduce_runs = {kRuns, sizeof(kRuns) / sizeof(Run)};
+
+}  // namespace minigrad

@@ -1,0 +1,163 @@
+// Columns whose elements lie one behind the other in memory, as in the sum of a transposed matrix along its first
+// dimension: kColumns of them at a time, without a transposed copy.
+#pragma once
+
+#include "isa/isa.hpp"
+#include "isa/lanes.hpp"
+#include "kernels/reduce_blocks.hpp"
+
+namespace minigrad::MINIGRAD_ISA {
+namespace {
+
+// The even (kOdd = 0) or odd elements of x and y within each 16 bytes: in float x0 x2 y0 y2, in double x0 y0.
+template <int kOdd, class V, int... kLane>
+[[gnu::always_inline]] inline V every_other(V x, V y, std::integer_sequence<int, kLane...>) {
+  constexpr int kSide = 16 / static_cast<int>(sizeof(x[0]));
+  constexpr int kWidth = sizeof...(kLane);
+  return __builtin_shufflevector(x, y,
+                                 ((kLane % kSide < kSide / 2 ? 0 : kWidth) + kLane / kSide * kSide +
+                                  kLane % (kSide / 2) * 2 + kOdd)...);
+}
+
+// Neighbours of x and y combined, in the places given above.
+template <class Op, class T>
+[[gnu::always_inline]] inline Vec<T> combine_pairs(Vec<T> x, Vec<T> y) {
+  constexpr auto kAll = std::make_integer_sequence<int, kLanes<T>>();
+  return Op::combine(every_other<0>(x, y, kAll), every_other<1>(x, y, kAll));
+}
+
+// The k-th 16 bytes.
+template <int k, class Part, class V, int... kLane>
+[[gnu::always_inline]] inline Part part_of(V v, std::integer_sequence<int, kLane...>) {
+  constexpr int kSide = sizeof...(kLane);
+  return __builtin_shufflevector(v, v, (k * kSide + kLane)...);
+}
+
+// Adds to `total`, one element for each of kColumns columns, the groups among elements i ... i + kStep of column c, which
+// starts at x[c].
+template <class Op, class T>
+struct Along;
+
+template <class Op>
+struct Along<Op, float> {
+  static constexpr int kColumns = 4, kStep = kLanes<float>;
+  using Row = SquareOf<float>::Row;
+
+  template <int k>
+  [[gnu::always_inline]] static inline Row add_groups(Row total, Vec<float> groups) {
+    if constexpr (k == kLanes<float> / 4) {
+      return total;
+    } else {
+      const Row group = part_of<k, Row>(groups, std::make_integer_sequence<int, 4>());
+      return add_groups<k + 1>(Op::combine(total, group), groups);
+    }
+  }
+
+  [[gnu::always_inline]] static inline Row add(Row total, const float* const (&x)[4], int64_t i) {
+    const Vec<float> front = combine_pairs<Op, float>(load(x[0] + i), load(x[1] + i));
+    const Vec<float> back = combine_pairs<Op, float>(load(x[2] + i), load(x[3] + i));
+    return add_groups<0>(total, combine_pairs<Op, float>(front, back));
+  }
+};
+
+template <class Op>
+struct Along<Op, double> {
+  static constexpr int kColumns = 2, kStep = 4;
+  typedef double Row __attribute__((vector_size(16)));
+
+  // Groups take 32 bytes of a column: a whole register, half of one, or two.
+  [[gnu::always_inline]] static inline Row add(Row total, const double* const (&x)[2], int64_t i) {
+    const Row front = pairs(x, i), back = pairs(x, i + 2);
+    return Op::combine(total, Op::combine(front, back));
+  }
+
+  [[gnu::always_inline]] static inline Row pairs(const double* const (&x)[2], int64_t i) {
+    using Unaligned = SquareOf<double>::Unaligned;
+    const Row a = *reinterpret_cast<const Unaligned*>(x[0] + i), b = *reinterpret_cast<const Unaligned*>(x[1] + i);
+    return Op::combine(__builtin_shufflevector(a, b, 0, 2), __builtin_shufflevector(a, b, 1, 3));
+  }
+};
+
+// The last groups of a column, from element i on.
+template <class Op, class T>
+inline T add_last_groups(T total, const T* x, int64_t i, int64_t count) {
+  for (; i < count; i += 4) {
+    T group = x[i];
+    if (i + 1 < count) group = Op::combine(group, x[i + 1]);
+    if (i + 2 < count) group = Op::combine(group, i + 3 < count ? Op::combine(x[i + 2], x[i + 3]) : x[i + 2]);
+    total = Op::combine(total, group);
+  }
+  return total;
+}
+
+// Two times kColumns columns, which hide each other's latencies: element i of column c at x + c * step + i.
+template <class Op, class T>
+struct AlongPair {
+  using Way = Along<Op, T>;
+  using Row = typename Way::Row;
+  static constexpr int kColumns = Way::kColumns;
+
+  const T* front[kColumns];
+  const T* back[kColumns];
+
+  struct Totals {
+    Row front, back;
+  };
+
+  static Totals combine(const Totals& x, const Totals& y) {
+    return {Op::combine(x.front, y.front), Op::combine(x.back, y.back)};
+  }
+
+  // Elements begin ... begin + count of each column, count <= kBlockVectors.
+  [[gnu::always_inline]] Totals block(int64_t begin, int64_t count) const {
+    const Row identity = Op::template kIdentity<T> - Row{};
+    Totals totals = {identity, identity};
+    int64_t i = begin;
+    for (; i + Way::kStep <= begin + count; i += Way::kStep) {
+      totals.front = Way::add(totals.front, front, i);
+      totals.back = Way::add(totals.back, back, i);
+    }
+    for (int c = 0; i < begin + count && c < kColumns; ++c) {
+      totals.front[c] = add_last_groups<Op>(static_cast<T>(totals.front[c]), front[c], i, begin + count);
+      totals.back[c] = add_last_groups<Op>(static_cast<T>(totals.back[c]), back[c], i, begin + count);
+    }
+    return totals;
+  }
+
+  // All blocks of elements begin ... begin + n.
+  Totals run(int64_t begin, int64_t n) const {
+    Totals levels[58];
+    int depth = 0;
+    for (int64_t b = 0; b * kBlockVectors < n; ++b) {
+      const int64_t done = b * kBlockVectors;
+      levels[depth++] = block(begin + done, smaller(kBlockVectors, n - done));
+      for (int64_t pairs = b; pairs & 1; pairs >>= 1) {
+        --depth;
+        levels[depth - 1] = combine(levels[depth - 1], levels[depth]);
+      }
+    }
+    for (; depth > 1; --depth) levels[depth - 2] = combine(levels[depth - 2], levels[depth - 1]);
+    return levels[0];
+  }
+};
+
+// Columns, each contiguous and `step` behind the one before it: the tree over elements 0 ... n of each, n > 0, to
+// out[0 ... cols). Columns that are not there are read as the last one once more.
+template <class Op, class T>
+[[gnu::noinline]] inline void combine_along(T* out, int64_t cols, const T* x, int64_t step, int64_t n) {
+  using Pair = AlongPair<Op, T>;
+  constexpr int kColumns = Pair::kColumns;
+  for (int64_t j = 0; j < cols; j += 2 * kColumns) {
+    Pair pair;
+    for (int c = 0; c < kColumns; ++c) {
+      pair.front[c] = x + smaller(j + c, cols - 1) * step;
+      pair.back[c] = x + smaller(j + kColumns + c, cols - 1) * step;
+    }
+    const typename Pair::Totals totals = pair.run(0, n);
+    for (int c = 0; c < kColumns && j + c < cols; ++c) out[j + c] = totals.front[c];
+    for (int c = 0; c < kColumns && j + kColumns + c < cols; ++c) out[j + kColumns + c] = totals.back[c];
+  }
+}
+
+}  // namespace
+}  // namespace minigrad::MINIGRAD_ISA

@@ -1,0 +1,403 @@
+// Sums, products and extrema over many elements, in one fixed order. What reduce, softmax and loss are built from.
+//
+// The order. A sequence of n vectors v0, v1, ... is combined
+//   - in groups of four: g = (v0 v1)(v2 v3), where missing vectors are left out;
+//   - in blocks of 64 vectors: ((identity g0) g1) ... g15;
+//   - the blocks b0, b1, ... in a binary tree: neighbours in pairs, pairs in pairs, and at the end what is left over
+//     from right to left. A run of 2^k blocks that starts at a multiple of 2^k is a subtree: any thread may compute it.
+// Where a dimension behind the reduced one is kept, vector i is the i-th row, and each of its columns is a result
+// (columns). Where the last dimension is reduced, element i of a row belongs to lane i mod 16 (8 in double) of vector
+// i div 16, and the 16 lanes that remain are folded (rows). In both cases a result's bits depend on the elements that it
+// is made of and on nothing else: width of registers, strides, threads and neighbouring results are free choices.
+//
+// The first group is combined with the identity, so a sum is never -0, and padding with the identity changes nothing.
+#pragma once
+
+#include "isa/isa.hpp"
+#include "isa/lanes.hpp"
+
+namespace minigrad::MINIGRAD_ISA {
+namespace {
+
+constexpr int kBlockVectors = 64;
+
+// Elements of a row in one block.
+template <class T>
+constexpr int kRowBlock = kBlockVectors * kVirtualLanes<T>;
+
+[[gnu::always_inline]] inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+[[gnu::always_inline]] inline int64_t divide_up(int64_t n, int64_t by) { return (n + by - 1) / by; }
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What combines two values; V is a number or a register full of them.
+
+struct Sum {
+  template <class T>
+  static constexpr T kIdentity = 0;
+  template <class V>
+  [[gnu::always_inline]] static inline V combine(V x, V y) {
+    return x + y;
+  }
+};
+
+struct Product {
+  template <class T>
+  static constexpr T kIdentity = 1;
+  template <class V>
+  [[gnu::always_inline]] static inline V combine(V x, V y) {
+    return x * y;
+  }
+};
+
+// NaN where either is NaN; the first one of +0 and -0. Written so that an accumulator in x waits for a maximum and a
+// select only.
+struct Largest {
+  template <class T>
+  static constexpr T kIdentity = static_cast<T>(-__builtin_inff());
+  template <class V>
+  [[gnu::always_inline]] static inline V combine(V x, V y) {
+    const V of_numbers = max_of(x, y);
+    return y != y ? y : of_numbers;
+  }
+};
+
+struct Smallest {
+  template <class T>
+  static constexpr T kIdentity = static_cast<T>(__builtin_inff());
+  template <class V>
+  [[gnu::always_inline]] static inline V combine(V x, V y) {
+    const V of_numbers = min_of(x, y);
+    return y != y ? y : of_numbers;
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What is combined: rows of elements in memory, or of products of two. at(j) is the register from element j on,
+// first(j, count, fill) its first `count` lanes.
+
+template <class T>
+struct PlainRow {
+  const T* x;
+
+  [[gnu::always_inline]] Vec<T> at(int64_t j) const { return load(x + j); }
+  [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T> fill) const {
+    return load_first(x + j, count, fill);
+  }
+};
+
+template <class T>
+struct ProductRow {
+  const T* x;
+  const T* y;
+
+  [[gnu::always_inline]] Vec<T> at(int64_t j) const { return load(x + j) * load(y + j); }
+  // Only for sums: the lanes behind the first ones are 0, whatever `fill` is.
+  [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T>) const {
+    return load_first(x + j, count, Vec<T>{}) * load_first(y + j, count, Vec<T>{});
+  }
+};
+
+// The rows of a matrix: row(i) is its i-th.
+template <class T>
+struct PlainRows {
+  const T* x;
+  int64_t step;
+
+  [[gnu::always_inline]] PlainRow<T> row(int64_t i) const { return {x + i * step}; }
+};
+
+template <class T>
+struct ProductRows {
+  const T* x;
+  const T* y;
+  int64_t x_step, y_step;
+
+  [[gnu::always_inline]] ProductRow<T> row(int64_t i) const { return {x + i * x_step, y + i * y_step}; }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The tree over blocks.
+
+template <class T>
+[[gnu::always_inline]] inline void copy(T* out, const T* x, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) out[i] = x[i];
+}
+
+// How many partial results the tree over `blocks` blocks keeps at once, at the most.
+[[gnu::always_inline]] inline int tree_levels(int64_t blocks) {
+  return blocks <= 1 ? 1 : 64 - __builtin_clzll(static_cast<uint64_t>(blocks));
+}
+
+template <class Op, class T>
+[[gnu::noinline]] inline void combine_into(T* x, const T* y, int64_t count) {
+  int64_t j = 0;
+  for (; j + kLanes<T> <= count; j += kLanes<T>) store(x + j, Op::combine(load(x + j), load(y + j)));
+  if (j >= count) return;
+  const Vec<T> fill = splat(Op::template kIdentity<T>);
+  const Vec<T> tail = Op::combine(load_first(x + j, count - j, fill), load_first(y + j, count - j, fill));
+  store_first(x + j, tail, count - j);
+}
+
+// block(b, out) writes the `width` values of block b; merge(x, y, width) combines y into x. Afterwards
+// levels[0 ... width) holds the tree over all of them; `levels` has room for tree_levels(blocks) times `width` values.
+template <class T, class Merge, class Block>
+[[gnu::always_inline]] inline void combine_blocks(T* levels, int64_t width, int64_t blocks, Merge&& merge,
+                                                  Block&& block) {
+  T* top = levels;
+  for (int64_t b = 0; b < blocks; ++b) {
+    block(b, top);
+    top += width;
+    for (int64_t pairs = b; pairs & 1; pairs >>= 1) {
+      top -= width;
+      merge(top - width, static_cast<const T*>(top), width);
+    }
+  }
+  while (top > levels + width) {
+    top -= width;
+    merge(top - width, static_cast<const T*>(top), width);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Rows: contiguous elements, all of them for one result.
+
+// The vector from element j on, of which `left` > 0 elements are there.
+template <class Op, class T, class Row>
+[[gnu::always_inline]] inline Lanes<T> first_lanes(const Row& row, int64_t j, int64_t left) {
+  const Vec<T> fill = splat(Op::template kIdentity<T>);
+  Lanes<T> lanes;
+  for (int i = 0; i < kParts<T>; ++i) {
+    const int64_t here = left - i * kLanes<T>;
+    lanes.part[i] = here <= 0 ? fill : row.first(j + i * kLanes<T>, smaller(here, kLanes<T>), fill);
+  }
+  return lanes;
+}
+
+template <class T, class Row>
+[[gnu::always_inline]] inline Lanes<T> all_lanes(const Row& row, int64_t j) {
+  Lanes<T> lanes;
+  for (int i = 0; i < kParts<T>; ++i) lanes.part[i] = row.at(j + i * kLanes<T>);
+  return lanes;
+}
+
+// The last group of a row: 0 < left < 4 vectors' elements from j on.
+template <class Op, class T, class Row>
+[[gnu::always_inline]] inline Lanes<T> last_group(const Row& row, int64_t j, int64_t left) {
+  constexpr int kWidth = kVirtualLanes<T>;
+  const auto part = [&](int i) __attribute__((always_inline)) {
+    return first_lanes<Op, T>(row, j + i * kWidth, left - i * kWidth);
+  };
+  if (left <= kWidth) return part(0);
+  const Lanes<T> front = combine<Op>(all_lanes<T>(row, j), part(1));
+  if (left <= 2 * kWidth) return front;
+  if (left <= 3 * kWidth) return combine<Op>(front, part(2));
+  return combine<Op>(front, combine<Op>(all_lanes<T>(row, j + 2 * kWidth), part(3)));
+}
+
+// `total` with `count` elements more: whole groups, or the end of a row.
+template <class Op, class T, class Row>
+[[gnu::always_inline]] inline Lanes<T> add_groups(Lanes<T> total, const Row& row, int64_t count) {
+  constexpr int kWidth = kVirtualLanes<T>;
+  int64_t j = 0;
+  for (; j + 4 * kWidth <= count; j += 4 * kWidth) {
+    const Lanes<T> front = combine<Op>(all_lanes<T>(row, j), all_lanes<T>(row, j + kWidth));
+    const Lanes<T> back = combine<Op>(all_lanes<T>(row, j + 2 * kWidth), all_lanes<T>(row, j + 3 * kWidth));
+    total = combine<Op>(total, combine<Op>(front, back));
+  }
+  return j < count ? combine<Op>(total, last_group<Op, T>(row, j, count - j)) : total;
+}
+
+// One block of a row: `count` <= kRowBlock elements.
+template <class Op, class T, class Row>
+[[gnu::always_inline]] inline Lanes<T> block_lanes(const Row& row, int64_t count) {
+  return add_groups<Op>(splat_lanes(Op::template kIdentity<T>), row, count);
+}
+
+// A row of n elements that is had block by block: block(begin, count) gives the lanes of elements begin ... .
+template <class Op, class T, class Block>
+[[gnu::always_inline]] inline Lanes<T> combine_row_blocks(int64_t n, Block&& block) {
+  if (n <= kRowBlock<T>) return block(int64_t{0}, n);
+  alignas(64) T levels[48 * kVirtualLanes<T>];
+  combine_blocks(levels, kVirtualLanes<T>, divide_up(n, kRowBlock<T>), combine_into<Op, T>, [&](int64_t b, T* out) {
+    const int64_t begin = b * kRowBlock<T>;
+    store_lanes(out, block(begin, smaller(kRowBlock<T>, n - begin)));
+  });
+  return load_lanes(levels);
+}
+
+// The lanes of n contiguous elements.
+template <class Op, class T>
+[[gnu::always_inline]] inline Lanes<T> row_lanes(const T* x, int64_t n) {
+  return combine_row_blocks<Op, T>(n, [=](int64_t begin, int64_t count) __attribute__((always_inline)) {
+    return block_lanes<Op, T>(PlainRow<T>{x + begin}, count);
+  });
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Columns: rows of `cols` elements, each column to a result.
+
+// A group of kRows rows at one place; `at` reads it from a row.
+template <class Op, int kRows, class Row, class At>
+[[gnu::always_inline]] inline auto column_group(const Row (&r)[4], At&& at) {
+  if constexpr (kRows == 1) return at(r[0]);
+  if constexpr (kRows == 2) return Op::combine(at(r[0]), at(r[1]));
+  if constexpr (kRows == 3) return Op::combine(Op::combine(at(r[0]), at(r[1])), at(r[2]));
+  if constexpr (kRows == 4) return Op::combine(Op::combine(at(r[0]), at(r[1])), Op::combine(at(r[2]), at(r[3])));
+}
+
+// `count` rows, at most a block, in one register of columns.
+template <class Op, class Rows, class At, class V>
+[[gnu::always_inline]] inline V narrow_block(const Rows& rows, int64_t count, V total, At&& at) {
+  int64_t i = 0;
+  for (; i + 4 <= count; i += 4) {
+    const decltype(rows.row(0)) r[4] = {rows.row(i), rows.row(i + 1), rows.row(i + 2), rows.row(i + 3)};
+    total = Op::combine(total, column_group<Op, 4>(r, at));
+  }
+  if (i == count) return total;
+  const int64_t left = count - i;
+  const decltype(rows.row(0)) r[4] = {rows.row(i), rows.row(left > 1 ? i + 1 : i), rows.row(left > 2 ? i + 2 : i),
+                                      rows.row(i)};
+  if (left == 1) return Op::combine(total, column_group<Op, 1>(r, at));
+  if (left == 2) return Op::combine(total, column_group<Op, 2>(r, at));
+  return Op::combine(total, column_group<Op, 3>(r, at));
+}
+
+// out = out combined with one group of rows, for all columns.
+template <class Op, int kRows, class T, class Row>
+[[gnu::always_inline]] inline void add_group(T* out, int64_t cols, const Row (&r)[4]) {
+  int64_t j = 0;
+  for (; j + kLanes<T> <= cols; j += kLanes<T>) {
+    const auto at = [j](const Row& row) __attribute__((always_inline)) { return row.at(j); };
+    store(out + j, Op::combine(load(out + j), column_group<Op, kRows>(r, at)));
+  }
+  if (j == cols) return;
+  const Vec<T> fill = splat(Op::template kIdentity<T>);
+  const auto at = [=](const Row& row) __attribute__((always_inline)) { return row.first(j, cols - j, fill); };
+  store_first(out + j, Op::combine(load_first(out + j, cols - j, fill), column_group<Op, kRows>(r, at)), cols - j);
+}
+
+// The same for a group of which `count` rows are there: first, first + step, ....
+template <class Op, class T, class Rows>
+[[gnu::always_inline]] inline void add_rows(T* out, int64_t cols, const Rows& rows, int64_t first, int64_t step,
+                                            int64_t count) {
+  if (count <= 0) return;
+  const int64_t second = count > 1 ? first + step : first, third = count > 2 ? second + step : first;
+  const decltype(rows.row(0)) r[4] = {rows.row(first), rows.row(second), rows.row(third), rows.row(third + step)};
+  if (count == 1) return add_group<Op, 1>(out, cols, r);
+  if (count == 2) return add_group<Op, 2>(out, cols, r);
+  count == 3 ? add_group<Op, 3>(out, cols, r) : add_group<Op, 4>(out, cols, r);
+}
+
+// One block of columns: `count` <= kBlockVectors rows into out[0 ... cols). Few columns stay in registers; of many the
+// rows are read from left to right, four at a time, while out stays in the first-level cache.
+template <class Op, class T, class Rows>
+[[gnu::noinline]] inline void column_block(T* out, int64_t cols, const Rows& rows, int64_t count) {
+  using Row = decltype(rows.row(0));
+  const Vec<T> identity = splat(Op::template kIdentity<T>);
+  if (cols > 4 * kLanes<T>) {
+    for (int64_t j = 0; j < cols; ++j) out[j] = Op::template kIdentity<T>;
+    for (int64_t i = 0; i < count; i += 4) add_rows<Op>(out, cols, rows, i, 1, count - i);
+    return;
+  }
+  int64_t j = 0;
+  for (; j + kLanes<T> <= cols; j += kLanes<T>) {
+    const auto at = [j](const Row& row) __attribute__((always_inline)) { return row.at(j); };
+    store(out + j, narrow_block<Op>(rows, count, identity, at));
+  }
+  if (j == cols) return;
+  const auto at = [=](const Row& row) __attribute__((always_inline)) { return row.first(j, cols - j, identity); };
+  store_first(out + j, narrow_block<Op>(rows, count, identity, at), cols - j);
+}
+
+// Four vectors' rows, or fewer at the end, of `cols` results that are summed in the order of a row: out[lane][col].
+template <class Op, class T, class Rows>
+[[gnu::noinline]] inline void lane_group(T* out, int64_t cols, const Rows& rows, int64_t count) {
+  constexpr int kWidth = kVirtualLanes<T>;
+  for (int64_t lane = 0; lane < kWidth; ++lane) {
+    add_rows<Op>(out + lane * cols, cols, rows, lane, kWidth, divide_up(count - lane, kWidth));
+  }
+}
+
+// n rows of `cols` columns, each column in the order of columns, into levels[0 ... cols), which has room for
+// tree_levels(blocks) times `cols` values. rows_of(begin, count) gives the rows from `begin` on, which is called once
+// for each block, in order.
+template <class Op, class T, class RowsOf>
+[[gnu::always_inline]] inline void combine_columns(T* levels, int64_t cols, int64_t n, RowsOf&& rows_of) {
+  combine_blocks(levels, cols, n > 0 ? divide_up(n, kBlockVectors) : 1, combine_into<Op, T>, [&](int64_t b, T* out) {
+    const int64_t begin = b * kBlockVectors, count = smaller(kBlockVectors, n - begin);
+    column_block<Op>(out, cols, rows_of(begin, count), count);
+  });
+}
+
+// The same in the order of rows, into kVirtualLanes rows of `cols` lanes, unfolded; `levels` has room for as many times
+// more. rows_of is called once for each group of four vectors, in order.
+template <class Op, class T, class RowsOf>
+[[gnu::always_inline]] inline void combine_lanes(T* levels, int64_t cols, int64_t n, RowsOf&& rows_of) {
+  constexpr int64_t kGroup = 4 * kVirtualLanes<T>;
+  const int64_t width = kVirtualLanes<T> * cols;
+  combine_blocks(levels, width, n > 0 ? divide_up(n, kRowBlock<T>) : 1, combine_into<Op, T>, [&](int64_t b, T* out) {
+    for (int64_t j = 0; j < width; ++j) out[j] = Op::template kIdentity<T>;
+    const int64_t end = smaller(n, (b + 1) * kRowBlock<T>);
+    for (int64_t begin = b * kRowBlock<T>; begin < end; begin += kGroup) {
+      const int64_t count = smaller(kGroup, end - begin);
+      lane_group<Op>(out, cols, rows_of(begin, count), count);
+    }
+  });
+}
+
+// Folds kVirtualLanes rows of `cols` lanes, as fold() does, into the first one.
+template <class T, class Merge>
+[[gnu::always_inline]] inline void fold_columns(T* lanes, int64_t cols, Merge&& merge) {
+  for (int64_t half = kVirtualLanes<T> / 2; half > 0; half /= 2) {
+    merge(lanes, static_cast<const T*>(lanes + half * cols), half * cols);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Tiles: kTileRows rows of at most one vector, transposed, so that a vector holds one element of each of them. Element k
+// of row r stands at k * kTileRows + r. Rows that are not there are zeros; what becomes of them nobody reads.
+
+constexpr int kTileRows = 16;
+
+template <class T>
+struct Tile {
+  alignas(64) T element[kVirtualLanes<T> * kTileRows];
+};
+
+template <class T>
+[[gnu::noinline]] inline void load_tile(Tile<T>& tile, const T* x, int64_t row_step, int64_t col_step, int64_t rows,
+                                        int64_t n) {
+  if (rows < kTileRows) {
+    for (int64_t i = 0; i < n * kTileRows; ++i) tile.element[i] = 0;
+  }
+  pack(tile.element, kTileRows, x, col_step, row_step, n, rows);
+}
+
+template <class T>
+[[gnu::noinline]] inline void store_tile(T* out, int64_t row_step, int64_t col_step, const Tile<T>& tile, int64_t rows,
+                                         int64_t n) {
+  if (col_step == 1) return transpose(out, row_step, tile.element, kTileRows, n, rows);
+  for (int64_t k = 0; k < n; ++k) scatter(out + k * col_step, row_step, tile.element + k * kTileRows, rows);
+}
+
+// out[r] = row r in the order of a row: the n <= kVirtualLanes lanes, one element each, folded. Lanes that are not there
+// hold the identity, and leaving that out changes nothing.
+template <class Op, class T>
+[[gnu::noinline]] inline void combine_tile(const Tile<T>& tile, int64_t n, T* out) {
+  alignas(64) T lane[kVirtualLanes<T> * kTileRows] = {};
+  constexpr T kIdentity = Op::template kIdentity<T>;
+#pragma omp simd
+  for (int64_t i = 0; i < n * kTileRows; ++i) lane[i] = Op::combine(kIdentity, tile.element[i]);
+  int64_t live = n;
+  for (int64_t half = kVirtualLanes<T> / 2; half > 0; half /= 2) {
+#pragma omp simd
+    for (int64_t i = 0; i < (live - half) * kTileRows; ++i) {
+      lane[i] = Op::combine(lane[i], lane[i + half * kTileRows]);
+    }
+    live = smaller(live, half);
+  }
+  for (int r = 0; r < kTileRows; ++r) out[r] = n > 0 ? lane[r] : kIdentity;
+}
+
+}  // namespace
+}  // namespace minigrad::MINIGRAD_ISA

@@ -1,0 +1,108 @@
+// Which elements a reduction combines into which: dimensions sorted into kept and reduced ones.
+//
+// Included by files compiled once per instruction set: everything here has internal linkage.
+#pragma once
+
+#include "core/kernel.hpp"
+#include "core/loops.hpp"
+
+namespace minigrad {
+namespace {
+
+// Bit d: dimension d of the input is reduced.
+using DimMask = uint32_t;
+
+// The dimensions that `sum_to` reduces: the leading ones that `shape` lacks, and those where it has a 1.
+inline DimMask broadcast_dims(const View& x, const Attribute& shape) {
+  const int extra = x.rank - shape.count;
+  DimMask mask = 0;
+  for (int d = 0; d < x.rank; ++d) {
+    if (d < extra || (shape.integers[d - extra] == 1 && x.shape[d] != 1)) mask |= DimMask{1} << d;
+  }
+  return mask;
+}
+
+// The dimensions listed, which may count from the end; all of them where none is listed.
+inline DimMask listed_dims(const View& x, const Attribute& dims) {
+  if (dims.count == 0) return (DimMask{1} << x.rank) - 1;
+  DimMask mask = 0;
+  for (int i = 0; i < dims.count; ++i) {
+    const int64_t dim = dims.integers[i];
+    if (x.rank > 0) mask |= DimMask{1} << (dim < 0 ? dim + x.rank : dim);
+  }
+  return mask;
+}
+
+struct Reduction {
+  bool rows;        // the last dimension is reduced (see reduce_blocks.hpp for what hangs on it)
+  int64_t kept;     // results
+  int64_t reduced;  // elements for each
+};
+
+// The logical form: a function of shape and dims. Reduced dimensions of size 1 do not count, kept ones do, so that a
+// result does not depend on how many of them there are.
+inline Reduction describe_reduction(const View& x, DimMask mask) {
+  Reduction reduction = {false, 1, 1};
+  bool last = true;
+  for (int d = x.rank - 1; d >= 0; --d) {
+    const bool reduced = mask >> d & 1;
+    (reduced ? reduction.reduced : reduction.kept) *= x.shape[d];
+    if (reduced && x.shape[d] == 1) continue;
+    if (last) reduction.rows = reduced;
+    last = false;
+  }
+  return reduction;
+}
+
+// The same with the places of the elements.
+struct ReductionNest {
+  Nest<2> kept;     // of out and of x
+  Nest<1> reduced;  // of x, counted from a kept place
+};
+
+// x and out where out has a dimension for each kept one, or (keepdim, sum_to) further ones of size 1; its dimensions then
+// match the last ones of x.
+inline ReductionNest make_reduction_nest(const View& x, DimMask mask, const View& out) {
+  const int kept_count = x.rank - __builtin_popcount(mask);
+  View kept_x, kept_out, reduced_x;
+  kept_x.rank = kept_out.rank = reduced_x.rank = 0;
+  for (int d = 0; d < x.rank; ++d) {
+    const bool reduced = mask >> d & 1;
+    View& part = reduced ? reduced_x : kept_x;
+    part.shape[part.rank] = x.shape[d];
+    part.stride[part.rank++] = x.stride[d];
+    if (reduced) continue;
+    const int own = out.rank == kept_count ? kept_out.rank : d + out.rank - x.rank;
+    kept_out.shape[kept_out.rank] = x.shape[d];
+    kept_out.stride[kept_out.rank++] = out.stride[own];
+  }
+  const View* const kept[] = {&kept_out, &kept_x};
+  const View* const reduced[] = {&reduced_x};
+  return {make_nest(kept), make_nest(reduced)};
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Few results of many elements: threads then share the elements of a result, in chunks of whole blocks.
+
+constexpr int64_t kBlockOfVectors = 64;
+constexpr int64_t kMostChunks = 64;
+
+struct Chunks {
+  int64_t count;   // 0: results are shared out, not elements
+  int64_t blocks;  // in each but the last one; a power of two, so that a chunk is a subtree of the tree over blocks
+};
+
+// A function of the logical form, because the chunks' results take scratch: count * kept * lanes values. `lanes` is how
+// many a row is summed in.
+inline Chunks divide_into_chunks(const Reduction& r, int64_t lanes) {
+  constexpr int64_t kMostResults = 256, kElements = 1 << 14;  // of a chunk, at the least
+  const int64_t width = r.rows ? lanes : 1;
+  if (r.kept == 0 || r.kept * width > kMostResults || r.reduced < 4 * kElements / r.kept) return {0, 0};
+  const int64_t block = kBlockOfVectors * width, blocks = (r.reduced - 1) / block + 1;
+  int64_t each = 1;
+  while (each * kMostChunks < blocks || each * block * r.kept < kElements) each *= 2;
+  return {(blocks - 1) / each + 1, each};
+}
+
+}  // namespace
+}  // namespace minigrad

@@ -1,0 +1,259 @@
+// Scans: every lane, one choice of the other dimensions, is a plain chain along dim, first element first (last element
+// first where reversed). So a result depends on its own lane alone, whatever the layout, the neighbours and the
+// threads.
+#include "core/kernel.hpp"
+#include "core/loops.hpp"
+#include "isa/isa.hpp"
+
+namespace minigrad::MINIGRAD_ISA {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Operations on W, the type that a lane is computed in. first() and next() take the inputs' elements at a position, set
+// the state and give the result there, which is rounded to the array's dtype.
+
+template <class W_>
+struct CumSum {
+  using W = W_;
+  static constexpr int kInputs = 1;
+
+  [[gnu::always_inline]] static inline W first(W& sum, W x, W) { return sum = x; }
+  [[gnu::always_inline]] static inline W next(W& sum, W x, W) { return sum += x; }
+};
+
+template <class W_>
+struct CumProd {
+  using W = W_;
+  static constexpr int kInputs = 1;
+
+  [[gnu::always_inline]] static inline W first(W& product, W x, W) { return product = x; }
+  [[gnu::always_inline]] static inline W next(W& product, W x, W) { return product *= x; }
+};
+
+// The product of all elements before the position: 1 at the first one.
+template <class W_>
+struct CumProdExclusive {
+  using W = W_;
+  static constexpr int kInputs = 1;
+
+  [[gnu::always_inline]] static inline W first(W& product, W x, W) {
+    product = x;
+    return W{1};
+  }
+  [[gnu::always_inline]] static inline W next(W& product, W x, W) {
+    const W before = product;
+    product *= x;
+    return before;
+  }
+};
+
+// r[i] = a[i] r[i - 1] + b[i]. r[-1] = 0, so that a[0] does not matter, even if it is infinite.
+template <class W_>
+struct Recurrence {
+  using W = W_;
+  static constexpr int kInputs = 2;
+
+  [[gnu::always_inline]] static inline W first(W& r, W, W b) { return r = b; }
+  [[gnu::always_inline]] static inline W next(W& r, W a, W b) { return r = fma(a, r, b); }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Loops over several lanes.
+
+// Where some lanes start, operand 0 the output, and the steps from one position to the next and from lane to lane.
+template <class T, int N>
+struct LaneBlock {
+  T* data[N];
+  int64_t dim_step[N];
+  int64_t lane_step[N];
+  int64_t length;
+
+  void move(int64_t lanes) {
+    for (int i = 0; i < N; ++i) data[i] += lanes * lane_step[i];
+  }
+};
+
+// Positions that are computed at once, in a copy on the stack: rows that lie a power of two apart fall into the same
+// sets of the cache, so each line is read and written once.
+constexpr int64_t kTile = 64;
+
+template <class W, class T>
+void load_row(W* tile, const T* x, int64_t step, int64_t count) {
+  if (step == 1) {
+    for (int64_t k = 0; k < count; ++k) tile[k] = static_cast<W>(x[k]);
+  } else if (step == -1) {
+    for (int64_t k = 0; k < count; ++k) tile[k] = static_cast<W>(x[-k]);
+  } else {
+    for (int64_t k = 0; k < count; ++k) tile[k] = static_cast<W>(x[k * step]);
+  }
+}
+
+template <class W, class T>
+void store_row(T* out, int64_t step, const W* tile, int64_t count) {
+  if (step == 1) {
+    for (int64_t k = 0; k < count; ++k) out[k] = static_cast<T>(tile[k]);
+  } else if (step == -1) {
+    for (int64_t k = 0; k < count; ++k) out[-k] = static_cast<T>(tile[k]);
+  } else {
+    for (int64_t k = 0; k < count; ++k) out[k * step] = static_cast<T>(tile[k]);
+  }
+}
+
+// The results replace x; y is x where an operation has one input.
+template <class Op, int kLaneCount, class W>
+void scan_tile(W (&state)[kLaneCount], W (*x)[kTile], const W (*y)[kTile], int64_t from, int64_t count) {
+  W s[kLaneCount];
+  for (int lane = 0; lane < kLaneCount; ++lane) s[lane] = state[lane];
+  for (int64_t k = from; k < count; ++k) {
+#pragma GCC unroll 8
+    for (int lane = 0; lane < kLaneCount; ++lane) x[lane][k] = Op::next(s[lane], x[lane][k], y[lane][k]);
+  }
+  for (int lane = 0; lane < kLaneCount; ++lane) state[lane] = s[lane];
+}
+
+// kLaneCount chains interleaved, because each one waits for its last result: good where dim is the innermost dimension.
+template <class Op, int kLaneCount, class T, int N>
+void run_chains(const LaneBlock<T, N>& block) {
+  using W = typename Op::W;
+  alignas(64) W tile[N - 1][kLaneCount][kTile];
+  W state[kLaneCount] = {};
+  for (int64_t start = 0; start < block.length; start += kTile) {
+    const int64_t count = block.length - start < kTile ? block.length - start : kTile;
+    for (int i = 1; i < N; ++i) {
+      const T* const x = block.data[i] + start * block.dim_step[i];
+      for (int lane = 0; lane < kLaneCount; ++lane) {
+        load_row(tile[i - 1][lane], x + lane * block.lane_step[i], block.dim_step[i], count);
+      }
+    }
+    for (int lane = 0; start == 0 && lane < kLaneCount; ++lane) {
+      tile[0][lane][0] = Op::first(state[lane], tile[0][lane][0], tile[N - 2][lane][0]);
+    }
+    scan_tile<Op>(state, tile[0], tile[N - 2], start == 0 ? 1 : 0, count);
+    T* const out = block.data[0] + start * block.dim_step[0];
+    for (int lane = 0; lane < kLaneCount; ++lane) {
+      store_row(out + lane * block.lane_step[0], block.dim_step[0], tile[0][lane], count);
+    }
+  }
+}
+
+template <class Op, class T, int N>
+void chains(LaneBlock<T, N> block, int64_t lanes) {
+  for (; lanes >= 8; lanes -= 8, block.move(8)) run_chains<Op, 8>(block);
+  for (; lanes >= 4; lanes -= 4, block.move(4)) run_chains<Op, 4>(block);
+  for (; lanes >= 1; lanes -= 1, block.move(1)) run_chains<Op, 1>(block);
+}
+
+// Lanes side by side that fit into the state on the stack.
+constexpr int64_t kAbreast = 1024;
+
+// One position of all lanes.
+template <class Op, bool kFirst, class T, int N>
+void advance(typename Op::W* state, const LaneBlock<T, N>& block, int64_t k, int64_t lanes) {
+  using W = typename Op::W;
+  T* const out = block.data[0] + k * block.dim_step[0];
+  const T* const x = block.data[1] + k * block.dim_step[1];
+  const T* const y = block.data[N - 1] + k * block.dim_step[N - 1];
+  const auto step = [state](int64_t i, T a, T b) {
+    const W u = static_cast<W>(a), v = static_cast<W>(b);
+    return static_cast<T>(kFirst ? Op::first(state[i], u, v) : Op::next(state[i], u, v));
+  };
+  const int64_t out_step = block.lane_step[0], x_step = block.lane_step[1], y_step = block.lane_step[N - 1];
+  if (out_step == 1 && x_step == 1 && y_step == 1) {
+#pragma omp simd
+    for (int64_t i = 0; i < lanes; ++i) out[i] = step(i, x[i], y[i]);
+  } else {
+    for (int64_t i = 0; i < lanes; ++i) out[i * out_step] = step(i, x[i * x_step], y[i * y_step]);
+  }
+}
+
+// All lanes move on together, in vectors: good where they lie next to each other.
+template <class Op, class T, int N>
+void abreast(LaneBlock<T, N> block, int64_t lanes) {
+  alignas(64) typename Op::W state[kAbreast];
+  while (lanes > 0) {
+    const int64_t count = lanes < kAbreast ? lanes : kAbreast;
+    advance<Op, true>(state, block, 0, count);
+    for (int64_t k = 1; k < block.length; ++k) advance<Op, false>(state, block, k, count);
+    block.move(count);
+    lanes -= count;
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Runs.
+
+int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
+
+// x as `shape` sees it, sizes of 1 repeated, without dimension `dim`.
+View lanes_of(const View& x, const View& shape, int dim) {
+  View lanes;
+  lanes.data = x.data;
+  lanes.rank = 0;
+  for (int d = 0; d < shape.rank; ++d) {
+    if (d == dim) continue;
+    const int own = d - (shape.rank - x.rank);
+    lanes.shape[lanes.rank] = shape.shape[d];
+    lanes.stride[lanes.rank++] = own >= 0 && x.shape[own] != 1 ? x.stride[own] : 0;
+  }
+  return lanes;
+}
+
+int64_t step_along(const View& x, const View& shape, int dim) {
+  const int own = dim - (shape.rank - x.rank);
+  return own >= 0 && own < x.rank && x.shape[own] != 1 ? x.stride[own] : 0;
+}
+
+template <class Op, class T>
+Status run_scan(const Call& call) {
+  constexpr int N = Op::kInputs + 1;
+  const View& shape = call.out[0];
+  if (shape.size() == 0) return Status::ok;
+  const int64_t dim = call.attributes[0].integer();
+  const int axis = static_cast<int>(dim < 0 ? dim + (shape.rank > 0 ? shape.rank : 1) : dim);
+  const bool reverse = call.attributes[1].flag();
+  LaneBlock<T, N> whole;
+  whole.length = shape.rank > 0 ? shape.shape[axis] : 1;
+  View lanes[N];
+  const View* operands[N];
+  for (int i = 0; i < N; ++i) {
+    const View& x = i == 0 ? call.out[0] : call.in[i - 1];
+    lanes[i] = lanes_of(x, shape, axis);
+    operands[i] = &lanes[i];
+    const int64_t step = step_along(x, shape, axis);
+    whole.dim_step[i] = reverse ? -step : step;
+    whole.data[i] = x.as<T>() + (reverse ? (whole.length - 1) * step : 0);
+  }
+  const Nest<N> nest = make_nest(operands);
+  for (int i = 0; i < N; ++i) whole.lane_step[i] = nest.stride[i][nest.rank - 1];
+  const bool side_by_side = magnitude(whole.lane_step[0]) < magnitude(whole.dim_step[0]);
+  parallel_for(nest.size, 0.5 * static_cast<double>(whole.length), [&](int64_t begin, int64_t end, int) {
+    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+      LaneBlock<T, N> block = whole;
+      for (int i = 0; i < N; ++i) block.data[i] += offset[i];
+      side_by_side ? abreast<Op>(block, count) : chains<Op>(block, count);
+    });
+  });
+  return Status::ok;
+}
+
+template <class T>
+Status run_cumprod(const Call& call) {
+  return call.attributes[2].flag() ? run_scan<CumProdExclusive<T>, T>(call) : run_scan<CumProd<T>, T>(call);
+}
+
+// float32 is summed in double: a result is the exact sum rounded once, but for 2^-53 of the sum so far in each
+// addition.
+constexpr Run kRows[] = {
+    {"cumsum",
+     {{nullptr, nullptr, nullptr, nullptr, nullptr, run_scan<CumSum<int64_t>, int64_t>, run_scan<CumSum<double>, float>,
+       run_scan<CumSum<double>, double>}}},
+    {"cumprod", floats(run_cumprod<float>, run_cumprod<double>)},
+    {"linear_recurrence", floats(run_scan<Recurrence<float>, float>, run_scan<Recurrence<double>, double>)},
+};
+
+}  // namespace
+
+extern const Runs scan_runs;
+const Runs scan_runs = {kRows, sizeof(kRows) / sizeof(Run)};
+
+}  // namespace minigrad::MINIGRAD_ISA

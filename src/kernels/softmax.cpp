@@ -1,0 +1,62 @@
+// Softmax: plans and rows.
+#include "core/kernel.hpp"
+#include "core/plans.hpp"
+#include "reference/softmax.hpp"
+
+namespace minigrad {
+namespace {
+
+constexpr double kForward = 0.6, kBackward = 0.4;  // nanoseconds for an element
+
+void plan_softmax(Plan& plan) {
+  const View& x = plan.in[0];
+  normalise_dim(plan, x, plan.attributes[0].integer());
+  copy_shape(x, x.dtype, plan.out[0]);
+  plan.nanoseconds = kForward * static_cast<double>(x.size());
+}
+
+void plan_softmax_grad(Plan& plan) {
+  const View& g = plan.in[0];
+  const View& result = plan.in[1];
+  normalise_dim(plan, result, plan.attributes[0].integer());
+  if (!g.same_shape(result)) {
+    fail(plan, ErrorKind::runtime, "g and result differ in shape: " + shape_text(g) + " and " + shape_text(result));
+  }
+  copy_shape(result, result.dtype, plan.out[0]);
+  plan.nanoseconds = kBackward * static_cast<double>(result.size());
+}
+
+constexpr Kernel forward(const char* name, const RunsByDType* reference) {
+  return {.name = name,
+          .inputs = {"x"},
+          .types = "T",
+          .outputs = {"out"},
+          .attributes = {{"dim", AttributeKind::integer}},
+          .plan = plan_softmax,
+          .reference = reference};
+}
+
+// The adjoint of the derivative, from the function's output.
+constexpr Kernel backward(const char* name, const RunsByDType* reference) {
+  return {.name = name,
+          .inputs = {"g", "result"},
+          .types = "TT",
+          .outputs = {"out"},
+          .attributes = {{"dim", AttributeKind::integer}},
+          .plan = plan_softmax_grad,
+          .reference = reference};
+}
+
+constexpr Kernel kRows[] = {
+    forward("softmax", &reference::softmax),
+    forward("log_softmax", &reference::log_softmax),
+    backward("softmax_grad", &reference::softmax_grad),
+    backward("log_softmax_grad", &reference::log_softmax_grad),
+};
+
+}  // namespace
+
+extern const Kernels softmax_kernels;
+const Kernels softmax_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};
+
+}  // namespace minigrad

@@ -1,0 +1,348 @@
+// softmax, log_softmax and what carries a cotangent back through them.
+#include "core/kernel.hpp"
+#include "core/loops.hpp"
+#include "core/parallel.hpp"
+#include "isa/isa.hpp"
+#include "isa/math.hpp"
+#include "kernels/reduce_blocks.hpp"
+#include "kernels/softmax_rows.hpp"
+
+namespace minigrad::MINIGRAD_ISA {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The functions: what an element becomes, given what all elements of its row share. With the maximum m of x and
+// e = exp(x - m), a forward function turns x (or e, which stands in out already) and total(sum of e) into the result.
+
+struct Softmax {
+  static constexpr bool kFromExp = true;  // the result is made of e alone
+  template <class T>
+  [[gnu::always_inline]] static inline T total(T sum) {
+    return 1 / sum;
+  }
+  template <class T>
+  [[gnu::always_inline]] static inline T result(T e, T, T scale) {
+    return e * scale;
+  }
+};
+
+struct LogSoftmax {
+  static constexpr bool kFromExp = false;
+  template <class T>
+  [[gnu::always_inline]] static inline T total(T sum) {
+    return math::log(sum);
+  }
+  template <class T>
+  [[gnu::always_inline]] static inline T result(T x, T m, T log) {
+    return (x - m) - log;
+  }
+};
+
+// From the cotangent g and the result y: y (g - sum of g y).
+struct SoftmaxGrad {
+  static constexpr double kNanoseconds = 0.2;
+  static constexpr bool kSumsProducts = true;
+  template <class T>
+  [[gnu::always_inline]] static inline T result(T g, T y, T sum) {
+    return y * (g - sum);
+  }
+};
+
+// g - exp(y) sum of g.
+struct LogSoftmaxGrad {
+  static constexpr double kNanoseconds = 0.5;
+  static constexpr bool kSumsProducts = false;
+  template <class T>
+  [[gnu::always_inline]] static inline T result(T g, T y, T sum) {
+    return fma(-math::exp(y), sum, g);
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Rows of n elements, in out and in up to two inputs, that go `along` memory in steps and lie `across` from each other.
+
+struct Steps {
+  int64_t out, a, b;
+};
+
+template <class T>
+struct Rows {
+  T* out;
+  const T* a;
+  const T* b;
+  Steps along, across;
+  int64_t n;
+
+  Rows from(int64_t row) const {
+    return {out + row * across.out, a + row * across.a, b + row * across.b, along, across, n};
+  }
+  StridedOut<T> out_row() const { return {out, along.out}; }
+  StridedRow<T> a_row() const { return {a, along.a}; }
+  StridedRow<T> b_row() const { return {b, along.b}; }
+};
+
+constexpr int64_t kStrip = 64;  // rows beside each other that are computed at a time
+constexpr int kMostLevels = 12;
+
+template <class T>
+constexpr int64_t kLevelElements = kMostLevels * kStrip * kVirtualLanes<T>;
+
+// The sums of `cols` rows that lie beside each other: given in levels[0 ... cols).
+template <class T, class RowsOf>
+[[gnu::always_inline]] inline void sum_columns(T* levels, int64_t cols, int64_t n, RowsOf&& rows_of) {
+  combine_lanes<Sum>(levels, cols, n, rows_of);
+  fold_columns(levels, cols, combine_into<Sum, T>);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Forward, in the three ways of softmax_rows.hpp. b is not used.
+
+template <class F, class T>
+struct Forward {
+  static constexpr double kNanoseconds = 0.5;
+
+  // Up to kTileRows rows, one step of the computation after the other, so that the latencies of one row hide behind the
+  // work on the next.
+  static void run_rows(const Rows<T>& rows, int64_t count) {
+    alignas(64) T m[kTileRows], total[kTileRows] = {};
+    for (int64_t r = 0; r < count; ++r) m[r] = row_max(rows.from(r).a_row(), rows.n);
+    for (int64_t r = 0; r < count; ++r) {
+      const Rows<T> row = rows.from(r);
+      total[r] = F::kFromExp ? exp_row(row.a_row(), m[r], row.n, row.out_row()) : sum_of_exp(row.a_row(), m[r], row.n);
+    }
+#pragma omp simd
+    for (int r = 0; r < kTileRows; ++r) total[r] = F::total(total[r]);
+    for (int64_t r = 0; r < count; ++r) {
+      const Rows<T> row = rows.from(r);
+      F::kFromExp ? scale_row(row.out_row(), total[r], row.n) : result_row(row, m[r], total[r]);
+    }
+  }
+
+  static void result_row(const Rows<T>& row, T m, T total) {
+    alignas(64) T a_copy[kRowBlock<T>], out_copy[kRowBlock<T>];
+    for (int64_t begin = 0; begin < row.n; begin += kRowBlock<T>) {
+      const int64_t count = smaller(kRowBlock<T>, row.n - begin);
+      T* const out = row.out_row().at(begin, out_copy);
+      map_row(out, row.a_row().at(begin, count, a_copy), count,
+              [=](T x) __attribute__((always_inline)) { return F::result(x, m, total); });
+      row.out_row().flush(begin, count, out);
+    }
+  }
+
+  static T sum_of_exp(const StridedRow<T>& x, T m, int64_t n) {
+    alignas(64) T x_copy[kRowBlock<T>], e[kRowBlock<T>];
+    return fold<Sum>(combine_row_blocks<Sum, T>(n, [&](int64_t begin, int64_t count) {
+      map_row(e, x.at(begin, count, x_copy), count,
+              [m](T value) __attribute__((always_inline)) { return math::exp(value - m); });
+      return block_lanes<Sum, T>(PlainRow<T>{e}, count);
+    }));
+  }
+
+  static void run_tile(const Rows<T>& rows, int64_t count) {
+    Tile<T> x, e;
+    alignas(64) T m[kTileRows], total[kTileRows];
+    load_tile(x, rows.a, rows.across.a, rows.along.a, count, rows.n);
+    tile_max(x, rows.n, m);
+    map_tile(e, x, x, m, rows.n, [](T value, T, T largest) { return math::exp(value - largest); });
+    combine_tile<Sum>(e, rows.n, total);
+    for (int r = 0; r < kTileRows; ++r) total[r] = F::total(total[r]);
+    if constexpr (F::kFromExp) {
+      map_tile(e, e, e, total, rows.n, [](T value, T, T scale) { return F::result(value, scale, scale); });
+    } else {
+      map_tile(x, x, x, m, rows.n, [](T value, T, T largest) { return value - largest; });
+      map_tile(e, x, x, total, rows.n, [](T value, T, T log) { return value - log; });
+    }
+    store_tile(rows.out, rows.across.out, rows.along.out, e, count, rows.n);
+  }
+
+  static void run_columns(const Rows<T>& rows, int64_t cols, T* levels) {
+    alignas(64) T m[kStrip], total[kStrip], e[4 * kVirtualLanes<T> * kStrip];
+    const Steps& step = rows.along;
+    combine_columns<Largest>(levels, cols, rows.n, [&](int64_t begin, int64_t) {
+      return PlainRows<T>{rows.a + begin * step.a, step.a};
+    });
+    copy(m, levels, cols);
+    sum_columns(levels, cols, rows.n, [&](int64_t begin, int64_t count) {
+      for (int64_t k = 0; k < count; ++k) exp_columns(e + k * cols, rows.a + (begin + k) * step.a, m, cols);
+      if (F::kFromExp) {
+        for (int64_t k = 0; k < count; ++k) copy(rows.out + (begin + k) * step.out, e + k * cols, cols);
+      }
+      return PlainRows<T>{e, cols};
+    });
+    for (int64_t j = 0; j < cols; ++j) total[j] = F::total(levels[j]);
+    for (int64_t k = 0; k < rows.n; ++k) {
+      T* const out = rows.out + k * step.out;
+      result_columns(out, F::kFromExp ? out : rows.a + k * step.a, m, total, cols);
+    }
+  }
+
+  static void exp_columns(T* out, const T* x, const T* m, int64_t cols) {
+    map_row(out, x, m, cols, [](T value, T largest) __attribute__((always_inline)) { return math::exp(value - largest); });
+  }
+
+  static void result_columns(T* out, const T* x, const T* m, const T* total, int64_t cols) {
+#pragma omp simd
+    for (int64_t j = 0; j < cols; ++j) out[j] = F::result(x[j], m[j], total[j]);
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Backward. a is g, b is y.
+
+template <class F, class T>
+struct Backward {
+  static constexpr double kNanoseconds = F::kNanoseconds;
+
+  static T sum_row(const Rows<T>& rows) {
+    alignas(64) T g_copy[kRowBlock<T>], y_copy[kRowBlock<T>];
+    return fold<Sum>(combine_row_blocks<Sum, T>(rows.n, [&](int64_t begin, int64_t count) {
+      const T* const g = rows.a_row().at(begin, count, g_copy);
+      if constexpr (F::kSumsProducts) {
+        return block_lanes<Sum, T>(ProductRow<T>{g, rows.b_row().at(begin, count, y_copy)}, count);
+      } else {
+        return block_lanes<Sum, T>(PlainRow<T>{g}, count);
+      }
+    }));
+  }
+
+  static void run_rows(const Rows<T>& rows, int64_t count) {
+    T sum[kTileRows];
+    for (int64_t r = 0; r < count; ++r) sum[r] = sum_row(rows.from(r));
+    for (int64_t r = 0; r < count; ++r) result_row(rows.from(r), sum[r]);
+  }
+
+  static void result_row(const Rows<T>& row, T sum) {
+    alignas(64) T g_copy[kRowBlock<T>], y_copy[kRowBlock<T>], out_copy[kRowBlock<T>];
+    for (int64_t begin = 0; begin < row.n; begin += kRowBlock<T>) {
+      const int64_t count = smaller(kRowBlock<T>, row.n - begin);
+      T* const out = row.out_row().at(begin, out_copy);
+      const T* const g = row.a_row().at(begin, count, g_copy);
+      map_row(out, g, row.b_row().at(begin, count, y_copy), count,
+              [sum](T g_k, T y_k) __attribute__((always_inline)) { return F::result(g_k, y_k, sum); });
+      row.out_row().flush(begin, count, out);
+    }
+  }
+
+  static void run_tile(const Rows<T>& rows, int64_t count) {
+    Tile<T> g, y, out;
+    alignas(64) T sum[kTileRows] = {};
+    load_tile(g, rows.a, rows.across.a, rows.along.a, count, rows.n);
+    load_tile(y, rows.b, rows.across.b, rows.along.b, count, rows.n);
+    map_tile(out, g, y, sum, rows.n, [](T g_k, T y_k, T) { return F::kSumsProducts ? g_k * y_k : g_k; });
+    combine_tile<Sum>(out, rows.n, sum);
+    map_tile(out, g, y, sum, rows.n, [](T g_k, T y_k, T total) { return F::result(g_k, y_k, total); });
+    store_tile(rows.out, rows.across.out, rows.along.out, out, count, rows.n);
+  }
+
+  static void run_columns(const Rows<T>& rows, int64_t cols, T* levels) {
+    const Steps& step = rows.along;
+    sum_columns(levels, cols, rows.n, [&](int64_t begin, int64_t) {
+      if constexpr (F::kSumsProducts) {
+        return ProductRows<T>{rows.a + begin * step.a, rows.b + begin * step.b, step.a, step.b};
+      } else {
+        return PlainRows<T>{rows.a + begin * step.a, step.a};
+      }
+    });
+    alignas(64) T sum[kStrip];
+    copy(sum, levels, cols);
+    for (int64_t k = 0; k < rows.n; ++k) {
+      result_columns(rows.out + k * step.out, rows.a + k * step.a, rows.b + k * step.b, sum, cols);
+    }
+  }
+
+  static void result_columns(T* out, const T* g, const T* y, const T* sum, int64_t cols) {
+#pragma omp simd
+    for (int64_t j = 0; j < cols; ++j) out[j] = F::result(g[j], y[j], sum[j]);
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Runs.
+
+// x without dimension `dim`.
+View without_dim(const View& x, int dim) {
+  View rest;
+  rest.data = x.data;
+  rest.rank = 0;
+  for (int d = 0; d < x.rank; ++d) {
+    if (d == dim) continue;
+    rest.shape[rest.rank] = x.shape[d];
+    rest.stride[rest.rank++] = x.stride[d];
+  }
+  return rest;
+}
+
+enum class Way : uint8_t { rows, tiles, columns };
+
+template <class T>
+Way choose_way(const Rows<T>& rows, int64_t beside) {
+  constexpr int64_t kFew = 8;
+  const bool together = rows.across.out == 1 && rows.across.a == 1 && rows.across.b == 1;
+  const bool fits = tree_levels(divide_up(rows.n, kRowBlock<T>)) <= kMostLevels;
+  if (together && beside >= kFew && fits) return Way::columns;
+  return rows.n <= kVirtualLanes<T> ? Way::tiles : Way::rows;
+}
+
+template <class Function, class T>
+void run_ways(Way way, const Rows<T>& rows, int64_t count) {
+  if (way == Way::columns) {
+    alignas(64) T levels[kLevelElements<T>];
+    for (int64_t j = 0; j < count; j += kStrip) Function::run_columns(rows.from(j), smaller(kStrip, count - j), levels);
+  } else if (way == Way::tiles) {
+    for (int64_t j = 0; j < count; j += kTileRows) Function::run_tile(rows.from(j), smaller(kTileRows, count - j));
+  } else {
+    const int64_t each = rows_at_once(rows.n);
+    for (int64_t j = 0; j < count; j += each) Function::run_rows(rows.from(j), smaller(each, count - j));
+  }
+}
+
+template <class Function, class T>
+Status run_softmax(const Call& call) {
+  const View& out = call.out[0];
+  const View& a = call.in[0];
+  const View& b = call.in[call.in_count - 1];
+  if (out.size() == 0) return Status::ok;
+  const bool scalar = out.rank == 0;
+  const int64_t wanted = call.attributes[0].integer();
+  const int dim = static_cast<int>(wanted < 0 ? wanted + (scalar ? 1 : out.rank) : wanted);
+  const View rest[] = {without_dim(out, dim), without_dim(a, dim), without_dim(b, dim)};
+  const View* const operands[] = {&rest[0], &rest[1], &rest[2]};
+  const Nest<3> nest = make_nest(operands);
+  const int inner = nest.rank - 1;
+  const Steps along = scalar ? Steps{1, 1, 1} : Steps{out.stride[dim], a.stride[dim], b.stride[dim]};
+  const Steps across = {nest.stride[0][inner], nest.stride[1][inner], nest.stride[2][inner]};
+  const int64_t n = scalar ? 1 : out.shape[dim];
+  const Rows<T> all = {out.as<T>(), a.as<T>(), b.as<T>(), along, across, n};
+  const Way way = choose_way(all, nest.shape[inner]);
+  parallel_for(nest.size, Function::kNanoseconds * static_cast<double>(n), [&](int64_t begin, int64_t end, int) {
+    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+      const Rows<T> rows = {all.out + offset[0], all.a + offset[1], all.b + offset[2], along, across, n};
+      run_ways<Function>(way, rows, count);
+    });
+  });
+  return Status::ok;
+}
+
+template <class F>
+constexpr RunsByDType forward() {
+  return floats(run_softmax<Forward<F, float>, float>, run_softmax<Forward<F, double>, double>);
+}
+
+template <class F>
+constexpr RunsByDType backward() {
+  return floats(run_softmax<Backward<F, float>, float>, run_softmax<Backward<F, double>, double>);
+}
+
+constexpr Run kRows[] = {
+    {"softmax", forward<Softmax>()},
+    {"log_softmax", forward<LogSoftmax>()},
+    {"softmax_grad", backward<SoftmaxGrad>()},
+    {"log_softmax_grad", backward<LogSoftmaxGrad>()},
+};
+
+}  // namespace
+
+extern const Runs softmax_runs;
+const Runs softmax_runs = {kRows, sizeof(kRows) / sizeof(Run)};
+
+}  // namespace minigrad::MINIGRAD_ISA

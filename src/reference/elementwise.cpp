@@ -1,0 +1,132 @@
+#include "reference/elementwise.hpp"
+
+#include <cmath>
+
+#include "reference/naive.hpp"
+
+namespace minigrad::reference {
+namespace {
+
+// out = f(x) with f on W: double for the floats, the integer itself for integers.
+template <class X, class Out, class W, auto f>
+Status map1(const Call& call) {
+  const View& out = call.out[0];
+  for_each(out, [&](const Position& p) {
+    element<Out>(out, p, out.rank) = static_cast<Out>(f(static_cast<W>(element<X>(call.in[0], p, out.rank))));
+  });
+  return Status::ok;
+}
+
+template <class X, class Out, class W, auto f>
+Status map2(const Call& call) {
+  const View& out = call.out[0];
+  for_each(out, [&](const Position& p) {
+    element<Out>(out, p, out.rank) = static_cast<Out>(f(static_cast<W>(element<X>(call.in[0], p, out.rank)),
+                                                        static_cast<W>(element<X>(call.in[1], p, out.rank))));
+  });
+  return Status::ok;
+}
+
+template <class T>
+Status where_of(const Call& call) {
+  const View& out = call.out[0];
+  for_each(out, [&](const Position& p) {
+    const int chosen = element<bool>(call.in[0], p, out.rank) ? 1 : 2;
+    element<T>(out, p, out.rank) = element<T>(call.in[chosen], p, out.rank);
+  });
+  return Status::ok;
+}
+
+template <class X>
+Status cast_of(const Call& call) {
+  constexpr auto same = [](X x) { return x; };
+  constexpr RunFunction kByTarget[kDTypeCount] = {map1<X, bool, X, same>,    map1<X, uint8_t, X, same>,
+                                                  map1<X, int8_t, X, same>,  map1<X, int16_t, X, same>,
+                                                  map1<X, int32_t, X, same>, map1<X, int64_t, X, same>,
+                                                  map1<X, float, X, same>,   map1<X, double, X, same>};
+  return kByTarget[static_cast<int>(call.out[0].dtype)](call);
+}
+
+template <auto f>
+constexpr RunsByDType float1() {
+  return floats(map1<float, float, double, f>, map1<double, double, double, f>);
+}
+
+template <auto f>
+constexpr RunsByDType float2() {
+  return floats(map2<float, float, double, f>, map2<double, double, double, f>);
+}
+
+template <auto f>
+constexpr RunsByDType any1() {
+  return {{map1<bool, bool, bool, f>, map1<uint8_t, uint8_t, uint8_t, f>, map1<int8_t, int8_t, int8_t, f>,
+           map1<int16_t, int16_t, int16_t, f>, map1<int32_t, int32_t, int32_t, f>, map1<int64_t, int64_t, int64_t, f>,
+           map1<float, float, double, f>, map1<double, double, double, f>}};
+}
+
+// Every dtype but bool.
+template <auto f>
+constexpr RunsByDType number1() {
+  return {{nullptr, map1<uint8_t, uint8_t, uint8_t, f>, map1<int8_t, int8_t, int8_t, f>,
+           map1<int16_t, int16_t, int16_t, f>, map1<int32_t, int32_t, int32_t, f>, map1<int64_t, int64_t, int64_t, f>,
+           map1<float, float, double, f>, map1<double, double, double, f>}};
+}
+
+template <auto f>
+constexpr RunsByDType any2() {
+  return {{map2<bool, bool, bool, f>, map2<uint8_t, uint8_t, uint8_t, f>, map2<int8_t, int8_t, int8_t, f>,
+           map2<int16_t, int16_t, int16_t, f>, map2<int32_t, int32_t, int32_t, f>, map2<int64_t, int64_t, int64_t, f>,
+           map2<float, float, double, f>, map2<double, double, double, f>}};
+}
+
+template <auto f>
+constexpr RunsByDType compare2() {
+  return {{map2<bool, bool, bool, f>, map2<uint8_t, bool, uint8_t, f>, map2<int8_t, bool, int8_t, f>,
+           map2<int16_t, bool, int16_t, f>, map2<int32_t, bool, int32_t, f>, map2<int64_t, bool, int64_t, f>,
+           map2<float, bool, double, f>, map2<double, bool, double, f>}};
+}
+
+}  // namespace
+
+// Each line is the definition of one kernel.
+const RunsByDType copy = any1<[](auto x) { return x; }>();
+const RunsByDType neg = number1<[](auto x) { return -x; }>();
+const RunsByDType abs = number1<[](auto x) { return x < 0 ? -x : (x == 0 ? x * x : x); }>();
+const RunsByDType sign = number1<[](auto x) { return x != x ? x : decltype(x)((0 < x) - (x < 0)); }>();
+const RunsByDType relu = number1<[](auto x) { return x <= 0 ? decltype(x)(0) : x; }>();
+const RunsByDType sqrt = float1<[](double x) { return std::sqrt(x); }>();
+const RunsByDType exp = float1<[](double x) { return std::exp(x); }>();
+const RunsByDType log = float1<[](double x) { return std::log(x); }>();
+const RunsByDType sin = float1<[](double x) { return std::sin(x); }>();
+const RunsByDType cos = float1<[](double x) { return std::cos(x); }>();
+const RunsByDType tanh = float1<[](double x) { return std::tanh(x); }>();
+const RunsByDType sigmoid = float1<[](double x) { return 1 / (1 + std::exp(-x)); }>();
+
+const RunsByDType add = any2<[](auto x, auto y) { return x + y; }>();
+const RunsByDType sub = any2<[](auto x, auto y) { return x - y; }>();
+const RunsByDType mul = any2<[](auto x, auto y) { return x * y; }>();
+const RunsByDType div = float2<[](double x, double y) { return x / y; }>();
+const RunsByDType safe_mul = float2<[](double x, double y) { return x == 0 || y == 0 ? 0 : x * y; }>();
+const RunsByDType safe_div = float2<[](double x, double y) { return x == 0 ? 0 : x / y; }>();
+const RunsByDType pow = float2<[](double x, double y) { return std::pow(x, y); }>();
+const RunsByDType maximum = any2<[](auto x, auto y) { return y < x || x != x ? x : y; }>();
+const RunsByDType minimum = any2<[](auto x, auto y) { return x < y || x != x ? x : y; }>();
+const RunsByDType maximum_share = float2<[](double x, double y) { return y < x ? 1 : (x == y ? 0.5 : 0); }>();
+
+const RunsByDType relu_grad = float2<[](double g, double out) { return 0 < out ? g : 0; }>();
+const RunsByDType tanh_grad = float2<[](double g, double out) { return g * (1 - out * out); }>();
+const RunsByDType sigmoid_grad = float2<[](double g, double out) { return g * out * (1 - out); }>();
+
+const RunsByDType eq = compare2<[](auto x, auto y) { return x == y; }>();
+const RunsByDType ne = compare2<[](auto x, auto y) { return x != y; }>();
+const RunsByDType lt = compare2<[](auto x, auto y) { return x < y; }>();
+const RunsByDType le = compare2<[](auto x, auto y) { return x <= y; }>();
+const RunsByDType gt = compare2<[](auto x, auto y) { return y < x; }>();
+const RunsByDType ge = compare2<[](auto x, auto y) { return y <= x; }>();
+
+const RunsByDType where = {{where_of<bool>, where_of<uint8_t>, where_of<int8_t>, where_of<int16_t>, where_of<int32_t>,
+                            where_of<int64_t>, where_of<float>, where_of<double>}};
+const RunsByDType cast = {{cast_of<bool>, cast_of<uint8_t>, cast_of<int8_t>, cast_of<int16_t>, cast_of<int32_t>,
+                           cast_of<int64_t>, cast_of<float>, cast_of<double>}};
+
+}  // namespace minigrad::reference

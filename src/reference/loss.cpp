@@ -1,0 +1,101 @@
+#include "reference/loss.hpp"
+
+#include <cmath>
+
+#include "reference/naive.hpp"
+
+namespace minigrad::reference {
+namespace {
+
+enum Reduction : int64_t { none, mean, sum };
+
+// A matrix of n rows (samples) and c columns (classes), its targets and the attributes of a loss.
+struct Samples {
+  View x, target;
+  const Attribute* attributes;
+
+  int64_t n() const { return x.shape[0]; }
+  int64_t c() const { return x.shape[1]; }
+  int64_t class_of(int64_t i) const { return target.as<int64_t>()[i * target.stride[0]]; }
+  bool ignored(int64_t i) const { return class_of(i) == attributes[0].integer(); }
+  int64_t reduction() const { return attributes[2].integer(); }
+
+  // The distribution that row i is held against.
+  double wanted(int64_t i, int64_t k) const {
+    const double smoothing = attributes[1].real;
+    return (k == class_of(i) ? 1 - smoothing : 0) + smoothing / static_cast<double>(c());
+  }
+
+  bool valid() const {
+    for (int64_t i = 0; i < n(); ++i) {
+      if (!ignored(i) && (class_of(i) < 0 || class_of(i) >= c())) return false;
+    }
+    return true;
+  }
+
+  // What the sum over rows is divided by.
+  double divisor() const {
+    double count = 0;
+    for (int64_t i = 0; i < n(); ++i) count += ignored(i) ? 0 : 1;
+    return reduction() == mean ? count : 1;
+  }
+};
+
+template <class T>
+T& at(const View& x, int64_t i, int64_t k) {
+  return x.as<T>()[i * x.stride[0] + k * x.stride[1]];
+}
+
+// Writes the softmax of row i; gives its loss.
+template <class T>
+double cross_entropy_row(const Samples& samples, const View& probabilities, int64_t i) {
+  double largest = -INFINITY, total = 0, loss = 0;
+  for (int64_t k = 0; k < samples.c(); ++k) {
+    const double value = at<T>(samples.x, i, k);
+    largest = value > largest || value != value ? value : largest;
+  }
+  for (int64_t k = 0; k < samples.c(); ++k) total += std::exp(at<T>(samples.x, i, k) - largest);
+  for (int64_t k = 0; k < samples.c(); ++k) {
+    const double d = at<T>(samples.x, i, k) - largest, q = samples.wanted(i, k);
+    at<T>(probabilities, i, k) = static_cast<T>(std::exp(d) / total);
+    if (q != 0) loss -= q * (d - std::log(total));
+  }
+  return samples.ignored(i) ? 0 : loss;
+}
+
+template <class T>
+Status cross_entropy_of(const Call& call) {
+  const Samples samples = {call.in[0], call.in[1], call.attributes};
+  if (!samples.valid()) return Status::index_out_of_range;
+  const View& loss = call.out[0];
+  double total = 0;
+  for (int64_t i = 0; i < samples.n(); ++i) {
+    const double value = cross_entropy_row<T>(samples, call.out[1], i);
+    if (samples.reduction() == none) loss.as<T>()[i * loss.stride[0]] = static_cast<T>(value);
+    total += value;
+  }
+  if (samples.reduction() != none) *loss.as<T>() = static_cast<T>(total / samples.divisor());
+  return Status::ok;
+}
+
+template <class T>
+Status cross_entropy_grad_of(const Call& call) {
+  const Samples samples = {call.in[1], call.in[2], call.attributes};
+  if (!samples.valid()) return Status::index_out_of_range;
+  const View& g = call.in[0];
+  for (int64_t i = 0; i < samples.n(); ++i) {
+    const double scale = g.as<T>()[g.rank == 1 ? i * g.stride[0] : 0] / samples.divisor();
+    for (int64_t k = 0; k < samples.c(); ++k) {
+      const double value = scale * (at<T>(samples.x, i, k) - samples.wanted(i, k));
+      at<T>(call.out[0], i, k) = static_cast<T>(samples.ignored(i) ? 0 : value);
+    }
+  }
+  return Status::ok;
+}
+
+}  // namespace
+
+const RunsByDType cross_entropy = floats(cross_entropy_of<float>, cross_entropy_of<double>);
+const RunsByDType cross_entropy_grad = floats(cross_entropy_grad_of<float>, cross_entropy_grad_of<double>);
+
+}  // namespace minigrad::reference

@@ -1,0 +1,10 @@
+// Naive losses.
+#pragma once
+
+#include "core/kernel.hpp"
+
+namespace minigrad::reference {
+
+extern const RunsByDType cross_entropy, cross_entropy_grad;
+
+}  // namespace minigrad::reference

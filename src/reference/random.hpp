@@ -1,0 +1,10 @@
+// Naive random numbers.
+#pragma once
+
+#include "core/kernel.hpp"
+
+namespace minigrad::reference {
+
+extern const RunsByDType uniform, normal, randint, permutation, full;
+
+}  // namespace minigrad::reference

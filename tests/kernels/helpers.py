@@ -1,0 +1,60 @@
+"""What the tests of the kernels share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from minigrad import _core
+
+Array = np.ndarray[Any, Any]
+
+
+def promised_isas() -> list[str]:
+    """Name the instruction sets that this machine runs and whose bits are promised: those with a fused multiply-add."""
+    return [isa for isa in _core.build_info["isa_supported"] if isa != "x86-64-v2"]
+
+
+def same_bits(a: Array, b: Array) -> bool:
+    """Tell whether two arrays have the same dtype, shape and bits; NaN counts as one value."""
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    if a.dtype.kind == "f":
+        nan = np.isnan(a)
+        if not np.array_equal(nan, np.isnan(b)):
+            return False
+        a, b = np.where(nan, 0, a), np.where(nan, 0, b)
+    return a.tobytes() == b.tobytes()
+
+
+@contextmanager
+def with_threads(threads: int) -> Iterator[None]:
+    """Run the block with this many threads, which share work however small it is."""
+    before, threshold = _core.get_num_threads(), _core.get_parallel_threshold()
+    _core.set_num_threads(threads)
+    _core.set_parallel_threshold(0)
+    try:
+        yield
+    finally:
+        _core.set_num_threads(before)
+        _core.set_parallel_threshold(threshold)
+
+
+def layouts(x: Array) -> Iterator[Array]:
+    """Yield arrays equal to x: contiguous, off vector boundaries, column-major, with gaps, and with negative strides."""
+    yield np.array(x, order="C")
+    buffer = np.empty(x.size + 1, x.dtype)
+    shifted = buffer[1:].reshape(x.shape)
+    shifted[...] = x
+    yield shifted
+    if x.ndim == 0:
+        return
+    yield np.array(x, order="F")
+    for step in (2, -1):
+        parts = tuple(slice(None, None, step) for _ in x.shape)
+        spread = np.zeros([abs(step) * n for n in x.shape], x.dtype)[parts]
+        spread[...] = x
+        yield spread

@@ -1,0 +1,145 @@
+"""What users get: the package's parts, its stubs, its size."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.resources
+import importlib.util
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import minigrad
+
+ROOT = Path(__file__).resolve().parent.parent
+WHEEL_LIMIT = 3_000_000
+
+
+def load_tool(name: str) -> ModuleType:
+    """Import ``tools/<name>.py``, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def wheel() -> Iterator[zipfile.ZipFile]:
+    path = os.environ.get("MINIGRAD_WHEEL")
+    if not path:
+        pytest.skip("MINIGRAD_WHEEL names no wheel: .ci/run builds one and sets it")
+    with zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+def test_wheel_is_small(wheel: zipfile.ZipFile) -> None:
+    assert wheel.filename is not None
+    assert 0 < Path(wheel.filename).stat().st_size < WHEEL_LIMIT
+
+
+def test_wheel_is_complete(wheel: zipfile.ZipFile) -> None:
+    names = wheel.namelist()
+    for path in (ROOT / "python" / "minigrad").rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".so":
+            assert path.relative_to(ROOT / "python").as_posix() in names
+    assert any(name.startswith("minigrad/_core.") and name.endswith(".so") for name in names)
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_wheel_has_nothing_else(wheel: zipfile.ZipFile) -> None:
+    roots = {name.split("/")[0] for name in wheel.namelist()}
+    assert roots == {"minigrad", f"minigrad-{minigrad.__version__}.dist-info"}
+
+
+def test_version() -> None:
+    assert importlib.metadata.version("minigrad") == minigrad.__version__
+
+
+def test_numpy_is_the_only_requirement() -> None:
+    requirements = importlib.metadata.requires("minigrad") or []
+    assert [r for r in requirements if "extra ==" not in r] == ["numpy>=2"]
+
+
+def test_typed() -> None:
+    assert importlib.resources.files("minigrad").joinpath("py.typed").is_file()
+
+
+def test_import_needs_only_numpy() -> None:
+    """The libraries of the extras are imported where they are used, so that `import minigrad` stays fast."""
+    code = "import sys, minigrad; print(*{m.split('.')[0] for m in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = done.stdout.split()
+    assert "numpy" in loaded
+    assert not {"torch", "tqdm", "matplotlib", "safetensors", "scipy"} & set(loaded)
+
+
+# ---- Stubs -----------------------------------------------------------------------------------------------------------
+
+write_stubs = load_tool("write_stubs")
+
+
+@pytest.mark.parametrize("path", write_stubs.STUBS)
+def test_stub_is_up_to_date(path: str) -> None:
+    difference = write_stubs.difference(path)
+    assert not difference, f"run `python tools/write_stubs.py`:\n{difference}"
+
+
+def test_stale_stub_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "python/minigrad/_core.pyi"
+    core_stub = write_stubs.STUBS[path]
+    monkeypatch.setitem(write_stubs.STUBS, path, lambda: core_stub().replace("# add(x: T", "# add(x: i"))
+    assert "+# add(x: i" in write_stubs.difference(path)
+
+
+# ---- Symbols ---------------------------------------------------------------------------------------------------------
+
+check_symbols = load_tool("check_symbols")
+
+CLEAN = """\
+memcpy U
+_ZN8minigrad12worker_countEld U
+_ZN8minigrad2v312_GLOBAL__N_13runEv t 0 1
+_ZN8minigrad2v316elementwise_runsE R 0 10
+"""
+
+
+def test_clean_object_passes() -> None:
+    assert check_symbols.find_problems(CLEAN, "v3") == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "_ZSt3minIlERKT_S2_S2_ W 0 10",
+        "_ZN8minigrad2v35tableE V 0 10",
+        "_ZN8minigrad2v35tableE u 0 10",
+        "_ZN8minigrad4loopEv T 0 10",
+        "_ZN8minigrad2v416elementwise_runsE R 0 10",
+        "expf U",
+        "_ZSt20__throw_length_errorPKc U",
+    ],
+)
+def test_symbol_that_could_leak_is_found(line: str) -> None:
+    assert len(check_symbols.find_problems(CLEAN + line + "\n", "v3")) == 1
+
+
+def test_folder_without_objects_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["check_symbols.py", str(tmp_path)])
+    assert check_symbols.main() == 1
+
+
+# ---- show_config -----------------------------------------------------------------------------------------------------
+
+
+def test_show_config_tells_what_is_promised() -> None:
+    text = str(minigrad.show_config())
+    for word in ("version", "compiler", "threads"):
+        assert word in text
