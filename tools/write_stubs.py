@@ -8,8 +8,11 @@ Usage: ``python tools/write_stubs.py [--check]``
 from __future__ import annotations
 
 import difflib
+import inspect
 import sys
 import textwrap
+import types
+import typing
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -94,7 +97,123 @@ def core_stub() -> str:
     return "\n".join([CORE_HEADER, kernel_class(core), "", *values, "", *functions, "", legend, *kernels, ""])
 
 
-STUBS: dict[str, Callable[[], str]] = {"python/minigrad/_core.pyi": core_stub}
+# ---- Methods ---------------------------------------------------------------------------------------------------------
+
+METHODS_HEADER = """\
+# Written by tools/write_stubs.py from the running package; do not edit.
+
+{imports}
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+def method(function: _F, *names: str) -> _F: ...
+
+class TensorMethods:
+"""
+METHOD_IMPORTS = {("collections.abc", "Callable"), ("typing", "Any"), ("typing", "TypeVar")}
+RENAMED = {"dtype": "DType"}
+LINE_LENGTH = 120
+
+
+class TypeWriter:
+    """Writes types as annotations of methods, and remembers what has to be imported for them."""
+
+    def __init__(self, methods: set[str]) -> None:
+        self.methods = methods
+        self.imports = set(METHOD_IMPORTS)
+
+    def text(self, annotation: Any) -> str:
+        """Return a type as Python writes it."""
+        if annotation is None or annotation is types.NoneType:
+            return "None"
+        if annotation is Any or annotation is Ellipsis:
+            return "Any" if annotation is Any else "..."
+        parts = [self.text(part) for part in typing.get_args(annotation)]
+        origin = typing.get_origin(annotation)
+        if origin in {types.UnionType, typing.Union}:
+            return " | ".join(parts)
+        return self.name(annotation) if origin is None else f"{self.name(origin)}[{', '.join(parts)}]"
+
+    def name(self, kind: type) -> str:
+        """Return a class's name: a built-in one in full where a method hides it."""
+        if kind.__module__ != "builtins":
+            self.imports.add((kind.__module__, kind.__name__))
+            return RENAMED.get(kind.__name__, kind.__name__)
+        return f"builtins.{kind.__name__}" if kind.__name__ in self.methods else kind.__name__
+
+    def import_lines(self) -> str:
+        """Return the import statements, sorted as ruff sorts them."""
+        by_module: dict[str, list[str]] = {}
+        for module, name in sorted(self.imports):
+            renamed = f" as {RENAMED[name]}" if name in RENAMED else ""
+            by_module.setdefault(module.replace("minigrad.", "."), []).append(name + renamed)
+        lines = [f"from {module} import {', '.join(names)}" for module, names in sorted(by_module.items())]
+        lines = [f"{line}  # noqa: N812" if " as " in line else line for line in lines]
+        own = [line for line in lines if line.startswith("from .")]
+        return "\n".join(["import builtins", *(line for line in lines if line not in own), "", *own])
+
+
+def default_text(value: object) -> str:
+    """Return a default as a stub has it: None, numbers and strings are told, all else is not."""
+    return repr(value) if value is None or isinstance(value, bool | int | float | str) else "..."
+
+
+def parameter_texts(parameters: list[inspect.Parameter], hints: dict[str, Any], write: TypeWriter) -> list[str]:
+    """Return the parameters behind `self`, each with its type and default."""
+    texts = []
+    for p in parameters:
+        if p.kind is p.KEYWORD_ONLY and not any(text.startswith("*") for text in texts):
+            texts.append("*")
+        stars = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        default = "" if p.default is p.empty else f" = {default_text(p.default)}"
+        texts.append(f"{stars}{p.name}: {write.text(hints.get(p.name, Any))}{default}")
+    return texts
+
+
+def described(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function whose signature is `function`'s: that of an in-place form is that of what it computes."""
+    kept = [cell.cell_contents for cell in function.__closure__ or ()]
+    return next((f for f in kept if callable(f)), function) if function.__name__.endswith("_") else function
+
+
+def method_text(name: str, function: Callable[..., Any], write: TypeWriter) -> str:
+    """Return the definition of a method. A function made from a record has no annotations: it returns a tensor."""
+    from minigrad import Tensor
+
+    source = described(function)
+    hints = typing.get_type_hints(source)
+    parameters = list(inspect.signature(source).parameters.values())[1:]
+    if name.startswith("__"):  # nobody calls an operator with options
+        parameters = [p for p in parameters if p.default is p.empty]
+    texts = ["self", *parameter_texts(parameters, hints, write)]
+    result = write.text(hints.get("return", Any if hints else Tensor))
+    ignored = ""
+    if name in {"__eq__", "__ne__"}:  # object's return truth values, a tensor's return tensors
+        texts = ["self", "other: object"]
+        ignored = "  # type: ignore[override]"
+    line = f"    def {name}({', '.join(texts)}) -> {result}: ...{ignored}"
+    if len(line) <= LINE_LENGTH:
+        return line
+    inner = f"        {', '.join(texts)}"
+    body = [inner] if len(inner) <= LINE_LENGTH else [f"        {text}," for text in texts]
+    return "\n".join([f"    def {name}(", *body, f"    ) -> {result}: ..."])
+
+
+def methods_stub() -> str:
+    """Return the stub of minigrad._methods: the methods and operators that tensors get from operations."""
+    import minigrad
+
+    attached = vars(minigrad._methods.TensorMethods)
+    methods = {name: attached[name] for name in sorted(attached) if inspect.isfunction(attached[name])}
+    write = TypeWriter(set(methods))
+    lines = [method_text(name, function, write) for name, function in methods.items()]
+    return METHODS_HEADER.format(imports=write.import_lines()) + "\n".join([*lines, ""])
+
+
+STUBS: dict[str, Callable[[], str]] = {
+    "python/minigrad/_core.pyi": core_stub,
+    "python/minigrad/_methods.pyi": methods_stub,
+}
 
 
 def difference(path: str) -> str:

@@ -13,8 +13,11 @@ from __future__ import annotations
 from math import e, inf, nan, pi
 
 from . import _load  # noqa: F401  (first: it loads the extension)
-from . import _dtype, autograd, nn, optim, ops
+
+# isort: split
+from . import autograd, nn, ops, optim, random
 from ._config import __version__, get_num_threads, set_num_threads, show_config
+from ._dtype import bool_ as bool
 from ._dtype import (
     dtype,
     float32,
@@ -28,7 +31,6 @@ from ._dtype import (
     set_default_dtype,
     uint8,
 )
-from ._dtype import bool_ as bool  # noqa: A004
 from .grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .ops.creation import (
     arange,
@@ -45,7 +47,7 @@ from .ops.creation import (
     zeros_like,
 )
 from .ops.elementwise import (
-    abs,  # noqa: A004
+    abs,
     add,
     clone,
     cos,
@@ -62,7 +64,7 @@ from .ops.elementwise import (
     mul,
     ne,
     neg,
-    pow,  # noqa: A004
+    pow,
     reciprocal,
     relu,
     sigmoid,
@@ -77,7 +79,7 @@ from .ops.elementwise import (
 from .ops.index import _public_scatter_add as scatter_add
 from .ops.index import gather, index_select
 from .ops.linalg import bmm, dot, matmul, mm, mv, outer
-from .ops.reduce import all, amax, amin, any, argmax, argmin, max, mean, min, prod, std, sum, var  # noqa: A004
+from .ops.reduce import all, amax, amin, any, argmax, argmin, max, mean, min, prod, std, sum, var
 from .ops.scan import cumprod, cumsum
 from .ops.shape import (
     broadcast_shapes,
@@ -113,4 +115,128 @@ short = int16
 int = int32  # noqa: A001
 long = int64
 
-__all__ = [name for name in dir() if not name.startswith("_") or name == "__version__"]
+__all__ = [
+    "Generator",
+    "Size",
+    "Tensor",
+    "__version__",
+    "abs",
+    "add",
+    "all",
+    "amax",
+    "amin",
+    "any",
+    "arange",
+    "argmax",
+    "argmin",
+    "as_tensor",
+    "autograd",
+    "bmm",
+    "bool",
+    "broadcast_shapes",
+    "broadcast_to",
+    "clone",
+    "cos",
+    "cumprod",
+    "cumsum",
+    "div",
+    "dot",
+    "double",
+    "dtype",
+    "e",
+    "empty",
+    "enable_grad",
+    "eq",
+    "exp",
+    "eye",
+    "flatten",
+    "float",
+    "float32",
+    "float64",
+    "from_numpy",
+    "full",
+    "full_like",
+    "gather",
+    "ge",
+    "get_default_dtype",
+    "get_num_threads",
+    "get_rng_state",
+    "gt",
+    "index_select",
+    "inf",
+    "initial_seed",
+    "int",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "is_grad_enabled",
+    "le",
+    "log",
+    "log_softmax",
+    "long",
+    "lt",
+    "manual_seed",
+    "matmul",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "mm",
+    "movedim",
+    "mul",
+    "mv",
+    "nan",
+    "ne",
+    "neg",
+    "nn",
+    "no_grad",
+    "ones",
+    "ones_like",
+    "ops",
+    "optim",
+    "outer",
+    "permute",
+    "pi",
+    "pow",
+    "prod",
+    "rand",
+    "rand_like",
+    "randint",
+    "randn",
+    "randn_like",
+    "random",
+    "randperm",
+    "reciprocal",
+    "relu",
+    "reshape",
+    "result_type",
+    "scatter_add",
+    "set_default_dtype",
+    "set_grad_enabled",
+    "set_num_threads",
+    "set_rng_state",
+    "short",
+    "show_config",
+    "sigmoid",
+    "sign",
+    "sin",
+    "softmax",
+    "sqrt",
+    "square",
+    "squeeze",
+    "std",
+    "sub",
+    "sum",
+    "t",
+    "tanh",
+    "tensor",
+    "transpose",
+    "uint8",
+    "unsqueeze",
+    "var",
+    "where",
+    "zeros",
+    "zeros_like",
+]

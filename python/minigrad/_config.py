@@ -69,6 +69,6 @@ def set_num_threads(threads: int) -> None:
     RuntimeError
         If it is not a positive integer.
     """
-    if not isinstance(threads, int) or threads < 1:
+    if not isinstance(threads, int) or threads < 1:  # type: ignore[redundant-expr]
         raise RuntimeError(f"set_num_threads: needs a positive integer, got {threads!r}")
     _core.set_num_threads(threads)

@@ -86,7 +86,7 @@ def set_default_dtype(d: dtype) -> None:
         If `d` is not a floating-point dtype.
     """
     global _default
-    if not isinstance(d, dtype) or not d.is_floating_point:
+    if not isinstance(d, dtype) or not d.is_floating_point:  # type: ignore[redundant-expr]
         raise TypeError(f"set_default_dtype: only floating-point dtypes can be the default, got {d!r}")
     _default = d
 

@@ -9,7 +9,7 @@ import os
 
 _given = os.environ.get("OMP_WAIT_POLICY")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-from . import _core  # noqa: E402, F401
+from . import _core  # noqa: F401
 
 if _given is None:
     del os.environ["OMP_WAIT_POLICY"]

@@ -59,7 +59,7 @@ def _float_style(array: np.ndarray[Any, Any]) -> Any:
     finite = np.abs(array[np.isfinite(array)].astype(np.float64))
     nonzero = finite[finite > 0]
     integral = bool((finite == np.floor(finite)).all())
-    if nonzero.size and (nonzero.max() / nonzero.min() > 1e3 and not integral or nonzero.max() >= 1e8):
+    if nonzero.size and ((nonzero.max() / nonzero.min() > 1e3 and not integral) or nonzero.max() >= 1e8):
         return _scientific
     if nonzero.size and nonzero.min() < 1e-4 and not integral:
         return _scientific

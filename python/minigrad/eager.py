@@ -65,6 +65,7 @@ def compile_eager(p: Primitive) -> Callable[..., Any]:
     )
     function: Callable[..., Any] = _factory(form)(p, p.run, namespace)
     function.__name__ = function.__qualname__ = p.name
+    function.primitive = p  # type: ignore[attr-defined]
     return function
 
 
@@ -158,6 +159,7 @@ def _record(form: _Form) -> list[str]:
     lines = [
         "node = new(Node)",
         "node.primitive = primitive",
+        f"node.outputs = {form.outputs}",
         "node.sequence = next_sequence()",
         f"node.edges = ({''.join(f'e{i}, ' if form.differentiable[i] else 'None, ' for i in inputs)})",
         f"node.saved = ({', '.join(saved)},)",
@@ -193,3 +195,33 @@ def _shapes(form: _Form) -> str:
         return "None"
     arrays = ", ".join(f"x{i}" for i in range(len(form.inputs)))
     return f"same_shape({arrays})"
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The way back, written out in the same manner.
+
+
+def compile_pullback(p: Primitive) -> Callable[..., Any]:
+    """Return the function that gives every input its cotangent.
+
+    It takes the output's cotangent (a tuple of them where there are several outputs), the node's edges and what it kept,
+    and returns for each input the result of its rule, or None where the input needs no gradient.
+    """
+    reads = tuple(None if rule is None else rule[1] for rule in p.vjp)
+    function: Callable[..., Any] = _pullback_factory(reads)(*[None if rule is None else rule[0] for rule in p.vjp])
+    function.__name__ = function.__qualname__ = f"{p.name}_pullback"
+    return function
+
+
+@cache
+def _pullback_factory(reads: tuple[tuple[int, ...] | None, ...]) -> Callable[..., Any]:
+    calls = []
+    for i, slots in enumerate(reads):
+        arguments = "".join(f", kept[{slot}]" for slot in slots or ())
+        calls.append("None" if slots is None else f"None if edges[{i}] is None else rule{i}(g{arguments})")
+    rules = ", ".join(f"rule{i}" for i in range(len(reads)))
+    source = f"def make({rules}):\n    def call(g, edges, kept):\n        return ({', '.join(calls)},)\n    return call"
+    scope: dict[str, Any] = {}
+    exec(compile(source, f"<pullback of {reads}>", "exec"), scope)
+    make: Callable[..., Any] = scope["make"]
+    return make

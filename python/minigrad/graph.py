@@ -31,6 +31,15 @@ Cell = list[int]
 
 next_sequence: Callable[[], int] = itertools.count(1).__next__
 
+_copy = _core.kernels["copy"]
+_add_into = _core.kernels["add"].into
+
+# What the sweeps compute with and make. The modules that define them set them, being imported later.
+add: Callable[[Any, Any], Any]
+sum_to: Callable[[Any, tuple[int, ...]], Any]
+broadcast_to: Callable[[Any, tuple[int, ...]], Any]
+wrap: Callable[..., Tensor]
+
 
 class Leaf:
     """Where a graph begins: a tensor that requires a gradient and was not computed from another one that does."""
@@ -43,21 +52,20 @@ class Leaf:
         self.grad: Tensor | None = None
 
     name = "AccumulateGrad"
+    outputs = 1
 
     def accumulate(self, g: Any) -> None:
         """Add the cotangent `g`, an array or under create_graph a tensor, to the gradient."""
-        from .tensor import Tensor, wrap
-
-        if isinstance(g, Tensor):
-            self.grad = g if self.grad is None else self.grad + g
+        if not isinstance(g, np.ndarray):
+            self.grad = g if self.grad is None else add(self.grad, g)
         elif self.grad is None:
             # An array that nobody else refers to becomes the gradient as it is.
             sole = g.base is None and sys.getrefcount(g) <= _SOLE
-            self.grad = wrap(g if sole else _core.kernels["copy"](g))
+            self.grad = wrap(g if sole else _copy(g))
         elif self.grad._edge is not None:
-            self.grad = self.grad + wrap(g)
+            self.grad = add(self.grad, wrap(g))
         else:
-            _core.kernels["add"].into(self.grad._array, self.grad._array, g)
+            _add_into(self.grad._array, self.grad._array, g)
             self.grad._cell[0] += 1
 
     def __repr__(self) -> str:
@@ -93,13 +101,16 @@ class Node:
         For each input and output that was kept, its version cell and the version it then had.
     shapes : tuple or None
         The inputs' shapes, where broadcasting changed any.
+    outputs : int
+        How many outputs the primitive has.
     sequence : int
         Its number.
     """
 
-    __slots__ = ("edges", "primitive", "saved", "sequence", "shapes", "versions")
+    __slots__ = ("edges", "outputs", "primitive", "saved", "sequence", "shapes", "versions")
 
     primitive: Primitive
+    outputs: int
     edges: tuple[Edge | None, ...]
     saved: tuple[Any, ...] | None
     versions: tuple[tuple[Cell, int] | None, ...]
@@ -133,13 +144,14 @@ class Node:
                 f"{self.primitive.name}: the graph was freed by an earlier backward pass; to go through it again, "
                 "call backward(retain_graph=True) the first time"
             )
-        for slot, kept in enumerate(self.versions):
+        for kept in self.versions:
             if kept is not None and kept[0][0] != kept[1]:
-                self._refuse_changed(slot, kept)
+                self._refuse_changed(kept)
         return self.saved
 
-    def _refuse_changed(self, slot: int, kept: tuple[Cell, int]) -> None:
+    def _refuse_changed(self, kept: tuple[Cell, int]) -> None:
         assert self.saved is not None
+        slot = self.versions.index(kept)
         raise RuntimeError(
             f"{self.primitive.name}: its {self.primitive.slots[slot]}, of shape {self.saved[slot].shape}, which the "
             f"gradient needs, was changed in place: it is at version {kept[0][0]}, but was saved at version {kept[1]}; "
@@ -148,8 +160,6 @@ class Node:
 
     def read_tensors(self) -> tuple[Any, ...]:
         """Return what was kept with arrays as tensors: inputs with their edges, outputs as outputs of this node."""
-        from .tensor import wrap
-
         values = list(self.read())
         for slot, kept in enumerate(self.versions):
             if not _is_array(values[slot]):
@@ -161,27 +171,27 @@ class Node:
 
     def free(self) -> None:
         """Let go of the arrays that were kept. A node that kept none stays usable."""
-        if self.saved is not None and any(map(_is_array, self.saved)):
-            self.saved = None
-            self.versions = ()
+        for x in self.saved or ():
+            if isinstance(x, np.ndarray):
+                self.saved = None
+                self.versions = ()
+                return
 
     # ------------------------------------------------------------------------------------------------------------------
     # The two directions.
 
-    def pullback(self, g: Any, values: tuple[Any, ...]) -> Iterable[tuple[Edge, Any]]:
-        """Yield for each input that needs it its edge and its cotangent, given the output's `g`."""
-        rules = self.primitive.vjp
-        shapes = self.shapes
-        for i, edge in enumerate(self.edges):
-            if edge is None:
-                continue
-            rule, reads = rules[i]  # type: ignore[misc]
-            gx = rule(g, *[values[slot] for slot in reads])
-            if gx is None:
-                continue
-            if shapes is not None and gx.shape != shapes[i]:
-                gx = sum_to(gx, shapes[i])
-            yield edge, gx
+    def pullback(self, g: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the inputs' cotangents, None where an input needs none, given the output's `g`."""
+        cotangents: tuple[Any, ...] = self.primitive.pullback(g, self.edges, values)
+        if self.shapes is None:
+            return cotangents
+        # Broadcasting is undone here and nowhere else.
+        return tuple(
+            [
+                gx if gx is None or gx.shape == shape else sum_to(gx, shape)
+                for gx, shape in zip(cotangents, self.shapes, strict=True)
+            ]
+        )
 
     def pushforward(self, tangents: Sequence[Any], values: tuple[Any, ...]) -> Any:
         """Return the outputs' tangents, given the inputs' (None where an input has none)."""
@@ -194,7 +204,7 @@ class Node:
     def _push_one(self, i: int, t: Any, values: tuple[Any, ...]) -> Any:
         p = self.primitive
         if p.jvp[i] is not None:
-            rule, reads = p.jvp[i]
+            rule, reads = p.jvp[i]  # type: ignore[misc]
             return rule(t, *[values[slot] for slot in reads])
         if p.structure == "elementwise":
             rule, reads = p.vjp[i]  # type: ignore[misc]
@@ -220,12 +230,6 @@ def _add_tangents(a: Any, b: Any) -> Any:
     if a is None or b is None:
         return b if a is None else a
     return add(a, b)
-
-
-# What the sweeps themselves compute with. The operations' module sets them, being the one that defines them.
-add: Callable[[Any, Any], Any]
-sum_to: Callable[[Any, tuple[int, ...]], Any]
-broadcast_to: Callable[[Any, tuple[int, ...]], Any]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -260,18 +264,19 @@ def backward_sweep(
     """
     pending: dict[Node | Leaf, Any] = {}
     heap: list[tuple[int, Node | Leaf]] = []
+    found: list[Any] = [None] * (0 if targets is None else len(targets))
     wanted = None if targets is None else {edge: n for n, edge in enumerate(targets)}
     relevant = None if targets is None else leading_to(targets, [edge for edge, _ in roots])
-    found: list[Any] = [None] * (0 if targets is None else len(targets))
 
     def send(edge: Edge, g: Any) -> None:
         node, index = edge
-        if relevant is not None and node not in relevant:
-            return
-        known = pending.get(node)
-        if known is None:
+        if node not in pending:
             heappush(heap, (-node.sequence, node))
-        pending[node] = _merge(known, g, index, node)
+            pending[node] = g if node.outputs == 1 else _at(index, g, node.outputs)
+        elif node.outputs == 1:
+            pending[node] = add(pending[node], g)
+        else:
+            pending[node] = _add_at(index, g, pending[node])
 
     for edge, g in roots:
         send(edge, g)
@@ -284,23 +289,24 @@ def backward_sweep(
             if wanted is None:
                 node.accumulate(g)
             continue
-        if relevant is not None and not any(e is not None and e[0] in relevant for e in node.edges):
-            continue
         values = node.read_tensors() if create_graph else node.read()
-        for edge, gx in node.pullback(g, values):
-            send(edge, gx)
+        for to, gx in zip(node.edges, node.pullback(g, values), strict=True):
+            if gx is not None and (relevant is None or to[0] in relevant):  # type: ignore[index]
+                send(to, gx)  # type: ignore[arg-type]
         if not retain_graph:
             node.free()
     return found
 
 
-def _merge(known: Any, g: Any, index: int, node: Node | Leaf) -> Any:
-    """Return the cotangents of a node with `g` added to that of output `index`."""
-    if isinstance(node, Leaf) or len(node.primitive.outputs) == 1:
-        return g if known is None else add(known, g)
-    outputs = [None] * len(node.primitive.outputs) if known is None else list(known)
-    outputs[index] = g if outputs[index] is None else add(outputs[index], g)
-    return tuple(outputs)
+def _at(index: int, g: Any, outputs: int) -> tuple[Any, ...]:
+    """Return the cotangents of a node's outputs, of which `index` has one, `g`."""
+    return tuple([g if k == index else None for k in range(outputs)])
+
+
+def _add_at(index: int, g: Any, known: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a node's cotangents with `g` added to that of output `index`."""
+    total = g if known[index] is None else add(known[index], g)
+    return (*known[:index], total, *known[index + 1 :])
 
 
 def _collect(node: Node | Leaf, g: Any, wanted: dict[Edge, int], found: list[Any]) -> None:
@@ -342,9 +348,7 @@ def reachable(roots: Iterable[Node | Leaf], lowest: int) -> list[Node | Leaf]:
 # Forwards.
 
 
-def forward_sweep(
-    inputs: Sequence[tuple[Edge, Any]], outputs: Sequence[Edge], *, create_graph: bool
-) -> list[Any]:
+def forward_sweep(inputs: Sequence[tuple[Edge, Any]], outputs: Sequence[Edge], *, create_graph: bool) -> list[Any]:
     """Carry tangents along a recorded graph from `inputs` to `outputs`.
 
     Parameters

@@ -19,10 +19,11 @@ every order.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 from . import _core
-from .eager import compile_eager
+from .eager import compile_eager, compile_pullback
 
 ONE_TO_ONE = "one-to-one"
 ONE_TO_MANY = "one-to-many"
@@ -115,6 +116,11 @@ class Primitive:
         self.eager: Callable[..., Any] = compile_eager(self)
         registry[name] = self
 
+    @cached_property
+    def pullback(self) -> Callable[..., Any]:
+        """What gives every input its cotangent; made when it is first needed, so that importing stays quick."""
+        return compile_pullback(self)
+
     def _compile(self, rules: Mapping[str, Rule], name: str) -> tuple[Rule, tuple[int, ...]] | None:
         """Return the rule for the input called `name` and the slots that it reads; None where there is no rule."""
         rule = rules.get(name)
@@ -161,6 +167,8 @@ def kernel_primitive(name: str, *, kernel: str | None = None, **record: Any) -> 
     ).eager
 
 
-def view_primitive(name: str, *, run: Callable[..., Any], attributes: tuple[str, ...], **record: Any) -> Callable[..., Any]:
+def view_primitive(
+    name: str, *, run: Callable[..., Any], attributes: tuple[str, ...], **record: Any
+) -> Callable[..., Any]:
     """Make the record of an operation whose output shares memory with its input; return the function that runs it."""
     return Primitive(name, run=run, inputs=("x",), attributes=attributes, view=True, promotion=None, **record).eager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _core, _dtype
+from . import _core, _dtype, graph
 from ._dtype import dtype as DType  # noqa: N812
 from ._methods import TensorMethods
 from .eager import namespace
@@ -114,7 +114,7 @@ class Tensor(TensorMethods):
 
     def is_floating_point(self) -> bool:
         """Return whether the elements are floats."""
-        return self._array.dtype.kind == "f"
+        return bool(self._array.dtype.kind == "f")
 
     def __len__(self) -> int:
         if self._array.ndim == 0:
@@ -235,7 +235,10 @@ class Tensor(TensorMethods):
             if value is None:
                 return
             raise RuntimeError("grad: only a leaf that requires a gradient holds one")
-        if value is not None and (not isinstance(value, Tensor) or value._array.shape != self._array.shape):
+        if value is not None and (
+            not isinstance(value, Tensor)  # type: ignore[redundant-expr]
+            or value._array.shape != self._array.shape
+        ):
             raise RuntimeError(f"grad: must be a tensor of shape {self._array.shape}, got {value!r}")
         if value is not None and value._array.dtype != self._array.dtype:
             raise RuntimeError(f"grad: must have dtype {self.dtype}, got {value.dtype}")
@@ -386,6 +389,7 @@ def _overwritten(base: Tensor, steps: tuple[tuple[Primitive, tuple[Any, ...]], .
 
     node = object.__new__(Node)
     node.primitive = registry["overwrite"]
+    node.outputs = 1
     node.sequence = next_sequence()
     node.edges = (base._edge, value._edge)
     node.saved = (None, None, None, steps, base._array.shape, None)
@@ -394,6 +398,7 @@ def _overwritten(base: Tensor, steps: tuple[tuple[Primitive, tuple[Any, ...]], .
     return node, 0
 
 
+graph.wrap = wrap
 namespace.update(
     Tensor=Tensor,
     Node=Node,

@@ -321,59 +321,11 @@ template <int W, bool High, class T>
   x[0] = low;
 }
 
-#if defined(__AVX2__)
-// 32 bytes from columns l and, where registers are twice as long, l + kChunk.
-template <class T, class From>
-[[gnu::always_inline]] inline Vec<T> load_halves(const From& column, int l, int64_t offset) {
-  const auto at = [&](int i) { return _mm256_loadu_pd(reinterpret_cast<const double*>(column[i] + offset)); };
-#if defined(__AVX512F__)
-  return reinterpret_cast<Vec<T>>(_mm512_insertf64x4(_mm512_castpd256_pd512(at(l)), at(l + kChunk<T>), 1));
-#else
-  return reinterpret_cast<Vec<T>>(at(l));
-#endif
-}
-
-// The even or the odd 16 bytes of x, then those of y.
-template <class T, int Odd, int... I>
-[[gnu::always_inline]] inline Vec<T> every_other_chunk(Vec<T> x, Vec<T> y, std::integer_sequence<int, I...>) {
-  constexpr int C = kChunk<T>;
-  return __builtin_shufflevector(x, y, (I / C * 2 * C + Odd * C + I % C)...);
-}
-template <int Odd, class T>
-[[gnu::always_inline]] inline Vec<T> every_other_chunk(Vec<T> x, Vec<T> y, T) {
-  return every_other_chunk<T, Odd>(x, y, std::make_integer_sequence<int, kLanes<T>>());
-}
-#endif
-
-// row[i][l] = column[l][offset + i] for i in [0, Rows), l in [0, kLanes). Rows is kChunk or a multiple of 2 kChunk.
+// row[i][l] = column[l][offset + i] for i in [0, Rows), l in [0, kLanes). With a full cache line of each column the lines
+// are used up one after the other: columns that are a power of two apart displace each other from the cache.
 template <class T, int Rows, class From>
 [[gnu::always_inline]] inline void transpose(const From& column, int64_t offset, Vec<T> (&row)[Rows]) {
   constexpr int C = kChunk<T>;
-#if defined(__AVX2__)
-  if constexpr (Rows > C) {
-    constexpr int kHalf = kLanes<T> / 2;
-#pragma GCC unroll 4
-    for (int i = 0; i < C; ++i) {
-#pragma GCC unroll 4
-      for (int r = 0; r < Rows; r += 2 * C) {
-        row[r + i] = load_halves<T>(column, i, offset + r);
-        row[r + C + i] = load_halves<T>(column, i + kHalf, offset + r);
-      }
-    }
-#pragma GCC unroll 4
-    for (int r = 0; r < Rows; r += 2 * C) {
-      transpose_chunk(row + r);
-      transpose_chunk(row + r + C);
-#pragma GCC unroll 4
-      for (int i = r; i < r + C; ++i) {
-        const Vec<T> even = every_other_chunk<0>(row[i], row[i + C], T{});
-        row[i + C] = every_other_chunk<1>(row[i], row[i + C], T{});
-        row[i] = even;
-      }
-    }
-    return;
-  }
-#endif
 #pragma GCC unroll 4
   for (int i = 0; i < C; ++i) {
 #pragma GCC unroll 4
@@ -491,17 +443,15 @@ void pack(const T* b, int64_t b_k, int64_t b_col, int64_t k, int64_t columns, T*
 // ---------------------------------------------------------------------------------------------------------------------
 // Blocks.
 
-// One matrix product: c (m, n) = a (m, k) b (k, n), rows of c contiguous.
+// One matrix product: c (m, n) = a (m, k) b (k, n) (+ bias), rows of c contiguous.
 template <class T>
 struct Product {
+  const ProductShape* shape;
   const T* a;
   const T* b;
   const T* bias;  // (n,), contiguous; or nullptr
   T* c;
-  int64_t a_row, a_k, b_k, b_col, c_row;
-  int64_t k;
-  int64_t panel_bytes;  // of scratch
-  bool pack_a, pack_b, relu;
+  bool relu;
 };
 
 // `count` elements of x with any step: x itself where it is contiguous, otherwise a copy in `scratch`.
@@ -530,19 +480,31 @@ template <class T>
   return log2;
 }
 
-// All rows of a strip of `count` columns from column j on; a and b stand in the tile. The rows are cut into tiles of about
+// A block of k for some rows: what all its tiles share stands in `tile`, which the functions below fill in further.
+template <class T>
+struct Block {
+  Tile<T> tile;
+  Range rows;
+  const T* a;     // of the first row
+  T* c;           // of the first row and column 0
+  const T* bias;  // of column 0
+};
+
+// All rows of a strip of `count` columns from column j on; its b stands in the tile. The rows are cut into tiles of about
 // equal height.
 template <class T>
-void run_strip(const Product<T>& p, Tile<T> t, Range rows, int64_t j, int64_t count, int log2) {
-  t.c = p.c + rows.begin * p.c_row + j;
-  t.last = static_cast<int>((count - 1) % kLanes<T> + 1);
-  if (t.bias != nullptr) t.bias += j;
-  const bool masked = t.last < kLanes<T>;
+void run_strip(Block<T>& block, int64_t j, int64_t count, int log2) {
+  Tile<T>& t = block.tile;
+  const int64_t rows = block.rows.size();
   const int64_t most = max_rows(1 << log2);
-  const int64_t tiles = (rows.size() + most - 1) / most;
-  const int64_t height = rows.size() / tiles;
-  const int64_t higher = rows.size() % tiles;  // the first tiles have a row more
-  const TileFunction<T>* run = kTiles<T>[masked][log2].of + height - 1;
+  const int64_t tiles = rows <= most ? 1 : (rows + most - 1) / most;
+  const int64_t height = tiles == 1 ? rows : rows / tiles;
+  const int64_t higher = rows - tiles * height;  // the first tiles have a row more
+  t.a = block.a;
+  t.c = block.c + j;
+  t.bias = block.bias != nullptr ? block.bias + j : nullptr;
+  t.last = static_cast<int>((count - 1) % kLanes<T> + 1);
+  const TileFunction<T>* run = kTiles<T>[t.last < kLanes<T>][log2].of + height - 1;
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t one = i < higher;
     run[one](t);
@@ -553,28 +515,31 @@ void run_strip(const Product<T>& p, Tile<T> t, Range rows, int64_t j, int64_t co
 
 // Strips whose b is read where it stands, at `b`: its rows are contiguous.
 template <class T>
-void run_strips_in_place(const Product<T>& p, Tile<T> t, const T* b, Range rows, Range columns) {
+void run_strips_in_place(Block<T>& block, const T* b, int64_t b_k, const Range& columns) {
   alignas(64) T panel[kMaskedLoads ? 1 : kBlockK * kLanes<T>];
-  const int widest = rows.size() == 1 ? 3 : rows.size() <= max_rows(4) ? 2 : 1;
+  const int64_t rows = block.rows.size();
+  const int widest = rows == 1 ? 3 : rows <= max_rows(4) ? 2 : 1;
+  Tile<T>& t = block.tile;
   for (int64_t j = columns.begin; j < columns.end;) {
     const int log2 = next_strip<T>(widest, columns.end - j);
     const int64_t width = int64_t{kLanes<T>} << log2;
     const int64_t count = smaller(columns.end - j, width);
     t.b = b + (j - columns.begin);
-    t.b_k = p.b_k;
+    t.b_k = b_k;
     if (!kMaskedLoads && count < width) {
-      pack_rows(t.b, p.b_k, t.k, count, panel, width);
+      pack_rows(t.b, b_k, t.k, count, panel, width);
       t.b = panel;
       t.b_k = width;
     }
-    run_strip(p, t, rows, j, count, log2);
+    run_strip(block, j, count, log2);
     j += count;
   }
 }
 
-// Strips whose b was packed. A strip that is narrower than the others may be computed in pieces.
+// Strips whose b was packed, 2^widest vectors wide. The last one may be computed in pieces.
 template <class T>
-void run_strips_packed(const Product<T>& p, Tile<T> t, const T* panel, Range rows, Range columns, int widest) {
+void run_strips_packed(Block<T>& block, const T* panel, const Range& columns, int widest) {
+  Tile<T>& t = block.tile;
   t.b_k = int64_t{kLanes<T>} << widest;
   for (int64_t strip = columns.begin; strip < columns.end; strip += t.b_k, panel += t.b_k * t.k) {
     const int64_t end = smaller(columns.end, strip + t.b_k);
@@ -582,94 +547,118 @@ void run_strips_packed(const Product<T>& p, Tile<T> t, const T* panel, Range row
       const int log2 = next_strip<T>(widest, end - j);
       const int64_t count = smaller(end - j, kLanes<T> << log2);
       t.b = panel + (j - strip);
-      run_strip(p, t, rows, j, count, log2);
+      run_strip(block, j, count, log2);
       j += count;
     }
   }
 }
 
-// All rows, at most kThinRows, with thin tiles; columns that fill no vector are packed.
+// All rows, at most kThinRows, with thin tiles. Returns the column behind the last whole vector, up to which it went.
 template <class T>
-void run_strips_thin(const Product<T>& p, Tile<T> t, const T* b, Range rows, Range columns, T* panel) {
+int64_t run_strips_thin(Block<T>& block, const T* b, int64_t b_col, const Range& columns) {
   constexpr int L = kLanes<T>;
+  Tile<T>& t = block.tile;
+  int64_t j = columns.begin;
+  for (int64_t count; j + L <= columns.end; j += count) {
+    const bool two = j + 2 * L <= columns.end;
+    count = two ? 2 * L : L;
+    t.a = block.a;
+    t.b = b + (j - columns.begin) * b_col;
+    t.c = block.c + j;
+    t.bias = block.bias != nullptr ? block.bias + j : nullptr;
+    if (block.rows.size() == 1) {
+      two ? run_thin_tile<T, 1, 2>(t, b_col) : run_thin_tile<T, 1, 1>(t, b_col);
+    } else {
+      two ? run_thin_tile<T, 2, 2>(t, b_col) : run_thin_tile<T, 2, 1>(t, b_col);
+    }
+  }
+  return j;
+}
+
+// Few rows times a b whose columns are contiguous.
+template <class T>
+void run_thin_block(const Product<T>& p, Block<T>& block, const T* b, const Range& columns, T* panel) {
   T copy[kThinRows * kBlockK];
+  Tile<T>& t = block.tile;
   if (t.a_k != 1) {
-    for (int64_t r = 0; r < rows.size(); ++r) contiguous(t.a + r * t.a_row, t.a_k, t.k, copy + r * kBlockK);
-    t.a = copy;
+    for (int64_t r = 0; r < block.rows.size(); ++r) {
+      contiguous(block.a + r * t.a_row, t.a_k, t.k, copy + r * kBlockK);
+    }
+    block.a = copy;
     t.a_row = kBlockK;
     t.a_k = 1;
   }
-  int64_t j = columns.begin;
-  for (int64_t count; j + L <= columns.end; j += count) {
-    Tile<T> strip = t;
-    strip.b = b + (j - columns.begin) * p.b_col;
-    strip.c = p.c + rows.begin * p.c_row + j;
-    if (t.bias != nullptr) strip.bias = t.bias + j;
-    const bool many = j + kThinVectors * L <= columns.end;
-    count = many ? kThinVectors * L : L;
-    if (rows.size() == 1) {
-      many ? run_thin_tile<T, 1, kThinVectors>(strip, p.b_col) : run_thin_tile<T, 1, 1>(strip, p.b_col);
-    } else {
-      many ? run_thin_tile<T, 2, kThinVectors>(strip, p.b_col) : run_thin_tile<T, 2, 1>(strip, p.b_col);
-    }
-  }
-  if (j == columns.end) return;
-  pack(b + (j - columns.begin) * p.b_col, p.b_k, p.b_col, t.k, columns.end - j, panel, int64_t{L});
-  run_strips_packed(p, t, panel, rows, Range{j, columns.end}, 0);
+  const int64_t b_col = p.shape->b_col;
+  const int64_t rest = run_strips_thin(block, b, b_col, columns);
+  if (rest == columns.end) return;
+  pack(b + (rest - columns.begin) * b_col, int64_t{1}, b_col, t.k, columns.end - rest, panel, int64_t{kLanes<T>});
+  run_strips_packed(block, panel, Range{rest, columns.end}, 0);
 }
 
-// c[rows][columns] for one block of k. Scratch: for a panel of b, where b is packed, and behind it for a block of a.
+// Some rows, whose part of a is copied first if that was chosen.
 template <class T>
-void run_block_of_k(const Product<T>& p, Tile<T> t, int64_t k, Range rows, Range columns, char* scratch) {
-  T* panel = reinterpret_cast<T*>(scratch);
-  T* packed = reinterpret_cast<T*>(scratch + p.panel_bytes);
-  const T* b = p.b + k * p.b_k + columns.begin * p.b_col;
-  const int widest = rows.size() <= max_rows(4) ? 2 : 1;
-  if (p.b_k == 1 && p.b_col != 1 && rows.size() <= kThinRows) {
-    t.a = p.a + rows.begin * p.a_row + k * p.a_k;
-    t.a_row = p.a_row;
-    t.a_k = p.a_k;
-    return run_strips_thin(p, t, b, rows, columns, panel);
+void take_rows(const Product<T>& p, Block<T>& block, const Range& rows, int64_t k, T* packed) {
+  const ProductShape& shape = *p.shape;
+  Tile<T>& t = block.tile;
+  block.rows = rows;
+  block.a = p.a + rows.begin * shape.a_row + k * shape.a_k;
+  block.c = p.c + rows.begin * shape.n;
+  t.a_row = shape.a_row;
+  t.a_k = shape.a_k;
+  if (shape.pack_a) {
+    pack(block.a, t.a_row, t.a_k, rows.size(), t.k, packed, kPackedRow);
+    block.a = packed;
+    t.a_row = kPackedRow;
+    t.a_k = 1;
   }
-  if (p.pack_b) pack(b, p.b_k, p.b_col, t.k, columns.size(), panel, int64_t{kLanes<T>} << widest);
-  const int64_t most = p.pack_a ? block_rows(sizeof(T)) : rows.size();
+}
+
+// c[rows][columns] for the block of k that begins at k, at most a panel of columns.
+template <class T>
+void run_panel(const Product<T>& p, Block<T>& block, int64_t k, const Range& rows, const Range& columns, char* scratch) {
+  const ProductShape& shape = *p.shape;
+  T* panel = reinterpret_cast<T*>(scratch);
+  T* packed = reinterpret_cast<T*>(scratch + shape.panel_bytes);
+  const T* b = p.b + k * shape.b_k + columns.begin * shape.b_col;
+  if (shape.b_k == 1 && shape.b_col != 1 && rows.size() <= kThinRows) {
+    take_rows(p, block, rows, k, packed);
+    return run_thin_block(p, block, b, columns, panel);
+  }
+  const int widest = rows.size() <= max_rows(4) ? 2 : 1;
+  if (shape.pack_b) {
+    pack(b, shape.b_k, shape.b_col, block.tile.k, columns.size(), panel, int64_t{kLanes<T>} << widest);
+  }
+  const int64_t most = shape.pack_a ? block_rows(sizeof(T)) : rows.size();
   for (int64_t row = rows.begin; row < rows.end; row += most) {
-    const Range part = {row, smaller(rows.end, row + most)};
-    t.a = p.a + row * p.a_row + k * p.a_k;
-    t.a_row = p.a_row;
-    t.a_k = p.a_k;
-    if (p.pack_a) {
-      pack(t.a, p.a_row, p.a_k, part.size(), t.k, packed, kPackedRow);
-      t.a = packed;
-      t.a_row = kPackedRow;
-      t.a_k = 1;
-    }
-    if (p.pack_b) {
-      run_strips_packed(p, t, panel, part, columns, widest);
+    take_rows(p, block, Range{row, smaller(rows.end, row + most)}, k, packed);
+    if (shape.pack_b) {
+      run_strips_packed(block, panel, columns, widest);
     } else {
-      run_strips_in_place(p, t, b, part, columns);
+      run_strips_in_place(block, b, shape.b_k, columns);
     }
   }
 }
 
 // c[rows][columns].
 template <class T>
-void run_block(const Product<T>& p, Range rows, Range columns, char* scratch) {
-  const int64_t most = p.pack_b ? panel_columns(sizeof(T)) : columns.size();
+void run_block(const Product<T>& p, const Range& rows, const Range& columns, char* scratch) {
+  const ProductShape& shape = *p.shape;
+  const int64_t most = shape.pack_b ? shape.panel_columns : columns.size();
+  Block<T> block;
+  Tile<T>& t = block.tile;
+  t.c_row = shape.n;
   int64_t k = 0;
   do {  // once also for k = 0: the sum of nothing is 0, and the bias is still to be added
-    const bool last = k + kBlockK >= p.k;
-    Tile<T> t;
-    t.k = last ? p.k - k : kBlockK;
-    t.c_row = p.c_row;
+    const bool last = k + kBlockK >= shape.k;
+    t.k = last ? shape.k - k : kBlockK;
     t.accumulate = k > 0;
     t.relu = last && p.relu;
-    t.bias = last ? p.bias : nullptr;
+    block.bias = last ? p.bias : nullptr;
     for (int64_t j = columns.begin; j < columns.end; j += most) {
-      run_block_of_k(p, t, k, rows, Range{j, smaller(columns.end, j + most)}, scratch);
+      run_panel(p, block, k, rows, Range{j, smaller(columns.end, j + most)}, scratch);
     }
     k += kBlockK;
-  } while (k < p.k);
+  } while (k < shape.k);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -708,6 +697,15 @@ template <class T>
   return fold_lanes<T>(x[0]);
 }
 
+// p[0], p[step], p[2 step], ... up to `count` of them.
+template <class T>
+[[gnu::always_inline]] inline Vec<T> load_steps(const T* p, int64_t step, int count) {
+  if (step == 1) return count == kLanes<T> ? load(p) : load_part(p, count);
+  Vec<T> x = {};
+  for (int i = 0; i < count; ++i) x[i] = p[i * step];
+  return x;
+}
+
 // sum[r] = Σ_k a[r][k] b[k] for one block of R rows; a_k = 1 and b is contiguous.
 template <class T, int R>
 void run_dots(const T* a, int64_t a_row, const T* b, int64_t k, T* sum) {
@@ -733,34 +731,70 @@ void run_dots(const T* a, int64_t a_row, const T* b, int64_t k, T* sum) {
   for (int r = 0; r < R; ++r) sum[r] = fold<T>(acc[r]);
 }
 
-// sum[r] for the rows [0, count) of a, count <= kDotRows, for one block of k.
-template <class T>
-void run_dot_rows(const Product<T>& p, const T* a, const T* b, int64_t k, int64_t count, T* scratch, T* sum) {
-  const T* x = a;
-  int64_t row = p.a_row;
-  if (p.a_k != 1) {
-    for (int64_t r = 0; r < count; ++r) contiguous(a + r * p.a_row, p.a_k, k, scratch + r * kDotBlock);
-    x = scratch;
-    row = kDotBlock;
+// The same for `count` rows that lie closer together than the columns: vectors run along the rows, one lane of the sum at a
+// time. G vectors, of which only a single one may be cut.
+template <class T, int G>
+void run_dot_columns(const T* a, int64_t a_row, int64_t a_k, const T* b, int64_t b_k, int64_t k, int count, T* sum) {
+  constexpr int L = kLanes<T>, N = kDotLanes<T>;
+  Vec<T> lane[N][G];
+  for (int l = 0; l < N; ++l) {
+    Vec<T> acc[G] = {};
+    for (int64_t i = l; i < k; i += N) {
+      const Vec<T> y = splat(b[i * b_k]);
+      each<1, G>([&](int, int g) { acc[g] = fma(load_steps(a + i * a_k + g * L * a_row, a_row, count), y, acc[g]); });
+    }
+    each<1, G>([&](int, int g) { lane[l][g] = acc[g]; });
   }
-  if (count == kDotRows) return run_dots<T, kDotRows>(x, row, b, k, sum);
-  for (int64_t r = 0; r < count; ++r) run_dots<T, 1>(x + r * row, row, b, k, sum + r);
+  for (int half = N / 2; half > 0; half /= 2) {
+    for (int l = 0; l < half; ++l) {
+      each<1, G>([&](int, int g) { lane[l][g] = lane[l][g] + lane[l + half][g]; });
+    }
+  }
+  each<1, G>([&](int, int g) { store_part(sum + g * L, lane[0][g], count); });
 }
 
-// c[rows] of a product of one column. Scratch, where a or b has to be copied: kDotBlock elements for b, then kDotRows
-// times as many for a.
+// Most rows that are summed at once, and how many vectors of them where they lie close together.
+constexpr int kDotRows = 4;
+constexpr int kDotGroup = 4;
 template <class T>
-void run_dot_block(const Product<T>& p, Range rows, char* scratch) {
+constexpr int kDotMost = kDotGroup * kLanes<T>;
+
+// sum[r] for the next rows of a, `left` of them at most, for one block of k. Returns how many it took. b is contiguous, or
+// the rows lie closer together than the columns.
+template <class T>
+int64_t run_some_dots(const Product<T>& p, const T* a, const T* b, int64_t b_k, int64_t k, int64_t left, T* copy, T* sum) {
+  constexpr int L = kLanes<T>;
+  if (p.shape->dots_along_rows && left >= kDotMost<T>) {
+    run_dot_columns<T, kDotGroup>(a, p.shape->a_row, p.shape->a_k, b, b_k, k, L, sum);
+    return kDotMost<T>;
+  }
+  if (p.shape->dots_along_rows) {
+    const int count = static_cast<int>(smaller(left, L));
+    run_dot_columns<T, 1>(a, p.shape->a_row, p.shape->a_k, b, b_k, k, count, sum);
+    return count;
+  }
+  if (p.shape->a_k == 1 && left >= kDotRows) {
+    run_dots<T, kDotRows>(a, p.shape->a_row, b, k, sum);
+    return kDotRows;
+  }
+  run_dots<T, 1>(contiguous(a, p.shape->a_k, k, copy), p.shape->a_row, b, k, sum);
+  return 1;
+}
+
+// c[rows] of a product of one column. Scratch, where a or b has to be copied: kDotBlock elements for each.
+template <class T>
+void run_dot_block(const Product<T>& p, const Range& rows, char* scratch) {
   T* copy = reinterpret_cast<T*>(scratch);
   for (int64_t r = rows.begin; r < rows.end; ++r) p.c[r] = 0;
-  for (int64_t k = 0; k < p.k; k += kDotBlock) {
-    const int64_t size = p.k - k < kDotBlock ? p.k - k : kDotBlock;
-    const T* b = contiguous(p.b + k * p.b_k, p.b_k, size, copy);
-    for (int64_t r = rows.begin; r < rows.end; r += kDotRows) {
-      const int64_t count = rows.end - r < kDotRows ? rows.end - r : kDotRows;
-      T sum[kDotRows];
-      run_dot_rows(p, p.a + r * p.a_row + k * p.a_k, b, size, count, copy + kDotBlock, sum);
+  for (int64_t k = 0; k < p.shape->k; k += kDotBlock) {
+    const int64_t size = smaller(p.shape->k - k, kDotBlock);
+    const T* b = p.shape->dots_along_rows ? p.b + k * p.shape->b_k : contiguous(p.b + k * p.shape->b_k, p.shape->b_k, size, copy);
+    for (int64_t r = rows.begin; r < rows.end;) {
+      T sum[kDotMost<T>];
+      const T* a = p.a + r * p.shape->a_row + k * p.shape->a_k;
+      const int64_t count = run_some_dots(p, a, b, p.shape->b_k, size, rows.end - r, copy + kDotBlock, sum);
       for (int64_t i = 0; i < count; ++i) p.c[r + i] += sum[i];
+      r += count;
     }
   }
   for (int64_t r = rows.begin; r < rows.end; ++r) {

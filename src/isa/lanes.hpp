@@ -184,10 +184,37 @@ template <class Op, class T>
 // ---------------------------------------------------------------------------------------------------------------------
 // Copies that change the layout.
 
+// out[i] = x[2 * i] for 0 <= i < count, and out[i] = x[-i]: the usual ones among the strides, in whole registers.
+template <class T, int... kLane>
+inline int64_t gather_every_other(T* out, const T* x, int64_t count, std::integer_sequence<int, kLane...>) {
+  constexpr int kWidth = sizeof...(kLane);
+  int64_t i = 0;
+  for (; i + kWidth < count; i += kWidth) {
+    store(out + i, __builtin_shufflevector(load(x + 2 * i), load(x + 2 * i + kWidth), (2 * kLane)...));
+  }
+  return i;
+}
+
+template <class T, int... kLane>
+inline int64_t gather_backwards(T* out, const T* x, int64_t count, std::integer_sequence<int, kLane...>) {
+  constexpr int kWidth = sizeof...(kLane);
+  int64_t i = 0;
+  for (; i + kWidth <= count; i += kWidth) {
+    const Vec<T> v = load(x - i - (kWidth - 1));
+    store(out + i, __builtin_shufflevector(v, v, (kWidth - 1 - kLane)...));
+  }
+  return i;
+}
+
 // out[i] = x[i * step] for 0 <= i < count.
 template <class T>
 [[gnu::noinline]] inline void gather(T* out, const T* x, int64_t step, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) out[i] = x[i * step];
+  constexpr auto kAll = std::make_integer_sequence<int, kLanes<T>>();
+  int64_t i = 0;
+  if (step == 2) i = gather_every_other(out, x, count, kAll);
+  if (step == -1) i = gather_backwards(out, x, count, kAll);
+#pragma GCC unroll 4
+  for (; i < count; ++i) out[i] = x[i * step];
 }
 
 // out[i * step] = x[i] for 0 <= i < count.
@@ -247,8 +274,8 @@ template <class T>
                                         int64_t cols) {
   constexpr int kSide = SquareOf<T>::kSide;
   if (rows < kSide || cols < kSide) {
-    for (int64_t i = 0; i < rows; ++i) {
-      for (int64_t j = 0; j < cols; ++j) out[j * out_step + i] = x[i * x_step + j];
+    for (int64_t j = 0; j < cols; ++j) {
+      for (int64_t i = 0; i < rows; ++i) out[j * out_step + i] = x[i * x_step + j];
     }
     return;
   }

@@ -3,6 +3,7 @@
 #include "core/parallel.hpp"
 #include "core/plans.hpp"
 #include "kernels/arg_reduce_layout.hpp"
+#include "kernels/reduce_integers.hpp"
 #include "kernels/reduce_layout.hpp"
 #include "reference/reduce.hpp"
 
@@ -50,6 +51,7 @@ void plan_with_index(Plan& plan) {
 // Runs for integers and booleans: the first of equal elements wins.
 
 struct Greater {
+  using Op = IntegerLargest;
   template <class T>
   static bool than(T x, T y) {
     return x > y;
@@ -57,11 +59,38 @@ struct Greater {
 };
 
 struct Less {
+  using Op = IntegerSmallest;
   template <class T>
   static bool than(T x, T y) {
     return x < y;
   }
 };
+
+// Contiguous elements: the extremum of a block and then, where it is better than the best one, its place.
+template <class Order, class T>
+void find_best_contiguous(const T* x, int64_t n, int64_t first, T& best, int64_t& index) {
+  constexpr int64_t kBlock = 1024;
+  for (int64_t begin = 0; begin < n; begin += kBlock) {
+    const int64_t count = kBlock < n - begin ? kBlock : n - begin;
+    const T value = combine_contiguous<typename Order::Op>(x + begin, count);
+    if (index >= 0 && !Order::than(value, best)) continue;
+    int64_t place = begin;
+    while (x[place] != value) ++place;
+    best = value;
+    index = first + place;
+  }
+}
+
+// The best element of one result, whose innermost elements are contiguous.
+template <class Order, class T>
+void find_best_row(const Nest<1>& reduced, const T* x, T& best, int64_t& index) {
+  int64_t number = 0;
+  index = -1;
+  for_rows(reduced, 0, reduced.size, [&](const int64_t* offset, int64_t count) {
+    find_best_contiguous<Order>(x + offset[0], count, number, best, index);
+    number += count;
+  });
+}
 
 constexpr int64_t kStrip = 64;  // results that are found at a time
 
@@ -97,7 +126,12 @@ Status run_places(const Call& call, DimMask mask, T* values, int64_t* indices) {
     for_rows(nest.kept, begin, end, [&](const int64_t* offset, int64_t count) {
       for (int64_t j = 0; j < count; j += width) {
         const int64_t cols = width < count - j ? width : count - j;
-        find_best<Order>(nest.reduced, x.as<T>() + offset[1] + j * col_step, col_step, cols, best, index);
+        const T* const from = x.as<T>() + offset[1] + j * col_step;
+        if (width == 1) {
+          find_best_row<Order>(nest.reduced, from, *best, *index);
+        } else {
+          find_best<Order>(nest.reduced, from, col_step, cols, best, index);
+        }
         for (int64_t c = 0; c < cols; ++c) {
           const int64_t to = offset[0] + (j + c) * out_step;
           indices[to] = index[c];

@@ -74,7 +74,7 @@ struct CrossEntropy {
     return fma(smoothing / c, c * log - d_sum, (1 - smoothing) * plain);
   }
 
-  void run_tile(int64_t first, int64_t rows) const {
+  [[gnu::noinline]] void run_tile(int64_t first, int64_t rows) const {
     Tile<T> tile;
     alignas(64) T m[kTileRows], s[kTileRows], d_sum[kTileRows] = {}, logit[kTileRows] = {};
     for (int64_t r = 0; r < rows; ++r) logit[r] = target_logit(first + r);
@@ -97,7 +97,7 @@ struct CrossEntropy {
   }
 
   // The sum of d = x - m.
-  T sum_differences(const StridedRow<T>& row, T m) const {
+  [[gnu::noinline]] T sum_differences(const StridedRow<T>& row, T m) const {
     alignas(64) T copy[kRowBlock<T>], d[kRowBlock<T>];
     return fold<Sum>(combine_row_blocks<Sum, T>(classes, [&](int64_t begin, int64_t count) {
       const T* const block = row.at(begin, count, copy);
@@ -107,7 +107,7 @@ struct CrossEntropy {
   }
 
   // Up to kTileRows rows, one step of the computation after the other, so that latencies hide.
-  void run_rows(int64_t first, int64_t rows) const {
+  [[gnu::noinline]] void run_rows(int64_t first, int64_t rows) const {
     alignas(64) T m[kTileRows] = {}, s[kTileRows] = {}, d_sum[kTileRows] = {}, logit[kTileRows] = {};
     for (int64_t r = 0; r < rows; ++r) logit[r] = target_logit(first + r);
     for (int64_t r = 0; r < rows; ++r) m[r] = row_max(row(first + r), classes);

@@ -10,10 +10,10 @@ namespace {
 
 std::string shapes_text(const Plan& plan) { return shape_text(plan.in[0]) + " @ " + shape_text(plan.in[1]); }
 
-void plan_cost(Plan& plan, const ProductShape& shape) {
-  const int64_t item = item_size(plan.in[0].dtype);
-  plan.scratch_per_worker = worker_scratch(shape, item);
-  plan.nanoseconds = static_cast<double>(shape.batch) * product_cost(shape, item);
+void plan_product(Plan& plan, Layout layout) {
+  const ProductShape shape = product_shape(plan.in[0], plan.in[1], plan.out[0], layout);
+  plan.scratch_per_worker = static_cast<size_t>(shape.worker_bytes);
+  plan.nanoseconds = static_cast<double>(shape.batch) * shape.nanoseconds;
 }
 
 // Batch dimensions broadcast; the last two are those of matrices.
@@ -37,7 +37,7 @@ void plan_matmul(Plan& plan) {
   out.shape[out.rank - 2] = a.shape[a.rank - 2];
   out.shape[out.rank - 1] = b.shape[b.rank - 1];
   out.dtype = a.dtype;
-  plan_cost(plan, product_shape(a, b, out, 2, 1));
+  plan_product(plan, Layout::rows);
 }
 
 // x (..., k), w (n, k), b (n,) or, for none, (0,).
@@ -61,7 +61,7 @@ void plan_linear(Plan& plan) {
   }
   copy_shape(x, x.dtype, out);
   out.shape[out.rank - 1] = w.shape[0];
-  plan_cost(plan, product_shape(x, w, out, 1, 2));
+  plan_product(plan, Layout::columns);
   if (b.stride[0] != 1) plan.scratch_shared = static_cast<size_t>(b.shape[0] * item_size(b.dtype));
 }
 

@@ -56,9 +56,9 @@ Grid make_grid(const ProductShape& p, int64_t wanted) {
 // Activations that are no comparison.
 
 template <class T, T (*f)(T)>
-void activate(const Product<T>& p, Range rows, Range columns) {
+void activate(const Product<T>& p, const Range& rows, const Range& columns) {
   for (int64_t r = rows.begin; r < rows.end; ++r) {
-    T* c = p.c + r * p.c_row;
+    T* c = p.c + r * p.shape->n;
 #pragma omp simd
     for (int64_t j = columns.begin; j < columns.end; ++j) c[j] = f(c[j]);
   }
@@ -73,9 +73,22 @@ template <class T>
 // ---------------------------------------------------------------------------------------------------------------------
 // Runs.
 
+// c[rows][columns] of one product.
 template <class T>
-void run_task(Product<T> p, const ProductShape& shape, const Grid& grid, int64_t task, Activation activation,
-              char* scratch) {
+void run_part(const Product<T>& p, const Range& rows, const Range& columns, Activation activation, char* scratch) {
+  if (p.shape->n == 1) {
+    run_dot_block(p, rows, scratch);
+  } else {
+    run_block(p, rows, columns, scratch);
+  }
+  if (activation == Activation::tanh) activate<T, tanh_of<T>>(p, rows, columns);
+  if (activation == Activation::sigmoid) activate<T, sigmoid_of<T>>(p, rows, columns);
+}
+
+// `p` is the first product of the batch.
+template <class T>
+void run_task(Product<T> p, const Grid& grid, int64_t task, Activation activation, char* scratch) {
+  const ProductShape& shape = *p.shape;
   const int64_t column = task % grid.column_parts * grid.columns;
   task /= grid.column_parts;
   const int64_t row = task % grid.row_parts * grid.rows;
@@ -87,60 +100,55 @@ void run_task(Product<T> p, const ProductShape& shape, const Grid& grid, int64_t
     p.a += i * shape.a_step[d];
     p.b += i * shape.b_step[d];
   }
-  const Range rows = {row, row + grid.rows < shape.m ? row + grid.rows : shape.m};
-  const Range columns = {column, column + grid.columns < shape.n ? column + grid.columns : shape.n};
-  if (shape.n == 1) {
-    run_dot_block(p, rows, scratch);
-  } else {
-    run_block(p, rows, columns, scratch);
-  }
-  if (activation == Activation::tanh) activate<T, tanh_of<T>>(p, rows, columns);
-  if (activation == Activation::sigmoid) activate<T, sigmoid_of<T>>(p, rows, columns);
+  run_part(p, Range{row, smaller(shape.m, row + grid.rows)}, Range{column, smaller(shape.n, column + grid.columns)},
+           activation, scratch);
 }
 
-// Workers take tasks one by one, so that one which is held up is not waited for with a whole share of the work.
+// Workers take tasks one by one, so that a worker which is held up does not hold up a whole share of the work.
 constexpr int64_t kTasksPerWorker = 2;
 
 template <class T>
-Status run_products(const Call& call, const ProductShape& shape, const T* bias, Activation activation) {
-  if (shape.batch == 0 || shape.m == 0 || shape.n == 0) return Status::ok;
-  const View& a = call.in[0];
-  const View& b = call.in[1];
-  const Product<T> p = {a.as<T>(),   b.as<T>(),    bias,    call.out[0].as<T>(),        shape.a_row, shape.a_k,
-                        shape.b_k,   shape.b_col,  shape.n, shape.k, panel_bytes(shape, sizeof(T)), packs_a(shape, sizeof(T)), packs_b(shape, sizeof(T)),
-                        activation == Activation::relu};
-  const int workers = worker_count(int64_t{1} << 20, product_cost(shape, sizeof(T)) * static_cast<double>(shape.batch) / (1 << 20));
-  const Grid grid = make_grid<T>(shape, workers == 1 ? 1 : workers * kTasksPerWorker);
-  if (workers == 1) {
-    for (int64_t task = 0; task < grid.tasks; ++task) run_task(p, shape, grid, task, activation, call.scratch(0));
-    return Status::ok;
-  }
+void run_tasks(const Call& call, const Product<T>& p, Activation activation, int workers) {
+  const Grid grid = make_grid<T>(*p.shape, workers == 1 ? 1 : workers * kTasksPerWorker);
   int64_t next = 0;
   parallel_for(workers, 1e12, [&](int64_t, int64_t, int worker) {
     for (;;) {
       const int64_t task = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
       if (task >= grid.tasks) return;
-      run_task(p, shape, grid, task, activation, call.scratch(worker));
+      run_task(p, grid, task, activation, call.scratch(worker));
     }
   });
+}
+
+template <class T>
+Status run_products(const Call& call, const ProductShape& shape, const T* bias, Activation activation) {
+  if (shape.batch == 0 || shape.m == 0 || shape.n == 0) return Status::ok;
+  const Product<T> p = {&shape, call.in[0].as<T>(), call.in[1].as<T>(), bias, call.out[0].as<T>(),
+                        activation == Activation::relu};
+  // Counted in small items, since a single product may be shared among all workers.
+  constexpr int64_t kItems = 1 << 20;
+  const int workers = worker_count(kItems, static_cast<double>(shape.batch) * shape.nanoseconds / kItems);
+  if (workers == 1 && shape.batch == 1) {
+    run_part(p, Range{0, shape.m}, Range{0, shape.n}, activation, call.scratch(0));
+  } else {
+    run_tasks(call, p, activation, workers);
+  }
   return Status::ok;
 }
 
 template <class T>
 Status run_matmul(const Call& call) {
-  return run_products<T>(call, product_shape(call.in[0], call.in[1], call.out[0], 2, 1), nullptr, Activation::none);
+  const ProductShape shape = product_shape(call.in[0], call.in[1], call.out[0], Layout::rows);
+  return run_products<T>(call, shape, nullptr, Activation::none);
 }
 
 template <class T>
 Status run_linear(const Call& call) {
-  const View& bias = call.in[2];
-  const auto activation = static_cast<Activation>(call.attributes[0].integer());
-  const ProductShape shape = product_shape(call.in[0], call.in[1], call.out[0], 1, 2);
-  const T* values = bias.size() > 0 ? bias.as<T>() : nullptr;
-  if (values != nullptr && bias.stride[0] != 1) {
-    values = contiguous(values, bias.stride[0], shape.n, reinterpret_cast<T*>(call.shared));
-  }
-  return run_products<T>(call, shape, values, activation);
+  const ProductShape shape = product_shape(call.in[0], call.in[1], call.out[0], Layout::columns);
+  const View& b = call.in[2];
+  const T* bias = b.shape[0] > 0 ? b.as<T>() : nullptr;
+  if (bias != nullptr) bias = contiguous(bias, b.stride[0], b.shape[0], reinterpret_cast<T*>(call.shared));
+  return run_products<T>(call, shape, bias, static_cast<Activation>(call.attributes[0].integer()));
 }
 
 constexpr Run kRows[] = {

@@ -2,6 +2,7 @@
 #include "core/kernel.hpp"
 #include "core/parallel.hpp"
 #include "core/plans.hpp"
+#include "kernels/reduce_integers.hpp"
 #include "kernels/reduce_layout.hpp"
 #include "reference/reduce.hpp"
 
@@ -82,74 +83,7 @@ void plan_sum_to(Plan& plan) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Runs for integers and booleans. The order of operations does not matter: they are exact, or wrap around (the build
-// sets -fwrapv).
-
-struct IntegerSum {
-  template <class T>
-  static T identity() {
-    return 0;
-  }
-  template <class T>
-  static T combine(T x, T y) {
-    return static_cast<T>(x + y);
-  }
-};
-
-struct IntegerProduct {
-  template <class T>
-  static T identity() {
-    return 1;
-  }
-  template <class T>
-  static T combine(T x, T y) {
-    return static_cast<T>(x * y);
-  }
-};
-
-constexpr bool is_signed(bool) { return false; }
-constexpr bool is_signed(uint8_t) { return false; }
-template <class T>
-constexpr bool is_signed(T) {
-  return true;
-}
-
-template <class T>
-constexpr T lowest() {
-  return is_signed(T{}) ? static_cast<T>(uint64_t{1} << (8 * sizeof(T) - 1)) : T{0};
-}
-
-template <class T>
-constexpr T highest() {
-  return static_cast<T>(~lowest<T>());
-}
-
-template <>
-constexpr bool highest<bool>() {
-  return true;
-}
-
-struct IntegerLargest {
-  template <class T>
-  static T identity() {
-    return lowest<T>();
-  }
-  template <class T>
-  static T combine(T x, T y) {
-    return x > y ? x : y;
-  }
-};
-
-struct IntegerSmallest {
-  template <class T>
-  static T identity() {
-    return highest<T>();
-  }
-  template <class T>
-  static T combine(T x, T y) {
-    return x < y ? x : y;
-  }
-};
+// Runs for integers and booleans.
 
 // One result after the other.
 template <class Op, class T>
@@ -159,7 +93,7 @@ T combine_elements(const Nest<1>& nest, const T* x) {
   for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
     const T* const row = x + offset[0];
     if (step == 1) {
-      for (int64_t i = 0; i < count; ++i) total = Op::combine(total, row[i]);
+      total = Op::combine(total, combine_contiguous<Op>(row, count));
     } else {
       for (int64_t i = 0; i < count; ++i) total = Op::combine(total, row[i * step]);
     }

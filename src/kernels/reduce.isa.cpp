@@ -127,7 +127,7 @@ Walk choose_walk(const Reduction& r, const ReductionNest& nest) {
   const bool simple = nest.reduced.rank == 1;
   const bool beside = simple && (nest.kept.stride[1][inner] == 1 || nest.kept.shape[inner] == 1);
   const bool behind = simple && nest.reduced.stride[0][0] == 1;
-  if (!r.rows) return beside ? Walk::columns : (behind ? Walk::along : Walk::tiles);
+  if (!r.rows) return beside ? Walk::columns : (behind && r.reduced >= kBlockVectors ? Walk::along : Walk::tiles);
   if (behind) return Walk::rows;
   return beside && nest.kept.shape[inner] >= kFew ? Walk::lanes : Walk::pieces;
 }

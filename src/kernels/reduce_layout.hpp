@@ -62,7 +62,7 @@ struct ReductionNest {
 
 // x and out where out has a dimension for each kept one, or (keepdim, sum_to) further ones of size 1; its dimensions then
 // match the last ones of x.
-inline ReductionNest make_reduction_nest(const View& x, DimMask mask, const View& out) {
+[[gnu::noinline]] inline ReductionNest make_reduction_nest(const View& x, DimMask mask, const View& out) {
   const int kept_count = x.rank - __builtin_popcount(mask);
   View kept_x, kept_out, reduced_x;
   kept_x.rank = kept_out.rank = reduced_x.rank = 0;

@@ -272,6 +272,32 @@ View without_dim(const View& x, int dim) {
   return rest;
 }
 
+// The rows of a call: where they start (out, a and b), and how they lie.
+struct RowNest {
+  Nest<3> nest;
+  Steps along, across;
+  int64_t n;
+};
+
+[[gnu::noinline]] RowNest make_row_nest(const Call& call) {
+  const View& out = call.out[0];
+  const View& a = call.in[0];
+  const View& b = call.in[call.in_count - 1];
+  const int rank = out.rank > 0 ? out.rank : 1;
+  const int64_t wanted = call.attributes[0].integer();
+  const int dim = static_cast<int>(wanted < 0 ? wanted + rank : wanted);
+  const View rest[] = {without_dim(out, dim), without_dim(a, dim), without_dim(b, dim)};
+  const View* const operands[] = {&rest[0], &rest[1], &rest[2]};
+  RowNest rows = {make_nest(operands), {1, 1, 1}, {1, 1, 1}, 1};
+  const int inner = rows.nest.rank - 1;
+  rows.across = {rows.nest.stride[0][inner], rows.nest.stride[1][inner], rows.nest.stride[2][inner]};
+  if (out.rank > 0) {
+    rows.along = {out.stride[dim], a.stride[dim], b.stride[dim]};
+    rows.n = out.shape[dim];
+  }
+  return rows;
+}
+
 enum class Way : uint8_t { rows, tiles, columns };
 
 template <class T>
@@ -298,25 +324,18 @@ void run_ways(Way way, const Rows<T>& rows, int64_t count) {
 
 template <class Function, class T>
 Status run_softmax(const Call& call) {
-  const View& out = call.out[0];
-  const View& a = call.in[0];
-  const View& b = call.in[call.in_count - 1];
-  if (out.size() == 0) return Status::ok;
-  const bool scalar = out.rank == 0;
-  const int64_t wanted = call.attributes[0].integer();
-  const int dim = static_cast<int>(wanted < 0 ? wanted + (scalar ? 1 : out.rank) : wanted);
-  const View rest[] = {without_dim(out, dim), without_dim(a, dim), without_dim(b, dim)};
-  const View* const operands[] = {&rest[0], &rest[1], &rest[2]};
-  const Nest<3> nest = make_nest(operands);
-  const int inner = nest.rank - 1;
-  const Steps along = scalar ? Steps{1, 1, 1} : Steps{out.stride[dim], a.stride[dim], b.stride[dim]};
-  const Steps across = {nest.stride[0][inner], nest.stride[1][inner], nest.stride[2][inner]};
-  const int64_t n = scalar ? 1 : out.shape[dim];
-  const Rows<T> all = {out.as<T>(), a.as<T>(), b.as<T>(), along, across, n};
-  const Way way = choose_way(all, nest.shape[inner]);
-  parallel_for(nest.size, Function::kNanoseconds * static_cast<double>(n), [&](int64_t begin, int64_t end, int) {
+  if (call.out[0].size() == 0) return Status::ok;
+  const RowNest all = make_row_nest(call);
+  const Nest<3>& nest = all.nest;
+  const Rows<T> start = {call.out[0].as<T>(), call.in[0].as<T>(), call.in[call.in_count - 1].as<T>(),
+                         all.along,           all.across,         all.n};
+  const Way way = choose_way(start, nest.shape[nest.rank - 1]);
+  parallel_for(nest.size, Function::kNanoseconds * static_cast<double>(all.n), [&](int64_t begin, int64_t end, int) {
     for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-      const Rows<T> rows = {all.out + offset[0], all.a + offset[1], all.b + offset[2], along, across, n};
+      Rows<T> rows = start;
+      rows.out += offset[0];
+      rows.a += offset[1];
+      rows.b += offset[2];
       run_ways<Function>(way, rows, count);
     });
   });

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from ..grad_mode import enable_grad, no_grad, set_grad_enabled
 from ..graph import Edge, backward_sweep
 from ..tensor import Tensor, wrap
@@ -53,16 +54,25 @@ def _root(name: str, out: Tensor, g: Tensor | None, create_graph: bool) -> tuple
                 f"{name}: a gradient can be made up only for a scalar output, got shape {out._array.shape}; "
                 "reduce the output or give a gradient of its shape"
             )
-        g = wrap(np.ones(out._array.shape, dtype=out._array.dtype))
+        return out._edge, _one(out, create_graph)
     if not isinstance(g, Tensor):
         raise TypeError(f"{name}: a gradient must be a tensor, got {type(g).__name__}")
     if g._array.shape != out._array.shape:
-        raise RuntimeError(
-            f"{name}: the gradient has shape {g._array.shape}, its output has shape {out._array.shape}"
-        )
+        raise RuntimeError(f"{name}: the gradient has shape {g._array.shape}, its output has shape {out._array.shape}")
     if g._array.dtype != out._array.dtype:
         raise RuntimeError(f"{name}: the gradient has dtype {g.dtype}, its output has dtype {out.dtype}")
     return out._edge, g if create_graph else g._array
+
+
+# The cotangent of a scalar loss, made once for each dtype. Being known here, it never becomes anybody's gradient.
+_ONES = {d: np.ones((), dtype=d) for d in (np.float32, np.float64)}
+
+
+def _one(out: Tensor, create_graph: bool) -> Any:
+    """Return the cotangent 1 of an output with one element."""
+    array = out._array
+    one = _ONES[array.dtype.type] if array.ndim == 0 else np.ones(array.shape, dtype=array.dtype)
+    return wrap(one.copy()) if create_graph else one
 
 
 def backward(
@@ -109,15 +119,15 @@ def backward(
     leaves = None if inputs is None else _several(inputs)
     if leaves is not None and (not leaves or any(x._edge is None or not x.is_leaf for x in leaves)):
         raise RuntimeError("backward: inputs must be leaves that require gradients, and not none of them")
-    with set_grad_enabled(create_graph):
-        if leaves is None:
-            backward_sweep(roots, retain_graph=retain, create_graph=create_graph)
-            return
-        targets = [x._edge for x in leaves]
+    targets = None if leaves is None else [x._edge for x in leaves]
+    before = _core.set_grad_enabled(create_graph)
+    try:
         found = backward_sweep(roots, retain_graph=retain, create_graph=create_graph, targets=targets)
-        for (leaf, _), g in zip(targets, found, strict=True):
+        for edge, g in zip(targets or (), found, strict=True):
             if g is not None:
-                leaf.accumulate(g)
+                edge[0].accumulate(g)
+    finally:
+        _core.set_grad_enabled(before)
 
 
 def grad(
@@ -168,10 +178,12 @@ def grad(
         if not isinstance(x, Tensor) or x._edge is None:
             raise RuntimeError(f"grad: an input does not require a gradient: {x!r}")
     roots = _roots("grad", outputs, grad_outputs, create_graph)
-    with set_grad_enabled(create_graph):
-        edges = [x._edge for x in xs]
-        unique = list(dict.fromkeys(edges))
+    unique = list(dict.fromkeys(x._edge for x in xs))
+    before = _core.set_grad_enabled(create_graph)
+    try:
         found = backward_sweep(roots, retain_graph=retain, create_graph=create_graph, targets=unique)
+    finally:
+        _core.set_grad_enabled(before)
     by_edge = dict(zip(unique, found, strict=True))
     return tuple(_result(x, by_edge[x._edge], bool(allow_unused), materialize_grads) for x in xs)
 

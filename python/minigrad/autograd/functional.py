@@ -29,7 +29,7 @@ def _fresh_inputs(name: str, inputs: Any, create_graph: bool) -> tuple[Tensor, .
     for x in _tuple(inputs):
         if not isinstance(x, Tensor) or not x.is_floating_point():
             raise TypeError(f"{name}: inputs must be tensors of floats, got {x!r}")
-        fresh.append(x.view_as(x) if create_graph and x.requires_grad else x.detach().requires_grad_())  # type: ignore[attr-defined]
+        fresh.append(x.view_as(x) if create_graph and x.requires_grad else x.detach().requires_grad_())
     return tuple(fresh)
 
 
@@ -192,7 +192,7 @@ def jacobian(
     inputs: Any,
     create_graph: bool = False,
     strict: bool = False,
-    vectorize: bool = False,
+    vectorize: bool = False,  # noqa: ARG001
     strategy: str = "reverse-mode",
 ) -> Any:
     """Return the Jacobian of a function.
@@ -269,7 +269,7 @@ def _columns(y: Tensor, xs: tuple[Tensor, ...], create_graph: bool, strict: bool
                 raise RuntimeError("jacobian: an output does not depend on every input")
             columns.append(_zeros(y) if t is None else t)
         by_input = _stack(columns, (x._array.size, y._array.size), y)
-        results.append(by_input.t().reshape(*y._array.shape, *x._array.shape))  # type: ignore[attr-defined]
+        results.append(by_input.t().reshape(*y._array.shape, *x._array.shape))
     return tuple(results)
 
 
@@ -277,8 +277,8 @@ def _stack(parts: list[Tensor], shape: tuple[int, ...], like: Tensor) -> Tensor:
     """Return the parts one behind the other, in `shape`; differentiable where they are."""
     out = wrap(np.zeros((len(parts), *(parts[0]._array.shape if parts else ())), dtype=like._array.dtype))
     for i, part in enumerate(parts):
-        out[i] = part  # type: ignore[index]
-    return out.reshape(shape)  # type: ignore[attr-defined, no-any-return]
+        out[i] = part
+    return out.reshape(shape)
 
 
 def hessian(
@@ -327,7 +327,7 @@ def hessian(
             raise RuntimeError(f"hessian: the function must return one value, got {y!r}")
         if not y.requires_grad:
             return _like(inputs, tuple(_zeros(x) for x in xs))
-        gs = grad(y.reshape(()), xs, create_graph=True, allow_unused=not strict)  # type: ignore[attr-defined]
+        gs: tuple[Tensor | None, ...] = grad(y.reshape(()), xs, create_graph=True, allow_unused=not strict)
         return _like(inputs, tuple(_zeros(x) if g is None else g for g, x in zip(gs, xs, strict=True)))
 
     return jacobian(gradient, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
@@ -357,7 +357,7 @@ def hvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False) 
     def gradient(*xs: Tensor) -> Any:
         y = func(*xs)
         values.append(y)
-        gs = grad(y, xs, create_graph=True, allow_unused=True)
+        gs: tuple[Tensor | None, ...] = grad(y, xs, create_graph=True, allow_unused=True)
         return _like(inputs, tuple(_zeros(x) if g is None else g for g, x in zip(gs, xs, strict=True)))
 
     product = jvp(gradient, inputs, v, create_graph)[1]

@@ -46,13 +46,13 @@ def _central_difference(
     return [(8 * (b - c) - (a - d)) / (12 * eps) for a, b, c, d in zip(*values, strict=True)]
 
 
-def _numerical(func: Callable[..., Any], inputs: tuple[Any, ...], x: Tensor, sizes: list[int], eps: float) -> list[Array]:
+def _numerical(
+    func: Callable[..., Any], inputs: tuple[Any, ...], x: Tensor, sizes: list[int], eps: float
+) -> list[Array]:
     """Return for each output its Jacobian by x, outputs × inputs."""
     jacobians = [np.zeros((n, x._array.size)) for n in sizes]
     for column, place in enumerate(np.ndindex(x._array.shape)):
-        for jacobian, difference in zip(
-            jacobians, _central_difference(func, inputs, x, place, eps), strict=True
-        ):
+        for jacobian, difference in zip(jacobians, _central_difference(func, inputs, x, place, eps), strict=True):
             jacobian[:, column] = difference.reshape(-1)
     return jacobians
 
@@ -223,7 +223,7 @@ def gradgradcheck(
     if grad_outputs is None:
         draw = np.random.default_rng(0)
         cotangents = [
-            wrap(draw.uniform(0.5, 1.5, y._array.shape)).requires_grad_() for y in _outputs_of(func, given)
+            wrap(np.asarray(draw.uniform(0.5, 1.5, y._array.shape))).requires_grad_() for y in _outputs_of(func, given)
         ]
     else:
         cotangents = [grad_outputs] if isinstance(grad_outputs, Tensor) else list(grad_outputs)
@@ -232,7 +232,9 @@ def gradgradcheck(
         xs, gs = arguments[: len(given)], arguments[len(given) :]
         wanted = [x for x in xs if isinstance(x, Tensor) and x.requires_grad]
         live = [(y, g) for y, g in zip(_outputs_of(func, xs), gs, strict=True) if y.requires_grad]
-        found = grad([y for y, _ in live], wanted, [g for _, g in live], create_graph=True, allow_unused=True)
+        found: tuple[Tensor | None, ...] = grad(
+            [y for y, _ in live], wanted, [g for _, g in live], create_graph=True, allow_unused=True
+        )
         return tuple(g for g in found if g is not None)
 
     return gradcheck(

@@ -83,7 +83,7 @@ def tensor(data: Any, *, dtype: DType | None = None, device: Any = None, require
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
     """Return `data` as a tensor, sharing memory where it is a tensor or an array of the dtype asked for."""
     if isinstance(data, Tensor):
-        return data if dtype is None or dtype is data.dtype else to_dtype(data, dtype)  # type: ignore[no-any-return]
+        return data if dtype is None or dtype is data.dtype else to_dtype(data, dtype)
     if isinstance(data, np.ndarray) and (dtype is None or dtype.numpy == data.dtype):
         return from_numpy(data)
     return tensor(data, dtype=dtype)
@@ -143,9 +143,7 @@ def ones_like(input: Tensor, *, dtype: DType | None = None, requires_grad: bool 
     return ones(input._array.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def full_like(
-    input: Tensor, fill_value: float, *, dtype: DType | None = None, requires_grad: bool = False
-) -> Tensor:
+def full_like(input: Tensor, fill_value: float, *, dtype: DType | None = None, requires_grad: bool = False) -> Tensor:
     """Return a tensor of `input`'s shape and dtype with every element `fill_value`."""
     return full(input._array.shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
@@ -187,7 +185,7 @@ def to(input: Tensor, *args: Any, dtype: DType | None = None, device: Any = None
         elif arg is not None and str(arg) != "cpu":
             raise RuntimeError(f"to: minigrad computes on the CPU only, got device {arg!r}")
     if dtype is None or dtype is input.dtype:
-        return input.clone() if copy else input  # type: ignore[attr-defined, no-any-return]
+        return input.clone() if copy else input
     return to_dtype(input, dtype)  # type: ignore[no-any-return]
 
 

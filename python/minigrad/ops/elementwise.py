@@ -19,7 +19,9 @@ ARTICLE = "《反向传播算法实现》"
 DEFINITION = "definition"
 
 
-def _unary(name: str, equation: str, vjp: Rule | None, source: str = DEFINITION, **record: Any) -> Callable[..., Tensor]:
+def _unary(
+    name: str, equation: str, vjp: Rule | None, source: str = DEFINITION, **record: Any
+) -> Callable[..., Tensor]:
     """Make a function of one tensor, which is also a method."""
     rules = None if vjp is None else {"x": vjp}
     record.setdefault("promotion", "float")
@@ -65,9 +67,7 @@ def promote(p: Primitive, inputs: tuple[Any, ...], attributes: tuple[Any, ...]) 
         raise TypeError(f"{p.name}: {error}") from None
     if p.promotion == "float" and not target.is_floating_point:
         target = _dtype.get_default_dtype()
-    cast_inputs = tuple(
-        _to_dtype(x, target) if letter == "T" else x for x, letter in zip(inputs, types, strict=True)
-    )
+    cast_inputs = tuple(_to_dtype(x, target) if letter == "T" else x for x, letter in zip(inputs, types, strict=True))
     unchanged = all(a is b for a, b in zip(inputs, cast_inputs, strict=True))
     if p.promotion is None or unchanged or target.name not in getattr(p.run, "dtypes", ()):
         got = ", ".join(str(getattr(x, "dtype", type(x).__name__)) for x in inputs)
@@ -86,9 +86,9 @@ namespace["promote"] = promote
 
 _cast_kernel = _core.kernels["cast"]
 
-_cast = Primitive(
+_cast: Callable[..., Any] = Primitive(
     "cast",
-    run=lambda x, code, source: _cast_kernel(x, code),
+    run=lambda x, code, source: _cast_kernel(x, code),  # noqa: ARG005
     inputs=("x",),
     attributes=("code", "source"),
     equation="out = x in another dtype",
@@ -122,7 +122,9 @@ def to_dtype(x: Any, target: _dtype.dtype) -> Any:
 
 _add = _binary("add", "x + y", lambda g: g, lambda g: g, f"{ARTICLE} section 4")
 _sub = _binary("sub", "x - y", lambda g: g, lambda g: neg(g))
-mul = _binary("mul", "x y", lambda g, y: mul(g, y), lambda g, x: mul(g, x), f"{ARTICLE} section 4")
+mul: Callable[..., Tensor] = _binary(
+    "mul", "x y", lambda g, y: mul(g, y), lambda g, x: mul(g, x), f"{ARTICLE} section 4"
+)
 div = _binary(
     "div",
     "x / y",
@@ -130,16 +132,16 @@ div = _binary(
     lambda g, y, out: neg(safe_div(safe_mul(g, out), y)),
     promotion="float",
 )
-neg = _unary("neg", "-x", lambda g: neg(g), promotion="common")
+neg: Callable[..., Tensor] = _unary("neg", "-x", lambda g: neg(g), promotion="common")
 
-safe_mul = _binary(
+safe_mul: Callable[..., Tensor] = _binary(
     "safe_mul",
     "x y, 0 where x or y is 0",
     lambda g, y: safe_mul(g, y),
     lambda g, x: safe_mul(g, x),
     "the product in which 0 times infinity or NaN is 0",
 )
-safe_div = _binary(
+safe_div: Callable[..., Tensor] = _binary(
     "safe_div",
     "x / y, 0 where x is 0",
     lambda g, y: safe_div(g, y),
@@ -180,13 +182,13 @@ def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     >>> minigrad.add(minigrad.tensor([1.0, 2.0]), 1)
     tensor([2., 3.])
     """
-    return _add(input, other if alpha == 1 else mul(other, alpha))  # type: ignore[no-any-return]
+    return _add(input, other if alpha == 1 else mul(other, alpha))
 
 
 @method
 def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """Return the difference, ``input - alpha * other``; see :func:`add`."""
-    return _sub(input, other if alpha == 1 else mul(other, alpha))  # type: ignore[no-any-return]
+    return _sub(input, other if alpha == 1 else mul(other, alpha))
 
 
 @method
@@ -203,7 +205,7 @@ def reciprocal(input: Tensor) -> Tensor:
 
 _pow_kernel = _core.kernels["pow"]
 
-_pow = _binary(
+_pow: Callable[..., Tensor] = _binary(
     "pow",
     "x ** y",
     lambda g, x, y: safe_mul(g, safe_mul(y, _pow(x, _sub(y, 1.0)))),
@@ -273,7 +275,7 @@ def pow(input: Any, exponent: Any) -> Tensor:  # noqa: A001
     return _pow(input, exponent)
 
 
-def _power_of_number(x: Tensor, exponent: float) -> Tensor:
+def _power_of_number(x: Tensor, exponent: Any) -> Tensor:
     if x.dtype.is_floating_point:
         return _pow_number(x, exponent)  # type: ignore[no-any-return]
     if isinstance(exponent, float):
@@ -298,21 +300,21 @@ def integer_power(x: Tensor, exponent: int) -> Tensor:
 
 sqrt = _unary("sqrt", "sqrt(x)", lambda g, out: safe_div(mul(g, 0.5), out))
 exp = _unary("exp", "e^x", lambda g, out: mul(g, out), f"{ARTICLE} section 3")
-log = _unary("log", "ln x", lambda g, x: safe_div(g, x), f"{ARTICLE} section 3")
+log: Callable[..., Tensor] = _unary("log", "ln x", lambda g, x: safe_div(g, x), f"{ARTICLE} section 3")
 sin = _unary("sin", "sin x", lambda g, x: mul(g, cos(x)), f"{ARTICLE} (3.2)")
-cos = _unary("cos", "cos x", lambda g, x: neg(mul(g, sin(x))))
+cos: Callable[..., Tensor] = _unary("cos", "cos x", lambda g, x: neg(mul(g, sin(x))))
 tanh = _unary("tanh", "tanh x", lambda g, out: tanh_grad(g, out))
 sigmoid = _unary("sigmoid", "1 / (1 + e^-x)", lambda g, out: sigmoid_grad(g, out), f"{ARTICLE} (3.6)")
 relu = _unary("relu", "max(x, 0)", lambda g, out: relu_grad(g, out), f"{ARTICLE} (3.8)", promotion="common")
 abs = _unary("abs", "|x|", lambda g, x: mul(g, sign(x)), promotion="common")  # noqa: A001
-sign = _unary("sign", "-1, 0 or 1 with the sign of x", lambda g: mul(g, 0.0), promotion="common")
+sign: Callable[..., Tensor] = _unary("sign", "-1, 0 or 1 with the sign of x", lambda g: mul(g, 0.0), promotion="common")
 method(abs, "abs", "absolute")
 
 
-
 def _derivative(name: str, equation: str, g: Rule, result: Rule, source: str = DEFINITION) -> Callable[..., Tensor]:
-    """Make a function of a cotangent `g` and an operation's result: that operation's vjp, fused, as every training step
-    runs it. It is a primitive like any other.
+    """Make a function of a cotangent `g` and an operation's result: that operation's vjp, fused.
+
+    Every training step runs these. They are primitives like any other.
     """
     return kernel_primitive(
         name,
@@ -324,20 +326,20 @@ def _derivative(name: str, equation: str, g: Rule, result: Rule, source: str = D
     )
 
 
-relu_grad = _derivative(
+relu_grad: Callable[..., Tensor] = _derivative(
     "relu_grad",
     "g where result > 0, else 0",
     lambda h, result: relu_grad(h, result),
     lambda h: mul(h, 0.0),
     f"{ARTICLE} (3.9)",
 )
-tanh_grad = _derivative(
+tanh_grad: Callable[..., Tensor] = _derivative(
     "tanh_grad",
     "g (1 - result²)",
     lambda h, result: tanh_grad(h, result),
     lambda h, g, result: mul(mul(h, g), mul(result, -2.0)),
 )
-sigmoid_grad = _derivative(
+sigmoid_grad: Callable[..., Tensor] = _derivative(
     "sigmoid_grad",
     "g result (1 - result)",
     lambda h, result: sigmoid_grad(h, result),
@@ -369,7 +371,7 @@ le = _binary("le", "x ≤ y", None, None)
 gt = _binary("gt", "x > y", None, None)
 ge = _binary("ge", "x ≥ y", None, None)
 
-_where = kernel_primitive(
+_where: Callable[..., Any] = kernel_primitive(
     "where",
     equation="out = x where condition, else y",
     source=DEFINITION,
@@ -408,7 +410,7 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     >>> minigrad.where(x > 0, x, 0.0)
     tensor([0., 2.])
     """
-    if not isinstance(condition, Tensor) or condition.dtype is not _dtype.bool_:
+    if not isinstance(condition, Tensor) or condition.dtype is not _dtype.bool_:  # type: ignore[redundant-expr]
         raise TypeError(f"where: the condition must be a tensor of bool, got {getattr(condition, 'dtype', condition)}")
     if not isinstance(input, Tensor) and not isinstance(other, Tensor):
         from .creation import full
@@ -416,6 +418,143 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
         input = full((), input, dtype=_dtype.result_type(input, other))
     return _where(condition, input, other)  # type: ignore[no-any-return]
 
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What the functions that records made say of themselves: a summary, an example and its result.
+
+_DOCUMENTED: dict[Callable[..., Any], tuple[str, str, str]] = {
+    mul: (
+        "Return the product of each pair of elements.",
+        "minigrad.mul(minigrad.tensor([1.0, 2.0]), 3)",
+        "tensor([3., 6.])",
+    ),
+    div: (
+        "Return the quotient of each pair of elements, as a float.",
+        "minigrad.div(minigrad.tensor([1, 2]), 4)",
+        "tensor([0.2500, 0.5000])",
+    ),
+    neg: ("Return each element with the other sign.", "minigrad.neg(minigrad.tensor([1, -2]))", "tensor([-1,  2])"),
+    sqrt: (
+        "Return the square root of each element, NaN of negative ones.",
+        "minigrad.sqrt(minigrad.tensor([4.0, 9.0]))",
+        "tensor([2., 3.])",
+    ),
+    exp: (
+        "Return the exponential of each element.",
+        "minigrad.exp(minigrad.tensor([0.0, 1.0]))",
+        "tensor([1.0000, 2.7183])",
+    ),
+    log: (
+        "Return the natural logarithm of each element: NaN of negative ones, -inf of 0.",
+        "minigrad.log(minigrad.tensor([1.0, 2.0]))",
+        "tensor([0.0000, 0.6931])",
+    ),
+    sin: (
+        "Return the sine of each element, in radians.",
+        "minigrad.sin(minigrad.tensor([0.0, 1.0]))",
+        "tensor([0.0000, 0.8415])",
+    ),
+    cos: (
+        "Return the cosine of each element, in radians.",
+        "minigrad.cos(minigrad.tensor([0.0, 1.0]))",
+        "tensor([1.0000, 0.5403])",
+    ),
+    tanh: (
+        "Return the hyperbolic tangent of each element.",
+        "minigrad.tanh(minigrad.tensor([0.0, 1.0]))",
+        "tensor([0.0000, 0.7616])",
+    ),
+    sigmoid: (
+        "Return the logistic function of each element.",
+        "minigrad.sigmoid(minigrad.tensor([0.0, 2.0]))",
+        "tensor([0.5000, 0.8808])",
+    ),
+    relu: (
+        "Return the larger of each element and 0.",
+        "minigrad.relu(minigrad.tensor([-1.0, 2.0]))",
+        "tensor([0., 2.])",
+    ),
+    abs: ("Return the absolute value of each element.", "minigrad.abs(minigrad.tensor([-1, 2]))", "tensor([1, 2])"),
+    sign: (
+        "Return -1, 0 or 1 with the sign of each element.",
+        "minigrad.sign(minigrad.tensor([-2, 0, 3]))",
+        "tensor([-1,  0,  1])",
+    ),
+    maximum: (
+        "Return the larger of each pair of elements, NaN where either is NaN.",
+        "minigrad.maximum(minigrad.tensor([1, 5]), minigrad.tensor([3, 2]))",
+        "tensor([3, 5])",
+    ),
+    minimum: (
+        "Return the smaller of each pair of elements, NaN where either is NaN.",
+        "minigrad.minimum(minigrad.tensor([1, 5]), minigrad.tensor([3, 2]))",
+        "tensor([1, 2])",
+    ),
+    eq: ("Return where the elements are equal.", "minigrad.eq(minigrad.tensor([1, 2]), 2)", "tensor([False,  True])"),
+    ne: ("Return where the elements differ.", "minigrad.ne(minigrad.tensor([1, 2]), 2)", "tensor([ True, False])"),
+    lt: (
+        "Return where the first element is less than the second.",
+        "minigrad.lt(minigrad.tensor([1, 2]), 2)",
+        "tensor([ True, False])",
+    ),
+    le: (
+        "Return where the first element is not greater than the second.",
+        "minigrad.le(minigrad.tensor([1, 2]), 2)",
+        "tensor([True, True])",
+    ),
+    gt: (
+        "Return where the first element is greater than the second.",
+        "minigrad.gt(minigrad.tensor([1, 2]), 1)",
+        "tensor([False,  True])",
+    ),
+    ge: (
+        "Return where the first element is not less than the second.",
+        "minigrad.ge(minigrad.tensor([1, 2]), 2)",
+        "tensor([False,  True])",
+    ),
+    clone: (
+        "Return a copy, whose gradient goes to the original.",
+        "minigrad.clone(minigrad.tensor([1, 2]))",
+        "tensor([1, 2])",
+    ),
+}
+
+
+def _docstring(p: Primitive, summary: str, call: str, result: str) -> str:
+    """Return a public function's docstring, from its record."""
+    unary = len(p.inputs) == 1
+    converted = "; integers become floats of the default dtype" if p.promotion == "float" else ""
+    return f"""{summary}
+
+    Parameters
+    ----------
+    {"input : Tensor" if unary else "input, other : Tensor or number"}
+        Of any shape{"" if unary else ", which must broadcast"}{converted}.
+
+    Returns
+    -------
+    Tensor
+        Of the {"same" if unary else "broadcast"} shape.
+
+    Raises
+    ------
+    {"TypeError" if unary else "RuntimeError"}
+        If {"`input` is not a tensor of numbers" if unary else "the shapes do not broadcast"}.
+
+    Notes
+    -----
+    {p.equation}{"" if p.source == DEFINITION else f"; {p.source}"}.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> {call}
+    {result}
+    """
+
+
+for _function, _texts in _DOCUMENTED.items():
+    _function.__doc__ = _docstring(_function.primitive, *_texts)  # type: ignore[attr-defined]
 
 # The sweep adds cotangents up.
 graph.add = _add

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import _dtype
-from .._methods import TensorMethods, method
+from .._methods import method
 from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, wrap
 from .elementwise import ARTICLE, clone, to_dtype
@@ -30,7 +31,7 @@ gather_along = kernel_primitive(
 )
 
 #: Adds into zeros of `shape`: out[index[i, j], j] += src[i, j] for dim 0.
-scatter_add = kernel_primitive(
+scatter_add: Callable[..., Any] = kernel_primitive(
     "scatter_add",
     equation="out[index[i, j], j] += src[i, j] for dim 0, from zeros",
     source=f"{ARTICLE} section 5",
@@ -50,7 +51,7 @@ _index_rows = kernel_primitive(
     promotion=None,
 )
 
-_index_rows_add = kernel_primitive(
+_index_rows_add: Callable[..., Any] = kernel_primitive(
     "index_rows_add",
     equation="out[index[i]] += g[i], from zeros",
     source=f"{ARTICLE} section 4",
@@ -74,7 +75,7 @@ def _index_tensor(name: str, index: Any) -> Tensor:
     kind = index._array.dtype.kind
     if kind not in "iu":
         raise IndexError(f"{name}: indices must be integers, got {index._array.dtype}")
-    return index if index._array.dtype == np.int64 else to_dtype(index, _dtype.int64)
+    return index if index._array.dtype == np.int64 else to_dtype(index, _dtype.int64)  # type: ignore[no-any-return]
 
 
 @method
@@ -161,8 +162,10 @@ method(_public_scatter_add, "scatter_add")
 
 def getitem(x: Tensor, key: Any) -> Tensor:
     """Return ``x[key]``: a view for integers, slices, None and Ellipsis; a copy of rows for integer tensors or lists."""
+    if type(key) is int:  # the common case, which the general way would take three times as long for
+        return basic_index(x, (key, Ellipsis))
     parts = key if isinstance(key, tuple) else (key,)
-    if all(_is_basic(k) for k in parts):
+    if all(map(_is_basic, parts)):
         plain = [k if k is None or k is Ellipsis else _plain(k) for k in parts]
         # The trailing Ellipsis makes NumPy return a view without dimensions where it would return a number.
         return basic_index(x, tuple(plain if Ellipsis in plain else [*plain, Ellipsis]))
@@ -170,7 +173,9 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         index = parts[0]
         if isinstance(index, list | np.ndarray) or (isinstance(index, Tensor) and index._array.dtype.kind in "iu"):
             return _index_rows(x, _index_tensor("index", index))  # type: ignore[no-any-return]
-    raise IndexError(f"index: not supported as an index: {key!r}; use integers, slices, or one tensor or list of integers")
+    raise IndexError(
+        f"index: not supported as an index: {key!r}; use integers, slices, or one tensor or list of integers"
+    )
 
 
 def _is_basic(k: Any) -> bool:
@@ -215,5 +220,5 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     target._write(value, "setitem")
 
 
-TensorMethods.__getitem__ = getitem  # type: ignore[attr-defined]
-TensorMethods.__setitem__ = setitem  # type: ignore[attr-defined]
+method(getitem, "__getitem__")
+method(setitem, "__setitem__")

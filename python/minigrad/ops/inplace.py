@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import _dtype
 from .._methods import TensorMethods
 from ..tensor import Tensor
 from . import elementwise as ew

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .._methods import TensorMethods, method
+from .._methods import method
 from ..primitive import MANY_TO_MANY, MULTILINEAR, kernel_primitive
 from ..tensor import Tensor, wrap
 from .elementwise import ARTICLE
@@ -15,7 +16,7 @@ from .shape import _reshape, broadcast, matrix_transpose, reshape
 
 TENSOR_PRODUCTS = "《手撸神经网络系列之——梯度反传函数具体怎么写？（二）》"
 
-_matmul = kernel_primitive(
+_matmul: Callable[..., Any] = kernel_primitive(
     "matmul",
     equation="out[..., i, j] = Σ a[..., i, k] b[..., k, j] over k",
     source=f"{ARTICLE} section 7; {TENSOR_PRODUCTS}",
@@ -148,8 +149,8 @@ def matmul(input: Any, other: Any) -> Tensor:
 
 
 method(matmul)
-TensorMethods.__matmul__ = matmul  # type: ignore[attr-defined]
-TensorMethods.__rmatmul__ = lambda self, other: matmul(other, self)  # type: ignore[attr-defined]
+method(matmul, "__matmul__")
+method(lambda self, other: matmul(other, self), "__rmatmul__")
 
 
 def _product(name: str, left: int, right: int, a: Tensor, b: Tensor) -> Tensor:

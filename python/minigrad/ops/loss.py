@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,7 @@ def _cross_entropy_vjp(
 def _cross_entropy_jvp(
     t: Any, probabilities: Any, target: Any, ignore_index: int, label_smoothing: float, reduction: int
 ) -> Any:
-    gradient = cross_entropy_grad(
-        _ones(t, reduction), probabilities, target, ignore_index, label_smoothing, reduction
-    )
+    gradient = cross_entropy_grad(_ones(t, reduction), probabilities, target, ignore_index, label_smoothing, reduction)
     of_loss = _sum(mul(gradient, t), (1,) if reduction == 0 else (), False)
     return of_loss, softmax_grad(t, probabilities, 1)
 
@@ -80,7 +79,7 @@ def _grad_of_g(h: Any, p: Any, target: Any, settings: _Settings) -> Any:
     return _sum(mul(h, gradient), (1,) if settings[2] == 0 else (), False)
 
 
-cross_entropy_grad = kernel_primitive(
+cross_entropy_grad: Callable[..., Any] = kernel_primitive(
     "cross_entropy_grad",
     equation="out = g (p - q), divided by the number of targets for a mean",
     source="《深度学习与梯度》 (5.11)",
@@ -168,9 +167,7 @@ def cross_entropy(
     if target._array.dtype != np.int64:
         target = _class_indices(target)
     if input._array.ndim == 1:
-        loss = _cross_entropy(
-            input.unsqueeze(0), target.reshape(1), ignore_index, label_smoothing, code
-        )
+        loss = _cross_entropy(input.unsqueeze(0), target.reshape(1), ignore_index, label_smoothing, code)
         return loss.reshape(()) if code == 0 else loss  # type: ignore[no-any-return]
     return _cross_entropy(input, target, ignore_index, label_smoothing, code)  # type: ignore[no-any-return]
 
@@ -178,7 +175,7 @@ def cross_entropy(
 def _class_indices(target: Tensor) -> Tensor:
     if target._array.dtype.kind not in "iu":
         raise TypeError(f"cross_entropy: the target must be integers, got {target.dtype}")
-    return to_dtype(target, _dtype.int64)
+    return to_dtype(target, _dtype.int64)  # type: ignore[no-any-return]
 
 
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:

@@ -87,7 +87,7 @@ def _array(x: Any) -> Any:
     return x._array if isinstance(x, Tensor) else x
 
 
-def _extremum(name: str, sign: str) -> Any:
+def _extremum(name: str) -> Any:
     return kernel_primitive(
         f"a{name}",
         kernel=name,
@@ -106,8 +106,8 @@ def _extremum(name: str, sign: str) -> Any:
     )
 
 
-_amax = _extremum("max", ">")
-_amin = _extremum("min", "<")
+_amax = _extremum("max")
+_amin = _extremum("min")
 
 
 def _to_one(g: Any, indices: Any, dim: int, x_shape: Shape) -> Any:
@@ -217,9 +217,7 @@ def sum(  # noqa: A001
 
 
 @method
-def mean(
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dtype.dtype | None = None
-) -> Tensor:
+def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dtype.dtype | None = None) -> Tensor:
     """Return the mean over all elements, or over one or several dimensions; see :func:`sum`.
 
     Raises

@@ -6,6 +6,7 @@ cumprod's gradient is an exclusive product times such a recurrence: O(n), and ri
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .. import _dtype
@@ -22,7 +23,7 @@ def _step(reverse: bool) -> int:
 
 
 #: Moves the elements by `by` places along `dim`; zeros move in.
-shift = kernel_primitive(
+shift: Callable[..., Any] = kernel_primitive(
     "shift",
     equation="out[i] = x[i - by], 0 beyond the end",
     source="definition",
@@ -32,7 +33,7 @@ shift = kernel_primitive(
     promotion=None,
 )
 
-_cumsum = kernel_primitive(
+_cumsum: Callable[..., Any] = kernel_primitive(
     "cumsum",
     equation="out[i] = Σ x[j] for j ≤ i",
     source=f"{ARTICLE} (6.3)",
@@ -42,7 +43,7 @@ _cumsum = kernel_primitive(
     promotion=None,
 )
 
-linear_recurrence = kernel_primitive(
+linear_recurrence: Callable[..., Any] = kernel_primitive(
     "linear_recurrence",
     equation="out[i] = a[i] out[i-1] + b[i], with out[-1] = 0",
     source="its adjoint is the same recurrence reversed",

@@ -6,7 +6,7 @@ One-to-one where every element goes to one place, one-to-many where it is repeat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ Shape = tuple[int, ...]
 # ----------------------------------------------------------------------------------------------------------------------
 # Primitives.
 
-_reshape = view_primitive(
+_reshape: Callable[..., Any] = view_primitive(
     "reshape",
     run=lambda x, shape: x.reshape(shape),
     attributes=("shape",),
@@ -33,7 +33,7 @@ _reshape = view_primitive(
     vjp={"x": lambda g, x_shape: _reshape(g, x_shape)},
 )
 
-_permute = view_primitive(
+_permute: Callable[..., Any] = view_primitive(
     "permute",
     run=lambda x, dims: x.transpose(dims),
     attributes=("dims",),
@@ -45,7 +45,7 @@ _permute = view_primitive(
 )
 
 #: The matrix transpose: the last two dimensions exchanged.
-matrix_transpose = view_primitive(
+matrix_transpose: Callable[..., Any] = view_primitive(
     "matrix_transpose",
     run=lambda x: x.mT,
     attributes=(),
@@ -69,7 +69,7 @@ broadcast = view_primitive(
 )
 
 #: Undoes broadcasting: sums `x` over repeated dimensions, down to `shape`.
-sum_to = kernel_primitive(
+sum_to: Callable[..., Any] = kernel_primitive(
     "sum_to",
     equation="out = x summed over the dimensions that broadcasting `shape` to x's shape repeats",
     source=f"{ARTICLE} section 4",
@@ -98,7 +98,7 @@ def _run_unindex(g: Any, key: tuple[Any, ...], shape: Shape) -> Any:
     return _unslice(g.reshape(sizes), shape, starts, steps)
 
 
-_unindex = Primitive(
+_unindex: Callable[..., Any] = Primitive(
     "unindex",
     run=_run_unindex,
     inputs=("g",),
@@ -119,7 +119,7 @@ def _run_overwrite(x: Any, value: Any, steps: Any) -> Any:
 
 
 #: The meaning of writing `value` into a view of `x`: out is x but for the elements of that view.
-_overwrite = Primitive(
+_overwrite: Callable[..., Any] = Primitive(
     "overwrite",
     run=_run_overwrite,
     inputs=("x", "value"),

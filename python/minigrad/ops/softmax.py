@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .. import _dtype
@@ -23,22 +24,18 @@ _softmax = kernel_primitive(
     promotion="float",
 )
 
-softmax_grad = kernel_primitive(
+softmax_grad: Callable[..., Any] = kernel_primitive(
     "softmax_grad",
     equation="out = result (g - Σ g result)",
     source=f"{ARTICLE} (6.2): (diag(o) - o oᵀ) g without the matrix",
     relation=MANY_TO_MANY,
     vjp={
         "g": lambda h, result, dim: softmax_grad(h, result, dim),
-        "result": lambda h, g, result, dim: _sub(
-            mul(h, _centred(g, result, dim)), mul(g, _total(mul(h, result), dim))
-        ),
+        "result": lambda h, g, result, dim: _sub(mul(h, _centred(g, result, dim)), mul(g, _total(mul(h, result), dim))),
     },
     jvp={
         "g": lambda t, result, dim: softmax_grad(t, result, dim),
-        "result": lambda t, g, result, dim: _sub(
-            mul(t, _centred(g, result, dim)), mul(result, _total(mul(g, t), dim))
-        ),
+        "result": lambda t, g, result, dim: _sub(mul(t, _centred(g, result, dim)), mul(result, _total(mul(g, t), dim))),
     },
 )
 
@@ -52,7 +49,7 @@ _log_softmax = kernel_primitive(
     promotion="float",
 )
 
-log_softmax_grad = kernel_primitive(
+log_softmax_grad: Callable[..., Any] = kernel_primitive(
     "log_softmax_grad",
     equation="out = g - e^result Σ g",
     source="derivative of log_softmax, from its output",

@@ -1,0 +1,1 @@
+"""Benchmarks of minigrad beside its peers: `python -m benchmarks`."""

@@ -1,0 +1,118 @@
+# Written by tools/write_stubs.py from the running module; do not edit.
+
+from typing import Any, TypeAlias, final
+
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+
+@final
+class Kernel:
+    @property
+    def attributes(self) -> tuple[str, ...]: ...
+    @property
+    def dtypes(self) -> tuple[str, ...]: ...
+    @property
+    def inputs(self) -> tuple[str, ...]: ...
+    @property
+    def isa(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def outputs(self) -> tuple[str, ...]: ...
+    @property
+    def types(self) -> str: ...
+    @property
+    def variadic(self) -> bool: ...
+    def __call__(self, /, *args: Any) -> Any: ...
+    def into(self, out: Array, /, *args: Any) -> Any: ...
+    def reference(self, /, *args: Any) -> Any: ...
+
+build_info: dict[str, Any]
+kernels: dict[str, Kernel]
+
+def broadcast_view(array: Array, shape: tuple[int, ...], /) -> Array: ...
+def empty_cache() -> None: ...
+def get_num_threads() -> int: ...
+def get_parallel_threshold() -> float: ...
+def grad_enabled() -> bool: ...
+def kernels_for(isa: str) -> dict[str, Kernel]: ...
+def memory_statistics() -> dict[str, int]: ...
+def same_shape(*arrays: Any) -> tuple[tuple[int, ...], ...] | None: ...
+def set_grad_enabled(enabled: bool, /) -> bool: ...
+def set_num_threads(threads: int) -> None: ...
+def set_parallel_threshold(nanoseconds: float) -> None: ...
+
+# The kernels: inputs (T: the dtype that they share, i: int64, b: bool, d: float64); attributes
+#
+# abs(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# adam(params: T, grads: T, exp_avgs: T, exp_avg_sqs: T, lr: d, beta1: d, beta2: d, eps: d, weight_decay: d, step: d;
+#     decoupled, maximize) -> None for float32, float64
+# add(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# argmax(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# argmin(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# cast(x: T; dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# copy(x: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# cos(x: T) -> out for float32, float64
+# cross_entropy(x: T, target: i; ignore_index, label_smoothing, reduction) -> loss, probabilities for float32, float64
+# cross_entropy_grad(g: T, probabilities: T, target: i; ignore_index, label_smoothing, reduction) -> out for float32,
+#     float64
+# cumprod(x: T; dim, reverse, exclusive) -> out for float32, float64
+# cumsum(x: T; dim, reverse) -> out for int64, float32, float64
+# div(x: T, y: T) -> out for float32, float64
+# eq(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# exp(x: T) -> out for float32, float64
+# full(value: d; shape, dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# gather(x: T, index: i; dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# ge(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# gt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# index_rows(x: T, index: i) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# index_rows_add(g: T, index: i; rows) -> out for int64, float32, float64
+# le(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# linear(x: T, w: T, b: T; activation) -> out for float32, float64
+# linear_recurrence(a: T, b: T; dim, reverse) -> out for float32, float64
+# log(x: T) -> out for float32, float64
+# log_softmax(x: T; dim) -> out for float32, float64
+# log_softmax_grad(g: T, result: T; dim) -> out for float32, float64
+# lt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# matmul(a: T, b: T) -> out for float32, float64
+# max(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# max_with_index(x: T; dim, keepdim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64
+# maximum(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# maximum_share(x: T, y: T) -> out for float32, float64
+# mean(x: T; dims, keepdim) -> out for float32, float64
+# min(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# min_with_index(x: T; dim, keepdim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64
+# minimum(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# mul(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# ne(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# neg(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# normal(key: i, offset: i; shape, dtype) -> out for float32, float64
+# permutation(key: i, offset: i; n) -> out for int64
+# pow(x: T, y: T) -> out for float32, float64
+# prod(x: T; dims, keepdim) -> out for int64, float32, float64
+# randint(key: i, offset: i; low, high, shape) -> out for int64
+# relu(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# relu_grad(g: T, result: T) -> out for float32, float64
+# safe_div(x: T, y: T) -> out for float32, float64
+# safe_mul(x: T, y: T) -> out for float32, float64
+# scatter_add(src: T, index: i; shape, dim) -> out for int64, float32, float64
+# sgd(params: T, grads: T, momentum_buffers: T, lr: d, momentum: d, dampening: d, weight_decay: d, first: d; nesterov,
+#     maximize) -> None for float32, float64
+# sgd_plain(params: T, grads: T, lr: d, weight_decay: d; maximize) -> None for float32, float64
+# shift(x: T; dim, by) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# sigmoid(x: T) -> out for float32, float64
+# sigmoid_grad(g: T, result: T) -> out for float32, float64
+# sign(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# sin(x: T) -> out for float32, float64
+# softmax(x: T; dim) -> out for float32, float64
+# softmax_grad(g: T, result: T; dim) -> out for float32, float64
+# sqrt(x: T) -> out for float32, float64
+# sub(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# sum(x: T; dims, keepdim) -> out for int64, float32, float64
+# sum_to(x: T; shape) -> out for float32, float64
+# tanh(x: T) -> out for float32, float64
+# tanh_grad(g: T, result: T) -> out for float32, float64
+# uniform(key: i, offset: i; shape, dtype) -> out for float32, float64
+# unslice(g: T; shape, starts, steps) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# where(condition: b, x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64

@@ -1,0 +1,5 @@
+"""Data that the package carries."""
+
+from .digits import Digits, load_digits
+
+__all__ = ["Digits", "load_digits"]

@@ -1,0 +1,1 @@
+"""What ``minigrad train`` trains."""

@@ -1,0 +1,5 @@
+"""Tools around training."""
+
+from . import data
+
+__all__ = ["data"]

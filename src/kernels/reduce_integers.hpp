@@ -1,0 +1,107 @@
+// What combines integers or booleans. The order of operations does not matter: they are exact, or wrap around (the build
+// sets -fwrapv).
+#pragma once
+
+#include <cstdint>
+
+namespace minigrad {
+namespace {
+
+struct IntegerSum {
+  template <class T>
+  static T identity() {
+    return 0;
+  }
+  template <class T>
+  static T combine(T x, T y) {
+    return x + y;
+  }
+};
+
+struct IntegerProduct {
+  template <class T>
+  static T identity() {
+    return 1;
+  }
+  template <class T>
+  static T combine(T x, T y) {
+    return x * y;
+  }
+};
+
+constexpr bool is_signed(bool) { return false; }
+constexpr bool is_signed(uint8_t) { return false; }
+template <class T>
+constexpr bool is_signed(T) {
+  return true;
+}
+
+template <class T>
+constexpr T lowest() {
+  return is_signed(T{}) ? static_cast<T>(uint64_t{1} << (8 * sizeof(T) - 1)) : T{0};
+}
+
+template <class T>
+constexpr T highest() {
+  return static_cast<T>(~lowest<T>());
+}
+
+template <>
+constexpr bool highest<bool>() {
+  return true;
+}
+
+struct IntegerLargest {
+  template <class T>
+  static T identity() {
+    return lowest<T>();
+  }
+  template <class T>
+  static T combine(T x, T y) {
+    return x > y ? x : y;
+  }
+};
+
+struct IntegerSmallest {
+  template <class T>
+  static T identity() {
+    return highest<T>();
+  }
+  template <class T>
+  static T combine(T x, T y) {
+    return x < y ? x : y;
+  }
+};
+
+// n contiguous elements; many of them in four vectors, so that no operation waits for the one before it.
+template <class Op, class T>
+T combine_contiguous(const T* x, int64_t n) {
+  constexpr int kLanes = 16 / static_cast<int>(sizeof(T));
+  typedef T Vector __attribute__((vector_size(16)));
+  typedef T Unaligned __attribute__((vector_size(16), aligned(sizeof(T)), may_alias));
+  T total = Op::template identity<T>();
+  int64_t i = 0;
+  if (n >= 8 * kLanes) {
+    const auto load = [x](int64_t at) -> Vector { return *reinterpret_cast<const Unaligned*>(x + at); };
+    Vector a = load(0), b = load(kLanes), c = load(2 * kLanes), d = load(3 * kLanes);
+    for (i = 4 * kLanes; i + 4 * kLanes <= n; i += 4 * kLanes) {
+      a = Op::combine(a, load(i));
+      b = Op::combine(b, load(i + kLanes));
+      c = Op::combine(c, load(i + 2 * kLanes));
+      d = Op::combine(d, load(i + 3 * kLanes));
+    }
+    const Vector all = Op::combine(Op::combine(a, b), Op::combine(c, d));
+    for (int l = 0; l < kLanes; ++l) total = Op::combine(total, static_cast<T>(all[l]));
+  }
+  for (; i < n; ++i) total = Op::combine(total, x[i]);
+  return total;
+}
+
+// As bytes that are 0 or 1.
+template <class Op>
+bool combine_contiguous(const bool* x, int64_t n) {
+  return combine_contiguous<Op>(reinterpret_cast<const uint8_t*>(x), n) != 0;
+}
+
+}  // namespace
+}  // namespace minigrad

@@ -1,0 +1,665 @@
+"""Views and writes into memory: who shares what, what the graph learns of it, and what it refuses."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import Tensor, autograd
+
+Array = np.ndarray[Any, Any]
+
+
+def leaf(data: Any) -> Tensor:
+    return mg.tensor(data, dtype=mg.float64, requires_grad=True)
+
+
+def const(data: Any) -> Tensor:
+    return mg.tensor(data, dtype=mg.float64)
+
+
+def values(t: Tensor | None) -> Any:
+    assert t is not None
+    return t.detach().tolist()
+
+
+# ---- The two of the plan ---------------------------------------------------------------------------------------------
+
+
+def test_write_through_a_view_reaches_the_base() -> None:
+    x = leaf([1.0, 2.0, 3.0])
+    y = x.clone()
+    v = y[1:]
+    v.mul_(2)
+    assert values(y) == [1, 4, 6]
+    (y * const([1.0, 10.0, 100.0])).sum().backward()
+    assert values(x.grad) == [1, 20, 200]
+
+
+def test_assignment_to_an_element() -> None:
+    x = leaf([1.0, 2.0, 3.0])
+    y = x.clone()
+    y[0] = 5
+    assert values(y) == [5, 2, 3]
+    (y * y).sum().backward()
+    assert values(x.grad) == [0, 4, 6]
+
+
+def test_write_to_the_base_reaches_the_view() -> None:
+    x = leaf([1.0, 2.0, 3.0])
+    y = x.clone()
+    v = y[1:]
+    y.mul_(const([2.0, 3.0, 4.0]))
+    assert values(v) == [6, 12]
+    v.sum().backward()
+    assert values(x.grad) == [0, 3, 4]
+
+
+def test_assigned_tensor_gets_its_gradient() -> None:
+    x, w = leaf([1.0, 2.0, 3.0]), leaf(7.0)
+    y = x * 2
+    y[1] = w * w
+    (y * const([1.0, 10.0, 100.0])).sum().backward()
+    assert values(x.grad) == [2, 0, 200]
+    assert values(w.grad) == 140
+
+
+def test_assignment_into_a_constant_makes_it_depend() -> None:
+    w = leaf([1.0, 2.0])
+    buffer = mg.zeros(3, dtype=mg.float64)
+    view = buffer[1:]
+    buffer[1:] = w * 3
+    assert buffer.requires_grad
+    assert view.requires_grad
+    (buffer.sum() + view.sum()).backward()
+    assert values(w.grad) == [6, 6]
+
+
+# ---- A table of programs, against PyTorch ----------------------------------------------------------------------------
+
+Program = Callable[[Any, Any], Any]
+PROGRAMS: dict[str, Program] = {}
+
+
+def program(function: Program) -> Program:
+    """Add a program, a function of a (3, 4) tensor and a (4,) tensor that both PyTorch and minigrad run."""
+    PROGRAMS[function.__name__] = function
+    return function
+
+
+@program
+def base_written_after_the_view(x: Any, w: Any) -> Any:
+    y = x.clone()
+    v = y[1:]
+    y.mul_(3)
+    return (v * v).sum() + y.sum()
+
+
+@program
+def view_of_a_view(x: Any, w: Any) -> Any:
+    y = x * 2
+    v = y[1:]
+    u = v[:, 1:3]
+    u.mul_(w[0])
+    return (y * y).sum() + (v * x[1:]).sum()
+
+
+@program
+def view_of_a_view_written_at_every_level(x: Any, w: Any) -> Any:
+    y = x * 2
+    v = y[1:]
+    u = v[0]
+    u.mul_(w)
+    v.add_(x[1:])
+    y.mul_(x)
+    return (u * w).sum() + (v * v).sum() + y.exp().sum()
+
+
+@program
+def transposed(x: Any, w: Any) -> Any:
+    y = x.clone()
+    y.t()[1].mul_(5)
+    return (y * y).sum()
+
+
+@program
+def transposed_assignment(x: Any, w: Any) -> Any:
+    y = x.clone()
+    y.t()[:] = w.reshape(4, 1)
+    return (y * x).sum()
+
+
+@program
+def permuted(x: Any, w: Any) -> Any:
+    y = x.reshape(3, 2, 2).clone()
+    y.permute(2, 0, 1)[0].mul_(x[:, :2])
+    return (y * y).sum()
+
+
+@program
+def reshaped(x: Any, w: Any) -> Any:
+    y = x.clone()
+    v = y.reshape(-1)
+    v[3:9] = v[3:9] * 2
+    return (y * y).sum() + v[5]
+
+
+@program
+def unsqueezed_and_squeezed(x: Any, w: Any) -> Any:
+    y = x.clone()
+    y.unsqueeze(1)[0].mul_(w)
+    y.unsqueeze(0).squeeze(0)[2].add_(w)
+    return (y * y).sum()
+
+
+@program
+def flattened(x: Any, w: Any) -> Any:
+    y = x.clone()
+    y.flatten()[::2].mul_(0)
+    return (y * x).sum()
+
+
+@program
+def expanded_base_written(x: Any, w: Any) -> Any:
+    y = w.clone()
+    v = y.expand(3, 4)
+    y.mul_(2)
+    return (v * x).sum() + y.sum()
+
+
+@program
+def several_views(x: Any, w: Any) -> Any:
+    y = x.clone()
+    a, b, c = y[0], y[:, 1], y[1:, ::2]
+    a.mul_(w)
+    b.add_(1)
+    c.mul_(c)
+    return (a * w).sum() + (b * b).sum() + c.sum() + (y * x).sum()
+
+
+@program
+def overlapping_views(x: Any, w: Any) -> Any:
+    y = x.clone()
+    a, b = y[:2], y[1:]
+    a.mul_(2)
+    b.mul_(a)
+    return (a * a).sum() + b.sum()
+
+
+@program
+def in_place_with_a_tensor_that_needs_a_gradient(x: Any, w: Any) -> Any:
+    y = x.clone()
+    y.mul_(w)
+    y.add_(w * w)
+    y[1].sub_(w)
+    y[2].div_(w)
+    return (y * y).sum()
+
+
+@program
+def in_place_functions(x: Any, w: Any) -> Any:
+    y = x.clone()
+    y[0].exp_()
+    y[1].sin_()
+    y[2].tanh_()
+    y.sigmoid_()
+    return (y * x).sum()
+
+
+@program
+def operators(x: Any, w: Any) -> Any:
+    y = x * 1
+    y += w
+    y *= 2
+    y -= x
+    y /= 3
+    y **= 2
+    return (y * x).sum()
+
+
+@program
+def operators_on_views(x: Any, w: Any) -> Any:
+    y = x * 1
+    y[1] += w
+    y[:, 2] *= 3
+    y[0, 0] -= w[1]
+    return (y * y).sum()
+
+
+@program
+def filled_and_zeroed(x: Any, w: Any) -> Any:
+    y = x.clone()
+    y[0].zero_()
+    y[:, 1].fill_(2)
+    return (y * x).sum()
+
+
+@program
+def copied(x: Any, w: Any) -> Any:
+    y = x.clone()
+    y[1:].copy_(w)
+    y[0].copy_(y[2])
+    return (y * y * x).sum()
+
+
+@program
+def set_slices(x: Any, w: Any) -> Any:
+    y = x * 2
+    y[1:, 1:3] = w[:2]
+    y[:, -1] = 7
+    return (y * y * x).sum()
+
+
+@program
+def set_stepped_slices(x: Any, w: Any) -> Any:
+    y = x * 2
+    y[::2, 1::2] = w[2:]
+    return (y * y * x).sum()
+
+
+@program
+def set_with_none(x: Any, w: Any) -> Any:
+    y = x * 2
+    y[None, 1] = w
+    y[:, None, 0] = w[3]
+    return (y * y * x).sum()
+
+
+@program
+def set_with_ellipsis(x: Any, w: Any) -> Any:
+    y = x * 2
+    y[..., 0] = w[1]
+    y[1, ...] = w
+    y[...] = y * x
+    return (y * y).sum()
+
+
+@program
+def set_with_negative_index(x: Any, w: Any) -> Any:
+    y = x * 2
+    y[-1] = w
+    y[-2, -1] = w[0]
+    return (y * y * x).sum()
+
+
+@program
+def set_one_part_by_another(x: Any, w: Any) -> Any:
+    y = x * 2
+    y[0] = y[1]
+    y[1:] = y[:2]
+    return (y * y * x).sum()
+
+
+@program
+def set_whole(x: Any, w: Any) -> Any:
+    y = x * 2
+    v = y[1]
+    y[:] = w
+    return (y * x).sum() + (v * v).sum()
+
+
+@program
+def view_made_before_and_after(x: Any, w: Any) -> Any:
+    y = x.clone()
+    before = y[1]
+    y[1] = w
+    after = y[1]
+    return (before * after * x[0]).sum()
+
+
+@program
+def overwritten_twice(x: Any, w: Any) -> Any:
+    y = x.clone()
+    y[0] = w
+    y[0] = w * w
+    y[0, 0] = 3
+    return (y * y).sum()
+
+
+@program
+def constant_base(x: Any, w: Any) -> Any:
+    y = (x * 0).detach()
+    v = y[1]
+    v.add_(w)
+    return (y * x).sum() + v.sum()
+
+
+@program
+def view_read_by_an_earlier_operation(x: Any, w: Any) -> Any:
+    y = x.clone()
+    v = y[0]
+    early = (v + w).sum()  # keeps nothing, so the write is harmless
+    v.mul_(w)
+    return early * (v * v).sum()
+
+
+@program
+def detached_alias_of_another_row(x: Any, w: Any) -> Any:
+    y = x.clone()
+    d = y.detach()[0]
+    y[1].mul_(w)
+    return (y * y).sum() + (d * w).sum()
+
+
+@program
+def write_under_no_grad(x: Any, w: Any) -> Any:
+    y = x.clone()
+    lib = mg if isinstance(x, Tensor) else pytest.importorskip("torch")
+    with lib.no_grad():
+        y[0] = 4
+        y.mul_(2)
+    return (y + x).sum()
+
+
+@program
+def view_under_a_loop(x: Any, w: Any) -> Any:
+    y = x.clone()
+    for i in range(3):
+        y[i] = y[i] * w[i]
+        if i:
+            y[i] = y[i] + y[i - 1]
+    return (y * x).sum()
+
+
+X = np.random.default_rng(0).uniform(0.5, 1.5, (3, 4))
+W = np.random.default_rng(1).uniform(0.5, 1.5, 4)
+
+
+def run_minigrad(function: Program) -> tuple[Array, list[Array]]:
+    x, w = leaf(X), leaf(W)
+    out = function(x, w)
+    found = autograd.grad(out, (x, w), materialize_grads=True)
+    return out.detach().numpy(), [g.numpy() for g in found]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_program_against_pytorch(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    out, gs = run_minigrad(PROGRAMS[name])
+    x, w = (torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in (X, W))
+    expected = PROGRAMS[name](x, w)
+    np.testing.assert_allclose(out, expected.detach().numpy(), rtol=1e-13)
+    for g, h in zip(gs, torch.autograd.grad(expected, (x, w), materialize_grads=True), strict=True):
+        np.testing.assert_allclose(g, h.numpy(), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", sorted(set(PROGRAMS) - {"write_under_no_grad", "detached_alias_of_another_row", "constant_base"}))
+def test_program_against_finite_differences(name: str) -> None:
+    """The same programs without PyTorch, but for those that take a value out of the graph."""
+    assert autograd.gradcheck(PROGRAMS[name], (leaf(X), leaf(W)), rtol=1e-7, check_forward_ad=True)
+
+
+@pytest.mark.parametrize("name", ["set_slices", "several_views", "operators_on_views", "transposed_assignment", "set_whole"])
+def test_program_at_second_order(name: str) -> None:
+    assert autograd.gradgradcheck(PROGRAMS[name], (leaf(X), leaf(W)), rtol=1e-6, atol=1e-7)
+
+
+# ---- Changed values are noticed --------------------------------------------------------------------------------------
+
+CHANGES: dict[str, Callable[[Tensor], Any]] = {
+    "in place": lambda y: y.mul_(2),
+    "operator": lambda y: y.__iadd__(1),
+    "view": lambda y: y[1:].mul_(2),
+    "view of a view": lambda y: y[1:][0].fill_(9),
+    "reshaped view": lambda y: y.reshape(-1, 1).zero_(),
+    "transposed view": lambda y: y.reshape(1, 3).t().add_(1),
+    "detach": lambda y: y.detach().mul_(2),
+    "view of detach": lambda y: y.detach()[0].add_(2),
+    "data": lambda y: y.data.mul_(2),
+    "data in a view": lambda y: y[1:].data.fill_(3),
+    "data assigned": lambda y: setattr(y, "data", const([1.0, 2.0, 3.0])),
+    "setitem": lambda y: y.__setitem__(0, 5.0),
+    "setitem on detach": lambda y: y.detach().__setitem__(slice(None), 5.0),
+    "setitem with Ellipsis": lambda y: y.__setitem__(..., 5.0),
+    "copy_ under no_grad": lambda y: mg.no_grad()(y.copy_)(const([7.0, 8.0, 9.0])),
+    "fill_ under no_grad": lambda y: mg.no_grad()(y.fill_)(1),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_changed_input_is_noticed(change: str) -> None:
+    x = leaf([1.0, 2.0, 3.0])
+    y = x * 2
+    z = y.sin()
+    CHANGES[change](y)
+    with pytest.raises(RuntimeError, match=r"^sin: its x, of shape \(3,\), .*changed in place.*version 1.*version 0"):
+        z.sum().backward()
+    assert x.grad is None
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_changed_output_is_noticed(change: str) -> None:
+    x = leaf([1.0, 2.0, 3.0])
+    y = x.exp()
+    total = y.sum()
+    CHANGES[change](y)
+    with pytest.raises(RuntimeError, match=r"^exp: its out, of shape \(3,\), .*changed in place"):
+        total.backward()
+    assert x.grad is None
+
+
+@pytest.mark.parametrize("change", ["detach", "data", "data assigned", "setitem on detach", "copy_ under no_grad"])
+def test_changed_leaf_is_noticed(change: str) -> None:
+    x = leaf([1.0, 2.0, 3.0])
+    loss = (x * x).sum()
+    CHANGES[change](x)
+    with pytest.raises(RuntimeError, match=r"^mul: .*changed in place"):
+        loss.backward()
+    assert x.grad is None
+
+
+@pytest.mark.parametrize("change", ["in place", "view", "setitem"])
+def test_changed_value_is_noticed_at_second_order(change: str) -> None:
+    x = leaf([1.0, 2.0, 3.0])
+    y = x * 1
+    z = (y**3).sum()
+    (g,) = autograd.grad(z, y, create_graph=True)
+    CHANGES[change](y)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        autograd.grad(g.sum(), x)
+
+
+def test_changed_constant_is_noticed() -> None:
+    x, c = leaf([1.0, 2.0]), const([3.0, 4.0])
+    loss = (x * c).sum()
+    c.add_(1)
+    with pytest.raises(RuntimeError, match=r"^mul: its y, of shape \(2,\), "):
+        loss.backward()
+
+
+def test_changed_value_that_nobody_reads_is_fine() -> None:
+    x, c = leaf([1.0, 2.0]), const([3.0, 4.0])
+    y = x + c
+    c.mul_(10)
+    y.mul_(2)
+    y.sum().backward()
+    assert values(x.grad) == [2, 2]
+
+
+def test_changed_index_is_noticed() -> None:
+    x = leaf([1.0, 2.0, 3.0])
+    index = mg.tensor([0, 0, 1])
+    y = x[index]
+    index.fill_(2)
+    with pytest.raises(RuntimeError, match=r"^index_rows: .*changed in place"):
+        y.sum().backward()
+
+
+def test_changed_value_is_noticed_by_forward_mode() -> None:
+    def f(x: Tensor) -> Tensor:
+        y = x * 2
+        z = y.sin()
+        y.mul_(2)
+        return z
+
+    with pytest.raises(RuntimeError, match=r"^sin: .*changed in place"):
+        autograd.functional.jvp(f, const([1.0, 2.0]), const([1.0, 1.0]))
+
+
+# ---- What must not be written to -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["in place", "operator", "view", "view of a view", "reshaped view", "setitem"])
+def test_leaf_in_place_raises(change: str) -> None:
+    x = leaf([1.0, 2.0, 3.0])
+    with pytest.raises(RuntimeError, match=r"^\w+: a (view of a )?leaf that requires a gradient.*in place"):
+        CHANGES[change](x)
+    assert values(x) == [1, 2, 3]
+    assert x._version == 0
+
+
+def test_leaf_under_no_grad_stays_a_leaf() -> None:
+    x = leaf([1.0, 2.0])
+    with mg.no_grad():
+        x.mul_(3)
+        x[0] = 5
+    assert x.is_leaf
+    assert x.requires_grad
+    assert values(x) == [5, 6]
+
+
+def test_read_only_memory() -> None:
+    array = np.arange(3.0)
+    array.flags.writeable = False
+    x = mg.from_numpy(array)
+    for change in (lambda: x.mul_(2), lambda: x[1:].zero_(), lambda: x.__setitem__(0, 1.0)):
+        with pytest.raises(RuntimeError, match=r"^\w+: this tensor's memory is read-only.*clone\(\)"):
+            change()
+    assert array.tolist() == [0, 1, 2]
+    assert values(x * 2) == [0, 2, 4]
+    assert values(x.clone().mul_(2)) == [0, 2, 4]
+
+
+def test_expanded_memory_cannot_be_written() -> None:
+    """One number of the memory is many elements: writing to them one by one would have no meaning."""
+    v = const([1.0, 2.0]).expand(3, 2)
+    with pytest.raises(RuntimeError, match=r"^(mul_|setitem|fill_): "):
+        v.mul_(const([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]))
+    with pytest.raises(RuntimeError, match=r"^(mul_|setitem|fill_): "):
+        v[0] = 5.0
+
+
+def test_in_place_keeps_shape_and_dtype() -> None:
+    x = const([1.0, 2.0])
+    with pytest.raises(RuntimeError, match=r"^add_: .*\(3, 2\).*\(2,\)"):
+        x.add_(const(np.ones((3, 2))))
+    whole = mg.tensor([1, 2])
+    with pytest.raises(RuntimeError, match=r"^div_: .*float32.*int64"):
+        whole.div_(2)
+    with pytest.raises(RuntimeError, match=r"^add_: .*float32.*int64"):
+        whole.add_(0.5)
+    narrow = mg.tensor([1.0, 2.0])
+    assert narrow.mul_(const([2.0, 3.0])).dtype is mg.float32
+    assert values(narrow) == [2, 6]
+    assert values(x) == [1, 2]
+
+
+@pytest.mark.parametrize("value", [[1.0, 2.0, 3.0], np.ones((2, 2))])
+def test_assigned_shape_must_broadcast(value: Any) -> None:
+    y = const([1.0, 2.0, 3.0, 4.0])
+    for assigned in (value, const(value)):
+        with pytest.raises(RuntimeError, match=r"^setitem: .*\(2,\)"):
+            y[1:3] = assigned
+    assert values(y) == [1, 2, 3, 4]
+
+
+# ---- Memory ----------------------------------------------------------------------------------------------------------
+
+VIEWS: dict[str, Callable[[Tensor], Tensor]] = {
+    "slice": lambda x: x[1:],
+    "stepped slice": lambda x: x[:, ::2],
+    "integer": lambda x: x[1],
+    "two integers": lambda x: x[1, 2],
+    "None": lambda x: x[None],
+    "Ellipsis": lambda x: x[..., 0],
+    "reshape": lambda x: x.reshape(4, 3),
+    "view": lambda x: x.view(2, -1),
+    "flatten": lambda x: x.flatten(),
+    "transpose": lambda x: x.transpose(0, 1),
+    "t": lambda x: x.t(),
+    "permute": lambda x: x.permute(1, 0),
+    "movedim": lambda x: x.movedim(0, 1),
+    "unsqueeze": lambda x: x.unsqueeze(1),
+    "squeeze": lambda x: x.squeeze(),
+    "expand": lambda x: x.expand(2, 3, 4),
+    "detach": lambda x: x.detach(),
+    "data": lambda x: x.data,
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_views_share_memory_and_versions(name: str) -> None:
+    x = const(np.arange(12.0).reshape(3, 4))
+    v = VIEWS[name](x)
+    assert np.shares_memory(v.numpy(), x.numpy())
+    assert v._version == x._version == 0
+    x.mul_(2)
+    assert v._version == x._version == 1
+    assert v.numpy().max() <= 22
+    np.testing.assert_array_equal(v.numpy(), VIEWS[name](const(np.arange(12.0).reshape(3, 4) * 2)).numpy())
+
+
+@pytest.mark.parametrize("name", ["clone", "contiguous copy", "reshape copy", "rows", "cast"])
+def test_copies_share_nothing(name: str) -> None:
+    x = const(np.arange(12.0).reshape(3, 4))
+    copy = {
+        "clone": lambda: x.clone(),
+        "contiguous copy": lambda: x.t().contiguous(),
+        "reshape copy": lambda: x.t().reshape(-1),
+        "rows": lambda: x[[0, 1]],
+        "cast": lambda: x.float(),
+    }[name]()
+    before = copy.tolist()
+    assert not np.shares_memory(copy.numpy(), x.numpy())
+    x.mul_(2)
+    assert copy.tolist() == before
+    assert copy._version == 0
+
+
+def test_view_refuses_to_copy() -> None:
+    with pytest.raises(RuntimeError, match=r"^view: .*\(4, 3\).*strides.*\(12,\)"):
+        const(np.zeros((3, 4))).t().view(12)
+
+
+def test_views_do_not_keep_each_other_alive() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        base = const(np.zeros(10))
+        views = [base[i:] for i in range(10)]
+        refs = [weakref.ref(v) for v in views]
+        del views
+        assert all(ref() is None for ref in refs)
+        memory, view = weakref.ref(base), base[3:]
+        del base
+        assert memory() is not None
+        del view
+        assert memory() is None
+    finally:
+        gc.enable()
+
+
+def test_many_short_lived_views_cost_no_memory() -> None:
+    base = const(np.zeros(10))
+    for _ in range(10_000):
+        base[1:]
+    assert len(base._views) <= 64
+
+
+def test_array_written_to_by_numpy_is_seen() -> None:
+    """Writes past the tensors cannot be noticed by the graph, but the memory is one."""
+    array = np.zeros(3)
+    x = mg.from_numpy(array)
+    array[1] = 7
+    assert x.tolist() == [0, 7, 0]
+    x[0] = 5
+    assert array.tolist() == [5, 7, 0]
+    copy = mg.tensor(array)
+    array[2] = 9
+    assert copy.tolist() == [5, 7, 0]
