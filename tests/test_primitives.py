@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import CASES, PRIVATE, Array, Case
-from helpers import layouts, promised_isas, same_bits, with_threads
+from helpers import layouts, output_layouts, promised_isas, same_bits, with_threads
 
 import minigrad
 from minigrad import _core, primitive
@@ -348,6 +348,16 @@ def test_bits_do_not_depend_on_the_layout(case: Case) -> None:
         for i, x in zip(arrays, laid, strict=True):
             given[i] = operands[i] if x is None else x
         assert_same_bits(results(case, tuple(given)), expected)
+
+
+@over(where=lambda case: is_kernel(case.record) and len(case.record.outputs) == 1 and not case.large)
+def test_kernels_write_results_of_any_layout(case: Case) -> None:
+    kernel, operands = case.record.run, case.operands()
+    expected = kernel(*operands, *case.attributes)
+    for out, surroundings in output_layouts(expected):
+        kernel.into(out, *operands, *case.attributes)
+        assert surroundings.is_intact()
+        assert same_bits(np.array(out, order="C"), expected)
 
 
 # ---- Rules are written with primitives -------------------------------------------------------------------------------

@@ -59,6 +59,7 @@ def _add_digits(models: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 
 def seed(text: str) -> int:
+    """Return a seed that was given as text."""
     number = int(text)
     if not -(2**63) <= number < 2**64:
         raise argparse.ArgumentTypeError(f"must be between -2**63 and 2**64 - 1, got {number}")
@@ -66,6 +67,7 @@ def seed(text: str) -> int:
 
 
 def count(text: str) -> int:
+    """Return a positive number that was given as text."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")

@@ -77,9 +77,10 @@ def _count_references(g: Array) -> int:
 
 
 def _references_of_a_sole_array() -> int:
-    """Return what getrefcount says in a function that was handed an array which only its caller knows."""
-    g = np.empty(0)
-    return _count_references(g)
+    """Return what getrefcount says in a function that is handed an array which nobody else holds, as the sweep does."""
+    for _, g in zip((None,), (np.empty(0),)):
+        return _count_references(g)
+    raise AssertionError
 
 
 _SOLE = _references_of_a_sole_array()
@@ -270,13 +271,12 @@ def backward_sweep(
 
     def send(edge: Edge, g: Any) -> None:
         node, index = edge
-        if node not in pending:
-            heappush(heap, (-node.sequence, node))
-            pending[node] = g if node.outputs == 1 else _at(index, g, node.outputs)
-        elif node.outputs == 1:
-            pending[node] = add(pending[node], g)
+        if node in pending:
+            known = pending[node]
+            pending[node] = add(known, g) if node.outputs == 1 else _add_at(index, g, known)
         else:
-            pending[node] = _add_at(index, g, pending[node])
+            pending[node] = g if node.outputs == 1 else _at(index, g, node.outputs)
+            heappush(heap, (-node.sequence, node))
 
     for edge, g in roots:
         send(edge, g)
@@ -290,9 +290,17 @@ def backward_sweep(
                 node.accumulate(g)
             continue
         values = node.read_tensors() if create_graph else node.read()
-        for to, gx in zip(node.edges, node.pullback(g, values), strict=True):
-            if gx is not None and (relevant is None or to[0] in relevant):  # type: ignore[index]
-                send(to, gx)  # type: ignore[arg-type]
+        for edge_or_none, gx in zip(node.edges, node.pullback(g, values)):
+            if edge_or_none is None or gx is None:
+                continue
+            parent = edge_or_none[0]
+            if relevant is not None:
+                if parent in relevant:
+                    send(edge_or_none, gx)
+            elif parent.__class__ is Leaf:
+                parent.accumulate(gx)  # at once, not in its turn: nothing depends on it
+            else:
+                send(edge_or_none, gx)
         if not retain_graph:
             node.free()
     return found

@@ -355,7 +355,7 @@ def randint(
         raise RuntimeError(f"randint: low must be less than high, got {low} and {high}")
     if any(n < 0 for n in shape):
         raise RuntimeError(f"randint: sizes must not be negative, got {shape}")
-    _check_range(low, high - 1, target)
+    _check_range("randint", low, high - 1, target)
     key, offset = _source(generator, "randint")._reserve(-(-math.prod(shape) // 2))
     array = _kernels["randint"](key, offset, low, high, shape)
     return wrap(array if target is _dtype.int64 else _kernels["cast"](array, target.code))
@@ -375,12 +375,12 @@ def _randint_arguments(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[in
         raise TypeError(f"randint: low, high and the sizes must be integers, got {values}") from None
 
 
-def _check_range(least: int, largest: int, dtype: DType) -> None:
+def _check_range(name: str, least: int, largest: int, dtype: DType) -> None:
     if dtype.is_floating_point:
         return
     limits = (0, 1) if dtype is _dtype.bool_ else (np.iinfo(dtype.numpy).min, np.iinfo(dtype.numpy).max)
     if least < limits[0] or largest > limits[1]:
-        raise RuntimeError(f"randint: {dtype} cannot hold the integers from {least} to {largest}")
+        raise RuntimeError(f"{name}: {dtype} cannot hold the integers from {least} to {largest}")
 
 
 def randperm(
@@ -423,7 +423,7 @@ def randperm(
     target = _dtype.int64 if dtype is None else _dtype.as_dtype(dtype)
     if count < 0:
         raise RuntimeError(f"randperm: n must not be negative, got {count}")
-    _check_range(0, max(count - 1, 0), target)
+    _check_range("randperm", 0, max(count - 1, 0), target)
     key, offset = _source(generator, "randperm")._reserve(-(-count // 2))
     array = _kernels["permutation"](key, offset, count)
     return wrap(array if target is _dtype.int64 else _kernels["cast"](array, target.code))

@@ -299,13 +299,17 @@ class Tensor(TensorMethods):
             raise RuntimeError(f"{name}: {what} cannot be changed in place; do it under no_grad() or on a clone()")
         if not self._array.flags.writeable:
             raise RuntimeError(f"{name}: this tensor's memory is read-only; change a clone() instead")
+        if 0 in self._array.strides and any(
+            step == 0 and n > 1 for step, n in zip(self._array.strides, self._array.shape, strict=True)
+        ):
+            raise RuntimeError(f"{name}: several elements of this expanded tensor share one place; clone() it first")
         np.copyto(self._array, value._array, casting="same_kind")
         self._cell[0] += 1
         if recording and (base._edge is not None or value._edge is not None):
-            if base is self:
+            if base is self and value._edge is not None:
                 self._edge = value._edge
             else:
-                base._edge = _overwritten(base, self._steps, value)
+                base._edge = _overwritten(base, getattr(self, "_steps", ()), value)
             refresh_views(base)
         return self
 

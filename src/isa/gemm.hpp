@@ -177,35 +177,63 @@ template <class T, int R, int V, bool Masked>
   });
 }
 
-// Rows of a are addressed from one pointer for every three rows, so that none of them spills to the stack.
+// Where the rows of a tile's a stand, for the present k: one pointer for every three rows, so that none of them has to be
+// kept on the stack.
+template <class T, int R>
+struct RowsOfA {
+  static constexpr int kGroup = 3, kGroups = (R + kGroup - 1) / kGroup;
+  const T* group[kGroups];
+  int64_t row;
+
+  [[gnu::always_inline]] RowsOfA(const T* a, int64_t a_row) : row(a_row) {
+#pragma GCC unroll 8
+    for (int g = 0; g < kGroups; ++g) group[g] = a + g * kGroup * a_row;
+  }
+  [[gnu::always_inline]] T operator[](int r) const { return group[r / kGroup][r % kGroup * row]; }
+  [[gnu::always_inline]] void advance(int64_t step) {
+#pragma GCC unroll 8
+    for (int g = 0; g < kGroups; ++g) group[g] += step;
+  }
+};
+
+// One step of all chains. The shorter side of the tile is held in registers, the longer one streams past it.
+template <class T, int R, int V, class A, class B>
+[[gnu::always_inline]] inline void step_tile(const A& a, B&& b, Vec<T> (&acc)[R][V]) {
+  if constexpr (R < V) {
+    Vec<T> x[R];
+    each<R, 1>([&](int r, int) { x[r] = splat(a[r]); });
+    each<V, 1>([&](int v, int) {
+      const Vec<T> y = b(v);
+      each<R, 1>([&](int r, int) { acc[r][v] = fma(x[r], y, acc[r][v]); });
+    });
+  } else {
+    Vec<T> y[V];
+    each<V, 1>([&](int v, int) { y[v] = b(v); });
+    each<R, 1>([&](int r, int) {
+      const Vec<T> x = splat(a[r]);
+      each<V, 1>([&](int v, int) { acc[r][v] = fma(x, y[v], acc[r][v]); });
+    });
+  }
+}
+
 template <class T, int R, int V, bool Masked>
 void run_tile(const Tile<T>& t) {
   constexpr int L = kLanes<T>;
-  constexpr int kGroup = 3;
-  constexpr int kGroups = (R + kGroup - 1) / kGroup;
   Vec<T> acc[R][V] = {};
-  const int64_t a_row = t.a_row, a_k = t.a_k, b_k = t.b_k;
-  const int last = t.last;
+  RowsOfA<T, R> a(t.a, t.a_row);
   const T* b = t.b;
-  const T* a[kGroups];
-#pragma GCC unroll 16
-  for (int g = 0; g < kGroups; ++g) a[g] = t.a + g * kGroup * a_row;
+  const int64_t a_k = t.a_k, b_k = t.b_k;
+  const int last = t.last;
+  const auto load_b = [&](int v) {
+    return Masked && kMaskedLoads && v == V - 1 ? load_part(b + v * L, last) : load(b + v * L);
+  };
   if (t.k > kPrefetchK) {
     each<R, V>([&](int r, int v) { __builtin_prefetch(t.c + r * t.c_row + v * L, 1); });
   }
   for (int64_t k = t.k; k > 0; --k) {
-    Vec<T> row[V];
-#pragma GCC unroll 16
-    for (int v = 0; v < V; ++v) row[v] = Masked && kMaskedLoads && v == V - 1 ? load_part(b + v * L, last) : load(b + v * L);
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-      const Vec<T> x = splat(a[r / kGroup][r % kGroup * a_row]);
-#pragma GCC unroll 16
-      for (int v = 0; v < V; ++v) acc[r][v] = fma(x, row[v], acc[r][v]);
-    }
+    step_tile<T>(a, load_b, acc);
     b += b_k;
-#pragma GCC unroll 16
-    for (int g = 0; g < kGroups; ++g) a[g] += a_k;
+    a.advance(a_k);
   }
   finish_tile<T, R, V, Masked>(t, acc);
 }
@@ -363,7 +391,7 @@ void run_thin_tile(const Tile<T>& t, int64_t b_col) {
 }
 
 constexpr int kThinRows = 2;
-constexpr int kThinVectors = 2;
+constexpr int kThinVectors = kVectorBytes == 64 ? 1 : 2;  // what keeps registers for the transposition
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Packing: a block of k rows of b, `columns` columns wide, becomes strips of `width` columns, one after the other, so that
@@ -560,16 +588,16 @@ int64_t run_strips_thin(Block<T>& block, const T* b, int64_t b_col, const Range&
   Tile<T>& t = block.tile;
   int64_t j = columns.begin;
   for (int64_t count; j + L <= columns.end; j += count) {
-    const bool two = j + 2 * L <= columns.end;
-    count = two ? 2 * L : L;
+    const bool whole = j + kThinVectors * L <= columns.end;
+    count = whole ? kThinVectors * L : L;
     t.a = block.a;
     t.b = b + (j - columns.begin) * b_col;
     t.c = block.c + j;
     t.bias = block.bias != nullptr ? block.bias + j : nullptr;
     if (block.rows.size() == 1) {
-      two ? run_thin_tile<T, 1, 2>(t, b_col) : run_thin_tile<T, 1, 1>(t, b_col);
+      whole ? run_thin_tile<T, 1, kThinVectors>(t, b_col) : run_thin_tile<T, 1, 1>(t, b_col);
     } else {
-      two ? run_thin_tile<T, 2, 2>(t, b_col) : run_thin_tile<T, 2, 1>(t, b_col);
+      whole ? run_thin_tile<T, 2, kThinVectors>(t, b_col) : run_thin_tile<T, 2, 1>(t, b_col);
     }
   }
   return j;
@@ -755,7 +783,7 @@ void run_dot_columns(const T* a, int64_t a_row, int64_t a_k, const T* b, int64_t
 
 // Most rows that are summed at once, and how many vectors of them where they lie close together.
 constexpr int kDotRows = 4;
-constexpr int kDotGroup = 4;
+constexpr int kDotGroup = 8;
 template <class T>
 constexpr int kDotMost = kDotGroup * kLanes<T>;
 

@@ -27,8 +27,8 @@ struct Operation {
   void (*along)(T* out, int64_t cols, const T* x, int64_t step, int64_t n);
   // A group of four vectors of `cols` rows that lie beside each other, combined into their lanes.
   void (*lane_group)(T* lanes, int64_t cols, const T* x, int64_t step, int64_t count);
-  // The same for rows of n <= kVirtualLanes elements, folded: straight to the results.
-  void (*short_rows)(T* out, int64_t cols, const T* x, int64_t step, int64_t n);
+  // Whole rows of n <= kVirtualLanes elements that lie beside each other.
+  void (*short_rows)(T* out, int64_t rows, const T* x, int64_t step, int64_t n);
   void (*merge)(T* x, const T* y, int64_t count);
 };
 
@@ -89,21 +89,9 @@ void lane_group_of(T* lanes, int64_t cols, const T* x, int64_t step, int64_t cou
 }
 
 template <class Op, class T>
-void short_rows_of(T* out, int64_t cols, const T* x, int64_t step, int64_t n) {
-  Tile<T> tile;
-  alignas(64) T result[kTileRows];
-  for (int64_t j = 0; j < cols; j += kTileRows) {
-    const int64_t count = smaller(kTileRows, cols - j);
-    load_tile(tile, x + j, 1, step, count, n);
-    combine_tile<Op>(tile, n, result);
-    copy(out + j, result, count);
-  }
-}
-
-template <class Op, class T>
 constexpr Operation<T> kOperation = {
     Op::template kIdentity<T>, rows_of<Op, T>,       row_lanes_of<Op, T>,  row_groups_of<Op, T>, column_block_of<Op, T>,
-    combine_along<Op, T>,      lane_group_of<Op, T>, short_rows_of<Op, T>, combine_into<Op, T>};
+    combine_along<Op, T>,      lane_group_of<Op, T>, combine_short_rows<Op, T>, combine_into<Op, T>};
 
 // ---------------------------------------------------------------------------------------------------------------------
 // How the elements are reached. None of these changes a bit.

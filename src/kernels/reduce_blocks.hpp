@@ -294,7 +294,7 @@ template <class Op, class T, class Rows>
 [[gnu::noinline]] inline void column_block(T* out, int64_t cols, const Rows& rows, int64_t count) {
   using Row = decltype(rows.row(0));
   const Vec<T> identity = splat(Op::template kIdentity<T>);
-  if (cols > 4 * kLanes<T>) {
+  if (cols > 2 * kLanes<T>) {
     for (int64_t j = 0; j < cols; ++j) out[j] = Op::template kIdentity<T>;
     for (int64_t i = 0; i < count; i += 4) add_rows<Op>(out, cols, rows, i, 1, count - i);
     return;
@@ -380,23 +380,53 @@ template <class T>
   for (int64_t k = 0; k < n; ++k) scatter(out + k * col_step, row_step, tile.element + k * kTileRows, rows);
 }
 
-// out[r] = row r in the order of a row: the n <= kVirtualLanes lanes, one element each, folded. Lanes that are not there
-// hold the identity, and leaving that out changes nothing.
-template <class Op, class T>
-[[gnu::noinline]] inline void combine_tile(const Tile<T>& tile, int64_t n, T* out) {
-  alignas(64) T lane[kVirtualLanes<T> * kTileRows] = {};
-  constexpr T kIdentity = Op::template kIdentity<T>;
-#pragma omp simd
-  for (int64_t i = 0; i < n * kTileRows; ++i) lane[i] = Op::combine(kIdentity, tile.element[i]);
-  int64_t live = n;
+// ---------------------------------------------------------------------------------------------------------------------
+// Rows of n <= kVirtualLanes elements that lie beside each other, whole vectors of them: each has one element in each of
+// n lanes. Lanes that are not there hold the identity, and leaving that out changes nothing.
+
+// The fold of n > 0 lanes; at(k) is lane k of a register full of rows.
+template <class Op, class T, class At>
+[[gnu::always_inline]] inline Vec<T> fold_short(int64_t n, At&& at) {
+  constexpr int kWidth = kLanes<T>;
+  alignas(64) T lane[kVirtualLanes<T> * kWidth];
+  const Vec<T> identity = splat(Op::template kIdentity<T>);
+#pragma GCC unroll 1
+  for (int64_t k = 0; k < n; ++k) store(lane + k * kWidth, Op::combine(identity, at(k)));
   for (int64_t half = kVirtualLanes<T> / 2; half > 0; half /= 2) {
-#pragma omp simd
-    for (int64_t i = 0; i < (live - half) * kTileRows; ++i) {
-      lane[i] = Op::combine(lane[i], lane[i + half * kTileRows]);
+#pragma GCC unroll 1
+    for (int64_t k = 0; k < n - half; ++k) {
+      T* const x = lane + k * kWidth;
+      store(x, Op::combine(load(x), load(x + half * kWidth)));
     }
-    live = smaller(live, half);
+    n = smaller(n, half);
   }
-  for (int r = 0; r < kTileRows; ++r) out[r] = n > 0 ? lane[r] : kIdentity;
+  return load(lane);
+}
+
+// Element k of row j at x + k * step + j; `rows` rows to out.
+template <class Op, class T>
+[[gnu::noinline]] inline void combine_short_rows(T* out, int64_t rows, const T* x, int64_t step, int64_t n) {
+  if (n == 0) {
+    for (int64_t j = 0; j < rows; ++j) out[j] = Op::template kIdentity<T>;
+    return;
+  }
+  int64_t j = 0;
+  for (; j + kLanes<T> <= rows; j += kLanes<T>) {
+    store(out + j, fold_short<Op, T>(n, [=](int64_t k) __attribute__((always_inline)) {
+            return load(x + k * step + j);
+          }));
+  }
+  if (j == rows) return;
+  const auto part = [=](int64_t k) __attribute__((always_inline)) {
+    return load_first(x + k * step + j, rows - j, Vec<T>{});
+  };
+  store_first(out + j, fold_short<Op, T>(n, part), rows - j);
+}
+
+// out[r] = row r of a tile.
+template <class Op, class T>
+[[gnu::always_inline]] inline void combine_tile(const Tile<T>& tile, int64_t n, T* out) {
+  combine_short_rows<Op>(out, kTileRows, tile.element, kTileRows, n);
 }
 
 }  // namespace

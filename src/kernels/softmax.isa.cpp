@@ -81,7 +81,7 @@ struct Rows {
   StridedRow<T> b_row() const { return {b, along.b}; }
 };
 
-constexpr int64_t kStrip = 64;  // rows beside each other that are computed at a time
+constexpr int64_t kStrip = 128;  // rows beside each other that are computed at a time
 constexpr int kMostLevels = 12;
 
 template <class T>

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -58,3 +60,32 @@ def layouts(x: Array) -> Iterator[Array]:
         spread = np.zeros([abs(step) * n for n in x.shape], x.dtype)[parts]
         spread[...] = x
         yield spread
+
+
+class Surroundings:
+    """Memory with a mask of what nobody may write to."""
+
+    def __init__(self, memory: Array, mask: Array) -> None:
+        self.memory, self.mask = memory, mask
+        self.before = memory[mask]
+
+    def is_intact(self) -> bool:
+        return bool(np.array_equal(self.memory[self.mask], self.before))
+
+
+def output_layouts(like: Array) -> Iterator[tuple[Array, Surroundings]]:
+    """Yield arrays of like's shape and dtype to write into, each with the memory around it.
+
+    Row-major, column-major, with gaps, and with negative strides. The memory on both sides holds sevens; there is enough
+    of it to take what a kernel writes that takes no notice of the strides.
+    """
+    for order, step in itertools.product(("C", "F"), (1, 2, -1, -2)):
+        shape = like.shape if order == "C" else like.shape[::-1]
+        spread = [abs(step) * n for n in shape]
+        size = math.prod(spread)
+        room = size + 64
+        parts = (*[slice(None, None, step) for _ in spread], ...)
+        memory, mask = np.full(2 * room + size, 7, like.dtype), np.ones(2 * room + size, np.bool_)
+        out, own = (x[room : room + size].reshape(spread)[parts] for x in (memory, mask))
+        own[...] = False
+        yield out if order == "C" else out.T, Surroundings(memory, mask)

@@ -10,16 +10,25 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from .._methods import TensorMethods
-from ..tensor import Tensor
+from ..tensor import Tensor, grad_enabled, wrap
 from . import elementwise as ew
 from .creation import array_from, full_like
 from .shape import broadcast
 
 
+_copy = _core.kernels["copy"]
+
+
 def _in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor]:
     def call(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return store(self, function(self, *args, **kwargs), name)
+        if not grad_enabled() or (self._edge is None and not any(isinstance(x, Tensor) and x._edge for x in args)):
+            return store(self, function(self, *args, **kwargs), name)
+        # The graph may have to keep what the tensor was before: a copy, since its memory is about to be overwritten.
+        before = wrap(_copy(self._array), self._edge)
+        operands = [before if x is self else x for x in args]
+        return store(self, function(before, *operands, **kwargs), name)
 
     call.__name__ = name
     call.__doc__ = f"Do as `{name.rstrip('_')}` does, writing the result into this tensor's memory; return it."

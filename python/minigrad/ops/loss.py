@@ -15,6 +15,7 @@ from .reduce import _sum, mean
 from .reduce import sum as sum_
 from .softmax import softmax_grad
 
+_INT64 = np.dtype(np.int64)
 REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 
 # The probabilities are a residual that only rules see, but an output nevertheless, with a derivative of its own: they
@@ -164,7 +165,7 @@ def cross_entropy(
         code = reduction_code("cross_entropy", reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], got {label_smoothing}")
-    if target._array.dtype != np.int64:
+    if target._array.dtype is not _INT64:
         target = _class_indices(target)
     if input._array.ndim == 1:
         loss = _cross_entropy(input.unsqueeze(0), target.reshape(1), ignore_index, label_smoothing, code)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import _core
 from ..graph import Array
 from .optimizer import Optimizer, Params, gradients, run, zeros_beside
+
+_adam = _core.kernels["adam"]
 
 
 class Adam(Optimizer):
@@ -114,8 +117,8 @@ class Adam(Optimizer):
 
     def _run(self, group: dict[str, Any], arrays: tuple[list[Array], ...], step: int) -> None:
         beta1, beta2 = group["betas"]
-        numbers = (group["lr"], beta1, beta2, group["eps"], group["weight_decay"], step)
-        run("adam", arrays, (*numbers, self._decoupled, group["maximize"]))
+        decay = group["weight_decay"]
+        run(_adam, arrays, group["lr"], beta1, beta2, group["eps"], decay, step, self._decoupled, group["maximize"])
 
     def _run_by_step(self, group: dict[str, Any], arrays: tuple[list[Array], ...]) -> None:
         """Update parameters that have not been updated equally often, together those that have."""

@@ -238,12 +238,12 @@ def gradients(params: list[Tensor]) -> tuple[list[Tensor], list[Array]]:
     return found, grads
 
 
-def run(name: str, arrays: tuple[list[Array], ...], settings: tuple[Any, ...]) -> None:
+def run(kernel: Any, arrays: tuple[list[Array], ...], *settings: Any) -> None:
     """Update parameters by a kernel: once, or once for each dtype where they differ."""
-    kernel = _core.kernels[name]
-    if kernel(*arrays, *settings) is NotImplemented:
-        for dtype in {x.dtype for x in arrays[0]}:
-            chosen = [i for i, x in enumerate(arrays[0]) if x.dtype == dtype]
-            some = [[many[i] for i in chosen] for many in arrays]
-            if kernel(*some, *settings) is NotImplemented:
-                raise TypeError(f"{name}: parameters and gradients of {dtype} cannot be optimised")
+    if kernel(*arrays, *settings) is not NotImplemented:
+        return
+    for dtype in {x.dtype for x in arrays[0]}:
+        chosen = [i for i, x in enumerate(arrays[0]) if x.dtype == dtype]
+        some = [[many[i] for i in chosen] for many in arrays]
+        if kernel(*some, *settings) is NotImplemented:
+            raise TypeError(f"{kernel.name}: parameters and gradients of {dtype} cannot be optimised")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import _core
 from ..tensor import Tensor
 from .optimizer import Optimizer, Params, gradients, run, zeros_beside
+
+_sgd = _core.kernels["sgd"]
+_sgd_plain = _core.kernels["sgd_plain"]
 
 
 class SGD(Optimizer):
@@ -87,8 +91,8 @@ class SGD(Optimizer):
         if not params:
             return
         if group["momentum"] == 0:
-            settings = (group["lr"], group["weight_decay"], group["maximize"])
-            run("sgd_plain", ([p._array for p in params], grads), settings)
+            arrays = [p._array for p in params], grads
+            run(_sgd_plain, arrays, group["lr"], group["weight_decay"], group["maximize"])
         else:
             self._update_with_momentum(group, params, grads)
         for p in params:
@@ -106,4 +110,4 @@ class SGD(Optimizer):
             buffers = [self.state[p]["momentum_buffer"]._array for p in some]
             settings = (group["lr"], group["momentum"], group["dampening"], group["weight_decay"], float(first))
             arrays = [p._array for p in some], [grads[i] for i in chosen], buffers
-            run("sgd", arrays, (*settings, group["nesterov"], group["maximize"]))
+            run(_sgd, arrays, *settings, group["nesterov"], group["maximize"])

@@ -1,0 +1,445 @@
+"""Kernels that work on each element alone."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import Array, layouts, output_layouts, promised_isas, same_bits, with_threads
+
+from minigrad import _core
+
+KERNELS = _core.kernels
+ISAS = {isa: _core.kernels_for(isa) for isa in _core.build_info["isa_supported"]}
+PROMISED = [ISAS[isa] for isa in promised_isas()]
+FLOATS = [np.float32, np.float64]
+CODES = {name: code for code, name in enumerate("bool uint8 int8 int16 int32 int64 float32 float64".split())}
+
+UNARY = ["copy", "neg", "abs", "sign", "sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu"]
+COMPARISONS = ["eq", "ne", "lt", "le", "gt", "ge"]
+BINARY = [
+    "add", "sub", "mul", "safe_mul", "div", "safe_div", "pow", "maximum", "minimum", "maximum_share",
+    "relu_grad", "tanh_grad", "sigmoid_grad", *COMPARISONS,
+]  # fmt: skip
+ALL = [*UNARY, *BINARY, "where"]
+TRANSCENDENTAL = ["exp", "log", "sin", "cos", "tanh", "sigmoid", "pow"]
+
+# Around the vector widths of all instruction sets and of loops unrolled up to four times.
+SIZES = sorted({0, 1, 2, 3, *(w * k + d for w in (4, 8, 16) for k in (1, 2, 4) for d in (-1, 0, 1)), 257})
+
+
+def draw_values(shape: tuple[int, ...], dtype: Any, seed: int) -> Array:
+    """Return values that every elementwise function takes: positive floats, small integers with ties."""
+    rng = np.random.default_rng(seed)
+    dtype = np.dtype(dtype)
+    drawn = rng.uniform(0.25, 4, shape) if dtype.kind == "f" else rng.integers(0, 2 if dtype.kind == "b" else 5, shape)
+    return np.asarray(drawn).astype(dtype)
+
+
+def draw_operands(name: str, shape: tuple[int, ...], dtype: Any) -> list[Array]:
+    operands = [draw_values(shape, dtype, seed) for seed in range(1 if name in UNARY else 2)]
+    return [draw_values(shape, np.bool_, 9), *operands] if name == "where" else operands
+
+
+def dtypes_of(names: list[str]) -> list[tuple[str, str]]:
+    return [(name, dtype) for name in names for dtype in KERNELS[name].dtypes]
+
+
+def floats_of(names: list[str]) -> list[tuple[str, str]]:
+    return [(name, dtype) for name, dtype in dtypes_of(names) if dtype.startswith("float")]
+
+
+# ---- Against the references ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "dtype"), dtypes_of(ALL))
+def test_every_size_equals_the_reference(name: str, dtype: str) -> None:
+    for n in SIZES:
+        operands = draw_operands(name, (n,), dtype)
+        expected = KERNELS[name].reference(*operands)
+        for kernels in ISAS.values():
+            out = kernels[name](*operands)
+            assert out.dtype == expected.dtype
+            assert out.shape == (n,)
+            if name in TRANSCENDENTAL or name.endswith("_grad"):
+                eps = np.finfo(dtype).eps  # 1 - result² cancels where the result is near 1
+                np.testing.assert_allclose(out, expected, rtol=4 * eps, atol=16 * eps * name.endswith("_grad"))
+            else:
+                assert same_bits(out, expected)
+
+
+@pytest.mark.parametrize(("name", "dtype"), dtypes_of(ALL))
+def test_numbers_of_no_dims_and_of_many(name: str, dtype: str) -> None:
+    for shape in [(), (1,) * 8, (2, 1, 3, 1, 2), (3, 0, 2)]:
+        operands = draw_operands(name, shape, dtype)
+        out = KERNELS[name](*operands)
+        assert out.shape == shape
+        flat = KERNELS[name](*[x.reshape(-1) for x in operands])
+        assert same_bits(out.reshape(-1), flat)
+
+
+# ---- Layouts ---------------------------------------------------------------------------------------------------------
+
+STEPS = (1, 2, 3, 0, -1, -2, -3)
+
+
+def stepped(x: Array, step: int) -> Array:
+    """Return x with its elements `step` apart in memory; for 0, its first element in place of all."""
+    if step == 0:
+        return np.broadcast_to(x[:1], x.shape)
+    buffer = np.zeros(max(1, abs(step) * len(x)), x.dtype)
+    view = buffer[::step][: len(x)]
+    view[...] = x
+    return view
+
+
+@pytest.mark.parametrize(("name", "dtype"), dtypes_of(ALL))
+def test_any_strides_give_the_bits_of_contiguous_arrays(name: str, dtype: str) -> None:
+    operands = draw_operands(name, (37,), dtype)
+    for steps in itertools.product(STEPS, repeat=len(operands)):
+        given = [stepped(x, step) for x, step in zip(operands, steps, strict=True)]
+        packed = [np.array(x) for x in given]
+        for kernels in PROMISED:
+            assert same_bits(kernels[name](*given), KERNELS[name](*packed))
+
+
+@pytest.mark.parametrize(("name", "dtype"), dtypes_of(ALL))
+def test_layouts_of_matrices(name: str, dtype: str) -> None:
+    operands = draw_operands(name, (5, 19), dtype)
+    expected = KERNELS[name](*operands)
+    for kernels in PROMISED:
+        for given in itertools.product(*[list(layouts(x)) for x in operands]) if len(operands) < 3 else [operands]:
+            assert same_bits(kernels[name](*given), expected)
+        for out, surroundings in output_layouts(expected):
+            kernels[name].into(out, *operands)
+            assert surroundings.is_intact()
+            assert same_bits(np.array(out, order="C"), expected)
+
+
+@pytest.mark.parametrize(("name", "dtype"), floats_of(ALL))
+def test_offsets_of_short_arrays(name: str, dtype: str) -> None:
+    """An element has one value wherever it stands, and however many others there are."""
+    operands = draw_operands(name, (80,), dtype)
+    expected = KERNELS[name](*operands)
+    for kernels in PROMISED:
+        for offset in range(16):
+            for n in range(64):
+                part = slice(offset, offset + n)
+                assert same_bits(kernels[name](*[x[part] for x in operands]), expected[part])
+
+
+@pytest.mark.parametrize(("name", "dtype"), dtypes_of(ALL))
+def test_misaligned_and_byte_swapped_arrays_are_read(name: str, dtype: str) -> None:
+    operands = draw_operands(name, (19,), dtype)
+    expected = KERNELS[name](*operands)
+    swapped = [x.astype(x.dtype.newbyteorder()) for x in operands]
+    assert same_bits(KERNELS[name](*swapped), expected)
+    assert same_bits(KERNELS[name](*[misaligned(x) for x in operands]), expected)
+
+
+def misaligned(x: Array) -> Array:
+    """Return x one byte off in memory."""
+    buffer = np.zeros(x.nbytes + 1, np.uint8)
+    view = buffer[1:].view(x.dtype).reshape(x.shape)
+    view[...] = x
+    assert x.itemsize == 1 or not view.flags.aligned
+    return view
+
+
+@pytest.mark.parametrize(("name", "dtype"), floats_of(ALL))
+def test_threads(name: str, dtype: str) -> None:
+    operands = draw_operands(name, (7, 113), dtype)
+    transposed = [x.T for x in operands]
+    with with_threads(1):
+        expected = KERNELS[name](*operands)
+    for threads in (2, 3, 8):
+        with with_threads(threads):
+            assert same_bits(KERNELS[name](*operands), expected)
+            assert same_bits(KERNELS[name](*transposed), np.array(expected.T, order="C"))
+
+
+# ---- Broadcasting ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ((), (3,)), ((3,), ()), ((1,), (3,)), ((4, 1), (3,)), ((4, 3), (1, 3)), ((4, 3), (4, 1)), ((2, 1, 5), (3, 1)),
+        ((0, 3), (1, 3)), ((0,), (1,)), ((1, 0), (2, 1)), ((5, 1, 1, 33), (1, 2, 1, 33)), ((1, 1), (17,)),
+    ],
+)  # fmt: skip
+def test_shapes_broadcast(name: str, a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    x, y = draw_values(a, np.float32, 0), draw_values(b, np.float32, 1)
+    shape = np.broadcast_shapes(a, b)
+    full = [np.array(np.broadcast_to(v, shape)) for v in (x, y)]
+    for kernels in PROMISED:
+        assert same_bits(kernels[name](x, y), KERNELS[name](*full))
+
+
+def test_where_broadcasts_three() -> None:
+    condition, x, y = np.array([[True], [False]]), np.arange(3.0), np.array(7.0)
+    assert KERNELS["where"](condition, x, y).tolist() == [[0.0, 1.0, 2.0], [7.0] * 3]
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_shapes_that_do_not_broadcast_raise(name: str) -> None:
+    with pytest.raises(RuntimeError, match=rf"^{name}: .*\(2, 3\).*\(4,\)"):
+        KERNELS[name](np.ones((2, 3)), np.ones(4))
+
+
+def test_huge_shapes_raise_before_allocating() -> None:
+    x, y = (np.broadcast_to(np.ones(()), shape) for shape in ((2**31, 1, 1), (1, 2**31, 2**10)))
+    with pytest.raises(RuntimeError, match="add: .*more elements than memory can address"):
+        KERNELS["add"](x, y)
+
+
+# ---- Results into arrays ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "dtype"), floats_of([name for name in ALL if name not in COMPARISONS]))
+def test_result_may_overwrite_an_operand(name: str, dtype: str) -> None:
+    operands = draw_operands(name, (45,), dtype)
+    expected = KERNELS[name](*operands)
+    for i in range(name == "where", len(operands)):
+        given = [x.copy() for x in operands]
+        returned = KERNELS[name].into(given[i], *given)
+        assert returned is given[i]
+        assert same_bits(given[i], expected)
+
+
+def test_results_are_refused_where_they_cannot_be_written() -> None:
+    x = np.ones(3)
+    frozen = np.zeros(3)
+    frozen.flags.writeable = False
+    for out in (
+        frozen, misaligned(np.zeros(3)), np.zeros(3, ">f8"), np.zeros(3, np.float32), np.zeros(4), np.zeros((1, 3)),
+        np.broadcast_to(np.zeros(1), (3,)), 1.0, None,
+    ):  # fmt: skip
+        with pytest.raises((ValueError, TypeError), match="exp"):
+            KERNELS["exp"].into(out, x)
+    assert frozen.tolist() == [0.0] * 3
+
+
+# ---- What is taken ---------------------------------------------------------------------------------------------------
+
+
+def test_numbers_take_the_dtype_of_the_others() -> None:
+    assert same_bits(KERNELS["mul"](np.ones(2, np.float32), 0.1), np.full(2, 0.1, np.float32))
+    assert same_bits(KERNELS["sub"](1, np.ones(2, np.float32)), np.zeros(2, np.float32))
+    assert same_bits(KERNELS["add"](np.ones(2, np.int8), 126), np.full(2, 127, np.int8))
+    assert KERNELS["add"](np.ones(2, np.int8), 0.5) is NotImplemented
+    assert KERNELS["add"](1.0, 2.0) is NotImplemented
+
+
+@pytest.mark.parametrize(("dtype", "number"), [(np.int8, 128), (np.int8, -129), (np.uint8, 256), (np.uint8, -1)])
+def test_numbers_that_do_not_fit_raise(dtype: type, number: int) -> None:
+    with pytest.raises(RuntimeError, match=f"add: {number} does not fit into"):
+        KERNELS["add"](np.ones(2, dtype), number)
+    with pytest.raises(OverflowError):
+        KERNELS["add"](np.ones(2, np.int64), 2**63)
+
+
+def test_dtypes_that_differ_or_are_not_taken_are_left_to_promotion() -> None:
+    assert KERNELS["add"](np.ones(2), np.ones(2, np.float32)) is NotImplemented
+    assert KERNELS["exp"](np.ones(2, np.int64)) is NotImplemented
+    for dtype in (np.complex128, np.float16, np.uint16, np.object_, "U1", "M8[s]"):
+        assert KERNELS["copy"](np.zeros(2, dtype)) is NotImplemented
+
+
+@pytest.mark.parametrize("arguments", [(), (1,), ([1.0], [2.0]), (None, None), ("a", "b"), (np.ones(1),) * 3])
+def test_other_arguments_raise(arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(TypeError, match="add: "):
+        KERNELS["add"](*arguments)
+    with pytest.raises(TypeError, match="add: takes no keyword"):
+        KERNELS["add"](np.ones(1), y=np.ones(1))
+
+
+def test_too_many_dimensions_raise() -> None:
+    with pytest.raises(RuntimeError, match="copy: x has more than"):
+        KERNELS["copy"](np.zeros((1,) * 40))
+
+
+# ---- Integers and booleans -------------------------------------------------------------------------------------------
+
+INTEGERS = ["uint8", "int8", "int16", "int32", "int64"]
+NUMPY = {
+    "neg": np.negative, "abs": np.abs, "sign": np.sign, "add": np.add, "sub": np.subtract, "mul": np.multiply,
+    "maximum": np.maximum, "minimum": np.minimum, "eq": np.equal, "ne": np.not_equal, "lt": np.less,
+    "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("name", NUMPY)
+def test_integers_wrap_around(name: str, dtype: str) -> None:
+    limits = np.iinfo(dtype)
+    values = [limits.min, limits.min + 1, 0, 1, 2, 3, limits.max // 2, limits.max - 1, limits.max]
+    x, y = (np.array(v, dtype) for v in zip(*itertools.product(values, values), strict=True))
+    operands = (x,) if name in UNARY else (x, y)
+    assert same_bits(KERNELS[name](*operands), NUMPY[name](*operands))
+
+
+@pytest.mark.parametrize("name", [name for name in NUMPY if "bool" in KERNELS[name].dtypes])
+def test_booleans(name: str) -> None:
+    x, y = np.array([False, False, True, True] * 9), np.array([False, True] * 18)
+    assert same_bits(KERNELS[name](x, y), NUMPY[name](x, y))
+
+
+@pytest.mark.parametrize("source", CODES)
+@pytest.mark.parametrize("target", CODES)
+def test_cast(source: str, target: str) -> None:
+    for n in (0, 1, 15, 16, 17, 100):
+        x = (np.arange(n) % 100).astype(source)
+        if source.startswith("float"):
+            x += np.asarray(0.75, source)
+        assert same_bits(KERNELS["cast"](x, CODES[target]), x.astype(target))
+        assert same_bits(KERNELS["cast"].reference(x, CODES[target]), x.astype(target))
+
+
+@pytest.mark.parametrize("source", ["float32", "float64"])
+@pytest.mark.parametrize("target", CODES)
+def test_cast_of_what_does_not_fit_gives_the_same_at_every_place(source: str, target: str) -> None:
+    for value in (np.nan, np.inf, -np.inf, 3e38, -3e38, -1.5, 300.0, 2.0**31, 2.0**63):
+        alone = KERNELS["cast"](np.full(1, value, source), CODES[target])
+        among = KERNELS["cast"](np.full(67, value, source), CODES[target])
+        apart = KERNELS["cast"](np.full(134, value, source)[::2], CODES[target])
+        assert same_bits(among, np.repeat(alone, 67))
+        assert same_bits(apart, np.repeat(alone, 67))
+
+
+@pytest.mark.parametrize("code", [-1, 8, 1000])
+def test_cast_to_nothing_raises(code: int) -> None:
+    with pytest.raises(ValueError, match="cast: "):
+        KERNELS["cast"](np.ones(2), code)
+
+
+# ---- Accuracy --------------------------------------------------------------------------------------------------------
+
+Exact = Callable[..., Array]
+EXACT: dict[str, Exact] = {
+    "exp": np.exp,
+    "log": np.log,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tanh": np.tanh,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "sqrt": np.sqrt,
+    "pow": np.power,
+}
+
+
+def errors_in_ulp(found: Array, exact: Array) -> Array:
+    """Return the differences in units of the last place of the exact results; NaN against NaN is none."""
+    info = np.finfo(found.dtype)
+    with np.errstate(all="ignore"):
+        nearest = exact.astype(found.dtype)
+        exponent = np.where(exact == 0, info.minexp, np.frexp(exact)[1] - 1)
+        last = np.ldexp(np.ones_like(exact), np.maximum(exponent, info.minexp) - info.nmant)
+        errors = np.abs(found.astype(np.longdouble) - exact) / last
+    equal = (nearest == found) | (np.isnan(exact) & np.isnan(found))
+    return np.where(equal, np.where(np.isinf(nearest), 0, errors), np.where(np.isnan(errors), np.inf, errors))
+
+
+def arguments_of(name: str, dtype: Any) -> list[Array]:
+    rng = np.random.default_rng(3)
+    n = 20_000
+    top = 88.0 if dtype == np.float32 else 709.0
+    if name == "pow":
+        base = np.exp(rng.uniform(-1, 1, n) * 2.0 ** rng.integers(-20, 5, n))
+        return [base.astype(dtype), (rng.uniform(-top, top, n) / np.log(base)).astype(dtype)]
+    if name in ("log", "sqrt"):
+        exponents = rng.integers(np.finfo(dtype).minexp - 10, np.finfo(dtype).maxexp, n)
+        near_one = 1 + rng.uniform(-1, 1, n) * 2.0 ** rng.integers(-20, -1, n)
+        return [np.concatenate([np.ldexp(rng.uniform(1, 2, n), exponents), near_one]).astype(dtype)]
+    if name in ("sin", "cos"):
+        multiples = rng.integers(-(2**15), 2**15, n) * (np.pi / 2)
+        return [np.concatenate([rng.uniform(-10, 10, n), rng.uniform(-1e6, 1e6, n), multiples]).astype(dtype)]
+    small = rng.uniform(-1, 1, n) * 2.0 ** rng.integers(-40, 1, n)
+    return [np.concatenate([rng.uniform(-top - 20, top, n), rng.uniform(-3, 3, n), small]).astype(dtype)]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", EXACT)
+def test_error_is_at_most_two_ulp(name: str, dtype: type) -> None:
+    with np.errstate(all="ignore"):
+        arguments = arguments_of(name, dtype)
+        exact = EXACT[name](*[x.astype(np.longdouble) for x in arguments])
+    for kernels in ISAS.values():
+        errors = errors_in_ulp(kernels[name](*arguments), exact)
+        worst = int(np.argmax(errors))
+        assert errors[worst] <= 2, f"{errors[worst]} ulp at {[x[worst] for x in arguments]}"
+
+
+def test_errors_are_measured_right() -> None:
+    one = np.ones(1, np.longdouble)
+    for dtype in FLOATS:
+        eps = np.finfo(dtype).eps
+        assert errors_in_ulp(np.array([1 + 2 * eps], dtype), one) == 2
+        assert errors_in_ulp(np.array([1 + 3 * eps], dtype), one) == 3
+        assert errors_in_ulp(np.array([np.nan], dtype), one) == np.inf
+        assert errors_in_ulp(np.array([1], dtype), one * np.nan) == np.inf
+        assert errors_in_ulp(np.array([np.inf], dtype), one) == np.inf
+        tiny = np.finfo(dtype).smallest_subnormal
+        assert errors_in_ulp(np.array([2 * tiny], dtype), one * 0) == 2
+
+
+INF, NAN = np.inf, np.nan
+SPECIAL: dict[str, list[tuple[float, ...]]] = {
+    "exp": [(0, 1), (-0.0, 1), (INF, INF), (-INF, 0), (NAN, NAN), (1e4, INF), (-1e4, 0)],
+    "log": [(1, 0), (0, -INF), (-0.0, -INF), (INF, INF), (-1, NAN), (-INF, NAN), (NAN, NAN)],
+    "sin": [(0, 0), (-0.0, -0.0), (INF, NAN), (-INF, NAN), (NAN, NAN)],
+    "cos": [(0, 1), (-0.0, 1), (INF, NAN), (-INF, NAN), (NAN, NAN)],
+    "tanh": [(0, 0), (-0.0, -0.0), (INF, 1), (-INF, -1), (NAN, NAN), (50, 1), (-50, -1)],
+    "sigmoid": [(0, 0.5), (-0.0, 0.5), (INF, 1), (-INF, 0), (NAN, NAN), (1e4, 1), (-1e4, 0)],
+    "sqrt": [(0, 0), (-0.0, -0.0), (INF, INF), (-1, NAN), (NAN, NAN), (4, 2)],
+    "relu": [(0, 0), (-0.0, 0), (-3, 0), (3, 3), (INF, INF), (-INF, 0), (NAN, NAN)],
+    "sign": [(0, 0), (-3, -1), (3, 1), (INF, 1), (-INF, -1), (NAN, NAN)],
+    "abs": [(-0.0, 0), (-3, 3), (-INF, INF), (NAN, NAN)],
+    "neg": [(0, -0.0), (-0.0, 0), (INF, -INF), (NAN, NAN)],
+    "safe_mul": [(0, INF, 0), (INF, 0, 0), (0, NAN, 0), (NAN, 0, 0), (-0.0, NAN, 0), (2, INF, INF), (2, NAN, NAN)],
+    "safe_div": [(0, 0, 0), (0, NAN, 0), (-0.0, 0, 0), (1, 0, INF), (NAN, 0, NAN), (-1, 0, -INF)],
+    "maximum": [(NAN, 1, NAN), (1, NAN, NAN), (INF, 1, INF), (-INF, 1, 1)],
+    "minimum": [(NAN, 1, NAN), (1, NAN, NAN), (INF, 1, 1), (-INF, 1, -INF)],
+    "maximum_share": [(1, 1, 0.5), (2, 1, 1), (1, 2, 0), (0, -0.0, 0.5), (INF, INF, 0.5)],
+    "relu_grad": [(INF, 0, 0), (NAN, 0, 0), (3, 2, 3), (3, -0.0, 0)],
+    "pow": [
+        (0, 0, 1), (NAN, 0, 1), (INF, 0, 1), (1, NAN, 1), (1, INF, 1), (-1, INF, 1), (-1, -INF, 1), (0, 2, 0),
+        (0, -1, INF), (-0.0, -1, -INF), (-0.0, 3, -0.0), (-0.0, 2, 0), (-2, 3, -8), (-2, 2, 4), (-2, 0.5, NAN),
+        (2, INF, INF), (0.5, INF, 0), (2, -INF, 0), (0.5, -INF, INF), (INF, 2, INF), (INF, -2, 0), (-INF, 3, -INF),
+        (-INF, 2, INF), (-INF, -3, -0.0), (NAN, 1, NAN), (2, NAN, NAN), (-2, -3, -0.125), (4, 0.5, 2),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", SPECIAL)
+def test_special_values(name: str, dtype: type) -> None:
+    columns = [np.array(column, dtype) for column in zip(*SPECIAL[name], strict=True)]
+    for kernels in ISAS.values():
+        assert same_bits(kernels[name](*columns[:-1]), columns[-1])
+        wide = kernels[name](*[np.tile(x, 9) for x in columns[:-1]])
+        assert same_bits(wide, np.tile(columns[-1], 9))
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_nan_compares_as_ieee_says(name: str) -> None:
+    x = np.array([NAN, 1.0, NAN, INF, 0.0])
+    y = np.array([1.0, NAN, NAN, INF, -0.0])
+    assert same_bits(KERNELS[name](x, y), NUMPY[name](x, y))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", [*EXACT, "neg", "abs", "sign", "relu", "copy"])
+def test_any_bit_pattern_gives_one_result_everywhere(name: str, dtype: type) -> None:
+    words = np.random.default_rng(4).integers(0, 2**63, 4096, dtype=np.int64)
+    x = words.view(dtype) if dtype is np.float64 else words.astype(np.uint32).view(dtype)
+    operands = [x, x[::-1].copy()] if name == "pow" else [x]
+    expected = PROMISED[0][name](*operands)
+    for kernels in PROMISED:
+        assert same_bits(kernels[name](*operands), expected)
+        alone = np.concatenate([kernels[name](*[v[i : i + 1] for v in operands]) for i in range(500)])
+        assert same_bits(alone, expected[:500])

@@ -1,0 +1,129 @@
+"""A forked child computes with threads of its own, after the parent has used its threads."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import _core
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+
+FORKS = 50
+PATIENCE = 30.0  # seconds for one child, which needs some milliseconds
+
+
+@pytest.fixture(autouse=True)
+def four_threads() -> Iterator[None]:
+    """Four threads, which share work however small it is."""
+    threads, threshold = _core.get_num_threads(), _core.get_parallel_threshold()
+    _core.set_num_threads(4)
+    _core.set_parallel_threshold(0)
+    with warnings.catch_warnings():
+        # Python warns of forking a process with threads: that it works is what is tested.
+        warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
+        yield
+    _core.set_num_threads(threads)
+    _core.set_parallel_threshold(threshold)
+
+
+def compute() -> bytes:
+    """Return the bits of a training step that runs in several parallel regions."""
+    rng = np.random.default_rng(0)
+    x = mg.tensor(rng.standard_normal((64, 96)))
+    w = mg.tensor(rng.standard_normal((96, 80)), requires_grad=True)
+    loss = (x @ w).tanh().softmax(1).log().mean() + w.exp().sum() + w.cumsum(0).sum()
+    loss.backward()
+    assert w.grad is not None
+    return loss.detach().numpy().tobytes() + w.grad.numpy().tobytes()
+
+
+def in_forked_child(function: Callable[[], bool]) -> bool:
+    """Return whether `function` is true in a forked child; kill one that hangs."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if function() else 1
+        finally:
+            os._exit(code)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        finished, status = os.waitpid(child, os.WNOHANG)
+        if finished:
+            return os.waitstatus_to_exitcode(status) == 0
+        time.sleep(0.001)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    pytest.fail(f"a forked child did not finish within {PATIENCE} seconds")
+
+
+def test_fifty_forks() -> None:
+    expected = compute()
+    for _ in range(FORKS):
+        assert in_forked_child(lambda: compute() == expected)
+        assert compute() == expected  # the parent's threads go on
+
+
+def test_child_of_a_child() -> None:
+    expected = compute()
+    assert in_forked_child(lambda: compute() == expected and in_forked_child(lambda: compute() == expected))
+
+
+def test_child_can_choose_its_threads() -> None:
+    expected = compute()
+
+    def alone() -> bool:
+        mg.set_num_threads(2)
+        return mg.get_num_threads() == 2 and compute() == expected
+
+    assert in_forked_child(alone)
+    assert mg.get_num_threads() == 4
+
+
+def test_a_failing_child_is_noticed() -> None:
+    assert not in_forked_child(lambda: False)
+
+
+def _send(queue: Any) -> None:
+    queue.put(compute())
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="forked processes are not safe there")
+def test_multiprocessing_with_fork() -> None:
+    context = multiprocessing.get_context("fork")
+    expected = compute()
+    for _ in range(5):
+        queue = context.SimpleQueue()
+        children = [context.Process(target=_send, args=(queue,), daemon=True) for _ in range(3)]
+        for child in children:
+            child.start()
+        deadline = time.monotonic() + PATIENCE
+        received = []
+        while len(received) < 3 and time.monotonic() < deadline:
+            if queue.empty():
+                time.sleep(0.001)
+            else:
+                received.append(queue.get())
+        for child in children:
+            child.join(PATIENCE)
+        assert [child.exitcode for child in children] == [0, 0, 0]
+        assert received == [expected] * 3
+
+
+def test_pool_with_fork() -> None:
+    context = multiprocessing.get_context("fork")
+    expected = compute()
+    with context.Pool(2) as pool:
+        results = [pool.apply_async(compute) for _ in range(8)]
+        assert [result.get(PATIENCE) for result in results] == [expected] * 8

@@ -1,0 +1,162 @@
+"""Several Python threads at once, each on graphs of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import Tensor, _core
+
+WORKERS = 6
+PATIENCE = 120.0
+
+
+def run_together(function: Callable[[int], Any]) -> list[Any]:
+    """Return what `function` returns for each number in a thread of its own, all begun at the same moment."""
+    results: list[Any] = [None] * WORKERS
+    errors: list[BaseException] = []
+    barrier = threading.Barrier(WORKERS)
+
+    def work(n: int) -> None:
+        try:
+            barrier.wait(PATIENCE)
+            results[n] = function(n)
+        except BaseException as error:  # noqa: BLE001
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,), daemon=True) for n in range(WORKERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert not any(thread.is_alive() for thread in threads)
+    if errors:
+        raise errors[0]
+    return results
+
+
+def step(n: int, size: int = 24) -> bytes:
+    """Return the bits of a loss and a gradient that depend on n."""
+    rng = np.random.default_rng(n)
+    x = mg.tensor(rng.standard_normal((size, size)))
+    w = mg.tensor(rng.standard_normal((size, size)), requires_grad=True)
+    y = (x @ w).tanh().clone()
+    y[0] = 0.0
+    loss = y.softmax(1)[:, 0].log().mean() + (w * w).sum() + w.cumsum(0).mean() + w.max(1).values.sum()
+    loss.backward()
+    assert w.grad is not None
+    return loss.detach().numpy().tobytes() + w.grad.numpy().tobytes()
+
+
+@pytest.mark.parametrize("kernel_threads", [1, 3])
+@pytest.mark.parametrize("size", [4, 24, 130])
+def test_forward_and_backward_in_several_threads(size: int, kernel_threads: int) -> None:
+    before, threshold = _core.get_num_threads(), _core.get_parallel_threshold()
+    expected = [step(n, size) for n in range(WORKERS)]
+    assert len(set(expected)) == WORKERS
+    _core.set_num_threads(kernel_threads)
+    _core.set_parallel_threshold(0)
+    try:
+        rounds = run_together(lambda n: [step(n, size) for _ in range(20)])
+    finally:
+        _core.set_num_threads(before)
+        _core.set_parallel_threshold(threshold)
+    for n, results in enumerate(rounds):
+        assert results == [expected[n]] * 20
+
+
+def test_threads_share_a_constant() -> None:
+    shared = mg.tensor(np.random.default_rng(0).standard_normal((32, 32)))
+
+    def work(n: int) -> list[float]:
+        w = mg.full((32, 32), float(n + 1), dtype=mg.float64, requires_grad=True)
+        for _ in range(20):
+            w.grad = None
+            (shared * w).sum().backward()
+        assert w.grad is not None
+        return w.grad.tolist()  # type: ignore[no-any-return]
+
+    assert run_together(work) == [shared.tolist()] * WORKERS
+
+
+def test_threads_read_one_leaf_by_grad() -> None:
+    """autograd.grad accumulates nowhere, so that graphs of several threads may begin at one leaf."""
+    x = mg.tensor([1.0, 2.0, 3.0], dtype=mg.float64, requires_grad=True)
+
+    def work(n: int) -> list[float]:
+        found: Tensor
+        for _ in range(50):
+            (found,) = mg.autograd.grad((x * x * (n + 1)).sum(), x)
+        return found.tolist()  # type: ignore[no-any-return]
+
+    assert run_together(work) == [[2.0 * (n + 1), 4.0 * (n + 1), 6.0 * (n + 1)] for n in range(WORKERS)]
+    assert x.grad is None
+
+
+def test_grad_mode_of_each_thread() -> None:
+    x = mg.tensor(1.0, requires_grad=True)
+
+    def work(n: int) -> bool:
+        for _ in range(200):
+            with mg.set_grad_enabled(n % 2 == 0):
+                if (x * 2).requires_grad != (n % 2 == 0):
+                    return False
+        return mg.is_grad_enabled()
+
+    assert run_together(work) == [True] * WORKERS
+
+
+def test_errors_stay_in_their_thread() -> None:
+    def work(n: int) -> str:
+        for _ in range(50):
+            if n % 2:
+                with pytest.raises(RuntimeError, match=r"^add: "):
+                    mg.ones(2, 3) + mg.ones(n + 3)
+            else:
+                step(n, 4)
+        return "done"
+
+    assert run_together(work) == ["done"] * WORKERS
+
+
+def test_graph_made_in_one_thread_goes_back_in_another() -> None:
+    x = mg.tensor([1.0, 2.0], dtype=mg.float64, requires_grad=True)
+    loss = (x**3).sum()
+    thread = threading.Thread(target=loss.backward)
+    thread.start()
+    thread.join(PATIENCE)
+    assert x.grad is not None
+    assert x.grad.tolist() == [3, 12]
+
+
+def test_deep_chain_in_a_thread_with_a_small_stack() -> None:
+    """A thread's stack is a fraction of the main one's: taking a long graph apart must not recurse in C either."""
+    done: list[float] = []
+
+    def work() -> None:
+        x = mg.tensor(1.0, requires_grad=True)
+        y = x
+        for _ in range(200_000):
+            y = -y
+        y.backward()
+        del y
+        z = x
+        for _ in range(200_000):
+            z = z.sin()
+        del z
+        assert x.grad is not None
+        done.append(x.grad.item())
+
+    before = threading.stack_size(256 * 1024)
+    try:
+        thread = threading.Thread(target=work)
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join(PATIENCE)
+    assert done == [1.0]
