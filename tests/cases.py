@@ -75,7 +75,8 @@ class Case:
     def operands(self, dtype: type = np.float64) -> tuple[Any, ...]:
         """Return the operands, floats in `dtype`; the same ones every time."""
         drawn = self.make(np.random.default_rng(zlib.crc32(self.name.encode())))
-        arrays = [np.asarray(x) if isinstance(x, np.generic) else x for x in drawn]  # arithmetic makes numbers of no dims
+        # NumPy's arithmetic turns arrays without dimensions into numbers.
+        arrays = [np.asarray(x) if isinstance(x, np.generic) else x for x in drawn]
         return tuple(x.astype(dtype) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x for x in arrays)
 
     def differentiated(self, operands: tuple[Any, ...]) -> list[int]:
@@ -179,6 +180,8 @@ def powers_of_numbers() -> Iterator[Case]:
         yield power_of_number(f"exponent {exponent}", exponent, lambda draw: (between(0.5, 2)(draw, (3, 5)),))
     for variant, shape in SINGLE.items():
         yield power_of_number(variant, 2.5, lambda d, s=shape: (between(0.5, 2)(d, s),), large=variant == "large")
+    for exponent in (-1, 0.5):
+        yield power_of_number(f"zero, exponent {exponent}", exponent, lambda _: (np.zeros(2),), smooth=False)
     for exponent in (2, 3, 1, 0):
         yield power_of_number(f"zero, exponent {exponent}", exponent, lambda _: (np.array([0.0, 1.5, -2.0, 0.0]),))
 
@@ -234,7 +237,7 @@ def elementwise() -> Iterator[Case]:
     yield given("sigmoid", "special", [INF, -INF, 800.0, -800.0, NAN, 0.0])
     yield given("tanh", "special", [INF, -INF, 800.0, -800.0, NAN, 0.0])
     yield given("log", "special", [INF, 1.0, 0.0, -0.0])
-    yield given("sqrt", "special", [INF, 1.0])
+    yield given("sqrt", "special", [INF, 1.0, 0.0])
     for name in ("add", "sub", "mul"):
         yield from binary(name)
     yield from binary("div", normal, nonzero)
@@ -242,12 +245,16 @@ def elementwise() -> Iterator[Case]:
     yield from binary("safe_div", normal, nonzero)
     yield given("mul", "zeros", [0.0, 0.0, 2.0], [0.0, 3.0, 0.0], smooth=True)
     yield given("div", "zeros", [0.0, 0.0, -0.0], [1.0, -3.0, 2.0], smooth=True)
+    yield given("div", "by zero", [1.0, -1.0], [0.0, -0.0])
     yield given("safe_mul", "zeros", [0.0, 0.0, 2.0], [0.0, 3.0, 0.0], smooth=True)
     yield given("safe_mul", "infinite", [0.0, INF, NAN, 0.0, 2.0], [INF, 0.0, 0.0, NAN, INF])
     yield given("safe_div", "zeros", [0.0, 0.0, -0.0], [1.0, -3.0, 2.0], smooth=True)
     yield given("safe_div", "infinite", [0.0, 0.0, 1.0, 0.0], [0.0, NAN, 0.0, INF])
     yield from binary("pow", positive, between(-2, 2), number=False)
     yield given("pow", "base zero", [0.0, 0.0, 0.0], [2.0, 3.0, 1.0])
+    yield given("pow", "zero to the zero", [0.0, 2.0], [0.0, 0.0])
+    yield given("pow", "zero to a negative number", [0.0, 0.0], [-1.0, -0.5], constant=(1,))
+    yield given("pow", "zero to less than one", [0.0, 0.0], [0.5, 0.25])
     yield given("pow", "negative base", [-1.5, -2.0, -0.5], [2.0, 3.0, -1.0], constant=(1,))
     yield from powers_of_numbers()
     for name in ("relu_grad", "tanh_grad", "sigmoid_grad"):
@@ -433,6 +440,7 @@ def rows() -> Iterator[Case]:
         ("no dims", (4, 3), ()),
         ("large", LARGE, (90,)),
     ):
+
         def index(draw: Draw, count: Shape = count, n: int = shape[0]) -> Array:
             return np.asarray(draw.integers(0, n, count))
 
@@ -624,6 +632,7 @@ def layers() -> Iterator[Case]:
         ("large", 150, 300, 170, True),
         ("large without bias", 150, 300, 170, False),
     ):
+
         def make(draw: Draw, m: int = rows, k: int = inner, n: int = columns, bias: bool = bias) -> tuple[Any, ...]:
             return normal(draw, (m, k)), normal(draw, (n, k)), normal(draw, (n if bias else 0,))
 

@@ -241,7 +241,15 @@ def undo_broadcasting(g: Array, shape: tuple[int, ...]) -> Array:
 
 @pytest.mark.parametrize(
     ("left", "right"),
-    [((3, 1, 5), (4, 1)), ((2, 3), ()), ((), (2, 3)), ((1,), (4, 3)), ((2, 1, 3), (1, 5, 1)), ((1, 1), (1,)), ((0, 3), (3,))],
+    [
+        ((3, 1, 5), (4, 1)),
+        ((2, 3), ()),
+        ((), (2, 3)),
+        ((1,), (4, 3)),
+        ((2, 1, 3), (1, 5, 1)),
+        ((1, 1), (1,)),
+        ((0, 3), (3,)),
+    ],
 )
 def test_a10_broadcasting_is_undone_by_sums(left: tuple[int, ...], right: tuple[int, ...]) -> None:
     """《反向传播算法实现》 section 4, step 3 of both listings."""
@@ -601,9 +609,7 @@ def test_c1_dot() -> None:
     assert_equal(of_y, x.detach().numpy())
 
 
-@pytest.mark.parametrize(
-    ("matrix", "out"), [((3, 4), (3,)), ((2, 3, 4), (2, 3)), ((5, 2, 3, 4), (5, 2, 3))]
-)
+@pytest.mark.parametrize(("matrix", "out"), [((3, 4), (3,)), ((2, 3, 4), (2, 3)), ((5, 2, 3, 4), (5, 2, 3))])
 def test_c2_mv(matrix: tuple[int, ...], out: tuple[int, ...]) -> None:
     """《手撸神经网络系列之——梯度反传函数具体怎么写？（二）》, MvBackward: sums over the leading axes for the vector."""
     a, x = leaf(draw(*matrix)), leaf(draw(4, seed=1))
@@ -616,7 +622,9 @@ def test_c2_mv(matrix: tuple[int, ...], out: tuple[int, ...]) -> None:
     assert_close(of_x, summed, 1e-13)
 
 
-@pytest.mark.parametrize(("left", "right"), [((4,), (2, 4, 3)), ((2, 3, 4), (4,)), ((4,), (4, 3)), ((5, 2, 3, 4), (4,))])
+@pytest.mark.parametrize(
+    ("left", "right"), [((4,), (2, 4, 3)), ((2, 3, 4), (4,)), ((4,), (4, 3)), ((5, 2, 3, 4), (4,))]
+)
 def test_c3_vector_and_tensor_in_both_orders(left: tuple[int, ...], right: tuple[int, ...]) -> None:
     """《手撸神经网络系列之——梯度反传函数具体怎么写？（二）》, MvBackward, both cases."""
     operands = leaf(draw(*left)), leaf(draw(*right, seed=1))

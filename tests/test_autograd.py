@@ -172,6 +172,21 @@ def test_scalar_loss_cotangent_is_nobodys_gradient() -> None:
     assert values(z.grad) == 1
 
 
+def test_backward_of_a_leaf_leaves_the_cotangent_alone() -> None:
+    """The cotangent given, or the 1 made up for a scalar, must not become the gradient that later passes add to."""
+    x, v = leaf([3.0]), const([1.0])
+    x.backward(v)
+    x.backward(v)
+    assert values(x.grad) == [2]
+    assert values(v) == [1]
+    y, z = leaf(3.0), leaf(3.0)
+    y.backward()
+    y.backward()
+    assert values(y.grad) == 2
+    z.backward()
+    assert values(z.grad) == 1
+
+
 def test_accumulated_gradient_keeps_its_memory() -> None:
     """Accumulation adds in place, so that whoever holds .grad sees it; under create_graph it must not."""
     x = leaf([1.0, 2.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import itertools
@@ -14,10 +15,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import CASES, PRIVATE, Array, Case
 from helpers import layouts, output_layouts, promised_isas, same_bits, with_threads
 
 import minigrad
+from cases import CASES, FLOAT64, PRIVATE, Array, Case
 from minigrad import _core, primitive
 from minigrad.autograd import functional, grad, gradcheck, gradgradcheck
 from minigrad.primitive import Primitive, registry
@@ -26,8 +27,21 @@ from minigrad.tensor import Tensor, wrap
 ROOT = Path(__file__).resolve().parent.parent
 FLOATS = [np.float32, np.float64]
 
-#: Kernels that no primitive names: what has no gradient, and parts of primitives that are more than their kernel.
-HELPERS = {"uniform", "normal", "randint", "permutation", "full", "sgd", "sgd_plain", "adam", "unslice"}
+KEY, OFFSET, VECTOR = np.array(3), np.array(5), np.array([0.5, -1.0, 2.0])
+
+#: Kernels that no primitive names: what has no gradient, and parts of primitives that are more than their kernel. With
+#: arguments; what stands in lists is written in place.
+HELPERS: dict[str, tuple[Any, ...]] = {
+    "uniform": (KEY, OFFSET, (3, 4), FLOAT64),
+    "normal": (KEY, OFFSET, (3, 4), FLOAT64),
+    "randint": (KEY, OFFSET, -2, 5, (3, 4)),
+    "permutation": (KEY, OFFSET, 9),
+    "full": (0.5, (3, 4), FLOAT64),
+    "sgd_plain": ([VECTOR], [VECTOR + 1], 0.1, 0.01, False),
+    "sgd": ([VECTOR], [VECTOR + 1], [VECTOR * 0], 0.1, 0.9, 0.0, 0.01, 1.0, False, False),
+    "adam": ([VECTOR], [VECTOR + 1], [VECTOR * 0], [VECTOR * 0], 0.1, 0.9, 0.999, 1e-8, 0.01, 1.0, False, False),
+    "unslice": (VECTOR, (8,), (1,), (2,)),
+}
 
 
 def over(*, name: str = "case", where: Callable[[Case], bool] = lambda _: True) -> pytest.MarkDecorator:
@@ -115,6 +129,20 @@ def test_kernel_is_used(name: str) -> None:
     assert (name in kernels_of_primitives()) != (name in HELPERS)
 
 
+@pytest.mark.parametrize("name", HELPERS)
+def test_helper_has_a_reference(name: str) -> None:
+    """Those of the primitives' kernels are run on every row of the table."""
+    found = []
+    for run in (_core.kernels[name], _core.kernels[name].reference):
+        arguments = copy.deepcopy(HELPERS[name])
+        out = run(*arguments)
+        written = [x for part in arguments if isinstance(part, list) for x in part]
+        found.append(written if out is None else [*several(out), *written])
+    assert len(found[0]) == len(found[1]) > 0
+    for mine, right in zip(*found, strict=True):
+        assert_near(mine, right)
+
+
 def benchmarked_kernels() -> set[str]:
     source = (ROOT / "benchmarks" / "cpp" / "bench_kernels.cpp").read_text()
     table = source[source.index("elementwise_rows()") : source.index("all_rows()")]
@@ -178,6 +206,34 @@ def test_tensors_and_arrays_give_the_same(case: Case) -> None:
         assert same_bits(x, plain(t))
 
 
+# ---- Other operands --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "number", [np.float64(1.5), np.float32(1.5), np.int64(2), np.int32(2), np.bool_(True)], ids=repr
+)
+@pytest.mark.parametrize("dtype", [minigrad.float32, minigrad.float64], ids=str)
+def test_numpy_numbers_are_numbers(number: Any, dtype: Any) -> None:
+    """They leave the dtype of a float tensor alone, as Python's own do."""
+    x = minigrad.tensor([1.0, 2.0], dtype=dtype)
+    for y in (x * number, number * x, minigrad.mul(x, number)):
+        assert y.dtype is dtype
+        assert y.tolist() == [float(number), 2 * float(number)]
+
+
+def test_numpy_numbers_promote_integers() -> None:
+    y = minigrad.tensor([1, 2]) * np.float64(1.5)
+    assert y.dtype is minigrad.float32
+    assert y.tolist() == [1.5, 3.0]
+
+
+@pytest.mark.parametrize("operand", [1.5, 2, True, np.float64(1.5), "1", None, [1.0]], ids=repr)
+@pytest.mark.parametrize("name", ["relu", "exp", "sum", "softmax"])
+def test_what_is_no_tensor_raises_a_type_error(name: str, operand: Any) -> None:
+    with pytest.raises(TypeError, match=name):
+        getattr(minigrad, name)(operand, *([0] if name == "softmax" else []))
+
+
 # ---- PyTorch ---------------------------------------------------------------------------------------------------------
 
 
@@ -215,6 +271,53 @@ def test_public_function_against_pytorch(case: Case, dtype: type) -> None:
         assert (mine is None) == (other is None)
         if mine is not None:
             assert_near(mine, other.numpy(), 256 if case.large else 8)
+
+
+#: Of x^y, PyTorch's ∂y∂x is 0 at y = 0, where its own ∂x∂y is 1/x, as it should be.
+WRONG_IN_PYTORCH = {"pow-zero to the zero"}
+
+
+@over(
+    where=lambda case: (
+        public_function(case) is not None
+        and not case.large
+        and has_gradient(case)
+        and case.name not in WRONG_IN_PYTORCH
+    )
+)
+def test_second_order_against_pytorch(case: Case) -> None:
+    """At kinks and zeros too, where finite differences say nothing."""
+    torch = pytest.importorskip("torch")
+    function = public_function(case)
+    assert function is not None
+    operands = case.operands()
+    wanted = case.differentiated(operands)
+    xs, ts = tensors(case, operands), [torch.from_numpy(x) if isinstance(x, np.ndarray) else x for x in operands]
+    for i in wanted:
+        ts[i].requires_grad_()
+    found = twice(grad, wrap, several(function(minigrad, *xs, *case.attributes))[0], [xs[i] for i in wanted])
+    expected = twice(
+        torch.autograd.grad,
+        torch.from_numpy,
+        several(function(torch, *ts, *case.attributes))[0],
+        [ts[i] for i in wanted],
+    )
+    for mine, other in zip(found, expected, strict=True):
+        # What the one does not depend on, the other may say to have the derivative 0.
+        shape = next((x.shape for x in (mine, other) if x is not None), ())
+        left = np.zeros(shape) if mine is None else plain(mine)
+        right = np.zeros(shape) if other is None else other.numpy(force=True)
+        known = ~np.isnan(right)  # PyTorch's second derivatives of powers of 0 are not
+        assert_near(left[known], right[known], 64)
+
+
+def twice(grad: Any, wrap: Any, y: Any, xs: list[Any]) -> list[Any]:
+    """Return the gradient of the sum of the gradients of y."""
+    v = wrap(cotangent_of(np.empty(tuple(y.shape))))
+    first = [g for g in grad(y, xs, v, create_graph=True, allow_unused=True) if g is not None and g.requires_grad]
+    if not first:
+        return [None] * len(xs)
+    return list(grad(first, xs, [wrap(cotangent_of(np.empty(tuple(g.shape)))) for g in first], allow_unused=True))
 
 
 # ---- Derivatives -----------------------------------------------------------------------------------------------------

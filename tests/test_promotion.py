@@ -299,6 +299,8 @@ def test_unary_operations_against_pytorch(operation: str, name: str) -> None:
         expected = UNARY[operation](x)
     except (RuntimeError, NotImplementedError):
         pytest.skip("PyTorch has no such operation")
+    if (operation, name) == ("any", "uint8"):
+        return  # PyTorch gives uint8 there for history's sake; here any() is always a bool
     out = UNARY[operation](ones(name))
     assert f"torch.{out.dtype.name}" == str(expected.dtype)
     assert out.tolist() == pytest.approx(expected.tolist(), rel=1e-6)

@@ -29,7 +29,15 @@ def test_tensor_copies() -> None:
 
 @pytest.mark.parametrize(
     ("data", "shape"),
-    [(5, ()), ([], (0,)), ([[]], (1, 0)), ([1, 2], (2,)), ([[1, 2], [3, 4]], (2, 2)), (((1,), (2,)), (2, 1)), (True, ())],
+    [
+        (5, ()),
+        ([], (0,)),
+        ([[]], (1, 0)),
+        ([1, 2], (2,)),
+        ([[1, 2], [3, 4]], (2, 2)),
+        (((1,), (2,)), (2, 1)),
+        (True, ()),
+    ],
 )
 def test_tensor_of_python_data(data: Any, shape: tuple[int, ...]) -> None:
     x = mg.tensor(data)
@@ -78,7 +86,14 @@ def test_filled_tensors() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
-    [((3,), [0, 1, 2]), ((1, 3), [1, 2]), ((0, 1, 0.25), [0, 0.25, 0.5, 0.75]), ((3, 0, -1), [3, 2, 1]), ((2, 2), []), ((2.5,), [0, 1, 2])],
+    [
+        ((3,), [0, 1, 2]),
+        ((1, 3), [1, 2]),
+        ((0, 1, 0.25), [0, 0.25, 0.5, 0.75]),
+        ((3, 0, -1), [3, 2, 1]),
+        ((2, 2), []),
+        ((2.5,), [0, 1, 2]),
+    ],
 )
 def test_arange(arguments: tuple[Any, ...], expected: list[float]) -> None:
     assert mg.arange(*arguments).tolist() == expected

@@ -404,7 +404,9 @@ def test_program_against_pytorch(name: str) -> None:
         np.testing.assert_allclose(g, h.numpy(), rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize("name", sorted(set(PROGRAMS) - {"write_under_no_grad", "detached_alias_of_another_row", "constant_base"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(PROGRAMS) - {"write_under_no_grad", "detached_alias_of_another_row", "constant_base"})
+)
 def test_program_against_finite_differences(name: str) -> None:
     """The same programs without PyTorch, but for those that take a value out of the graph."""
     assert autograd.gradcheck(PROGRAMS[name], (leaf(X), leaf(W)), rtol=1e-7, check_forward_ad=True)
@@ -464,7 +466,9 @@ def test_in_place_form_is_the_function(name: str, on: str) -> None:
     assert autograd.gradcheck(run, (x, w), rtol=1e-7, check_forward_ad=True)
 
 
-@pytest.mark.parametrize("name", ["set_slices", "several_views", "operators_on_views", "transposed_assignment", "set_whole"])
+@pytest.mark.parametrize(
+    "name", ["set_slices", "several_views", "operators_on_views", "transposed_assignment", "set_whole"]
+)
 def test_program_at_second_order(name: str) -> None:
     assert autograd.gradgradcheck(PROGRAMS[name], (leaf(X), leaf(W)), rtol=1e-6, atol=1e-7)
 

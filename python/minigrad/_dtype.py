@@ -160,6 +160,8 @@ def result_type(*operands: Tensor | np.ndarray[Any, Any] | complex) -> dtype:
 
 
 def _rank_and_dtype(x: Any) -> tuple[int, dtype]:
+    if isinstance(x, np.generic):
+        x = x.item()  # NumPy's scalars count as Python's numbers
     if isinstance(x, bool):
         return 2, bool_
     if isinstance(x, int):
@@ -167,6 +169,6 @@ def _rank_and_dtype(x: Any) -> tuple[int, dtype]:
     if isinstance(x, float):
         return 2, _default
     array = getattr(x, "_array", x)
-    if not isinstance(array, np.ndarray | np.generic):
+    if not isinstance(array, np.ndarray):
         raise TypeError(f"result_type: expected tensors or numbers, got {type(x).__name__}")
     return (0 if array.ndim > 0 else 1), from_numpy_dtype(array.dtype)

@@ -44,6 +44,7 @@ class _Form(NamedTuple):
     readers: tuple[tuple[int, ...], ...]  # for each input and output, the inputs whose rules read it
     shapes: tuple[bool, ...]  # for each input, whether a rule reads its shape
     broadcasts: bool
+    constants: tuple[int, ...]
     view: bool
 
 
@@ -61,6 +62,7 @@ def compile_eager(p: Primitive) -> Callable[..., Any]:
         readers=tuple(p.readers(slot) for slot in range(kept)),
         shapes=tuple(bool(p.readers(first_shape + i)) for i in range(len(p.inputs))),
         broadcasts=p.broadcasts,
+        constants=p.constants,
         view=p.view,
     )
     function: Callable[..., Any] = _factory(form)(p, p.run, namespace)
@@ -91,7 +93,7 @@ def _source(form: _Form) -> str:
     ]
     body = [line for i in inputs for line in _take(form, i)]
     body += [
-        f"out = run({', '.join(numbers + list(form.attributes))})",
+        f"out = run({', '.join([*numbers, *form.attributes, *map(str, form.constants)])})",
         "if out is NotImplemented:",
         f"    return promote(primitive, ({', '.join(form.inputs)},), ({''.join(a + ', ' for a in form.attributes)}))",
         "if not is_tensor:",

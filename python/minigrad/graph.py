@@ -286,8 +286,8 @@ def backward_sweep(
         if wanted is not None:
             _collect(node, g, wanted, found)
         if isinstance(node, Leaf):
-            if wanted is None:
-                node.accumulate(g)
+            if wanted is None:  # a root that is a leaf: its cotangent is the caller's and stays so
+                node.accumulate(_copy(g) if isinstance(g, np.ndarray) else g)
             continue
         values = node.read_tensors() if create_graph else node.read()
         for edge_or_none, gx in zip(node.edges, node.pullback(g, values)):

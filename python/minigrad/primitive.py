@@ -70,6 +70,8 @@ class Primitive:
         How many of the outputs the caller gets; those behind them are residuals, which only rules see. All by default.
     broadcasts : bool, optional
         Whether the inputs' shapes broadcast, so that the sweep has to sum cotangents: as a rule, elementwise ones do.
+    constants : tuple of int, optional
+        What `run` gets behind the attributes in every call.
     view : bool
         The output shares memory with the first input.
     """
@@ -91,6 +93,7 @@ class Primitive:
         promotion: str | None = "common",
         returned: int | None = None,
         broadcasts: bool | None = None,
+        constants: tuple[int, ...] = (),
         view: bool = False,
     ) -> None:
         self.name = name
@@ -104,6 +107,7 @@ class Primitive:
         self.structure = structure
         self.promotion = promotion
         self.returned = len(outputs) if returned is None else returned
+        self.constants = constants
         self.view = view
         #: The names of what a node may keep, in the order in which it keeps them.
         self.slots = inputs + outputs + attributes + tuple(f"{x}_shape" for x in inputs)
@@ -154,15 +158,22 @@ class Primitive:
         return any(rule is not None for rule in self.vjp)
 
 
-def kernel_primitive(name: str, *, kernel: str | None = None, **record: Any) -> Callable[..., Any]:
-    """Make the record of an operation that a kernel of the same name computes; return the function that runs it."""
+def kernel_primitive(
+    name: str, *, kernel: str | None = None, constants: tuple[int, ...] = (), **record: Any
+) -> Callable[..., Any]:
+    """Make the record of an operation that a kernel computes; return the function that runs it.
+
+    The kernel is the one of the same name unless another is named. `constants` are the values of its last attributes,
+    which the operation then has no more.
+    """
     compiled = _core.kernels[kernel or name]
     return Primitive(
         name,
         run=compiled,
         inputs=compiled.inputs,
-        attributes=compiled.attributes,
+        attributes=compiled.attributes[: len(compiled.attributes) - len(constants)],
         outputs=compiled.outputs,
+        constants=constants,
         **record,
     ).eager
 

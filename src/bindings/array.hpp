@@ -92,6 +92,26 @@ static inline PyObject* behaved_copy(PyObject* array) {
   return PyArray_FromAny(array, native, 0, 0, NPY_ARRAY_ALIGNED | NPY_ARRAY_ENSURECOPY, nullptr);
 }
 
+// Copies src's elements into dst; false with an exception set where shape or dtype differ or dst cannot be written.
+static inline bool copy_elements(PyObject* dst, PyObject* src, const char* name) {
+  PyArrayObject* const to = reinterpret_cast<PyArrayObject*>(dst);
+  PyArrayObject* const from = reinterpret_cast<PyArrayObject*>(src);
+  if (!is_writable(dst) || PyArray_TYPE(to) != PyArray_TYPE(from) || !PyArray_SAMESHAPE(to, from)) {
+    PyErr_Format(PyExc_ValueError, "%s: out must be a writable, aligned array of the result's shape and dtype", name);
+    return false;
+  }
+  return PyArray_CopyInto(to, from) == 0;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Numbers: Python's, and NumPy's scalars.
+
+static inline bool is_boolean(PyObject* object) { return PyBool_Check(object) || PyArray_IsScalar(object, Bool); }
+static inline bool is_real(PyObject* object) { return PyFloat_Check(object) || PyArray_IsScalar(object, Floating); }
+static inline bool is_integer(PyObject* object) {
+  return PyLong_Check(object) || PyArray_IsScalar(object, Integer) || is_boolean(object);
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // New arrays, whose memory comes from the pool and goes back to it.
 

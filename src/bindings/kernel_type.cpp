@@ -173,7 +173,7 @@ class Inputs {
 
   Taken take_number(PyObject* object, int input) {
     const char type = self_.kernel->types[input];
-    const bool number = PyFloat_Check(object) || PyLong_Check(object);
+    const bool number = is_real(object) || is_integer(object);
     if (!number || (type != 'T' && type != 'd')) {
       PyErr_Format(PyExc_TypeError, "%s: %s must be an array%s, got %s", self_.kernel->name,
                    self_.kernel->inputs[input], type == 'T' || type == 'd' ? " or a number" : "",
@@ -186,14 +186,14 @@ class Inputs {
 
   // Turns a number into a view without dimensions, in the dtype that the other inputs have.
   Taken place_immediate(const Immediate& immediate, View& view) {
-    const bool real = PyFloat_Check(immediate.number);
+    const bool real = is_real(immediate.number);
     const int dtype = self_.kernel->types[immediate.input] == 'd' ? static_cast<int>(DType::float64) : key_;
     if (dtype == kNoDType) return Taken::not_implemented;
     view.dtype = static_cast<DType>(dtype);
     view.rank = 0;
     view.data = &storage_[immediate.input];
     if (is_floating(view.dtype)) return place_real(immediate.number, view);
-    if (real || (view.dtype == DType::boolean && !PyBool_Check(immediate.number))) return Taken::not_implemented;
+    if (real || (view.dtype == DType::boolean && !is_boolean(immediate.number))) return Taken::not_implemented;
     return place_integer(immediate.number, view);
   }
 
@@ -209,7 +209,7 @@ class Inputs {
   }
 
   Taken place_integer(PyObject* number, View& view) {
-    const long long value = PyLong_AsLongLong(number);
+    const long long value = is_boolean(number) ? PyObject_IsTrue(number) : PyLong_AsLongLong(number);
     if (value == -1 && PyErr_Occurred()) return Taken::error;
     const int bits = static_cast<int>(8 * item_size(view.dtype));
     const bool is_signed = view.dtype != DType::uint8 && view.dtype != DType::boolean;
@@ -413,11 +413,20 @@ PyObject* kernel_vectorcall(PyObject* object, PyObject* const* args, size_t narg
   return call_kernel(self, self.runs, args, PyVectorcall_NARGS(nargsf), nullptr);
 }
 
-// into(out, *args): writes the only output into the array `out`.
+// into(out, *args): writes the only output into the array `out`. Runs write row by row into memory without gaps; an array
+// of another layout gets the result by a copy.
 PyObject* kernel_into(PyObject* object, PyObject* const* args, Py_ssize_t count) {
   const KernelObject& self = *reinterpret_cast<KernelObject*>(object);
   if (count < 1 || self.output_count != 1) {
     return PyErr_Format(PyExc_TypeError, "%s: into() takes the one output and the arguments", self.kernel->name);
+  }
+  View view;
+  if (view_array(args[0], view) == ArrayKind::usable && !view.contiguous()) {
+    PyObject* const result = call_kernel(self, self.runs, args + 1, count - 1, nullptr);
+    if (result == nullptr || result == Py_NotImplemented) return result;
+    const bool copied = copy_elements(args[0], result, self.kernel->name);
+    Py_DECREF(result);
+    return copied ? Py_NewRef(args[0]) : nullptr;
   }
   return call_kernel(self, self.runs, args + 1, count - 1, args[0]);
 }

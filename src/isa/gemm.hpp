@@ -16,6 +16,15 @@
 namespace minigrad::MINIGRAD_ISA {
 namespace {
 
+[[gnu::always_inline]] inline int64_t smaller(int64_t x, int64_t y) { return x < y ? x : y; }
+
+// The rows [begin, end) or columns of a product.
+struct Range {
+  int64_t begin, end;
+
+  int64_t size() const { return end - begin; }
+};
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Loads and stores of the first `count` lanes, 0 < count <= kLanes. They touch no memory behind the last one.
 
@@ -110,10 +119,10 @@ struct Tile {
   T* c;
   int64_t c_row;
   int64_t k;
-  int last;          // how many columns of the last vector there are, where the tile is a masked one
-  bool accumulate;   // add to what c holds, the sum of the blocks before; otherwise c is only written
-  bool relu;         // finish with x <= 0 ? 0 : x, which lets NaN through
-  const T* bias;     // finish with + bias[j], before relu; or nullptr
+  int last;         // how many columns of the last vector there are, where the tile is a masked one
+  bool accumulate;  // add to what c holds, the sum of the blocks before; otherwise c is only written
+  bool relu;        // finish with x <= 0 ? 0 : x, which lets NaN through
+  const T* bias;    // finish with + bias[j], before relu; or nullptr
 };
 
 #if defined(__AVX512F__)
@@ -177,8 +186,8 @@ template <class T, int R, int V, bool Masked>
   });
 }
 
-// Where the rows of a tile's a stand, for the present k: one pointer for every three rows, so that none of them has to be
-// kept on the stack.
+// Where the rows of a tile's a stand, for the present k: one pointer for every three rows, so that none of them has to
+// be kept on the stack.
 template <class T, int R>
 struct RowsOfA {
   static constexpr int kGroup = 3, kGroups = (R + kGroup - 1) / kGroup;
@@ -324,33 +333,33 @@ template <class T, class From>
 
 // From every 16 bytes, groups of W elements of x and y in turn: those of the lower halves, or of the higher ones.
 template <class T, int W, bool High, int... I>
-[[gnu::always_inline]] inline Vec<T> interleave(Vec<T> x, Vec<T> y, std::integer_sequence<int, I...>) {
+[[gnu::always_inline]] inline Vec<T> interleave_lanes(Vec<T> x, Vec<T> y, std::integer_sequence<int, I...>) {
   constexpr int C = kChunk<T>;
   return __builtin_shufflevector(
       x, y, (I / C * C + (High ? C / 2 : 0) + I % C / (2 * W) * W + I % W + I / W % 2 * kLanes<T>)...);
 }
-template <int W, bool High, class T>
-[[gnu::always_inline]] inline Vec<T> interleave(Vec<T> x, Vec<T> y, T) {
-  return interleave<T, W, High>(x, y, std::make_integer_sequence<int, kLanes<T>>());
+template <class T, int W, bool High>
+[[gnu::always_inline]] inline Vec<T> interleave(Vec<T> x, Vec<T> y) {
+  return interleave_lanes<T, W, High>(x, y, std::make_integer_sequence<int, kLanes<T>>());
 }
 
-// Four vectors of 16 bytes from each column to kChunk rows, in place.
+// kChunk vectors of 16 bytes from each column become as many rows, in place.
 [[gnu::always_inline]] inline void transpose_chunk(Vec<float>* x) {
-  const Vec<float> low01 = interleave<1, false>(x[0], x[1], 0.0f), high01 = interleave<1, true>(x[0], x[1], 0.0f);
-  const Vec<float> low23 = interleave<1, false>(x[2], x[3], 0.0f), high23 = interleave<1, true>(x[2], x[3], 0.0f);
-  x[0] = interleave<2, false>(low01, low23, 0.0f);
-  x[1] = interleave<2, true>(low01, low23, 0.0f);
-  x[2] = interleave<2, false>(high01, high23, 0.0f);
-  x[3] = interleave<2, true>(high01, high23, 0.0f);
+  const Vec<float> low01 = interleave<float, 1, false>(x[0], x[1]), high01 = interleave<float, 1, true>(x[0], x[1]);
+  const Vec<float> low23 = interleave<float, 1, false>(x[2], x[3]), high23 = interleave<float, 1, true>(x[2], x[3]);
+  x[0] = interleave<float, 2, false>(low01, low23);
+  x[1] = interleave<float, 2, true>(low01, low23);
+  x[2] = interleave<float, 2, false>(high01, high23);
+  x[3] = interleave<float, 2, true>(high01, high23);
 }
 [[gnu::always_inline]] inline void transpose_chunk(Vec<double>* x) {
-  const Vec<double> low = interleave<1, false>(x[0], x[1], 0.0);
-  x[1] = interleave<1, true>(x[0], x[1], 0.0);
+  const Vec<double> low = interleave<double, 1, false>(x[0], x[1]);
+  x[1] = interleave<double, 1, true>(x[0], x[1]);
   x[0] = low;
 }
 
-// row[i][l] = column[l][offset + i] for i in [0, Rows), l in [0, kLanes). With a full cache line of each column the lines
-// are used up one after the other: columns that are a power of two apart displace each other from the cache.
+// row[i][l] = column[l][offset + i] for i in [0, Rows), l in [0, kLanes). With a full cache line of each column the
+// lines are used up one after the other: columns that are a power of two apart displace each other from the cache.
 template <class T, int Rows, class From>
 [[gnu::always_inline]] inline void transpose(const From& column, int64_t offset, Vec<T> (&row)[Rows]) {
   constexpr int C = kChunk<T>;
@@ -364,8 +373,9 @@ template <class T, int Rows, class From>
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Thin tiles: the same contract as a tile's, for a b whose columns are contiguous (b_k = 1), a's rows too (a_k = 1), and so
-// few rows that packing b would cost more than it gives. b is transposed in registers on its way into the chains.
+// Thin tiles: the same contract as a tile's, for a b whose columns are contiguous (b_k = 1), a's rows too (a_k = 1),
+// and so few rows that packing b would cost more than it gives. b is transposed in registers on its way into the
+// chains.
 
 template <class T, int R, int V>
 void run_thin_tile(const Tile<T>& t, int64_t b_col) {
@@ -394,9 +404,9 @@ constexpr int kThinRows = 2;
 constexpr int kThinVectors = kVectorBytes == 64 ? 1 : 2;  // what keeps registers for the transposition
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Packing: a block of k rows of b, `columns` columns wide, becomes strips of `width` columns, one after the other, so that
-// b[i][j] stands at panel[(j / width * k + i) * width + j % width]. `width` is a multiple of kLanes. The last strip is
-// written up to a whole number of vectors, with some number behind its last column.
+// Packing: a block of k rows of b, `columns` columns wide, becomes strips of `width` columns, one after the other, so
+// that b[i][j] stands at panel[(j / width * k + i) * width + j % width]. `width` is a multiple of kLanes. The last
+// strip is written up to a whole number of vectors, with some number behind its last column.
 
 template <int Rows, class T, class From>
 [[gnu::always_inline]] inline void pack_transposed(const From& column, int64_t offset, T* panel, int64_t step) {
@@ -422,8 +432,8 @@ void pack_columns(const From& column, int64_t k, T* panel, int64_t step) {
   if (i < k) pack_transposed<C>(column, k - C, panel, step);  // repeats a part of what was before
 }
 
-// Rows are contiguous (b_col = 1). A row is read at full length before the next one: short pieces at long distances would
-// be slow to fetch.
+// Rows are contiguous (b_col = 1). A row is read at full length before the next one: short pieces at long distances
+// would be slow to fetch.
 template <class T>
 void pack_rows(const T* b, int64_t b_k, int64_t k, int64_t columns, T* panel, int64_t width) {
   constexpr int L = kLanes<T>;
@@ -490,17 +500,8 @@ template <class T>
   return scratch;
 }
 
-// The rows [begin, end) or columns of a product.
-struct Range {
-  int64_t begin, end;
-
-  int64_t size() const { return end - begin; }
-};
-
-// log2 of the vectors in the next strip where `columns` columns are left, at most `log2`. Only the last
-// vector of a strip may be cut; without masked loads, such a vector goes alone.
-[[gnu::always_inline]] inline int64_t smaller(int64_t x, int64_t y) { return x < y ? x : y; }
-
+// log2 of the vectors in the next strip where `columns` columns are left, at most `log2`. Only the last vector of a
+// strip may be cut; without masked loads, such a vector goes alone.
 template <class T>
 [[gnu::always_inline]] inline int next_strip(int log2, int64_t columns) {
   while (columns <= kLanes<T> * ((1 << log2) - 1)) --log2;
@@ -518,8 +519,8 @@ struct Block {
   const T* bias;  // of column 0
 };
 
-// All rows of a strip of `count` columns from column j on; its b stands in the tile. The rows are cut into tiles of about
-// equal height.
+// All rows of a strip of `count` columns from column j on; its b stands in the tile. The rows are cut into tiles of
+// about equal height.
 template <class T>
 void run_strip(Block<T>& block, int64_t j, int64_t count, int log2) {
   Tile<T>& t = block.tile;
@@ -643,7 +644,8 @@ void take_rows(const Product<T>& p, Block<T>& block, const Range& rows, int64_t 
 
 // c[rows][columns] for the block of k that begins at k, at most a panel of columns.
 template <class T>
-void run_panel(const Product<T>& p, Block<T>& block, int64_t k, const Range& rows, const Range& columns, char* scratch) {
+void run_panel(const Product<T>& p, Block<T>& block, int64_t k, const Range& rows, const Range& columns,
+               char* scratch) {
   const ProductShape& shape = *p.shape;
   T* panel = reinterpret_cast<T*>(scratch);
   T* packed = reinterpret_cast<T*>(scratch + shape.panel_bytes);
@@ -693,16 +695,17 @@ void run_block(const Product<T>& p, const Range& rows, const Range& columns, cha
 // Outputs of one column.
 
 // A row of a times a vector is summed in lanes: k in blocks of kDotBlock; in a block, lane l is a chain of fused
-// multiply-adds over the k with k mod kDotLanes = l; the upper half of the lanes is added to the lower half until one is
-// left; the total starts from +0 and takes the blocks in increasing order.
+// multiply-adds over the k with k mod kDotLanes = l; the upper half of the lanes is added to the lower half until one
+// is left; the total starts from +0 and takes the blocks in increasing order.
 template <class T>
 constexpr int kDotLanes = 128 / static_cast<int>(sizeof(T));
 
 template <class T>
 constexpr int kDotVectors = kDotLanes<T> / kLanes<T>;
 
-template <int Half, class T, int... I>
-[[gnu::always_inline]] inline Vec<T> upper_lanes(Vec<T> x, T, std::integer_sequence<int, I...>) {
+// x[Half], x[Half + 1], ... in the lower lanes; the others do not matter.
+template <class T, int Half, int... I>
+[[gnu::always_inline]] inline Vec<T> upper_lanes(Vec<T> x, std::integer_sequence<int, I...>) {
   return __builtin_shufflevector(x, x, ((I + Half) % kLanes<T>)...);
 }
 
@@ -711,7 +714,7 @@ template <class T, int Half = kLanes<T> / 2>
   if constexpr (Half == 0) {
     return x[0];
   } else {
-    return fold_lanes<T, Half / 2>(x + upper_lanes<Half>(x, T{}, std::make_integer_sequence<int, kLanes<T>>()));
+    return fold_lanes<T, Half / 2>(x + upper_lanes<T, Half>(x, std::make_integer_sequence<int, kLanes<T>>()));
   }
 }
 
@@ -759,8 +762,8 @@ void run_dots(const T* a, int64_t a_row, const T* b, int64_t k, T* sum) {
   for (int r = 0; r < R; ++r) sum[r] = fold<T>(acc[r]);
 }
 
-// The same for `count` rows that lie closer together than the columns: vectors run along the rows, one lane of the sum at a
-// time. G vectors, of which only a single one may be cut.
+// The same for `count` rows that lie closer together than the columns: vectors run along the rows, one lane of the sum
+// at a time. G vectors, of which only a single one may be cut.
 template <class T, int G>
 void run_dot_columns(const T* a, int64_t a_row, int64_t a_k, const T* b, int64_t b_k, int64_t k, int count, T* sum) {
   constexpr int L = kLanes<T>, N = kDotLanes<T>;
@@ -787,40 +790,42 @@ constexpr int kDotGroup = 8;
 template <class T>
 constexpr int kDotMost = kDotGroup * kLanes<T>;
 
-// sum[r] for the next rows of a, `left` of them at most, for one block of k. Returns how many it took. b is contiguous, or
-// the rows lie closer together than the columns.
+// sum[r] for the next rows of a, `left` of them at most, for one block of k. Returns how many it took. b is contiguous,
+// or else the rows lie closer together than the columns.
 template <class T>
-int64_t run_some_dots(const Product<T>& p, const T* a, const T* b, int64_t b_k, int64_t k, int64_t left, T* copy, T* sum) {
+int64_t run_some_dots(const ProductShape& shape, const T* a, const T* b, int64_t k, int64_t left, T* copy, T* sum) {
   constexpr int L = kLanes<T>;
-  if (p.shape->dots_along_rows && left >= kDotMost<T>) {
-    run_dot_columns<T, kDotGroup>(a, p.shape->a_row, p.shape->a_k, b, b_k, k, L, sum);
+  if (shape.dots_along_rows && left >= kDotMost<T>) {
+    run_dot_columns<T, kDotGroup>(a, shape.a_row, shape.a_k, b, shape.b_k, k, L, sum);
     return kDotMost<T>;
   }
-  if (p.shape->dots_along_rows) {
+  if (shape.dots_along_rows) {
     const int count = static_cast<int>(smaller(left, L));
-    run_dot_columns<T, 1>(a, p.shape->a_row, p.shape->a_k, b, b_k, k, count, sum);
+    run_dot_columns<T, 1>(a, shape.a_row, shape.a_k, b, shape.b_k, k, count, sum);
     return count;
   }
-  if (p.shape->a_k == 1 && left >= kDotRows) {
-    run_dots<T, kDotRows>(a, p.shape->a_row, b, k, sum);
+  if (shape.a_k == 1 && left >= kDotRows) {
+    run_dots<T, kDotRows>(a, shape.a_row, b, k, sum);
     return kDotRows;
   }
-  run_dots<T, 1>(contiguous(a, p.shape->a_k, k, copy), p.shape->a_row, b, k, sum);
+  run_dots<T, 1>(contiguous(a, shape.a_k, k, copy), shape.a_row, b, k, sum);
   return 1;
 }
 
 // c[rows] of a product of one column. Scratch, where a or b has to be copied: kDotBlock elements for each.
 template <class T>
 void run_dot_block(const Product<T>& p, const Range& rows, char* scratch) {
+  const ProductShape& shape = *p.shape;
   T* copy = reinterpret_cast<T*>(scratch);
   for (int64_t r = rows.begin; r < rows.end; ++r) p.c[r] = 0;
-  for (int64_t k = 0; k < p.shape->k; k += kDotBlock) {
-    const int64_t size = smaller(p.shape->k - k, kDotBlock);
-    const T* b = p.shape->dots_along_rows ? p.b + k * p.shape->b_k : contiguous(p.b + k * p.shape->b_k, p.shape->b_k, size, copy);
+  for (int64_t k = 0; k < shape.k; k += kDotBlock) {
+    const int64_t size = smaller(shape.k - k, kDotBlock);
+    const T* b = p.b + k * shape.b_k;
+    if (!shape.dots_along_rows) b = contiguous(b, shape.b_k, size, copy);
     for (int64_t r = rows.begin; r < rows.end;) {
       T sum[kDotMost<T>];
-      const T* a = p.a + r * p.shape->a_row + k * p.shape->a_k;
-      const int64_t count = run_some_dots(p, a, b, p.shape->b_k, size, rows.end - r, copy + kDotBlock, sum);
+      const T* a = p.a + r * shape.a_row + k * shape.a_k;
+      const int64_t count = run_some_dots(shape, a, b, size, rows.end - r, copy + kDotBlock, sum);
       for (int64_t i = 0; i < count; ++i) p.c[r + i] += sum[i];
       r += count;
     }

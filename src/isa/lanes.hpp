@@ -81,10 +81,18 @@ inline Vec<T> load_first(const T* p, int64_t count, Vec<T> fill) {
 // Lane by lane: y where y > x (y < x), else x. These are the instructions of x86; aarch64's treat NaN and -0 otherwise.
 
 #if defined(__AVX512F__)
-[[gnu::always_inline]] inline Vec<float> max_of(Vec<float> x, Vec<float> y) { return _mm512_maskz_max_ps(0xffff, y, x); }
-[[gnu::always_inline]] inline Vec<double> max_of(Vec<double> x, Vec<double> y) { return _mm512_maskz_max_pd(0xff, y, x); }
-[[gnu::always_inline]] inline Vec<float> min_of(Vec<float> x, Vec<float> y) { return _mm512_maskz_min_ps(0xffff, y, x); }
-[[gnu::always_inline]] inline Vec<double> min_of(Vec<double> x, Vec<double> y) { return _mm512_maskz_min_pd(0xff, y, x); }
+[[gnu::always_inline]] inline Vec<float> max_of(Vec<float> x, Vec<float> y) {
+  return _mm512_maskz_max_ps(0xffff, y, x);
+}
+[[gnu::always_inline]] inline Vec<double> max_of(Vec<double> x, Vec<double> y) {
+  return _mm512_maskz_max_pd(0xff, y, x);
+}
+[[gnu::always_inline]] inline Vec<float> min_of(Vec<float> x, Vec<float> y) {
+  return _mm512_maskz_min_ps(0xffff, y, x);
+}
+[[gnu::always_inline]] inline Vec<double> min_of(Vec<double> x, Vec<double> y) {
+  return _mm512_maskz_min_pd(0xff, y, x);
+}
 #elif defined(__AVX2__)
 [[gnu::always_inline]] inline Vec<float> max_of(Vec<float> x, Vec<float> y) { return _mm256_max_ps(y, x); }
 [[gnu::always_inline]] inline Vec<double> max_of(Vec<double> x, Vec<double> y) { return _mm256_max_pd(y, x); }
@@ -267,8 +275,8 @@ template <class T>
   for (int k = 0; k < kSide; ++k) *reinterpret_cast<typename Square::Unaligned*>(out + k * out_step) = r[k];
 }
 
-// out[j * out_step + i] = x[i * x_step + j] for 0 <= i < rows, 0 <= j < cols. x and out do not overlap. The last squares
-// of a row or column lie over their neighbours.
+// out[j * out_step + i] = x[i * x_step + j] for 0 <= i < rows, 0 <= j < cols. x and out do not overlap. The last
+// squares of a row or column lie over their neighbours.
 template <class T>
 [[gnu::noinline]] inline void transpose(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows,
                                         int64_t cols) {
@@ -292,7 +300,8 @@ template <class T>
 // out[i * out_step + j] = x[i * row_step + j * col_step] for 0 <= i < rows, 0 <= j < cols: any layout made contiguous
 // along j. x and out do not overlap.
 template <class T>
-[[gnu::noinline]] inline void pack(T* out, int64_t out_step, const T* x, int64_t row_step, int64_t col_step, int64_t rows, int64_t cols) {
+[[gnu::noinline]] inline void pack(T* out, int64_t out_step, const T* x, int64_t row_step, int64_t col_step,
+                                   int64_t rows, int64_t cols) {
   if (row_step == 1 && col_step != 1) return transpose(out, out_step, x, col_step, cols, rows);
   for (int64_t i = 0; i < rows; ++i) {
     for (int64_t j = 0; j < cols; ++j) out[i * out_step + j] = x[i * row_step + j * col_step];

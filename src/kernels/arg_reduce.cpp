@@ -34,7 +34,8 @@ void plan_index(Plan& plan) {
   const View& x = plan.in[0];
   const Attribute& dims = plan.attributes[0];
   if (dims.count > 1) {
-    fail(plan, ErrorKind::runtime, "takes one dim or none, got " + std::to_string(dims.count) + " for shape " + shape_text(x));
+    fail(plan, ErrorKind::runtime,
+         "takes one dim or none, got " + std::to_string(dims.count) + " for shape " + shape_text(x));
   }
   if (dims.count == 1) normalise_dim(plan, x, dims.integers[0]);
   plan_places(plan, listed_dims(x, dims), plan.attributes[1].flag(), DType::int64);

@@ -1,7 +1,7 @@
 // Where the largest or smallest elements stand: argmax, argmin, max_with_index, min_with_index in floating point.
 //
-// The first of equal elements wins (+0 and -0 are equal), and the first NaN wins over everything. So the result does not
-// depend on the order in which elements are looked at, and each layout takes the way that suits it.
+// The first of equal elements wins (+0 and -0 are equal), and the first NaN wins over everything. So the result does
+// not depend on the order in which elements are looked at, and each layout takes the way that suits it.
 #include "core/kernel.hpp"
 #include "core/parallel.hpp"
 #include "isa/isa.hpp"
@@ -180,9 +180,12 @@ struct ArgReducer {
     parallel_for(form.kept, cost, [&](int64_t begin, int64_t end, int) {
       for_rows(nest.kept, begin, end, [&](const int64_t* offset, int64_t count) {
         switch (walk) {
-          case Walk::rows: return run_rows(offset[0], x + offset[1], count);
-          case Walk::columns: return run_columns(offset[0], x + offset[1], count);
-          case Walk::tiles: return run_tiles(offset[0], x + offset[1], count);
+          case Walk::rows:
+            return run_rows(offset[0], x + offset[1], count);
+          case Walk::columns:
+            return run_columns(offset[0], x + offset[1], count);
+          case Walk::tiles:
+            return run_tiles(offset[0], x + offset[1], count);
         }
       });
     });

@@ -8,19 +8,19 @@
 namespace minigrad::MINIGRAD_ISA {
 namespace {
 
-// g · tanh'(x) from the output: g (1 - out²).
+// g · tanh'(x) from the output: g (1 - out²), 0 where g is 0 whatever out is.
 struct TanhGrad : Streaming {
   template <class T>
   static T apply(T g, T out) {
-    return g * fma(-out, out, T{1});
+    return g == 0 ? T{0} : g * fma(-out, out, T{1});
   }
 };
 
-// g · sigmoid'(x) from the output: g · out (1 - out).
+// g · sigmoid'(x) from the output: g · out (1 - out), 0 where g is 0 whatever out is.
 struct SigmoidGrad : Streaming {
   template <class T>
   static T apply(T g, T out) {
-    return g * (out * (T{1} - out));
+    return g == 0 ? T{0} : g * (out * (T{1} - out));
   }
 };
 

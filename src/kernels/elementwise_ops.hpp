@@ -110,11 +110,12 @@ struct Minimum : Streaming {
   }
 };
 
-// The share of x in the gradient of maximum(x, y): 1 where x is larger, a half where both are equal, else 0.
+// The share of x in the gradient of maximum(x, y): 0 where x is smaller, a half where both are equal, else 1 (which is
+// both operands' share where one is NaN).
 struct MaximumShare : Streaming {
   template <class T>
   static T apply(T x, T y) {
-    return x > y ? T{1} : (x == y ? T{0.5} : T{0});
+    return x < y ? T{0} : (x == y ? T{0.5} : T{1});
   }
 };
 
@@ -160,11 +161,11 @@ struct Ge : Streaming {
   }
 };
 
-// g · relu'(x), read off the output: g where out > 0.
+// g · relu'(x), read off the output: 0 where out is 0, else g.
 struct ReluGrad : Streaming {
   template <class T>
   static T apply(T g, T out) {
-    return out > 0 ? g : T{0};
+    return out <= 0 ? T{0} : g;
   }
 };
 

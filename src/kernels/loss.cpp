@@ -1,7 +1,7 @@
 // Losses: plans and rows.
+#include "reference/loss.hpp"
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
-#include "reference/loss.hpp"
 
 namespace minigrad {
 namespace {

@@ -155,9 +155,18 @@ Status run_cross_entropy(const Call& call) {
   if (!count.valid) return Status::index_out_of_range;
   T* const losses = reduction == kNone ? loss.as<T>() : reinterpret_cast<T*>(call.shared);
   const int64_t loss_step = reduction == kNone ? loss.stride[0] : 1;
-  CrossEntropy<T>{x.as<T>(), x.stride[0],   x.stride[1], n,
-                  classes,   target,        static_cast<T>(call.attributes[1].real), losses,
-                  loss_step, out.as<T>(),   out.stride[0], out.stride[1]}
+  CrossEntropy<T>{x.as<T>(),
+                  x.stride[0],
+                  x.stride[1],
+                  n,
+                  classes,
+                  target,
+                  static_cast<T>(call.attributes[1].real),
+                  losses,
+                  loss_step,
+                  out.as<T>(),
+                  out.stride[0],
+                  out.stride[1]}
       .run();
   if (reduction == kNone) return Status::ok;
   const T total = fold<Sum>(row_lanes<Sum>(static_cast<const T*>(losses), n));
@@ -166,8 +175,8 @@ Status run_cross_entropy(const Call& call) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// The gradient: w (p - q) with w = g or g / (rows that count), 0 in rows that are ignored; q = a / c, and 1 - a more for
-// the target.
+// The gradient: w (p - q) with w = g or g / (rows that count), 0 in rows that are ignored; q = a / c, and 1 - a more
+// for the target.
 
 template <class T>
 struct CrossEntropyGrad {

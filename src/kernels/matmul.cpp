@@ -49,12 +49,12 @@ void plan_linear(Plan& plan) {
     fail(plan, ErrorKind::value, "no activation has the code " + std::to_string(activation));
   }
   if (x.rank < 2 || w.rank != 2 || b.rank != 1) {
-    fail(plan, ErrorKind::runtime, "needs input (..., in), weight (out, in) and bias (out,), got " + shape_text(x) +
-                                       ", " + shape_text(w) + " and " + shape_text(b));
+    fail(plan, ErrorKind::runtime,
+         "needs input (..., in), weight (out, in) and bias (out,), got " + shape_text(x) + ", " + shape_text(w) +
+             " and " + shape_text(b));
   }
   if (x.shape[x.rank - 1] != w.shape[1]) {
-    fail(plan, ErrorKind::runtime,
-         "inner sizes differ, got input " + shape_text(x) + " and weight " + shape_text(w));
+    fail(plan, ErrorKind::runtime, "inner sizes differ, got input " + shape_text(x) + " and weight " + shape_text(w));
   }
   if (b.shape[0] != w.shape[0] && b.shape[0] != 0) {
     fail(plan, ErrorKind::runtime, "got weight " + shape_text(w) + " but bias " + shape_text(b));

@@ -65,10 +65,14 @@ void activate(const Product<T>& p, const Range& rows, const Range& columns) {
 }
 
 template <class T>
-[[gnu::always_inline]] inline T tanh_of(T x) { return functions::Tanh<T>::fast(x); }
+[[gnu::always_inline]] inline T tanh_of(T x) {
+  return functions::Tanh<T>::fast(x);
+}
 
 template <class T>
-[[gnu::always_inline]] inline T sigmoid_of(T x) { return functions::Sigmoid<T>::fast(x); }
+[[gnu::always_inline]] inline T sigmoid_of(T x) {
+  return functions::Sigmoid<T>::fast(x);
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Runs.
@@ -85,37 +89,51 @@ void run_part(const Product<T>& p, const Range& rows, const Range& columns, Acti
   if (activation == Activation::sigmoid) activate<T, sigmoid_of<T>>(p, rows, columns);
 }
 
-// `p` is the first product of the batch.
+// Moves p from the batch's first product to another one.
 template <class T>
-void run_task(Product<T> p, const Grid& grid, int64_t task, Activation activation, char* scratch) {
+void go_to_item(Product<T>& p, int64_t item) {
   const ProductShape& shape = *p.shape;
-  const int64_t column = task % grid.column_parts * grid.columns;
-  task /= grid.column_parts;
-  const int64_t row = task % grid.row_parts * grid.rows;
-  int64_t item = task / grid.row_parts;
   p.c += item * shape.m * shape.n;
   for (int d = 0; d < shape.rank; ++d) {
-    const int64_t i = item % shape.shape[d];
-    item /= shape.shape[d];
+    const bool outermost = d + 1 == shape.rank;  // saves a division
+    const int64_t i = outermost ? item : item % shape.shape[d];
+    if (!outermost) item /= shape.shape[d];
     p.a += i * shape.a_step[d];
     p.b += i * shape.b_step[d];
   }
+}
+
+template <class T>
+void run_task(Product<T> p, const Grid& grid, int64_t task, Activation activation, char* scratch) {
+  const ProductShape& shape = *p.shape;
+  const int64_t parts = grid.row_parts * grid.column_parts;
+  if (parts == 1) {
+    go_to_item(p, task);
+    return run_part(p, Range{0, shape.m}, Range{0, shape.n}, activation, scratch);
+  }
+  go_to_item(p, task / parts);
+  const int64_t row = task % parts / grid.column_parts * grid.rows;
+  const int64_t column = task % grid.column_parts * grid.columns;
   run_part(p, Range{row, smaller(shape.m, row + grid.rows)}, Range{column, smaller(shape.n, column + grid.columns)},
            activation, scratch);
 }
 
-// Workers take tasks one by one, so that a worker which is held up does not hold up a whole share of the work.
-constexpr int64_t kTasksPerWorker = 2;
+// Workers take tasks in small shares, so that a worker which is held up does not hold up much of the work.
+constexpr int64_t kSharesPerWorker = 8;
+constexpr int64_t kLeastTasksPerWorker = 2;
 
 template <class T>
 void run_tasks(const Call& call, const Product<T>& p, Activation activation, int workers) {
-  const Grid grid = make_grid<T>(*p.shape, workers == 1 ? 1 : workers * kTasksPerWorker);
+  const Grid grid = make_grid<T>(*p.shape, workers == 1 ? 1 : workers * kLeastTasksPerWorker);
+  const int64_t share = parts_of(grid.tasks, workers * kSharesPerWorker);
   int64_t next = 0;
   parallel_for(workers, 1e12, [&](int64_t, int64_t, int worker) {
     for (;;) {
-      const int64_t task = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
-      if (task >= grid.tasks) return;
-      run_task(p, grid, task, activation, call.scratch(worker));
+      const int64_t begin = __atomic_fetch_add(&next, share, __ATOMIC_RELAXED);
+      if (begin >= grid.tasks) return;
+      for (int64_t task = begin; task < smaller(grid.tasks, begin + share); ++task) {
+        run_task(p, grid, task, activation, call.scratch(worker));
+      }
     }
   });
 }
@@ -123,8 +141,8 @@ void run_tasks(const Call& call, const Product<T>& p, Activation activation, int
 template <class T>
 Status run_products(const Call& call, const ProductShape& shape, const T* bias, Activation activation) {
   if (shape.batch == 0 || shape.m == 0 || shape.n == 0) return Status::ok;
-  const Product<T> p = {&shape, call.in[0].as<T>(), call.in[1].as<T>(), bias, call.out[0].as<T>(),
-                        activation == Activation::relu};
+  const Product<T> p = {&shape, call.in[0].as<T>(),  call.in[1].as<T>(),
+                        bias,   call.out[0].as<T>(), activation == Activation::relu};
   // Counted in small items, since a single product may be shared among all workers.
   constexpr int64_t kItems = 1 << 20;
   const int workers = worker_count(kItems, static_cast<double>(shape.batch) * shape.nanoseconds / kItems);

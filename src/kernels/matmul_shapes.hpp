@@ -14,9 +14,9 @@ static constexpr int kActivations = 4;
 static constexpr int64_t kBlockK = 256;
 static constexpr int64_t kDotBlock = 4096;
 
-// a (..., m, k) times b (..., k, n), read off the views, batch dimensions broadcast, and how it is to be computed. Where a
-// batch only adds rows, which is where b is the same for all of it, it is counted among the rows: m is what is computed
-// at once. out is row-major.
+// a (..., m, k) times b (..., k, n), read off the views, batch dimensions broadcast, and how it is to be computed.
+// Where a batch only adds rows, which is where b is the same for all of it, it is counted among the rows: m is what is
+// computed at once. out is row-major.
 struct ProductShape {
   int64_t m, n, k;
   int64_t a_row, a_k, b_k, b_col;
@@ -24,17 +24,17 @@ struct ProductShape {
   int rank;       // the batch's dimensions, the innermost one first
   int64_t shape[kMaxRank], a_step[kMaxRank], b_step[kMaxRank];
 
-  bool pack_a;             // blocks of a are copied before use
-  bool pack_b;             // so are panels of b
-  bool dots_along_rows;    // a single column: several rows of a are summed side by side
-  int64_t panel_columns;   // most columns of a panel
-  int64_t panel_bytes;     // of a worker's scratch; the rest of it is for a
-  int64_t worker_bytes;    // all of a worker's scratch
-  double nanoseconds;      // what one of the products costs one thread, about
+  bool pack_a;            // blocks of a are copied before use
+  bool pack_b;            // so are panels of b
+  bool dots_along_rows;   // a single column: several rows of a are summed side by side
+  int64_t panel_columns;  // most columns of a panel
+  int64_t panel_bytes;    // of a worker's scratch; the rest of it is for a
+  int64_t worker_bytes;   // all of a worker's scratch
+  double nanoseconds;     // what one of the products costs one thread, about
 };
 
-// Rows of a packed block of a, which fills half a cache of 1 MB. Its rows are a cache line wider than needed, so that they
-// do not fall into the same sets of the cache.
+// Rows of a packed block of a, which fills half a cache of 1 MB. Its rows are a cache line wider than needed, so that
+// they do not fall into the same sets of the cache.
 static constexpr int64_t block_rows(int64_t item_size) { return 2048 / item_size; }
 static constexpr int64_t kPackedRow = kBlockK + 16;
 
@@ -44,8 +44,8 @@ static constexpr int64_t kStripBytes = 256;
 static constexpr int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
 
 // Blocks of a are worth a copy where many strips of columns read them and they do not lie well: columns apart, rows on
-// other pages or in the same sets of the cache. Panels of b are always copied where columns are apart; where they are not,
-// it takes many tiles of rows that read them.
+// other pages or in the same sets of the cache. Panels of b are always copied where columns are apart; where they are
+// not, it takes many tiles of rows that read them.
 static inline void choose_packing(ProductShape& p, int64_t item_size) {
   const int64_t a_row = magnitude(p.a_row) * item_size;
   p.pack_a = p.n >= 128 && p.m >= 32 && (p.a_k != 1 || a_row >= 2048 || a_row % 512 == 0);
@@ -115,6 +115,7 @@ static inline ProductShape product_shape(const View& a, const View& b, const Vie
   p.a_k = a.stride[a.rank - 1];
   p.b_k = b.stride[layout == Layout::rows ? last - 1 : last];
   p.b_col = b.stride[layout == Layout::rows ? last : last - 1];
+  if (p.k == 1) p.a_k = 1;  // a step that is never taken
   read_batch(p, a, b, out);
   choose_packing(p, item);
   choose_scratch(p, item);

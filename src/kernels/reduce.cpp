@@ -1,10 +1,10 @@
 // Reductions: plans and rows, and the runs for integers and booleans.
+#include "reference/reduce.hpp"
 #include "core/kernel.hpp"
 #include "core/parallel.hpp"
 #include "core/plans.hpp"
 #include "kernels/reduce_integers.hpp"
 #include "kernels/reduce_layout.hpp"
-#include "reference/reduce.hpp"
 
 namespace minigrad {
 namespace {
@@ -90,6 +90,7 @@ template <class Op, class T>
 T combine_elements(const Nest<1>& nest, const T* x) {
   const int64_t step = nest.stride[0][nest.rank - 1];
   T total = Op::template identity<T>();
+  if (nest.size == 0) return total;
   for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
     const T* const row = x + offset[0];
     if (step == 1) {
@@ -106,6 +107,7 @@ template <class Op, class T>
 void combine_beside(const Nest<1>& nest, const T* x, int64_t cols, T* out) {
   const int64_t step = nest.stride[0][nest.rank - 1];
   for (int64_t j = 0; j < cols; ++j) out[j] = Op::template identity<T>();
+  if (nest.size == 0) return;
   for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
     for (int64_t i = 0; i < count; ++i) {
       const T* const row = x + offset[0] + i * step;

@@ -10,7 +10,8 @@ namespace minigrad::MINIGRAD_ISA {
 namespace {
 
 // ---------------------------------------------------------------------------------------------------------------------
-// An operation: functions on blocks of contiguous elements. What walks over an array is compiled once for all operations.
+// An operation: functions on blocks of contiguous elements. What walks over an array is compiled once for all
+// operations.
 
 template <class T>
 struct Operation {
@@ -90,19 +91,20 @@ void lane_group_of(T* lanes, int64_t cols, const T* x, int64_t step, int64_t cou
 
 template <class Op, class T>
 constexpr Operation<T> kOperation = {
-    Op::template kIdentity<T>, rows_of<Op, T>,       row_lanes_of<Op, T>,  row_groups_of<Op, T>, column_block_of<Op, T>,
-    combine_along<Op, T>,      lane_group_of<Op, T>, combine_short_rows<Op, T>, combine_into<Op, T>};
+    Op::template kIdentity<T>, rows_of<Op, T>,       row_lanes_of<Op, T>,  row_groups_of<Op, T>,
+    column_block_of<Op, T>,    combine_along<Op, T>, lane_group_of<Op, T>, combine_short_rows<Op, T>,
+    combine_into<Op, T>};
 
 // ---------------------------------------------------------------------------------------------------------------------
 // How the elements are reached. None of these changes a bit.
 
 enum class Walk : uint8_t {
-  rows,         // rows, contiguous in memory
-  pieces,       // rows that are not contiguous: group by group
-  lanes,        // rows whose results lie beside each other in memory: whole vectors of results, lane by lane
-  columns,      // columns that lie beside each other in memory
-  along,        // columns, each contiguous in memory
-  tiles,        // columns, copied tile by tile
+  rows,     // rows, contiguous in memory
+  pieces,   // rows that are not contiguous: group by group
+  lanes,    // rows whose results lie beside each other in memory: whole vectors of results, lane by lane
+  columns,  // columns that lie beside each other in memory
+  along,    // columns, each contiguous in memory
+  tiles,    // columns, copied tile by tile
 };
 
 constexpr int kLevelBytes = 32768;  // of a worker's stack, for the tree over blocks
@@ -120,10 +122,11 @@ Walk choose_walk(const Reduction& r, const ReductionNest& nest) {
   return beside && nest.kept.shape[inner] >= kFew ? Walk::lanes : Walk::pieces;
 }
 
-// Results that are computed at a time.
+// How many results are computed at a time: as many as the tree over `blocks` blocks has room for, and no more than suit
+// the walk.
 template <class T>
 int64_t strip_width(Walk walk, int64_t blocks) {
-  constexpr int64_t kMost[] = {1, 1, 128, 4096, 64, kTile};
+  constexpr int64_t kMost[] = {1, 1, 128, 4096, 64, kTile};  // in the order of Walk
   const int64_t lanes = walk == Walk::lanes ? kVirtualLanes<T> : 1;
   const int64_t room = kLevelBytes / static_cast<int64_t>(sizeof(T)) / (tree_levels(blocks) * lanes);
   return smaller(room / kVirtualLanes<T> * kVirtualLanes<T>, kMost[static_cast<int>(walk)]);
@@ -146,8 +149,8 @@ struct Reducer {
   int64_t col_step() const { return nest.kept.stride[1][nest.kept.rank - 1]; }
   int64_t row_step() const { return nest.reduced.stride[0][nest.reduced.rank - 1]; }
 
-  // A block of a row that lies in pieces: `n` elements from `begin` on. Groups that lie in one contiguous piece are read
-  // where they are, the others from a copy.
+  // A block of a row that lies in pieces: `n` elements from `begin` on. Groups that lie in one contiguous piece are
+  // read where they are, the others from a copy.
   void combine_pieces(const T* from, int64_t begin, int64_t n, T* to) const {
     constexpr int64_t kGroup = 4 * kVirtualLanes<T>;
     alignas(64) T copy[kGroup];
@@ -173,7 +176,7 @@ struct Reducer {
     if (waiting > 0) op.row_groups(to, copy, waiting);
   }
 
-  // The same for `cols` results.
+  // Copies elements begin ... begin + n of `cols` results, row by row.
   void pack_tile(const T* from, int64_t cols, int64_t begin, int64_t n, T* to) const {
     for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
       pack(to, cols, from + start[0], row_step(), col_step(), run, cols);
@@ -181,6 +184,7 @@ struct Reducer {
     });
   }
 
+  // A block of `cols` rows that lie beside each other.
   void combine_lanes_beside(const T* from, int64_t cols, int64_t n, T* to) const {
     constexpr int64_t kGroup = 4 * kVirtualLanes<T>;
     for (int64_t j = 0; j < kVirtualLanes<T> * cols; ++j) to[j] = op.identity;
@@ -189,15 +193,20 @@ struct Reducer {
     }
   }
 
-  // Elements begin ... begin + n, at most a block, of the results at from, from + col_step(), ...: lanes() rows of `cols`
-  // values.
+  // Elements begin ... begin + n, at most a block, of the results at from, from + col_step(), ...: lanes() rows of
+  // `cols` values.
   void combine_block(const T* from, int64_t cols, int64_t begin, int64_t n, T* to) const {
     alignas(64) T copy[kBlockVectors * kTile];
     switch (walk) {
-      case Walk::pieces: return combine_pieces(from, begin, n, to);
-      case Walk::lanes: return combine_lanes_beside(from + begin * row_step(), cols, n, to);
-      case Walk::columns: return op.column_block(to, cols, from + begin * row_step(), row_step(), n);
-      default: pack_tile(from, cols, begin, n, copy); return op.column_block(to, cols, copy, cols, n);
+      case Walk::pieces:
+        return combine_pieces(from, begin, n, to);
+      case Walk::lanes:
+        return combine_lanes_beside(from + begin * row_step(), cols, n, to);
+      case Walk::columns:
+        return op.column_block(to, cols, from + begin * row_step(), row_step(), n);
+      default:
+        pack_tile(from, cols, begin, n, copy);
+        return op.column_block(to, cols, copy, cols, n);
     }
   }
 
@@ -270,7 +279,8 @@ struct Reducer {
   void run() const {
     parallel_for(form.kept, kNanosecondsEach * static_cast<double>(form.reduced), [&](int64_t begin, int64_t end, int) {
       if (walk == Walk::rows) return run_rows(begin, end);
-      walk == Walk::lanes && form.reduced <= kVirtualLanes<T> ? run_short(begin, end) : run_strips(begin, end);
+      const bool brief = walk == Walk::lanes && form.reduced <= kVirtualLanes<T>;
+      brief ? run_short(begin, end) : run_strips(begin, end);
     });
   }
 

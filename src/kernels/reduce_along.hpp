@@ -14,9 +14,8 @@ template <int kOdd, class V, int... kLane>
 [[gnu::always_inline]] inline V every_other(V x, V y, std::integer_sequence<int, kLane...>) {
   constexpr int kSide = 16 / static_cast<int>(sizeof(x[0]));
   constexpr int kWidth = sizeof...(kLane);
-  return __builtin_shufflevector(x, y,
-                                 ((kLane % kSide < kSide / 2 ? 0 : kWidth) + kLane / kSide * kSide +
-                                  kLane % (kSide / 2) * 2 + kOdd)...);
+  return __builtin_shufflevector(
+      x, y, ((kLane % kSide < kSide / 2 ? 0 : kWidth) + kLane / kSide * kSide + kLane % (kSide / 2) * 2 + kOdd)...);
 }
 
 // Neighbours of x and y combined, in the places given above.
@@ -33,8 +32,8 @@ template <int k, class Part, class V, int... kLane>
   return __builtin_shufflevector(v, v, (k * kSide + kLane)...);
 }
 
-// Adds to `total`, one element for each of kColumns columns, the groups among elements i ... i + kStep of column c, which
-// starts at x[c].
+// Adds to `total`, one element for each of kColumns columns, the groups among elements i ... i + kStep of column c,
+// which starts at x[c].
 template <class Op, class T>
 struct Along;
 

@@ -7,8 +7,8 @@
 //     from right to left. A run of 2^k blocks that starts at a multiple of 2^k is a subtree: any thread may compute it.
 // Where a dimension behind the reduced one is kept, vector i is the i-th row, and each of its columns is a result
 // (columns). Where the last dimension is reduced, element i of a row belongs to lane i mod 16 (8 in double) of vector
-// i div 16, and the 16 lanes that remain are folded (rows). In both cases a result's bits depend on the elements that it
-// is made of and on nothing else: width of registers, strides, threads and neighbouring results are free choices.
+// i div 16, and the 16 lanes that remain are folded (rows). In both cases a result's bits depend on the elements that
+// it is made of and on nothing else: width of registers, strides, threads and neighbouring results are free choices.
 //
 // The first group is combined with the identity, so a sum is never -0, and padding with the identity changes nothing.
 #pragma once
@@ -354,8 +354,8 @@ template <class T, class Merge>
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Tiles: kTileRows rows of at most one vector, transposed, so that a vector holds one element of each of them. Element k
-// of row r stands at k * kTileRows + r. Rows that are not there are zeros; what becomes of them nobody reads.
+// Tiles: kTileRows rows of at most one vector, transposed, so that a vector holds one element of each of them. Element
+// k of row r stands at k * kTileRows + r. Rows that are not there are zeros; what becomes of them nobody reads.
 
 constexpr int kTileRows = 16;
 
@@ -381,8 +381,8 @@ template <class T>
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Rows of n <= kVirtualLanes elements that lie beside each other, whole vectors of them: each has one element in each of
-// n lanes. Lanes that are not there hold the identity, and leaving that out changes nothing.
+// Rows of n <= kVirtualLanes elements that lie beside each other, whole vectors of them: each has one element in each
+// of n lanes. Lanes that are not there hold the identity, and leaving that out changes nothing.
 
 // The fold of n > 0 lanes; at(k) is lane k of a register full of rows.
 template <class Op, class T, class At>
@@ -412,14 +412,12 @@ template <class Op, class T>
   }
   int64_t j = 0;
   for (; j + kLanes<T> <= rows; j += kLanes<T>) {
-    store(out + j, fold_short<Op, T>(n, [=](int64_t k) __attribute__((always_inline)) {
-            return load(x + k * step + j);
-          }));
+    store(out + j,
+          fold_short<Op, T>(n, [=](int64_t k) __attribute__((always_inline)) { return load(x + k * step + j); }));
   }
   if (j == rows) return;
-  const auto part = [=](int64_t k) __attribute__((always_inline)) {
-    return load_first(x + k * step + j, rows - j, Vec<T>{});
-  };
+  const auto part = [=](int64_t k)
+                        __attribute__((always_inline)) { return load_first(x + k * step + j, rows - j, Vec<T>{}); };
   store_first(out + j, fold_short<Op, T>(n, part), rows - j);
 }
 

@@ -1,5 +1,5 @@
-// What combines integers or booleans. The order of operations does not matter: they are exact, or wrap around (the build
-// sets -fwrapv).
+// What combines integers or booleans. The order of operations does not matter: they are exact, or wrap around (the
+// build sets -fwrapv).
 #pragma once
 
 #include <cstdint>

@@ -60,8 +60,8 @@ struct ReductionNest {
   Nest<1> reduced;  // of x, counted from a kept place
 };
 
-// x and out where out has a dimension for each kept one, or (keepdim, sum_to) further ones of size 1; its dimensions then
-// match the last ones of x.
+// x and out where out has a dimension for each kept one, or (keepdim, sum_to) further ones of size 1; its dimensions
+// then match the last ones of x.
 [[gnu::noinline]] inline ReductionNest make_reduction_nest(const View& x, DimMask mask, const View& out) {
   const int kept_count = x.rank - __builtin_popcount(mask);
   View kept_x, kept_out, reduced_x;

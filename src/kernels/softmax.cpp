@@ -1,7 +1,7 @@
 // Softmax: plans and rows.
+#include "reference/softmax.hpp"
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
-#include "reference/softmax.hpp"
 
 namespace minigrad {
 namespace {

@@ -82,7 +82,7 @@ struct Rows {
 };
 
 constexpr int64_t kStrip = 128;  // rows beside each other that are computed at a time
-constexpr int kMostLevels = 12;
+constexpr int kMostLevels = 6;
 
 template <class T>
 constexpr int64_t kLevelElements = kMostLevels * kStrip * kVirtualLanes<T>;
@@ -158,9 +158,8 @@ struct Forward {
   static void run_columns(const Rows<T>& rows, int64_t cols, T* levels) {
     alignas(64) T m[kStrip], total[kStrip], e[4 * kVirtualLanes<T> * kStrip];
     const Steps& step = rows.along;
-    combine_columns<Largest>(levels, cols, rows.n, [&](int64_t begin, int64_t) {
-      return PlainRows<T>{rows.a + begin * step.a, step.a};
-    });
+    combine_columns<Largest>(levels, cols, rows.n,
+                             [&](int64_t begin, int64_t) { return PlainRows<T>{rows.a + begin * step.a, step.a}; });
     copy(m, levels, cols);
     sum_columns(levels, cols, rows.n, [&](int64_t begin, int64_t count) {
       for (int64_t k = 0; k < count; ++k) exp_columns(e + k * cols, rows.a + (begin + k) * step.a, m, cols);
@@ -177,7 +176,8 @@ struct Forward {
   }
 
   static void exp_columns(T* out, const T* x, const T* m, int64_t cols) {
-    map_row(out, x, m, cols, [](T value, T largest) __attribute__((always_inline)) { return math::exp(value - largest); });
+    map_row(out, x, m, cols,
+            [](T value, T largest) __attribute__((always_inline)) { return math::exp(value - largest); });
   }
 
   static void result_columns(T* out, const T* x, const T* m, const T* total, int64_t cols) {

@@ -111,11 +111,11 @@ const RunsByDType safe_div = float2<[](double x, double y) { return x == 0 ? 0 :
 const RunsByDType pow = float2<[](double x, double y) { return std::pow(x, y); }>();
 const RunsByDType maximum = any2<[](auto x, auto y) { return y < x || x != x ? x : y; }>();
 const RunsByDType minimum = any2<[](auto x, auto y) { return x < y || x != x ? x : y; }>();
-const RunsByDType maximum_share = float2<[](double x, double y) { return y < x ? 1 : (x == y ? 0.5 : 0); }>();
+const RunsByDType maximum_share = float2<[](double x, double y) { return x < y ? 0 : (x == y ? 0.5 : 1); }>();
 
-const RunsByDType relu_grad = float2<[](double g, double out) { return 0 < out ? g : 0; }>();
-const RunsByDType tanh_grad = float2<[](double g, double out) { return g * (1 - out * out); }>();
-const RunsByDType sigmoid_grad = float2<[](double g, double out) { return g * out * (1 - out); }>();
+const RunsByDType relu_grad = float2<[](double g, double out) { return out <= 0 ? 0 : g; }>();
+const RunsByDType tanh_grad = float2<[](double g, double out) { return g == 0 ? 0 : g * (1 - out * out); }>();
+const RunsByDType sigmoid_grad = float2<[](double g, double out) { return g == 0 ? 0 : g * out * (1 - out); }>();
 
 const RunsByDType eq = compare2<[](auto x, auto y) { return x == y; }>();
 const RunsByDType ne = compare2<[](auto x, auto y) { return x != y; }>();

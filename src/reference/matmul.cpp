@@ -27,10 +27,14 @@ Status matmul_of(const Call& call) {
 
 double activate(double x, Activation activation) {
   switch (activation) {
-    case Activation::none: break;
-    case Activation::relu: return x <= 0 ? 0 : x;
-    case Activation::tanh: return std::tanh(x);
-    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
+    case Activation::none:
+      break;
+    case Activation::relu:
+      return x <= 0 ? 0 : x;
+    case Activation::tanh:
+      return std::tanh(x);
+    case Activation::sigmoid:
+      return 1 / (1 + std::exp(-x));
   }
   return x;
 }

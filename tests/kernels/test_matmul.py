@@ -368,7 +368,7 @@ def test_shapes_that_do_not_fit_raise(a: tuple[int, ...], b: tuple[int, ...], te
                       ((3, 4), (5, 4), (1, 5))]
 )  # fmt: skip
 def test_linear_of_shapes_that_do_not_fit_raises(x: tuple[int, ...], w: tuple[int, ...], b: tuple[int, ...]) -> None:
-    with pytest.raises(RuntimeError, match="^linear: ") as error:
+    with pytest.raises(RuntimeError, match=r"^linear: ") as error:
         LINEAR(np.ones(x), np.ones(w), np.ones(b), 0)
     assert str(w) in str(error.value)
 
@@ -381,7 +381,7 @@ def test_unknown_activations_raise(code: int) -> None:
 
 def test_huge_results_raise_before_allocating() -> None:
     a, b = np.broadcast_to(np.ones(()), (2**40, 1)), np.broadcast_to(np.ones(()), (1, 2**40))
-    with pytest.raises(RuntimeError, match="matmul: .*more elements than memory can address"):
+    with pytest.raises(RuntimeError, match=r"matmul: .*more elements than memory can address"):
         MATMUL(a, b)
 
 

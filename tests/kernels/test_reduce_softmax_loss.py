@@ -221,6 +221,33 @@ def test_sum_to_undoes_broadcasting(dtype: Any) -> None:
         np.testing.assert_allclose(expected, reference("sum_to", x, shape)[0], rtol=0, atol=32 * np.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_short_arrays_at_every_offset(dtype: Any) -> None:
+    buffer = normal((200,), dtype)
+    for n in (1, 5, 16, 21, 40, 70):
+        for name, attributes in (
+            ("sum", ((), False)),
+            ("max", ((), False)),
+            ("argmin", ((), False)),
+            ("softmax", (0,)),
+        ):
+            expected = KERNELS[name](buffer[:n].copy(), *attributes)
+            for offset in range(33):
+                moved = np.concatenate([np.full(offset, 9, dtype), buffer[:n], np.full(17, -9, dtype)])
+                assert same_bits(result(name, moved[offset : offset + n], *attributes), expected)
+
+
+def test_sums_write_into_any_strides() -> None:
+    for shape, dims in (((70, 33), (0,)), ((70, 33), (1,)), ((9, 3000), (1,)), ((3000, 9), (0,)), ((5, 6, 7), (1,))):
+        x = normal(shape, np.float32)
+        expected = KERNELS["sum"](x, dims, False)
+        spread = np.zeros([2 * n for n in expected.shape], np.float32)
+        out = spread[tuple(slice(None, None, -2) for _ in expected.shape)]
+        for y in layouts(x):
+            KERNELS["sum"].into(out, y, dims, False)
+            assert same_bits(np.ascontiguousarray(out), expected)
+
+
 def test_sums_of_nothing() -> None:
     empty = np.zeros((0, 3), np.float32)
     assert same_bits(result("sum", empty, (0,), False), np.zeros(3, np.float32))

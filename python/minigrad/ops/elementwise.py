@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .. import _core, _dtype, graph
 from .._methods import TensorMethods, method
 from ..eager import namespace
@@ -76,8 +78,8 @@ def promote(p: Primitive, inputs: tuple[Any, ...], attributes: tuple[Any, ...]) 
 
 
 def _to_dtype(x: Any, target: _dtype.dtype) -> Any:
-    if not hasattr(x, "dtype"):
-        return x  # a Python number takes the dtype of the others
+    if not isinstance(x, Tensor | np.ndarray):
+        return x  # a number takes the dtype of the others
     own = x.dtype if isinstance(x, Tensor) else _dtype.from_numpy_dtype(x.dtype)
     return x if own is target else to_dtype(x, target)
 
@@ -123,7 +125,7 @@ def to_dtype(x: Any, target: _dtype.dtype) -> Any:
 _add = _binary("add", "x + y", lambda g: g, lambda g: g, f"{ARTICLE} section 4")
 _sub = _binary("sub", "x - y", lambda g: g, lambda g: neg(g))
 mul: Callable[..., Tensor] = _binary(
-    "mul", "x y", lambda g, y: mul(g, y), lambda g, x: mul(g, x), f"{ARTICLE} section 4"
+    "mul", "x y", lambda g, y: safe_mul(g, y), lambda g, x: safe_mul(g, x), f"{ARTICLE} section 4"
 )
 div = _binary(
     "div",
@@ -209,9 +211,14 @@ _pow: Callable[..., Tensor] = _binary(
     "pow",
     "x ** y",
     lambda g, x, y: safe_mul(g, safe_mul(y, _pow(x, _sub(y, 1.0)))),
-    lambda g, x, out: safe_mul(g, safe_mul(out, log(x))),
+    lambda g, x, y, out: _where(_zero_to_no_negative(x, y), 0.0, safe_mul(g, safe_mul(out, log(x)))),
     f"{ARTICLE} section 3",
 )
+
+
+def _zero_to_no_negative(x: Any, y: Any) -> Any:
+    """Return where 0 is raised to a power that is not negative: the derivative by the power is taken as 0 there."""
+    return mul(eq(x, 0.0), ge(y, 0.0))
 
 
 def _pow_rule(g: Any, x: Any, exponent: float) -> Any:
@@ -299,14 +306,14 @@ def integer_power(x: Tensor, exponent: int) -> Tensor:
 # Functions.
 
 sqrt = _unary("sqrt", "sqrt(x)", lambda g, out: safe_div(mul(g, 0.5), out))
-exp = _unary("exp", "e^x", lambda g, out: mul(g, out), f"{ARTICLE} section 3")
+exp = _unary("exp", "e^x", lambda g, out: safe_mul(g, out), f"{ARTICLE} section 3")
 log: Callable[..., Tensor] = _unary("log", "ln x", lambda g, x: safe_div(g, x), f"{ARTICLE} section 3")
-sin = _unary("sin", "sin x", lambda g, x: mul(g, cos(x)), f"{ARTICLE} (3.2)")
-cos: Callable[..., Tensor] = _unary("cos", "cos x", lambda g, x: neg(mul(g, sin(x))))
+sin = _unary("sin", "sin x", lambda g, x: safe_mul(g, cos(x)), f"{ARTICLE} (3.2)")
+cos: Callable[..., Tensor] = _unary("cos", "cos x", lambda g, x: neg(safe_mul(g, sin(x))))
 tanh = _unary("tanh", "tanh x", lambda g, out: tanh_grad(g, out))
 sigmoid = _unary("sigmoid", "1 / (1 + e^-x)", lambda g, out: sigmoid_grad(g, out), f"{ARTICLE} (3.6)")
 relu = _unary("relu", "max(x, 0)", lambda g, out: relu_grad(g, out), f"{ARTICLE} (3.8)", promotion="common")
-abs = _unary("abs", "|x|", lambda g, x: mul(g, sign(x)), promotion="common")  # noqa: A001
+abs = _unary("abs", "|x|", lambda g, x: safe_mul(g, sign(x)), promotion="common")  # noqa: A001
 sign: Callable[..., Tensor] = _unary("sign", "-1, 0 or 1 with the sign of x", lambda g: mul(g, 0.0), promotion="common")
 method(abs, "abs", "absolute")
 
@@ -328,26 +335,26 @@ def _derivative(name: str, equation: str, g: Rule, result: Rule, source: str = D
 
 relu_grad: Callable[..., Tensor] = _derivative(
     "relu_grad",
-    "g where result > 0, else 0",
+    "0 where result ≤ 0, else g",
     lambda h, result: relu_grad(h, result),
     lambda h: mul(h, 0.0),
     f"{ARTICLE} (3.9)",
 )
 tanh_grad: Callable[..., Tensor] = _derivative(
     "tanh_grad",
-    "g (1 - result²)",
+    "g (1 - result²), 0 where g is 0",
     lambda h, result: tanh_grad(h, result),
     lambda h, g, result: mul(mul(h, g), mul(result, -2.0)),
 )
 sigmoid_grad: Callable[..., Tensor] = _derivative(
     "sigmoid_grad",
-    "g result (1 - result)",
+    "g result (1 - result), 0 where g is 0",
     lambda h, result: sigmoid_grad(h, result),
     lambda h, g, result: mul(mul(h, g), _sub(1.0, mul(result, 2.0))),
     f"{ARTICLE} (3.7)",
 )
 
-maximum_share = _binary("maximum_share", "1 where x > y, 1/2 where x = y, else 0", None, None)
+maximum_share = _binary("maximum_share", "0 where x < y, 1/2 where x = y, else 1", None, None)
 maximum = _binary(
     "maximum",
     "max(x, y)",
@@ -380,7 +387,15 @@ _where: Callable[..., Any] = kernel_primitive(
     vjp={"x": lambda g, condition: _where(condition, g, 0.0), "y": lambda g, condition: _where(condition, 0.0, g)},
 )
 
-clone = _unary("copy", "x", lambda g: g, promotion=None)
+clone = kernel_primitive(
+    "copy",
+    equation="out = x",
+    source=DEFINITION,
+    relation=ONE_TO_ONE,
+    structure=ELEMENTWISE,
+    vjp={"x": lambda g: g},
+    promotion=None,
+)
 
 
 @method

@@ -31,6 +31,7 @@ _matmul: Callable[..., Any] = kernel_primitive(
 
 _linear = kernel_primitive(
     "linear",
+    constants=(0,),  # no activation: it is an operation of its own, with a rule of its own
     equation="out = x wᵀ + b",
     source="《前向和反向传播》: ∇x = g w, ∇w = gᵀ x, ∇b = gᵀ 1",
     relation=MANY_TO_MANY,
@@ -86,11 +87,11 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if bias is None:
         bias = _NO_BIAS.get(array.dtype.type, _NO_BIAS[np.float32])
     if array.ndim == 2:
-        return _linear(input, weight, bias, 0)  # type: ignore[no-any-return]
+        return _linear(input, weight, bias)  # type: ignore[no-any-return]
     if array.ndim == 0:
         raise RuntimeError("linear: the input must have at least one dimension, got shape ()")
     rows = reshape(input, -1, array.shape[-1]) if array.size else reshape(input, array.size, array.shape[-1])
-    out = _linear(rows, weight, bias, 0)
+    out = _linear(rows, weight, bias)
     return _reshape(out, (*array.shape[:-1], out._array.shape[1]))  # type: ignore[no-any-return]
 
 

@@ -78,8 +78,13 @@ _prod = kernel_primitive(
 
 
 def _tie_share(x: Any, out: Any, dims: Shape, x_shape: Shape) -> Any:
-    """Return each element's share in the extremum: 1 over the number of elements that equal it, 0 for the others."""
-    ties = to_dtype(eq(x, _spread(out, x_shape, dims)), _dtype.from_numpy_dtype(_array(x).dtype))
+    """Return each element's share in the extremum: 1 over the number of elements that equal it, 0 for the others.
+
+    NaN is equal to NaN here.
+    """
+    extremum = _spread(out, x_shape, dims)
+    equal = ew.maximum(eq(x, extremum), mul(ew.ne(x, x), ew.ne(extremum, extremum)))
+    ties = to_dtype(equal, _dtype.from_numpy_dtype(_array(x).dtype))
     return div(ties, _spread(_sum(ties, dims, True), x_shape, dims))
 
 
@@ -181,7 +186,7 @@ def sum(  # noqa: A001
     input : Tensor
         Of any shape. Booleans and integers are summed as int64.
     dim : int or sequence of int, optional
-        The dimensions to sum over; all by default.
+        The dimensions to sum over; all by default, and where there are none in the sequence.
     keepdim : bool, default False
         Keep them with size 1.
     dtype : dtype, optional
@@ -212,8 +217,7 @@ def sum(  # noqa: A001
         input = to_dtype(input, dtype) if input.dtype is not dtype else input
     elif input._array.dtype.kind != "f" and input.dtype is not _dtype.int64:
         input = to_dtype(input, _dtype.int64)
-    dims = _dims_of("sum", input, dim)
-    return _sum(input, () if dim is None else dims, keepdim) if dims or dim is None else ew.clone(input)
+    return _sum(input, _dims_of("sum", input, dim), keepdim)  # type: ignore[no-any-return]
 
 
 @method
@@ -233,8 +237,7 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dtyp
         input = to_dtype(input, dtype) if input.dtype is not dtype else input
     if input._array.dtype.kind != "f":
         raise RuntimeError(f"mean: needs floating-point elements, got {input.dtype}; convert with .float()")
-    dims = _dims_of("mean", input, dim)
-    return _mean(input, dims, keepdim) if dims or dim is None else ew.clone(input)
+    return _mean(input, _dims_of("mean", input, dim), keepdim)  # type: ignore[no-any-return]
 
 
 @method

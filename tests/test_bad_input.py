@@ -1,0 +1,712 @@
+"""Misuse: an exception that opens with the operation and quotes what it got; never a crash, never a wrong result."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import Tensor, _core, autograd
+from minigrad.nn import functional as F
+
+KERNELS = _core.kernels
+Call = Callable[[], Any]
+
+
+def t(*shape: int, dtype: mg.dtype = mg.float32) -> Tensor:
+    return mg.tensor(np.ones(shape), dtype=dtype)
+
+
+def leaf(*shape: int) -> Tensor:
+    return mg.tensor(np.ones(shape), dtype=mg.float64, requires_grad=True)
+
+
+def i(*data: Any) -> Tensor:
+    return mg.tensor(list(data), dtype=mg.int64)
+
+
+def refuses(call: Call, kind: type[Exception] | tuple[type[Exception], ...], opening: str, *quoted: str) -> None:
+    """Check the kind of exception, the operation's name that its message opens with, and what it quotes."""
+    with pytest.raises(kind) as caught:
+        call()
+    message = str(caught.value)
+    assert re.match(rf"_?({opening}): ", message), message
+    for text in quoted:
+        assert text in message, message
+
+
+# ---- Shapes ----------------------------------------------------------------------------------------------------------
+
+BROADCASTING: dict[str, Callable[[Tensor, Tensor], Any]] = {
+    "add": mg.add,
+    "sub": mg.sub,
+    "mul": mg.mul,
+    "div": mg.div,
+    "pow": mg.pow,
+    "maximum": mg.maximum,
+    "minimum": mg.minimum,
+    "eq": mg.eq,
+    "lt": mg.lt,
+    "ge": mg.ge,
+}
+
+
+@pytest.mark.parametrize("name", BROADCASTING)
+@pytest.mark.parametrize(("left", "right"), [((2, 3), (4,)), ((2, 3), (3, 2)), ((2,), (0,)), ((5, 1, 3), (2, 2))])
+def test_shapes_that_do_not_broadcast(name: str, left: tuple[int, ...], right: tuple[int, ...]) -> None:
+    refuses(lambda: BROADCASTING[name](t(*left), t(*right)), RuntimeError, name, str(left), str(right))
+    refuses(lambda: BROADCASTING[name](leaf(*left), leaf(*right)), RuntimeError, name, str(left), str(right))
+
+
+SHAPES: dict[str, tuple[Call, str, tuple[str, ...]]] = {
+    "where": (lambda: mg.where(t(2) > 0, t(3), 0.0), "where", ("(2,)", "(3,)")),
+    "broadcast_shapes": (lambda: mg.broadcast_shapes((2,), (3,)), "broadcast_shapes", ("(2,)", "(3,)")),
+    "matmul": (lambda: t(3, 4) @ t(5, 6), "matmul", ("(3, 4)", "(5, 6)")),
+    "matmul vector": (lambda: t(3) @ t(4), "matmul", ("(3,)", "(4,)")),
+    "matmul vector matrix": (lambda: t(3) @ t(4, 3), "matmul", ("(3,)", "(4, 3)")),
+    "matmul batches": (lambda: t(2, 3, 4) @ t(3, 4, 5), "matmul", ("(2, 3, 4)", "(3, 4, 5)")),
+    "matmul number": (lambda: t() @ t(3), "matmul", ("()", "(3,)")),
+    "mm": (lambda: mg.mm(t(2, 3), t(3)), "mm", ("(2, 3)", "(3,)")),
+    "mv": (lambda: mg.mv(t(2, 3), t(3, 1)), "mv", ("(2, 3)", "(3, 1)")),
+    "bmm": (lambda: mg.bmm(t(2, 3, 4), t(3, 4, 5)), "bmm", ("(2, 3, 4)", "(3, 4, 5)")),
+    "dot": (lambda: mg.dot(t(2, 3), t(3)), "dot", ("(2, 3)", "(3,)")),
+    "outer": (lambda: mg.outer(t(2, 3), t(3)), "outer", ("(2, 3)", "(3,)")),
+    "linear": (lambda: F.linear(t(2, 3), t(5, 4)), "linear", ("(2, 3)", "(5, 4)")),
+    "linear bias": (lambda: F.linear(t(2, 3), t(5, 3), t(4)), "linear", ("(4,)",)),
+    "linear number": (lambda: F.linear(t(), t(5, 3)), "linear", ("()",)),
+    "reshape": (lambda: t(2, 3).reshape(4, 2), "reshape", ("(2, 3)", "(4, 2)")),
+    "reshape -1": (lambda: t(2, 3).reshape(-1, 4), "reshape", ("(2, 3)", "(-1, 4)")),
+    "reshape two -1": (lambda: t(2, 3).reshape(-1, -1), "reshape", ("(2, 3)", "(-1, -1)")),
+    "reshape -2": (lambda: t(2, 3).reshape(-2, -3), "reshape", ("(2, 3)", "(-2, -3)")),
+    "reshape empty": (lambda: t(0, 3).reshape(-1, 0), "reshape", ("(0, 3)", "(-1, 0)")),
+    "expand": (lambda: t(2, 3).expand(2, 4), "expand", ("(2, 3)", "(2, 4)")),
+    "expand fewer": (lambda: t(2, 3).expand(3), "expand", ("(2, 3)", "(3,)")),
+    "expand new -1": (lambda: t(3).expand(-1, 3), "expand", ("(3,)", "(-1, 3)")),
+    "permute": (lambda: t(2, 3).permute(0), "permute", ("(2, 3)", "(0,)")),
+    "permute twice": (lambda: t(2, 3).permute(0, 0), "permute", ("(2, 3)", "(0, 0)")),
+    "t": (lambda: t(2, 3, 4).t(), "t", ("(2, 3, 4)",)),
+    "view": (lambda: t(2, 3).t().view(6), "view", ("(3, 2)", "(6,)")),
+    "flatten": (lambda: t(2, 3, 4).flatten(2, 1), "flatten", ("2", "1")),
+    "sum twice": (lambda: t(2, 3).sum((0, -2)), "sum", ("(0, -2)", "(2, 3)")),
+    "zeros": (lambda: mg.zeros(2, -1), "zeros", ("(2, -1)",)),
+    "full": (lambda: mg.full((-2,), 1.0), "full", ("(-2,)",)),
+    "full of integers": (lambda: mg.full((-2,), 1), "full", ("(-2,)",)),
+    "eye": (lambda: mg.eye(-1), "eye", ("-1",)),
+    "arange": (lambda: mg.arange(0, 3, -1), "arange", ("0", "3", "-1")),
+    "arange step": (lambda: mg.arange(0, 3, 0), "arange", ("0", "3")),
+    "max of nothing": (lambda: t(0).max(), "a?max", ("(0,)",)),
+    "max of nothing along": (lambda: t(2, 0).max(1), "max\\w*", ("(2, 0)",)),
+    "argmax of nothing": (lambda: t(2, 0).argmax(), "argmax", ("(2, 0)",)),
+    "mse_loss": (lambda: F.mse_loss(t(3, 1), t(3)), "mse_loss", ("(3, 1)", "(3,)")),
+    "cross_entropy": (lambda: F.cross_entropy(t(3, 4), i(0, 1)), "cross_entropy", ("(3, 4)", "(2,)")),
+    "cross_entropy rank": (lambda: F.cross_entropy(t(3, 4, 5), i(0, 1, 2)), "cross_entropy", ("(3, 4, 5)",)),
+    "cross_entropy vector": (lambda: F.cross_entropy(t(3), i(0, 1)), "cross_entropy", ("(3,)", "(2,)")),
+    "gather rank": (lambda: t(2, 3).gather(0, i(0)), "gather", ("(2, 3)", "(1,)")),
+    "gather size": (lambda: t(2, 3).gather(0, i([0] * 4)), "gather", ("(2, 3)", "(1, 4)")),
+    "scatter_add": (lambda: t(2, 3).scatter_add(0, i([0, 0]), t(1, 1)), "scatter_add", ("(1, 1)", "(1, 2)")),
+    "scatter_add size": (lambda: t(2, 3).scatter_add(0, i([0] * 4), t(1, 4)), "scatter_add", ("(2, 3)", "(1, 4)")),
+    "setitem": (lambda: t(3).__setitem__(slice(2), t(3)), "setitem", ("(3,)", "(2,)")),
+    "copy_": (lambda: t(3).copy_(t(2)), "copy_|expand", ("(2,)", "(3,)")),
+    "add_": (lambda: t(3).add_(t(2, 3)), "add_", ("(2, 3)", "(3,)")),
+    "grad": (lambda: setattr(leaf(3), "grad", t(2)), "grad", ("(3,)",)),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_wrong_shapes(name: str) -> None:
+    call, opening, quoted = SHAPES[name]
+    refuses(call, RuntimeError, opening, *quoted)
+
+
+OF_DIM: dict[str, Callable[[Tensor, int], Any]] = {
+    "sum": lambda x, d: x.sum(d),
+    "mean": lambda x, d: x.mean(d),
+    "prod": lambda x, d: x.prod(d),
+    "amax": lambda x, d: x.amax(d),
+    "amin": lambda x, d: x.amin(d),
+    "max": lambda x, d: x.max(d),
+    "min": lambda x, d: x.min(d),
+    "argmax": lambda x, d: x.argmax(d),
+    "var|mean": lambda x, d: x.var(d),
+    "any|sum": lambda x, d: x.any(d),
+    "all|sum": lambda x, d: x.all(d),
+    "cumsum": lambda x, d: x.cumsum(d),
+    "cumprod": lambda x, d: x.cumprod(d),
+    "softmax": lambda x, d: x.softmax(d),
+    "log_softmax": lambda x, d: x.log_softmax(d),
+    "squeeze": lambda x, d: x.squeeze(d),
+    "transpose": lambda x, d: x.transpose(0, d),
+    "permute": lambda x, d: x.permute(0, d),
+    "movedim": lambda x, d: x.movedim(0, d),
+    "flatten": lambda x, d: x.flatten(d),
+    "gather": lambda x, d: x.gather(d, i([0])),
+    "index_select": lambda x, d: x.index_select(d, i(0)),
+    "scatter_add": lambda x, d: x.scatter_add(d, i([0]), x),
+    "size": lambda x, d: x.size(d),
+}
+
+
+@pytest.mark.parametrize("dim", [2, -3, 100, -100, 2**40])
+@pytest.mark.parametrize("name", OF_DIM)
+def test_dim_out_of_range(name: str, dim: int) -> None:
+    refuses(lambda: OF_DIM[name](t(2, 4), dim), IndexError, name, f"dim {dim}", "(2, 4)")
+
+
+def test_dim_out_of_range_to_insert_at() -> None:
+    for dim in (3, -4):
+        refuses(lambda dim=dim: t(2, 4).unsqueeze(dim), IndexError, "unsqueeze", f"dim {dim}", "(2, 4)")
+
+
+@pytest.mark.parametrize("dim", ["0", 0.5, [0.5]])
+def test_dim_that_is_no_integer(dim: Any) -> None:
+    for operation in (mg.sum, mg.softmax, mg.cumsum, mg.max):
+        with pytest.raises(TypeError):
+            operation(t(2, 4), dim)
+
+
+# ---- Indices ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("index", [3, -4, 2**62, -(2**63)])
+def test_index_out_of_range(index: int) -> None:
+    x, along = t(3, 3), i([index, 0, 0])
+    refuses(lambda: x.gather(0, along), IndexError, "gather", "(3, 3)", "(1, 3)")
+    refuses(lambda: x.scatter_add(0, along, t(1, 3)), IndexError, "scatter_add", "(1, 3)")
+    refuses(lambda: x[i(index)], IndexError, "index\\w*", "(3, 3)", "(1,)")
+    refuses(lambda: x[[index]], IndexError, "index\\w*", "(3, 3)", "(1,)")
+    refuses(lambda: x.index_select(1, i(index)), IndexError, "index\\w*", "(3, 3)", "(1,)")
+    refuses(lambda: x[index], IndexError, "index", str(index), "(3, 3)")
+    refuses(lambda: x[:, index], IndexError, "index", str(index), "(3, 3)")
+    refuses(lambda: x.__setitem__(index, 1.0), IndexError, "index|setitem", str(index), "(3, 3)")
+    assert x.tolist() == np.ones((3, 3)).tolist()
+
+
+def test_class_out_of_range() -> None:
+    for target in (4, -1, 2**40):
+        refuses(
+            lambda target=target: F.cross_entropy(t(2, 4), i(0, target)), IndexError, "cross_entropy", "(2, 4)", "(2,)"
+        )
+
+
+def test_too_many_indices() -> None:
+    refuses(lambda: t(2, 3)[0, 0, 0], IndexError, "index", "(2, 3)")
+    refuses(lambda: t(2, 3)[..., ...], IndexError, "index", "(2, 3)")
+    refuses(lambda: t()[0], IndexError, "index", "()")
+
+
+@pytest.mark.parametrize("key", ["a", 1.0, (0, "a"), t(2) > 0, {}, [0.5], object()])
+def test_keys_that_are_no_index(key: Any) -> None:
+    refuses(lambda: t(2, 3)[key], IndexError, "index")
+    refuses(lambda: t(2, 3).__setitem__(key, 1.0), IndexError, "index|setitem")
+
+
+def test_steps_of_slices() -> None:
+    for step in (0, -1):
+        refuses(lambda step=step: t(3)[::step], ValueError, "index", str(step))
+
+
+def test_index_of_floats() -> None:
+    refuses(lambda: t(3, 3).gather(0, t(1, 3)), IndexError, "gather", "float32")
+    refuses(lambda: t(3).index_select(0, t(1)), IndexError, "index_select", "float32")
+
+
+# ---- Dtypes ----------------------------------------------------------------------------------------------------------
+
+
+def test_dtype_that_cannot_carry_a_gradient() -> None:
+    for dtype in (mg.int64, mg.uint8, mg.bool):
+        refuses(lambda dtype=dtype: t(2, dtype=dtype).requires_grad_(), RuntimeError, "requires_grad_", dtype.name)
+        refuses(
+            lambda dtype=dtype: mg.zeros(2, dtype=dtype, requires_grad=True), RuntimeError, "requires_grad_", dtype.name
+        )
+
+
+DTYPES: dict[str, tuple[Call, tuple[type[Exception], ...], str, tuple[str, ...]]] = {
+    "mean": (lambda: t(2, dtype=mg.int64).mean(), (RuntimeError,), "mean", ("int64",)),
+    "matmul of integers": (lambda: i(1, 2) @ i(1, 2), (TypeError, RuntimeError), "matmul", ("int64",)),
+    "where": (lambda: mg.where(t(2), t(2), t(2)), (TypeError,), "where", ("float32",)),
+    "sub of booleans": (lambda: (t(2) > 0) - (t(2) > 0), (TypeError, RuntimeError), "sub", ("bool",)),
+    "neg of booleans": (lambda: -(t(2) > 0), (TypeError, RuntimeError), "neg", ("bool",)),
+    "div_": (lambda: i(1, 2).div_(2), (RuntimeError,), "div_", ("float32", "int64")),
+    "cross_entropy": (lambda: F.cross_entropy(t(2, 3), t(2)), (TypeError, RuntimeError), "cross_entropy", ("float32",)),
+    "backward": (
+        lambda: leaf(2).backward(t(2, dtype=mg.float32)),
+        (RuntimeError,),
+        "backward",
+        ("float32", "float64"),
+    ),
+    "grad": (lambda: setattr(leaf(2), "grad", t(2)), (RuntimeError,), "grad", ("float32", "float64")),
+    "device": (lambda: t(2).to("cuda"), (RuntimeError,), "to", ("cuda",)),
+}
+
+
+@pytest.mark.parametrize("name", DTYPES)
+def test_wrong_dtypes(name: str) -> None:
+    call, kind, opening, quoted = DTYPES[name]
+    refuses(call, kind, opening, *quoted)
+
+
+UNUSUAL = {
+    "object": np.array([1, None], dtype=object),
+    "complex128": np.array([1j]),
+    "text": np.array(["a", "b"]),
+    "bytes": np.array([b"a"]),
+    "dates": np.array(["2020-01-01"], dtype="datetime64[D]"),
+    "structured": np.zeros(2, dtype=[("a", "f4")]),
+    "float16": np.zeros(2, dtype=np.float16),
+    "uint64": np.zeros(2, dtype=np.uint64),
+    "long double": np.zeros(2, dtype=np.longdouble),
+}
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_arrays_of_other_dtypes(name: str) -> None:
+    array = UNUSUAL[name]
+    for make in (mg.tensor, mg.from_numpy, mg.as_tensor, Tensor):
+        refuses(lambda make=make: make(array), TypeError, "tensor", str(array.dtype))
+    x = t(1)
+    for call in (lambda: x + array, lambda: array + x, lambda: mg.where(x > 0, x, array)):
+        with pytest.raises(TypeError, match=r"^\w+: "):
+            call()
+    for name in ("add", "matmul", "exp"):
+        kernel = KERNELS[name]
+        try:
+            assert kernel(*[array] * len(kernel.inputs)) is NotImplemented
+        except TypeError as error:
+            assert str(error).startswith(f"{name}: ")  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    "data", ["text", None, object(), [None], ["a"], [1j], {1: 2}, {1, 2}, [object()], b"bytes"], ids=repr
+)
+def test_data_that_is_no_numbers(data: Any) -> None:
+    refuses(lambda: mg.tensor(data), TypeError, "tensor")
+
+
+def test_ragged_lists() -> None:
+    for data in ([[1, 2], [3]], [1, [2]], [[[1]], [2]]):
+        refuses(lambda data=data: mg.tensor(data), ValueError, "tensor")
+
+
+def test_numbers_too_large() -> None:
+    for data in (2**70, [2**70], -(2**64)):
+        with pytest.raises((TypeError, OverflowError), match=r"^tensor: "):
+            mg.tensor(data)
+
+
+@pytest.mark.parametrize("name", ["add", "mul", "div", "maximum", "eq", "matmul", "pow"])
+def test_operands_that_are_none(name: str) -> None:
+    for call in (
+        lambda: getattr(mg, name)(t(2), None),
+        lambda: getattr(mg, name)(None, t(2)),
+        lambda: getattr(mg, name)(None, None),
+    ):
+        refuses(call, TypeError, name)
+
+
+@pytest.mark.parametrize(
+    "name", ["sum", "mean", "exp", "softmax", "reshape", "max", "cumsum", "squeeze", "gather", "neg", "relu"]
+)
+def test_input_that_is_none(name: str) -> None:
+    arguments = {"softmax": (0,), "reshape": (2,), "cumsum": (0,), "gather": (0, i(0))}.get(name, ())
+    with pytest.raises(TypeError):
+        getattr(mg, name)(None, *arguments)
+
+
+# ---- Numbers ---------------------------------------------------------------------------------------------------------
+
+
+def test_integer_division_by_zero_is_float_division() -> None:
+    """Integers are divided as floats, as PyTorch divides them: there is nothing to raise about."""
+    assert (i(1, -1) / 0).tolist() == [np.inf, -np.inf]
+    assert np.isnan((i(0) / i(0)).item())
+
+
+@pytest.mark.parametrize("sign", ["//", "%"])
+def test_integer_division_by_zero(sign: str) -> None:
+    divide = {"//": lambda x, y: x // y, "%": lambda x, y: x % y}[sign]
+    if not hasattr(Tensor, {"//": "__floordiv__", "%": "__mod__"}[sign]):
+        pytest.skip(f"there is no {sign} yet")
+    with pytest.raises((ZeroDivisionError, RuntimeError), match=r"zero"):
+        divide(i(1, 2), i(1, 0))
+
+
+def test_negative_power_of_integers() -> None:
+    refuses(lambda: i(1, 2) ** -1, RuntimeError, "pow")
+
+
+def test_label_smoothing_and_reduction() -> None:
+    refuses(lambda: F.cross_entropy(t(2, 3), i(0, 1), label_smoothing=1.5), ValueError, "cross_entropy", "1.5")
+    refuses(lambda: F.cross_entropy(t(2, 3), i(0, 1), reduction="no"), ValueError, "cross_entropy", "'no'")
+    refuses(lambda: F.mse_loss(t(2), t(2), reduction="no"), ValueError, "mse_loss", "'no'")
+
+
+def test_threads_must_be_positive() -> None:
+    before = mg.get_num_threads()
+    for threads in (0, -1, 1.5, "2", None):
+        refuses(lambda threads=threads: mg.set_num_threads(threads), RuntimeError, "set_num_threads", repr(threads))
+    assert mg.get_num_threads() == before
+
+
+# ---- Backward --------------------------------------------------------------------------------------------------------
+
+
+def test_backward_of_several_elements() -> None:
+    refuses(lambda: (leaf(2, 3) * 2).backward(), RuntimeError, "backward", "(2, 3)")
+    refuses(lambda: autograd.grad(leaf(2, 3) * 2, leaf(1)), RuntimeError, "grad", "(2, 3)")
+    refuses(lambda: leaf(0).backward(), RuntimeError, "backward", "(0,)")
+
+
+def test_backward_twice() -> None:
+    x = leaf(2)
+    loss = (x * x).sum()
+    loss.backward()
+    refuses(loss.backward, RuntimeError, "mul", "freed", "retain_graph=True")
+
+
+def test_backward_without_a_graph() -> None:
+    refuses(lambda: t(2).sum().backward(), RuntimeError, "backward", "()", "no graph")
+    refuses(lambda: autograd.grad(t(1), leaf(1)), RuntimeError, "grad", "(1,)")
+    with mg.no_grad():
+        y = leaf(2).sum()
+    refuses(y.backward, RuntimeError, "backward", "no_grad()")
+
+
+def test_wrong_cotangents() -> None:
+    y = leaf(2, 3) * 2
+    refuses(lambda: y.backward(t(3, 2, dtype=mg.float64)), RuntimeError, "backward", "(3, 2)", "(2, 3)")
+    refuses(lambda: y.backward(t(3, dtype=mg.float64)), RuntimeError, "backward", "(3,)", "(2, 3)")
+    refuses(lambda: y.backward(t(2, 3)), RuntimeError, "backward", "float32", "float64")
+    refuses(lambda: y.backward(np.ones((2, 3))), TypeError, "backward", "ndarray")  # type: ignore[arg-type]
+    refuses(lambda: autograd.backward([y, y], [y]), RuntimeError, "backward", "2", "1")
+    refuses(lambda: autograd.grad(y, leaf(1), t(1, dtype=mg.float64)), RuntimeError, "grad", "(1,)", "(2, 3)")
+
+
+def test_things_that_are_no_tensors() -> None:
+    for call in (
+        lambda: autograd.backward(3.0),  # type: ignore[arg-type]
+        lambda: autograd.backward([None]),  # type: ignore[list-item]
+        lambda: autograd.grad("text", leaf(1)),  # type: ignore[arg-type]
+    ):
+        with pytest.raises((TypeError, RuntimeError)):
+            call()
+    refuses(lambda: autograd.grad(leaf(1), None), RuntimeError, "grad")  # type: ignore[arg-type]
+
+
+# ---- Memory ----------------------------------------------------------------------------------------------------------
+
+HUGE: dict[str, Call] = {
+    "zeros": lambda: mg.zeros(2**40, 2**40),
+    "zeros of one dim": lambda: mg.zeros(2**62),
+    "zeros beyond int64": lambda: mg.zeros(2**70),
+    "full of integers": lambda: mg.full((2**40, 2**40), 1),
+    "eye": lambda: mg.eye(2**40),
+    "outer": lambda: mg.outer(t(1).expand(2**40), t(1).expand(2**40)),
+    "add": lambda: t(1, 1).expand(2**40, 1) + t(1, 1).expand(1, 2**40),
+    "matmul": lambda: t(1, 1).expand(2**40, 1) @ t(1, 1).expand(1, 2**40),
+    "expand": lambda: t(1).expand(2**40, 2**40).clone(),
+    "where": lambda: mg.where(t(1, 1).expand(2**40, 1) > 0, t(1, 1).expand(1, 2**40), 0.0),
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_huge_shapes_raise_before_allocating(name: str) -> None:
+    before = time.monotonic()
+    with pytest.raises((RuntimeError, ValueError, MemoryError, OverflowError)):
+        HUGE[name]()
+    assert time.monotonic() - before < 5
+
+
+# Terabytes, which fit the computation of addresses.
+TOO_MUCH: dict[str, Call] = {
+    "zeros": lambda: mg.zeros(2**44),
+    "full of integers": lambda: mg.full((2**44,), 1),
+    "clone": lambda: t(1).expand(2**44).clone(),
+    "add": lambda: t(2**10, 1) + t(1).expand(2**34),
+    "matmul": lambda: t(1, 1).expand(2**22, 1) @ t(1, 1).expand(1, 2**22),
+    "outer": lambda: mg.outer(t(1).expand(2**22), t(1).expand(2**22)),
+    "gather": lambda: t(4).gather(0, i(0).expand(2**43)),
+    "index rows": lambda: t(4, 2**20)[i(0).expand(2**24)],
+    "cast": lambda: t(1).expand(2**44).double(),
+    "softmax": lambda: t(1).expand(2**44).softmax(0),
+}
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+def test_no_memory_is_a_memory_error(name: str) -> None:
+    with pytest.raises(MemoryError):
+        TOO_MUCH[name]()
+    assert (t(2) + t(2)).tolist() == [2, 2]
+
+
+def test_no_memory_in_backward() -> None:
+    x = leaf(1)
+    y = x.expand(2**44)
+    with pytest.raises(MemoryError):
+        autograd.grad(y, x, mg.ones(1, dtype=mg.float64).expand(2**44) * 1)
+
+
+def test_rank_above_sixteen() -> None:
+    x = mg.tensor(np.ones((1,) * 17))
+    for call in (lambda: x + x, lambda: x.exp(), lambda: x.sum(), lambda: x.clone(), lambda: x.softmax(0)):
+        with pytest.raises((RuntimeError, ValueError), match=r"^\w+: .*(17|16)"):
+            call()
+    assert mg.tensor(np.ones((1,) * 16)).exp().shape == (1,) * 16
+
+
+# ---- Arrays that lie in memory in unusual ways -----------------------------------------------------------------------
+
+
+def misaligned(n: int) -> np.ndarray[Any, Any]:
+    return np.frombuffer(bytearray(8 * n + 1), dtype=np.uint8)[1:].view(np.float64)
+
+
+def test_misaligned_arrays() -> None:
+    array = misaligned(4)
+    assert not array.flags.aligned
+    array[:] = [1, 2, 3, 4]
+    refuses(lambda: mg.from_numpy(array), ValueError, "from_numpy", "misaligned")
+    assert mg.tensor(array).tolist() == [1, 2, 3, 4]
+    x = t(4, dtype=mg.float64)
+    for call, expected in (
+        (lambda: x + array, [2, 3, 4, 5]),
+        (lambda: array * x, [1, 2, 3, 4]),
+        (lambda: x @ array, 10),
+    ):
+        try:
+            out = call()
+        except (ValueError, TypeError, RuntimeError) as error:
+            assert re.match(r"\w+: .*align", str(error))  # noqa: PT017
+        else:
+            assert out.tolist() == expected
+
+
+def test_foreign_byte_order() -> None:
+    array = np.array([1.0, 2.0]).astype(">f8")
+    with pytest.raises(TypeError, match=r"^tensor: .*>f8"):
+        mg.from_numpy(array)
+    for call in (lambda: t(2) + array, lambda: KERNELS["add"](array, array)):
+        try:
+            out = call()
+        except TypeError as error:
+            assert re.match(r"\w+: ", str(error))  # noqa: PT017
+        else:
+            assert out is NotImplemented or out.tolist() in ([2, 3], [2, 4])
+
+
+def test_read_only_arrays_are_read() -> None:
+    array = np.array([1.0, 2.0])
+    array.flags.writeable = False
+    x = mg.from_numpy(array)
+    assert (x + x).tolist() == [2, 4]
+    refuses(lambda: x.mul_(2), RuntimeError, "mul_", "read-only")
+    with pytest.raises((ValueError, RuntimeError, TypeError)):
+        KERNELS["add"].into(array, array, array)
+    assert array.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("factor", [0, -1])
+def test_arrays_with_overlapping_memory_are_read(factor: int) -> None:
+    array = np.lib.stride_tricks.as_strided(np.arange(5.0)[2:], (3, 3), (8 * factor, 8))
+    assert (mg.from_numpy(array) + 1).tolist() == (array + 1).tolist()
+
+
+def test_subclasses_of_arrays() -> None:
+    masked = np.ma.masked_array([1.0, 2.0], mask=[True, False])
+    assert mg.from_numpy(masked).tolist() == [1, 2]
+    assert type(mg.from_numpy(masked).numpy()) is np.ndarray
+
+
+# ---- Kernels called directly -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(KERNELS))
+def test_kernels_refuse_wrong_arguments(name: str) -> None:
+    kernel = KERNELS[name]
+    for arguments in ((), (None,), ("text",) * 3, (object(),) * 30, ([],) * len(kernel.inputs + kernel.attributes)):
+        if len(arguments) == len(kernel.inputs + kernel.attributes) == 0:
+            continue
+        with pytest.raises((TypeError, ValueError, RuntimeError), match=rf"^{name}: "):
+            kernel(*arguments)
+    with pytest.raises(TypeError):
+        kernel(nothing=1)
+
+
+ARRAY = np.ones((2, 3), np.float32)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in KERNELS if KERNELS[name].attributes))
+def test_kernels_refuse_wrong_attributes(name: str) -> None:
+    kernel = KERNELS[name]
+    inputs = [
+        np.zeros((2, 3), np.int64) if letter == "i" else 1.0 if letter == "d" else ARRAY for letter in kernel.types
+    ]
+    for attribute in (None, "text", 1.5j, 2**80, (2**80,), (-(2**40),), object(), [[]]):
+        with pytest.raises((TypeError, ValueError, RuntimeError, IndexError, OverflowError), match="."):
+            kernel(*inputs, *[attribute] * len(kernel.attributes))
+
+
+def test_operations_with_wrong_arity() -> None:
+    for call in (
+        lambda: mg.add(t(1)),
+        lambda: mg.exp(),
+        lambda: mg.exp(t(1), t(1), t(1)),
+        lambda: mg.mul(t(1), t(1), t(1)),
+    ):  # type: ignore[call-arg]
+        with pytest.raises(TypeError):
+            call()
+
+
+# ---- Fuzz ------------------------------------------------------------------------------------------------------------
+
+FUZZ = """
+import faulthandler, inspect, random, sys
+faulthandler.enable()
+import numpy as np
+import minigrad as mg
+from minigrad import Tensor
+from minigrad.nn import functional as F
+
+seed, rounds, wild = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "wild"
+draw, rng = random.Random(seed), np.random.default_rng(seed)
+EXPECTED = (TypeError, ValueError, RuntimeError, IndexError, MemoryError, OverflowError, ZeroDivisionError)
+if wild:
+    EXPECTED += (AttributeError,)
+SKIPPED = {"set_num_threads", "set_default_dtype", "set_grad_enabled", "no_grad", "enable_grad", "show_config", "Tensor",
+           "Size", "manual_seed", "Generator", "set_rng_state", "get_rng_state", "initial_seed", "dtype", "requires_grad_"}
+DTYPES = [np.float32, np.float64, np.float32, np.float64, np.int64, np.int32, np.uint8, np.int8, np.bool_]
+COMMON = [()]
+
+def shape():
+    if draw.random() < 0.6:
+        return COMMON[0]
+    return tuple(draw.choice([0, 1, 1, 2, 3, 3, 4, 7, 17]) for _ in range(draw.choice([0, 1, 1, 2, 2, 2, 3, 3, 4])))
+
+def array():
+    x = np.asarray(rng.standard_normal(shape()) * draw.choice([1, 3, 100, 0])).astype(draw.choice(DTYPES))
+    if x.ndim and draw.random() < 0.3:
+        x = x[tuple(slice(None, None, draw.choice([-1, 1, 2])) for _ in x.shape)]
+    if x.ndim > 1 and draw.random() < 0.3:
+        x = x.T
+    return x
+
+def tensor():
+    x = mg.from_numpy(array())
+    if x.is_floating_point() and draw.random() < 0.5:
+        x.requires_grad_()
+    return x
+
+def index():
+    return mg.tensor(rng.integers(0 if draw.random() < 0.7 else -4, 3, shape()))
+
+integer = lambda: draw.randint(-3, 4)
+number = lambda: draw.choice([integer(), draw.random() * 4 - 2, True, 2**40, float("nan")])
+sizes = lambda: draw.choice([shape(), shape()[::-1], (-1,), (2, -1)])
+dims = lambda: draw.choice([integer(), integer(), (0, 1), (-1,), (0, 0), (), None])
+# Something of the right type for a parameter, by its annotation or its name.
+MAKERS = {"index": lambda: draw.choice([index, index, tensor])(), "target": lambda: draw.choice([index, index, tensor])(),
+          "condition": lambda: tensor() > 0, "size": sizes, "shape": sizes, "sizes": sizes, "dims": sizes, "shapes": shape,
+          "start_dim": integer, "end_dim": integer, "dim": dims, "n": lambda: draw.randint(-2, 9),
+          "m": lambda: draw.randint(-2, 9), "weight": tensor, "bias": lambda: draw.choice([tensor(), None]),
+          "key": lambda: draw.choice([integer(), slice(1), ..., None, (0, ...), (slice(None, None, 2), 0), index(), [0, 1]])}
+TYPES = {"Tensor": tensor, "int": integer, "float": number, "bool": lambda: draw.random() < 0.5, "Dims": dims,
+         "Tensor | None": lambda: draw.choice([tensor(), None]), "Array": array, "str": lambda: draw.choice(["mean", "sum", "none", "x"])}
+anything = lambda: draw.choice([tensor, tensor, tensor, array, index, integer, number])()
+everything = lambda: draw.choice([anything, shape, dims, lambda: None, lambda: [1, 2], lambda: "text", lambda: object()])()
+
+def make_arguments(function):
+    if wild:
+        return [everything() for _ in range(draw.choice([0, 1, 1, 2, 2, 2, 3, 3, 4]))], {}
+    COMMON[0] = draw.choice([shape(), (3, 3), (2, 3, 3), (3,), (4, 3)])
+    positional, named = [], {}
+    for p in inspect.signature(function).parameters.values():
+        if p.default is not p.empty and draw.random() < 0.6:
+            break
+        if p.annotation in ("DType | None", "_dtype.dtype | None") or p.name in ("device", "args", "kwargs", "generator"):
+            break
+        value = MAKERS.get(p.name, TYPES.get(str(p.annotation), anything))()
+        if p.kind is p.KEYWORD_ONLY:
+            named[p.name] = value
+        elif p.kind is p.VAR_POSITIONAL:
+            positional += list(value) if isinstance(value, tuple) and draw.random() < 0.5 else [value]
+        else:
+            positional.append(value)
+    return positional, named
+
+names = [n for n in sorted(mg.__all__) if n not in SKIPPED and callable(getattr(mg, n)) and not isinstance(getattr(mg, n), type)]
+methods = [n for n in dir(Tensor) if n not in SKIPPED and inspect.isfunction(getattr(Tensor, n, None)) and (
+    not n.startswith("_") or n in ("__getitem__", "__setitem__", "__add__", "__radd__", "__mul__", "__matmul__",
+    "__rmatmul__", "__pow__", "__rpow__", "__truediv__", "__iadd__", "__imul__", "__eq__", "__lt__", "__len__", "__bool__"))]
+calls = ([("mg." + n, getattr(mg, n)) for n in names if hasattr(getattr(mg, n), "__code__")]
+         + [("F." + n, getattr(F, n)) for n in F.__all__] + [("Tensor." + n, getattr(Tensor, n)) for n in methods])
+worked, unexpected = set(), {}
+
+def use(out):
+    for y in out if isinstance(out, tuple) else (out,):
+        if isinstance(y, Tensor) and y.numel() < 10_000:  # an expanded one may be of any size
+            repr(y)
+            if y.requires_grad:
+                y.backward(mg.ones_like(y), retain_graph=True)
+
+for _ in range(rounds):
+    for name, function in calls:
+        positional, named = make_arguments(function)
+        if name.startswith("Tensor."):
+            positional[:1] = [tensor()]
+        given = ", ".join(f"{type(a).__name__}{tuple(a.shape)}{a.dtype}" if hasattr(a, "shape") else repr(a)
+                          for a in [*positional, *named.values()])
+        try:
+            with np.errstate(all="ignore"):
+                use(function(*positional, **named))
+            worked.add(name)
+        except EXPECTED as error:
+            if not str(error) and not isinstance(error, MemoryError):
+                unexpected[name] = f"{type(error).__name__} without a message: {given}"
+        except Exception as error:
+            unexpected.setdefault(f"{name} {type(error).__name__}", f"{error} <- ({given})")
+for key, value in sorted(unexpected.items()):
+    print("UNEXPECTED", key, value)
+print("NEVER WORKED", *sorted({name for name, _ in calls} - worked))
+print("CALLS", len(calls))
+"""
+
+
+def fuzz(seed: int, mode: str) -> list[str]:
+    """Return the lines that the fuzz in a process of its own prints, having checked that it did not crash."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FUZZ, str(seed), "60", mode],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = done.stdout.splitlines()
+    assert lines[-1].startswith("CALLS")
+    return lines
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_fuzz(seed: int) -> None:
+    """Random shapes and dtypes in every public function and method: only exceptions that explain themselves."""
+    lines = fuzz(seed, "typed")
+    unexpected = [line for line in lines if line.startswith("UNEXPECTED")]
+    assert not unexpected, "\n".join(unexpected)
+    # The fuzz would be worth nothing if its arguments fitted few functions.
+    calls, never = int(lines[-1].split()[1]), lines[-2].split()[2:]
+    assert calls > 100
+    assert len(never) < calls / 10, never
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_fuzz_with_anything(seed: int) -> None:
+    """Objects of any type: a mistake that Python itself may name, but no crash and no broken interpreter."""
+    unexpected = [line for line in fuzz(seed, "wild") if line.startswith("UNEXPECTED")]
+    assert not unexpected, "\n".join(unexpected)
