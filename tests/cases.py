@@ -637,8 +637,8 @@ def layers() -> Iterator[Case]:
             return normal(draw, (m, k)), normal(draw, (n, k)), normal(draw, (n if bias else 0,))
 
         yield Case(
-            "linear", variant, make, (0,), large="large" in variant, constant=() if bias else (2,),
-            public=lambda lib, x, w, b, _: lib.nn.functional.linear(x, w, b if b.shape[0] else None),
+            "linear", variant, make, large="large" in variant, constant=() if bias else (2,),
+            public=lambda lib, x, w, b: lib.nn.functional.linear(x, w, b if b.shape[0] else None),
         )  # fmt: skip
 
 

@@ -69,5 +69,7 @@ def test_readme_example_runs(tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", readme.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert blocks
     for block in [b for b in blocks if not b.startswith(">>>")]:
-        result = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, cwd=tmp_path, check=False)
+        result = subprocess.run(
+            [sys.executable, "-c", block], capture_output=True, text=True, cwd=tmp_path, check=False
+        )
         assert result.returncode == 0, result.stderr

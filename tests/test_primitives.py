@@ -165,7 +165,7 @@ def expected_value(case: Case, operands: tuple[Any, ...]) -> tuple[Any, ...]:
         with np.errstate(all="ignore"):
             return several(case.expected(*operands, *case.attributes))
     assert is_kernel(case.record), f"{case.name}: a primitive without kernel needs an expected value"
-    return several(case.record.run.reference(*operands, *case.attributes))
+    return several(case.record.run.reference(*operands, *case.attributes, *case.record.constants))
 
 
 def assert_near(found: Any, expected: Array, ulp: float = 4) -> None:
@@ -188,7 +188,7 @@ def assert_near(found: Any, expected: Array, ulp: float = 4) -> None:
 @over()
 def test_value(case: Case, dtype: type) -> None:
     operands = case.operands(dtype)
-    outputs = several(case.record.run(*operands, *case.attributes))
+    outputs = several(case.record.run(*operands, *case.attributes, *case.record.constants))
     expected = expected_value(case, operands)
     assert len(outputs) == len(expected) == len(case.record.outputs)
     for out, right in zip(outputs, expected, strict=True):
@@ -400,7 +400,7 @@ def test_float32_derivatives_are_near_those_in_float64(case: Case) -> None:
 
 def results(case: Case, operands: tuple[Any, ...], run: Callable[..., Any] | None = None) -> list[Array]:
     """Return the outputs and, run by the primitive itself, what the derivatives are for a fixed cotangent."""
-    outputs = list(several((run or case.record.run)(*operands, *case.attributes)))
+    outputs = list(several((run or case.record.run)(*operands, *case.attributes, *case.record.constants)))
     if run is None and case.differentiated(operands):
         function, xs = functions_of_wanted(case, operands)
         outputs += [plain(g) for g in functional.vjp(function, xs, wrap(cotangent_of(plain(function(*xs)))))[1]]
@@ -456,9 +456,9 @@ def test_bits_do_not_depend_on_the_layout(case: Case) -> None:
 @over(where=lambda case: is_kernel(case.record) and len(case.record.outputs) == 1 and not case.large)
 def test_kernels_write_results_of_any_layout(case: Case) -> None:
     kernel, operands = case.record.run, case.operands()
-    expected = kernel(*operands, *case.attributes)
+    expected = kernel(*operands, *case.attributes, *case.record.constants)
     for out, surroundings in output_layouts(expected):
-        kernel.into(out, *operands, *case.attributes)
+        kernel.into(out, *operands, *case.attributes, *case.record.constants)
         assert surroundings.is_intact()
         assert same_bits(np.array(out, order="C"), expected)
 
@@ -547,7 +547,7 @@ def run_rules(
     p: Primitive, operands: tuple[Any, ...], attributes: tuple[Any, ...], wanted: list[int], *, guarded: bool
 ) -> list[Any]:
     """Run the rules of the operands `wanted` on arrays and return their results."""
-    outputs = several(p.run(*operands, *attributes))
+    outputs = several(p.run(*operands, *attributes, *p.constants))
     values = (*operands, *outputs, *attributes, *[getattr(x, "shape", ()) for x in operands])  # as p.slots names them
     g = tuple(cotangent_of(y) if y.dtype.kind == "f" else None for y in outputs)
     results = []

@@ -218,7 +218,10 @@ def test_filling_in_place() -> None:
     assert (x.detach() >= 1).all()
     y = x * 2
     y.normal_()
-    assert not y.requires_grad
+    assert y.requires_grad  # as in PyTorch: what was there before gets the gradient 0
+    y.sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0.0] * 4
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ def test_len_iteration_contains() -> None:
     x = mg.tensor([[1.0, 2.0], [3.0, 4.0]])
     assert len(x) == 2
     assert [row.tolist() for row in x] == [[1, 2], [3, 4]]
-    a, b = x
+    _a, b = x
     assert b.tolist() == [3, 4]
     assert 3.0 in x
     assert 5 not in x

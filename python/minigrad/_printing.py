@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,68 +13,117 @@ from . import _dtype
 if TYPE_CHECKING:
     from .tensor import Tensor
 
-_PRECISION = 4
+_PREFIX = "tensor("
+_LINE_WIDTH = 80
+_THRESHOLD = 1000  # beyond so many elements, only the first and the last along each dimension are shown
+_EDGE = 3
+_MOST_SHOWN = 100_000  # many small dimensions have no middle to leave out; beyond this nothing is shown
+
+Formatter = Callable[[Any], str]
 
 
 def tensor_text(t: Tensor) -> str:
     """Return ``tensor([...], dtype=..., grad_fn=...)``."""
-    array = t._array
-    text = "[]" if array.size == 0 else _array_text(array)
-    suffix = ""
-    if array.size == 0 and array.ndim != 1:
-        suffix += f", size={tuple(array.shape)}"
-    if t.dtype not in (_dtype.get_default_dtype(), _dtype.int64, _dtype.bool_):
-        suffix += f", dtype={t.dtype!r}"
+    text = _PREFIX + _array_text(t._array)
+    room = _LINE_WIDTH - 4 - len(text.rsplit("\n", 1)[-1])
+    for suffix in _suffixes(t):
+        if len(suffix) > room:
+            text += ",\n" + " " * len(_PREFIX) + suffix
+            room = _LINE_WIDTH - 2 - len(_PREFIX) - len(suffix)
+        else:
+            text += ", " + suffix
+            room -= len(suffix) + 2
+    return text + ")"
+
+
+def _suffixes(t: Tensor) -> list[str]:
+    """Return what is said of a tensor besides its elements."""
+    suffixes = []
+    empty = t._array.size == 0
+    if empty and t._array.ndim != 1:
+        suffixes.append(f"size={t._array.shape}")
+    default = _dtype.get_default_dtype()
+    if t.dtype is not default and (empty or t.dtype not in (_dtype.int64, _dtype.bool_)):
+        suffixes.append(f"dtype={t.dtype!r}")
     if t.grad_fn is not None:
-        suffix += f", grad_fn=<{t.grad_fn.name}>"
+        suffixes.append(f"grad_fn=<{t.grad_fn.name}>")
     elif t.requires_grad:
-        suffix += ", requires_grad=True"
-    return f"tensor({text}{suffix})"
+        suffixes.append("requires_grad=True")
+    return suffixes
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Which elements are shown, and how they are laid out.
 
 
 def _array_text(array: np.ndarray[Any, Any]) -> str:
-    return np.array2string(
-        array,
-        separator=", ",
-        prefix="tensor(",
-        max_line_width=80,
-        threshold=1000,
-        formatter=_formatter(array),  # type: ignore[arg-type]
-    )
+    if array.size == 0:
+        return "[]"
+    cut = [array.size > _THRESHOLD and n > 2 * _EDGE for n in array.shape]
+    if math.prod(2 * _EDGE if c else n for n, c in zip(array.shape, cut, strict=True)) > _MOST_SHOWN:
+        return "[...]"
+    shown = _shown(array, cut)
+    one, width = _formatter(shown.reshape(-1))
+    return _nested_text(shown.tolist(), cut, len(_PREFIX), lambda x: one(x).rjust(width), width)
 
 
-def _formatter(array: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """Return how elements become text: aligned, in one style for the whole array."""
-    if array.dtype.kind == "b":
-        width = 1 if array.ndim == 0 else len("False") if not array.all() else len("True")
-        return {"bool": lambda x: str(bool(x)).rjust(width)}
-    if array.dtype.kind != "f":
-        width = max(len(str(x)) for x in (array.min(), array.max()))
-        return {"int": lambda x: str(x).rjust(0 if array.ndim == 0 else width)}
-    one = _float_style(array)
-    sample = array if array.size <= 1000 else np.concatenate([array.reshape(-1)[:500], array.reshape(-1)[-500:]])
-    width = 0 if array.ndim == 0 else max(len(one(x)) for x in sample.reshape(-1))
-    return {"float": lambda x: one(x).rjust(width)}
+def _shown(array: np.ndarray[Any, Any], cut: list[bool]) -> np.ndarray[Any, Any]:
+    """Return the elements that are shown: the edges of the dimensions that are cut. All others stay unread."""
+    if not any(cut):
+        return array
+    edges = [np.r_[:_EDGE, n - _EDGE : n] if c else np.arange(n) for n, c in zip(array.shape, cut, strict=True)]
+    picked: np.ndarray[Any, Any] = array[np.ix_(*edges)]
+    return picked
 
 
-def _float_style(array: np.ndarray[Any, Any]) -> Any:
-    finite = np.abs(array[np.isfinite(array)].astype(np.float64))
-    nonzero = finite[finite > 0]
-    integral = bool((finite == np.floor(finite)).all())
-    if nonzero.size and ((nonzero.max() / nonzero.min() > 1e3 and not integral) or nonzero.max() >= 1e8):
-        return _scientific
-    if nonzero.size and nonzero.min() < 1e-4 and not integral:
-        return _scientific
-    return _integral if integral else _fixed
+def _nested_text(elements: Any, cut: list[bool], indent: int, one: Formatter, width: int) -> str:
+    """Return the text of nested lists that starts in column `indent`; `cut` says for each level what was left out."""
+    if not cut:
+        return one(elements)
+    if len(cut) == 1:
+        parts = _with_dots([one(x) for x in elements], " ..." if cut[0] else None)
+        return f"[{_wrapped(parts, indent + 1, width)}]"
+    rows = [_nested_text(row, cut[1:], indent + 1, one, width) for row in elements]
+    separator = "," + "\n" * (len(cut) - 1) + " " * (indent + 1)
+    return f"[{separator.join(_with_dots(rows, '...' if cut[0] else None))}]"
 
 
-def _scientific(x: Any) -> str:
-    return f"{x:.{_PRECISION}e}" if np.isfinite(x) else str(x)
+def _with_dots(parts: list[str], dots: str | None) -> list[str]:
+    """Return the parts with dots in their middle, if there are any."""
+    return parts if dots is None else [*parts[:_EDGE], dots, *parts[_EDGE:]]
 
 
-def _integral(x: Any) -> str:
-    return f"{x:.0f}." if np.isfinite(x) else str(x)
+def _wrapped(parts: list[str], indent: int, width: int) -> str:
+    """Return the parts of a row, broken into lines of as many as the line width holds."""
+    n = max(1, (_LINE_WIDTH - indent + 1) // (width + 2))
+    lines = [", ".join(parts[i : i + n]) for i in range(0, len(parts), n)]
+    return (",\n" + " " * indent).join(lines)
 
 
-def _fixed(x: Any) -> str:
-    return f"{x:.{_PRECISION}f}" if np.isfinite(x) else str(x)
+# ----------------------------------------------------------------------------------------------------------------------
+# How an element becomes text: in one style for all that are shown.
+
+
+def _formatter(shown: np.ndarray[Any, Any]) -> tuple[Formatter, int]:
+    """Return what makes text of one element, and the width of the column."""
+    if shown.dtype.kind != "f":
+        return str, max(len(str(x)) for x in shown.tolist())
+    # Zeros, NaN and infinities have no say, neither in the style nor in the width.
+    counted = shown[np.isfinite(shown) & (shown != 0)].astype(np.float64)
+    if counted.size == 0:
+        return _whole, 1
+    one = _style(counted)
+    return one, max(len(one(x)) for x in counted.tolist())
+
+
+def _style(counted: np.ndarray[Any, Any]) -> Formatter:
+    """Return how finite numbers other than 0 are written."""
+    magnitude = np.abs(counted)
+    low, high = float(magnitude.min()), float(magnitude.max())
+    if high > 1e8 or low < 1e-4 or high / low > 1e3:
+        return "{:.4e}".format
+    return _whole if bool((counted == np.floor(counted)).all()) else "{:.4f}".format
+
+
+def _whole(x: float) -> str:
+    return f"{x:.0f}." if math.isfinite(x) else str(x)

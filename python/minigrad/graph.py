@@ -78,7 +78,7 @@ def _count_references(g: Array) -> int:
 
 def _references_of_a_sole_array() -> int:
     """Return what getrefcount says in a function that is handed an array which nobody else holds, as the sweep does."""
-    for _, g in zip((None,), (np.empty(0),)):
+    for _, g in zip((None,), (np.empty(0),), strict=False):
         return _count_references(g)
     raise AssertionError
 
@@ -290,7 +290,7 @@ def backward_sweep(
                 node.accumulate(_copy(g) if isinstance(g, np.ndarray) else g)
             continue
         values = node.read_tensors() if create_graph else node.read()
-        for edge_or_none, gx in zip(node.edges, node.pullback(g, values)):
+        for edge_or_none, gx in zip(node.edges, node.pullback(g, values), strict=False):
             if edge_or_none is None or gx is None:
                 continue
             parent = edge_or_none[0]

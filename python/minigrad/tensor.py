@@ -350,6 +350,13 @@ def wrap(array: Array, edge: Edge | None = None, cell: Cell | None = None) -> Te
     return t
 
 
+def array_of(name: str, x: Any, role: str = "input") -> Array:
+    """Return a tensor's array; TypeError, in the name of the operation, for what is no tensor."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name}: {role} must be a Tensor, got {type(x).__name__}")
+    return x._array
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Views.
 #

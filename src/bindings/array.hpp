@@ -35,16 +35,26 @@ constexpr int kNoDType = -1;
 
 static inline int dtype_code(int type_num) {
   switch (type_num) {
-    case NPY_BOOL: return static_cast<int>(DType::boolean);
-    case NPY_UBYTE: return static_cast<int>(DType::uint8);
-    case NPY_BYTE: return static_cast<int>(DType::int8);
-    case NPY_SHORT: return static_cast<int>(DType::int16);
-    case NPY_INT: return static_cast<int>(DType::int32);
-    case NPY_LONG: return static_cast<int>(sizeof(long) == 8 ? DType::int64 : DType::int32);
-    case NPY_LONGLONG: return static_cast<int>(DType::int64);
-    case NPY_FLOAT: return static_cast<int>(DType::float32);
-    case NPY_DOUBLE: return static_cast<int>(DType::float64);
-    default: return kNoDType;
+    case NPY_BOOL:
+      return static_cast<int>(DType::boolean);
+    case NPY_UBYTE:
+      return static_cast<int>(DType::uint8);
+    case NPY_BYTE:
+      return static_cast<int>(DType::int8);
+    case NPY_SHORT:
+      return static_cast<int>(DType::int16);
+    case NPY_INT:
+      return static_cast<int>(DType::int32);
+    case NPY_LONG:
+      return static_cast<int>(sizeof(long) == 8 ? DType::int64 : DType::int32);
+    case NPY_LONGLONG:
+      return static_cast<int>(DType::int64);
+    case NPY_FLOAT:
+      return static_cast<int>(DType::float32);
+    case NPY_DOUBLE:
+      return static_cast<int>(DType::float64);
+    default:
+      return kNoDType;
   }
 }
 
@@ -86,8 +96,7 @@ static inline bool is_writable(PyObject* array) { return PyArray_ISWRITEABLE(rei
 
 // A new reference to a copy in native byte order, aligned; nullptr with a Python exception set.
 static inline PyObject* behaved_copy(PyObject* array) {
-  PyArray_Descr* native =
-      PyArray_DescrNewByteorder(PyArray_DESCR(reinterpret_cast<PyArrayObject*>(array)), NPY_NATIVE);
+  PyArray_Descr* native = PyArray_DescrNewByteorder(PyArray_DESCR(reinterpret_cast<PyArrayObject*>(array)), NPY_NATIVE);
   if (native == nullptr) return nullptr;
   return PyArray_FromAny(array, native, 0, 0, NPY_ARRAY_ALIGNED | NPY_ARRAY_ENSURECOPY, nullptr);
 }
@@ -153,7 +162,8 @@ static inline int64_t byte_count(const View& view) {
   return bytes <= PTRDIFF_MAX / 2 ? bytes : -1;
 }
 
-// A new array of view's shape and dtype, uninitialised; fills in view's data and strides. nullptr with an exception set.
+// A new array of view's shape and dtype, uninitialised; fills in view's data and strides. nullptr with an exception
+// set.
 static inline PyObject* new_array(View& view, const char* name) {
   const int64_t bytes = byte_count(view);
   if (bytes < 0) {

@@ -76,8 +76,8 @@ PyObject* shape_tuple(PyObject* object) {
   return shape;
 }
 
-// same_shape(*arrays): None where all arrays among the arguments have one shape, so that nothing is broadcast; otherwise
-// the tuple of their shapes, () for numbers.
+// same_shape(*arrays): None where all arrays among the arguments have one shape, so that nothing is broadcast;
+// otherwise the tuple of their shapes, () for numbers.
 PyObject* same_shape(PyObject*, PyObject* const* args, Py_ssize_t count) {
   PyArrayObject* first = nullptr;
   bool same = true;
@@ -95,7 +95,8 @@ PyObject* same_shape(PyObject*, PyObject* const* args, Py_ssize_t count) {
 
 PyMethodDef kFunctions[] = {
     {"grad_enabled", grad_enabled, METH_NOARGS, "Whether this thread records a graph."},
-    {"set_grad_enabled", set_grad_enabled, METH_O, "Set whether this thread records a graph; return what was set before."},
+    {"set_grad_enabled", set_grad_enabled, METH_O,
+     "Set whether this thread records a graph; return what was set before."},
     {"broadcast_view", fastcall(broadcast_view), METH_FASTCALL,
      "broadcast_view(array, shape): the array repeated to shape, without copying."},
     {"same_shape", fastcall(same_shape), METH_FASTCALL,

@@ -1,8 +1,8 @@
 // Calls from Python into the kernel table: one generic layer for all kernels.
 //
 // A call takes the inputs and then the attributes, all by position: `sum(x, (0,), True)`. It reads the arrays as views,
-// plans, allocates the outputs, runs, and returns one array or a tuple. It returns NotImplemented, which costs the caller
-// one comparison, where the kernel does not take these dtypes as they are: promotion is the Python layer's.
+// plans, allocates the outputs, runs, and returns one array or a tuple. It returns NotImplemented, which costs the
+// caller one comparison, where the kernel does not take these dtypes as they are: promotion is the Python layer's.
 #include "bindings/kernel_type.hpp"
 
 #include <vector>
@@ -33,11 +33,16 @@ constexpr const char* kStatusTexts[] = {"", "index out of range", "integer divis
 
 PyObject* python_type(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::index: return PyExc_IndexError;
-    case ErrorKind::type: return PyExc_TypeError;
-    case ErrorKind::value: return PyExc_ValueError;
-    case ErrorKind::memory: return PyExc_MemoryError;
-    case ErrorKind::runtime: break;
+    case ErrorKind::index:
+      return PyExc_IndexError;
+    case ErrorKind::type:
+      return PyExc_TypeError;
+    case ErrorKind::value:
+      return PyExc_ValueError;
+    case ErrorKind::memory:
+      return PyExc_MemoryError;
+    case ErrorKind::runtime:
+      break;
   }
   return PyExc_RuntimeError;
 }
@@ -68,9 +73,7 @@ class Inputs {
   int count() const { return many_.empty() ? self_.input_count : static_cast<int>(many_.size()); }
   int key() const { return key_; }  // the dtype that the T inputs share; kNoDType where there are none
 
-  Taken take(PyObject* const* args) {
-    return self_.kernel->variadic ? take_sequences(args) : take_arrays(args);
-  }
+  Taken take(PyObject* const* args) { return self_.kernel->variadic ? take_sequences(args) : take_arrays(args); }
 
  private:
   Taken take_arrays(PyObject* const* args) {
@@ -130,11 +133,16 @@ class Inputs {
 
   Taken take_one(PyObject* object, int input, View& view) {
     switch (view_array(object, view)) {
-      case ArrayKind::usable: return check_dtype(object, input, view);
-      case ArrayKind::needs_copy: return take_copy(object, input, view);
-      case ArrayKind::no_array: return take_number(object, input);
-      case ArrayKind::unknown_dtype: return Taken::not_implemented;
-      case ArrayKind::too_many_dimensions: break;
+      case ArrayKind::usable:
+        return check_dtype(object, input, view);
+      case ArrayKind::needs_copy:
+        return take_copy(object, input, view);
+      case ArrayKind::no_array:
+        return take_number(object, input);
+      case ArrayKind::unknown_dtype:
+        return Taken::not_implemented;
+      case ArrayKind::too_many_dimensions:
+        break;
     }
     PyErr_Format(PyExc_RuntimeError, "%s: %s has more than %d dimensions", self_.kernel->name,
                  self_.kernel->inputs[input], kMaxRank);
@@ -263,11 +271,19 @@ bool take_integers(const KernelObject& self, const AttributeSpec& spec, PyObject
 
 bool take_attribute(const KernelObject& self, const AttributeSpec& spec, PyObject* value, Attribute& attribute) {
   switch (spec.kind) {
-    case AttributeKind::integers: return take_integers(self, spec, value, attribute);
-    case AttributeKind::flag: attribute.integers[0] = PyObject_IsTrue(value); break;
-    case AttributeKind::integer: attribute.integers[0] = PyLong_AsLongLong(value); break;
-    case AttributeKind::real: attribute.real = PyFloat_AsDouble(value); break;
-    case AttributeKind::none: break;
+    case AttributeKind::integers:
+      return take_integers(self, spec, value, attribute);
+    case AttributeKind::flag:
+      attribute.integers[0] = PyObject_IsTrue(value);
+      break;
+    case AttributeKind::integer:
+      attribute.integers[0] = PyLong_AsLongLong(value);
+      break;
+    case AttributeKind::real:
+      attribute.real = PyFloat_AsDouble(value);
+      break;
+    case AttributeKind::none:
+      break;
   }
   return !PyErr_Occurred();
 }
@@ -397,7 +413,8 @@ PyObject* call_kernel(const KernelObject& self, const RunsByDType& runs, PyObjec
   plan.in_count = inputs.count();
   plan.attributes = attributes;
   if (!make_plan(self, plan)) return nullptr;
-  const int key = inputs.key() != kNoDType || self.output_count == 0 ? inputs.key() : static_cast<int>(plan.out[0].dtype);
+  const int key =
+      inputs.key() != kNoDType || self.output_count == 0 ? inputs.key() : static_cast<int>(plan.out[0].dtype);
   if (key == kNoDType || runs.of[key] == nullptr) Py_RETURN_NOTIMPLEMENTED;
 
   Outputs outputs(self);
@@ -413,8 +430,8 @@ PyObject* kernel_vectorcall(PyObject* object, PyObject* const* args, size_t narg
   return call_kernel(self, self.runs, args, PyVectorcall_NARGS(nargsf), nullptr);
 }
 
-// into(out, *args): writes the only output into the array `out`. Runs write row by row into memory without gaps; an array
-// of another layout gets the result by a copy.
+// into(out, *args): writes the only output into the array `out`. Runs write row by row into memory without gaps; an
+// array of another layout gets the result by a copy.
 PyObject* kernel_into(PyObject* object, PyObject* const* args, Py_ssize_t count) {
   const KernelObject& self = *reinterpret_cast<KernelObject*>(object);
   if (count < 1 || self.output_count != 1) {
@@ -519,9 +536,9 @@ PyObject* make_kernel_type() {
       {Py_tp_doc, const_cast<char*>("A compiled kernel: arrays in, new arrays out, attributes after the arrays.")},
       {0, nullptr},
   };
-  static PyType_Spec spec = {
-      "minigrad._core.Kernel", sizeof(KernelObject), 0,
-      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  static PyType_Spec spec = {"minigrad._core.Kernel", sizeof(KernelObject), 0,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                             slots};
   g_kernel_type = PyType_FromSpec(&spec);
   return g_kernel_type;
 }

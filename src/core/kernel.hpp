@@ -1,6 +1,7 @@
 // What a kernel is: a name, what it takes and gives, a plan, a run and a naive reference.
 //
-// plan(plan)  reads the operands' shapes and the attributes, and writes the outputs' shapes and dtypes, the scratch that
+// plan(plan)  reads the operands' shapes and the attributes, and writes the outputs' shapes and dtypes, the scratch
+// that
 //             a run needs and what it will cost. It throws Error, which opens with the operation and quotes the shapes.
 // run(call)   computes: views in, views out. It allocates nothing, knows nothing of Python, never throws, and returns
 //             a status.
@@ -71,9 +72,9 @@ struct Call {
   int in_count;
   const View* out;
   const Attribute* attributes;
-  char* shared;             // scratch_shared bytes, aligned to 64; uninitialised
-  char* private_;           // scratch_per_worker bytes for each of get_num_threads() workers, each aligned to 64
-  size_t private_stride;    // bytes from one worker's scratch to the next one's
+  char* shared;           // scratch_shared bytes, aligned to 64; uninitialised
+  char* private_;         // scratch_per_worker bytes for each of get_num_threads() workers, each aligned to 64
+  size_t private_stride;  // bytes from one worker's scratch to the next one's
 
   [[gnu::always_inline]] char* scratch(int worker) const { return private_ + worker * private_stride; }
 };
@@ -100,16 +101,16 @@ static constexpr RunsByDType floats(RunFunction float32, RunFunction float64) {
   return {{nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, float32, float64}};
 }
 
-// `types` has a letter for each input: T the dtype that all such inputs share and that chooses the run; i int64; b bool;
-// d float64, which takes Python numbers (step counts, learning rates: what changes from step to step). A kernel without
-// T inputs is run for its first output's dtype.
-// A variadic kernel takes, in place of each T input, a sequence of arrays, all of them equally long; its plan and its run
-// see the first sequence's views, then the second one's, and so on.
+// `types` has a letter for each input: T the dtype that all such inputs share and that chooses the run; i int64; b
+// bool; d float64, which takes Python numbers (step counts, learning rates: what changes from step to step). A kernel
+// without T inputs is run for its first output's dtype. A variadic kernel takes, in place of each T input, a sequence
+// of arrays, all of them equally long; its plan and its run see the first sequence's views, then the second one's, and
+// so on.
 struct Kernel {
   const char* name;
   const char* inputs[kMaxInputs + 1];  // ends with nullptr
   const char* types;
-  const char* outputs[kMaxOutputs + 1];             // ends with nullptr
+  const char* outputs[kMaxOutputs + 1];               // ends with nullptr
   AttributeSpec attributes[kMaxAttributes + 1] = {};  // ends with kind none
   PlanFunction plan;
   const RunsByDType* reference;
@@ -122,8 +123,8 @@ struct Kernels {
   int count;
 };
 
-// The runs of a kernel. Tables of these are constants, never built at start-up: building one would execute code that was
-// compiled for an instruction set which this machine may not have.
+// The runs of a kernel. Tables of these are constants, never built at start-up: building one would execute code that
+// was compiled for an instruction set which this machine may not have.
 struct Run {
   const char* kernel;
   RunsByDType run;

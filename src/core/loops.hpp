@@ -61,8 +61,8 @@ static inline Nest<N> make_nest(const View* const (&operands)[N]) {
   return nest;
 }
 
-// Calls row(offsets, count) for every piece of an innermost row in the flat index range [begin, end): offsets[i] is where
-// the piece starts in operand i, in elements; within it operand i advances by nest.stride[i][nest.rank - 1].
+// Calls row(offsets, count) for every piece of an innermost row in the flat index range [begin, end): offsets[i] is
+// where the piece starts in operand i, in elements; within it operand i advances by nest.stride[i][nest.rank - 1].
 template <int N, class Row>
 static inline void for_rows(const Nest<N>& nest, int64_t begin, int64_t end, Row&& row) {
   const int inner = nest.rank - 1;

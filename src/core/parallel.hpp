@@ -18,8 +18,9 @@ int worker_count(int64_t count, double nanoseconds);
 
 using ParallelBody = void (*)(void* context, int64_t begin, int64_t end, int worker);
 
-// Calls body(context, begin, end, worker) for `workers` disjoint ranges that cover [0, count), worker = 0 ... workers - 1,
-// each on a thread of its own. Where the ranges are cut depends on the number of threads, so no result may depend on it.
+// Calls body(context, begin, end, worker) for `workers` disjoint ranges that cover [0, count), worker = 0 ... workers -
+// 1, each on a thread of its own. Where the ranges are cut depends on the number of threads, so no result may depend on
+// it.
 void run_parallel(int64_t count, int workers, ParallelBody body, void* context);
 
 // body(begin, end, worker) over [0, count), items costing `nanoseconds` each. Small work stays on the calling thread.

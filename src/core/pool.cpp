@@ -11,8 +11,8 @@
 namespace minigrad {
 namespace {
 
-// Sizes are rounded up to a class: multiples of 64 bytes up to 512, then four classes for each doubling, so that at most
-// a fifth of a buffer is wasted.
+// Sizes are rounded up to a class: multiples of 64 bytes up to 512, then four classes for each doubling, so that at
+// most a fifth of a buffer is wasted.
 constexpr int kSmallClasses = 8;
 constexpr int kClasses = kSmallClasses + 4 * 40;
 constexpr size_t kCacheLimit = size_t{1} << 30;  // bytes kept at the most
@@ -50,8 +50,8 @@ Pool& pool() {
 }
 
 // The child of a fork gets the pool as it was; nobody must hold its lock at that moment.
-[[maybe_unused]] const int g_fork_handler = pthread_atfork([] { pool().mutex.lock(); }, [] { pool().mutex.unlock(); },
-                                                           [] { pool().mutex.unlock(); });
+[[maybe_unused]] const int g_fork_handler =
+    pthread_atfork([] { pool().mutex.lock(); }, [] { pool().mutex.unlock(); }, [] { pool().mutex.unlock(); });
 
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool kReuse = false;  // let the sanitizer see every allocation

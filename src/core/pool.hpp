@@ -1,7 +1,7 @@
 // Freed buffers, kept for the next array of about the same size.
 //
-// Fresh memory from the system costs a page fault for every 4 KiB, which for large results is four fifths of the time of
-// an addition. Safe to call from any thread.
+// Fresh memory from the system costs a page fault for every 4 KiB, which for large results is four fifths of the time
+// of an addition. Safe to call from any thread.
 #pragma once
 
 #include <cstddef>

@@ -19,9 +19,9 @@ static constexpr int64_t kItemSizes[kDTypeCount] = {1, 1, 1, 2, 4, 8, 4, 8};
 static constexpr int64_t item_size(DType dtype) { return kItemSizes[static_cast<int>(dtype)]; }
 static constexpr bool is_floating(DType dtype) { return dtype >= DType::float32; }
 
-// Strides count elements, may be zero or negative, and elements are aligned to their size. Only the first `rank` entries
-// of shape and stride mean anything: they are left uninitialised behind it, because a view is made for every operand of
-// every call. A view owns nothing.
+// Strides count elements, may be zero or negative, and elements are aligned to their size. Only the first `rank`
+// entries of shape and stride mean anything: they are left uninitialised behind it, because a view is made for every
+// operand of every call. A view owns nothing.
 struct View {
   void* data;
   DType dtype;

@@ -2,9 +2,9 @@
 //
 // CMake compiles every `*.isa.cpp` several times, each time with MINIGRAD_ISA naming the namespace (`v2`, `v3`, `v4`
 // or `neon`) and with that set's compiler flags. Whatever such a file defines stands in that namespace and, but for its
-// one table of kernels, in an unnamed namespace inside it. No weak symbol may remain in the object: the linker would keep
-// a single copy of it for all instruction sets, and a machine without AVX-512 could end up running AVX-512 code. So
-// these files use no part of the standard library that is not sure to be inlined; the `nm` check holds them to it.
+// one table of kernels, in an unnamed namespace inside it. No weak symbol may remain in the object: the linker would
+// keep a single copy of it for all instruction sets, and a machine without AVX-512 could end up running AVX-512 code.
+// So these files use no part of the standard library that is not sure to be inlined; the `nm` check holds them to it.
 #pragma once
 
 #include <cstdint>

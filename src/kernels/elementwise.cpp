@@ -1,9 +1,9 @@
 // The elementwise kernels' plans and rows, and their runs for integers and booleans.
+#include "reference/elementwise.hpp"
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
 #include "kernels/elementwise_loops.hpp"
 #include "kernels/elementwise_ops.hpp"
-#include "reference/elementwise.hpp"
 
 namespace minigrad {
 namespace {

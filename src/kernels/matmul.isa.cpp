@@ -2,6 +2,7 @@
 #include "core/kernel.hpp"
 #include "core/parallel.hpp"
 #include "isa/gemm.hpp"
+#include "isa/gemm_dot.hpp"
 #include "isa/isa.hpp"
 #include "isa/math.hpp"
 #include "kernels/matmul_shapes.hpp"

@@ -68,7 +68,6 @@ void plan_sgd_plain(Plan& plan) { plan_update(plan, 2, 2, kSgdPlainMutates, 0.3)
 // ---------------------------------------------------------------------------------------------------------------------
 // Rows.
 
-
 constexpr Kernel kRows[] = {
     {.name = "sgd",
      .inputs = {"params", "grads", "momentum_buffers", "lr", "momentum", "dampening", "weight_decay", "first"},

@@ -3,8 +3,10 @@
 #include <cstring>
 
 // The families of kernels. A new one is a new line here and, where it has runs for each instruction set, below.
-#define MINIGRAD_FAMILIES(X) X(elementwise) X(matmul) X(optim) X(random) X(reduce) X(index) X(scan) X(softmax) X(loss) X(arg_reduce)
-#define MINIGRAD_ISA_FAMILIES(X) X(elementwise) X(matmul) X(optim) X(random) X(reduce) X(scan) X(softmax) X(loss) X(arg_reduce)
+#define MINIGRAD_FAMILIES(X) \
+  X(elementwise) X(matmul) X(optim) X(random) X(reduce) X(index) X(scan) X(softmax) X(loss) X(arg_reduce)
+#define MINIGRAD_ISA_FAMILIES(X) \
+  X(elementwise) X(matmul) X(optim) X(random) X(reduce) X(scan) X(softmax) X(loss) X(arg_reduce)
 #define MINIGRAD_COMMON_FAMILIES(X) X(elementwise) X(random) X(reduce) X(index) X(scan) X(arg_reduce)
 
 namespace minigrad {
@@ -84,7 +86,8 @@ bool isa_supported(Isa isa) {
   if (isa == Isa::v3) return v3;
   if (isa == Isa::v4) {
     return v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
   }
 #endif
   return true;

@@ -13,8 +13,8 @@ constexpr int kIsaCount = 4;
 constexpr const char* kIsaNames[kIsaCount] = {"x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64"};
 
 bool isa_built(Isa isa);
-bool isa_supported(Isa isa);        // built, and this machine can run it
-bool isa_promised_bits(Isa isa);    // it has a fused multiply-add, so its results are the ones that are promised
+bool isa_supported(Isa isa);      // built, and this machine can run it
+bool isa_promised_bits(Isa isa);  // it has a fused multiply-add, so its results are the ones that are promised
 Isa best_isa();
 
 // The n-th kernel; nullptr behind the last one.

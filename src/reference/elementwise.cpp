@@ -21,8 +21,8 @@ template <class X, class Out, class W, auto f>
 Status map2(const Call& call) {
   const View& out = call.out[0];
   for_each(out, [&](const Position& p) {
-    element<Out>(out, p, out.rank) = static_cast<Out>(f(static_cast<W>(element<X>(call.in[0], p, out.rank)),
-                                                        static_cast<W>(element<X>(call.in[1], p, out.rank))));
+    element<Out>(out, p, out.rank) = static_cast<Out>(
+        f(static_cast<W>(element<X>(call.in[0], p, out.rank)), static_cast<W>(element<X>(call.in[1], p, out.rank))));
   });
   return Status::ok;
 }
@@ -40,10 +40,9 @@ Status where_of(const Call& call) {
 template <class X>
 Status cast_of(const Call& call) {
   constexpr auto same = [](X x) { return x; };
-  constexpr RunFunction kByTarget[kDTypeCount] = {map1<X, bool, X, same>,    map1<X, uint8_t, X, same>,
-                                                  map1<X, int8_t, X, same>,  map1<X, int16_t, X, same>,
-                                                  map1<X, int32_t, X, same>, map1<X, int64_t, X, same>,
-                                                  map1<X, float, X, same>,   map1<X, double, X, same>};
+  constexpr RunFunction kByTarget[kDTypeCount] = {
+      map1<X, bool, X, same>,    map1<X, uint8_t, X, same>, map1<X, int8_t, X, same>, map1<X, int16_t, X, same>,
+      map1<X, int32_t, X, same>, map1<X, int64_t, X, same>, map1<X, float, X, same>,  map1<X, double, X, same>};
   return kByTarget[static_cast<int>(call.out[0].dtype)](call);
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,8 @@ Tensors = Tensor | Sequence[Tensor]
 
 
 def _several(x: Any) -> list[Any]:
-    return [x] if x is None or isinstance(x, Tensor) else list(x)
+    """Return one thing, or several, as a list."""
+    return [x] if isinstance(x, Tensor | np.ndarray) or not isinstance(x, Iterable) else list(x)
 
 
 def _roots(name: str, outputs: Tensors, cotangents: Any, create_graph: bool) -> list[tuple[Edge, Any]]:
@@ -43,6 +44,8 @@ def _roots(name: str, outputs: Tensors, cotangents: Any, create_graph: bool) -> 
 
 
 def _root(name: str, out: Tensor, g: Tensor | None, create_graph: bool) -> tuple[Edge, Any]:
+    if not isinstance(out, Tensor):
+        raise TypeError(f"{name}: only tensors can be differentiated, got {type(out).__name__}")
     if out._edge is None:
         raise RuntimeError(
             f"{name}: a tensor of shape {out._array.shape} does not require a gradient and has no graph; "

@@ -10,7 +10,7 @@ from .. import _core, _dtype
 from .._dtype import dtype as DType  # noqa: N812
 from .._methods import method
 from ..graph import Array
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, array_of, wrap
 from .elementwise import to_dtype
 from .shape import sizes_of
 
@@ -99,10 +99,16 @@ def from_numpy(ndarray: Array) -> Tensor:
     return wrap(np.asarray(ndarray))
 
 
-def _filled(name: str, size: tuple[Any, ...], value: float, dtype: DType | None, requires_grad: bool) -> Tensor:
+def _sizes(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
+    """Return the sizes given one by one or as one sequence; RuntimeError where one is negative."""
     sizes = sizes_of(size)
     if any(n < 0 for n in sizes):
         raise RuntimeError(f"{name}: sizes must not be negative, got {sizes}")
+    return sizes
+
+
+def _filled(name: str, size: tuple[Any, ...], value: float, dtype: DType | None, requires_grad: bool) -> Tensor:
+    sizes = _sizes(name, size)
     code = (dtype or _dtype.get_default_dtype()).code
     return wrap(_full_kernel(value, sizes, code)).requires_grad_(requires_grad)
 
@@ -129,23 +135,24 @@ def full(
     if dtype is None:
         dtype = _dtype.result_type(fill_value)
     if not dtype.is_floating_point:
-        return tensor(np.full(sizes_of((size,)), fill_value, dtype=dtype.numpy))
+        array = np.full(_sizes("full", (size,)), fill_value, dtype=dtype.numpy)
+        return wrap(array).requires_grad_(requires_grad)
     return _filled("full", (size,), float(fill_value), dtype, requires_grad)
 
 
 def zeros_like(input: Tensor, *, dtype: DType | None = None, requires_grad: bool = False) -> Tensor:
     """Return zeros of `input`'s shape and dtype."""
-    return zeros(input._array.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return zeros(array_of("zeros_like", input).shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
 def ones_like(input: Tensor, *, dtype: DType | None = None, requires_grad: bool = False) -> Tensor:
     """Return ones of `input`'s shape and dtype."""
-    return ones(input._array.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return ones(array_of("ones_like", input).shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
 def full_like(input: Tensor, fill_value: float, *, dtype: DType | None = None, requires_grad: bool = False) -> Tensor:
     """Return a tensor of `input`'s shape and dtype with every element `fill_value`."""
-    return full(input._array.shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return full(array_of("full_like", input).shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
 def arange(
@@ -171,7 +178,8 @@ def eye(
     n: int, m: int | None = None, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Return the n × m matrix with ones on the diagonal."""
-    return wrap(np.eye(n, m, dtype=(dtype or _dtype.get_default_dtype()).numpy)).requires_grad_(requires_grad)
+    rows, columns = _sizes("eye", (n, n if m is None else m))
+    return wrap(np.eye(rows, columns, dtype=(dtype or _dtype.get_default_dtype()).numpy)).requires_grad_(requires_grad)
 
 
 @method

@@ -15,7 +15,7 @@ from .. import _core, _dtype, graph
 from .._methods import TensorMethods, method
 from ..eager import namespace
 from ..primitive import ELEMENTWISE, LINEAR, ONE_TO_MANY, ONE_TO_ONE, Primitive, Rule, kernel_primitive
-from ..tensor import Tensor
+from ..tensor import Tensor, array_of
 
 ARTICLE = "《反向传播算法实现》"
 DEFINITION = "definition"
@@ -196,7 +196,7 @@ def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
 @method
 def square(input: Tensor) -> Tensor:
     """Return the square of each element."""
-    return mul(input, input)
+    return integer_power(input, 2) if array_of("square", input).dtype.kind == "b" else mul(input, input)
 
 
 @method
@@ -249,6 +249,38 @@ _pow_number = Primitive(
 ).eager
 
 
+#: The pairs of kinds that make an integer to an integer power: booleans count, but not two of them.
+_INTEGER_KINDS = frozenset(a + b for a in "biu" for b in "biu") - {"bb"}
+
+
+def _run_pow_integers(x: Any, y: Any) -> Any:
+    if x.dtype != y.dtype or x.dtype.kind not in "iu":
+        return NotImplemented
+    try:
+        out = np.asarray(np.power(x, np.maximum(y, 0)))
+    except ValueError:
+        raise RuntimeError(f"pow: shapes {x.shape} and {y.shape} do not broadcast") from None
+    if x.dtype.kind == "i":
+        # What is left of a fraction: only 1 and -1 have whole reciprocals, which are themselves.
+        np.copyto(out, np.where(np.abs(x) == 1, np.where(y % 2 == 0, 1, x), 0), where=y < 0)
+    return out
+
+
+# What promotion may bring the operands to.
+_run_pow_integers.dtypes = ("uint8", "int8", "int16", "int32", "int64")  # type: ignore[attr-defined]
+
+_pow_integers: Callable[..., Tensor] = Primitive(
+    "pow_integers",
+    run=_run_pow_integers,
+    inputs=("x", "y"),
+    equation="out = x ** y of integers, rounded towards 0; it wraps around",
+    source=DEFINITION,
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    promotion="common",
+).eager
+
+
 @method
 def pow(input: Any, exponent: Any) -> Tensor:  # noqa: A001
     """Return ``input ** exponent``.
@@ -273,13 +305,32 @@ def pow(input: Any, exponent: Any) -> Tensor:  # noqa: A001
     >>> minigrad.pow(minigrad.tensor([1.0, 2.0, 3.0]), 2)
     tensor([1., 4., 9.])
     """
+    input, exponent = _plain_number(input), _plain_number(exponent)
     if isinstance(input, Tensor) and isinstance(exponent, int | float):
         return _power_of_number(input, exponent)
-    if not isinstance(input, Tensor) and isinstance(exponent, Tensor):
-        from .creation import full
+    if isinstance(input, int | float) and isinstance(exponent, Tensor):
+        input = _number_tensor(input, _dtype.result_type(input, exponent))
+    kinds = _kind(input) + _kind(exponent)
+    return _pow_integers(input, exponent) if kinds in _INTEGER_KINDS else _pow(input, exponent)
 
-        input = full((), input, dtype=exponent.dtype if exponent.is_floating_point() else None)
-    return _pow(input, exponent)
+
+def _plain_number(x: Any) -> Any:
+    """Return Python's number for one of NumPy's, anything else as it is."""
+    return x.item() if isinstance(x, np.generic) else x
+
+
+def _number_tensor(number: float, target: _dtype.dtype) -> Tensor:
+    """Return a number as a tensor without dimensions; an integer that is too large for the dtype wraps around."""
+    from .creation import full
+
+    own = full((), number, dtype=target if target.is_floating_point else None)
+    return own if own.dtype is target else to_dtype(own, target)  # type: ignore[no-any-return]
+
+
+def _kind(x: Any) -> str:
+    """Return NumPy's letter for the kind of a tensor's or an array's elements, "?" for what is neither."""
+    array = getattr(x, "_array", x)
+    return array.dtype.kind if isinstance(array, np.ndarray) else "?"
 
 
 def _power_of_number(x: Tensor, exponent: Any) -> Tensor:

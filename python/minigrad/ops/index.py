@@ -10,7 +10,7 @@ import numpy as np
 from .. import _dtype
 from .._methods import method
 from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, array_of, wrap
 from .elementwise import ARTICLE, clone, to_dtype
 from .shape import basic_index, broadcast, normalise_dim
 
@@ -112,7 +112,8 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     tensor([[2],
             [3]])
     """
-    d = normalise_dim("gather", dim, input._array.ndim, input._array.shape)
+    array = array_of("gather", input)
+    d = normalise_dim("gather", dim, array.ndim, array.shape)
     return gather_along(input, _index_tensor("gather", index), d)  # type: ignore[no-any-return]
 
 
@@ -121,7 +122,8 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Return the slices of `input` at the indices along a dimension."""
     from .shape import movedim
 
-    d = normalise_dim("index_select", dim, input._array.ndim, input._array.shape)
+    array = array_of("index_select", input)
+    d = normalise_dim("index_select", dim, array.ndim, array.shape)
     index = _index_tensor("index_select", index)
     if d == 0:
         return _index_rows(input, index)  # type: ignore[no-any-return]
@@ -152,9 +154,10 @@ def _public_scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> 
     IndexError
         If an index is out of range.
     """
-    d = normalise_dim("scatter_add", dim, input._array.ndim, input._array.shape)
+    array = array_of("scatter_add", input)
+    d = normalise_dim("scatter_add", dim, array.ndim, array.shape)
     index = _index_tensor("scatter_add", index)
-    return input + scatter_add(src, index, input._array.shape, d)  # type: ignore[no-any-return]
+    return input + scatter_add(src, index, array.shape, d)  # type: ignore[no-any-return]
 
 
 method(_public_scatter_add, "scatter_add")

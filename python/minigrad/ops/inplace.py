@@ -17,7 +17,6 @@ from . import elementwise as ew
 from .creation import array_from, full_like
 from .shape import broadcast
 
-
 _copy = _core.kernels["copy"]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _dtype
 from ..primitive import MANY_TO_MANY, MANY_TO_ONE, kernel_primitive
-from ..tensor import Tensor
+from ..tensor import Tensor, array_of
 from .elementwise import _add, _sub, mul, to_dtype
 from .reduce import _sum, mean
 from .reduce import sum as sum_
@@ -165,9 +165,13 @@ def cross_entropy(
         code = reduction_code("cross_entropy", reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], got {label_smoothing}")
-    if target._array.dtype is not _INT64:
+    array = array_of("cross_entropy", input)
+    if array_of("cross_entropy", target, "target").dtype is not _INT64:
         target = _class_indices(target)
-    if input._array.ndim == 1:
+    if array.ndim == 1:
+        if target._array.shape not in ((), (1,)):
+            shapes = f"input {array.shape} and target {target._array.shape}"
+            raise RuntimeError(f"cross_entropy: one row of logits needs a target of shape (), got {shapes}")
         loss = _cross_entropy(input.unsqueeze(0), target.reshape(1), ignore_index, label_smoothing, code)
         return loss.reshape(()) if code == 0 else loss  # type: ignore[no-any-return]
     return _cross_entropy(input, target, ignore_index, label_smoothing, code)  # type: ignore[no-any-return]
@@ -210,7 +214,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     tensor(2.)
     """
     code = reduction_code("mse_loss", reduction)
-    if input._array.shape != target._array.shape:
+    if array_of("mse_loss", input).shape != array_of("mse_loss", target, "target").shape:
         raise RuntimeError(
             f"mse_loss: input and target must have one shape, got {input._array.shape} and {target._array.shape}"
         )

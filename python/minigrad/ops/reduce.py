@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from .. import _dtype
 from .._methods import method
 from ..primitive import LINEAR, MANY_TO_ONE, kernel_primitive
-from ..tensor import Tensor
+from ..tensor import Tensor, array_of
 from . import elementwise as ew
 from .elementwise import ARTICLE, div, eq, mul, to_dtype
 from .index import gather_along, scatter_add
@@ -171,7 +171,7 @@ class MaxResult(NamedTuple):
 
 
 def _dims_of(name: str, x: Tensor, dim: Dims) -> Shape:
-    array = x._array
+    array = array_of(name, x)
     return () if dim is None else normalise_dims(name, dim, array.ndim, array.shape)
 
 
@@ -215,7 +215,7 @@ def sum(  # noqa: A001
     """
     if dtype is not None:
         input = to_dtype(input, dtype) if input.dtype is not dtype else input
-    elif input._array.dtype.kind != "f" and input.dtype is not _dtype.int64:
+    elif array_of("sum", input).dtype.kind != "f" and input.dtype is not _dtype.int64:
         input = to_dtype(input, _dtype.int64)
     return _sum(input, _dims_of("sum", input, dim), keepdim)  # type: ignore[no-any-return]
 
@@ -235,7 +235,7 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dtyp
     """
     if dtype is not None:
         input = to_dtype(input, dtype) if input.dtype is not dtype else input
-    if input._array.dtype.kind != "f":
+    if array_of("mean", input).dtype.kind != "f":
         raise RuntimeError(f"mean: needs floating-point elements, got {input.dtype}; convert with .float()")
     return _mean(input, _dims_of("mean", input, dim), keepdim)  # type: ignore[no-any-return]
 
@@ -270,7 +270,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor
     >>> x.grad
     tensor([0., 6., 0.])
     """
-    if input._array.dtype.kind != "f" and input.dtype is not _dtype.int64:
+    if array_of("prod", input).dtype.kind != "f" and input.dtype is not _dtype.int64:
         input = to_dtype(input, _dtype.int64)
     if dim is None:
         return _prod(reshape(input, -1), (0,), False)  # type: ignore[no-any-return]
@@ -296,11 +296,11 @@ def _extremum_of(name: str, input: Tensor, dim: Any, keepdim: bool) -> Any:
         "max": (_amax, _max_with_index, ew.maximum),
         "min": (_amin, _min_with_index, ew.minimum),
     }[name]
+    array = array_of(name, input)
     if dim is None:
         return whole(input, (), False)
     if isinstance(dim, Tensor):
         return pairwise(input, dim)
-    array = input._array
     d = normalise_dim(name, dim, array.ndim, array.shape)
     if array.ndim == 0:
         values, indices = indexed(_reshape(input, (1,)), 0, False)
@@ -402,8 +402,8 @@ def var(input: Tensor, dim: Dims = None, *, correction: float = 1, keepdim: bool
     >>> minigrad.tensor([1.0, 2.0, 4.0]).var(correction=0)
     tensor(1.5556)
     """
-    deviation = ew._sub(input, mean(input, dim, keepdim=True) if dim is not None else mean(input))
     dims = _dims_of("var", input, dim)
+    deviation = ew._sub(input, mean(input, dim, keepdim=True) if dim is not None else mean(input))
     n = _count(input._array.shape, dims)
     divisor = float(n - correction) if n > correction else 0.0
     return div(sum(mul(deviation, deviation), dim, keepdim), divisor)
@@ -412,16 +412,19 @@ def var(input: Tensor, dim: Dims = None, *, correction: float = 1, keepdim: bool
 @method
 def std(input: Tensor, dim: Dims = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
     """Return the standard deviation, the root of :func:`var`."""
+    array_of("std", input)
     return ew.sqrt(var(input, dim, correction=correction, keepdim=keepdim))
 
 
 @method
 def any(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:  # noqa: A001
     """Return whether any element, or any along a dimension, is true or not zero."""
+    array_of("any", input)
     return ew.gt(sum(ew.ne(input, 0), dim, keepdim), 0)
 
 
 @method
 def all(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:  # noqa: A001
     """Return whether all elements, or all along a dimension, are true or not zero."""
+    array_of("all", input)
     return eq(sum(eq(input, 0), dim, keepdim), 0)

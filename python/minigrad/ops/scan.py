@@ -12,7 +12,7 @@ from typing import Any
 from .. import _dtype
 from .._methods import method
 from ..primitive import LINEAR, MANY_TO_MANY, ONE_TO_ONE, kernel_primitive
-from ..tensor import Tensor
+from ..tensor import Tensor, array_of
 from .elementwise import ARTICLE, mul, to_dtype
 from .shape import _reshape, normalise_dim
 
@@ -95,7 +95,7 @@ _cumprod = kernel_primitive(
 
 
 def _prepare(name: str, input: Tensor, dim: int) -> tuple[Tensor, int]:
-    array = input._array
+    array = array_of(name, input)
     d = normalise_dim(name, dim, array.ndim, array.shape)
     if array.dtype.kind != "f" and input.dtype is not _dtype.int64:
         input = to_dtype(input, _dtype.int64)

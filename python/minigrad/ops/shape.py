@@ -14,7 +14,7 @@ import numpy as np
 from .. import _core, _dtype, graph
 from .._methods import method
 from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, Primitive, kernel_primitive, view_primitive
-from ..tensor import Tensor, replay
+from ..tensor import Tensor, array_of, replay
 from .elementwise import ARTICLE, clone
 
 Shape = tuple[int, ...]
@@ -207,7 +207,7 @@ def sizes_of(args: tuple[Any, ...]) -> Shape:
 
 def _resolve(name: str, sizes: Shape, x: Tensor) -> Shape:
     """Return the sizes with -1 replaced by what is left of x's elements."""
-    count = x._array.size
+    count = array_of(name, x).size
     known = 1
     for n in sizes:
         known *= n if n != -1 else 1
@@ -280,7 +280,7 @@ def view(input: Tensor, *shape: Any) -> Tensor:
 @method
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Return the tensor with the dimensions from `start_dim` to `end_dim` made one."""
-    shape = input._array.shape
+    shape = array_of("flatten", input).shape
     first = normalise_dim("flatten", start_dim, len(shape), shape)
     last = normalise_dim("flatten", end_dim, len(shape), shape)
     if first > last:
@@ -294,7 +294,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 @method
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """Return a view with a dimension of size 1 inserted at `dim`."""
-    shape = input._array.shape
+    shape = array_of("unsqueeze", input).shape
     at = normalise_dim("unsqueeze", dim, len(shape) + 1, shape)
     return _reshape(input, (*shape[:at], 1, *shape[at:]))  # type: ignore[no-any-return]
 
@@ -302,7 +302,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 @method
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """Return a view without the dimensions of size 1, or without those of `dim` that have size 1."""
-    shape = input._array.shape
+    shape = array_of("squeeze", input).shape
     dims = range(len(shape)) if dim is None else normalise_dims("squeeze", dim, len(shape), shape)
     kept = tuple([n for d, n in enumerate(shape) if n != 1 or d not in dims])
     return _reshape(input, kept)  # type: ignore[no-any-return]
@@ -311,7 +311,7 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
 @method
 def permute(input: Tensor, *dims: Any) -> Tensor:
     """Return a view with the dimensions in another order."""
-    shape = input._array.shape
+    shape = array_of("permute", input).shape
     order = normalise_dims("permute", sizes_of(dims), len(shape), shape)
     if len(order) != len(shape):
         raise RuntimeError(f"permute: needs all {len(shape)} dims of shape {shape}, got {order}")
@@ -321,7 +321,7 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
 @method
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Return a view with two dimensions exchanged."""
-    shape = input._array.shape
+    shape = array_of("transpose", input).shape
     a = normalise_dim("transpose", dim0, len(shape), shape)
     b = normalise_dim("transpose", dim1, len(shape), shape)
     order = list(range(len(shape)))
@@ -333,7 +333,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
 @method
 def t(input: Tensor) -> Tensor:
     """Return the transpose of a matrix; a tensor with fewer than two dimensions as it is."""
-    if input._array.ndim > 2:
+    if array_of("t", input).ndim > 2:
         raise RuntimeError(f"t: needs at most two dimensions, got shape {input._array.shape}")
     return transpose(input, 0, 1) if input._array.ndim == 2 else _permute(input, tuple(range(input._array.ndim)))
 
@@ -365,7 +365,7 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
     tensor([[1, 1, 1],
             [2, 2, 2]])
     """
-    shape = input._array.shape
+    shape = array_of("expand", input).shape
     wanted = sizes_of(sizes)
     added = len(wanted) - len(shape)
     if added < 0 or -1 in wanted[:added]:
@@ -376,6 +376,7 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
 
 def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
     """Return a view repeated to `shape`; the same as ``input.expand(shape)``."""
+    array_of("broadcast_to", input)
     return expand(input, shape)
 
 
@@ -393,25 +394,28 @@ def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
 @method
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
     """Return a view repeated to `other`'s shape."""
-    return expand(input, other._array.shape)
+    array_of("expand_as", input)
+    return expand(input, array_of("expand_as", other, "other").shape)
 
 
 @method
 def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     """Return the elements in `other`'s shape."""
-    return reshape(input, other._array.shape)
+    array_of("reshape_as", input)
+    return reshape(input, array_of("reshape_as", other, "other").shape)
 
 
 @method
 def view_as(input: Tensor, other: Tensor) -> Tensor:
     """Return a view in `other`'s shape."""
-    return view(input, other._array.shape)
+    array_of("view_as", input)
+    return view(input, array_of("view_as", other, "other").shape)
 
 
 @method
 def movedim(input: Tensor, source: int, destination: int) -> Tensor:
     """Return a view with the dimension `source` moved to `destination`."""
-    shape = input._array.shape
+    shape = array_of("movedim", input).shape
     order = list(range(len(shape)))
     moved = order.pop(normalise_dim("movedim", source, len(shape), shape))
     order.insert(normalise_dim("movedim", destination, len(shape), shape), moved)
@@ -421,7 +425,7 @@ def movedim(input: Tensor, source: int, destination: int) -> Tensor:
 @method
 def contiguous(input: Tensor) -> Tensor:
     """Return the tensor itself where its elements lie in row-major order, a copy that does otherwise."""
-    return input if input._array.flags.c_contiguous else clone(input)
+    return input if array_of("contiguous", input).flags.c_contiguous else clone(input)
 
 
 def basic_index(x: Tensor, key: tuple[Any, ...]) -> Tensor:

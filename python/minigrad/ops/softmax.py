@@ -8,7 +8,7 @@ from typing import Any
 from .. import _dtype
 from .._methods import method
 from ..primitive import MANY_TO_MANY, kernel_primitive
-from ..tensor import Tensor
+from ..tensor import Tensor, array_of
 from .elementwise import ARTICLE, _sub, exp, mul, neg, to_dtype
 from .reduce import _sum
 from .shape import _reshape, normalise_dim
@@ -74,7 +74,7 @@ def _centred(g: Any, result: Any, dim: int) -> Any:
 
 
 def _apply(primitive: Any, name: str, input: Tensor, dim: int, dtype: _dtype.dtype | None) -> Tensor:
-    array = input._array
+    array = array_of(name, input)
     d = normalise_dim(name, dim, array.ndim, array.shape)
     if dtype is not None and input.dtype is not dtype:
         input = to_dtype(input, dtype)

@@ -1,0 +1,215 @@
+// Register tiles: the innermost part of a matrix product.
+//
+// A tile holds R rows times V vectors of the output in registers while it runs through a block of k. All is unrolled,
+// so a function is made for each size; run_tile's code is the same for all of them and for all instruction sets.
+#pragma once
+
+#include <utility>
+
+#include "isa/isa.hpp"
+#include "isa/part.hpp"
+#include "isa/transpose.hpp"
+
+namespace minigrad::MINIGRAD_ISA {
+namespace {
+
+// c[r][j] = finish(c[r][j] + Σ_k a[r][k] b[k][j]) for a block of k, R rows and V vectors of columns.
+// Rows of b are contiguous; a has any strides. c does not overlap a or b.
+template <class T>
+struct Tile {
+  const T* a;
+  int64_t a_row, a_k;
+  const T* b;
+  int64_t b_k;
+  T* c;
+  int64_t c_row;
+  int64_t k;
+  int last;         // how many columns of the last vector there are, where the tile is a masked one
+  bool accumulate;  // add to what c holds, the sum of the blocks before; otherwise c is only written
+  bool relu;        // finish with x <= 0 ? 0 : x, which lets NaN through
+  const T* bias;    // finish with + bias[j], before relu; or nullptr
+};
+
+#if defined(__AVX512F__)
+constexpr int kAccumulators = 28;  // of 32 registers
+#elif defined(__aarch64__)
+constexpr int kAccumulators = 24;  // of 32
+#elif defined(__AVX2__)
+constexpr int kAccumulators = 12;  // of 16
+#else
+constexpr int kAccumulators = 8;  // of 16; a product of its own needs a register more
+#endif
+
+constexpr int kMaxTileRows = 14;
+
+// Tiles of a longer k ask for their part of c beforehand: it may be far away, and stores to it would wait in turn.
+constexpr int64_t kPrefetchK = 100;
+
+// The widest tiles serve thin products only: one row needs many vectors to hide the latency of its chains.
+constexpr int max_rows(int vectors) {
+  if (vectors == 8) return 1;
+  if (vectors == 4) return kAccumulators / 4 < 3 ? kAccumulators / 4 : 3;
+  return kAccumulators / vectors < kMaxTileRows ? kAccumulators / vectors : kMaxTileRows;
+}
+
+// Applies f(r, v) for all r in [0, R), v in [0, V).
+template <int R, int V, class F>
+[[gnu::always_inline]] inline void each(F&& f) {
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 16
+    for (int v = 0; v < V; ++v) f(r, v);
+  }
+}
+
+template <class T, int R, int V, bool Masked>
+[[gnu::always_inline]] inline void finish_tile(const Tile<T>& t, Vec<T> (&acc)[R][V]) {
+  constexpr int L = kLanes<T>;
+  const auto cut = [](int v) { return Masked && v == V - 1; };
+  if (t.accumulate) {
+    each<R, V>([&](int r, int v) {
+      const T* c = t.c + r * t.c_row + v * L;
+      acc[r][v] = (cut(v) ? load_part(c, t.last) : load(c)) + acc[r][v];
+    });
+  }
+  if (t.bias != nullptr) {
+    each<R, V>([&](int r, int v) {
+      const T* bias = t.bias + v * L;
+      acc[r][v] = acc[r][v] + (cut(v) ? load_part(bias, t.last) : load(bias));
+    });
+  }
+  if (t.relu) {
+    each<R, V>([&](int r, int v) { acc[r][v] = acc[r][v] <= Vec<T>{} ? Vec<T>{} : acc[r][v]; });
+  }
+  each<R, V>([&](int r, int v) {
+    T* c = t.c + r * t.c_row + v * L;
+    if (cut(v)) {
+      store_part(c, acc[r][v], t.last);
+    } else {
+      store(c, acc[r][v]);
+    }
+  });
+}
+
+// Where the rows of a tile's a stand, for the present k: one pointer for every three rows, so that none of them has to
+// be kept on the stack.
+template <class T, int R>
+struct RowsOfA {
+  static constexpr int kGroup = 3, kGroups = (R + kGroup - 1) / kGroup;
+  const T* group[kGroups];
+  int64_t row;
+
+  [[gnu::always_inline]] RowsOfA(const T* a, int64_t a_row) : row(a_row) {
+#pragma GCC unroll 8
+    for (int g = 0; g < kGroups; ++g) group[g] = a + g * kGroup * a_row;
+  }
+  [[gnu::always_inline]] T operator[](int r) const { return group[r / kGroup][r % kGroup * row]; }
+  [[gnu::always_inline]] void advance(int64_t step) {
+#pragma GCC unroll 8
+    for (int g = 0; g < kGroups; ++g) group[g] += step;
+  }
+};
+
+// One step of all chains. The shorter side of the tile is held in registers, the longer one streams past it.
+template <class T, int R, int V, class A, class B>
+[[gnu::always_inline]] inline void step_tile(const A& a, B&& b, Vec<T> (&acc)[R][V]) {
+  if constexpr (R < V) {
+    Vec<T> x[R];
+    each<R, 1>([&](int r, int) { x[r] = splat(a[r]); });
+    each<V, 1>([&](int v, int) {
+      const Vec<T> y = b(v);
+      each<R, 1>([&](int r, int) { acc[r][v] = fma(x[r], y, acc[r][v]); });
+    });
+  } else {
+    Vec<T> y[V];
+    each<V, 1>([&](int v, int) { y[v] = b(v); });
+    each<R, 1>([&](int r, int) {
+      const Vec<T> x = splat(a[r]);
+      each<V, 1>([&](int v, int) { acc[r][v] = fma(x, y[v], acc[r][v]); });
+    });
+  }
+}
+
+template <class T, int R, int V, bool Masked>
+void run_tile(const Tile<T>& t) {
+  constexpr int L = kLanes<T>;
+  Vec<T> acc[R][V] = {};
+  RowsOfA<T, R> a(t.a, t.a_row);
+  const T* b = t.b;
+  const int64_t a_k = t.a_k, b_k = t.b_k;
+  const int last = t.last;
+  const auto load_b = [&](int v) {
+    return Masked && kMaskedLoads && v == V - 1 ? load_part(b + v * L, last) : load(b + v * L);
+  };
+  if (t.k > kPrefetchK) {
+    each<R, V>([&](int r, int v) { __builtin_prefetch(t.c + r * t.c_row + v * L, 1); });
+  }
+  for (int64_t k = t.k; k > 0; --k) {
+    step_tile<T>(a, load_b, acc);
+    b += b_k;
+    a.advance(a_k);
+  }
+  finish_tile<T, R, V, Masked>(t, acc);
+}
+
+template <class T>
+using TileFunction = void (*)(const Tile<T>&);
+
+template <class T>
+struct TileRow {
+  TileFunction<T> of[kMaxTileRows];
+};
+
+template <class T, int V, bool Masked, int R>
+constexpr TileFunction<T> tile_or_null() {
+  if constexpr (R <= max_rows(V)) return run_tile<T, R, V, Masked>;
+  return nullptr;
+}
+
+template <class T, int V, bool Masked, int... R>
+constexpr TileRow<T> tile_row(std::integer_sequence<int, R...>) {
+  return {{tile_or_null<T, V, Masked, R + 1>()...}};
+}
+
+template <class T, int V, bool Masked>
+constexpr TileRow<T> kTileRow = tile_row<T, V, Masked>(std::make_integer_sequence<int, kMaxTileRows>());
+
+// kTiles<T>[masked][log2 of the number of vectors].of[rows - 1]
+template <class T>
+constexpr TileRow<T> kTiles[2][4] = {
+    {kTileRow<T, 1, false>, kTileRow<T, 2, false>, kTileRow<T, 4, false>, kTileRow<T, 8, false>},
+    {kTileRow<T, 1, true>, kTileRow<T, 2, true>, kTileRow<T, 4, true>, kTileRow<T, 8, true>}};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Thin tiles: the same contract, for a b whose columns are contiguous (b_k = 1), a's rows too (a_k = 1), and so few
+// rows that packing b would cost more than it gives: b is transposed in registers on its way into the chains. No vector
+// is cut.
+
+template <class T, int R, int V>
+void run_thin_tile(const Tile<T>& t, int64_t b_col) {
+  constexpr int L = kLanes<T>;
+  constexpr int kLine = 64 / static_cast<int>(sizeof(T));
+  Vec<T> acc[R][V] = {};
+  int64_t i = 0;
+  for (; i + kLine <= t.k; i += kLine) {
+    each<V, kLine / L>([&](int v, int part) {
+      Vec<T> row[L];
+      transpose<T>(Columns<T>(t.b + v * L * b_col + i + part * L, b_col), 0, row);
+      each<L, R>([&](int l, int r) { acc[r][v] = fma(splat(t.a[r * t.a_row + i + part * L + l]), row[l], acc[r][v]); });
+    });
+  }
+  for (; i < t.k; ++i) {
+    each<1, V>([&](int, int v) {
+      Vec<T> row;
+      for (int l = 0; l < L; ++l) row[l] = t.b[(v * L + l) * b_col + i];
+      for (int r = 0; r < R; ++r) acc[r][v] = fma(splat(t.a[r * t.a_row + i]), row, acc[r][v]);
+    });
+  }
+  finish_tile<T, R, V, false>(t, acc);
+}
+
+constexpr int kThinRows = 2;
+constexpr int kThinVectors = kVectorBytes == 64 ? 1 : 2;  // what keeps registers for the transposition
+
+}  // namespace
+}  // namespace minigrad::MINIGRAD_ISA

@@ -1,0 +1,109 @@
+// Transposition in registers: kLanes columns of a matrix that lie contiguously become rows of kLanes elements.
+//
+// The columns are read in chunks of 16 bytes. Chunks of several columns are put side by side while they are loaded,
+// which needs no shuffle, so that what is left to do happens within 16 bytes, where shuffles are cheapest.
+#pragma once
+
+#include <utility>
+
+#include "isa/isa.hpp"
+
+namespace minigrad::MINIGRAD_ISA {
+namespace {
+
+template <class T>
+struct ChunkOf {
+  typedef T type __attribute__((vector_size(16)));
+  typedef T unaligned __attribute__((vector_size(16), aligned(sizeof(T)), may_alias));
+};
+
+template <class T>
+constexpr int kChunk = 16 / static_cast<int>(sizeof(T));
+
+// kLanes contiguous columns of b. Few pointers stand for all of them, so that they stay in registers.
+template <class T>
+struct Columns {
+  static constexpr int kGroup = 3;
+  const T* group[(kLanes<T> + kGroup - 1) / kGroup];
+  int64_t step;
+
+  [[gnu::always_inline]] Columns(const T* b, int64_t b_col) : step(b_col) {
+    for (int g = 0; g < (kLanes<T> + kGroup - 1) / kGroup; ++g) group[g] = b + g * kGroup * b_col;
+  }
+  [[gnu::always_inline]] const T* operator[](int l) const { return group[l / kGroup] + l % kGroup * step; }
+};
+
+// The same where there are only `count` columns: the last one takes the place of those behind it.
+template <class T>
+struct CutColumns {
+  const T* column[kLanes<T>];
+
+  [[gnu::always_inline]] CutColumns(const T* b, int64_t b_col, int64_t count) {
+    for (int l = 0; l < kLanes<T>; ++l) column[l] = b + (l < count ? l : count - 1) * b_col;
+  }
+  [[gnu::always_inline]] const T* operator[](int l) const { return column[l]; }
+};
+
+// 16 bytes from each of columns l, l + kChunk, l + 2 kChunk, ... from `offset` on, side by side in one register.
+template <class T, class From>
+[[gnu::always_inline]] inline Vec<T> load_chunks(const From& column, int l, int64_t offset) {
+#if defined(__AVX2__)
+  constexpr int S = kChunk<T>;
+  const auto at = [&](int i) { return _mm_loadu_ps(reinterpret_cast<const float*>(column[l + i * S] + offset)); };
+#endif
+#if defined(__AVX512F__)
+  __m512 x = _mm512_castps128_ps512(at(0));
+  x = _mm512_mask_broadcast_f32x4(x, 0x00f0, at(1));
+  x = _mm512_mask_broadcast_f32x4(x, 0x0f00, at(2));
+  x = _mm512_mask_broadcast_f32x4(x, 0xf000, at(3));
+  return reinterpret_cast<Vec<T>>(x);
+#elif defined(__AVX2__)
+  return reinterpret_cast<Vec<T>>(_mm256_insertf128_ps(_mm256_castps128_ps256(at(0)), at(1), 1));
+#else
+  return *reinterpret_cast<const typename ChunkOf<T>::unaligned*>(column[l] + offset);
+#endif
+}
+
+// From every 16 bytes, groups of W elements of x and y in turn: those of the lower halves, or of the higher ones.
+template <class T, int W, bool High, int... I>
+[[gnu::always_inline]] inline Vec<T> interleave_lanes(Vec<T> x, Vec<T> y, std::integer_sequence<int, I...>) {
+  constexpr int C = kChunk<T>;
+  return __builtin_shufflevector(
+      x, y, (I / C * C + (High ? C / 2 : 0) + I % C / (2 * W) * W + I % W + I / W % 2 * kLanes<T>)...);
+}
+template <class T, int W, bool High>
+[[gnu::always_inline]] inline Vec<T> interleave(Vec<T> x, Vec<T> y) {
+  return interleave_lanes<T, W, High>(x, y, std::make_integer_sequence<int, kLanes<T>>());
+}
+
+// kChunk vectors of 16 bytes from each column become as many rows, in place.
+[[gnu::always_inline]] inline void transpose_chunk(Vec<float>* x) {
+  const Vec<float> low01 = interleave<float, 1, false>(x[0], x[1]), high01 = interleave<float, 1, true>(x[0], x[1]);
+  const Vec<float> low23 = interleave<float, 1, false>(x[2], x[3]), high23 = interleave<float, 1, true>(x[2], x[3]);
+  x[0] = interleave<float, 2, false>(low01, low23);
+  x[1] = interleave<float, 2, true>(low01, low23);
+  x[2] = interleave<float, 2, false>(high01, high23);
+  x[3] = interleave<float, 2, true>(high01, high23);
+}
+[[gnu::always_inline]] inline void transpose_chunk(Vec<double>* x) {
+  const Vec<double> low = interleave<double, 1, false>(x[0], x[1]);
+  x[1] = interleave<double, 1, true>(x[0], x[1]);
+  x[0] = low;
+}
+
+// row[i][l] = column[l][offset + i] for i in [0, Rows), l in [0, kLanes). With a full cache line of each column the
+// lines are used up one after the other: columns that are a power of two apart displace each other from the cache.
+template <class T, int Rows, class From>
+[[gnu::always_inline]] inline void transpose(const From& column, int64_t offset, Vec<T> (&row)[Rows]) {
+  constexpr int C = kChunk<T>;
+#pragma GCC unroll 4
+  for (int i = 0; i < C; ++i) {
+#pragma GCC unroll 4
+    for (int r = 0; r < Rows; r += C) row[r + i] = load_chunks<T>(column, i, offset + r);
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < Rows; r += C) transpose_chunk(row + r);
+}
+
+}  // namespace
+}  // namespace minigrad::MINIGRAD_ISA
