@@ -1,5 +1,7 @@
 // Virtual lanes: 64 bytes of elements, 16 floats or 8 doubles, held in as many registers as the instruction set needs.
 // What is computed lane by lane in this width has the same bits on every instruction set.
+//
+// No function here needs aligned pointers. Steps count elements and may be zero or negative.
 #pragma once
 
 #include <utility>
@@ -15,6 +17,7 @@ constexpr int kVirtualLanes = 64 / static_cast<int>(sizeof(T));
 template <class T>
 constexpr int kParts = kVirtualLanes<T> / kLanes<T>;
 
+// Lane i is element i % kLanes of part i / kLanes.
 template <class T>
 struct Lanes {
   Vec<T> part[kParts<T>];
@@ -43,6 +46,7 @@ struct Lanes {
 
 #else
 
+// Without masked stores (AVX2 has one, but it is microcode on some processors): element by element.
 template <class T>
 inline void store_first(T* p, Vec<T> v, int64_t count) {
   alignas(kVectorBytes) T lanes[kLanes<T>];
@@ -157,6 +161,7 @@ template <class T>
   return lanes;
 }
 
+// Op::combine(x, y) on registers, lane by lane.
 template <class Op, class T>
 [[gnu::always_inline]] inline Lanes<T> combine(const Lanes<T>& x, const Lanes<T>& y) {
   Lanes<T> lanes;
@@ -170,6 +175,7 @@ template <int kDistance, class V, int... kLane>
   return __builtin_shufflevector(v, v, (kLane ^ kDistance)...);
 }
 
+// Both halves are combined, so the lower one holds Op::combine(lower, upper); what the upper one holds nobody reads.
 template <class Op, class T, int kDistance>
 [[gnu::always_inline]] inline T fold_register(Vec<T> v) {
   if constexpr (kDistance == 0) {
@@ -214,7 +220,8 @@ inline int64_t gather_backwards(T* out, const T* x, int64_t count, std::integer_
   return i;
 }
 
-// out[i] = x[i * step] for 0 <= i < count.
+// out[i] = x[i * step] for 0 <= i < count. x and out do not overlap; nothing between or behind the elements is read but
+// for step 2, where whole registers are, up to the last element.
 template <class T>
 [[gnu::noinline]] inline void gather(T* out, const T* x, int64_t step, int64_t count) {
   constexpr auto kAll = std::make_integer_sequence<int, kLanes<T>>();
@@ -265,6 +272,7 @@ struct SquareOf<double> {
   }
 };
 
+// out[j * out_step + i] = x[i * x_step + j] for 0 <= i, j < kSide, all of x read before out is written.
 template <class T>
 [[gnu::always_inline]] inline void transpose_square(T* out, int64_t out_step, const T* x, int64_t x_step) {
   using Square = SquareOf<T>;

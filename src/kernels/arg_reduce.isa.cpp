@@ -98,7 +98,10 @@ template <class Order, class T>
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// One call.
+// One call. Which walk is taken depends on the strides; all find the same places.
+//   rows     one result after the other, block by block, blocks copied where they are not contiguous
+//   columns  results whose elements lie beside each other in memory, kStrip at a time
+//   tiles    short rows, transposed, then as columns
 
 enum class Walk : uint8_t { rows, columns, tiles };
 
@@ -114,6 +117,7 @@ struct ArgReducer {
   int64_t col_step() const { return nest.kept.stride[1][nest.kept.rank - 1]; }
   int64_t out_step() const { return nest.kept.stride[0][nest.kept.rank - 1]; }
 
+  // The values, where asked for, are elements of x, with their own sign of zero.
   void write(int64_t place, T value, int64_t index) const {
     indices[place] = index;
     if (values != nullptr) values[place] = value;
@@ -191,7 +195,7 @@ struct ArgReducer {
     });
   }
 
-  // A single result: threads share its elements.
+  // A single result: threads share its elements. The chunks are few and fixed, as their scratch is.
   void run_chunks(Best<T>* partial) const {
     const int64_t each = divide_up(form.reduced, kArgChunks);
     parallel_for(kArgChunks, kArgNanoseconds * static_cast<double>(each), [&](int64_t first, int64_t last, int) {

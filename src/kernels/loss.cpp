@@ -20,6 +20,7 @@ void check_samples(Plan& plan, const View& x, const View& target) {
   }
 }
 
+// loss: () or, without reduction, (n,); probabilities: (n, c).
 void plan_cross_entropy(Plan& plan) {
   const View& x = plan.in[0];
   check_samples(plan, x, plan.in[1]);
@@ -32,6 +33,7 @@ void plan_cross_entropy(Plan& plan) {
   plan.nanoseconds = kForward * static_cast<double>(x.size());
 }
 
+// g: the cotangent of the loss, () or (n,).
 void plan_cross_entropy_grad(Plan& plan) {
   const View& g = plan.in[0];
   const View& probabilities = plan.in[1];

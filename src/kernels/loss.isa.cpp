@@ -1,4 +1,9 @@
-// Cross-entropy of softmax, and its gradient.
+// Cross-entropy of softmax against target classes, and its gradient. x and probabilities have shape (n, c), target
+// (n,); all of any strides.
+//
+// A row's loss and probabilities depend on that row alone. The probabilities are bit for bit what softmax gives; the
+// loss is off by an ulp or two of log(s) and half an ulp of the largest |x|. The losses of rows are summed in the order
+// of a row, then divided once. Targets are checked before anything is read by them.
 #include "core/kernel.hpp"
 #include "core/parallel.hpp"
 #include "isa/isa.hpp"
@@ -27,6 +32,7 @@ struct TargetCount {
   int64_t counted;  // rows that are not ignored
 };
 
+// An ignored target may be any number; each other one must be in [0, classes).
 TargetCount count_targets(const Targets& target, int64_t n, int64_t classes) {
   int64_t wrong = 0, ignored = 0;
   for (int64_t i = 0; i < n; ++i) {
@@ -46,7 +52,7 @@ Targets targets_of(const View& target, const Attribute* attributes) {
 //
 //   (1 - a) (log s - d_t) + a / c (c log s - sum of d),
 //
-// a sum of terms >= 0: nothing cancels.
+// a sum of terms >= 0: nothing cancels. A logit of -inf costs +inf where it is the target's or labels are smoothed.
 
 template <class T>
 struct CrossEntropy {
@@ -74,6 +80,8 @@ struct CrossEntropy {
     return fma(smoothing / c, c * log - d_sum, (1 - smoothing) * plain);
   }
 
+  // Up to kTileRows short rows, transposed (see reduce_blocks.hpp). What the rows that are not there give is not
+  // written.
   [[gnu::noinline]] void run_tile(int64_t first, int64_t rows) const {
     Tile<T> tile;
     alignas(64) T m[kTileRows], s[kTileRows], d_sum[kTileRows] = {}, logit[kTileRows] = {};
@@ -90,6 +98,7 @@ struct CrossEntropy {
     write_losses(first, rows, m);
   }
 
+  // 0 for rows that are ignored.
   void write_losses(int64_t first, int64_t rows, const T* value) const {
     for (int64_t r = 0; r < rows; ++r) {
       loss[(first + r) * loss_step] = target[first + r] == target.ignored ? T{0} : value[r];
@@ -130,6 +139,7 @@ struct CrossEntropy {
   StridedRow<T> row(int64_t i) const { return {x + i * row_step, col_step}; }
   StridedOut<T> out_row(int64_t i) const { return {out + i * out_row_step, out_col_step}; }
 
+  // Threads share the rows.
   void run() const {
     constexpr double kNanoseconds = 0.5;
     const int64_t each = rows_at_once(classes);
@@ -143,7 +153,7 @@ struct CrossEntropy {
   }
 };
 
-// The losses of the rows are summed in the order of a row.
+// Without rows that count the mean is 0 / 0, NaN, as in PyTorch.
 template <class T>
 Status run_cross_entropy(const Call& call) {
   const View& x = call.in[0];
@@ -209,6 +219,7 @@ struct CrossEntropyGrad {
     to[t * out_col_step] = w * (from[t * col_step] - (q + (1 - smoothing)));
   }
 
+  // to = w (from - q), contiguous. The target's element is written once more afterwards.
   void scaled_differences(T* to, const T* from, T q, T w) const {
     int64_t k = 0;
     for (; k + kLanes<T> <= classes; k += kLanes<T>) store(to + k, w * (load(from + k) - q));

@@ -15,6 +15,7 @@ namespace {
 constexpr double kNanosecondsEach = 0.06;
 constexpr int64_t kVectorBytes = 64;  // of the lanes that a row is summed in
 
+// Every dim in range and named once.
 void check_dims(Plan& plan) {
   const View& x = plan.in[0];
   const Attribute& dims = plan.attributes[0];
@@ -39,6 +40,7 @@ void write_reduced_shape(const View& x, DimMask mask, bool keepdim, View& out) {
   }
 }
 
+// The time, and the scratch for chunks that threads share: a function of shape and dims (see divide_into_chunks).
 void plan_costs(Plan& plan, DimMask mask) {
   const View& x = plan.in[0];
   const Reduction form = describe_reduction(x, mask);
@@ -65,6 +67,7 @@ void plan_extremum(Plan& plan) {
   }
 }
 
+// `shape` must broadcast to x's shape; sizes that differ must be 1.
 void plan_sum_to(Plan& plan) {
   const View& x = plan.in[0];
   const Attribute& shape = plan.attributes[0];

@@ -1,4 +1,9 @@
-// Reductions in floating point: sum, mean, prod, max, min, sum_to. The order of operations is in reduce_blocks.hpp.
+// Reductions in floating point: sum, mean, prod, max, min, sum_to.
+//
+// The order of operations is in reduce_blocks.hpp: it follows from shape and dims. Everything below decides only how
+// the elements are reached, by the strides, and who computes which part. A sum of n elements has been rounded about 20
+// + log2(n / 1024) times on the way, its error is at most that many half ulps of the sum of magnitudes; mean divides it
+// once more. Reductions of nothing give 0, 1 and NaN (mean); plans refuse extrema of nothing.
 #include "core/kernel.hpp"
 #include "core/parallel.hpp"
 #include "isa/isa.hpp"
@@ -33,6 +38,7 @@ struct Operation {
   void (*merge)(T* x, const T* y, int64_t count);
 };
 
+// The tree over the blocks of a row, as combine_blocks builds it, but kept in registers.
 template <class Op, class T>
 [[gnu::noinline]] Lanes<T> long_row_lanes(const T* x, int64_t n) {
   Lanes<T> levels[48];
@@ -59,6 +65,8 @@ void row_groups_of(T* lanes, const T* x, int64_t count) {
   store_lanes(lanes, add_groups<Op>(load_lanes(lanes), PlainRow<T>{x}, count));
 }
 
+// Rows of many blocks, of one block, and of one vector: the last ones transposed, many at a time, because folding the
+// lanes of a single row takes longer than reading it. The bits are the same in all three.
 template <class Op, class T>
 void rows_of(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows, int64_t n) {
   if (n > kRowBlock<T>) {
@@ -111,6 +119,7 @@ constexpr int kLevelBytes = 32768;  // of a worker's stack, for the tree over bl
 constexpr int64_t kTile = 64;       // columns of a tile
 constexpr double kNanosecondsEach = 0.06;
 
+// By the strides, which a result may not depend on.
 Walk choose_walk(const Reduction& r, const ReductionNest& nest) {
   constexpr int64_t kFew = 4;
   const int inner = nest.kept.rank - 1;
@@ -143,6 +152,7 @@ struct Reducer {
   T* out;
   T divisor;  // of the results
 
+  // Values that a result is made of before the last fold, and elements in a block.
   int64_t lanes() const { return form.rows ? kVirtualLanes<T> : 1; }
   int64_t block() const { return kBlockVectors * lanes(); }
   bool single_block() const { return !form.rows && form.reduced <= block(); }
@@ -226,6 +236,7 @@ struct Reducer {
     if (to != levels) scatter(to, nest.kept.stride[0][nest.kept.rank - 1], levels, cols);
   }
 
+  // One division for each result of a mean; dividing by 1 would change nothing.
   void divide(T* value, int64_t step, int64_t count) const {
     if (divisor == 1) return;
     for (int64_t i = 0; i < count; ++i) value[i * step] /= divisor;
@@ -264,6 +275,7 @@ struct Reducer {
     });
   }
 
+  // All others, strip by strip. A strip of one block goes straight to out where out is contiguous.
   void run_strips(int64_t begin, int64_t end) const {
     alignas(64) T levels[kLevelBytes / sizeof(T)];
     const int64_t width = strip_width<T>(walk, divide_up(form.reduced, block()));
@@ -284,7 +296,9 @@ struct Reducer {
     });
   }
 
-  // Threads share the elements, in chunks, whose results go to partial[chunk][result][lane].
+  // Threads share the elements, in chunks, whose results go to `partial`: for each chunk and each strip of results, its
+  // lanes. A chunk is a subtree, and the tree over the chunks is the rest of the tree over all blocks, so the bits are
+  // those of run().
   void run_chunks(const Chunks& chunks, T* partial) const {
     const int64_t width = strip_width<T>(walk, chunks.blocks > chunks.count ? chunks.blocks : chunks.count);
     const int64_t each = chunks.blocks * block(), row = form.kept * lanes();
@@ -311,6 +325,7 @@ struct Reducer {
     });
   }
 
+  // No elements: each result is what an empty combination is.
   void run_empty() const {
     for_strips(0, form.kept, 1, [&](T* to, const T*, int64_t, int64_t) { *to = op.identity / divisor; });
   }

@@ -8,6 +8,7 @@ namespace {
 
 constexpr double kForward = 0.6, kBackward = 0.4;  // nanoseconds for an element
 
+// The output has x's shape; `dim` may count from the end. Arrays without dimensions have a dim 0 of size 1.
 void plan_softmax(Plan& plan) {
   const View& x = plan.in[0];
   normalise_dim(plan, x, plan.attributes[0].integer());

@@ -1,4 +1,9 @@
-// softmax, log_softmax and what carries a cotangent back through them.
+// softmax, log_softmax and what carries a cotangent back through them, along any dimension, for any strides.
+//
+// Numerics. The maximum is subtracted first, so nothing overflows. The difference x - m is rounded once, which is an
+// error of half an ulp of the largest |x| in the exponent; beyond that softmax is off by at most 4 ulp and log_softmax
+// by 2 ulp of log(sum). The reciprocal of the sum is multiplied with. Which of the ways below a row takes depends on
+// the strides and on its length and changes no bit.
 #include "core/kernel.hpp"
 #include "core/loops.hpp"
 #include "core/parallel.hpp"
@@ -38,7 +43,8 @@ struct LogSoftmax {
   }
 };
 
-// From the cotangent g and the result y: y (g - sum of g y).
+// The transposed Jacobian of softmax, diag(y) - y y^T, times the cotangent g: y (g - sum of g y). The products are
+// rounded before they are summed.
 struct SoftmaxGrad {
   static constexpr double kNanoseconds = 0.2;
   static constexpr bool kSumsProducts = true;
@@ -48,7 +54,7 @@ struct SoftmaxGrad {
   }
 };
 
-// g - exp(y) sum of g.
+// The same for log_softmax, whose result is y: g - exp(y) sum of g, the last step fused.
 struct LogSoftmaxGrad {
   static constexpr double kNanoseconds = 0.5;
   static constexpr bool kSumsProducts = false;
@@ -82,7 +88,7 @@ struct Rows {
 };
 
 constexpr int64_t kStrip = 128;  // rows beside each other that are computed at a time
-constexpr int kMostLevels = 6;
+constexpr int kMostLevels = 6;   // of the tree over blocks, for which a worker's stack has room
 
 template <class T>
 constexpr int64_t kLevelElements = kMostLevels * kStrip * kVirtualLanes<T>;
@@ -118,6 +124,7 @@ struct Forward {
     }
   }
 
+  // The results of one row from x, block by block.
   static void result_row(const Rows<T>& row, T m, T total) {
     alignas(64) T a_copy[kRowBlock<T>], out_copy[kRowBlock<T>];
     for (int64_t begin = 0; begin < row.n; begin += kRowBlock<T>) {
@@ -129,6 +136,7 @@ struct Forward {
     }
   }
 
+  // The sum of exp(x - m), which are not kept.
   static T sum_of_exp(const StridedRow<T>& x, T m, int64_t n) {
     alignas(64) T x_copy[kRowBlock<T>], e[kRowBlock<T>];
     return fold<Sum>(combine_row_blocks<Sum, T>(n, [&](int64_t begin, int64_t count) {
@@ -138,6 +146,7 @@ struct Forward {
     }));
   }
 
+  // `count` <= kTileRows rows of at most kVirtualLanes elements.
   static void run_tile(const Rows<T>& rows, int64_t count) {
     Tile<T> x, e;
     alignas(64) T m[kTileRows], total[kTileRows];
@@ -155,6 +164,8 @@ struct Forward {
     store_tile(rows.out, rows.across.out, rows.along.out, e, count, rows.n);
   }
 
+  // `cols` <= kStrip rows beside each other. x is read three times, from left to right: for m, for the sum (a group of
+  // four vectors at a time, whose exponentials pass through `e`) and, unless e stands in out, for the results.
   static void run_columns(const Rows<T>& rows, int64_t cols, T* levels) {
     alignas(64) T m[kStrip], total[kStrip], e[4 * kVirtualLanes<T> * kStrip];
     const Steps& step = rows.along;
@@ -193,6 +204,7 @@ template <class F, class T>
 struct Backward {
   static constexpr double kNanoseconds = F::kNanoseconds;
 
+  // The sum of g or of g y along one row.
   static T sum_row(const Rows<T>& rows) {
     alignas(64) T g_copy[kRowBlock<T>], y_copy[kRowBlock<T>];
     return fold<Sum>(combine_row_blocks<Sum, T>(rows.n, [&](int64_t begin, int64_t count) {
@@ -298,8 +310,10 @@ struct RowNest {
   return rows;
 }
 
-enum class Way : uint8_t { rows, tiles, columns };
+enum class Way : uint8_t { rows, tiles, columns };  // see softmax_rows.hpp
 
+// `beside`: how many rows lie `across` from each other before the next jump. Columns serve rows that lie beside each
+// other in all operands, tiles serve short rows wherever they are, and rows serve all.
 template <class T>
 Way choose_way(const Rows<T>& rows, int64_t beside) {
   constexpr int64_t kFew = 8;

@@ -126,7 +126,7 @@ template <class T>
   }));
 }
 
-// out = out * scale.
+// out = out * scale, for any step of out.
 template <class T>
 [[gnu::noinline]] inline void scale_row(const StridedOut<T>& out, T scale, int64_t n) {
   if (out.step == 1) {

@@ -93,7 +93,7 @@ def row_sum(row: Array) -> Array:
     while lanes > 1:
         lanes //= 2
         total = total[:lanes] + total[lanes:]
-    return total[0]
+    return np.asarray(total[0])
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

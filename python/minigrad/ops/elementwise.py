@@ -324,7 +324,7 @@ def _number_tensor(number: float, target: _dtype.dtype) -> Tensor:
     from .creation import full
 
     own = full((), number, dtype=target if target.is_floating_point else None)
-    return own if own.dtype is target else to_dtype(own, target)  # type: ignore[no-any-return]
+    return own if own.dtype is target else to_dtype(own, target)
 
 
 def _kind(x: Any) -> str:

@@ -214,7 +214,7 @@ def sum(  # noqa: A001
     tensor([3., 3.])
     """
     if dtype is not None:
-        input = to_dtype(input, dtype) if input.dtype is not dtype else input
+        input = to_dtype(input, dtype) if array_of("sum", input).dtype != dtype.numpy else input
     elif array_of("sum", input).dtype.kind != "f" and input.dtype is not _dtype.int64:
         input = to_dtype(input, _dtype.int64)
     return _sum(input, _dims_of("sum", input, dim), keepdim)  # type: ignore[no-any-return]
@@ -234,7 +234,7 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dtyp
     out = (Σ x) / n, 《反向传播算法实现》 (5.5); the mean of nothing is NaN.
     """
     if dtype is not None:
-        input = to_dtype(input, dtype) if input.dtype is not dtype else input
+        input = to_dtype(input, dtype) if array_of("mean", input).dtype != dtype.numpy else input
     if array_of("mean", input).dtype.kind != "f":
         raise RuntimeError(f"mean: needs floating-point elements, got {input.dtype}; convert with .float()")
     return _mean(input, _dims_of("mean", input, dim), keepdim)  # type: ignore[no-any-return]
