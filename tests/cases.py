@@ -175,6 +175,19 @@ def power_of_number(variant: str, exponent: float, make: Callable[[Draw], tuple[
     )
 
 
+def powers_of_integers() -> Iterator[Case]:
+    for variant, (a, b) in PAIRS.items():
+        yield Case(
+            "pow_integers",
+            variant,
+            lambda draw, a=a, b=b: (np.asarray(draw.integers(-3, 4, a)), np.asarray(draw.integers(0, 5, b))),
+            smooth=False,
+            large="large" in variant,
+            public=lambda lib, x, y: lib.pow(x, y),
+            expected=np.power,
+        )
+
+
 def powers_of_numbers() -> Iterator[Case]:
     for exponent in (2, 3.0, 1.0, 0.0, -1.5, 0.5):
         yield power_of_number(f"exponent {exponent}", exponent, lambda draw: (between(0.5, 2)(draw, (3, 5)),))
@@ -257,6 +270,7 @@ def elementwise() -> Iterator[Case]:
     yield given("pow", "zero to less than one", [0.0, 0.0], [0.5, 0.25])
     yield given("pow", "negative base", [-1.5, -2.0, -0.5], [2.0, 3.0, -1.0], constant=(1,))
     yield from powers_of_numbers()
+    yield from powers_of_integers()
     for name in ("relu_grad", "tanh_grad", "sigmoid_grad"):
         yield from binary(name, normal, apart, number=False)
     yield given("relu_grad", "kink", [1.0, 2.0, INF], [0.0, -0.0, 0.0])

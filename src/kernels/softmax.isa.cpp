@@ -1,9 +1,10 @@
 // softmax, log_softmax and what carries a cotangent back through them, along any dimension, for any strides.
 //
 // Numerics. The maximum is subtracted first, so nothing overflows. The difference x - m is rounded once, which is an
-// error of half an ulp of the largest |x| in the exponent; beyond that softmax is off by at most 4 ulp and log_softmax
-// by 2 ulp of log(sum). The reciprocal of the sum is multiplied with. Which of the ways below a row takes depends on
-// the strides and on its length and changes no bit.
+// error of half an ulp of the largest |x| in the exponent. Beyond that at most 7 ulp were met in softmax in float, and
+// in log_softmax an ulp of the result and a few units of 2^-24 (2^-53 in double), the rounding of a sum that is near 1.
+// The reciprocal of the sum is multiplied with. Which of the ways below a row takes depends on the strides and on its
+// length and changes no bit.
 #include "core/kernel.hpp"
 #include "core/loops.hpp"
 #include "core/parallel.hpp"
