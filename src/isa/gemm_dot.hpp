@@ -17,6 +17,7 @@
 namespace minigrad::MINIGRAD_ISA {
 namespace {
 
+// Two of the widest registers: enough chains for a single row to keep up with the memory it is read from.
 template <class T>
 constexpr int kDotLanes = 128 / static_cast<int>(sizeof(T));
 
@@ -38,6 +39,7 @@ template <class T, int Half = kLanes<T> / 2>
   }
 }
 
+// The sum of all lanes, halves first: lane l takes lane l + 16, then l + 8, ... (in float).
 template <class T>
 [[gnu::always_inline]] inline T fold(Vec<T> (&x)[kDotVectors<T>]) {
 #pragma GCC unroll 8
@@ -70,6 +72,8 @@ void run_dots(const T* a, int64_t a_row, const T* b, int64_t k, T* sum) {
       each<R, 1>([&](int r, int) { acc[r][v] = fma(load(a + r * a_row + i + v * L), y, acc[r][v]); });
     }
   }
+  // Lanes behind the last k take 0 * 0: that may turn -0 into +0 in a lane, which the +0 at the start of the total
+  // undoes.
 #pragma GCC unroll 8
   for (int v = 0; v < V; ++v) {
     const int64_t left = k - i - v * L;

@@ -12,6 +12,7 @@
 namespace minigrad::MINIGRAD_ISA {
 namespace {
 
+// Rows [offset, offset + Rows) of the panel, from contiguous columns.
 template <int Rows, class T, class From>
 [[gnu::always_inline]] inline void pack_transposed(const From& column, int64_t offset, T* panel, int64_t step) {
   Vec<T> row[Rows];

@@ -1,7 +1,8 @@
 // Register tiles: the innermost part of a matrix product.
 //
-// A tile holds R rows times V vectors of the output in registers while it runs through a block of k. All is unrolled,
-// so a function is made for each size; run_tile's code is the same for all of them and for all instruction sets.
+// A tile holds R rows times V vectors of the output in registers while it runs through a block of k. All is unrolled: a
+// function is made for each size, out of one template for all sizes, dtypes and instruction sets. The higher a tile,
+// the fewer loads for each multiplication; about eight chains are needed to keep the multipliers busy.
 #pragma once
 
 #include <utility>

@@ -128,11 +128,8 @@ Status run_places(const Call& call, DimMask mask, T* values, int64_t* indices) {
       for (int64_t j = 0; j < count; j += width) {
         const int64_t cols = width < count - j ? width : count - j;
         const T* const from = x.as<T>() + offset[1] + j * col_step;
-        if (width == 1) {
-          find_best_row<Order>(nest.reduced, from, *best, *index);
-        } else {
-          find_best<Order>(nest.reduced, from, col_step, cols, best, index);
-        }
+        width == 1 ? find_best_row<Order>(nest.reduced, from, *best, *index)
+                   : find_best<Order>(nest.reduced, from, col_step, cols, best, index);
         for (int64_t c = 0; c < cols; ++c) {
           const int64_t to = offset[0] + (j + c) * out_step;
           indices[to] = index[c];

@@ -1,9 +1,9 @@
 // Cross-entropy of softmax against target classes, and its gradient. x and probabilities have shape (n, c), target
 // (n,); all of any strides.
 //
-// A row's loss and probabilities depend on that row alone. The probabilities are bit for bit what softmax gives; the
-// loss is off by an ulp or two of log(s) and half an ulp of the largest |x|. The losses of rows are summed in the order
-// of a row, then divided once. Targets are checked before anything is read by them.
+// A row's loss and probabilities depend on that row alone. The probabilities are bit for bit what softmax gives, and a
+// loss is as exact as log_softmax. The losses of rows are summed in the order of a row, then divided once. Targets are
+// checked before anything is read by them.
 #include "core/kernel.hpp"
 #include "core/parallel.hpp"
 #include "isa/isa.hpp"
@@ -165,18 +165,9 @@ Status run_cross_entropy(const Call& call) {
   if (!count.valid) return Status::index_out_of_range;
   T* const losses = reduction == kNone ? loss.as<T>() : reinterpret_cast<T*>(call.shared);
   const int64_t loss_step = reduction == kNone ? loss.stride[0] : 1;
-  CrossEntropy<T>{x.as<T>(),
-                  x.stride[0],
-                  x.stride[1],
-                  n,
-                  classes,
-                  target,
-                  static_cast<T>(call.attributes[1].real),
-                  losses,
-                  loss_step,
-                  out.as<T>(),
-                  out.stride[0],
-                  out.stride[1]}
+  const T smoothing = static_cast<T>(call.attributes[1].real);
+  CrossEntropy<T>{x.as<T>(), x.stride[0], x.stride[1], n,           classes,       target,
+                  smoothing, losses,      loss_step,   out.as<T>(), out.stride[0], out.stride[1]}
       .run();
   if (reduction == kNone) return Status::ok;
   const T total = fold<Sum>(row_lanes<Sum>(static_cast<const T*>(losses), n));
