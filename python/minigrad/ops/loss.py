@@ -13,6 +13,7 @@ from ..tensor import Tensor, array_of
 from .elementwise import _add, _sub, mul, to_dtype
 from .reduce import _sum, mean
 from .reduce import sum as sum_
+from .shape import _zeros
 from .softmax import softmax_grad
 
 _INT64 = np.dtype(np.int64)
@@ -49,11 +50,6 @@ def _ones(like: Any, reduction: int) -> Any:
     return np.ones(array.shape[:1] if reduction == 0 else (), dtype=array.dtype)
 
 
-def _zeros(like: Any) -> Any:
-    array = like._array if isinstance(like, Tensor) else like
-    return np.zeros(array.shape, dtype=array.dtype)
-
-
 _cross_entropy = kernel_primitive(
     "cross_entropy",
     equation="loss = -Σ q ln p, with p = softmax(x) and q the smoothed target",
@@ -71,7 +67,7 @@ def _scaled(h: Any, g: Any, p: Any, target: Any, settings: _Settings) -> Any:
     """Return h times the factor that multiplies p in cross_entropy_grad: affine in p, less its value at p = 0."""
     return _sub(
         cross_entropy_grad(g, h, target, *settings),
-        cross_entropy_grad(g, _zeros(p), target, *settings),
+        cross_entropy_grad(g, _zeros(p, p.shape), target, *settings),
     )
 
 
