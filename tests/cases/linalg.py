@@ -1,0 +1,53 @@
+"""Rows of the products of matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .case import Case, Draw, normal
+
+
+def matrices() -> Iterator[Case]:
+    for variant, a, b in (
+        ("one", (1, 1), (1, 1)),
+        ("odd", (3, 5), (5, 2)),
+        ("no rows", (0, 3), (3, 2)),
+        ("no columns", (2, 3), (3, 0)),
+        ("nothing inside", (2, 0), (0, 3)),
+        ("row", (1, 4), (4, 3)),
+        ("column", (3, 4), (4, 1)),
+        ("batch", (2, 3, 2), (2, 2, 3)),
+        ("batch against matrix", (2, 3, 2), (2, 2)),
+        ("matrix against batch", (3, 2), (2, 2, 1)),
+        ("batches broadcast", (2, 1, 2, 3), (3, 3, 1)),
+        ("large", (150, 300), (300, 170)),
+        ("large column", (150, 5000), (5000, 1)),
+        ("large batch", (8, 20, 30), (8, 30, 20)),
+    ):
+        yield Case(
+            "matmul", variant, lambda draw, a=a, b=b: (normal(draw, a), normal(draw, b)), large="large" in variant
+        )
+
+
+def layers() -> Iterator[Case]:
+    for variant, rows, inner, columns, bias in (
+        ("one", 1, 1, 1, True),
+        ("odd", 3, 5, 2, True),
+        ("without bias", 3, 5, 2, False),
+        ("no rows", 0, 3, 2, True),
+        ("nothing inside", 2, 0, 3, True),
+        ("large", 150, 300, 170, True),
+        ("large without bias", 150, 300, 170, False),
+    ):
+
+        def make(draw: Draw, m: int = rows, k: int = inner, n: int = columns, bias: bool = bias) -> tuple[Any, ...]:
+            return normal(draw, (m, k)), normal(draw, (n, k)), normal(draw, (n if bias else 0,))
+
+        yield Case(
+            "linear", variant, make, large="large" in variant, constant=() if bias else (2,),
+            public=lambda lib, x, w, b: lib.nn.functional.linear(x, w, b if b.shape[0] else None),
+        )  # fmt: skip
+
+
+FAMILIES = (matrices, layers)
