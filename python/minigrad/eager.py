@@ -2,7 +2,8 @@
 
 Every primitive gets a function of its own, written out for its number of inputs, attributes and outputs and for what
 its rules read, because a loop over inputs would cost more than a small kernel. `_source` is the template; primitives of
-one form share the compiled code. For one input that its rule reads, the function is::
+one form share the compiled code, which is made at the first call: importing the package writes out none. For one input
+that its rule reads, the function is::
 
     def call(input):
         if isinstance(input, Tensor):
@@ -24,6 +25,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from inspect import Parameter, Signature
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -65,32 +68,44 @@ def compile_eager(p: Primitive) -> Callable[..., Any]:
         constants=p.constants,
         view=p.view,
     )
-    function: Callable[..., Any] = _factory(form)(p, p.run, namespace)
-    function.__name__ = function.__qualname__ = p.name
-    function.primitive = p  # type: ignore[attr-defined]
+    names = {"primitive": p, "run": p.run, "form": form, "write_out": _write_out, "__builtins__": __builtins__}
+    function = FunctionType(_first_call.__code__, names, p.name)
+    function.__dict__.update(primitive=p, __signature__=_signature(form.inputs + form.attributes))
+    names["function"] = function
     return function
 
 
+def _first_call(*args: Any, **kwargs: Any) -> Any:
+    # The code of every function until it is called: what it refers to is in the function's own namespace. Importing
+    # the package writes out none of them.
+    write_out(function, form)  # type: ignore[name-defined]  # noqa: F821
+    return function(*args, **kwargs)  # noqa: F821
+
+
+def _write_out(function: FunctionType, form: _Form) -> None:
+    """Give a function the code for its form, and what that code refers to."""
+    function.__globals__.update(namespace)
+    function.__code__ = _code(form)
+
+
 @cache
-def _factory(form: _Form) -> Callable[..., Any]:
+def _signature(names: tuple[str, ...]) -> Signature:
+    return Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names])
+
+
+@cache
+def _code(form: _Form) -> CodeType:
     source = _source(form)
     scope: dict[str, Any] = {}
     exec(compile(source, f"<eager call of {form.inputs} {form.attributes}>", "exec"), scope)
-    make: Callable[..., Any] = scope["make"]
-    return make
+    code: CodeType = scope["call"].__code__
+    return code
 
 
 def _source(form: _Form) -> str:
     """Return the text of the function for this form."""
     inputs = range(len(form.inputs))
     numbers = [f"x{i}" for i in inputs]
-    lines = [
-        "def make(primitive, run, names):",
-        "    Tensor, Node, new, promote, grad_enabled, next_sequence, same_shape, link_view = (",
-        "        names[n] for n in ('Tensor', 'Node', 'new', 'promote', 'grad_enabled', 'next_sequence',",
-        "                           'same_shape', 'link_view'))",
-        f"    def call({', '.join(form.inputs + form.attributes)}):",
-    ]
     body = [line for i in inputs for line in _take(form, i)]
     body += [
         f"out = run({', '.join([*numbers, *form.attributes, *map(str, form.constants)])})",
@@ -107,7 +122,8 @@ def _source(form: _Form) -> str:
         body.append(f"link_view(r0, {form.inputs[0]}, primitive, ({''.join(a + ', ' for a in form.attributes)}))")
     results = ", ".join(f"r{k}" for k in range(form.returned))
     body.append(f"return {results}")
-    return "\n".join(lines + ["        " + line for line in body] + ["    return call"])
+    head = f"def call({', '.join(form.inputs + form.attributes)}):"
+    return "\n".join([head, *("    " + line for line in body)])
 
 
 def _returned(out: str, form: _Form) -> str:

@@ -20,6 +20,20 @@ from .graph import Array
 from .ops.shape import sizes_of
 from .tensor import Tensor, wrap
 
+__all__ = [
+    "Generator",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "rand",
+    "rand_like",
+    "randint",
+    "randn",
+    "randn_like",
+    "randperm",
+    "set_rng_state",
+]
+
 _DEFAULT_SEED = 67280421310721  # PyTorch's, the largest factor of the sixth Fermat number
 _STATE = np.dtype([("seed", "<u8"), ("offset", "<u8")])
 

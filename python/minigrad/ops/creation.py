@@ -14,6 +14,21 @@ from ..tensor import Tensor, array_of, wrap
 from .elementwise import to_dtype
 from .shape import sizes_of
 
+__all__ = [
+    "arange",
+    "as_tensor",
+    "empty",
+    "eye",
+    "from_numpy",
+    "full",
+    "full_like",
+    "ones",
+    "ones_like",
+    "tensor",
+    "zeros",
+    "zeros_like",
+]
+
 _full_kernel = _core.kernels["full"]
 
 

@@ -17,6 +17,37 @@ from ..eager import namespace
 from ..primitive import ELEMENTWISE, LINEAR, ONE_TO_MANY, ONE_TO_ONE, Primitive, Rule, kernel_primitive
 from ..tensor import Tensor, array_of
 
+__all__ = [
+    "abs",
+    "add",
+    "clone",
+    "cos",
+    "div",
+    "eq",
+    "exp",
+    "ge",
+    "gt",
+    "le",
+    "log",
+    "lt",
+    "maximum",
+    "minimum",
+    "mul",
+    "ne",
+    "neg",
+    "pow",
+    "reciprocal",
+    "relu",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sqrt",
+    "square",
+    "sub",
+    "tanh",
+    "where",
+]
+
 ARTICLE = "《反向传播算法实现》"
 DEFINITION = "definition"
 

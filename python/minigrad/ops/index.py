@@ -14,6 +14,12 @@ from ..tensor import Tensor, array_of, wrap
 from .elementwise import ARTICLE, clone, to_dtype
 from .shape import basic_index, broadcast, normalise_dim
 
+__all__ = [
+    "gather",
+    "index_select",
+    "scatter_add",
+]
+
 Shape = tuple[int, ...]
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -26,12 +32,12 @@ gather_along = kernel_primitive(
     source=f"{ARTICLE} section 5: scatter and gather are each other's inverse",
     relation=ONE_TO_MANY,
     structure=LINEAR,
-    vjp={"x": lambda g, index, dim, x_shape: scatter_add(g, index, x_shape, dim)},
+    vjp={"x": lambda g, index, dim, x_shape: _scatter_add(g, index, x_shape, dim)},
     promotion=None,
 )
 
 #: Adds into zeros of `shape`: out[index[i, j], j] += src[i, j] for dim 0.
-scatter_add: Callable[..., Any] = kernel_primitive(
+_scatter_add: Callable[..., Any] = kernel_primitive(
     "scatter_add",
     equation="out[index[i, j], j] += src[i, j] for dim 0, from zeros",
     source=f"{ARTICLE} section 5",
@@ -130,7 +136,8 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     return movedim(_index_rows(movedim(input, d, 0), index), 0, d)
 
 
-def _public_scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+@method
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """Return `input` with the elements of `src` added where `index` says.
 
     Parameters
@@ -157,10 +164,7 @@ def _public_scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> 
     array = array_of("scatter_add", input)
     d = normalise_dim("scatter_add", dim, array.ndim, array.shape)
     index = _index_tensor("scatter_add", index)
-    return input + scatter_add(src, index, array.shape, d)  # type: ignore[no-any-return]
-
-
-method(_public_scatter_add, "scatter_add")
+    return input + _scatter_add(src, index, array.shape, d)  # type: ignore[no-any-return]
 
 
 def getitem(x: Tensor, key: Any) -> Tensor:

@@ -14,6 +14,15 @@ from .elementwise import ARTICLE
 from .reduce import _sum
 from .shape import _reshape, broadcast, matrix_transpose, reshape
 
+__all__ = [
+    "bmm",
+    "dot",
+    "matmul",
+    "mm",
+    "mv",
+    "outer",
+]
+
 TENSOR_PRODUCTS = "《手撸神经网络系列之——梯度反传函数具体怎么写？（二）》"
 
 _matmul: Callable[..., Any] = kernel_primitive(

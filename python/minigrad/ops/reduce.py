@@ -11,9 +11,25 @@ from ..primitive import LINEAR, MANY_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of
 from . import elementwise as ew
 from .elementwise import ARTICLE, div, eq, mul, to_dtype
-from .index import gather_along, scatter_add
+from .index import _scatter_add, gather_along
 from .scan import _cumprod
 from .shape import _reshape, broadcast, normalise_dim, normalise_dims, reshape
+
+__all__ = [
+    "all",
+    "amax",
+    "amin",
+    "any",
+    "argmax",
+    "argmin",
+    "max",
+    "mean",
+    "min",
+    "prod",
+    "std",
+    "sum",
+    "var",
+]
 
 Shape = tuple[int, ...]
 Dims = int | Sequence[int] | None
@@ -120,7 +136,7 @@ def _to_one(g: Any, indices: Any, dim: int, x_shape: Shape) -> Any:
     if g[0] is None:
         return None
     kept = _kept_shape(x_shape, (dim,))
-    return scatter_add(_reshape(g[0], kept), _reshape(indices, kept), x_shape, dim)
+    return _scatter_add(_reshape(g[0], kept), _reshape(indices, kept), x_shape, dim)
 
 
 def _from_one(t: Any, indices: Any, dim: int, keepdim: bool, x_shape: Shape) -> Any:

@@ -16,6 +16,11 @@ from ..tensor import Tensor, array_of
 from .elementwise import ARTICLE, mul, to_dtype
 from .shape import _reshape, normalise_dim
 
+__all__ = [
+    "cumprod",
+    "cumsum",
+]
+
 
 def _step(reverse: bool) -> int:
     """Return +1 where a scan runs upwards, -1 where it runs downwards."""

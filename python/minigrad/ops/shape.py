@@ -17,6 +17,19 @@ from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, Primitive,
 from ..tensor import Tensor, array_of, replay
 from .elementwise import ARTICLE, clone
 
+__all__ = [
+    "broadcast_shapes",
+    "broadcast_to",
+    "flatten",
+    "movedim",
+    "permute",
+    "reshape",
+    "squeeze",
+    "t",
+    "transpose",
+    "unsqueeze",
+]
+
 Shape = tuple[int, ...]
 
 # ----------------------------------------------------------------------------------------------------------------------

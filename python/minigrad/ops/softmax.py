@@ -13,6 +13,11 @@ from .elementwise import ARTICLE, _sub, exp, mul, neg, to_dtype
 from .reduce import _sum
 from .shape import _reshape, normalise_dim
 
+__all__ = [
+    "log_softmax",
+    "softmax",
+]
+
 # The Jacobian of softmax is symmetric, so that tangents and cotangents go through the same function.
 _softmax = kernel_primitive(
     "softmax",
