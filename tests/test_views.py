@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import Tensor, autograd
+from minigrad._methods import in_place_forms
 
 Array = np.ndarray[Any, Any]
 
@@ -464,6 +466,17 @@ def test_in_place_form_is_the_function(name: str, on: str) -> None:
 
     x, w = leaf(X), leaf(W)
     assert autograd.gradcheck(run, (x, w), rtol=1e-7, check_forward_ad=True)
+
+
+@pytest.mark.parametrize("name", sorted(in_place_forms))
+def test_in_place_form_stores_what_its_function_returns(name: str) -> None:
+    function = in_place_forms[name]
+    required = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+    x, *others = [const([0.25, 0.5, 0.75, 0.875]) for _ in required]
+    expected = function(x.clone(), *others)
+    memory = x.numpy()
+    assert getattr(x, name)(*others) is x
+    np.testing.assert_array_equal(memory, expected.numpy().astype(memory.dtype))
 
 
 @pytest.mark.parametrize(

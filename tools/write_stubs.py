@@ -106,11 +106,16 @@ METHODS_HEADER = """\
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-def method(function: _F, *names: str) -> _F: ...
+in_place_forms: dict[str, Callable[..., Any]]
+
+@overload
+def method(function: _F, *names: str, in_place: bool = False) -> _F: ...
+@overload
+def method(*, in_place: bool) -> Callable[[_F], _F]: ...
 
 class TensorMethods:
 """
-METHOD_IMPORTS = {("collections.abc", "Callable"), ("typing", "Any"), ("typing", "TypeVar")}
+METHOD_IMPORTS = {("collections.abc", "Callable"), ("typing", "Any"), ("typing", "TypeVar"), ("typing", "overload")}
 RENAMED = {"dtype": "DType"}
 LINE_LENGTH = 120
 

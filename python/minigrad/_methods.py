@@ -1,15 +1,20 @@
 """The methods that tensors get from operations.
 
 An operation whose function is declared with ``@method`` (or made by a record that says so) becomes a method of the same
-name here; the type stub beside this file is generated from them.
+name here; with ``in_place=True`` the method with ``_`` behind its name, which stores the result in the tensor's own
+memory, comes with it. The type stub beside this file is generated from them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+#: The functions that have an in-place form, by that form's name.
+in_place_forms: dict[str, Callable[..., Any]] = {}
 
 
 class TensorMethods:
@@ -18,8 +23,25 @@ class TensorMethods:
     __slots__ = ()
 
 
-def method(function: F, *names: str) -> F:
-    """Make `function` a method of tensors, by its own name or by `names`, and return it."""
+def method(function: F | None = None, *names: str, in_place: bool = False) -> Any:
+    """Make `function` a method of tensors, by its own name or by `names`, and return it.
+
+    With `in_place` it gets an in-place form for each name as well. Without `function`, return the decorator.
+    """
+    if function is None:
+        return partial(method, in_place=in_place)
     for name in names or (function.__name__,):
         setattr(TensorMethods, name, function)
+        if in_place:
+            in_place_forms[f"{name}_"] = function
+            setattr(TensorMethods, f"{name}_", _in_place_form(function, f"{name}_"))
     return function
+
+
+def _in_place_form(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._compute_in_place(function, name, args, kwargs)
+
+    call.__name__ = name
+    call.__doc__ = f"Do as `{name.rstrip('_')}` does, writing the result into this tensor's memory; return it."
+    return call

@@ -55,7 +55,7 @@ DEFINITION = "definition"
 def _unary(
     name: str, equation: str, vjp: Rule | None, source: str = DEFINITION, **record: Any
 ) -> Callable[..., Tensor]:
-    """Make a function of one tensor, which is also a method."""
+    """Make a function of one tensor, which is also a method and an in-place one."""
     rules = None if vjp is None else {"x": vjp}
     record.setdefault("promotion", "float")
     function = kernel_primitive(
@@ -67,7 +67,7 @@ def _unary(
         vjp=rules,
         **record,
     )
-    return method(function)
+    return method(function, in_place=True)
 
 
 def _binary(
@@ -183,7 +183,7 @@ safe_div: Callable[..., Tensor] = _binary(
 )
 
 
-@method
+@method(in_place=True)
 def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """Return the sum, ``input + alpha * other``.
 
@@ -218,19 +218,19 @@ def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     return _add(input, other if alpha == 1 else mul(other, alpha))
 
 
-@method
+@method(in_place=True)
 def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """Return the difference, ``input - alpha * other``; see :func:`add`."""
     return _sub(input, other if alpha == 1 else mul(other, alpha))
 
 
-@method
+@method(in_place=True)
 def square(input: Tensor) -> Tensor:
     """Return the square of each element."""
     return integer_power(input, 2) if array_of("square", input).dtype.kind == "b" else mul(input, input)
 
 
-@method
+@method(in_place=True)
 def reciprocal(input: Tensor) -> Tensor:
     """Return one over each element."""
     return div(1.0, input)
@@ -312,7 +312,7 @@ _pow_integers: Callable[..., Tensor] = Primitive(
 ).eager
 
 
-@method
+@method(in_place=True)
 def pow(input: Any, exponent: Any) -> Tensor:  # noqa: A001
     """Return ``input ** exponent``.
 
@@ -397,7 +397,7 @@ sigmoid = _unary("sigmoid", "1 / (1 + e^-x)", lambda g, out: sigmoid_grad(g, out
 relu = _unary("relu", "max(x, 0)", lambda g, out: relu_grad(g, out), f"{ARTICLE} (3.8)", promotion="common")
 abs = _unary("abs", "|x|", lambda g, x: safe_mul(g, sign(x)), promotion="common")  # noqa: A001
 sign: Callable[..., Tensor] = _unary("sign", "-1, 0 or 1 with the sign of x", lambda g: mul(g, 0.0), promotion="common")
-method(abs, "abs", "absolute")
+method(abs, "absolute", in_place=True)
 
 
 def _derivative(name: str, equation: str, g: Rule, result: Rule, source: str = DEFINITION) -> Callable[..., Tensor]:
@@ -659,12 +659,14 @@ graph.add = _add
 # ----------------------------------------------------------------------------------------------------------------------
 # Methods and operators.
 
-for _function in (mul, div, maximum, minimum, eq, ne, lt, le, gt, ge):
+for _function in (maximum, minimum):
     method(_function)
+for _function in (mul, div, eq, ne, lt, le, gt, ge):
+    method(_function, in_place=True)
 method(clone, "clone")
-method(mul, "multiply")
-method(div, "divide", "true_divide")
-method(neg, "negative")
+method(mul, "multiply", in_place=True)
+method(div, "divide", "true_divide", in_place=True)
+method(neg, "negative", in_place=True)
 
 _OPERATORS: dict[str, Callable[..., Any]] = {
     "__add__": _add,

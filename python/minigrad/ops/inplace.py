@@ -1,6 +1,7 @@
 """In-place forms: compute as the function does, then write the result into the tensor's own memory.
 
-One mechanism serves them all, `Tensor._write`, which knows of versions, views and the graph.
+A function gets one where it becomes a method: ``method(function, in_place=True)``. All of them are `_compute_in_place`,
+which leaves the writing to `Tensor._write`, which knows of versions, views and the graph.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from .shape import broadcast
 _copy = _core.kernels["copy"]
 
 
-def _in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor]:
-    def call(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if not grad_enabled() or (self._edge is None and not any(isinstance(x, Tensor) and x._edge for x in args)):
-            return store(self, function(self, *args, **kwargs), name)
-        # The graph may have to keep what the tensor was before: a copy, since its memory is about to be overwritten.
-        before = wrap(_copy(self._array), self._edge)
-        operands = [before if x is self else x for x in args]
-        return store(self, function(before, *operands, **kwargs), name)
-
-    call.__name__ = name
-    call.__doc__ = f"Do as `{name.rstrip('_')}` does, writing the result into this tensor's memory; return it."
-    return call
+def _compute_in_place(
+    self: Tensor, function: Callable[..., Tensor], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Tensor:
+    """Give this tensor the elements and the origin of ``function(self, *args, **kwargs)``; return it."""
+    others = (*args, *kwargs.values()) if kwargs else args
+    if not grad_enabled() or (self._edge is None and not any(isinstance(x, Tensor) and x._edge for x in others)):
+        return store(self, function(self, *args, **kwargs), name)
+    # The graph may have to keep what the tensor was before: a copy, since its memory is about to be overwritten.
+    before = wrap(_copy(self._array), self._edge)
+    operands = [before if x is self else x for x in args]
+    options = {key: before if x is self else x for key, x in kwargs.items()}
+    return store(self, function(before, *operands, **options), name)
 
 
 def store(self: Tensor, value: Tensor, name: str) -> Tensor:
@@ -75,29 +76,9 @@ def zero_(self: Tensor) -> Tensor:
     return self._write(full_like(self, 0), "zero_")
 
 
-_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
-    "add_": ew.add,
-    "sub_": ew.sub,
-    "mul_": ew.mul,
-    "div_": ew.div,
-    "pow_": ew.pow,
-    "neg_": ew.neg,
-    "abs_": ew.abs,
-    "exp_": ew.exp,
-    "log_": ew.log,
-    "sqrt_": ew.sqrt,
-    "sin_": ew.sin,
-    "cos_": ew.cos,
-    "tanh_": ew.tanh,
-    "sigmoid_": ew.sigmoid,
-    "relu_": ew.relu,
-}
-
 _OPERATORS = {"__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_", "__ipow__": "pow_"}
 
-for _name, _function in _FUNCTIONS.items():
-    setattr(TensorMethods, _name, _in_place(_function, _name))
 for _name, _method in _OPERATORS.items():
     setattr(TensorMethods, _name, getattr(TensorMethods, _method))
-for _function in (copy_, fill_, zero_):
+for _function in (_compute_in_place, copy_, fill_, zero_):
     setattr(TensorMethods, _function.__name__, _function)
