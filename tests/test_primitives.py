@@ -507,17 +507,11 @@ def unguard(x: Any) -> Any:
     return np.ndarray.view(x, np.ndarray) if isinstance(x, np.ndarray) else x
 
 
-def run_of(p: Primitive) -> Any:
-    """Return the variable in which a primitive's compiled call keeps what runs it."""
-    call = p.eager
-    return (call.__closure__ or ())[call.__code__.co_freevars.index("run")]
-
-
 @contextmanager
 def guarded_primitives() -> Iterator[None]:
     """Make every primitive return guarded arrays, so that what a rule computes with other results is seen as well."""
-    cells = [run_of(p) for p in registry.values()]
-    runs = [cell.cell_contents for cell in cells]
+    names = [p.eager.__globals__ for p in registry.values()]  # every call has its own
+    runs = [own["run"] for own in names]
 
     inside = False
 
@@ -534,13 +528,13 @@ def guarded_primitives() -> Iterator[None]:
 
         return call
 
-    for cell, run in zip(cells, runs, strict=True):
-        cell.cell_contents = guarded(run)
+    for own, run in zip(names, runs, strict=True):
+        own["run"] = guarded(run)
     try:
         yield
     finally:
-        for cell, run in zip(cells, runs, strict=True):
-            cell.cell_contents = run
+        for own, run in zip(names, runs, strict=True):
+            own["run"] = run
 
 
 def run_rules(

@@ -96,8 +96,10 @@ std::vector<Row> elementwise_rows() {
     rows.push_back({name, "", {positive ? kMatrix : between(-2, 2)}});
   }
   for (const char* name :
-       {"add", "sub", "mul", "safe_mul", "div", "safe_div", "pow", "maximum", "minimum", "maximum_share", "relu_grad",
-        "tanh_grad", "sigmoid_grad", "eq", "ne", "lt", "le", "gt", "ge"}) {
+       {"add",          "sub",       "mul",           "safe_mul",  "div",       "safe_div",     "pow",
+        "maximum",      "minimum",   "maximum_share", "relu_grad", "tanh_grad", "sigmoid_grad", "floor_divide",
+        "trunc_divide", "remainder", "fmod",          "eq",        "ne",        "lt",           "le",
+        "gt",           "ge"}) {
     rows.push_back({name, "", {kMatrix, kMatrix}});
   }
   rows.push_back({"copy", "transposed", {transposed({kRows, kColumns})}});

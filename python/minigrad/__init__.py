@@ -37,6 +37,7 @@ from .ops.elementwise import *
 from .ops.index import *
 from .ops.linalg import *
 from .ops.reduce import *
+from .ops.rounding import *
 from .ops.scan import *
 from .ops.shape import *
 from .ops.softmax import *

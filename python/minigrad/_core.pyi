@@ -62,6 +62,8 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # div(x: T, y: T) -> out for float32, float64
 # eq(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # exp(x: T) -> out for float32, float64
+# floor_divide(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# fmod(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # full(value: d; shape, dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # gather(x: T, index: i; dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # ge(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
@@ -94,6 +96,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # randint(key: i, offset: i; low, high, shape) -> out for int64
 # relu(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # relu_grad(g: T, result: T) -> out for float32, float64
+# remainder(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # safe_div(x: T, y: T) -> out for float32, float64
 # safe_mul(x: T, y: T) -> out for float32, float64
 # scatter_add(src: T, index: i; shape, dim) -> out for int64, float32, float64
@@ -113,6 +116,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # sum_to(x: T; shape) -> out for float32, float64
 # tanh(x: T) -> out for float32, float64
 # tanh_grad(g: T, result: T) -> out for float32, float64
+# trunc_divide(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # uniform(key: i, offset: i; shape, dtype) -> out for float32, float64
 # unslice(g: T; shape, starts, steps) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # where(condition: b, x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64

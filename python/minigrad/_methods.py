@@ -38,6 +38,14 @@ def method(function: F | None = None, *names: str, in_place: bool = False) -> An
     return function
 
 
+def operator(sign: str, function: Callable[..., Any], in_place: str | None = None) -> None:
+    """Make `function` the operator ``__sign__`` and its reflected form, and the method `in_place` ``__isign__``."""
+    setattr(TensorMethods, f"__{sign}__", function)
+    setattr(TensorMethods, f"__r{sign}__", lambda self, other: function(other, self))
+    if in_place is not None:
+        setattr(TensorMethods, f"__i{sign}__", getattr(TensorMethods, in_place))
+
+
 def _in_place_form(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         return self._compute_in_place(function, name, args, kwargs)

@@ -1,5 +1,8 @@
 // The elementwise kernels' plans and rows, and their runs for integers and booleans.
 #include "reference/elementwise.hpp"
+
+#include <type_traits>
+
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
 #include "kernels/elementwise_loops.hpp"
@@ -78,6 +81,80 @@ constexpr RunsByDType with_boolean(RunsByDType runs, RunFunction boolean) {
   return runs;
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Whole division. The smallest integer over -1 wraps around, as its negative does: the processor would trap.
+
+constexpr double kDivisionNanoseconds = 3;
+
+template <class T>
+T quotient_of(T x, T y) {
+  return std::is_signed_v<T> && y == static_cast<T>(-1) ? static_cast<T>(-x) : static_cast<T>(x / y);
+}
+
+template <class T>
+T rest_of(T x, T y) {
+  return std::is_signed_v<T> && y == static_cast<T>(-1) ? T{0} : static_cast<T>(x % y);
+}
+
+struct TruncDivide {
+  static constexpr double kNanoseconds = kDivisionNanoseconds;
+  template <class T>
+  static T apply(T x, T y) {
+    return quotient_of(x, y);
+  }
+};
+
+struct FloorDivide {
+  static constexpr double kNanoseconds = kDivisionNanoseconds;
+  template <class T>
+  static T apply(T x, T y) {
+    const bool rounded_up = (x < 0) != (y < 0) && rest_of(x, y) != 0;
+    return static_cast<T>(quotient_of(x, y) - (rounded_up ? 1 : 0));
+  }
+};
+
+struct Fmod {
+  static constexpr double kNanoseconds = kDivisionNanoseconds;
+  template <class T>
+  static T apply(T x, T y) {
+    return rest_of(x, y);
+  }
+};
+
+struct Remainder {
+  static constexpr double kNanoseconds = kDivisionNanoseconds;
+  template <class T>
+  static T apply(T x, T y) {
+    const T rest = rest_of(x, y);
+    return static_cast<T>((rest < 0) != (y < 0) && rest != 0 ? rest + y : rest);
+  }
+};
+
+template <class T>
+bool has_zero(const View& x) {
+  const View* const operands[] = {&x};
+  const Nest<1> nest = make_nest(operands);
+  const int64_t step = nest.stride[0][nest.rank - 1];
+  bool zero = false;
+  for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
+    const T* const row = x.as<T>() + offset[0];
+    for (int64_t i = 0; i < count; ++i) zero |= row[i * step] == 0;
+  });
+  return zero;
+}
+
+template <class Op, class T>
+Status run_division(const Call& call) {
+  if (call.out[0].size() > 0 && has_zero<T>(call.in[1])) return Status::integer_division_by_zero;
+  return run_binary<Op, T>(call);
+}
+
+template <class Op>
+constexpr RunsByDType integer_division() {
+  return {{nullptr, run_division<Op, uint8_t>, run_division<Op, int8_t>, run_division<Op, int16_t>,
+           run_division<Op, int32_t>, run_division<Op, int64_t>, nullptr, nullptr}};
+}
+
 constexpr RunsByDType kCastRuns = {{run_cast<bool>, run_cast<uint8_t>, run_cast<int8_t>, run_cast<int16_t>,
                                     run_cast<int32_t>, run_cast<int64_t>, run_cast<float>, run_cast<double>}};
 
@@ -94,6 +171,10 @@ constexpr Run kRuns[] = {
     {"add", with_boolean(integer_binary<Add>(), run_binary<Maximum, bool>)},
     {"sub", integer_binary<Sub>()},
     {"mul", with_boolean(integer_binary<Mul>(), run_binary<Minimum, bool>)},
+    {"floor_divide", integer_division<FloorDivide>()},
+    {"trunc_divide", integer_division<TruncDivide>()},
+    {"remainder", integer_division<Remainder>()},
+    {"fmod", integer_division<Fmod>()},
     {"maximum", with_boolean(integer_binary<Maximum>(), run_binary<Maximum, bool>)},
     {"minimum", with_boolean(integer_binary<Minimum>(), run_binary<Minimum, bool>)},
     {"eq", integer_compare<Eq>()},
@@ -155,6 +236,10 @@ constexpr Kernel kRows[] = {
     binary("safe_mul", &reference::safe_mul),
     binary("div", &reference::div),
     binary("safe_div", &reference::safe_div),
+    binary("floor_divide", &reference::floor_divide),
+    binary("trunc_divide", &reference::trunc_divide),
+    binary("remainder", &reference::remainder),
+    binary("fmod", &reference::fmod),
     binary("pow", &reference::pow),
     binary("maximum", &reference::maximum),
     binary("minimum", &reference::minimum),

@@ -2,6 +2,7 @@
 #include "core/kernel.hpp"
 #include "isa/isa.hpp"
 #include "isa/math.hpp"
+#include "isa/math_division.hpp"
 #include "kernels/elementwise_loops.hpp"
 #include "kernels/elementwise_ops.hpp"
 
@@ -82,6 +83,87 @@ Status run_function(const Call& call) {
   return Status::ok;
 }
 
+// What is wanted of x = whole * y + rest.
+
+// The rest, with the sign of x.
+struct Fmod {
+  template <class T>
+  static T finish(math::Division<T> d, T, T) {
+    return d.rest;
+  }
+};
+
+// The rest of the quotient rounded down, with the sign of y: y is added where the signs differ.
+struct Remainder {
+  template <class T>
+  static T finish(math::Division<T> d, T, T y) {
+    return (d.rest != 0) & ((d.rest < 0) != (y < 0)) ? d.rest + y : d.rest;
+  }
+};
+
+// The quotient rounded down; x / y where y is 0.
+struct FloorDivide {
+  template <class T>
+  static T finish(math::Division<T> d, T x, T y) {
+    const T one = (d.rest != 0) & ((d.rest < 0) != (y < 0)) ? T{1} : T{0};
+    const T quotient = x / y, floored = d.whole - one;
+    const T whole = floored == 0 ? math::copysign(T{0}, quotient) : floored;
+    return y == 0 ? quotient : (d.rest != d.rest ? d.rest : whole);
+  }
+};
+
+template <class F>
+struct Divided {
+  template <class T>
+  static T apply(T x, T y) {
+    return F::finish(math::divide(x, y), x, y);
+  }
+};
+
+// As function_row: a block with a quotient of too many digits is computed one by one.
+template <class F, class T>
+void division_row(T* out, int64_t out_step, const T* x, int64_t x_step, const T* y, int64_t y_step, int64_t count) {
+  for (int64_t start = 0; start < count; start += kBlock) {
+    const int64_t size = count - start < kBlock ? count - start : kBlock;
+    T* const o = out + start * out_step;
+    const T* const a = x + start * x_step;
+    const T* const b = y + start * y_step;
+    int slow = 0;
+    for (int64_t i = 0; i < size; ++i) slow |= math::divides_slowly(a[i * x_step], b[i * y_step]);
+    if (slow == 0) {
+      binary_row<Divided<F>>(o, out_step, a, x_step, b, y_step, size);
+      continue;
+    }
+    for (int64_t i = 0; i < size; ++i) {
+      const T u = a[i * x_step], v = b[i * y_step];
+      const math::Division<T> d = math::divides_slowly(u, v) ? math::divide_digits(u, v) : math::divide(u, v);
+      o[i * out_step] = F::finish(d, u, v);
+    }
+  }
+}
+
+template <class F, class T>
+Status run_division(const Call& call) {
+  const View* const operands[] = {&call.out[0], &call.in[0], &call.in[1]};
+  const Nest<3> nest = make_nest(operands);
+  const int inner = nest.rank - 1;
+  parallel_for(nest.size, 0.6, [&](int64_t begin, int64_t end, int) {
+    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+      division_row<F>(call.out[0].as<T>() + offset[0], nest.stride[0][inner], call.in[0].as<T>() + offset[1],
+                      nest.stride[1][inner], call.in[1].as<T>() + offset[2], nest.stride[2][inner], count);
+    });
+  });
+  return Status::ok;
+}
+
+// The quotient, rounded, without its fraction.
+struct TruncDivide : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return math::trunc(x / y);
+  }
+};
+
 template <template <class> class F>
 constexpr RunsByDType function() {
   return floats(run_function<F<float>, float>, run_function<F<double>, double>);
@@ -107,6 +189,10 @@ constexpr Run kRows[] = {
     {"safe_mul", floats(run_binary<SafeMul, float>, run_binary<SafeMul, double>)},
     {"div", floats(run_binary<Div, float>, run_binary<Div, double>)},
     {"safe_div", floats(run_binary<SafeDiv, float>, run_binary<SafeDiv, double>)},
+    {"floor_divide", floats(run_division<FloorDivide, float>, run_division<FloorDivide, double>)},
+    {"trunc_divide", floats(run_binary<TruncDivide, float>, run_binary<TruncDivide, double>)},
+    {"remainder", floats(run_division<Remainder, float>, run_division<Remainder, double>)},
+    {"fmod", floats(run_division<Fmod, float>, run_division<Fmod, double>)},
     {"maximum", floats(run_binary<Maximum, float>, run_binary<Maximum, double>)},
     {"minimum", floats(run_binary<Minimum, float>, run_binary<Minimum, double>)},
     {"maximum_share", floats(run_binary<MaximumShare, float>, run_binary<MaximumShare, double>)},

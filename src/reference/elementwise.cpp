@@ -1,6 +1,7 @@
 #include "reference/elementwise.hpp"
 
 #include <cmath>
+#include <type_traits>
 
 #include "reference/naive.hpp"
 
@@ -78,11 +79,56 @@ constexpr RunsByDType any2() {
            map2<float, float, double, f>, map2<double, double, double, f>}};
 }
 
+// Every dtype but bool; float in W.
+template <auto f, class W = double>
+constexpr RunsByDType number2() {
+  return {{nullptr, map2<uint8_t, uint8_t, uint8_t, f>, map2<int8_t, int8_t, int8_t, f>,
+           map2<int16_t, int16_t, int16_t, f>, map2<int32_t, int32_t, int32_t, f>, map2<int64_t, int64_t, int64_t, f>,
+           map2<float, float, W, f>, map2<double, double, double, f>}};
+}
+
 template <auto f>
 constexpr RunsByDType compare2() {
   return {{map2<bool, bool, bool, f>, map2<uint8_t, bool, uint8_t, f>, map2<int8_t, bool, int8_t, f>,
            map2<int16_t, bool, int16_t, f>, map2<int32_t, bool, int32_t, f>, map2<int64_t, bool, int64_t, f>,
            map2<float, bool, double, f>, map2<double, bool, double, f>}};
+}
+
+// x / y towards 0 and what is left; of integers over 0, which runs refuse, 0 and 0.
+template <class T>
+T truncated(T x, T y) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return std::trunc(x / y);
+  } else {
+    if (y == 0) return 0;
+    return std::is_signed_v<T> && y == T(-1) ? T(-x) : T(x / y);
+  }
+}
+
+template <class T>
+T rest(T x, T y) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return std::fmod(x, y);
+  } else {
+    return T(x - truncated(x, y) * y);
+  }
+}
+
+template <class T>
+bool signs_differ(T rest, T y) {
+  return rest != 0 && (rest < 0) != (y < 0);
+}
+
+template <class T>
+T floored(T x, T y) {
+  const T left = rest(x, y);
+  if constexpr (std::is_floating_point_v<T>) {
+    if (y == 0) return x / y;
+    const T whole = std::round((x - left) / y) - (signs_differ(left, y) ? 1 : 0);
+    return whole == 0 ? std::copysign(T(0), x / y) : whole;
+  } else {
+    return T(truncated(x, y) - (signs_differ(left, y) ? 1 : 0));
+  }
 }
 
 }  // namespace
@@ -108,6 +154,11 @@ const RunsByDType div = float2<[](double x, double y) { return x / y; }>();
 const RunsByDType safe_mul = float2<[](double x, double y) { return x == 0 || y == 0 ? 0 : x * y; }>();
 const RunsByDType safe_div = float2<[](double x, double y) { return x == 0 ? 0 : x / y; }>();
 const RunsByDType pow = float2<[](double x, double y) { return std::pow(x, y); }>();
+const RunsByDType floor_divide = number2<[](auto x, auto y) { return floored(x, y); }>();
+const RunsByDType trunc_divide = number2<[](auto x, auto y) { return truncated(x, y); }, float>();
+const RunsByDType fmod = number2<[](auto x, auto y) { return rest(x, y); }>();
+const RunsByDType remainder =
+    number2<[](auto x, auto y) { return signs_differ(rest(x, y), y) ? rest(x, y) + y : rest(x, y); }>();
 const RunsByDType maximum = any2<[](auto x, auto y) { return y < x || x != x ? x : y; }>();
 const RunsByDType minimum = any2<[](auto x, auto y) { return x < y || x != x ? x : y; }>();
 const RunsByDType maximum_share = float2<[](double x, double y) { return x < y ? 0 : (x == y ? 0.5 : 1); }>();

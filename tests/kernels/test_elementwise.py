@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -20,10 +21,11 @@ DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float6
 CODES = {name: code for code, name in enumerate(DTYPES)}
 
 UNARY = ["copy", "neg", "abs", "sign", "sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu"]
+DIVISIONS = ["floor_divide", "trunc_divide", "remainder", "fmod"]
 COMPARISONS = ["eq", "ne", "lt", "le", "gt", "ge"]
 BINARY = [
     "add", "sub", "mul", "safe_mul", "div", "safe_div", "pow", "maximum", "minimum", "maximum_share",
-    "relu_grad", "tanh_grad", "sigmoid_grad", *COMPARISONS,
+    "relu_grad", "tanh_grad", "sigmoid_grad", *DIVISIONS, *COMPARISONS,
 ]  # fmt: skip
 ALL = [*UNARY, *BINARY, "where"]
 TRANSCENDENTAL = ["exp", "log", "sin", "cos", "tanh", "sigmoid", "pow"]
@@ -36,7 +38,8 @@ def draw_values(shape: tuple[int, ...], dtype: Any, seed: int) -> Array:
     """Return values that every elementwise function takes: positive floats, small integers with ties."""
     rng = np.random.default_rng(seed)
     dtype = np.dtype(dtype)
-    drawn = rng.uniform(0.25, 4, shape) if dtype.kind == "f" else rng.integers(0, 2 if dtype.kind == "b" else 5, shape)
+    low, high = (0, 2) if dtype.kind == "b" else (1, 6)
+    drawn = rng.uniform(0.25, 4, shape) if dtype.kind == "f" else rng.integers(low, high, shape)
     return np.asarray(drawn).astype(dtype)
 
 
@@ -284,6 +287,49 @@ def test_integers_wrap_around(name: str, dtype: str) -> None:
     assert same_bits(KERNELS[name](*operands), NUMPY[name](*operands))
 
 
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("name", DIVISIONS)
+def test_integers_divide(name: str, dtype: str) -> None:
+    limits = np.iinfo(dtype)
+    values = sorted({limits.min, limits.min + 1, max(limits.min, -3), 1, 2, 3, 7, limits.max - 1, limits.max})
+    numerators, divisors = [*values, 0], [*values, limits.max] if limits.min == 0 else [*values, -1]
+    for x, y in itertools.product(numerators, divisors):
+        if y == 0:
+            continue
+        whole = abs(x) // abs(y) * (1 if (x < 0) == (y < 0) else -1)
+        exact = {"floor_divide": x // y, "trunc_divide": whole, "remainder": x % y, "fmod": x - whole * y}[name]
+        wrapped = np.array([exact], np.int64 if exact < 2**63 else np.uint64).astype(dtype)
+        for run in (KERNELS[name], KERNELS[name].reference):
+            assert same_bits(run(np.array([x], dtype), np.array([y], dtype)), wrapped)
+
+
+@pytest.mark.parametrize("name", DIVISIONS)
+def test_integers_over_zero_raise(name: str) -> None:
+    x = np.arange(6).reshape(2, 3)
+    for zero in (np.array([[1], [0]]), np.array([1, 2, 0])[::-1], 0):
+        with pytest.raises(ZeroDivisionError, match=rf"^{name}: integer division by zero, got shapes \(2, 3\), "):
+            KERNELS[name](x, zero)
+    assert KERNELS[name](x[:0], np.array([1, 2, 0])).shape == (0, 3)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_rests_are_exact(dtype: type) -> None:
+    """Against Python's, which are C's; quotients of any size."""
+    words = np.random.default_rng(6).integers(0, 2**63, (2, 2000), dtype=np.int64)
+    x, y = words.view(dtype) if dtype is np.float64 else words.astype(np.uint32).view(dtype)
+    good = np.isfinite(x) & np.isfinite(y) & (y != 0)
+    x, y = x[good], y[good]
+    expected = np.array([math.fmod(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True)], dtype)
+    for kernels in ISAS.values():
+        assert same_bits(kernels["fmod"](x, y), expected)
+    with np.errstate(all="ignore"):
+        near = (y * np.round(x / y)).astype(dtype)  # multiples, or almost
+    near, divisor = near[np.isfinite(near)], y[np.isfinite(near)]
+    expected = np.array([math.fmod(a, b) for a, b in zip(near.tolist(), divisor.tolist(), strict=True)], dtype)
+    for kernels in ISAS.values():
+        assert same_bits(kernels["fmod"](near, divisor), expected)
+
+
 @pytest.mark.parametrize("name", [name for name in NUMPY if "bool" in KERNELS[name].dtypes])
 def test_booleans(name: str) -> None:
     x, y = np.array([False, False, True, True] * 9), np.array([False, True] * 18)
@@ -406,6 +452,20 @@ SPECIAL: dict[str, list[tuple[float, ...]]] = {
     "maximum": [(NAN, 1, NAN), (1, NAN, NAN), (INF, 1, INF), (-INF, 1, 1)],
     "minimum": [(NAN, 1, NAN), (1, NAN, NAN), (INF, 1, 1), (-INF, 1, -INF)],
     "maximum_share": [(1, 1, 0.5), (2, 1, 1), (1, 2, 0), (0, -0.0, 0.5), (INF, INF, 0.5)],
+    "floor_divide": [
+        (7, 2, 3), (-7, 2, -4), (7, -2, -4), (-7, -2, 3), (6, 3, 2), (-6, 3, -2), (0, 3, 0), (-0.0, 3, -0.0),
+        (0, -3, -0.0), (1, 0, INF), (-1, 0, -INF), (0, 0, NAN), (INF, 2, NAN), (5, INF, 0), (-5, INF, -1),
+        (5, -INF, -1), (INF, INF, NAN), (NAN, 2, NAN), (2, NAN, NAN), (0.25, 1, 0),
+    ],
+    "trunc_divide": [(7, 2, 3), (-7, 2, -3), (-1, 2, -0.0), (1, 0, INF), (0, 0, NAN), (INF, 2, INF), (5, INF, 0)],
+    "remainder": [
+        (7, 4, 3), (-7, 4, 1), (7, -4, -1), (-7, -4, -3), (8, 4, 0), (-8, 4, -0.0), (1, 0, NAN), (INF, 2, NAN),
+        (5, INF, 5), (-5, INF, INF), (5, -INF, -INF), (-5, -INF, -5), (NAN, 2, NAN), (2, NAN, NAN),
+    ],
+    "fmod": [
+        (7, 4, 3), (-7, 4, -3), (7, -4, 3), (-7, -4, -3), (8, 4, 0), (-8, 4, -0.0), (1, 0, NAN), (INF, 2, NAN),
+        (5, INF, 5), (-5, INF, -5), (NAN, 2, NAN), (2, NAN, NAN), (-0.0, 2, -0.0),
+    ],
     "relu_grad": [(INF, 0, 0), (NAN, 0, 0), (3, 2, 3), (3, -0.0, 0)],
     "pow": [
         (0, 0, 1), (NAN, 0, 1), (INF, 0, 1), (1, NAN, 1), (1, INF, 1), (-1, INF, 1), (-1, -INF, 1), (0, 2, 0),
@@ -434,11 +494,11 @@ def test_nan_compares_as_ieee_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("name", [*EXACT, "neg", "abs", "sign", "relu", "copy"])
+@pytest.mark.parametrize("name", [*EXACT, *DIVISIONS, "neg", "abs", "sign", "relu", "copy"])
 def test_any_bit_pattern_gives_one_result_everywhere(name: str, dtype: type) -> None:
     words = np.random.default_rng(4).integers(0, 2**63, 4096, dtype=np.int64)
     x = words.view(dtype) if dtype is np.float64 else words.astype(np.uint32).view(dtype)
-    operands = [x, x[::-1].copy()] if name == "pow" else [x]
+    operands = [x, x[::-1].copy()] if name in BINARY else [x]
     expected = PROMISED[0][name](*operands)
     for kernels in PROMISED:
         assert same_bits(kernels[name](*operands), expected)

@@ -1,5 +1,17 @@
 """The operations: their records, their public functions and, through those, the methods of tensors."""
 
-from . import creation, elementwise, index, inplace, linalg, loss, reduce, scan, shape, softmax
+from . import creation, elementwise, index, inplace, linalg, loss, reduce, rounding, scan, shape, softmax
 
-__all__ = ["creation", "elementwise", "index", "inplace", "linalg", "loss", "reduce", "scan", "shape", "softmax"]
+__all__ = [
+    "creation",
+    "elementwise",
+    "index",
+    "inplace",
+    "linalg",
+    "loss",
+    "reduce",
+    "rounding",
+    "scan",
+    "shape",
+    "softmax",
+]

@@ -22,7 +22,6 @@ __all__ = [
     "add",
     "clone",
     "cos",
-    "div",
     "eq",
     "exp",
     "ge",
@@ -525,11 +524,6 @@ _DOCUMENTED: dict[Callable[..., Any], tuple[str, str, str]] = {
         "minigrad.mul(minigrad.tensor([1.0, 2.0]), 3)",
         "tensor([3., 6.])",
     ),
-    div: (
-        "Return the quotient of each pair of elements, as a float.",
-        "minigrad.div(minigrad.tensor([1, 2]), 4)",
-        "tensor([0.2500, 0.5000])",
-    ),
     neg: ("Return each element with the other sign.", "minigrad.neg(minigrad.tensor([1, -2]))", "tensor([-1,  2])"),
     sqrt: (
         "Return the square root of each element, NaN of negative ones.",
@@ -650,8 +644,13 @@ def _docstring(p: Primitive, summary: str, call: str, result: str) -> str:
     """
 
 
-for _function, _texts in _DOCUMENTED.items():
-    _function.__doc__ = _docstring(_function.primitive, *_texts)  # type: ignore[attr-defined]
+def document(texts: dict[Callable[..., Any], tuple[str, str, str]]) -> None:
+    """Give functions that records made their docstrings."""
+    for function, (summary, call, result) in texts.items():
+        function.__doc__ = _docstring(function.primitive, summary, call, result)  # type: ignore[attr-defined]
+
+
+document(_DOCUMENTED)
 
 # The sweep adds cotangents up.
 graph.add = _add
@@ -661,11 +660,10 @@ graph.add = _add
 
 for _function in (maximum, minimum):
     method(_function)
-for _function in (mul, div, eq, ne, lt, le, gt, ge):
+for _function in (mul, eq, ne, lt, le, gt, ge):
     method(_function, in_place=True)
 method(clone, "clone")
 method(mul, "multiply", in_place=True)
-method(div, "divide", "true_divide", in_place=True)
 method(neg, "negative", in_place=True)
 
 _OPERATORS: dict[str, Callable[..., Any]] = {
@@ -675,8 +673,6 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "__rsub__": lambda self, other: _sub(other, self),
     "__mul__": mul,
     "__rmul__": mul,
-    "__truediv__": div,
-    "__rtruediv__": lambda self, other: div(other, self),
     "__pow__": pow,
     "__rpow__": lambda self, other: pow(other, self),
     "__neg__": neg,

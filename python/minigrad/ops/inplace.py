@@ -76,7 +76,7 @@ def zero_(self: Tensor) -> Tensor:
     return self._write(full_like(self, 0), "zero_")
 
 
-_OPERATORS = {"__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_", "__ipow__": "pow_"}
+_OPERATORS = {"__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__ipow__": "pow_"}
 
 for _name, _method in _OPERATORS.items():
     setattr(TensorMethods, _name, getattr(TensorMethods, _method))
