@@ -20,6 +20,7 @@ from ._config import __version__, get_num_threads, set_num_threads, show_config
 from ._dtype import bool_ as bool
 from ._dtype import (
     dtype,
+    float16,
     float32,
     float64,
     get_default_dtype,
@@ -44,6 +45,7 @@ from .ops.softmax import *
 from .random import *
 from .tensor import Size, Tensor
 
+half = float16
 float = float32  # noqa: A001
 double = float64
 short = int16
@@ -61,10 +63,12 @@ __all__ = [
     "e",
     "enable_grad",
     "float",
+    "float16",
     "float32",
     "float64",
     "get_default_dtype",
     "get_num_threads",
+    "half",
     "inf",
     "int",
     "int8",

@@ -48,11 +48,11 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # abs(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # adam(params: T, grads: T, exp_avgs: T, exp_avg_sqs: T, lr: d, beta1: d, beta2: d, eps: d, weight_decay: d, step: d;
 #     decoupled, maximize) -> None for float32, float64
-# add(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# add(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # argmax(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # argmin(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
-# cast(x: T; dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
-# copy(x: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# cast(x: T; dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# copy(x: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # cos(x: T) -> out for float32, float64
 # cross_entropy(x: T, target: i; ignore_index, label_smoothing, reduction) -> loss, probabilities for float32, float64
 # cross_entropy_grad(g: T, probabilities: T, target: i; ignore_index, label_smoothing, reduction) -> out for float32,
@@ -64,11 +64,11 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # exp(x: T) -> out for float32, float64
 # floor_divide(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # fmod(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
-# full(value: d; shape, dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
-# gather(x: T, index: i; dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# full(value: d; shape, dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# gather(x: T, index: i; dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # ge(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # gt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
-# index_rows(x: T, index: i) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# index_rows(x: T, index: i) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # index_rows_add(g: T, index: i; rows) -> out for int64, float32, float64
 # le(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # linear(x: T, w: T, b: T; activation) -> out for float32, float64
@@ -103,7 +103,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # sgd(params: T, grads: T, momentum_buffers: T, lr: d, momentum: d, dampening: d, weight_decay: d, first: d; nesterov,
 #     maximize) -> None for float32, float64
 # sgd_plain(params: T, grads: T, lr: d, weight_decay: d; maximize) -> None for float32, float64
-# shift(x: T; dim, by) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# shift(x: T; dim, by) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # sigmoid(x: T) -> out for float32, float64
 # sigmoid_grad(g: T, result: T) -> out for float32, float64
 # sign(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
@@ -118,5 +118,5 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # tanh_grad(g: T, result: T) -> out for float32, float64
 # trunc_divide(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # uniform(key: i, offset: i; shape, dtype) -> out for float32, float64
-# unslice(g: T; shape, starts, steps) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
-# where(condition: b, x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# unslice(g: T; shape, starts, steps) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# where(condition: b, x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16

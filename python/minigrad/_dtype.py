@@ -59,8 +59,9 @@ int32 = dtype("int32", 4)
 int64 = dtype("int64", 5)
 float32 = dtype("float32", 6)
 float64 = dtype("float64", 7)
+float16 = dtype("float16", 8)
 
-ALL = (bool_, uint8, int8, int16, int32, int64, float32, float64)
+ALL = (bool_, uint8, int8, int16, int32, int64, float32, float64, float16)
 _BY_NUMPY: dict[Any, dtype] = {d.numpy: d for d in ALL}
 _BY_PYTHON: dict[Any, dtype] = {bool: bool_, int: int64}
 
@@ -78,7 +79,7 @@ def set_default_dtype(d: dtype) -> None:
     Parameters
     ----------
     d : dtype
-        float32 or float64.
+        float16, float32 or float64.
 
     Raises
     ------

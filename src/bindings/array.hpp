@@ -51,6 +51,8 @@ static inline int dtype_code(int type_num) {
       return static_cast<int>(DType::int64);
     case NPY_FLOAT:
       return static_cast<int>(DType::float32);
+    case NPY_HALF:
+      return static_cast<int>(DType::float16);
     case NPY_DOUBLE:
       return static_cast<int>(DType::float64);
     default:
@@ -59,8 +61,8 @@ static inline int dtype_code(int type_num) {
 }
 
 static inline int numpy_type(DType dtype) {
-  constexpr int kTypes[kDTypeCount] = {NPY_BOOL,  NPY_UINT8, NPY_INT8,    NPY_INT16,
-                                       NPY_INT32, NPY_INT64, NPY_FLOAT32, NPY_FLOAT64};
+  constexpr int kTypes[kDTypeCount] = {NPY_BOOL,  NPY_UINT8,   NPY_INT8,    NPY_INT16,  NPY_INT32,
+                                       NPY_INT64, NPY_FLOAT32, NPY_FLOAT64, NPY_FLOAT16};
   return kTypes[static_cast<int>(dtype)];
 }
 

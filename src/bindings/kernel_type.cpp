@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "core/half.hpp"
 #include "core/parallel.hpp"
 #include "core/plans.hpp"
 
@@ -210,6 +211,8 @@ class Inputs {
     if (value == -1.0 && PyErr_Occurred()) return Taken::error;
     if (view.dtype == DType::float32) {
       *view.as<float>() = static_cast<float>(value);
+    } else if (view.dtype == DType::float16) {
+      *view.as<Half>() = value;
     } else {
       *view.as<double>() = value;
     }

@@ -9,12 +9,12 @@ namespace minigrad {
 // The largest number of dimensions a kernel takes; the binding layer refuses more.
 constexpr int kMaxRank = 16;
 
-enum class DType : uint8_t { boolean, uint8, int8, int16, int32, int64, float32, float64 };
-constexpr int kDTypeCount = 8;
+enum class DType : uint8_t { boolean, uint8, int8, int16, int32, int64, float32, float64, float16 };
+constexpr int kDTypeCount = 9;
 
-static constexpr const char* kDTypeNames[kDTypeCount] = {"bool",  "uint8", "int8",    "int16",
-                                                         "int32", "int64", "float32", "float64"};
-static constexpr int64_t kItemSizes[kDTypeCount] = {1, 1, 1, 2, 4, 8, 4, 8};
+static constexpr const char* kDTypeNames[kDTypeCount] = {"bool",  "uint8",   "int8",    "int16",  "int32",
+                                                         "int64", "float32", "float64", "float16"};
+static constexpr int64_t kItemSizes[kDTypeCount] = {1, 1, 1, 2, 4, 8, 4, 8, 2};
 
 static constexpr int64_t item_size(DType dtype) { return kItemSizes[static_cast<int>(dtype)]; }
 static constexpr bool is_floating(DType dtype) { return dtype >= DType::float32; }

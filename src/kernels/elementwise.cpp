@@ -3,6 +3,7 @@
 
 #include <type_traits>
 
+#include "core/half.hpp"
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
 #include "kernels/elementwise_loops.hpp"
@@ -50,6 +51,7 @@ Status run_cast(const Call& call) {
       run_unary<ConvertTo<X, int8_t>, X, int8_t>,   run_unary<ConvertTo<X, int16_t>, X, int16_t>,
       run_unary<ConvertTo<X, int32_t>, X, int32_t>, run_unary<ConvertTo<X, int64_t>, X, int64_t>,
       run_unary<ConvertTo<X, float>, X, float>,     run_unary<ConvertTo<X, double>, X, double>,
+      run_unary<ConvertTo<X, Half>, X, Half>,
   };
   return kByTarget[static_cast<int>(call.out[0].dtype)](call);
 }
@@ -78,6 +80,11 @@ constexpr RunsByDType integer_compare() {
 
 constexpr RunsByDType with_boolean(RunsByDType runs, RunFunction boolean) {
   runs.of[static_cast<int>(DType::boolean)] = boolean;
+  return runs;
+}
+
+constexpr RunsByDType with_half(RunsByDType runs, RunFunction half) {
+  runs.of[static_cast<int>(DType::float16)] = half;
   return runs;
 }
 
@@ -156,19 +163,20 @@ constexpr RunsByDType integer_division() {
 }
 
 constexpr RunsByDType kCastRuns = {{run_cast<bool>, run_cast<uint8_t>, run_cast<int8_t>, run_cast<int16_t>,
-                                    run_cast<int32_t>, run_cast<int64_t>, run_cast<float>, run_cast<double>}};
+                                    run_cast<int32_t>, run_cast<int64_t>, run_cast<float>, run_cast<double>,
+                                    run_cast<Half>}};
 
 constexpr RunsByDType kWhereRuns = {{run_where<bool>, run_where<uint8_t>, run_where<int8_t>, run_where<int16_t>,
-                                     run_where<int32_t>, run_where<int64_t>, nullptr, nullptr}};
+                                     run_where<int32_t>, run_where<int64_t>, nullptr, nullptr, run_where<Half>}};
 
 constexpr Run kRuns[] = {
     {"cast", kCastRuns},
-    {"copy", with_boolean(integer_unary<Copy>(), run_unary<Copy, bool>)},
+    {"copy", with_half(with_boolean(integer_unary<Copy>(), run_unary<Copy, bool>), run_unary<Copy, Half>)},
     {"neg", integer_unary<Neg>()},
     {"abs", integer_unary<Abs>()},
     {"sign", integer_unary<Sign>()},
     {"relu", integer_unary<Relu>()},
-    {"add", with_boolean(integer_binary<Add>(), run_binary<Maximum, bool>)},
+    {"add", with_half(with_boolean(integer_binary<Add>(), run_binary<Maximum, bool>), run_binary<Add, Half>)},
     {"sub", integer_binary<Sub>()},
     {"mul", with_boolean(integer_binary<Mul>(), run_binary<Minimum, bool>)},
     {"floor_divide", integer_division<FloorDivide>()},

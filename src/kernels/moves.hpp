@@ -15,7 +15,7 @@ namespace {
 template <template <class> class Move>
 constexpr RunsByDType moves() {
   return {{Move<uint8_t>::run, Move<uint8_t>::run, Move<uint8_t>::run, Move<uint16_t>::run, Move<uint32_t>::run,
-           Move<uint64_t>::run, Move<uint32_t>::run, Move<uint64_t>::run}};
+           Move<uint64_t>::run, Move<uint32_t>::run, Move<uint64_t>::run, Move<uint16_t>::run}};
 }
 
 // An array without dimensions as one with a dimension of size 1.

@@ -4,7 +4,9 @@
 // call for n elements consumes the counters offset, offset + 1, ...: ceil(n / 4) of them for float32 elements, ceil(n /
 // 2) for float64 elements, for integers and for a permutation of n. The next call with this key starts behind them.
 #include <cstring>
+#include <type_traits>
 
+#include "core/half.hpp"
 #include "core/kernel.hpp"
 #include "core/loops.hpp"
 #include "core/plans.hpp"
@@ -77,7 +79,7 @@ void plan_permutation(Plan& plan) {
 
 template <class T>
 T converted(double value) {
-  if constexpr (static_cast<T>(0.5) != T{0}) {
+  if constexpr (!std::is_integral_v<T> || std::is_same_v<T, bool>) {
     return static_cast<T>(value);  // bool and the floats
   } else {
     constexpr bool kSigned = static_cast<T>(-1) < T{0};
@@ -124,7 +126,7 @@ Status run_full(const Call& call) {
 constexpr Run kRuns[] = {
     {"full",
      {{run_full<bool>, run_full<uint8_t>, run_full<int8_t>, run_full<int16_t>, run_full<int32_t>, run_full<int64_t>,
-       run_full<float>, run_full<double>}}},
+       run_full<float>, run_full<double>, run_full<Half>}}},
 };
 
 // ---------------------------------------------------------------------------------------------------------------------

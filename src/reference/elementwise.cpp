@@ -3,6 +3,7 @@
 #include <cmath>
 #include <type_traits>
 
+#include "core/half.hpp"
 #include "reference/naive.hpp"
 
 namespace minigrad::reference {
@@ -42,8 +43,9 @@ template <class X>
 Status cast_of(const Call& call) {
   constexpr auto same = [](X x) { return x; };
   constexpr RunFunction kByTarget[kDTypeCount] = {
-      map1<X, bool, X, same>,    map1<X, uint8_t, X, same>, map1<X, int8_t, X, same>, map1<X, int16_t, X, same>,
-      map1<X, int32_t, X, same>, map1<X, int64_t, X, same>, map1<X, float, X, same>,  map1<X, double, X, same>};
+      map1<X, bool, X, same>,    map1<X, uint8_t, X, same>, map1<X, int8_t, X, same>,
+      map1<X, int16_t, X, same>, map1<X, int32_t, X, same>, map1<X, int64_t, X, same>,
+      map1<X, float, X, same>,   map1<X, double, X, same>,  map1<X, Half, X, same>};
   return kByTarget[static_cast<int>(call.out[0].dtype)](call);
 }
 
@@ -61,7 +63,7 @@ template <auto f>
 constexpr RunsByDType any1() {
   return {{map1<bool, bool, bool, f>, map1<uint8_t, uint8_t, uint8_t, f>, map1<int8_t, int8_t, int8_t, f>,
            map1<int16_t, int16_t, int16_t, f>, map1<int32_t, int32_t, int32_t, f>, map1<int64_t, int64_t, int64_t, f>,
-           map1<float, float, double, f>, map1<double, double, double, f>}};
+           map1<float, float, double, f>, map1<double, double, double, f>, map1<Half, Half, Half, f>}};
 }
 
 // Every dtype but bool.
@@ -175,8 +177,8 @@ const RunsByDType gt = compare2<[](auto x, auto y) { return y < x; }>();
 const RunsByDType ge = compare2<[](auto x, auto y) { return y <= x; }>();
 
 const RunsByDType where = {{where_of<bool>, where_of<uint8_t>, where_of<int8_t>, where_of<int16_t>, where_of<int32_t>,
-                            where_of<int64_t>, where_of<float>, where_of<double>}};
+                            where_of<int64_t>, where_of<float>, where_of<double>, where_of<Half>}};
 const RunsByDType cast = {{cast_of<bool>, cast_of<uint8_t>, cast_of<int8_t>, cast_of<int16_t>, cast_of<int32_t>,
-                           cast_of<int64_t>, cast_of<float>, cast_of<double>}};
+                           cast_of<int64_t>, cast_of<float>, cast_of<double>, cast_of<Half>}};
 
 }  // namespace minigrad::reference

@@ -5,6 +5,7 @@
 #include <numbers>
 #include <utility>
 
+#include "core/half.hpp"
 #include "core/philox.hpp"
 #include "reference/naive.hpp"
 
@@ -113,6 +114,6 @@ const RunsByDType normal = floats(normal_of<float>, normal_of<double>);
 const RunsByDType randint = for_int64(randint_of);
 const RunsByDType permutation = for_int64(permutation_of);
 const RunsByDType full = {{full_of<bool>, full_of<uint8_t>, full_of<int8_t>, full_of<int16_t>, full_of<int32_t>,
-                           full_of<int64_t>, full_of<float>, full_of<double>}};
+                           full_of<int64_t>, full_of<float>, full_of<double>, full_of<Half>}};
 
 }  // namespace minigrad::reference

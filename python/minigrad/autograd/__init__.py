@@ -68,7 +68,7 @@ def _root(name: str, out: Tensor, g: Tensor | None, create_graph: bool) -> tuple
 
 
 # The cotangent of a scalar loss, made once for each dtype. Being known here, it never becomes anybody's gradient.
-_ONES = {d: np.ones((), dtype=d) for d in (np.float32, np.float64)}
+_ONES = {d: np.ones((), dtype=d) for d in (np.float16, np.float32, np.float64)}
 
 
 def _one(out: Tensor, create_graph: bool) -> Any:

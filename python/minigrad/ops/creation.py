@@ -222,6 +222,7 @@ def _conversion(name: str, target: DType) -> None:
 
 
 for _name, _target in {
+    "half": _dtype.float16,
     "float": _dtype.float32,
     "double": _dtype.float64,
     "char": _dtype.int8,

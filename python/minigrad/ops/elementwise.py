@@ -99,12 +99,29 @@ def promote(p: Primitive, inputs: tuple[Any, ...], attributes: tuple[Any, ...]) 
         raise TypeError(f"{p.name}: {error}") from None
     if p.promotion == "float" and not target.is_floating_point:
         target = _dtype.get_default_dtype()
+    if target is _dtype.float16 and not _takes(p, target):
+        return _in_float32(p, inputs, attributes, types)
     cast_inputs = tuple(_to_dtype(x, target) if letter == "T" else x for x, letter in zip(inputs, types, strict=True))
     unchanged = all(a is b for a, b in zip(inputs, cast_inputs, strict=True))
-    if p.promotion is None or unchanged or target.name not in getattr(p.run, "dtypes", ()):
+    if p.promotion is None or unchanged or not _takes(p, target):
         got = ", ".join(str(getattr(x, "dtype", type(x).__name__)) for x in inputs)
         raise TypeError(f"{p.name}: not for operands of {got}")
     return p.eager(*cast_inputs, *attributes)
+
+
+def _takes(p: Primitive, d: _dtype.dtype) -> bool:
+    return d.name in getattr(p.run, "dtypes", ())
+
+
+def _in_float32(p: Primitive, inputs: tuple[Any, ...], attributes: tuple[Any, ...], types: str) -> Any:
+    """Run a primitive on float16 operands: most kernels only move such elements, so they are computed in float32."""
+    wide = (_to_dtype(x, _dtype.float32) if letter == "T" else x for x, letter in zip(inputs, types, strict=True))
+    out = p.eager(*wide, *attributes)
+    return tuple(map(_narrowed, out)) if isinstance(out, tuple) else _narrowed(out)
+
+
+def _narrowed(out: Any) -> Any:
+    return to_dtype(out, _dtype.float16) if out.dtype in (_dtype.float32, np.float32) else out
 
 
 def _to_dtype(x: Any, target: _dtype.dtype) -> Any:
