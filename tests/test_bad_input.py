@@ -260,7 +260,7 @@ UNUSUAL = {
     "bytes": np.array([b"a"]),
     "dates": np.array(["2020-01-01"], dtype="datetime64[D]"),
     "structured": np.zeros(2, dtype=[("a", "f4")]),
-    "float16": np.zeros(2, dtype=np.float16),
+    "uint16": np.zeros(2, dtype=np.uint16),
     "uint64": np.zeros(2, dtype=np.uint64),
     "long double": np.zeros(2, dtype=np.longdouble),
 }

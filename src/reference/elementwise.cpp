@@ -78,7 +78,7 @@ template <auto f>
 constexpr RunsByDType any2() {
   return {{map2<bool, bool, bool, f>, map2<uint8_t, uint8_t, uint8_t, f>, map2<int8_t, int8_t, int8_t, f>,
            map2<int16_t, int16_t, int16_t, f>, map2<int32_t, int32_t, int32_t, f>, map2<int64_t, int64_t, int64_t, f>,
-           map2<float, float, double, f>, map2<double, double, double, f>}};
+           map2<float, float, double, f>, map2<double, double, double, f>, map2<Half, Half, double, f>}};
 }
 
 // Every dtype but bool; float in W.

@@ -250,7 +250,7 @@ def test_numbers_that_do_not_fit_raise(dtype: type, number: int) -> None:
 def test_dtypes_that_differ_or_are_not_taken_are_left_to_promotion() -> None:
     assert KERNELS["add"](np.ones(2), np.ones(2, np.float32)) is NotImplemented
     assert KERNELS["exp"](np.ones(2, np.int64)) is NotImplemented
-    for dtype in (np.complex128, np.float16, np.uint16, np.object_, "U1", "M8[s]"):
+    for dtype in (np.complex128, np.uint16, np.object_, "U1", "M8[s]"):
         assert KERNELS["copy"](np.zeros(2, dtype)) is NotImplemented
 
 
@@ -358,7 +358,7 @@ def test_cast_of_what_does_not_fit_gives_the_same_at_every_place(source: str, ta
         assert same_bits(apart, np.repeat(alone, 67))
 
 
-@pytest.mark.parametrize("code", [-1, 8, 1000])
+@pytest.mark.parametrize("code", [-1, 9, 1000])
 def test_cast_to_nothing_raises(code: int) -> None:
     with pytest.raises(ValueError, match="cast: "):
         KERNELS["cast"](np.ones(2), code)

@@ -245,8 +245,8 @@ def test_random_errors(name: str, arguments: tuple[object, ...], message: str) -
 def test_unknown_dtype_code() -> None:
     for name in ("uniform", "full"):
         inputs = (1.0,) if name == "full" else (word(0), word(0))
-        with pytest.raises(ValueError, match=f"{name}: no dtype has the code 8"):
-            KERNELS[name](*inputs, (3,), 8)
+        with pytest.raises(ValueError, match=f"{name}: no dtype has the code 9"):
+            KERNELS[name](*inputs, (3,), 9)
 
 
 # ---- Optimisers ------------------------------------------------------------------------------------------------------
