@@ -176,17 +176,11 @@ def parameter_texts(parameters: list[inspect.Parameter], hints: dict[str, Any], 
     return texts
 
 
-def described(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function whose signature is `function`'s: that of an in-place form is that of what it computes."""
-    kept = [cell.cell_contents for cell in function.__closure__ or ()]
-    return next((f for f in kept if callable(f)), function) if function.__name__.endswith("_") else function
-
-
 def method_text(name: str, function: Callable[..., Any], write: TypeWriter) -> str:
     """Return the definition of a method. A function made from a record has no annotations: it returns a tensor."""
     from minigrad import Tensor
 
-    source = described(function)
+    source = inspect.unwrap(function)  # an in-place form has the signature of what it computes
     hints = typing.get_type_hints(source)
     parameters = list(inspect.signature(source).parameters.values())[1:]
     if name.startswith("__"):  # nobody calls an operator with options

@@ -51,5 +51,6 @@ def _in_place_form(function: Callable[..., Any], name: str) -> Callable[..., Any
         return self._compute_in_place(function, name, args, kwargs)
 
     call.__name__ = name
+    call.__dict__["__wrapped__"] = function  # whose signature it has
     call.__doc__ = f"Do as `{name.rstrip('_')}` does, writing the result into this tensor's memory; return it."
     return call
