@@ -15,15 +15,18 @@ from math import e, inf, nan, pi
 from . import _load  # noqa: F401  (first: it loads the extension)
 
 # isort: split
-from . import autograd, nn, ops, optim, random
+from . import autograd, cuda, nn, ops, optim, random
 from ._config import __version__, get_num_threads, set_num_threads, show_config
+from ._device import device
 from ._dtype import bool_ as bool
 from ._dtype import (
     dtype,
+    finfo,
     float16,
     float32,
     float64,
     get_default_dtype,
+    iinfo,
     int8,
     int16,
     int32,
@@ -32,7 +35,9 @@ from ._dtype import (
     set_default_dtype,
     uint8,
 )
+from ._printing import set_printoptions
 from .grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .ops.conversion import *
 from .ops.creation import *
 from .ops.elementwise import *
 from .ops.index import *
@@ -58,10 +63,13 @@ __all__ = [
     "__version__",
     "autograd",
     "bool",
+    "cuda",
+    "device",
     "double",
     "dtype",
     "e",
     "enable_grad",
+    "finfo",
     "float",
     "float16",
     "float32",
@@ -69,6 +77,7 @@ __all__ = [
     "get_default_dtype",
     "get_num_threads",
     "half",
+    "iinfo",
     "inf",
     "int",
     "int8",
@@ -88,10 +97,12 @@ __all__ = [
     "set_default_dtype",
     "set_grad_enabled",
     "set_num_threads",
+    "set_printoptions",
     "short",
     "show_config",
     "uint8",
 ]
+__all__ += ops.conversion.__all__
 __all__ += ops.creation.__all__
 __all__ += ops.elementwise.__all__
 __all__ += ops.index.__all__

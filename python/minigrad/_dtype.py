@@ -92,6 +92,97 @@ def set_default_dtype(d: dtype) -> None:
     _default = d
 
 
+class finfo:  # noqa: N801  (PyTorch's name)
+    """What a floating-point dtype can hold.
+
+    Parameters
+    ----------
+    dtype : dtype, optional
+        The dtype; the default one if there is none.
+
+    Attributes
+    ----------
+    bits : int
+        The size of an element, in bits.
+    eps : float
+        The distance from 1 to the next larger number.
+    max, min : float
+        The largest and the smallest finite number.
+    smallest_normal, tiny : float
+        The smallest positive number with all its digits.
+    resolution : float
+        What decimal fractions of about 1 can be told apart by.
+    dtype : str
+        The dtype's name.
+
+    Raises
+    ------
+    TypeError
+        If the dtype is not a floating-point one.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.finfo(minigrad.float32).bits
+    32
+    """
+
+    def __init__(self, dtype: dtype | None = None) -> None:
+        d = _default if dtype is None else as_dtype(dtype)
+        if not d.is_floating_point:
+            raise TypeError(f"finfo: needs a floating-point dtype, got {d!r}; iinfo tells of integers")
+        limits = np.finfo(d.numpy)
+        self.dtype, self.bits = d.name, 8 * d.itemsize
+        self.eps, self.max, self.min = float(limits.eps), float(limits.max), float(limits.min)
+        self.smallest_normal = self.tiny = float(limits.smallest_normal)
+        self.resolution = 10.0**-limits.precision
+
+    def __repr__(self) -> str:
+        return (
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
+            f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
+        )
+
+
+class iinfo:  # noqa: N801  (PyTorch's name)
+    """What an integer dtype can hold.
+
+    Parameters
+    ----------
+    dtype : dtype
+        The dtype.
+
+    Attributes
+    ----------
+    bits, max, min : int
+        The size of an element, in bits; the largest and the smallest number.
+    dtype : str
+        The dtype's name.
+
+    Raises
+    ------
+    TypeError
+        If the dtype is not an integer one.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.iinfo(minigrad.int8)
+    iinfo(min=-128, max=127, dtype=int8)
+    """
+
+    def __init__(self, dtype: dtype) -> None:
+        d = as_dtype(dtype)
+        if d.numpy.kind not in "iu":
+            raise TypeError(f"iinfo: needs an integer dtype, got {d!r}")
+        limits = np.iinfo(d.numpy)
+        self.dtype, self.bits = d.name, 8 * d.itemsize
+        self.max, self.min = int(limits.max), int(limits.min)
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+
+
 def from_numpy_dtype(numpy_dtype: np.dtype[Any]) -> dtype:
     """Return the dtype of arrays with the given NumPy dtype; TypeError where no tensor can hold them."""
     found = _BY_NUMPY.get(numpy_dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,22 +15,89 @@ if TYPE_CHECKING:
     from .tensor import Tensor
 
 _PREFIX = "tensor("
-_LINE_WIDTH = 80
-_THRESHOLD = 1000  # beyond so many elements, only the first and the last along each dimension are shown
-_EDGE = 3
 _MOST_SHOWN = 100_000  # many small dimensions have no middle to leave out; beyond this nothing is shown
 
 Formatter = Callable[[Any], str]
 
 
+@dataclass(frozen=True)
+class PrintOptions:
+    """How tensors are printed; see `set_printoptions`."""
+
+    precision: int = 4
+    threshold: float = 1000
+    edgeitems: int = 3
+    linewidth: int = 80
+    sci_mode: bool | None = None
+
+
+_PROFILES = {
+    "default": PrintOptions(),
+    "short": PrintOptions(precision=2, edgeitems=2),
+    "full": PrintOptions(threshold=math.inf),
+}
+
+_options = PrintOptions()
+
+
+def set_printoptions(
+    precision: int | None = None,
+    threshold: float | None = None,
+    edgeitems: int | None = None,
+    linewidth: int | None = None,
+    profile: str | None = None,
+    sci_mode: bool | None = None,
+) -> None:
+    """Set how tensors are printed; what is left out stays as it is.
+
+    Parameters
+    ----------
+    precision : int, optional
+        Digits behind the decimal point; 4 at first.
+    threshold : int, optional
+        Beyond so many elements only the edges of each dimension are shown; 1000 at first.
+    edgeitems : int, optional
+        How many elements an edge has; 3 at first.
+    linewidth : int, optional
+        Characters in a line; 80 at first.
+    profile : {"default", "short", "full"}, optional
+        What to start from; the other arguments count on top of it.
+    sci_mode : bool, optional
+        Whether numbers have exponents. Setting anything without it lets the numbers decide again.
+
+    Raises
+    ------
+    ValueError
+        If there is no such profile, or a number is none.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.set_printoptions(precision=2)
+    >>> minigrad.tensor([1 / 3])
+    tensor([0.33])
+    >>> minigrad.set_printoptions(profile="default")
+    """
+    global _options  # noqa: PLW0603
+    if profile is not None and profile not in _PROFILES:
+        raise ValueError(f"set_printoptions: profile must be one of {', '.join(_PROFILES)}, got {profile!r}")
+    start = _options if profile is None else _PROFILES[profile]
+    given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    for name, value in changes.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+            raise ValueError(f"set_printoptions: {name} must be a number that is not negative, got {value!r}")
+    _options = replace(start, **changes, sci_mode=sci_mode)
+
+
 def tensor_text(t: Tensor) -> str:
     """Return ``tensor([...], dtype=..., grad_fn=...)``."""
     text = _PREFIX + _array_text(t._array)
-    room = _LINE_WIDTH - 4 - len(text.rsplit("\n", 1)[-1])
+    room = _options.linewidth - 4 - len(text.rsplit("\n", 1)[-1])
     for suffix in _suffixes(t):
         if len(suffix) > room:
             text += ",\n" + " " * len(_PREFIX) + suffix
-            room = _LINE_WIDTH - 2 - len(_PREFIX) - len(suffix)
+            room = _options.linewidth - 2 - len(_PREFIX) - len(suffix)
         else:
             text += ", " + suffix
             room -= len(suffix) + 2
@@ -59,8 +127,8 @@ def _suffixes(t: Tensor) -> list[str]:
 def _array_text(array: np.ndarray[Any, Any]) -> str:
     if array.size == 0:
         return "[]"
-    cut = [array.size > _THRESHOLD and n > 2 * _EDGE for n in array.shape]
-    if math.prod(2 * _EDGE if c else n for n, c in zip(array.shape, cut, strict=True)) > _MOST_SHOWN:
+    cut = [array.size > _options.threshold and n > 2 * _options.edgeitems for n in array.shape]
+    if math.prod(2 * _options.edgeitems if c else n for n, c in zip(array.shape, cut, strict=True)) > _MOST_SHOWN:
         return "[...]"
     shown = _shown(array, cut)
     one, width = _formatter(shown.reshape(-1))
@@ -71,7 +139,10 @@ def _shown(array: np.ndarray[Any, Any], cut: list[bool]) -> np.ndarray[Any, Any]
     """Return the elements that are shown: the edges of the dimensions that are cut. All others stay unread."""
     if not any(cut):
         return array
-    edges = [np.r_[:_EDGE, n - _EDGE : n] if c else np.arange(n) for n, c in zip(array.shape, cut, strict=True)]
+    edges = [
+        np.r_[: _options.edgeitems, n - _options.edgeitems : n] if c else np.arange(n)
+        for n, c in zip(array.shape, cut, strict=True)
+    ]
     picked: np.ndarray[Any, Any] = array[np.ix_(*edges)]
     return picked
 
@@ -90,12 +161,12 @@ def _nested_text(elements: Any, cut: list[bool], indent: int, one: Formatter, wi
 
 def _with_dots(parts: list[str], dots: str | None) -> list[str]:
     """Return the parts with dots in their middle, if there are any."""
-    return parts if dots is None else [*parts[:_EDGE], dots, *parts[_EDGE:]]
+    return parts if dots is None else [*parts[: _options.edgeitems], dots, *parts[_options.edgeitems :]]
 
 
 def _wrapped(parts: list[str], indent: int, width: int) -> str:
     """Return the parts of a row, broken into lines of as many as the line width holds."""
-    n = max(1, (_LINE_WIDTH - indent + 1) // (width + 2))
+    n = max(1, (_options.linewidth - indent + 1) // (width + 2))
     lines = [", ".join(parts[i : i + n]) for i in range(0, len(parts), n)]
     return (",\n" + " " * indent).join(lines)
 
@@ -120,9 +191,13 @@ def _style(counted: np.ndarray[Any, Any]) -> Formatter:
     """Return how finite numbers other than 0 are written."""
     magnitude = np.abs(counted)
     low, high = float(magnitude.min()), float(magnitude.max())
-    if high > 1e8 or low < 1e-4 or high / low > 1e3:
-        return "{:.4e}".format
-    return _whole if bool((counted == np.floor(counted)).all()) else "{:.4f}".format
+    whole = bool((counted == np.floor(counted)).all())
+    exponents = _options.sci_mode
+    if exponents is None:
+        exponents = high > 1e8 or high / low > 1e3 or (low < 1e-4 and not whole)
+    if exponents:
+        return f"{{:.{_options.precision}e}}".format
+    return _whole if whole else f"{{:.{_options.precision}f}}".format
 
 
 def _whole(x: float) -> str:

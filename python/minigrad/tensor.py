@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core, _dtype, graph
+from ._device import CPU, device
 from ._dtype import dtype as DType  # noqa: N812
 from ._methods import TensorMethods
 from .eager import namespace
@@ -111,6 +112,38 @@ class Tensor(TensorMethods):
     def dtype(self) -> DType:
         """The type of the elements."""
         return _dtype.from_numpy_dtype(self._array.dtype)
+
+    @property
+    def device(self) -> device:
+        """Where the elements lie: on the CPU."""
+        return CPU
+
+    @property
+    def is_cuda(self) -> bool:
+        """False: the elements lie on the CPU."""
+        return False
+
+    @property
+    def itemsize(self) -> int:
+        """The size of an element, in bytes."""
+        return self._array.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The size of all elements, in bytes."""
+        return self._array.nbytes
+
+    def element_size(self) -> int:
+        """Return the size of an element, in bytes."""
+        return self._array.itemsize
+
+    def nelement(self) -> int:
+        """Return the number of elements."""
+        return int(self._array.size)
+
+    def get_device(self) -> int:
+        """Return -1: PyTorch's number for the CPU."""
+        return -1
 
     def is_floating_point(self) -> bool:
         """Return whether the elements are floats."""

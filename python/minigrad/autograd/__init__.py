@@ -120,7 +120,7 @@ def backward(
     retain = create_graph if retain_graph is None else retain_graph
     roots = _roots("backward", tensors, grad_tensors, create_graph)
     leaves = None if inputs is None else _several(inputs)
-    if leaves is not None and (not leaves or any(x._edge is None or not x.is_leaf for x in leaves)):
+    if leaves is not None and (not leaves or not all(isinstance(x, Tensor) and x._edge and x.is_leaf for x in leaves)):
         raise RuntimeError("backward: inputs must be leaves that require gradients, and not none of them")
     targets = None if leaves is None else [x._edge for x in leaves]
     before = _core.set_grad_enabled(create_graph)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 import numpy as np
 
 from .. import _core, _dtype
+from .._device import require_cpu
 from .._dtype import dtype as DType  # noqa: N812
 from ..graph import Array
 from ..tensor import Tensor, wrap
@@ -282,14 +283,34 @@ class Module:
         fn(self)
         return self
 
-    def to(self, dtype: DType) -> Self:
+    def to(self, *args: Any, dtype: DType | None = None, device: Any = None, non_blocking: bool = False) -> Self:  # noqa: ARG002
         """Turn the floating-point parameters, gradients and buffers into another dtype; return the module.
+
+        Parameters
+        ----------
+        *args : dtype, device, str or Tensor
+            A dtype, a device, or a tensor whose dtype is meant.
+        dtype : dtype, optional
+            The new dtype.
+        device : device or str, optional
+            Where the module is to be: on the CPU.
+        non_blocking : bool, default False
+            Without effect.
 
         Raises
         ------
         TypeError
             If `dtype` is not a floating-point dtype.
+        RuntimeError
+            If the device is not the CPU.
         """
+        for arg in (*args, device):
+            if isinstance(arg, DType | Tensor):
+                dtype = arg if isinstance(arg, DType) else arg.dtype
+            elif not isinstance(arg, bool):
+                require_cpu("to", arg)
+        if dtype is None:
+            return self
         target = _dtype.as_dtype(dtype)
         if not target.is_floating_point:
             raise TypeError(f"to: a module's dtype must be a floating-point one, got {target}")
@@ -302,6 +323,18 @@ class Module:
     def float(self) -> Self:
         """Turn the floating-point parameters and buffers into float32; return the module."""
         return self.to(_dtype.float32)
+
+    def half(self) -> Self:
+        """Turn the floating-point parameters and buffers into float16; return the module."""
+        return self.to(_dtype.float16)
+
+    def cpu(self) -> Self:
+        """Return the module, which is on the CPU."""
+        return self
+
+    def cuda(self, device: Any = None) -> Self:  # noqa: ARG002
+        """Raise a RuntimeError: minigrad computes on the CPU only."""
+        raise RuntimeError("cuda: minigrad computes on the CPU only; minigrad.cuda.is_available() is False")
 
     def double(self) -> Self:
         """Turn the floating-point parameters and buffers into float64; return the module."""

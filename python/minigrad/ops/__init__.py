@@ -1,8 +1,9 @@
 """The operations: their records, their public functions and, through those, the methods of tensors."""
 
-from . import creation, elementwise, index, inplace, linalg, loss, reduce, rounding, scan, shape, softmax
+from . import conversion, creation, elementwise, index, inplace, linalg, loss, reduce, rounding, scan, shape, softmax
 
 __all__ = [
+    "conversion",
     "creation",
     "elementwise",
     "index",

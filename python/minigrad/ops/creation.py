@@ -8,7 +8,6 @@ import numpy as np
 
 from .. import _core, _dtype
 from .._dtype import dtype as DType  # noqa: N812
-from .._methods import method
 from ..graph import Array
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import to_dtype
@@ -195,41 +194,3 @@ def eye(
     """Return the n × m matrix with ones on the diagonal."""
     rows, columns = _sizes("eye", (n, n if m is None else m))
     return wrap(np.eye(rows, columns, dtype=(dtype or _dtype.get_default_dtype()).numpy)).requires_grad_(requires_grad)
-
-
-@method
-def to(input: Tensor, *args: Any, dtype: DType | None = None, device: Any = None, copy: bool = False) -> Tensor:
-    """Return the tensor in another dtype; itself where nothing changes. A device is accepted if it is the CPU."""
-    for arg in (*args, device):
-        if isinstance(arg, DType):
-            dtype = arg
-        elif isinstance(arg, Tensor):
-            dtype = arg.dtype
-        elif arg is not None and str(arg) != "cpu":
-            raise RuntimeError(f"to: minigrad computes on the CPU only, got device {arg!r}")
-    if dtype is None or dtype is input.dtype:
-        return input.clone() if copy else input
-    return to_dtype(input, dtype)  # type: ignore[no-any-return]
-
-
-def _conversion(name: str, target: DType) -> None:
-    def convert(input: Tensor) -> Tensor:
-        return to(input, target)
-
-    convert.__name__ = name
-    convert.__doc__ = f"Return the tensor in {target.name}; itself where it is so already."
-    method(convert)
-
-
-for _name, _target in {
-    "half": _dtype.float16,
-    "float": _dtype.float32,
-    "double": _dtype.float64,
-    "char": _dtype.int8,
-    "short": _dtype.int16,
-    "int": _dtype.int32,
-    "long": _dtype.int64,
-    "byte": _dtype.uint8,
-    "bool": _dtype.bool_,
-}.items():
-    _conversion(_name, _target)

@@ -1,0 +1,28 @@
+"""What scripts ask before they use a graphics card: there is none."""
+
+from __future__ import annotations
+
+__all__ = ["device_count", "is_available", "manual_seed", "manual_seed_all", "synchronize"]
+
+
+def is_available() -> bool:
+    """Return False: minigrad computes on the CPU."""
+    return False
+
+
+def device_count() -> int:
+    """Return 0."""
+    return 0
+
+
+def manual_seed(seed: int) -> None:
+    """Do nothing, as PyTorch does where there is no graphics card; ``minigrad.manual_seed`` seeds the CPU."""
+
+
+def manual_seed_all(seed: int) -> None:
+    """Do nothing, as PyTorch does where there is no graphics card; ``minigrad.manual_seed`` seeds the CPU."""
+
+
+def synchronize(device: object = None) -> None:  # noqa: ARG001
+    """Raise a RuntimeError: there is no graphics card to wait for."""
+    raise RuntimeError("cuda.synchronize: minigrad computes on the CPU only; there is nothing to wait for")

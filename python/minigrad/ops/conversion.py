@@ -1,0 +1,151 @@
+"""Tensors in other dtypes, and the questions and requests about devices that scripts make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import _dtype
+from .._device import device as Device  # noqa: N812
+from .._device import require_cpu
+from .._dtype import dtype as DType  # noqa: N812
+from .._methods import method
+from ..tensor import Tensor, array_of
+from .elementwise import to_dtype
+
+__all__ = ["is_floating_point", "is_nonzero", "is_tensor", "numel"]
+
+
+@method
+def to(
+    input: Tensor,
+    *args: Any,
+    dtype: DType | None = None,
+    device: Any = None,
+    non_blocking: bool = False,  # noqa: ARG001
+    copy: bool = False,
+) -> Tensor:
+    """Return the tensor in another dtype, or on a device, which can only be the CPU; itself where nothing changes.
+
+    Parameters
+    ----------
+    *args : dtype, device, str or Tensor
+        A dtype, a device, a device and a dtype, or a tensor whose dtype is meant; behind them `non_blocking` and `copy`.
+    dtype : dtype, optional
+        The dtype of the result.
+    device : device or str, optional
+        Where the result lies.
+    non_blocking : bool, default False
+        Without effect.
+    copy : bool, default False
+        Whether to return a copy where nothing changes.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape; between floating-point dtypes a differentiable operation.
+
+    Raises
+    ------
+    RuntimeError
+        If the device is not the CPU.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.tensor([1, 2]).to("cpu", minigrad.float64)
+    tensor([1., 2.], dtype=minigrad.float64)
+    """
+    flags = [arg for arg in args if isinstance(arg, bool)]
+    for arg in (*args, device):
+        if isinstance(arg, DType):
+            dtype = arg
+        elif isinstance(arg, Tensor):
+            dtype = arg.dtype
+        elif not isinstance(arg, bool):
+            if not isinstance(arg, str | Device | None):
+                raise TypeError(f"to: expected a dtype, a device or a tensor, got {arg!r}")
+            require_cpu("to", arg)
+    copy = flags[1] if len(flags) > 1 else copy
+    if dtype is None or dtype is input.dtype:
+        return input.clone() if copy else input
+    return to_dtype(input, dtype)  # type: ignore[no-any-return]
+
+
+@method
+def type(input: Tensor, dtype: DType | str | None = None) -> str | Tensor:  # noqa: A001
+    """Return the tensor in another dtype; without one, the name of the tensor's type, such as ``"minigrad.FloatTensor"``."""
+    if dtype is None:
+        return f"minigrad.{_TYPE_NAMES[input.dtype]}Tensor"
+    if isinstance(dtype, str):
+        named = {f"{name}Tensor": d for d, name in _TYPE_NAMES.items()}
+        found = named.get(dtype.removeprefix("torch.").removeprefix("minigrad."))
+        if found is None:
+            raise ValueError(f"type: there is no type {dtype!r}")
+        dtype = found
+    return to(input, dtype)
+
+
+@method
+def type_as(input: Tensor, other: Tensor) -> Tensor:
+    """Return the tensor in the dtype of `other`."""
+    return to(input, other)
+
+
+@method
+def cpu(input: Tensor, memory_format: Any = None) -> Tensor:  # noqa: ARG001
+    """Return the tensor itself, which lies on the CPU."""
+    return input
+
+
+@method
+def cuda(input: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:  # noqa: ARG001
+    """Raise a RuntimeError: minigrad computes on the CPU only."""
+    raise RuntimeError("cuda: minigrad computes on the CPU only; minigrad.cuda.is_available() is False")
+
+
+def is_tensor(obj: Any) -> bool:
+    """Return whether `obj` is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Return whether the elements are floats."""
+    return bool(array_of("is_floating_point", input).dtype.kind == "f")
+
+
+def numel(input: Tensor) -> int:
+    """Return the number of elements."""
+    return int(array_of("numel", input).size)
+
+
+@method
+def is_nonzero(input: Tensor) -> bool:
+    """Return whether the only element is not 0; RuntimeError where there is not exactly one."""
+    if array_of("is_nonzero", input).size != 1:
+        raise RuntimeError(f"is_nonzero: needs a tensor with one element, got shape {tuple(input.shape)}")
+    return input.item() != 0
+
+
+def _conversion(name: str, target: DType) -> None:
+    def convert(input: Tensor, memory_format: Any = None) -> Tensor:  # noqa: ARG001
+        return to(input, target)
+
+    convert.__name__ = name
+    convert.__doc__ = f"Return the tensor in {target.name}; itself where it is so already."
+    method(convert)
+
+
+_TYPE_NAMES = {
+    _dtype.float16: "Half",
+    _dtype.float32: "Float",
+    _dtype.float64: "Double",
+    _dtype.int8: "Char",
+    _dtype.int16: "Short",
+    _dtype.int32: "Int",
+    _dtype.int64: "Long",
+    _dtype.uint8: "Byte",
+    _dtype.bool_: "Bool",
+}
+
+for _target, _name in _TYPE_NAMES.items():
+    _conversion(_name.lower(), _target)
