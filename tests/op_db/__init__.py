@@ -1,0 +1,1 @@
+"""PyTorch's operator database, run against minigrad: `python -m tests.op_db`."""
