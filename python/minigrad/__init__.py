@@ -15,6 +15,7 @@ from math import e, inf, nan, pi
 from . import _load  # noqa: F401  (first: it loads the extension)
 
 # isort: split
+from . import _return_types as return_types
 from . import autograd, cuda, nn, ops, optim, random
 from ._config import __version__, get_num_threads, set_num_threads, show_config
 from ._device import device
@@ -94,6 +95,7 @@ __all__ = [
     "pi",
     "random",
     "result_type",
+    "return_types",
     "set_default_dtype",
     "set_grad_enabled",
     "set_num_threads",
