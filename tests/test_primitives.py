@@ -41,6 +41,9 @@ HELPERS: dict[str, tuple[Any, ...]] = {
     "sgd": ([VECTOR], [VECTOR + 1], [VECTOR * 0], 0.1, 0.9, 0.0, 0.01, 1.0, False, False),
     "adam": ([VECTOR], [VECTOR + 1], [VECTOR * 0], [VECTOR * 0], 0.1, 0.9, 0.999, 1e-8, 0.01, 1.0, False, False),
     "unslice": (VECTOR, (8,), (1,), (2,)),
+    "linear_index": ([np.array([1, -1]), np.array([[0], [-2]])], (3, 2)),
+    "mask_count": (VECTOR > 0,),
+    "mask_positions": (VECTOR > 0, 2),
 }
 
 

@@ -468,11 +468,22 @@ def test_in_place_form_is_the_function(name: str, on: str) -> None:
     assert autograd.gradcheck(run, (x, w), rtol=1e-7, check_forward_ad=True)
 
 
+FOUR = [0.25, 0.5, 0.75, 0.875]
+
+#: What follows the tensor, for functions that want more than tensors like it.
+REST: dict[str, tuple[Any, ...]] = {
+    "index_reduce_": (0, mg.tensor([1, 1]), const([0.5, 2.0]), "amax"),
+    "masked_scatter_": (mg.tensor([True, False, True, False]), const([0.5, 2.0])),
+    "scatter_reduce_": (0, mg.tensor([1, 1]), const([0.5, 2.0]), "prod"),
+}
+
+
 @pytest.mark.parametrize("name", sorted(in_place_forms))
 def test_in_place_form_stores_what_its_function_returns(name: str) -> None:
     function = in_place_forms[name]
     required = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
-    x, *others = [const([0.25, 0.5, 0.75, 0.875]) for _ in required]
+    x, *others = [const(FOUR) for _ in required]
+    others = REST.get(name, others)
     expected = function(x.clone(), *others)
     memory = x.numpy()
     assert getattr(x, name)(*others) is x

@@ -176,6 +176,12 @@ std::vector<Row> index_rows() {
       {"index_rows", "", {kMatrix, row_numbers}},
       {"index_rows_add", "", {kMatrix, row_numbers}, {whole(kRows)}},
       {"unslice", "", {kMatrix}, {dims({kRows, kColumns}), dims({0, 0}), dims({1, 1})}},
+      {"scatter", "set", {kMatrix, kMatrix, columns}, {whole(1), whole(0)}},
+      {"scatter", "sum along columns", {kMatrix, kMatrix, indices({kRows, kColumns}, kRows)}, {whole(0), whole(1)}},
+      {"linear_index", "", {columns}, {dims({kColumns})}},
+      {"occurrence", "", {columns}, {whole(1), whole(kColumns), kNo}},
+      {"mask_count", "", {kMatrix}},
+      {"mask_positions", "the first ones", {kMatrix}, {whole(kRows)}},
   };
 }
 

@@ -41,11 +41,13 @@ from .grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .ops.conversion import *
 from .ops.creation import *
 from .ops.elementwise import *
+from .ops.getitem import *
 from .ops.index import *
 from .ops.linalg import *
 from .ops.reduce import *
 from .ops.rounding import *
 from .ops.scan import *
+from .ops.scatter import *
 from .ops.shape import *
 from .ops.softmax import *
 from .random import *
@@ -107,10 +109,12 @@ __all__ = [
 __all__ += ops.conversion.__all__
 __all__ += ops.creation.__all__
 __all__ += ops.elementwise.__all__
+__all__ += ops.getitem.__all__
 __all__ += ops.index.__all__
 __all__ += ops.linalg.__all__
 __all__ += ops.reduce.__all__
 __all__ += ops.scan.__all__
+__all__ += ops.scatter.__all__
 __all__ += ops.shape.__all__
 __all__ += ops.softmax.__all__
 __all__ += random.__all__

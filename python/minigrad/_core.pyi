@@ -72,11 +72,14 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # index_rows_add(g: T, index: i; rows) -> out for int64, float32, float64
 # le(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # linear(x: T, w: T, b: T; activation) -> out for float32, float64
+# linear_index(indices: T; sizes) -> out for int8, int16, int32, int64
 # linear_recurrence(a: T, b: T; dim, reverse) -> out for float32, float64
 # log(x: T) -> out for float32, float64
 # log_softmax(x: T; dim) -> out for float32, float64
 # log_softmax_grad(g: T, result: T; dim) -> out for float32, float64
 # lt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# mask_count(mask: b) -> out for int64
+# mask_positions(mask: b; count) -> out for int64
 # matmul(a: T, b: T) -> out for float32, float64
 # max(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # max_with_index(x: T; dim, keepdim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64
@@ -90,6 +93,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # ne(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # neg(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # normal(key: i, offset: i; shape, dtype) -> out for float32, float64
+# occurrence(index: i; dim, extent, reverse) -> out for int64
 # permutation(key: i, offset: i; n) -> out for int64
 # pow(x: T, y: T) -> out for float32, float64
 # prod(x: T; dims, keepdim) -> out for int64, float32, float64
@@ -99,7 +103,8 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # remainder(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # safe_div(x: T, y: T) -> out for float32, float64
 # safe_mul(x: T, y: T) -> out for float32, float64
-# scatter_add(src: T, index: i; shape, dim) -> out for int64, float32, float64
+# scatter(x: T, src: T, index: i; dim, mode) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# scatter_add(src: T, index: i; shape, dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # sgd(params: T, grads: T, momentum_buffers: T, lr: d, momentum: d, dampening: d, weight_decay: d, first: d; nesterov,
 #     maximize) -> None for float32, float64
 # sgd_plain(params: T, grads: T, lr: d, weight_decay: d; maximize) -> None for float32, float64

@@ -325,9 +325,22 @@ class Tensor(TensorMethods):
 
     def _write(self, value: Tensor, name: str) -> Tensor:
         """Give this tensor the elements and the origin of `value`, which has its shape; return it."""
+        self._refuse_write(name)
+        np.copyto(self._array, value._array, casting="same_kind")
+        self._cell[0] += 1
         base: Tensor = getattr(self, "_base", self)
-        recording = grad_enabled()
-        if recording and base._edge is not None and isinstance(base._edge[0], Leaf):
+        if (base._edge is not None or value._edge is not None) and grad_enabled():
+            if base is self and value._edge is not None:
+                self._edge = value._edge
+            else:
+                base._edge = _overwritten(base, getattr(self, "_steps", ()), value)
+            refresh_views(base)
+        return self
+
+    def _refuse_write(self, name: str) -> None:
+        """Raise a RuntimeError where this tensor's memory must not be written to."""
+        base: Tensor = getattr(self, "_base", self)
+        if grad_enabled() and base._edge is not None and isinstance(base._edge[0], Leaf):
             what = "a leaf that requires a gradient" if base is self else "a view of a leaf that requires a gradient"
             raise RuntimeError(f"{name}: {what} cannot be changed in place; do it under no_grad() or on a clone()")
         if not self._array.flags.writeable:
@@ -336,15 +349,6 @@ class Tensor(TensorMethods):
             step == 0 and n > 1 for step, n in zip(self._array.strides, self._array.shape, strict=True)
         ):
             raise RuntimeError(f"{name}: several elements of this expanded tensor share one place; clone() it first")
-        np.copyto(self._array, value._array, casting="same_kind")
-        self._cell[0] += 1
-        if recording and (base._edge is not None or value._edge is not None):
-            if base is self and value._edge is not None:
-                self._edge = value._edge
-            else:
-                base._edge = _overwritten(base, getattr(self, "_steps", ()), value)
-            refresh_views(base)
-        return self
 
     # ------------------------------------------------------------------------------------------------------------------
     # Copies.

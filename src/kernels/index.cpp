@@ -1,27 +1,15 @@
-// Indexing: gather, scatter_add, index_rows, index_rows_add and unslice. Plans, rows and runs.
+// Indexing: gather, index_rows, index_rows_add and unslice. Plans, rows and runs. (Scattering: scatter.cpp.)
 //
 // Whatever moves elements knows only their size. An index out of range is found before it is used; the run then stops
 // with index_out_of_range, and what it wrote means nothing.
-#include <atomic>
-
-#include "core/plans.hpp"
-#include "kernels/moves.hpp"
 #include "reference/index.hpp"
+#include "kernels/index_loops.hpp"
 
 namespace minigrad {
 namespace {
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Plans.
-
-// Writes the attribute's shape into out.
-void shape_attribute(const Plan& plan, const Attribute& shape, View& out) {
-  out.rank = shape.count;
-  for (int d = 0; d < shape.count; ++d) out.shape[d] = shape.integers[d];
-  for (int d = 0; d < shape.count; ++d) {
-    if (shape.integers[d] < 0) fail(plan, ErrorKind::runtime, "negative size in shape " + shape_text(out));
-  }
-}
 
 void plan_gather(Plan& plan) {
   const View &x = plan.in[0], &index = plan.in[1];
@@ -38,27 +26,6 @@ void plan_gather(Plan& plan) {
   }
   copy_shape(index, x.dtype, plan.out[0]);
   plan.nanoseconds = static_cast<double>(index.size());
-}
-
-void plan_scatter_add(Plan& plan) {
-  const View &src = plan.in[0], &index = plan.in[1];
-  View& out = plan.out[0];
-  shape_attribute(plan, plan.attributes[0], out);
-  out.dtype = src.dtype;
-  if (src.rank != index.rank || out.rank != index.rank) {
-    fail(plan, ErrorKind::runtime,
-         "src " + shape_text(src) + ", index " + shape_text(index) + " and shape " + shape_text(out) +
-             " must have the same number of dimensions");
-  }
-  const int dim = normalise_dim(plan, out, plan.attributes[1].integer());
-  for (int d = 0; d < out.rank; ++d) {
-    if (index.shape[d] > src.shape[d] || (d != dim && index.shape[d] > out.shape[d])) {
-      fail(plan, ErrorKind::runtime,
-           "index " + shape_text(index) + " does not fit into src " + shape_text(src) + " and shape " +
-               shape_text(out) + " in dim " + std::to_string(d));
-    }
-  }
-  plan.nanoseconds = 1.5 * static_cast<double>(index.size()) + 0.1 * static_cast<double>(out.size());
 }
 
 // out gets the dimensions of `index` or the size `rows` in place of x's first `skipped` ones.
@@ -129,21 +96,6 @@ void plan_unslice(Plan& plan) {
 // ---------------------------------------------------------------------------------------------------------------------
 // What the runs share.
 
-// Whether any worker met an index out of range.
-class Failure {
- public:
-  void report() { failed_.store(true, std::memory_order_relaxed); }
-  Status status() const { return failed_.load(std::memory_order_relaxed) ? Status::index_out_of_range : Status::ok; }
-
- private:
-  std::atomic<bool> failed_{false};
-};
-
-bool in_range(int64_t i, int64_t extent) { return static_cast<uint64_t>(i) < static_cast<uint64_t>(extent); }
-
-// i counted from the end where negative.
-int64_t wrapped(int64_t i, int64_t extent) { return i < 0 ? i + extent : i; }
-
 // x without its first `count` dimensions.
 View inner_dims(const View& x, int count) {
   View out;
@@ -164,20 +116,6 @@ View outer_dims(const View& x, int count) {
   return out;
 }
 
-// x with the sizes of `shape` and without dimension `dim`.
-View without_dim(const View& x, const View& shape, int dim) {
-  View out;
-  out.data = x.data;
-  out.dtype = x.dtype;
-  out.rank = 0;
-  for (int d = 0; d < shape.rank; ++d) {
-    if (d == dim) continue;
-    out.shape[out.rank] = shape.shape[d];
-    out.stride[out.rank++] = x.stride[d];
-  }
-  return out;
-}
-
 template <template <class> class Add>
 constexpr RunsByDType sums() {
   return {{nullptr, nullptr, nullptr, nullptr, nullptr, Add<int64_t>::run, Add<float>::run, Add<double>::run}};
@@ -193,6 +131,11 @@ struct GatherRow {
 
 template <class T>
 bool gather_row(T* out, const int64_t* index, const T* x, int64_t count, const GatherRow& row) {
+  if (row.index_step == 0) {  // an index that is repeated picks a whole row of x
+    if (!in_range(*index, row.extent)) return false;
+    copy_piece(out, x + *index * row.dim_step, count, row.out_step, row.x_step);
+    return true;
+  }
   if (row.out_step == 1 && row.index_step == 1 && row.x_step == 0 && row.dim_step == 1) {
     for (int64_t i = 0; i < count; ++i) {
       if (!in_range(index[i], row.extent)) return false;
@@ -225,100 +168,13 @@ struct Gather {
     row.out_step = nest.stride[0][nest.rank - 1];
     row.index_step = nest.stride[1][nest.rank - 1];
     row.x_step = nest.stride[2][nest.rank - 1];
+    const double cost = row.index_step == 0 ? 0.05 * sizeof(T) : 0.7;
     Failure failure;
-    parallel_for(nest.size, 0.7, [&](int64_t begin, int64_t end, int) {
+    parallel_for(nest.size, cost, [&](int64_t begin, int64_t end, int) {
       for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
         if (!gather_row(out.as<T>() + offset[0], index.as<int64_t>() + offset[1], x.as<T>() + offset[2], count, row)) {
           failure.report();
         }
-      });
-    });
-    return failure.status();
-  }
-};
-
-// ---------------------------------------------------------------------------------------------------------------------
-// scatter_add: out[i, index[i, j, k], k] += src[i, j, k] for dim 1. A lane is one choice of the other dimensions. Lanes
-// share no element of out, so they may run on different threads; within a lane the sums grow with the position along
-// dim.
-
-struct ScatterSteps {
-  int64_t out_dim, src_dim, index_dim;     // along dim
-  int64_t out_lane, src_lane, index_lane;  // from one lane to the next
-  int64_t extent;                          // of out along dim
-  int64_t length;                          // of index along dim
-};
-
-// A lane whose elements lie next to each other in all arrays.
-template <class T>
-bool scatter_unit_lane(T* out, const T* src, const int64_t* index, int64_t length, int64_t extent) {
-  for (int64_t k = 0; k < length; ++k) {
-    const int64_t target = index[k];
-    if (!in_range(target, extent)) return false;
-    out[target] = static_cast<T>(out[target] + src[k]);
-  }
-  return true;
-}
-
-// One lane after the other: good where dim is the innermost dimension.
-template <class T>
-bool scatter_by_lane(T* out, const T* src, const int64_t* index, int64_t lanes, const ScatterSteps& s) {
-  for (int64_t lane = 0; lane < lanes; ++lane) {
-    T* const o = out + lane * s.out_lane;
-    const T* const a = src + lane * s.src_lane;
-    const int64_t* const at = index + lane * s.index_lane;
-    if (s.out_dim == 1 && s.src_dim == 1 && s.index_dim == 1) {
-      if (!scatter_unit_lane(o, a, at, s.length, s.extent)) return false;
-      continue;
-    }
-    for (int64_t k = 0; k < s.length; ++k) {
-      const int64_t target = at[k * s.index_dim];
-      if (!in_range(target, s.extent)) return false;
-      o[target * s.out_dim] = static_cast<T>(o[target * s.out_dim] + a[k * s.src_dim]);
-    }
-  }
-  return true;
-}
-
-// All lanes side by side: good where they lie next to each other.
-template <class T>
-bool scatter_abreast(T* out, const T* src, const int64_t* index, int64_t lanes, const ScatterSteps& s) {
-  for (int64_t k = 0; k < s.length; ++k) {
-    const T* const a = src + k * s.src_dim;
-    const int64_t* const at = index + k * s.index_dim;
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      const int64_t target = at[lane * s.index_lane];
-      if (!in_range(target, s.extent)) return false;
-      T& sum = out[target * s.out_dim + lane * s.out_lane];
-      sum = static_cast<T>(sum + a[lane * s.src_lane]);
-    }
-  }
-  return true;
-}
-
-template <class T>
-struct ScatterAdd {
-  static Status run(const Call& call) {
-    zero_all(call.out[0]);
-    const View out = at_least_1d(call.out[0]), src = at_least_1d(call.in[0]), index = at_least_1d(call.in[1]);
-    const int64_t dim = call.attributes[1].integer();
-    const int axis = static_cast<int>(dim < 0 ? dim + out.rank : dim);
-    const View lanes[] = {without_dim(out, index, axis), without_dim(src, index, axis),
-                          without_dim(index, index, axis)};
-    const View* const operands[] = {&lanes[0], &lanes[1], &lanes[2]};
-    const Nest<3> nest = make_nest(operands);
-    const int inner = nest.rank - 1;
-    const ScatterSteps steps = {out.stride[axis],      src.stride[axis],      index.stride[axis], nest.stride[0][inner],
-                                nest.stride[1][inner], nest.stride[2][inner], out.shape[axis],    index.shape[axis]};
-    const bool abreast = steps.out_lane < steps.out_dim;
-    Failure failure;
-    parallel_for(nest.size, 1.2 * static_cast<double>(steps.length), [&](int64_t begin, int64_t end, int) {
-      for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-        T* const o = out.as<T>() + offset[0];
-        const T* const a = src.as<T>() + offset[1];
-        const int64_t* const at = index.as<int64_t>() + offset[2];
-        const bool good = abreast ? scatter_abreast(o, a, at, count, steps) : scatter_by_lane(o, a, at, count, steps);
-        if (!good) failure.report();
       });
     });
     return failure.status();
@@ -522,8 +378,9 @@ struct Unslice {
 };
 
 constexpr Run kRuns[] = {
-    {"gather", moves<Gather>()},        {"scatter_add", sums<ScatterAdd>()},
-    {"index_rows", moves<IndexRows>()}, {"index_rows_add", sums<IndexRowsAdd>()},
+    {"gather", moves<Gather>()},
+    {"index_rows", moves<IndexRows>()},
+    {"index_rows_add", sums<IndexRowsAdd>()},
     {"unslice", moves<Unslice>()},
 };
 
@@ -538,13 +395,6 @@ constexpr Kernel kRows[] = {
      .attributes = {{"dim", AttributeKind::integer}},
      .plan = plan_gather,
      .reference = &reference::gather},
-    {.name = "scatter_add",
-     .inputs = {"src", "index"},
-     .types = "Ti",
-     .outputs = {"out"},
-     .attributes = {{"shape", AttributeKind::integers}, {"dim", AttributeKind::integer}},
-     .plan = plan_scatter_add,
-     .reference = &reference::scatter_add},
     {.name = "index_rows",
      .inputs = {"x", "index"},
      .types = "Ti",

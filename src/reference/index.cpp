@@ -133,11 +133,110 @@ Status unslice_of(const Call& call) {
   return Status::ok;
 }
 
+// What a mode of scatter makes of an element and one of src.
+template <class T>
+T combined(int64_t mode, T x, T y) {
+  if (mode == 0) return y;
+  if constexpr (std::is_same_v<T, bool>) return mode == 1 || mode == 3 ? x || y : x && y;
+  if (mode == 1) return static_cast<T>(x + y);
+  if (mode == 2) return static_cast<T>(x * y);
+  if (y != y) return y;
+  return (mode == 3 ? y > x : y < x) ? y : x;
+}
+
+template <class T>
+Status scatter_of(const Call& call) {
+  const View &x = call.in[0], &src = call.in[1], &index = call.in[2], &out = call.out[0];
+  const int dim = axis_of(call.attributes[0].integer(), out.rank);
+  Status status = Status::ok;
+  for_each(out, [&](const Position& p) { at<T>(out, p) = at<T>(x, p); });
+  for_each(index, [&](const Position& p) {
+    Position target = p;
+    target.index[dim] = at<int64_t>(index, p);
+    if (target.index[dim] < 0 || target.index[dim] >= extent_of(out, dim)) {
+      status = Status::index_out_of_range;
+      return;
+    }
+    T& element = at<T>(out, target);
+    element = combined(call.attributes[1].integer(), element, at<T>(src, p));
+  });
+  return status;
+}
+
+template <class T>
+Status linear_index_of(const Call& call) {
+  const View& out = call.out[0];
+  Status status = Status::ok;
+  for_each(out, [&](const Position& p) {
+    int64_t sum = 0;
+    for (int n = 0; n < call.in_count; ++n) {
+      const int64_t size = call.attributes[0].integers[n];
+      const int64_t i = static_cast<int64_t>(element<T>(call.in[n], p, out.rank));
+      if (i < -size || i >= size) status = Status::index_out_of_range;
+      sum = sum * size + (i < 0 ? i + size : i);
+    }
+    at<int64_t>(out, p) = sum;
+  });
+  return status;
+}
+
+Status occurrence_of(const Call& call) {
+  const View &index = call.in[0], &out = call.out[0];
+  const int dim = axis_of(call.attributes[0].integer(), index.rank);
+  const bool reverse = call.attributes[2].flag();
+  Status status = Status::ok;
+  for_each(index, [&](const Position& p) {
+    const int64_t i = at<int64_t>(index, p);
+    if (i < 0 || i >= call.attributes[1].integer()) status = Status::index_out_of_range;
+    int64_t count = 0;
+    Position q = p;
+    for (q.index[dim] = 0; q.index[dim] < extent_of(index, dim); ++q.index[dim]) {
+      const bool counts = reverse ? q.index[dim] > p.index[dim] : q.index[dim] < p.index[dim];
+      count += counts && at<int64_t>(index, q) == i;
+    }
+    at<int64_t>(out, p) = count;
+  });
+  return status;
+}
+
+Status mask_count_of(const Call& call) {
+  int64_t& count = *call.out[0].as<int64_t>();
+  count = 0;
+  for_each(call.in[0], [&](const Position& p) { count += at<bool>(call.in[0], p); });
+  return Status::ok;
+}
+
+Status mask_positions_of(const Call& call) {
+  const int64_t room = call.out[0].shape[0];
+  Position found;
+  int64_t position = 0;
+  for_each(call.in[0], [&](const Position& p) {
+    if (at<bool>(call.in[0], p) && found.index[0] < room) {
+      at<int64_t>(call.out[0], found) = position;
+      ++found.index[0];
+    }
+    ++position;
+  });
+  return found.index[0] == room ? Status::ok : Status::index_out_of_range;
+}
+
+constexpr RunsByDType only_int64(RunFunction run) {
+  return {{nullptr, nullptr, nullptr, nullptr, nullptr, run, nullptr, nullptr}};
+}
+
 }  // namespace
 
+const RunsByDType scatter = {{scatter_of<bool>, scatter_of<uint8_t>, scatter_of<int8_t>, scatter_of<int16_t>,
+                              scatter_of<int32_t>, scatter_of<int64_t>, scatter_of<float>, scatter_of<double>}};
+const RunsByDType linear_index = {{nullptr, nullptr, linear_index_of<int8_t>, linear_index_of<int16_t>,
+                                   linear_index_of<int32_t>, linear_index_of<int64_t>, nullptr, nullptr}};
+const RunsByDType occurrence = only_int64(occurrence_of);
+const RunsByDType mask_count = only_int64(mask_count_of);
+const RunsByDType mask_positions = only_int64(mask_positions_of);
 const RunsByDType gather = {{gather_of<bool>, gather_of<uint8_t>, gather_of<int8_t>, gather_of<int16_t>,
                              gather_of<int32_t>, gather_of<int64_t>, gather_of<float>, gather_of<double>}};
-const RunsByDType scatter_add = {{nullptr, nullptr, nullptr, nullptr, nullptr, scatter_add_of<int64_t>,
+const RunsByDType scatter_add = {{scatter_add_of<bool>, scatter_add_of<uint8_t>, scatter_add_of<int8_t>,
+                                  scatter_add_of<int16_t>, scatter_add_of<int32_t>, scatter_add_of<int64_t>,
                                   scatter_add_of<float>, scatter_add_of<double>}};
 const RunsByDType index_rows = {{index_rows_of<bool>, index_rows_of<uint8_t>, index_rows_of<int8_t>,
                                  index_rows_of<int16_t>, index_rows_of<int32_t>, index_rows_of<int64_t>,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-from .case import LARGE, PRIVATE, Array, Case, Draw, Shape, normal
+from .case import LARGE, PRIVATE, Array, Case, Draw, Shape, apart, normal
 
 
 def gathers() -> Iterator[Case]:
@@ -63,4 +64,78 @@ def rows() -> Iterator[Case]:
         )  # fmt: skip
 
 
-FAMILIES = (gathers, rows)
+def modes(primitive: str, public: Callable[..., Any]) -> Iterator[Case]:
+    """Rows of a way to scatter into x."""
+    for variant, shape, picked, dim in (
+        ("no dims", (), (), 0),
+        ("empty", (3, 4), (0, 4), 0),
+        ("first", (3, 4), (5, 2), 0),
+        ("last", (3, 4), (2, 6), 1),
+        ("middle", (2, 5, 3), (2, 3, 3), 1),
+        ("vector", (4,), (7,), 0),
+        ("large", LARGE, LARGE, 1),
+        ("large, first", LARGE, LARGE, 0),
+        ("large vector", (90,), (9000,), 0),
+    ):
+        n = shape[dim] if shape else 1
+
+        def make(draw: Draw, shape: Shape = shape, picked: Shape = picked, n: int = n) -> tuple[Array, ...]:
+            index = np.asarray(draw.integers(0, n, picked))
+            drawn = apart(draw, (int(np.prod(shape)) + int(np.prod(picked)),))
+            x, src = np.split(drawn, [int(np.prod(shape))])
+            return x.reshape(shape), src.reshape(picked), index
+
+        yield Case(primitive, variant, make, (dim,), large="large" in variant, public=public)
+
+
+def scatters() -> Iterator[Case]:
+    # Of several writes to one place PyTorch keeps any one, and gives all of them a gradient.
+    yield from modes("scatter", PRIVATE)
+    yield Case(
+        "scatter", "distinct", lambda draw: (normal(draw, (3, 4)), normal(draw, (2, 3)), np.array([[0, 3, 1], [2, 1, 0]])),
+        (1,), public=lambda lib, x, src, index, dim: lib.scatter(x, dim, index, src),
+    )  # fmt: skip
+    yield Case(
+        "scatter", "number", lambda draw: (normal(draw, (3, 4)), 2.5, np.array([[0, 3, 0], [2, 1, 2]])), (1,),
+        public=lambda lib, x, src, index, dim: lib.scatter(x, dim, index, src),
+    )  # fmt: skip
+    yield from modes("scatter_sum", lambda lib, x, src, index, dim: lib.scatter_add(x, dim, index, src))
+    yield from modes("scatter_product", lambda lib, x, src, index, dim: lib.scatter_reduce(x, dim, index, src, "prod"))
+    for name in ("amax", "amin"):
+        yield from modes(
+            f"scatter_{name}", lambda lib, x, src, index, dim, n=name: lib.scatter_reduce(x, dim, index, src, n)
+        )
+        yield Case(
+            f"scatter_{name}", "ties",
+            lambda _: (np.array([1.0, 2.0, 0.0]), np.array([2.0, 1.0, 1.0, 2.0, 0.0]), np.array([1, 0, 0, 1, 1])),
+            (0,), smooth=False,
+            public=lambda lib, x, src, index, dim, n=name: lib.scatter_reduce(x, dim, index, src, n),
+        )  # fmt: skip
+
+
+def index_helpers() -> Iterator[Case]:
+    for variant, shape, dim in (("vector", (7,), 0), ("last", (2, 6), 1), ("large", LARGE, 0)):
+
+        def make(draw: Draw, shape: Shape = shape) -> tuple[Array]:
+            return (np.asarray(draw.integers(0, 4, shape)),)
+
+        large = shape == LARGE
+        for reverse in (False, True):
+            yield Case(
+                "occurrence", f"{variant}{', reverse' if reverse else ''}", make, (dim, 4, reverse), large=large,
+            )  # fmt: skip
+        yield Case("last_writer", variant, make, (dim, 4), large=large, expected=last_writers)
+    repeated = np.broadcast_to(np.array([[1], [0], [1]]), (3, 2))
+    yield Case("last_writer", "repeated", lambda _: (repeated,), (0, 2), expected=last_writers)
+
+
+def last_writers(index: Array, dim: int, extent: int) -> Array:
+    out = np.zeros(index.shape, np.bool_)
+    lines, marks = np.moveaxis(index, dim, -1), np.moveaxis(out, dim, -1)
+    for place in np.ndindex(lines.shape[:-1]):
+        for i in range(extent):
+            marks[place][np.flatnonzero(lines[place] == i)[-1:]] = True
+    return out
+
+
+FAMILIES = (gathers, rows, scatters, index_helpers)

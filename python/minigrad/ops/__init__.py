@@ -1,11 +1,27 @@
 """The operations: their records, their public functions and, through those, the methods of tensors."""
 
-from . import conversion, creation, elementwise, index, inplace, linalg, loss, reduce, rounding, scan, shape, softmax
+from . import (
+    conversion,
+    creation,
+    elementwise,
+    getitem,
+    index,
+    inplace,
+    linalg,
+    loss,
+    reduce,
+    rounding,
+    scan,
+    scatter,
+    shape,
+    softmax,
+)
 
 __all__ = [
     "conversion",
     "creation",
     "elementwise",
+    "getitem",
     "index",
     "inplace",
     "linalg",
@@ -13,6 +29,7 @@ __all__ = [
     "reduce",
     "rounding",
     "scan",
+    "scatter",
     "shape",
     "softmax",
 ]

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .. import _dtype
+from .. import _core, _dtype
 from .._methods import method
+from ..graph import Array
 from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
-from .elementwise import ARTICLE, clone, to_dtype
-from .shape import basic_index, broadcast, normalise_dim
+from .elementwise import ARTICLE, to_dtype
+from .shape import broadcast, normalise_dim, reshape
 
 __all__ = [
     "gather",
     "index_select",
-    "scatter_add",
+    "masked_select",
+    "take",
+    "take_along_dim",
 ]
 
 Shape = tuple[int, ...]
@@ -47,7 +50,8 @@ _scatter_add: Callable[..., Any] = kernel_primitive(
     promotion=None,
 )
 
-_index_rows = kernel_primitive(
+#: Picks rows: out[n] = x[index[n]], for an index of any shape, which may count from the end.
+index_rows = kernel_primitive(
     "index_rows",
     equation="out[i] = x[index[i]]",
     source=f"{ARTICLE} section 4",
@@ -63,29 +67,96 @@ _index_rows_add: Callable[..., Any] = kernel_primitive(
     source=f"{ARTICLE} section 4",
     relation=MANY_TO_ONE,
     structure=LINEAR,
-    vjp={"g": lambda h, index: _index_rows(h, index)},
+    vjp={"g": lambda h, index: index_rows(h, index)},
     promotion=None,
 )
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Indices brought to one form.
+
+_linear_kernel = _core.kernels["linear_index"]
+_count_kernel = _core.kernels["mask_count"]
+_positions_kernel = _core.kernels["mask_positions"]
+_cast_kernel = _core.kernels["cast"]
+
+
+def index_tensor(name: str, index: Any) -> Tensor:
+    """Return an index as an int64 tensor; IndexError for what holds no integers."""
+    if not isinstance(index, Tensor):
+        array = np.array(index)
+        if array.size == 0:
+            array = array.astype(np.int64)
+        index = wrap(array)
+    if index._array.dtype.kind not in "iu":
+        raise IndexError(f"{name}: indices must be integers, got {index._array.dtype}")
+    return index if index._array.dtype == np.int64 else to_dtype(index, _dtype.int64)  # type: ignore[no-any-return]
+
+
+def linear_index(name: str, indices: Sequence[Array], sizes: Shape, dims: Sequence[int], shape: Shape) -> Array:
+    """Return where the indices of neighbouring dims, which broadcast and may count from the end, point to.
+
+    A new array of positions in the one dim that these dims, of the given sizes, make when they are merged. `dims` are
+    the dims' numbers in `shape`, the tensor's, for the IndexError that names an index out of range.
+    """
+    signed = [a if a.dtype.kind == "i" else a.astype(np.int64) for a in indices]
+    if any(a.dtype != signed[0].dtype for a in signed):
+        signed = [_cast_kernel(a, _dtype.int64.code) for a in signed]
+    try:
+        return _linear_kernel(signed, sizes)  # type: ignore[no-any-return]
+    except IndexError:
+        for array, dim in zip(signed, dims, strict=True):
+            refuse_outside(name, shape, array, dim)
+        raise
+    except RuntimeError:
+        shapes = ", ".join(str(a.shape) for a in signed)
+        raise IndexError(f"{name}: indices of shapes {shapes} do not broadcast") from None
+
+
+def refuse_outside(name: str, shape: Shape, index: Array, dim: int, *, wraps: bool = True) -> None:
+    """Raise the IndexError that names the first index out of range in a dim of `shape`, if there is one."""
+    size = shape[dim] if shape else 1
+    outside = index[(index < (-size if wraps else 0)) | (index >= size)]
+    if outside.size > 0:
+        raise IndexError(
+            f"{name}: index {outside[0]} is out of bounds for dim {dim} with size {size}, "
+            f"got shape {shape} and indices {index.shape}"
+        )
+
+
+def true_positions(mask: Array) -> Array:
+    """Return where a mask is true, as positions in the array in row-major order."""
+    return _positions_kernel(mask, int(_count_kernel(mask)))  # type: ignore[no-any-return]
+
+
+def along(index: Array, before: Shape, after: Shape) -> Array:
+    """Return a vector of indices, repeated as `gather_along` wants it between dims of the given sizes."""
+    if not before and not after:
+        return index
+    return _core.broadcast_view(index.reshape(index.shape + (1,) * len(after)), (*before, index.size, *after))
+
+
+def _check_same_rank(name: str, x: Array, index: Array) -> None:
+    if x.ndim != index.ndim and max(x.ndim, 1) != max(index.ndim, 1):
+        raise RuntimeError(
+            f"{name}: index must have as many dimensions as input, got shapes {index.shape} and {x.shape}"
+        )
+
+
+def pick(name: str, x: Tensor, index: Tensor, dim: int) -> Tensor:
+    """Return ``gather_along(x, index, dim)``; an IndexError says which index is out of range."""
+    try:
+        return gather_along(x, index, dim)  # type: ignore[no-any-return]
+    except IndexError:
+        refuse_outside(name, x._array.shape, index._array, dim, wraps=False)
+        raise
+
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Public functions.
 
 
-def _index_tensor(name: str, index: Any) -> Tensor:
-    """Return an index as an int64 tensor."""
-    if not isinstance(index, Tensor):
-        array = np.asarray(index)
-        if array.size == 0:
-            array = array.astype(np.int64)
-        index = wrap(array)
-    kind = index._array.dtype.kind
-    if kind not in "iu":
-        raise IndexError(f"{name}: indices must be integers, got {index._array.dtype}")
-    return index if index._array.dtype == np.int64 else to_dtype(index, _dtype.int64)  # type: ignore[no-any-return]
-
-
 @method
-def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:  # noqa: ARG001
     """Return the elements that `index` picks along a dimension.
 
     Parameters
@@ -96,6 +167,8 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
         The dimension that the indices count along.
     index : Tensor
         Integers from 0, of as many dimensions, no larger than `input` along the others.
+    sparse_grad : bool
+        Accepted so that scripts run: gradients are dense.
 
     Returns
     -------
@@ -120,25 +193,21 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """
     array = array_of("gather", input)
     d = normalise_dim("gather", dim, array.ndim, array.shape)
-    return gather_along(input, _index_tensor("gather", index), d)  # type: ignore[no-any-return]
+    index = index_tensor("gather", index)
+    if index._array.ndim != array.ndim:
+        if index._array.size == 0:
+            return index_rows(reshape(input, -1), index)  # type: ignore[no-any-return]
+        _check_same_rank("gather", array, index._array)
+        if array.ndim == 0:
+            input = reshape(input, 1)
+        else:
+            return reshape(pick("gather", input, reshape(index, 1), d), ())
+    return pick("gather", input, index, d)
 
 
 @method
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
-    """Return the slices of `input` at the indices along a dimension."""
-    from .shape import movedim
-
-    array = array_of("index_select", input)
-    d = normalise_dim("index_select", dim, array.ndim, array.shape)
-    index = _index_tensor("index_select", index)
-    if d == 0:
-        return _index_rows(input, index)  # type: ignore[no-any-return]
-    return movedim(_index_rows(movedim(input, d, 0), index), 0, d)
-
-
-@method
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """Return `input` with the elements of `src` added where `index` says.
+    """Return the slices of `input` at the indices along a dimension.
 
     Parameters
     ----------
@@ -147,85 +216,173 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     dim : int
         The dimension that the indices count along.
     index : Tensor
-        Integers from 0, of `src`'s shape.
-    src : Tensor
-        What is added; elements for one place add up in row-major order.
+        Integers from 0: a vector, or one number.
 
     Returns
     -------
     Tensor
-        Of `input`'s shape.
+        A copy, with as many slices as there are indices. Slices picked several times add their gradients up.
+
+    Raises
+    ------
+    IndexError
+        If `index` has more than one dimension, or one of its elements is out of range.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.tensor([[1, 2], [3, 4]]).index_select(1, minigrad.tensor([1, 1]))
+    tensor([[2, 2],
+            [4, 4]])
+    """
+    array = array_of("index_select", input)
+    d = normalise_dim("index_select", dim, array.ndim, array.shape)
+    index = vector_index("index_select", index)
+    if array.ndim == 0:
+        if index._array.size != 1:
+            raise RuntimeError(f"index_select: a tensor without dimensions takes one index, got {index._array.shape}")
+        return reshape(pick("index_select", reshape(input, 1), index, 0), ())
+    at = along(index._array, array.shape[:d], array.shape[d + 1 :])
+    return pick("index_select", input, wrap(at, None, index._cell), d)
+
+
+def vector_index(name: str, index: Any) -> Tensor:
+    """Return an index as a vector of int64; IndexError where it has more dimensions."""
+    index = index_tensor(name, index)
+    if index._array.ndim == 1:
+        return index  # type: ignore[no-any-return]
+    if index._array.ndim > 1:
+        raise IndexError(f"{name}: index must be a vector, got shape {index._array.shape}")
+    return reshape(index, 1)
+
+
+@method
+def take(input: Tensor, index: Tensor) -> Tensor:
+    """Return the elements at the indices, counted through all of `input` row by row.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape.
+    index : Tensor
+        Integers, of any shape; negative ones count from the end.
+
+    Returns
+    -------
+    Tensor
+        Of `index`'s shape.
 
     Raises
     ------
     IndexError
         If an index is out of range.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.tensor([[1, 2], [3, 4]]).take(minigrad.tensor([0, -1, 0]))
+    tensor([1, 4, 1])
     """
-    array = array_of("scatter_add", input)
-    d = normalise_dim("scatter_add", dim, array.ndim, array.shape)
-    index = _index_tensor("scatter_add", index)
-    return input + _scatter_add(src, index, array.shape, d)  # type: ignore[no-any-return]
+    size = array_of("take", input).size
+    at = linear_index("take", [index_tensor("take", index)._array], (size,), (0,), (size,))
+    return index_rows(reshape(input, -1), at)  # type: ignore[no-any-return]
 
 
-def getitem(x: Tensor, key: Any) -> Tensor:
-    """Return ``x[key]``: a view for integers, slices, None and Ellipsis; a copy of rows for integer tensors or lists."""
-    if type(key) is int:  # the common case, which the general way would take three times as long for
-        return basic_index(x, (key, Ellipsis))
-    parts = key if isinstance(key, tuple) else (key,)
-    if all(map(_is_basic, parts)):
-        plain = [k if k is None or k is Ellipsis else _plain(k) for k in parts]
-        # The trailing Ellipsis makes NumPy return a view without dimensions where it would return a number.
-        return basic_index(x, tuple(plain if Ellipsis in plain else [*plain, Ellipsis]))
-    if len(parts) == 1:
-        index = parts[0]
-        if isinstance(index, list | np.ndarray) or (isinstance(index, Tensor) and index._array.dtype.kind in "iu"):
-            return _index_rows(x, _index_tensor("index", index))  # type: ignore[no-any-return]
-    raise IndexError(
-        f"index: not supported as an index: {key!r}; use integers, slices, or one tensor or list of integers"
+@method
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """Return the elements that `indices` picks along `dim`; shapes broadcast along the others.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape.
+    indices : Tensor
+        Integers, of as many dimensions; negative ones count from the end.
+    dim : int, optional
+        The dimension that the indices count along; by default both are taken as vectors.
+
+    Returns
+    -------
+    Tensor
+        As :func:`gather` does, with `input` and `indices` broadcast.
+
+    Raises
+    ------
+    IndexError
+        If an index is out of range.
+    RuntimeError
+        If the numbers of dimensions differ.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor([[3, 1, 2], [6, 5, 4]])
+    >>> minigrad.take_along_dim(x, x.argmax(1, keepdim=True), 1)
+    tensor([[3],
+            [6]])
+    """
+    array = array_of("take_along_dim", input)
+    at = index_tensor("take_along_dim", indices)._array
+    if dim is None:
+        return take(input, reshape(wrap(at), -1))
+    if at.ndim != array.ndim:
+        raise RuntimeError(
+            f"take_along_dim: input and indices must have equally many dimensions, got {array.shape} and {at.shape}"
+        )
+    d = normalise_dim("take_along_dim", dim, array.ndim, array.shape)
+    if array.ndim == 0:
+        return take(input, wrap(at))
+    at = linear_index("take_along_dim", [at], (array.shape[d],), (d,), array.shape)
+    full = list(
+        np.broadcast_shapes((*array.shape[:d], 1, *array.shape[d + 1 :]), (*at.shape[:d], 1, *at.shape[d + 1 :]))
     )
+    own, theirs = list(full), list(full)
+    own[d], theirs[d] = array.shape[d], at.shape[d]
+    x = broadcast(input, tuple(own)) if tuple(own) != array.shape else input
+    return gather_along(x, _core.broadcast_view(at, tuple(theirs)), d)  # type: ignore[no-any-return]
 
 
-def _is_basic(k: Any) -> bool:
-    if k is None or k is Ellipsis or isinstance(k, slice):
-        return True
-    if isinstance(k, bool | np.bool_):
-        return False
-    if isinstance(k, Tensor):
-        return k._array.ndim == 0 and k._array.dtype.kind in "iu"
-    return isinstance(k, int | np.integer)
+@method
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """Return the elements where the mask is true.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape.
+    mask : Tensor
+        Of dtype bool; the shapes broadcast.
+
+    Returns
+    -------
+    Tensor
+        A vector, in row-major order.
+
+    Raises
+    ------
+    RuntimeError
+        If the mask is not of dtype bool.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor([[1, -2], [-3, 4]])
+    >>> x.masked_select(x > 0)
+    tensor([1, 4])
+    """
+    x, m = broadcast_with_mask("masked_select", input, mask)
+    return index_rows(reshape(x, -1), true_positions(m))  # type: ignore[no-any-return]
 
 
-def _plain(k: Any) -> Any:
-    """Return an integer or a slice of integers; RuntimeError for a negative step."""
-    if not isinstance(k, slice):
-        return k.__index__()
-    if k.step is not None and k.step <= 0:
-        raise ValueError(f"index: the step of a slice must be positive, got {k.step}")
-    return k
-
-
-def setitem(x: Tensor, key: Any, value: Any) -> None:
-    """Set ``x[key] = value`` for integers, slices, None and Ellipsis; the graph knows of it."""
-    parts = key if isinstance(key, tuple) else (key,)
-    if not all(_is_basic(k) for k in parts):
-        raise IndexError(f"setitem: not supported as an index to assign to: {key!r}; use integers and slices")
-    target = getitem(x, key)
-    if not isinstance(value, Tensor):
-        value = wrap(np.asarray(value, dtype=x._array.dtype))
-    elif value._array.dtype != x._array.dtype:
-        value = to_dtype(value, x.dtype)
-    shape = target._array.shape
-    if value._array.shape != shape:
-        try:
-            value = broadcast(value, shape)
-        except RuntimeError:
-            raise RuntimeError(
-                f"setitem: shape {value._array.shape} does not broadcast to {shape}, that of the elements assigned to"
-            ) from None
-    if np.may_share_memory(value._array, x._array):
-        value = clone(value)
-    target._write(value, "setitem")
-
-
-method(getitem, "__getitem__")
-method(setitem, "__setitem__")
+def broadcast_with_mask(name: str, input: Tensor, mask: Tensor) -> tuple[Tensor, Array]:
+    """Return a tensor and a mask brought to one shape."""
+    array, m = array_of(name, input), array_of(name, mask, "mask")
+    if m.dtype != np.bool_:
+        raise RuntimeError(f"{name}: mask must have dtype bool, got {m.dtype}")
+    if array.shape == m.shape:
+        return input, m
+    try:
+        shape = np.broadcast_shapes(array.shape, m.shape)
+    except ValueError:
+        raise RuntimeError(f"{name}: shapes {array.shape} and {m.shape} do not broadcast") from None
+    return broadcast(input, shape), _core.broadcast_view(m, shape)

@@ -1,0 +1,438 @@
+"""``x[key]`` for every key that PyTorch takes, read and assigned.
+
+A key is taken apart in two steps. Integers, slices, None and Ellipsis make a view. Tensors of indices and masks then
+pick from the view: those of neighbouring dims become one vector of positions in the one dim that these make when they
+are merged (`linear_index`), and that is all that the primitives see. Indices that are not neighbours have their dims
+moved to the front first, where NumPy and PyTorch want the result's dims as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import _core
+from .._methods import method
+from ..graph import Array
+from ..tensor import Tensor, array_of, wrap
+from .elementwise import _where, clone, to_dtype
+from .index import Shape, along, gather_along, index_rows, linear_index, refuse_outside, true_positions
+from .scatter import _scatter, _scatter_sum, combine, combine_in_place, number_for
+from .shape import _permute, basic_index, broadcast, reshape
+
+__all__ = ["index_put"]
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Keys.
+
+
+class _Picked(NamedTuple):
+    """Indices or a mask in a key, and where they stand."""
+
+    dim: int  # the dim of the view that they pick from, or the first one of those that the mask covers
+    own: int  # the same dim's number in the tensor, for errors
+    array: Array
+    dims: int  # 1; for a mask, as many as it has
+
+
+def _is_basic(k: Any) -> bool:
+    if k is None or k is Ellipsis or isinstance(k, slice):
+        return True
+    if isinstance(k, bool | np.bool_):
+        return False
+    if isinstance(k, Tensor | np.ndarray):
+        array = k._array if isinstance(k, Tensor) else k
+        return array.ndim == 0 and array.dtype.kind in "iu" and array.dtype != np.uint8
+    return isinstance(k, int | np.integer)
+
+
+def _plain(name: str, k: Any) -> Any:
+    """Return a basic part of a key with integers as Python's; ValueError where a slice's step is not positive."""
+    if k is None or k is Ellipsis:
+        return k
+    if not isinstance(k, slice):
+        return k.__index__()
+    if k.step is not None and k.step.__index__() <= 0:
+        raise ValueError(f"{name}: the step of a slice must be positive, got {k.step}")
+    return k
+
+
+def _is_structured(k: Any) -> bool:
+    if isinstance(k, Tensor):
+        return k._array.ndim > 0
+    return k is None or k is Ellipsis or isinstance(k, slice | list | tuple | np.ndarray)
+
+
+def _parts(key: Any) -> tuple[Any, ...]:
+    """Return a key as a tuple. As in PyTorch, a short list that holds sequences, slices or the like is one as well."""
+    if isinstance(key, tuple):
+        return key
+    if isinstance(key, list) and len(key) < 32 and any(map(_is_structured, key)):
+        return tuple(key)
+    return (key,)
+
+
+def _as_array(name: str, k: Any) -> Array:
+    """Return a key's indices or mask as an array of its own dtype; uint8 is a mask."""
+    if isinstance(k, Tensor):
+        array = k._array
+    elif isinstance(k, np.ndarray):
+        array = k
+    elif isinstance(k, bool | np.bool_):
+        array = np.array(bool(k))
+    elif isinstance(k, list | tuple | range):
+        array = np.array([x._array if isinstance(x, Tensor) else x for x in k])
+        array = array.astype(np.int64) if array.size == 0 else array
+    else:
+        raise IndexError(
+            f"{name}: only integers, slices, None, Ellipsis, and tensors or lists of integers or booleans are indices, "
+            f"got {type(k).__name__}"
+        )
+    if array.dtype.kind not in "biu":
+        raise IndexError(f"{name}: tensors used as indices must hold integers or booleans, got {array.dtype}")
+    return array.astype(np.bool_) if array.dtype == np.uint8 else array
+
+
+def _consumed(k: Any) -> int:
+    """Return how many of the tensor's dims a part of a key speaks of."""
+    if isinstance(k, np.ndarray):
+        return k.ndim if k.dtype == np.bool_ else 1
+    return 0 if k is None or k is Ellipsis else 1
+
+
+def _split(name: str, x: Tensor, parts: Sequence[Any]) -> tuple[Tensor, list[_Picked]]:
+    """Return the view that the basic part of a key makes, and the indices and masks that pick from it."""
+    parts = [_plain(name, k) if _is_basic(k) else _as_array(name, k) for k in parts]
+    shape = x._array.shape
+    missing = len(shape) - sum(map(_consumed, parts))
+    if missing < 0:
+        raise IndexError(f"{name}: too many indices for shape {shape}: {len(shape) - missing}")
+    key: list[Any] = []
+    picked: list[_Picked] = []
+    dim = own = 0  # of the view, of x
+    filled = False
+    for k in parts:
+        if k is Ellipsis:
+            width = 0 if filled else missing
+            filled = True
+            key += [slice(None)] * width
+            dim, own = dim + width, own + width
+        elif isinstance(k, np.ndarray):
+            width = _consumed(k)
+            if width == 0:  # a mask without dims: of a dim of size 1, all or nothing
+                key.append(None)
+                picked.append(_Picked(dim, own, np.zeros(int(k), np.int64), 1))
+                dim += 1
+                continue
+            if k.dtype == np.bool_ and k.shape != shape[own : own + width]:
+                raise IndexError(f"{name}: the mask {k.shape} does not match shape {shape} from dim {own} on")
+            key += [slice(None)] * width
+            picked.append(_Picked(dim, own, k, width))
+            dim, own = dim + width, own + width
+        else:
+            key.append(k)
+            dim += not isinstance(k, int)
+            own += k is not None
+    if all(isinstance(k, slice) and k == _ALL for k in key):
+        return x, picked
+    return basic_index(x, (*key, ...)), picked
+
+
+_ALL = slice(None)
+
+
+class _Target(NamedTuple):
+    """What a key with indices means: positions along one dim of a tensor."""
+
+    source: Tensor  # with the dims that are picked from next to each other
+    merged: Tensor  # the same with these as one
+    at: Array  # the positions, a vector
+    dim: int  # which one it is
+    shape: Shape  # of the positions before they became a vector
+
+    @property
+    def before(self) -> Shape:
+        return tuple(self.merged._array.shape[: self.dim])
+
+    @property
+    def after(self) -> Shape:
+        return tuple(self.merged._array.shape[self.dim + 1 :])
+
+
+def _target(name: str, view: Tensor, picked: Sequence[_Picked], own: Shape) -> _Target:
+    """Bring indices and masks to one form; `own` is the shape of the tensor before it was viewed, for errors."""
+    shape = view._array.shape
+    if len(picked) == 1 and picked[0].array.dtype == np.bool_:
+        dim, at, width = picked[0].dim, true_positions(picked[0].array), picked[0].dims
+        dims = list(range(dim, dim + width))
+    else:
+        indices: list[Array] = []
+        dims, names = list[int](), list[int]()
+        for p in picked:
+            indices += _of_mask(p.array) if p.array.dtype == np.bool_ else [p.array]
+            dims += range(p.dim, p.dim + p.dims)
+            names += range(p.own, p.own + p.dims)
+        at = linear_index(name, indices, tuple([shape[d] for d in dims]), names, own)
+        dim, width = dims[0], len(dims)
+        if dims != list(range(dim, dim + width)):
+            view = _permute(view, (*dims, *[d for d in range(len(shape)) if d not in dims]))
+            dim, shape = 0, view._array.shape
+    merged = view
+    if width > 1:
+        merged = reshape(view, (*shape[:dim], _product(shape[dim : dim + width]), *shape[dim + width :]))
+    return _Target(view, merged, at.reshape(-1), dim, at.shape)
+
+
+def _product(sizes: Shape) -> int:
+    n = 1
+    for size in sizes:
+        n *= size
+    return n
+
+
+def _of_mask(mask: Array) -> list[Array]:
+    """Return for each dim of a mask the indices of its true elements."""
+    return list(np.unravel_index(true_positions(mask), mask.shape))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Reading.
+
+
+def getitem(x: Tensor, key: Any) -> Tensor:
+    """Return ``x[key]``.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape.
+    key : int, slice, None, Ellipsis, bool, Tensor, array, list, or a tuple of these
+        Integers, slices with positive steps, None and Ellipsis make a view. Tensors, arrays and lists of integers,
+        which broadcast against each other and may count from the end, pick elements; booleans (and uint8) are masks.
+
+    Returns
+    -------
+    Tensor
+        A view where there is no tensor, array or list in the key; otherwise a copy. The dims of the indices stand in
+        place of those that they pick from where these are neighbours, otherwise in front.
+
+    Raises
+    ------
+    IndexError
+        If there are too many indices, or one is out of range or of another kind.
+    ValueError
+        If the step of a slice is not positive.
+
+    Notes
+    -----
+    Elements that are picked several times add their gradients up (《反向传播算法实现》 section 4).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor([[1, 2, 3], [4, 5, 6]])
+    >>> x[:, [2, 0]]
+    tensor([[3, 1],
+            [6, 4]])
+    >>> x[x > 3]
+    tensor([4, 5, 6])
+    """
+    kind = type(key)
+    if kind is int:  # the common cases, which the general way would take three times as long for
+        return basic_index(x, (key, Ellipsis)) if x._array.ndim > 0 else _refuse_no_dims("index")
+    if kind is Tensor and x._array.ndim > 0 and key._array.dtype == np.int64 and key._array.ndim > 0:
+        return _rows(x, key)
+    parts = _parts(key)
+    if all(map(_is_basic, parts)):
+        return _basic("index", x, parts)
+    view, picked = _split("index", x, parts)
+    target = _target("index", view, picked, x._array.shape)
+    if target.dim == 0:  # rows come with their indices' shape, which spares a step
+        return index_rows(target.merged, target.at.reshape(target.shape))  # type: ignore[no-any-return]
+    out = gather_along(target.merged, along(target.at, target.before, target.after), target.dim)
+    if len(target.shape) == 1:
+        return out  # type: ignore[no-any-return]
+    return reshape(out, (*target.before, *target.shape, *target.after))
+
+
+def _rows(x: Tensor, index: Tensor) -> Tensor:
+    try:
+        return index_rows(x, index)  # type: ignore[no-any-return]
+    except IndexError:
+        refuse_outside("index", x._array.shape, index._array, 0)
+        raise
+
+
+def _refuse_no_dims(name: str) -> Tensor:
+    raise IndexError(f"{name}: a tensor without dimensions takes no integer; use item() for its number")
+
+
+def _basic(name: str, x: Tensor, parts: Sequence[Any]) -> Tensor:
+    plain = [_plain(name, k) for k in parts]
+    if x._array.ndim == 0 and any(isinstance(k, int) for k in plain):
+        _refuse_no_dims(name)
+    if plain.count(Ellipsis) > 1:  # all but the first one stand for nothing
+        first = plain.index(Ellipsis)
+        plain = plain[: first + 1] + [k for k in plain[first + 1 :] if k is not Ellipsis]
+    # The trailing Ellipsis makes NumPy return a view without dimensions where it would return a number.
+    return basic_index(x, tuple(plain if Ellipsis in plain else [*plain, Ellipsis]))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Writing.
+
+
+def setitem(x: Tensor, key: Any, value: Any) -> None:
+    """Set ``x[key] = value``; the graph knows of it.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape.
+    key
+        As for reading. Of several indices for one place, the last one in row-major order stays.
+    value : number, Tensor, array or list
+        What is written: it broadcasts to the shape of ``x[key]`` and is converted to the dtype of `x`.
+
+    Raises
+    ------
+    IndexError
+        If there are too many indices, or one is out of range or of another kind.
+    RuntimeError
+        If the shapes do not broadcast, or `x` is a leaf that requires a gradient.
+    """
+    parts = (key,) if type(key) is int else _parts(key)
+    if all(map(_is_basic, parts)):
+        target = _basic("setitem", x, parts)
+        value = _fitted("setitem", _value(x, value), target._array.shape)
+        if np.may_share_memory(value._array, x._array):
+            value = clone(value)
+        target._write(value, "setitem")
+        return
+    view, picked = _split("setitem", x, parts)
+    if len(picked) == 1 and picked[0].array.dtype == np.bool_ and _is_number(value):
+        _fill(view, picked[0], value)
+        return
+    _assign("setitem", _target("setitem", view, picked, x._array.shape), _value(x, value), accumulate=False)
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        return value._array.ndim == 0
+    return isinstance(value, bool | int | float | np.number | np.bool_)
+
+
+def _value(x: Tensor, value: Any) -> Tensor:
+    if not isinstance(value, Tensor):
+        return wrap(np.asarray(value, dtype=x._array.dtype))
+    return value if value._array.dtype == x._array.dtype else to_dtype(value, x.dtype)
+
+
+def _fitted(name: str, value: Tensor, shape: Shape) -> Tensor:
+    """Return a value broadcast to a shape; dims of size 1 that are too many in front do no harm."""
+    own = value._array.shape
+    if own == shape:
+        return value
+    extra = len(own) - len(shape)
+    if extra > 0 and own[:extra] == (1,) * extra:
+        value = reshape(value, own[extra:])
+    try:
+        return broadcast(value, shape)  # type: ignore[no-any-return]
+    except RuntimeError:
+        raise RuntimeError(
+            f"{name}: shape {own} does not broadcast to {shape}, that of the elements assigned to"
+        ) from None
+
+
+def _fill(view: Tensor, picked: _Picked, value: Any) -> None:
+    """Write one number where a mask is true."""
+    shape = view._array.shape
+    behind = shape[picked.dim + picked.dims :]
+    mask = _core.broadcast_view(picked.array.reshape(picked.array.shape + (1,) * len(behind)), shape)
+    if isinstance(value, Tensor):
+        value = value if value._array.dtype == view._array.dtype else to_dtype(value, view.dtype)
+    else:
+        value = number_for(view._array, value)
+    view._write(_where(mask, value, wrap(view._array, view._edge)), "setitem")
+
+
+def _assign(name: str, target: _Target, value: Tensor, accumulate: bool) -> None:
+    """Write a value to the places that a key means."""
+    before, after = target.before, target.after
+    value = _fitted(name, value, (*before, *target.shape, *after))
+    if len(target.shape) != 1:
+        value = reshape(value, (*before, target.at.size, *after))
+    merged, at = target.merged, along(target.at, before, after)
+    primitive = _scatter_sum if accumulate else _scatter
+    if merged is target.source or np.may_share_memory(merged._array, target.source._array):
+        combine_in_place(name, merged, value, at, target.dim, primitive)
+    else:  # the dims could not be merged without a copy
+        target.source._refuse_write(name)
+        out = combine(name, merged, value, at, target.dim, primitive)
+        target.source._write(reshape(out, target.source._array.shape), name)
+
+
+@method
+def index_put_(input: Tensor, indices: tuple[Tensor | None, ...], values: Tensor, accumulate: bool = False) -> Tensor:
+    """Do as `index_put` does in this tensor's memory; return it."""
+    _put("index_put_", input, indices, values, accumulate)
+    return input
+
+
+def _put(name: str, input: Tensor, indices: Sequence[Any], values: Tensor, accumulate: bool) -> None:
+    array, given = array_of(name, input), array_of(name, values, "values")
+    if given.dtype != array.dtype:
+        raise RuntimeError(f"{name}: values must have input's dtype {array.dtype}, got {given.dtype}")
+    parts = [slice(None) if k is None else _as_array(name, k) for k in indices]
+    parts = [k.reshape(1) if isinstance(k, np.ndarray) and k.ndim == 0 and k.dtype.kind != "b" else k for k in parts]
+    view, picked = _split(name, input, parts)
+    if not picked:
+        raise IndexError(f"{name}: at least one tensor of indices is needed")
+    _assign(name, _target(name, view, picked, array.shape), values, accumulate)
+
+
+@method
+def index_put(input: Tensor, indices: tuple[Tensor | None, ...], values: Tensor, accumulate: bool = False) -> Tensor:
+    """Return `input` with `values` at the places that a tuple of indices or masks says.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape.
+    indices : tuple of Tensor
+        One for each of the leading dims, or masks that cover several: as in ``input[indices]``.
+    values : Tensor
+        Of the same dtype; it broadcasts to the shape of ``input[indices]``.
+    accumulate : bool, default False
+        Add to what is there, in place of replacing it. Otherwise, of several values for one place, the last one in
+        row-major order stays, and it alone gets the gradient.
+
+    Returns
+    -------
+    Tensor
+        Of `input`'s shape.
+
+    Raises
+    ------
+    IndexError
+        If an index is out of range.
+    RuntimeError
+        If dtypes differ or shapes do not broadcast.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> i = minigrad.tensor([0, 0])
+    >>> minigrad.zeros(2).index_put((i,), minigrad.tensor([1.0, 2.0]), accumulate=True)
+    tensor([3., 0.])
+    """
+    array_of("index_put", input)
+    out = clone(input)
+    _put("index_put", out, indices, values, accumulate)
+    return out
+
+
+method(getitem, "__getitem__")
+method(setitem, "__setitem__")

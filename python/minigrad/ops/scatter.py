@@ -1,0 +1,822 @@
+"""Writing to the places that integer tensors say: scatter, index_add, index_copy and their kin.
+
+All of them are the primitive `scatter` or one of its kin, which combine elements instead of replacing them: a public
+function brings its arguments to the form ``(x, src, index, dim)``. Within a lane, the line of elements along dim,
+elements for one place are taken in their order: the last one stays, terms are added from the first to the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import _core, _dtype
+from .._methods import method
+from ..graph import Array
+from ..primitive import MANY_TO_ONE, ONE_TO_ONE, Primitive, kernel_primitive
+from ..tensor import Tensor, array_of, grad_enabled, wrap
+from .elementwise import ARTICLE, DEFINITION, _where, div, eq, mul, to_dtype
+from .index import (
+    _scatter_add,
+    along,
+    broadcast_with_mask,
+    gather_along,
+    index_tensor,
+    linear_index,
+    refuse_outside,
+    true_positions,
+    vector_index,
+)
+from .shape import basic_index, broadcast, normalise_dim, reshape
+
+__all__ = [
+    "index_add",
+    "index_copy",
+    "index_fill",
+    "index_reduce",
+    "masked_scatter",
+    "put",
+    "scatter",
+    "scatter_add",
+    "scatter_reduce",
+]
+
+Shape = tuple[int, ...]
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Primitives.
+
+_occurrence = kernel_primitive(
+    "occurrence",
+    equation="out[k] = how many positions before k along dim (behind it, if reverse) have the index of k",
+    source=DEFINITION,
+    relation=MANY_TO_ONE,
+    promotion=None,
+)
+
+
+def _run_last_writer(index: Array, dim: int, extent: int) -> Any:
+    # Lanes that share their indices, being repeated, are looked at once.
+    cut = [slice(0, 1) if step == 0 and d != dim else slice(None) for d, step in enumerate(index.strides)]
+    own = index[(*cut, ...)]
+    last: Any = eq(_core.kernels["occurrence"](own, dim, extent, True), 0)
+    return last if own.shape == index.shape else _core.broadcast_view(last, index.shape)
+
+
+_last_writer = Primitive(
+    "last_writer",
+    run=_run_last_writer,
+    inputs=("index",),
+    attributes=("dim", "extent"),
+    equation="out[k] = no later position along dim has the index of k",
+    source=DEFINITION,
+    relation=MANY_TO_ONE,
+    promotion=None,
+).eager
+
+
+def _gather_last(g: Any, index: Any, dim: int) -> Any:
+    """Return g at the indices, 0 for positions whose element a later one overwrote."""
+    extent = g.shape[dim] if g.shape else 1
+    return _where(_last_writer(index, dim, extent), gather_along(g, index, dim), 0.0)
+
+
+def _zeros(like: Any, shape: Shape) -> Array:
+    return np.zeros(shape, dtype=(like._array if isinstance(like, Tensor) else like).dtype)
+
+
+#: Replaces: out is x, but out[index[i, j], j] = src[i, j] for dim 0; of several, the last one stays.
+_scatter: Callable[..., Any] = kernel_primitive(
+    "scatter",
+    constants=(0,),
+    equation="out = x, but out[index[i, j], j] = src[i, j] for dim 0; the last one stays",
+    source=f"{ARTICLE} section 5: scatter and gather are each other's inverse",
+    relation=ONE_TO_ONE,
+    vjp={
+        "x": lambda g, index, dim: _scatter(g, 0.0, index, dim),
+        "src": lambda g, index, dim: _gather_last(g, index, dim),
+    },
+    jvp={
+        "x": lambda t, index, dim: _scatter(t, 0.0, index, dim),
+        "src": lambda t, index, dim, x_shape: _scatter(_zeros(t, x_shape), t, index, dim),
+    },
+    promotion=None,
+)
+
+#: Adds: out is x, and out[index[i, j], j] += src[i, j] for dim 0.
+_scatter_sum: Callable[..., Any] = kernel_primitive(
+    "scatter_sum",
+    kernel="scatter",
+    constants=(1,),
+    equation="out = x, then out[index[i, j], j] += src[i, j] for dim 0",
+    source=f"{ARTICLE} section 5",
+    relation=MANY_TO_ONE,
+    vjp={"x": lambda g: g, "src": lambda g, index, dim: gather_along(g, index, dim)},
+    jvp={
+        "x": lambda t: t,
+        "src": lambda t, index, dim, x_shape: _scatter_add(t, index, x_shape, dim),
+    },
+    promotion=None,
+)
+
+#: Multiplies. It has no rules: where a gradient is wanted, `_product` is composed of others.
+_scatter_product = kernel_primitive(
+    "scatter_product",
+    kernel="scatter",
+    constants=(2,),
+    equation="out = x, then out[index[i, j], j] *= src[i, j] for dim 0",
+    source=DEFINITION,
+    relation=MANY_TO_ONE,
+    promotion=None,
+)
+
+
+def _shared(g: Any, x: Any, src: Any, index: Any, out: Any, dim: int) -> tuple[Any, Any, Any]:
+    """Return where x and where src are the extremum, and g divided by how many are."""
+    code = _dtype.from_numpy_dtype((g._array if isinstance(g, Tensor) else g).dtype)
+    of_x = to_dtype(eq(x, out), code)
+    of_src = to_dtype(eq(src, gather_along(out, index, dim)), code)
+    ties = _scatter_sum(of_x, of_src, index, dim)
+    return of_x, of_src, _where(eq(ties, 0.0), 0.0, div(g, ties))
+
+
+def _extremum(name: str, mode: int) -> Callable[..., Any]:
+    def of_x(g: Any, x: Any, src: Any, index: Any, out: Any, dim: int) -> Any:
+        mask, _, share = _shared(g, x, src, index, out, dim)
+        return mul(mask, share)
+
+    def of_src(g: Any, x: Any, src: Any, index: Any, out: Any, dim: int) -> Any:
+        _, mask, share = _shared(g, x, src, index, out, dim)
+        return mul(mask, gather_along(share, index, dim))
+
+    def push_src(t: Any, x: Any, src: Any, index: Any, out: Any, dim: int) -> Any:
+        zeros = _zeros(t, out.shape)
+        _, mask, _ = _shared(zeros, x, src, index, out, dim)
+        return _shared(_scatter_add(mul(mask, t), index, out.shape, dim), x, src, index, out, dim)[2]
+
+    return kernel_primitive(
+        f"scatter_{name}",
+        kernel="scatter",
+        constants=(mode,),
+        equation=f"out = x, then out[index[i, j], j] = {name[1:]}(itself, src[i, j]) for dim 0",
+        source=f"{ARTICLE} (5.7); ties share the gradient evenly",
+        relation=MANY_TO_ONE,
+        vjp={"x": of_x, "src": of_src},
+        jvp={"x": of_x, "src": push_src},
+        promotion=None,
+    )
+
+
+_scatter_amax = _extremum("amax", 3)
+_scatter_amin = _extremum("amin", 4)
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Running them.
+
+_kernel = _core.kernels["scatter"]
+_PRODUCTS = {"add": _scatter_sum, "multiply": _scatter_product}
+
+
+def combine(name: str, x: Tensor, src: Any, index: Any, dim: int, primitive: Callable[..., Any]) -> Tensor:
+    """Return `x` with `src` combined into it; an IndexError says which index is out of range."""
+    try:
+        return primitive(x, src, index, dim)  # type: ignore[no-any-return]
+    except IndexError:
+        _refuse_index(name, x, index, dim)
+        raise
+    except RuntimeError as error:  # of the kernel, which is called by another name
+        raise RuntimeError(f"{name}: {str(error).partition(': ')[2]}") from None
+
+
+def _refuse_index(name: str, x: Tensor, index: Any, dim: int) -> None:
+    at = index._array if isinstance(index, Tensor) else index
+    refuse_outside(name, x._array.shape, at, dim, wraps=False)
+
+
+def combine_in_place(name: str, x: Tensor, src: Any, index: Any, dim: int, primitive: Callable[..., Any]) -> Tensor:
+    """Combine `src` into the memory of `x`, touching nothing but the places that the indices say; return `x`."""
+    recorded = grad_enabled() and (x._edge is not None or (isinstance(src, Tensor) and src._edge is not None))
+    if recorded or not x._array.flags.c_contiguous or x._array.dtype == np.float16:
+        before = wrap(x._array, x._edge) if primitive in (_scatter, _scatter_sum) else _copied(x)
+        return x._write(combine(name, before, src, index, dim, primitive), name)
+    x._refuse_write(name)
+    array = src._array if isinstance(src, Tensor) else src
+    if isinstance(array, np.ndarray) and np.may_share_memory(array, x._array):
+        array = array.copy()
+    record = primitive.primitive  # type: ignore[attr-defined]
+    at = index._array if isinstance(index, Tensor) else index
+    try:
+        _kernel.into(x._array, x._array, array, at, dim, *record.constants)
+    except IndexError:
+        _refuse_index(name, x, index, dim)
+        raise
+    x._cell[0] += 1
+    return x
+
+
+def _copied(x: Tensor) -> Tensor:
+    """Return a tensor of x's elements, in memory of its own, that stands at x's place in the graph."""
+    return wrap(x._array.copy(), x._edge)
+
+
+def _like_input(name: str, array: Array, src: Any, role: str = "src") -> Any:
+    """Return what is written: a tensor of the input's dtype, or a number that the dtype holds."""
+    if isinstance(src, Tensor):
+        if src._array.dtype != array.dtype:
+            raise RuntimeError(f"{name}: {role} must have input's dtype {array.dtype}, got {src._array.dtype}")
+        return src
+    if not isinstance(src, bool | int | float | np.number | np.bool_):
+        raise TypeError(f"{name}: {role} must be a Tensor or a number, got {type(src).__name__}")
+    return number_for(array, src)
+
+
+def number_for(array: Array, value: Any) -> Any:
+    """Return a number as the array's dtype holds it: truncated for integers, its truth for booleans."""
+    kind = array.dtype.kind
+    return bool(value) if kind == "b" else int(value) if kind in "iu" else float(value)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# scatter and its kin: an index for each element.
+
+
+def _scattered(name: str, input: Tensor, dim: int, index: Any, src: Any) -> tuple[Any, Tensor, int]:
+    """Return `src` cut to the index's sizes, the index, and `dim` from the front."""
+    array = array_of(name, input)
+    d = normalise_dim(name, dim, array.ndim, array.shape)
+    at = index_tensor(name, index)
+    src = _like_input(name, array, src)
+    if not isinstance(src, Tensor):
+        return src, at, d
+    own, wanted = src._array.shape, at._array.shape
+    if len(own) == len(wanted) and own != wanted and all(n <= m for n, m in zip(wanted, own, strict=True)):
+        src = basic_index(src, tuple([slice(0, n) for n in wanted]))
+    return src, at, d
+
+
+def scatter(
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    src: Any = None,
+    *,
+    value: float | None = None,
+    reduce: str | None = None,
+) -> Tensor:
+    """Return `input` with elements of `src`, or `value`, at the places that `index` says along `dim`.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape.
+    dim : int
+        The dimension that the indices count along.
+    index : Tensor
+        Integers from 0, of as many dimensions as `input`, and no larger than it along the others.
+    src : Tensor or number
+        What is written: of the same dtype, and at least as large as `index`.
+    value : number
+        The same by another name.
+    reduce : {"add", "multiply"}, optional
+        Combine with what is there, in place of replacing it.
+
+    Returns
+    -------
+    Tensor
+        Of `input`'s shape.
+
+    Raises
+    ------
+    IndexError
+        If an index is out of range.
+    RuntimeError
+        If shapes or dtypes do not fit.
+
+    Notes
+    -----
+    out = x, but out[index[i, j], j] = src[i, j] for dim 0. Of several elements for one place the last one in row-major
+    order stays, and it alone gets the gradient; the gradient of what it replaced is 0. :func:`gather` is the inverse
+    (《反向传播算法实现》 section 5).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> index = minigrad.tensor([[2], [0]])
+    >>> minigrad.zeros(2, 3).scatter(1, index, minigrad.tensor([[5.0], [6.0]]))
+    tensor([[0., 0., 5.],
+            [6., 0., 0.]])
+    """
+    return _scatter_with("scatter", input, dim, index, value if src is None else src, reduce, combine)
+
+
+def scatter_(
+    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float | None = None, reduce: str | None = None
+) -> Tensor:
+    """Do as `scatter` does in this tensor's memory; return it."""
+    return _scatter_with("scatter_", input, dim, index, value if src is None else src, reduce, combine_in_place)
+
+
+def _scatter_with(
+    name: str, input: Tensor, dim: int, index: Any, src: Any, reduce: str | None, run: Callable[..., Tensor]
+) -> Tensor:
+    if reduce is not None and reduce not in _PRODUCTS:
+        raise RuntimeError(f"{name}: reduce must be 'add' or 'multiply', got {reduce!r}")
+    if reduce == "multiply":
+        result = _reduced(name, input, dim, index, src, "prod", True)
+        return input._write(result, name) if run is combine_in_place else result
+    src, at, d = _scattered(name, input, dim, index, src)
+    return run(name, input, src, at, d, _scatter if reduce is None else _scatter_sum)
+
+
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """Return `input` with the elements of `src` added where `index` says.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape.
+    dim : int
+        The dimension that the indices count along.
+    index : Tensor
+        Integers from 0, of `src`'s shape or smaller.
+    src : Tensor
+        What is added; elements for one place add up in row-major order.
+
+    Returns
+    -------
+    Tensor
+        Of `input`'s shape.
+
+    Raises
+    ------
+    IndexError
+        If an index is out of range.
+
+    Notes
+    -----
+    out = x, then out[index[i, j], j] += src[i, j] for dim 0.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.zeros(3).scatter_add(0, minigrad.tensor([0, 2, 2]), minigrad.tensor([1.0, 2.0, 3.0]))
+    tensor([1., 0., 5.])
+    """
+    array_of("scatter_add", src, "src")
+    src, at, d = _scattered("scatter_add", input, dim, index, src)
+    return combine("scatter_add", input, src, at, d, _scatter_sum)
+
+
+def scatter_add_(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """Do as `scatter_add` does in this tensor's memory; return it."""
+    array_of("scatter_add_", src, "src")
+    src, at, d = _scattered("scatter_add_", input, dim, index, src)
+    return combine_in_place("scatter_add_", input, src, at, d, _scatter_sum)
+
+
+@method(in_place=True)
+def scatter_reduce(
+    input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    """Return `input` with the elements of `src` combined where `index` says.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape.
+    dim : int
+        The dimension that the indices count along.
+    index : Tensor
+        Integers from 0, of `src`'s shape or smaller.
+    src : Tensor
+        What is combined.
+    reduce : {"sum", "prod", "mean", "amax", "amin"}
+        How.
+    include_self : bool, default True
+        Whether the elements of `input` take part where something is combined with them.
+
+    Returns
+    -------
+    Tensor
+        Of `input`'s shape.
+
+    Raises
+    ------
+    IndexError
+        If an index is out of range.
+    RuntimeError
+        If shapes or dtypes do not fit, or there is no such reduction.
+
+    Notes
+    -----
+    Ties of amax and amin share the gradient evenly. The gradient of a product is that of the others' product, right at
+    zeros at every order.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> index = minigrad.tensor([0, 1, 0, 1])
+    >>> src = minigrad.tensor([1.0, 2.0, 3.0, 4.0])
+    >>> minigrad.ones(3).scatter_reduce(0, index, src, "amax")
+    tensor([3., 4., 1.])
+    """
+    array_of("scatter_reduce", src, "src")
+    return _reduced("scatter_reduce", input, dim, index, src, reduce, include_self)
+
+
+_REDUCTIONS = {
+    "sum": _scatter_sum,
+    "mean": _scatter_sum,
+    "prod": _scatter_product,
+    "amax": _scatter_amax,
+    "amin": _scatter_amin,
+}
+
+
+def _reduced(name: str, input: Tensor, dim: int, index: Any, src: Any, reduce: str, include_self: bool) -> Tensor:
+    if reduce not in _REDUCTIONS:
+        raise RuntimeError(f"{name}: reduce must be one of {', '.join(_REDUCTIONS)}, got {reduce!r}")
+    src, index, d = _scattered(name, input, dim, index, src)
+    at = index._array
+    x = input if include_self else combine(name, input, _identity(input._array.dtype, reduce), at, d, _scatter)
+    wanted = grad_enabled() and (x._edge is not None or (isinstance(src, Tensor) and src._edge is not None))
+    if reduce == "prod" and wanted and at.size > 0:
+        return _product(name, x, src, at, d)
+    out = combine(name, x, src, index, d, _REDUCTIONS[reduce])
+    return _mean(out, at, d, include_self) if reduce == "mean" else out
+
+
+def _identity(dtype: Any, reduce: str) -> Any:
+    """Return the element that changes nothing."""
+    if reduce not in ("amax", "amin"):
+        return number_for(np.empty(0, dtype), reduce == "prod")
+    lowest = reduce == "amax"
+    if dtype.kind == "f":
+        return -np.inf if lowest else np.inf
+    if dtype.kind == "b":
+        return not lowest
+    return int(np.iinfo(dtype).min if lowest else np.iinfo(dtype).max)
+
+
+def _mean(total: Tensor, index: Array, dim: int, include_self: bool) -> Tensor:
+    """Return sums divided by the numbers of their terms."""
+    array = total._array
+    counts = _kernel(np.full(array.shape, int(include_self), array.dtype), number_for(array, 1), index, dim, 1)
+    np.maximum(counts, number_for(array, 1), out=counts)
+    if array.dtype.kind == "f":
+        return div(total, wrap(counts))
+    return wrap(np.floor_divide(array, counts))
+
+
+def _product(name: str, x: Tensor, src: Any, index: Array, dim: int) -> Tensor:
+    """Return the products, composed so that every derivative is right at zeros too.
+
+    The factors for a place are put side by side, into rows as long as the most of them and filled up with ones.
+    """
+    from .reduce import prod
+
+    shape = x._array.shape or (1,)
+    extent = shape[dim]
+    at = index.reshape(index.shape or (1,))
+    refuse_outside(name, shape, at, dim, wraps=False)
+    if not isinstance(src, Tensor) or src._array.shape != at.shape:
+        src = reshape(src, at.shape) if isinstance(src, Tensor) else src
+    rank = _core.kernels["occurrence"](at, dim, extent, False)
+    width = int(rank.max()) + 1
+    rows = wrap(np.ones((*shape[:dim], extent * width, *shape[dim + 1 :]), x._array.dtype))
+    rows = combine(name, rows, src, at * width + rank, dim, _scatter)
+    factors = prod(reshape(rows, (*shape[:dim], extent, width, *shape[dim + 1 :])), dim + 1)
+    return mul(x, reshape(factors, x._array.shape))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# index_add and its kin: an index for each slice.
+
+
+def _slices_at(name: str, input: Tensor, dim: int, index: Any, source: Any) -> tuple[Tensor, Any, Tensor, int]:
+    """Return input and source with at least one dimension, the index repeated for every element, and `dim`."""
+    array = array_of(name, input)
+    d = normalise_dim(name, dim, array.ndim, array.shape)
+    index = vector_index(name, index)
+    count = index._array.size
+    if array.ndim == 0:
+        input = reshape(input, 1)
+    shape = input._array.shape
+    if isinstance(source, Tensor):
+        if source._array.ndim == 0:
+            source = reshape(source, (1,) * len(shape))
+        own = source._array.shape
+        if len(own) != len(shape) or own[:d] + own[d + 1 :] != shape[:d] + shape[d + 1 :] or own[d] != count:
+            raise RuntimeError(
+                f"{name}: source {own} must be like input {shape}, with {count} elements, as many as index has, "
+                f"in dim {d}"
+            )
+    return input, source, wrap(along(index._array, shape[:d], shape[d + 1 :]), None, index._cell), d
+
+
+def _to_slices(
+    name: str, input: Tensor, dim: int, index: Any, source: Any, primitive: Callable[..., Any], in_place: bool
+) -> Tensor:
+    source = _like_input(name, array_of(name, input), source, "source")
+    x, source, at, d = _slices_at(name, input, dim, index, source)
+    if in_place:
+        combine_in_place(name, x, source, at, d, primitive)
+        return input
+    out = combine(name, x, source, at, d, primitive)
+    return out if x is input else reshape(out, ())
+
+
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
+    """Return `input` with slices of `source`, times `alpha`, added at the indices along a dimension.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape.
+    dim : int
+        The dimension that the indices count along.
+    index : Tensor
+        A vector of integers from 0.
+    source : Tensor
+        Like `input`, with as many slices along `dim` as there are indices.
+    alpha : number, default 1
+        What the slices are multiplied by.
+
+    Returns
+    -------
+    Tensor
+        Of `input`'s shape.
+
+    Raises
+    ------
+    IndexError
+        If an index is out of range.
+    RuntimeError
+        If shapes or dtypes do not fit.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.zeros(3).index_add(0, minigrad.tensor([2, 2]), minigrad.tensor([1.0, 2.0]), alpha=10)
+    tensor([ 0.,  0., 30.])
+    """
+    source = source if alpha == 1 else source * alpha
+    return _to_slices("index_add", input, dim, index, source, _scatter_sum, in_place=False)
+
+
+def index_add_(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
+    """Do as `index_add` does in this tensor's memory; return it."""
+    source = source if alpha == 1 else source * alpha
+    return _to_slices("index_add_", input, dim, index, source, _scatter_sum, in_place=True)
+
+
+def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+    """Return `input` with slices of `source` at the indices along a dimension.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape.
+    dim : int
+        The dimension that the indices count along.
+    index : Tensor
+        A vector of integers from 0. Of several slices for one place the last one stays.
+    source : Tensor
+        Like `input`, with as many slices along `dim` as there are indices.
+
+    Returns
+    -------
+    Tensor
+        Of `input`'s shape.
+
+    Raises
+    ------
+    IndexError
+        If an index is out of range.
+    RuntimeError
+        If shapes or dtypes do not fit.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.zeros(3).index_copy(0, minigrad.tensor([2, 0]), minigrad.tensor([1.0, 2.0]))
+    tensor([2., 0., 1.])
+    """
+    return _to_slices("index_copy", input, dim, index, source, _scatter, in_place=False)
+
+
+def index_copy_(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+    """Do as `index_copy` does in this tensor's memory; return it."""
+    return _to_slices("index_copy_", input, dim, index, source, _scatter, in_place=True)
+
+
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """Return `input` with a number in all elements of the slices at the indices along a dimension.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape.
+    dim : int
+        The dimension that the indices count along.
+    index : Tensor
+        A vector of integers; negative ones count from the end.
+    value : number or Tensor without dimensions
+        What is written.
+
+    Returns
+    -------
+    Tensor
+        Of `input`'s shape.
+
+    Raises
+    ------
+    IndexError
+        If an index is out of range.
+    RuntimeError
+        If `value` has dimensions.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.zeros(3).index_fill(0, minigrad.tensor([0, -1]), 7)
+    tensor([7., 0., 7.])
+    """
+    return _filled("index_fill", input, dim, index, value, in_place=False)
+
+
+def index_fill_(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """Do as `index_fill` does in this tensor's memory; return it."""
+    return _filled("index_fill_", input, dim, index, value, in_place=True)
+
+
+def _filled(name: str, input: Tensor, dim: int, index: Any, value: Any, in_place: bool) -> Tensor:
+    array = array_of(name, input)
+    d = normalise_dim(name, dim, array.ndim, array.shape)
+    at = vector_index(name, index)._array
+    at = linear_index(name, [at], (array.shape[d] if array.ndim else 1,), (d,), array.shape)
+    if isinstance(value, Tensor):
+        if value._array.ndim > 0:
+            raise RuntimeError(f"{name}: value must have no dimensions, got shape {value._array.shape}")
+        value = value if value._array.dtype == array.dtype else to_dtype(value, input.dtype)
+        shape = array.shape or (1,)
+        value = broadcast(value, (*shape[:d], at.size, *shape[d + 1 :]))
+    return _to_slices(name, input, d, wrap(at), value, _scatter, in_place)
+
+
+@method(in_place=True)
+def index_reduce(
+    input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    """Return `input` with slices of `source` combined at the indices along a dimension.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape.
+    dim : int
+        The dimension that the indices count along.
+    index : Tensor
+        A vector of integers from 0.
+    source : Tensor
+        Like `input`, with as many slices along `dim` as there are indices.
+    reduce : {"prod", "mean", "amax", "amin"}
+        How; see :func:`scatter_reduce`.
+    include_self : bool, default True
+        Whether the elements of `input` take part where something is combined with them.
+
+    Returns
+    -------
+    Tensor
+        Of `input`'s shape.
+
+    Raises
+    ------
+    IndexError
+        If an index is out of range.
+    RuntimeError
+        If shapes or dtypes do not fit, or there is no such reduction.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.ones(2).index_reduce(0, minigrad.tensor([1, 1]), minigrad.tensor([2.0, 3.0]), "prod")
+    tensor([1., 6.])
+    """
+    if reduce not in ("prod", "mean", "amax", "amin"):
+        raise RuntimeError(f"index_reduce: reduce must be one of prod, mean, amax, amin, got {reduce!r}")
+    _like_input("index_reduce", array_of("index_reduce", input), source, "source")
+    x, source, at, d = _slices_at("index_reduce", input, dim, index, source)
+    out = _reduced("index_reduce", x, d, at, source, reduce, include_self)
+    return out if x is input else reshape(out, ())
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Elements counted through the whole tensor.
+
+
+def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+    """Return `input` with the elements of `source` at the indices, counted through all of `input` row by row.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape.
+    index : Tensor
+        Integers, of any shape; negative ones count from the end.
+    source : Tensor
+        With as many elements.
+    accumulate : bool, default False
+        Add to what is there, in place of replacing it.
+
+    Returns
+    -------
+    Tensor
+        Of `input`'s shape.
+
+    Raises
+    ------
+    IndexError
+        If an index is out of range, or the numbers of elements differ.
+    RuntimeError
+        If the dtypes differ.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.zeros(2, 2).put(minigrad.tensor([1, -1]), minigrad.tensor([3.0, 4.0]))
+    tensor([[0., 3.],
+            [0., 4.]])
+    """
+    src, at = _flat("put", input, index, source)
+    out = combine("put", reshape(input, -1), src, at, 0, _scatter_sum if accumulate else _scatter)
+    return reshape(out, input._array.shape)
+
+
+def put_(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+    """Do as `put` does in this tensor's memory; return it."""
+    if not input._array.flags.c_contiguous:
+        return input._write(put(input, index, source, accumulate), "put_")
+    src, at = _flat("put_", input, index, source)
+    combine_in_place("put_", reshape(input, -1), src, at, 0, _scatter_sum if accumulate else _scatter)
+    return input
+
+
+def _flat(name: str, input: Tensor, index: Any, source: Any) -> tuple[Any, Array]:
+    array = array_of(name, input)
+    source = _like_input(name, array, source, "source")
+    at = index_tensor(name, index)._array
+    if isinstance(source, Tensor) and source._array.size != at.size:
+        raise IndexError(
+            f"{name}: source and index must have equally many elements, got {source._array.shape} and {at.shape}"
+        )
+    at = linear_index(name, [at], (array.size,), (0,), (array.size,)).reshape(-1)
+    return reshape(source, -1) if isinstance(source, Tensor) else source, at
+
+
+@method(in_place=True)
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """Return `input` with the elements of `source`, one after the other, where the mask is true.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape.
+    mask : Tensor
+        Of dtype bool; the shapes broadcast.
+    source : Tensor
+        With at least as many elements as the mask has true ones.
+
+    Returns
+    -------
+    Tensor
+        Of the broadcast shape.
+
+    Raises
+    ------
+    RuntimeError
+        If `source` has too few elements, or dtypes do not fit.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> mask = minigrad.tensor([False, True, True])
+    >>> minigrad.zeros(3).masked_scatter(mask, minigrad.tensor([1.0, 2.0]))
+    tensor([0., 1., 2.])
+    """
+    array_of("masked_scatter", source, "source")
+    source = _like_input("masked_scatter", array_of("masked_scatter", input), source, "source")
+    x, m = broadcast_with_mask("masked_scatter", input, mask)
+    at = true_positions(m)
+    if source._array.size < at.size:
+        raise RuntimeError(f"masked_scatter: source has {source._array.size} elements, the mask {at.size} true ones")
+    taken = basic_index(reshape(source, -1), (slice(0, at.size),))
+    return reshape(combine("masked_scatter", reshape(x, -1), taken, at, 0, _scatter), m.shape)
+
+
+for _function in (scatter, scatter_add, index_add, index_copy, index_fill, put):
+    method(_function)
+for _function in (scatter_, scatter_add_, index_add_, index_copy_, index_fill_, put_):
+    method(_function)

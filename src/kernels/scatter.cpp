@@ -1,0 +1,343 @@
+// Writing to places that indices say: scatter, scatter_add; and what makes and weighs indices: linear_index,
+// occurrence, mask_count, mask_positions. Plans, rows and runs.
+#include "kernels/scatter_loops.hpp"
+#include "reference/index.hpp"
+
+namespace minigrad {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Plans.
+
+// Checks that out, src and index have one number of dimensions and that index fits into the others.
+void check_scatter(const Plan& plan, const View& out, const View& src, const View& index, int64_t axis) {
+  const bool everywhere = src.rank == 0;
+  if ((!everywhere && src.rank != index.rank) || out.rank != index.rank) {
+    fail(plan, ErrorKind::runtime,
+         "src " + shape_text(src) + ", index " + shape_text(index) + " and shape " + shape_text(out) +
+             " must have the same number of dimensions");
+  }
+  const int dim = normalise_dim(plan, out, axis);
+  for (int d = 0; d < out.rank; ++d) {
+    if ((!everywhere && index.shape[d] > src.shape[d]) || (d != dim && index.shape[d] > out.shape[d])) {
+      fail(plan, ErrorKind::runtime,
+           "index " + shape_text(index) + " does not fit into src " + shape_text(src) + " and shape " +
+               shape_text(out) + " in dim " + std::to_string(d));
+    }
+  }
+}
+
+void plan_scatter_add(Plan& plan) {
+  const View &src = plan.in[0], &index = plan.in[1];
+  View& out = plan.out[0];
+  shape_attribute(plan, plan.attributes[0], out);
+  out.dtype = src.dtype;
+  check_scatter(plan, out, src, index, plan.attributes[1].integer());
+  plan.nanoseconds = 1.5 * static_cast<double>(index.size()) + 0.1 * static_cast<double>(out.size());
+}
+
+constexpr int kScatterModes = 5;
+
+void plan_scatter(Plan& plan) {
+  const View &x = plan.in[0], &src = plan.in[1], &index = plan.in[2];
+  copy_shape(x, x.dtype, plan.out[0]);
+  check_scatter(plan, plan.out[0], src, index, plan.attributes[0].integer());
+  const int64_t mode = plan.attributes[1].integer();
+  if (mode < 0 || mode >= kScatterModes) fail(plan, ErrorKind::value, "no mode " + std::to_string(mode));
+  plan.nanoseconds = 1.5 * static_cast<double>(index.size()) + 0.1 * static_cast<double>(x.size());
+}
+
+void plan_linear_index(Plan& plan) {
+  const Attribute& sizes = plan.attributes[0];
+  if (sizes.count != plan.in_count || plan.in_count == 0) {
+    fail(plan, ErrorKind::runtime,
+         "needs a size for each index, got " + std::to_string(sizes.count) + " and " + std::to_string(plan.in_count));
+  }
+  const View* views[kMaxRank];
+  for (int i = 0; i < plan.in_count; ++i) views[i] = &plan.in[i];
+  View& out = plan.out[0];
+  broadcast_shape(plan, views, plan.in_count, out);
+  out.dtype = DType::int64;
+  plan.nanoseconds = 1.0 * static_cast<double>(out.size()) * plan.in_count;
+}
+
+void plan_occurrence(Plan& plan) {
+  const View& index = plan.in[0];
+  const int64_t extent = plan.attributes[1].integer();
+  normalise_dim(plan, index, plan.attributes[0].integer());
+  if (extent < 0) fail(plan, ErrorKind::runtime, "extent must not be negative, got " + std::to_string(extent));
+  copy_shape(index, DType::int64, plan.out[0]);
+  plan.scratch_per_worker = static_cast<size_t>(extent) * sizeof(int64_t);
+  plan.nanoseconds = 3.0 * static_cast<double>(index.size());
+}
+
+void plan_mask_count(Plan& plan) {
+  plan.out[0].rank = 0;
+  plan.out[0].dtype = DType::int64;
+  plan.nanoseconds = 0.1 * static_cast<double>(plan.in[0].size());
+}
+
+void plan_mask_positions(Plan& plan) {
+  View& out = plan.out[0];
+  out.rank = 1;
+  out.shape[0] = plan.attributes[0].integer();
+  out.dtype = DType::int64;
+  if (out.shape[0] < 0) fail(plan, ErrorKind::runtime, "count must not be negative");
+  plan.nanoseconds = 1.0 * static_cast<double>(plan.in[0].size());
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// scatter, scatter_add.
+
+// Whether every index is good: asked where a run must not leave its work half done.
+bool all_in_range(const View& index, int64_t extent) {
+  const View* const operands[] = {&index};
+  const Nest<1> nest = make_nest(operands);
+  const int64_t step = nest.stride[0][nest.rank - 1];
+  bool good = true;
+  for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
+    const int64_t* const at = index.as<int64_t>() + offset[0];
+    for (int64_t i = 0; i < count; ++i) good &= in_range(at[i * step], extent);
+  });
+  return good;
+}
+
+// out = x with src set, added, multiplied, or as a maximum or minimum. out may be x itself.
+template <class T>
+struct Scatter {
+  static Status run(const Call& call) {
+    const View x = at_least_1d(call.in[0]), index = at_least_1d(call.in[2]), out = at_least_1d(call.out[0]);
+    const View src = call.in[1].rank == 0 ? source_like(call.in[1], index) : call.in[1];
+    const int axis = axis_of(call.attributes[0], out.rank);
+    if (x.data != out.data) {
+      copy_all<T>(out, x);
+    } else if (!all_in_range(index, out.shape[axis])) {
+      return Status::index_out_of_range;
+    }
+    constexpr Status (*kModes[])(const View&, const View&, const View&, int) = {
+        scatter_into<ScatterSet, T>, scatter_into<ScatterSum, T>, scatter_into<ScatterProduct, T>,
+        scatter_into<ScatterMax, T>, scatter_into<ScatterMin, T>};
+    return kModes[call.attributes[1].integer()](out, src, index, axis);
+  }
+};
+
+template <class T>
+struct ScatterAdd {
+  static Status run(const Call& call) {
+    zero_all(call.out[0]);
+    const View out = at_least_1d(call.out[0]), index = at_least_1d(call.in[1]);
+    const View src = call.in[0].rank == 0 ? source_like(call.in[0], index) : call.in[0];
+    return scatter_into<ScatterSum, T>(out, src, index, axis_of(call.attributes[1], out.rank));
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// linear_index: out = (i0 * n1 + i1) * n2 + i2 ..., with each i counted from the end where negative.
+
+template <class T>
+struct LinearIndex {
+  static Status run(const Call& call) {
+    const View& out = call.out[0];
+    const Attribute& sizes = call.attributes[0];
+    Failure failure;
+    for (int i = 0; i < call.in_count && !failure.reported(); ++i) {
+      View x = call.in[i];
+      const View* const operands[] = {&out, &x};
+      const Nest<2> nest = make_nest(operands);
+      const int inner = nest.rank - 1;
+      const int64_t extent = sizes.integers[i];
+      parallel_for(nest.size, 1.0, [&](int64_t begin, int64_t end, int) {
+        for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+          if (!advance(out.as<int64_t>() + offset[0], x.as<T>() + offset[1], count, nest.stride[0][inner],
+                       nest.stride[1][inner], extent, i == 0)) {
+            failure.report();
+          }
+        });
+      });
+    }
+    return failure.status();
+  }
+
+ private:
+  // out = out * extent + x, or x where it is the first index.
+  static bool advance(int64_t* out, const T* x, int64_t count, int64_t out_step, int64_t x_step, int64_t extent,
+                      bool first) {
+    bool good = true;
+    for (int64_t n = 0; n < count; ++n) {
+      const int64_t i = wrapped(static_cast<int64_t>(x[n * x_step]), extent);
+      good &= in_range(i, extent);
+      out[n * out_step] = (first ? 0 : out[n * out_step] * extent) + i;
+    }
+    return good;
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// occurrence: how many positions before this one (behind it, if reverse) along dim hold the same index.
+
+struct Line {
+  const int64_t* index;
+  int64_t* out;
+  int64_t index_step, out_step, length;
+};
+
+// `seen` is all zeros before and after.
+bool count_line(const Line& line, int64_t* seen, int64_t extent, bool reverse) {
+  int64_t done = 0;
+  bool good = true;
+  for (; done < line.length && good; ++done) {
+    const int64_t k = reverse ? line.length - 1 - done : done;
+    const int64_t i = line.index[k * line.index_step];
+    good = in_range(i, extent);
+    if (good) line.out[k * line.out_step] = seen[i]++;
+  }
+  if (!good) return false;
+  for (int64_t k = 0; k < line.length; ++k) seen[line.index[k * line.index_step]] = 0;
+  return true;
+}
+
+Status run_occurrence(const Call& call) {
+  const View index = at_least_1d(call.in[0]), out = at_least_1d(call.out[0]);
+  const int axis = axis_of(call.attributes[0], index.rank);
+  const int64_t extent = call.attributes[1].integer(), length = index.shape[axis];
+  const bool reverse = call.attributes[2].flag();
+  const View lanes[] = {without_dim(out, index, axis), without_dim(index, index, axis)};
+  const View* const operands[] = {&lanes[0], &lanes[1]};
+  const Nest<2> nest = make_nest(operands);
+  const int inner = nest.rank - 1;
+  Failure failure;
+  parallel_for(nest.size, 3.0 * static_cast<double>(length), [&](int64_t begin, int64_t end, int worker) {
+    auto* const seen = reinterpret_cast<int64_t*>(call.scratch(worker));
+    std::memset(seen, 0, static_cast<size_t>(extent) * sizeof(int64_t));
+    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+      for (int64_t lane = 0; lane < count && !failure.reported(); ++lane) {
+        const Line line = {index.as<int64_t>() + offset[1] + lane * nest.stride[1][inner],
+                           out.as<int64_t>() + offset[0] + lane * nest.stride[0][inner], index.stride[axis],
+                           out.stride[axis], length};
+        if (!count_line(line, seen, extent, reverse)) failure.report();
+      }
+    });
+  });
+  return failure.status();
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Masks.
+
+// Calls visit(mask, count, step) for the rows of a mask, in row-major order.
+template <class Visit>
+void for_mask_rows(const View& mask, Visit&& visit) {
+  const View* const operands[] = {&mask};
+  const Nest<1> nest = make_nest(operands);
+  const int64_t step = nest.stride[0][nest.rank - 1];
+  for_rows(nest, 0, nest.size,
+           [&](const int64_t* offset, int64_t count) { visit(mask.as<uint8_t>() + offset[0], count, step); });
+}
+
+Status run_mask_count(const Call& call) {
+  int64_t total = 0;
+  for_mask_rows(call.in[0], [&](const uint8_t* mask, int64_t count, int64_t step) {
+    if (step == 1) {
+#pragma omp simd reduction(+ : total)
+      for (int64_t i = 0; i < count; ++i) total += mask[i];
+    } else {
+      for (int64_t i = 0; i < count; ++i) total += mask[i * step];
+    }
+  });
+  *call.out[0].as<int64_t>() = total;
+  return Status::ok;
+}
+
+// The flat positions where the mask is true, in row-major order. Never more than there is room for.
+Status run_mask_positions(const Call& call) {
+  const View& out = call.out[0];
+  const int64_t room = out.shape[0], step_out = out.stride[0];
+  int64_t found = 0, position = 0;
+  for_mask_rows(call.in[0], [&](const uint8_t* mask, int64_t count, int64_t step) {
+    for (int64_t i = 0; i < count && found < room; ++i) {
+      out.as<int64_t>()[found * step_out] = position + i;  // overwritten where the mask is false
+      found += mask[i * step];
+    }
+    position += count;
+  });
+  return found == room ? Status::ok : Status::index_out_of_range;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Rows of the table.
+
+template <template <class> class Operation>
+constexpr RunsByDType every_dtype() {
+  return {{Operation<bool>::run, Operation<uint8_t>::run, Operation<int8_t>::run, Operation<int16_t>::run,
+           Operation<int32_t>::run, Operation<int64_t>::run, Operation<float>::run, Operation<double>::run}};
+}
+
+constexpr RunsByDType only_int64(RunFunction run) {
+  return {{nullptr, nullptr, nullptr, nullptr, nullptr, run, nullptr, nullptr}};
+}
+
+constexpr RunsByDType kLinearIndexRuns = {{nullptr, nullptr, LinearIndex<int8_t>::run, LinearIndex<int16_t>::run,
+                                           LinearIndex<int32_t>::run, LinearIndex<int64_t>::run, nullptr, nullptr}};
+
+constexpr Run kRuns[] = {
+    {"scatter", every_dtype<Scatter>()},        {"scatter_add", every_dtype<ScatterAdd>()},
+    {"linear_index", kLinearIndexRuns},         {"occurrence", only_int64(run_occurrence)},
+    {"mask_count", only_int64(run_mask_count)}, {"mask_positions", only_int64(run_mask_positions)},
+};
+
+constexpr Kernel kRows[] = {
+    {.name = "scatter",
+     .inputs = {"x", "src", "index"},
+     .types = "TTi",
+     .outputs = {"out"},
+     .attributes = {{"dim", AttributeKind::integer}, {"mode", AttributeKind::integer}},
+     .plan = plan_scatter,
+     .reference = &reference::scatter},
+    {.name = "scatter_add",
+     .inputs = {"src", "index"},
+     .types = "Ti",
+     .outputs = {"out"},
+     .attributes = {{"shape", AttributeKind::integers}, {"dim", AttributeKind::integer}},
+     .plan = plan_scatter_add,
+     .reference = &reference::scatter_add},
+    {.name = "linear_index",
+     .inputs = {"indices"},
+     .types = "T",
+     .outputs = {"out"},
+     .attributes = {{"sizes", AttributeKind::integers}},
+     .plan = plan_linear_index,
+     .reference = &reference::linear_index,
+     .variadic = true},
+    {.name = "occurrence",
+     .inputs = {"index"},
+     .types = "i",
+     .outputs = {"out"},
+     .attributes = {{"dim", AttributeKind::integer},
+                    {"extent", AttributeKind::integer},
+                    {"reverse", AttributeKind::flag}},
+     .plan = plan_occurrence,
+     .reference = &reference::occurrence},
+    {.name = "mask_count",
+     .inputs = {"mask"},
+     .types = "b",
+     .outputs = {"out"},
+     .plan = plan_mask_count,
+     .reference = &reference::mask_count},
+    {.name = "mask_positions",
+     .inputs = {"mask"},
+     .types = "b",
+     .outputs = {"out"},
+     .attributes = {{"count", AttributeKind::integer}},
+     .plan = plan_mask_positions,
+     .reference = &reference::mask_positions},
+};
+
+}  // namespace
+
+extern const Kernels scatter_kernels;
+const Kernels scatter_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};
+
+extern const Runs scatter_runs;
+const Runs scatter_runs = {kRuns, sizeof(kRuns) / sizeof(Run)};
+
+}  // namespace minigrad
