@@ -601,15 +601,18 @@ def tensor():
     return x
 
 def index():
-    return mg.tensor(rng.integers(0 if draw.random() < 0.7 else -4, 3, shape()))
+    return mg.tensor(rng.integers(0 if draw.random() < 0.7 else -4, 3, draw.choice([shape(), shape(), (3,)])))
 
 integer = lambda: draw.randint(-3, 4)
 number = lambda: draw.choice([integer(), draw.random() * 4 - 2, True, 2**40, float("nan")])
 sizes = lambda: draw.choice([shape(), shape()[::-1], (-1,), (2, -1)])
 dims = lambda: draw.choice([integer(), integer(), (0, 1), (-1,), (0, 0), (), None])
+anything_or_number = lambda: draw.choice([tensor(), number()])
 # Something of the right type for a parameter, by its annotation or its name.
 MAKERS = {"index": lambda: draw.choice([index, index, tensor])(), "target": lambda: draw.choice([index, index, tensor])(),
-          "condition": lambda: tensor() > 0, "size": sizes, "shape": sizes, "sizes": sizes, "dims": sizes, "shapes": shape,
+          "condition": lambda: tensor() > 0, "mask": lambda: tensor() > 0, "indices": lambda: draw.choice([index(), (index(),)]),
+          "reduce": lambda: draw.choice(["mean", "amax", "sum", "prod", "add", None, "x"]), "src": anything_or_number,
+          "size": sizes, "shape": sizes, "sizes": sizes, "dims": sizes, "shapes": shape,
           "start_dim": integer, "end_dim": integer, "dim": dims, "n": lambda: draw.randint(-2, 9),
           "m": lambda: draw.randint(-2, 9), "weight": tensor, "bias": lambda: draw.choice([tensor(), None]),
           "key": lambda: draw.choice([integer(), slice(1), ..., None, (0, ...), (slice(None, None, 2), 0), index(), [0, 1]])}

@@ -429,7 +429,7 @@ def index_put(input: Tensor, indices: tuple[Tensor | None, ...], values: Tensor,
     tensor([3., 0.])
     """
     array_of("index_put", input)
-    out = clone(input)
+    out: Tensor = clone(input)
     _put("index_put", out, indices, values, accumulate)
     return out
 

@@ -142,12 +142,12 @@ def _check_same_rank(name: str, x: Array, index: Array) -> None:
         )
 
 
-def pick(name: str, x: Tensor, index: Tensor, dim: int) -> Tensor:
-    """Return ``gather_along(x, index, dim)``; an IndexError says which index is out of range."""
+def pick(name: str, x: Tensor, index: Tensor, dim: int, given: Tensor | None = None) -> Tensor:
+    """Return ``gather_along(x, index, dim)``; an IndexError says which index, of those `given`, is out of range."""
     try:
         return gather_along(x, index, dim)  # type: ignore[no-any-return]
     except IndexError:
-        refuse_outside(name, x._array.shape, index._array, dim, wraps=False)
+        refuse_outside(name, x._array.shape, (index if given is None else given)._array, dim, wraps=False)
         raise
 
 
@@ -243,7 +243,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
             raise RuntimeError(f"index_select: a tensor without dimensions takes one index, got {index._array.shape}")
         return reshape(pick("index_select", reshape(input, 1), index, 0), ())
     at = along(index._array, array.shape[:d], array.shape[d + 1 :])
-    return pick("index_select", input, wrap(at, None, index._cell), d)
+    return pick("index_select", input, wrap(at, None, index._cell), d, index)
 
 
 def vector_index(name: str, index: Any) -> Tensor:

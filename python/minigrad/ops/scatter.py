@@ -463,8 +463,7 @@ def _identity(dtype: Any, reduce: str) -> Any:
 def _mean(total: Tensor, index: Array, dim: int, include_self: bool) -> Tensor:
     """Return sums divided by the numbers of their terms."""
     array = total._array
-    counts = _kernel(np.full(array.shape, int(include_self), array.dtype), number_for(array, 1), index, dim, 1)
-    np.maximum(counts, number_for(array, 1), out=counts)
+    counts = np.maximum(_kernel(np.full(array.shape, int(include_self)), 1, index, dim, 1), 1).astype(array.dtype)
     if array.dtype.kind == "f":
         return div(total, wrap(counts))
     return wrap(np.floor_divide(array, counts))
