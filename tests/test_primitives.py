@@ -320,7 +320,9 @@ def twice(grad: Any, wrap: Any, y: Any, xs: list[Any]) -> list[Any]:
     first = [g for g in grad(y, xs, v, create_graph=True, allow_unused=True) if g is not None and g.requires_grad]
     if not first:
         return [None] * len(xs)
-    return list(grad(first, xs, [wrap(cotangent_of(np.empty(tuple(g.shape)))) for g in first], allow_unused=True))
+    # Where the gradients add up to the same at every point, equal cotangents would leave nothing but rounding errors.
+    cotangents = [wrap(np.asarray((i + 1) * cotangent_of(np.empty(tuple(g.shape))))) for i, g in enumerate(first)]
+    return list(grad(first, xs, cotangents, allow_unused=True))
 
 
 # ---- Derivatives -----------------------------------------------------------------------------------------------------

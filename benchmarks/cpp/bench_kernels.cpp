@@ -112,6 +112,19 @@ std::vector<Row> elementwise_rows() {
   return rows;
 }
 
+std::vector<Row> function_rows() {
+  std::vector<Row> rows;
+  for (const char* name : {"tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "atanh", "exp2", "expm1", "erf"}) {
+    rows.push_back({name, "", {between(-0.99, 0.99)}});
+  }
+  for (const char* name : {"log1p", "log2", "log10", "rsqrt"}) rows.push_back({name, "", {kMatrix}});
+  rows.push_back({"acosh", "", {between(1, 3)}});
+  for (const char* name : {"atan2", "hypot", "logaddexp", "xlogy", "difference"}) {
+    rows.push_back({name, "", {kMatrix, kMatrix}});
+  }
+  return rows;
+}
+
 std::vector<Row> matmul_rows() {
   const Operand square = shaped({kColumns, kColumns});
   return {
@@ -213,8 +226,8 @@ std::vector<Row> optimiser_rows() {
 
 std::vector<Row> all_rows() {
   std::vector<Row> rows;
-  for (const auto& family : {elementwise_rows(), matmul_rows(), reduction_rows(), loss_rows(), scan_rows(),
-                             index_rows(), random_rows(), optimiser_rows()}) {
+  for (const auto& family : {elementwise_rows(), function_rows(), matmul_rows(), reduction_rows(), loss_rows(),
+                             scan_rows(), index_rows(), random_rows(), optimiser_rows()}) {
     rows.insert(rows.end(), family.begin(), family.end());
   }
   return rows;

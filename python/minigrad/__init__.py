@@ -41,6 +41,7 @@ from .grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .ops.conversion import *
 from .ops.creation import *
 from .ops.elementwise import *
+from .ops.functions import *
 from .ops.getitem import *
 from .ops.index import *
 from .ops.linalg import *

@@ -46,28 +46,41 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # The kernels: inputs (T: the dtype that they share, i: int64, b: bool, d: float64); attributes
 #
 # abs(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# acos(x: T) -> out for float32, float64
+# acosh(x: T) -> out for float32, float64
 # adam(params: T, grads: T, exp_avgs: T, exp_avg_sqs: T, lr: d, beta1: d, beta2: d, eps: d, weight_decay: d, step: d;
 #     decoupled, maximize) -> None for float32, float64
 # add(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # argmax(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # argmin(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# asin(x: T) -> out for float32, float64
+# asinh(x: T) -> out for float32, float64
+# atan(x: T) -> out for float32, float64
+# atan2(x: T, y: T) -> out for float32, float64
+# atanh(x: T) -> out for float32, float64
 # cast(x: T; dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # copy(x: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # cos(x: T) -> out for float32, float64
+# cosh(x: T) -> out for float32, float64
 # cross_entropy(x: T, target: i; ignore_index, label_smoothing, reduction) -> loss, probabilities for float32, float64
 # cross_entropy_grad(g: T, probabilities: T, target: i; ignore_index, label_smoothing, reduction) -> out for float32,
 #     float64
 # cumprod(x: T; dim, reverse, exclusive) -> out for float32, float64
 # cumsum(x: T; dim, reverse) -> out for int64, float32, float64
+# difference(x: T, y: T) -> out for float32, float64
 # div(x: T, y: T) -> out for float32, float64
 # eq(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# erf(x: T) -> out for float32, float64
 # exp(x: T) -> out for float32, float64
+# exp2(x: T) -> out for float32, float64
+# expm1(x: T) -> out for float32, float64
 # floor_divide(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # fmod(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # full(value: d; shape, dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # gather(x: T, index: i; dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # ge(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # gt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# hypot(x: T, y: T) -> out for float32, float64
 # index_rows(x: T, index: i) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # index_rows_add(g: T, index: i; rows) -> out for int64, float32, float64
 # le(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
@@ -75,8 +88,12 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # linear_index(indices: T; sizes) -> out for int8, int16, int32, int64
 # linear_recurrence(a: T, b: T; dim, reverse) -> out for float32, float64
 # log(x: T) -> out for float32, float64
+# log10(x: T) -> out for float32, float64
+# log1p(x: T) -> out for float32, float64
+# log2(x: T) -> out for float32, float64
 # log_softmax(x: T; dim) -> out for float32, float64
 # log_softmax_grad(g: T, result: T; dim) -> out for float32, float64
+# logaddexp(x: T, y: T) -> out for float32, float64
 # lt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # mask_count(mask: b) -> out for int64
 # mask_positions(mask: b; count) -> out for int64
@@ -101,6 +118,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # relu(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # relu_grad(g: T, result: T) -> out for float32, float64
 # remainder(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# rsqrt(x: T) -> out for float32, float64
 # safe_div(x: T, y: T) -> out for float32, float64
 # safe_mul(x: T, y: T) -> out for float32, float64
 # scatter(x: T, src: T, index: i; dim, mode) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
@@ -113,15 +131,18 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # sigmoid_grad(g: T, result: T) -> out for float32, float64
 # sign(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # sin(x: T) -> out for float32, float64
+# sinh(x: T) -> out for float32, float64
 # softmax(x: T; dim) -> out for float32, float64
 # softmax_grad(g: T, result: T; dim) -> out for float32, float64
 # sqrt(x: T) -> out for float32, float64
 # sub(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # sum(x: T; dims, keepdim) -> out for int64, float32, float64
 # sum_to(x: T; shape) -> out for float32, float64
+# tan(x: T) -> out for float32, float64
 # tanh(x: T) -> out for float32, float64
 # tanh_grad(g: T, result: T) -> out for float32, float64
 # trunc_divide(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # uniform(key: i, offset: i; shape, dtype) -> out for float32, float64
 # unslice(g: T; shape, starts, steps) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # where(condition: b, x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# xlogy(x: T, y: T) -> out for float32, float64

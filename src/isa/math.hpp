@@ -16,10 +16,13 @@
 #include <cstdint>
 
 #include "isa/isa.hpp"
+#include "isa/math_arc.hpp"
 #include "isa/math_core.hpp"
 #include "isa/math_erf.hpp"
 #include "isa/math_exp.hpp"
+#include "isa/math_hyperbolic.hpp"
 #include "isa/math_log.hpp"
+#include "isa/math_pairs.hpp"
 #include "isa/math_pow.hpp"
 #include "isa/math_trig.hpp"
 
@@ -74,8 +77,88 @@ struct Sqrt : AlwaysFast {
 };
 
 template <class T>
+struct Exp2 : AlwaysFast {
+  [[gnu::always_inline]] static inline T fast(T x) { return math::exp2(x); }
+};
+
+template <class T>
+struct Asin : AlwaysFast {
+  [[gnu::always_inline]] static inline T fast(T x) { return math::asin(x); }
+};
+
+template <class T>
+struct Acos : AlwaysFast {
+  [[gnu::always_inline]] static inline T fast(T x) { return math::acos(x); }
+};
+
+template <class T>
+struct Atan : AlwaysFast {
+  [[gnu::always_inline]] static inline T fast(T x) { return math::atan(x); }
+};
+
+template <class T>
+struct Sinh : AlwaysFast {
+  [[gnu::always_inline]] static inline T fast(T x) { return math::sinh(x); }
+};
+
+template <class T>
+struct Cosh : AlwaysFast {
+  [[gnu::always_inline]] static inline T fast(T x) { return math::cosh(x); }
+};
+
+template <class T>
+struct Asinh : AlwaysFast {
+  [[gnu::always_inline]] static inline T fast(T x) { return math::asinh(x); }
+};
+
+template <class T>
+struct Acosh : AlwaysFast {
+  [[gnu::always_inline]] static inline T fast(T x) { return math::acosh(x); }
+};
+
+template <class T>
+struct Atanh : AlwaysFast {
+  [[gnu::always_inline]] static inline T fast(T x) { return math::atanh(x); }
+};
+
+template <class T>
+struct Log2 : AlwaysFast {
+  [[gnu::always_inline]] static inline T fast(T x) { return math::log2(x); }
+};
+
+template <class T>
+struct Log10 : AlwaysFast {
+  [[gnu::always_inline]] static inline T fast(T x) { return math::log10(x); }
+};
+
+template <class T>
+struct Rsqrt : AlwaysFast {
+  [[gnu::always_inline]] static inline T fast(T x) { return 1 / math::sqrt(x); }
+};
+
+template <class T>
 struct Pow : AlwaysFast {
   [[gnu::always_inline]] static inline T fast(T x, T y) { return math::pow(x, y); }
+};
+
+template <class T>
+struct Atan2 : AlwaysFast {
+  [[gnu::always_inline]] static inline T fast(T x, T y) { return math::atan2(x, y); }
+};
+
+template <class T>
+struct Hypot : AlwaysFast {
+  [[gnu::always_inline]] static inline T fast(T x, T y) { return math::hypot(x, y); }
+};
+
+template <class T>
+struct Logaddexp : AlwaysFast {
+  [[gnu::always_inline]] static inline T fast(T x, T y) { return math::logaddexp(x, y); }
+};
+
+template <class T>
+struct Xlogy : AlwaysFast {
+  [[gnu::always_inline]] static inline T fast(T x, T y) { return math::xlogy(x, y); }
 };
 
 template <class T>
@@ -92,6 +175,14 @@ struct Cos {
   [[gnu::always_inline]] static inline T fast(T x) { return math::cos_fast(x); }
   [[gnu::always_inline]] static inline bool slow(T x) { return math::abs(x) > math::kFastAngle<T>; }
   static T slow_path(T x) { return math::cos_slow(x); }
+};
+
+template <class T>
+struct Tan {
+  static constexpr bool kHasSlowPath = true;
+  [[gnu::always_inline]] static inline T fast(T x) { return math::tan_fast(x); }
+  [[gnu::always_inline]] static inline bool slow(T x) { return math::abs(x) > math::kFastAngle<T>; }
+  static T slow_path(T x) { return math::tan_slow(x); }
 };
 
 }  // namespace functions

@@ -117,6 +117,14 @@ template <class T>
   return {sum, (a - sum) + b};
 }
 
+// The same for any a and b.
+template <class T>
+[[gnu::always_inline]] inline Pair<T> two_sum(T a, T b) {
+  const T sum = a + b;
+  const T taken = sum - a;
+  return {sum, (a - (sum - taken)) + (b - taken)};
+}
+
 // a * b exactly, barring overflow and underflow; without fma by Dekker's splitting, for |a|, |b| < 2^996.
 [[gnu::always_inline]] inline Pair<double> two_product(double a, double b) {
   const double product = a * b;
@@ -127,6 +135,16 @@ template <class T>
     const double ah = sa - (sa - a), bh = sb - (sb - b);
     const double al = a - ah, bl = b - bh;
     return {product, ((ah * bh - product) + ah * bl + al * bh) + al * bl};
+  }
+}
+
+// The same for float; without fma in double, which holds the product.
+[[gnu::always_inline]] inline Pair<float> two_product(float a, float b) {
+  const float product = a * b;
+  if constexpr (kHasFma) {
+    return {product, fma(a, b, -product)};
+  } else {
+    return {product, static_cast<float>(static_cast<double>(a) * b - product)};
   }
 }
 

@@ -1,4 +1,4 @@
-// exp, sigmoid, tanh and expm1: all from the exponential of a reduced argument.
+// exp, exp2, sigmoid, tanh and expm1: all from the exponential of a reduced argument.
 //
 //   x = k ln2 + r, k the nearest integer to x / ln2, |r| <= ln2 / 2, exp(x) = 2^k exp(r)
 //
@@ -56,6 +56,29 @@ template <class T>
 [[gnu::always_inline]] inline T exp(T x) {
   const ReducedExp<T> reduced = reduce_exp(clamp(x, kExpLimit<T>));
   return times_power_of_2(1 + exp_reduced_minus_1(reduced.r), reduced.k);
+}
+
+// 2^r for |r| <= 1/2: 1 + r P(r), P of degree 5, its error 2^-27.5 of the result, for float; degree 10, 2^-57.
+[[gnu::always_inline]] inline float exp2_reduced(float r) {
+  const float p =
+      horner(r, 0x1.62e432p-1f, 0x1.ebfbe6p-3f, 0x1.c6ada8p-5f, 0x1.3b21dap-7f, 0x1.5fbc0ap-10f, 0x1.4bc604p-13f);
+  return fma(r, p, 1.0f);
+}
+
+[[gnu::always_inline]] inline double exp2_reduced(double r) {
+  const double p = horner(r, 0x1.62e42fefa39efp-1, 0x1.ebfbdff82c5b3p-3, 0x1.c6b08d704a26fp-5, 0x1.3b2ab6fb9dab9p-7,
+                          0x1.5d87fe7845910p-10, 0x1.430913167e90cp-13, 0x1.ffcbfe65f4dd8p-17, 0x1.62bfb49eecec3p-20,
+                          0x1.b52083f9b2306p-24, 0x1.e63b8f7434177p-28, 0x1.f0e5b1cd08273p-32);
+  return fma(r, p, 1.0);
+}
+
+// exp2(x) = 2^x; from kLimit on it is 0 or infinity. Error: 0.79 ulp in float, 0.80 in double.
+template <class T>
+[[gnu::always_inline]] inline T exp2(T x) {
+  constexpr T kLimit = sizeof(T) == 4 ? 151 : 1076;
+  const T limited = clamp(x, kLimit);
+  const T k = (limited + Format<T>::kRound) - Format<T>::kRound;
+  return times_power_of_2(exp2_reduced(limited - k), k);
 }
 
 // sigmoid(x) = 1 / (1 + exp(-x)), from e = exp(-|x|) <= 1, which cannot overflow: 1 / (1 + e) for x >= 0 and

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "isa/math_core.hpp"
+#include "isa/math_exp.hpp"
 #include "isa/math_log.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
@@ -29,14 +30,6 @@ template <class T>
   result = (fractional & (x < 0) & (base < kInf<T>)) ? kNaN<T> : result;
   result = ((x != x) | (y != y)) ? kNaN<T> : result;
   return ((y == 0) | (x == 1)) ? static_cast<T>(1) : result;
-}
-
-// 2^r for |r| <= 1/2: 1 + r P(r), P of degree 10, its error 2^-57 of the result.
-[[gnu::always_inline]] inline double exp2_reduced(double r) {
-  const double p = horner(r, 0x1.62e42fefa39efp-1, 0x1.ebfbdff82c5b3p-3, 0x1.c6b08d704a26fp-5, 0x1.3b2ab6fb9dab9p-7,
-                          0x1.5d87fe7845910p-10, 0x1.430913167e90cp-13, 0x1.ffcbfe65f4dd8p-17, 0x1.62bfb49eecec3p-20,
-                          0x1.b52083f9b2306p-24, 0x1.e63b8f7434177p-28, 0x1.f0e5b1cd08273p-32);
-  return fma(r, p, 1.0);
 }
 
 // s = (m - 1) / (m + 1), the argument of artanh, to about 104 bits.

@@ -8,6 +8,7 @@
 #include "core/plans.hpp"
 #include "kernels/elementwise_loops.hpp"
 #include "kernels/elementwise_ops.hpp"
+#include "kernels/elementwise_rows.hpp"
 
 namespace minigrad {
 namespace {
@@ -15,18 +16,6 @@ namespace {
 // ---------------------------------------------------------------------------------------------------------------------
 // Plans: the output has the shape that all inputs broadcast to.
 
-// Adds up to what the loops are told for an element; a function of the math library costs about three times as much.
-constexpr double kNanosecondsEach = 0.3;
-
-void plan_broadcast(Plan& plan, DType dtype) {
-  const View* views[kMaxInputs];
-  for (int i = 0; i < plan.in_count; ++i) views[i] = &plan.in[i];
-  broadcast_shape(plan, views, plan.in_count, plan.out[0]);
-  plan.out[0].dtype = dtype;
-  plan.nanoseconds = kNanosecondsEach * static_cast<double>(plan.out[0].size());
-}
-
-void plan_map(Plan& plan) { plan_broadcast(plan, plan.in[0].dtype); }
 void plan_compare(Plan& plan) { plan_broadcast(plan, DType::boolean); }
 void plan_where(Plan& plan) { plan_broadcast(plan, plan.in[1].dtype); }
 
@@ -196,25 +185,6 @@ constexpr Run kRuns[] = {
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Rows.
-
-constexpr Kernel unary(const char* name, const RunsByDType* reference) {
-  return {.name = name, .inputs = {"x"}, .types = "T", .outputs = {"out"}, .plan = plan_map, .reference = reference};
-}
-
-constexpr Kernel binary(const char* name, const RunsByDType* reference) {
-  return {
-      .name = name, .inputs = {"x", "y"}, .types = "TT", .outputs = {"out"}, .plan = plan_map, .reference = reference};
-}
-
-// The derivative of a function, multiplied by the cotangent g and computed from the function's output.
-constexpr Kernel derivative(const char* name, const RunsByDType* reference) {
-  return {.name = name,
-          .inputs = {"g", "result"},
-          .types = "TT",
-          .outputs = {"out"},
-          .plan = plan_map,
-          .reference = reference};
-}
 
 constexpr Kernel compare(const char* name, const RunsByDType* reference) {
   return {.name = name,

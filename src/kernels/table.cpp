@@ -4,9 +4,11 @@
 
 // The families of kernels. A new one is a new line here and, where it has runs for each instruction set, below.
 #define MINIGRAD_FAMILIES(X) \
-  X(elementwise) X(matmul) X(optim) X(random) X(reduce) X(index) X(scatter) X(scan) X(softmax) X(loss) X(arg_reduce)
+  X(elementwise)             \
+  X(functions)               \
+  X(matmul) X(optim) X(random) X(reduce) X(index) X(scatter) X(scan) X(softmax) X(loss) X(arg_reduce)
 #define MINIGRAD_ISA_FAMILIES(X) \
-  X(elementwise) X(matmul) X(optim) X(random) X(reduce) X(scan) X(softmax) X(loss) X(arg_reduce)
+  X(elementwise) X(functions) X(matmul) X(optim) X(random) X(reduce) X(scan) X(softmax) X(loss) X(arg_reduce)
 #define MINIGRAD_COMMON_FAMILIES(X) X(elementwise) X(random) X(reduce) X(index) X(scatter) X(scan) X(arg_reduce)
 
 namespace minigrad {

@@ -9,12 +9,12 @@ Each module here has the rows of a family of operations and lists the functions 
 
 from __future__ import annotations
 
-from . import elementwise, index, linalg, loss, reduce, rounding, scan, shape
+from . import elementwise, functions, index, linalg, loss, reduce, rounding, scan, shape
 from .case import FLOAT64, PRIVATE, Array, Case
 
 CASES: list[Case] = [
     case
-    for module in (elementwise, rounding, shape, index, scan, reduce, linalg, loss)
+    for module in (elementwise, functions, rounding, shape, index, scan, reduce, linalg, loss)
     for family in module.FAMILIES
     for case in family()
 ]

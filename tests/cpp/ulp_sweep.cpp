@@ -65,6 +65,19 @@ MINIGRAD_CASE(Sqrt, "sqrt", std::sqrt(x));
 MINIGRAD_CASE(Erf, "erf", std::erf(x));
 MINIGRAD_CASE(Expm1, "expm1", std::expm1(x));
 MINIGRAD_CASE(Log1p, "log1p", std::log1p(x));
+MINIGRAD_CASE(Tan, "tan", std::tan(x));
+MINIGRAD_CASE(Asin, "asin", std::asin(x));
+MINIGRAD_CASE(Acos, "acos", std::acos(x));
+MINIGRAD_CASE(Atan, "atan", std::atan(x));
+MINIGRAD_CASE(Sinh, "sinh", std::sinh(x));
+MINIGRAD_CASE(Cosh, "cosh", std::cosh(x));
+MINIGRAD_CASE(Asinh, "asinh", std::asinh(x));
+MINIGRAD_CASE(Acosh, "acosh", std::acosh(x));
+MINIGRAD_CASE(Atanh, "atanh", std::atanh(x));
+MINIGRAD_CASE(Exp2, "exp2", std::exp2(x));
+MINIGRAD_CASE(Log2, "log2", std::log2(x));
+MINIGRAD_CASE(Log10, "log10", std::log10(x));
+MINIGRAD_CASE(Rsqrt, "rsqrt", 1 / std::sqrt(x));
 #undef MINIGRAD_CASE
 
 // ---- Errors and digests.
@@ -246,7 +259,25 @@ Outcome sweep_double(const Options& options) {
   });
 }
 
-// ---- pow.
+// ---- Functions of two arguments.
+
+template <class T>
+struct PowCase {
+  using Function = functions::Pow<T>;
+  static Reference<T> reference(Reference<T> x, Reference<T> y) { return std::pow(x, y); }
+};
+
+template <class T>
+struct Atan2Case {
+  using Function = functions::Atan2<T>;
+  static Reference<T> reference(Reference<T> y, Reference<T> x) { return std::atan2(y, x); }
+};
+
+template <class T>
+struct HypotCase {
+  using Function = functions::Hypot<T>;
+  static Reference<T> reference(Reference<T> x, Reference<T> y) { return std::hypot(x, y); }
+};
 
 // All pairs of special values, then in turn: two bit patterns, a base near 1 and an exponent that makes the power as
 // large as it gets, a base below 0 and an integer, ordinary numbers.
@@ -272,26 +303,25 @@ std::pair<T, T> draw_pair(uint64_t i) {
   }
 }
 
-template <class T>
-Outcome check_pow(const std::vector<T>& x, const std::vector<T>& y) {
+template <template <class> class Case, class T>
+Outcome check_pairs(const std::vector<T>& x, const std::vector<T>& y) {
   const size_t n = x.size();
   std::vector<T> out(n), shifted(n);
-  for (size_t i = 0; i < n; ++i) out[i] = functions::Pow<T>::fast(x[i], y[i]);
-  for (size_t i = 1; i < n; ++i) shifted[i] = functions::Pow<T>::fast(x[i], y[i]);
-  shifted[0] = functions::Pow<T>::fast(x[0], y[0]);
+  for (size_t i = 0; i < n; ++i) out[i] = Case<T>::Function::fast(x[i], y[i]);
+  for (size_t i = 1; i < n; ++i) shifted[i] = Case<T>::Function::fast(x[i], y[i]);
+  shifted[0] = Case<T>::Function::fast(x[0], y[0]);
   Outcome outcome;
   outcome.same_in_any_place = same_bits(out.data(), shifted.data(), static_cast<int64_t>(n));
   for (size_t i = 0; i < n; ++i) {
     outcome.digest.add(canonical_bits(out[i]));
-    const double error =
-        error_in_ulp(out[i], std::pow(static_cast<Reference<T>>(x[i]), static_cast<Reference<T>>(y[i])));
+    const double error = error_in_ulp(out[i], Case<T>::reference(x[i], y[i]));
     if (error > outcome.worst) outcome.worst = error, outcome.x = x[i], outcome.y = y[i];
   }
   return outcome;
 }
 
-template <class T>
-Outcome sweep_pow(const Options& options) {
+template <template <class> class Case, class T>
+Outcome sweep_pairs(const Options& options) {
   const int64_t blocks = static_cast<int64_t>((options.draws + kBlock - 1) / kBlock);
   return run_parts(blocks, options.threads, [&](int64_t block) {
     const uint64_t first = static_cast<uint64_t>(block) * kBlock, last = std::min(options.draws, first + kBlock);
@@ -301,7 +331,7 @@ Outcome sweep_pow(const Options& options) {
       x.push_back(base);
       y.push_back(exponent);
     }
-    return check_pow<T>(x, y);
+    return check_pairs<Case, T>(x, y);
   });
 }
 
@@ -328,8 +358,25 @@ constexpr Case kCases[] = {MINIGRAD_ROWS(Exp),
                            MINIGRAD_ROWS(Erf),
                            MINIGRAD_ROWS(Expm1),
                            MINIGRAD_ROWS(Log1p),
-                           {"pow", "float", sweep_pow<float>},
-                           {"pow", "double", sweep_pow<double>}};
+                           MINIGRAD_ROWS(Tan),
+                           MINIGRAD_ROWS(Asin),
+                           MINIGRAD_ROWS(Acos),
+                           MINIGRAD_ROWS(Atan),
+                           MINIGRAD_ROWS(Sinh),
+                           MINIGRAD_ROWS(Cosh),
+                           MINIGRAD_ROWS(Asinh),
+                           MINIGRAD_ROWS(Acosh),
+                           MINIGRAD_ROWS(Atanh),
+                           MINIGRAD_ROWS(Exp2),
+                           MINIGRAD_ROWS(Log2),
+                           MINIGRAD_ROWS(Log10),
+                           MINIGRAD_ROWS(Rsqrt),
+                           {"pow", "float", sweep_pairs<PowCase, float>},
+                           {"pow", "double", sweep_pairs<PowCase, double>},
+                           {"atan2", "float", sweep_pairs<Atan2Case, float>},
+                           {"atan2", "double", sweep_pairs<Atan2Case, double>},
+                           {"hypot", "float", sweep_pairs<HypotCase, float>},
+                           {"hypot", "double", sweep_pairs<HypotCase, double>}};
 #undef MINIGRAD_ROWS
 
 bool report(const Case& row, const Outcome& outcome) {

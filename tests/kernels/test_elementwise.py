@@ -20,15 +20,20 @@ FLOATS = [np.float32, np.float64]
 DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64"]
 CODES = {name: code for code, name in enumerate(DTYPES)}
 
-UNARY = ["copy", "neg", "abs", "sign", "sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu"]
+FUNCTIONS = [
+    "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "exp2", "expm1", "log1p", "log2", "log10",
+    "rsqrt", "erf",
+]  # fmt: skip
+FUNCTIONS_OF_TWO = ["atan2", "hypot", "logaddexp", "xlogy"]
+UNARY = ["copy", "neg", "abs", "sign", "sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu", *FUNCTIONS]
 DIVISIONS = ["floor_divide", "trunc_divide", "remainder", "fmod"]
 COMPARISONS = ["eq", "ne", "lt", "le", "gt", "ge"]
 BINARY = [
     "add", "sub", "mul", "safe_mul", "div", "safe_div", "pow", "maximum", "minimum", "maximum_share",
-    "relu_grad", "tanh_grad", "sigmoid_grad", *DIVISIONS, *COMPARISONS,
+    "relu_grad", "tanh_grad", "sigmoid_grad", "difference", *FUNCTIONS_OF_TWO, *DIVISIONS, *COMPARISONS,
 ]  # fmt: skip
 ALL = [*UNARY, *BINARY, "where"]
-TRANSCENDENTAL = ["exp", "log", "sin", "cos", "tanh", "sigmoid", "pow"]
+TRANSCENDENTAL = ["exp", "log", "sin", "cos", "tanh", "sigmoid", "pow", *FUNCTIONS, *FUNCTIONS_OF_TWO]
 
 # Around the vector widths of all instruction sets and of loops unrolled up to four times.
 SIZES = sorted({0, 1, 2, 3, *(w * k + d for w in (4, 8, 16) for k in (1, 2, 4) for d in (-1, 0, 1)), 257})
@@ -376,6 +381,24 @@ EXACT: dict[str, Exact] = {
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "sqrt": np.sqrt,
     "pow": np.power,
+    "tan": np.tan,
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "asinh": np.arcsinh,
+    "acosh": np.arccosh,
+    "atanh": np.arctanh,
+    "exp2": np.exp2,
+    "expm1": np.expm1,
+    "log1p": np.log1p,
+    "log2": np.log2,
+    "log10": np.log10,
+    "rsqrt": lambda x: 1 / np.sqrt(x),
+    "erf": np.vectorize(math.erf, otypes=[np.float64]),
+    "atan2": np.arctan2,
+    "hypot": np.hypot,
 }
 
 
@@ -398,11 +421,20 @@ def arguments_of(name: str, dtype: Any) -> list[Array]:
     if name == "pow":
         base = np.exp(rng.uniform(-1, 1, n) * 2.0 ** rng.integers(-20, 5, n))
         return [base.astype(dtype), (rng.uniform(-top, top, n) / np.log(base)).astype(dtype)]
-    if name in ("log", "sqrt"):
+    if name in ("atan2", "hypot"):
+        exponents = rng.integers(-60, 60, (2, n))
+        return [np.ldexp(rng.uniform(-1, 1, n), e).astype(dtype) for e in exponents]
+    if name in ("asin", "acos", "atanh"):
+        return [np.concatenate([rng.uniform(-1, 1, n), 1 - 2.0 ** -rng.uniform(1, 20, n)]).astype(dtype)]
+    if name == "log1p":
+        return [np.concatenate([2.0 ** rng.uniform(-40, 60, n), -(2.0 ** -rng.uniform(0.01, 40, n))]).astype(dtype)]
+    if name == "acosh":
+        return [(1 + 2.0 ** rng.uniform(-20, 60, n)).astype(dtype)]
+    if name in ("log", "sqrt", "log2", "log10", "rsqrt"):
         exponents = rng.integers(np.finfo(dtype).minexp - 10, np.finfo(dtype).maxexp, n)
         near_one = 1 + rng.uniform(-1, 1, n) * 2.0 ** rng.integers(-20, -1, n)
         return [np.concatenate([np.ldexp(rng.uniform(1, 2, n), exponents), near_one]).astype(dtype)]
-    if name in ("sin", "cos"):
+    if name in ("sin", "cos", "tan"):
         multiples = rng.integers(-(2**15), 2**15, n) * (np.pi / 2)
         return [np.concatenate([rng.uniform(-10, 10, n), rng.uniform(-1e6, 1e6, n), multiples]).astype(dtype)]
     small = rng.uniform(-1, 1, n) * 2.0 ** rng.integers(-40, 1, n)
@@ -442,6 +474,33 @@ SPECIAL: dict[str, list[tuple[float, ...]]] = {
     "cos": [(0, 1), (-0.0, 1), (INF, NAN), (-INF, NAN), (NAN, NAN)],
     "tanh": [(0, 0), (-0.0, -0.0), (INF, 1), (-INF, -1), (NAN, NAN), (50, 1), (-50, -1)],
     "sigmoid": [(0, 0.5), (-0.0, 0.5), (INF, 1), (-INF, 0), (NAN, NAN), (1e4, 1), (-1e4, 0)],
+    "tan": [(0, 0), (-0.0, -0.0), (INF, NAN), (-INF, NAN), (NAN, NAN)],
+    "asin": [(0, 0), (-0.0, -0.0), (1.5, NAN), (-2, NAN), (INF, NAN), (NAN, NAN)],
+    "acos": [(1, 0), (1.5, NAN), (-2, NAN), (INF, NAN), (NAN, NAN)],
+    "atan": [(0, 0), (-0.0, -0.0), (INF, np.pi / 2), (-INF, -np.pi / 2), (NAN, NAN)],
+    "sinh": [(0, 0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (NAN, NAN), (1e4, INF), (-1e4, -INF)],
+    "cosh": [(0, 1), (-0.0, 1), (INF, INF), (-INF, INF), (NAN, NAN), (1e4, INF), (-1e4, INF)],
+    "asinh": [(0, 0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (NAN, NAN)],
+    "acosh": [(1, 0), (0.5, NAN), (-2, NAN), (INF, INF), (-INF, NAN), (NAN, NAN)],
+    "atanh": [(0, 0), (-0.0, -0.0), (1, INF), (-1, -INF), (1.5, NAN), (-INF, NAN), (NAN, NAN)],
+    "exp2": [(0, 1), (10, 1024), (-1, 0.5), (INF, INF), (-INF, 0), (1e4, INF), (-1e4, 0), (NAN, NAN)],
+    "expm1": [(0, 0), (-0.0, -0.0), (INF, INF), (-INF, -1), (1e4, INF), (-1e4, -1), (NAN, NAN)],
+    "log1p": [(0, 0), (-0.0, -0.0), (-1, -INF), (-2, NAN), (INF, INF), (NAN, NAN)],
+    "log2": [(1, 0), (8, 3), (0.25, -2), (0, -INF), (-0.0, -INF), (INF, INF), (-1, NAN), (NAN, NAN)],
+    "log10": [(1, 0), (1000, 3), (0, -INF), (-0.0, -INF), (INF, INF), (-1, NAN), (NAN, NAN)],
+    "rsqrt": [(4, 0.5), (0, INF), (-0.0, -INF), (INF, 0), (-1, NAN), (NAN, NAN)],
+    "erf": [(0, 0), (-0.0, -0.0), (INF, 1), (-INF, -1), (NAN, NAN)],
+    "atan2": [
+        (0, 1, 0), (-0.0, 1, -0.0), (0, -1, np.pi), (-0.0, -1, -np.pi), (0, 0, 0), (0, -0.0, np.pi), (1, 0, np.pi / 2),
+        (-1, 0, -np.pi / 2), (INF, 1, np.pi / 2), (1, INF, 0), (1, -INF, np.pi), (INF, INF, np.pi / 4),
+        (INF, -INF, 3 * np.pi / 4), (NAN, 1, NAN), (1, NAN, NAN), (NAN, INF, NAN),
+    ],
+    "hypot": [(0, 0, 0), (3, 4, 5), (-3, 4, 5), (INF, NAN, INF), (NAN, -INF, INF), (NAN, 1, NAN), (1, NAN, NAN)],
+    "logaddexp": [
+        (INF, INF, INF), (-INF, -INF, -INF), (INF, -INF, INF), (-INF, 1, 1), (1e4, 0, 1e4), (NAN, INF, NAN), (1, NAN, NAN),
+    ],
+    "xlogy": [(0, 0, 0), (0, -1, 0), (0, INF, 0), (0, NAN, NAN), (2, 0, -INF), (2, -1, NAN), (NAN, 1, NAN), (2, 1, 0)],
+    "difference": [(INF, INF, 0), (-INF, -INF, 0), (INF, 1, INF), (3, 1, 2), (NAN, NAN, NAN)],
     "sqrt": [(0, 0), (-0.0, -0.0), (INF, INF), (-1, NAN), (NAN, NAN), (4, 2)],
     "relu": [(0, 0), (-0.0, 0), (-3, 0), (3, 3), (INF, INF), (-INF, 0), (NAN, NAN)],
     "sign": [(0, 0), (-3, -1), (3, 1), (INF, 1), (-INF, -1), (NAN, NAN)],

@@ -356,7 +356,7 @@ def pow(input: Any, exponent: Any) -> Tensor:  # noqa: A001
     if isinstance(input, Tensor) and isinstance(exponent, int | float):
         return _power_of_number(input, exponent)
     if isinstance(input, int | float) and isinstance(exponent, Tensor):
-        input = _number_tensor(input, _dtype.result_type(input, exponent))
+        input = number_tensor(input, _dtype.result_type(input, exponent))
     kinds = _kind(input) + _kind(exponent)
     return _pow_integers(input, exponent) if kinds in _INTEGER_KINDS else _pow(input, exponent)
 
@@ -366,7 +366,7 @@ def _plain_number(x: Any) -> Any:
     return x.item() if isinstance(x, np.generic) else x
 
 
-def _number_tensor(number: float, target: _dtype.dtype) -> Tensor:
+def number_tensor(number: float, target: _dtype.dtype) -> Tensor:
     """Return a number as a tensor without dimensions; an integer that is too large for the dtype wraps around."""
     from .creation import full
 

@@ -1,0 +1,307 @@
+"""Elementary functions of each element: circular, hyperbolic, exponential, logarithmic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from .. import _dtype
+from .._methods import method
+from ..tensor import Tensor
+from .elementwise import (
+    _add,
+    _binary,
+    _sub,
+    _unary,
+    _where,
+    document,
+    eq,
+    exp,
+    le,
+    log,
+    mul,
+    neg,
+    number_tensor,
+    safe_div,
+    safe_mul,
+    sigmoid,
+)
+
+__all__ = [
+    "acos",
+    "acosh",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cosh",
+    "erf",
+    "exp2",
+    "expm1",
+    "hypot",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "rsqrt",
+    "sinh",
+    "tan",
+    "xlogy",
+]
+
+
+def _one_plus_square(x: Any) -> Any:
+    return _add(mul(x, x), 1.0)
+
+
+def _one_minus_square(x: Any) -> Any:
+    """Return 1 - x² as a product, in which nothing cancels near 1 and -1."""
+    return mul(_sub(1.0, x), _add(x, 1.0))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Exponentials and logarithms.
+
+rsqrt: Callable[..., Tensor] = _unary(
+    "rsqrt", "1 / sqrt(x)", lambda g, out: safe_mul(g, mul(mul(out, out), mul(out, -0.5)))
+)
+exp2 = _unary("exp2", "2^x", lambda g, out: safe_mul(g, mul(out, math.log(2))))
+expm1 = _unary("expm1", "e^x - 1", lambda g, out: safe_mul(g, _add(out, 1.0)))
+log1p = _unary("log1p", "ln(1 + x)", lambda g, x: safe_div(g, _add(x, 1.0)))
+log2 = _unary("log2", "ln x / ln 2", lambda g, x: safe_div(g, mul(x, math.log(2))))
+log10 = _unary("log10", "ln x / ln 10", lambda g, x: safe_div(g, mul(x, math.log(10))))
+erf = _unary(
+    "erf",
+    "2/sqrt(pi) times the integral of exp(-t²) from 0 to x",
+    lambda g, x: safe_mul(g, mul(exp(neg(mul(x, x))), 2 / math.sqrt(math.pi))),
+)
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Circular and hyperbolic functions and their inverses.
+
+tan = _unary("tan", "tan x", lambda g, out: safe_mul(g, _one_plus_square(out)))
+asin = _unary("asin", "arcsin x", lambda g, x: safe_mul(g, rsqrt(_one_minus_square(x))))
+acos = _unary("acos", "arccos x", lambda g, x: neg(safe_mul(g, rsqrt(_one_minus_square(x)))))
+atan = _unary("atan", "arctan x", lambda g, x: safe_div(g, _one_plus_square(x)))
+sinh: Callable[..., Tensor] = _unary("sinh", "(e^x - e^-x) / 2", lambda g, x: safe_mul(g, cosh(x)))
+cosh: Callable[..., Tensor] = _unary("cosh", "(e^x + e^-x) / 2", lambda g, x: safe_mul(g, sinh(x)))
+asinh = _unary("asinh", "ln(x + sqrt(x² + 1))", lambda g, x: safe_mul(g, rsqrt(_one_plus_square(x))))
+acosh = _unary("acosh", "ln(x + sqrt(x² - 1))", lambda g, x: safe_mul(g, rsqrt(mul(_sub(x, 1.0), _add(x, 1.0)))))
+atanh = _unary("atanh", "ln((1 + x) / (1 - x)) / 2", lambda g, x: safe_div(g, _one_minus_square(x)))
+
+arcsin, arccos, arctan = asin, acos, atan
+arcsinh, arccosh, arctanh = asinh, acosh, atanh
+for _function in (asin, acos, atan, asinh, acosh, atanh):
+    method(_function, f"arc{_function.__name__[1:]}", in_place=True)
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Functions of two tensors.
+
+
+def _radius(out: Any) -> Any:
+    """Return a distance to divide by: infinity in place of 0, so that every derivative at the origin is 0."""
+    return _where(eq(out, 0.0), math.inf, out)
+
+
+hypot: Callable[..., Tensor] = _binary(
+    "hypot",
+    "sqrt(x² + y²)",
+    lambda g, x, out: safe_mul(g, safe_div(x, _radius(out))),
+    lambda g, y, out: safe_mul(g, safe_div(y, _radius(out))),
+    promotion="float",
+)
+
+
+def _turned(g: Any, across: Any, x: Any, y: Any) -> Any:
+    """Return g times the derivative of the angle of (y, x), `across` being the other coordinate."""
+    radius = _radius(hypot(x, y))
+    return safe_mul(g, safe_div(safe_div(across, radius), radius))
+
+
+atan2 = _binary(
+    "atan2",
+    "the angle of the point (y, x), between -pi and pi",
+    lambda g, x, y: _turned(g, y, x, y),
+    lambda g, x, y: neg(_turned(g, x, x, y)),
+    promotion="float",
+)
+arctan2 = atan2
+
+difference: Callable[..., Tensor] = _binary(
+    "difference",
+    "x - y, 0 where both are equal",
+    lambda g: g,
+    lambda g: neg(g),
+    "the difference in which infinity less infinity is 0",
+)
+logaddexp = _binary(
+    "logaddexp",
+    "ln(e^x + e^y)",
+    lambda g, x, y: safe_mul(g, sigmoid(difference(x, y))),
+    lambda g, x, y: safe_mul(g, sigmoid(difference(y, x))),
+    promotion="float",
+)
+
+
+def _log_factor(g: Any, x: Any, y: Any) -> Any:
+    """Return g ln y; 0 where x = 0 hides that y is no positive number."""
+    return _where(mul(eq(x, 0.0), le(y, 0.0)), 0.0, safe_mul(g, log(y)))
+
+
+_xlogy = _binary(
+    "xlogy",
+    "x ln y, 0 where x is 0",
+    lambda g, x, y: _log_factor(g, x, y),
+    lambda g, x, y: safe_div(safe_mul(g, x), y),
+    promotion="float",
+)
+
+
+@method(in_place=True)
+def xlogy(input: Any, other: Any) -> Tensor:
+    """Return each first element times the logarithm of the second, 0 where the first is 0.
+
+    Parameters
+    ----------
+    input, other : Tensor or number
+        At least one of them a tensor; their shapes broadcast. Integers become floats of the default dtype.
+
+    Returns
+    -------
+    Tensor
+        Of the broadcast shape; NaN where `other` is NaN or negative, but for elements of `input` that are 0.
+
+    Raises
+    ------
+    RuntimeError
+        If the shapes do not broadcast.
+
+    Notes
+    -----
+    out = x ln y; dx = g ln y, 0 where x = 0 and y ≤ 0; dy = g x / y, 0 where x = 0.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.xlogy(minigrad.tensor([0.0, 2.0]), minigrad.tensor([0.0, 2.0]))
+    tensor([0.0000, 1.3863])
+    """
+    numbers = [x for x in (input, other) if isinstance(x, int | float)]
+    if len(numbers) == 1:
+        target = _dtype.result_type(input, other)
+        input, other = (number_tensor(x, target) if x is numbers[0] else x for x in (input, other))
+    return _xlogy(input, other)
+
+
+method(logaddexp)
+method(hypot, in_place=True)
+method(atan2, "atan2", "arctan2", in_place=True)
+
+document(
+    {
+        rsqrt: (
+            "Return one over the square root of each element: inf of 0, NaN of negative ones.",
+            "minigrad.rsqrt(minigrad.tensor([1.0, 4.0]))",
+            "tensor([1.0000, 0.5000])",
+        ),
+        exp2: (
+            "Return 2 to the power of each element.",
+            "minigrad.exp2(minigrad.tensor([0.0, 3.0]))",
+            "tensor([1., 8.])",
+        ),
+        expm1: (
+            "Return the exponential of each element less 1, exact for small elements too.",
+            "minigrad.expm1(minigrad.tensor([0.0, 1e-5]))",
+            "tensor([0.0000e+00, 1.0000e-05])",
+        ),
+        log1p: (
+            "Return the natural logarithm of 1 plus each element, exact for small elements too.",
+            "minigrad.log1p(minigrad.tensor([0.0, 1.0]))",
+            "tensor([0.0000, 0.6931])",
+        ),
+        log2: (
+            "Return the logarithm to the base 2 of each element: NaN of negative ones, -inf of 0.",
+            "minigrad.log2(minigrad.tensor([1.0, 8.0]))",
+            "tensor([0., 3.])",
+        ),
+        log10: (
+            "Return the logarithm to the base 10 of each element: NaN of negative ones, -inf of 0.",
+            "minigrad.log10(minigrad.tensor([1.0, 1000.0]))",
+            "tensor([0., 3.])",
+        ),
+        erf: (
+            "Return the error function of each element.",
+            "minigrad.erf(minigrad.tensor([0.0, 1.0]))",
+            "tensor([0.0000, 0.8427])",
+        ),
+        tan: (
+            "Return the tangent of each element, in radians.",
+            "minigrad.tan(minigrad.tensor([0.0, 1.0]))",
+            "tensor([0.0000, 1.5574])",
+        ),
+        asin: (
+            "Return the angle in radians whose sine each element is: NaN outside of [-1, 1].",
+            "minigrad.asin(minigrad.tensor([0.0, 1.0]))",
+            "tensor([0.0000, 1.5708])",
+        ),
+        acos: (
+            "Return the angle in radians whose cosine each element is: NaN outside of [-1, 1].",
+            "minigrad.acos(minigrad.tensor([0.0, 1.0]))",
+            "tensor([1.5708, 0.0000])",
+        ),
+        atan: (
+            "Return the angle in radians whose tangent each element is.",
+            "minigrad.atan(minigrad.tensor([0.0, 1.0]))",
+            "tensor([0.0000, 0.7854])",
+        ),
+        sinh: (
+            "Return the hyperbolic sine of each element.",
+            "minigrad.sinh(minigrad.tensor([0.0, 1.0]))",
+            "tensor([0.0000, 1.1752])",
+        ),
+        cosh: (
+            "Return the hyperbolic cosine of each element.",
+            "minigrad.cosh(minigrad.tensor([0.0, 1.0]))",
+            "tensor([1.0000, 1.5431])",
+        ),
+        asinh: (
+            "Return the inverse hyperbolic sine of each element.",
+            "minigrad.asinh(minigrad.tensor([0.0, 1.0]))",
+            "tensor([0.0000, 0.8814])",
+        ),
+        acosh: (
+            "Return the inverse hyperbolic cosine of each element: NaN below 1.",
+            "minigrad.acosh(minigrad.tensor([1.0, 2.0]))",
+            "tensor([0.0000, 1.3170])",
+        ),
+        atanh: (
+            "Return the inverse hyperbolic tangent of each element: NaN outside of [-1, 1].",
+            "minigrad.atanh(minigrad.tensor([0.0, 0.5]))",
+            "tensor([0.0000, 0.5493])",
+        ),
+        hypot: (
+            "Return the length of the hypotenuse over each pair of elements.",
+            "minigrad.hypot(minigrad.tensor([3.0, 0.0]), minigrad.tensor([4.0, 2.0]))",
+            "tensor([5., 2.])",
+        ),
+        atan2: (
+            "Return the angle in radians of each point whose ordinate is in `input` and whose abscissa is in `other`.",
+            "minigrad.atan2(minigrad.tensor([1.0, 0.0]), minigrad.tensor([1.0, -1.0]))",
+            "tensor([0.7854, 3.1416])",
+        ),
+        logaddexp: (
+            "Return the logarithm of the sum of the exponentials of each pair of elements, which cannot overflow.",
+            "minigrad.logaddexp(minigrad.tensor([0.0, 1000.0]), minigrad.tensor([0.0, 1000.0]))",
+            "tensor([6.9315e-01, 1.0007e+03])",
+        ),
+    }
+)

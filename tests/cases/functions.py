@@ -1,0 +1,51 @@
+"""Rows of the elementary functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .case import INF, NAN, Case, between, binary, given, nonzero, normal, unary
+
+#: Where each function of one tensor is smooth, and where it is not.
+DOMAINS: dict[str, tuple[float, float, list[float]]] = {
+    "tan": (-1.2, 1.2, [0.0, -0.0, INF, -INF, NAN]),
+    "asin": (-0.9, 0.9, [0.0, 1.0, -1.0, 1.5, -2.0, INF, NAN]),
+    "acos": (-0.9, 0.9, [0.0, 1.0, -1.0, 1.5, -2.0, INF, NAN]),
+    "atan": (-2, 2, [0.0, -0.0, INF, -INF, NAN, 1e30]),
+    "sinh": (-2, 2, [0.0, -0.0, INF, -INF, NAN, 800.0]),
+    "cosh": (-2, 2, [0.0, -0.0, INF, -INF, NAN, -800.0]),
+    "asinh": (-2, 2, [0.0, -0.0, INF, -INF, NAN, 1e30]),
+    "acosh": (1.2, 3, [1.0, 0.5, INF, NAN, 1e30]),
+    "atanh": (-0.8, 0.8, [0.0, 1.0, -1.0, INF, NAN]),
+    "exp2": (-2, 2, [0.0, INF, -INF, 2000.0, -2000.0, NAN]),
+    "expm1": (-2, 2, [0.0, -0.0, INF, -INF, 800.0, -800.0, NAN]),
+    "log1p": (-0.5, 2, [0.0, -1.0, INF, -2.0, NAN]),
+    "log2": (0.5, 2, [1.0, 0.0, -0.0, INF, NAN]),
+    "log10": (0.5, 2, [1.0, 0.0, -0.0, INF, NAN]),
+    "rsqrt": (0.5, 2, [1.0, 0.0, INF, NAN]),
+    "erf": (-2, 2, [0.0, -0.0, INF, -INF, NAN, 30.0]),
+}
+
+
+def functions() -> Iterator[Case]:
+    for name, (low, high, singular) in DOMAINS.items():
+        yield from unary(name, between(low, high))
+        yield given(name, "special", singular)
+
+
+def pairs() -> Iterator[Case]:
+    yield from binary("hypot", nonzero, number=False)
+    yield given("hypot", "special", [0.0, 3.0, -0.0, 1e-15], [2.0, 0.0, 1.0, 1e-15])
+    yield from binary("atan2", nonzero, nonzero, number=False)
+    yield given("atan2", "axes", [0.0, 1.0, -1.0, 0.0], [2.0, 0.0, 0.0, -2.0])
+    yield given("atan2", "origin", [0.0, -0.0], [0.0, 0.0])
+    yield from binary("logaddexp", number=False)
+    yield given("logaddexp", "equal", [0.0, 1000.0, -1000.0], [0.0, 1000.0, -1000.0], smooth=True)
+    yield given("logaddexp", "infinite", [INF, -INF, 1.0, NAN, 1.0], [1.0, 1.0, -INF, 1.0, 800.0])
+    yield from binary("xlogy", normal, between(0.5, 2), number=False)
+    yield given("xlogy", "zeros", [0.0, 0.0, 0.0, 2.0, 2.0], [0.5, -1.0, INF, 1.0, 0.0])
+    yield from binary("difference")
+    yield given("difference", "infinite", [INF, -INF, INF, 1.0], [INF, -INF, 1.0, -INF])
+
+
+FAMILIES = (functions, pairs)
