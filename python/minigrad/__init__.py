@@ -16,7 +16,7 @@ from . import _load  # noqa: F401  (first: it loads the extension)
 
 # isort: split
 from . import _return_types as return_types
-from . import autograd, cuda, nn, ops, optim, random
+from . import autograd, cuda, linalg, nn, ops, optim, random
 from ._config import __version__, get_num_threads, set_num_threads, show_config
 from ._device import device
 from ._dtype import bool_ as bool
@@ -45,6 +45,7 @@ from .ops.functions import *
 from .ops.getitem import *
 from .ops.index import *
 from .ops.linalg import *
+from .ops.products import *
 from .ops.reduce import *
 from .ops.rounding import *
 from .ops.scan import *
@@ -89,6 +90,7 @@ __all__ = [
     "int32",
     "int64",
     "is_grad_enabled",
+    "linalg",
     "long",
     "nan",
     "nn",
@@ -113,6 +115,7 @@ __all__ += ops.elementwise.__all__
 __all__ += ops.getitem.__all__
 __all__ += ops.index.__all__
 __all__ += ops.linalg.__all__
+__all__ += ops.products.__all__
 __all__ += ops.reduce.__all__
 __all__ += ops.scan.__all__
 __all__ += ops.scatter.__all__

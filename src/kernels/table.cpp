@@ -2,14 +2,44 @@
 
 #include <cstring>
 
-// The families of kernels. A new one is a new line here and, where it has runs for each instruction set, below.
+// The families of kernels: all of them, those with runs for each instruction set, those with runs for any.
+// clang-format off
 #define MINIGRAD_FAMILIES(X) \
-  X(elementwise)             \
-  X(functions)               \
-  X(matmul) X(optim) X(random) X(reduce) X(index) X(scatter) X(scan) X(softmax) X(loss) X(arg_reduce)
+  X(elementwise) \
+  X(functions) \
+  X(matmul) \
+  X(optim) \
+  X(random) \
+  X(reduce) \
+  X(index) \
+  X(scatter) \
+  X(scan) \
+  X(softmax) \
+  X(loss) \
+  X(arg_reduce)
+
 #define MINIGRAD_ISA_FAMILIES(X) \
-  X(elementwise) X(functions) X(matmul) X(optim) X(random) X(reduce) X(scan) X(softmax) X(loss) X(arg_reduce)
-#define MINIGRAD_COMMON_FAMILIES(X) X(elementwise) X(random) X(reduce) X(index) X(scatter) X(scan) X(arg_reduce)
+  X(elementwise) \
+  X(functions) \
+  X(matmul) \
+  X(optim) \
+  X(random) \
+  X(reduce) \
+  X(scan) \
+  X(softmax) \
+  X(loss) \
+  X(arg_reduce)
+
+#define MINIGRAD_COMMON_FAMILIES(X) \
+  X(elementwise) \
+  X(matmul) \
+  X(random) \
+  X(reduce) \
+  X(index) \
+  X(scatter) \
+  X(scan) \
+  X(arg_reduce)
+// clang-format on
 
 namespace minigrad {
 

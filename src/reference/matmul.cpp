@@ -9,16 +9,16 @@ namespace minigrad::reference {
 namespace {
 
 // out[..., i, j] = Σ_k a[..., i, k] b[..., k, j]
-template <class T>
+template <class T, class Sum = int64_t>
 Status matmul_of(const Call& call) {
   const View &a = call.in[0], &b = call.in[1], &out = call.out[0];
   const int last = out.rank - 1;
   for_each(out, [&](const Position& p) {
     Position in_a = p, in_b = p;
-    double sum = 0;
+    Sum sum = 0;
     for (int64_t k = 0; k < a.shape[a.rank - 1]; ++k) {
       in_a.index[last] = in_b.index[last - 1] = k;
-      sum += static_cast<double>(element<T>(a, in_a, out.rank)) * static_cast<double>(element<T>(b, in_b, out.rank));
+      sum += static_cast<Sum>(element<T>(a, in_a, out.rank)) * static_cast<Sum>(element<T>(b, in_b, out.rank));
     }
     element<T>(out, p, out.rank) = static_cast<T>(sum);
   });
@@ -62,7 +62,8 @@ Status linear_of(const Call& call) {
 
 }  // namespace
 
-const RunsByDType matmul = floats(matmul_of<float>, matmul_of<double>);
+const RunsByDType matmul = {{nullptr, matmul_of<uint8_t>, matmul_of<int8_t>, matmul_of<int16_t>, matmul_of<int32_t>,
+                             matmul_of<int64_t>, matmul_of<float, double>, matmul_of<double, double>}};
 const RunsByDType linear = floats(linear_of<float>, linear_of<double>);
 
 }  // namespace minigrad::reference
