@@ -32,3 +32,72 @@ def test_X22_floor_division_in_place(dtype: mg.dtype) -> None:
     np.testing.assert_array_equal(memory, [2, 4, 0])
     x %= 3
     np.testing.assert_array_equal(memory, [2, 1, 0])
+
+
+@pytest.mark.parametrize("name", ["floor", "ceil"])
+def test_R9_rounding_and_its_in_place_form(name: str) -> None:
+    x = mg.tensor([-1.5, 0.25, 2.0], dtype=mg.float64, requires_grad=True)
+    y = getattr(x, name)()
+    (dx,) = autograd.grad(y.sum(), x)
+    assert dx.tolist() == [0.0, 0.0, 0.0]
+    z = x * 1
+    memory = z.detach().numpy()
+    assert getattr(z, f"{name}_")() is z
+    np.testing.assert_array_equal(memory, y.detach().numpy())
+    z.sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_R8_comparisons_build_no_graph() -> None:
+    x = mg.tensor([1.0, -2.0], requires_grad=True)
+    y = mg.tensor([1.0, 3.0], requires_grad=True)
+    compared = [x == y, x < 0, x.greater(y), x.not_equal(1), mg.isclose(x, y), mg.logical_and(x, y), x.isnan()]
+    assert not any(z.requires_grad for z in compared)
+    assert mg.equal(x, x)
+    assert not mg.allclose(x, y)
+    assert (x == None) is False
+    assert (x != "a") is True
+
+
+def test_R14_where_and_clamp() -> None:
+    x = mg.tensor([-2.0, -1.0, 0.5, 1.0, 3.0], dtype=mg.float64, requires_grad=True)
+    for y, expected in (
+        (x.clamp(-1, 1), [0.0, 1.0, 1.0, 1.0, 0.0]),
+        (x.clamp(min=-1), [0.0, 1.0, 1.0, 1.0, 1.0]),
+        (x.clamp(max=1), [1.0, 1.0, 1.0, 1.0, 0.0]),
+        (mg.where(x > 0, x, 0.0), [0.0, 0.0, 1.0, 1.0, 1.0]),
+        (x.where(x < 0, 7.0), [1.0, 1.0, 0.0, 0.0, 0.0]),
+        (x.masked_fill(x > 0, 5), [1.0, 1.0, 0.0, 0.0, 0.0]),
+    ):
+        (dx,) = autograd.grad(y.sum(), x)
+        assert dx.tolist() == expected
+
+
+def test_R15_what_was_overwritten_has_no_gradient() -> None:
+    x = mg.tensor([1.0, 2.0, 3.0], dtype=mg.float64, requires_grad=True)
+    value = mg.tensor(5.0, dtype=mg.float64, requires_grad=True)
+    for write in (lambda y: y.zero_(), lambda y: y.fill_(4), lambda y: y.copy_(mg.ones(3)), lambda y: y.fill_(value)):
+        y = x * 2
+        write(y)
+        gradients = autograd.grad((y + 0 * x).sum(), [x, value], allow_unused=True)
+        assert gradients[0].tolist() == [0.0, 0.0, 0.0]
+    assert gradients[1].item() == 3.0
+    y = x * 2
+    y.masked_fill_(mg.tensor([True, False, True]), value)
+    dx, dv = autograd.grad(y.sum(), [x, value])
+    assert dx.tolist() == [0.0, 2.0, 0.0]
+    assert dv.item() == 2.0
+    y = x * 2
+    y[1:].clamp_(max=5)
+    (dx,) = autograd.grad(y.sum(), x)
+    assert dx.tolist() == [2.0, 2.0, 0.0]
+
+
+def test_X7_clamp_with_one_bound() -> None:
+    x = mg.tensor([0.5])
+    assert x.clamp(max=1).tolist() == [0.5]
+    assert x.clamp(min=1).tolist() == [1.0]
+    assert mg.tensor([1, 5]).clamp(min=1.5).tolist() == [1.5, 5.0]
+    with pytest.raises(RuntimeError, match=r"^clamp: at least one"):
+        x.clamp()

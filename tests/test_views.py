@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import inspect
+import math
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -470,11 +471,23 @@ def test_in_place_form_is_the_function(name: str, on: str) -> None:
 
 FOUR = [0.25, 0.5, 0.75, 0.875]
 
+#: The shapes of tensors that have to fit each other.
+SHAPES = {
+    "addmm_": [(2, 2), (2, 2), (2, 2)],
+    "addmv_": [(2,), (2, 2), (2,)],
+    "addr_": [(2, 2), (2,), (2,)],
+    "addbmm_": [(2, 2), (1, 2, 2), (1, 2, 2)],
+    "baddbmm_": [(1, 2, 2), (1, 2, 2), (1, 2, 2)],
+}
+
 #: What follows the tensor, for functions that want more than tensors like it.
 REST: dict[str, tuple[Any, ...]] = {
     "index_reduce_": (0, mg.tensor([1, 1]), const([0.5, 2.0]), "amax"),
     "masked_scatter_": (mg.tensor([True, False, True, False]), const([0.5, 2.0])),
     "scatter_reduce_": (0, mg.tensor([1, 1]), const([0.5, 2.0]), "prod"),
+    "clamp_": (0.3, 0.8),
+    "clip_": (0.3, 0.8),
+    "masked_fill_": (mg.tensor([True, False, False, True]), 2.0),
 }
 
 
@@ -482,7 +495,10 @@ REST: dict[str, tuple[Any, ...]] = {
 def test_in_place_form_stores_what_its_function_returns(name: str) -> None:
     function = in_place_forms[name]
     required = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty]
-    x, *others = [const(FOUR) for _ in required]
+    shapes = SHAPES.get(name, [(4,)] * len(required))
+    x, *others = [const(FOUR * shape[0])[: math.prod(shape)].reshape(shape) for shape in shapes]
+    if name.startswith("bitwise"):
+        x, *others = [mg.tensor([1, 5, 2, 7]) for _ in required]
     others = REST.get(name, others)
     expected = function(x.clone(), *others)
     memory = x.numpy()

@@ -90,16 +90,43 @@ const Operand kColumnVector = shaped({kRows, 1}), kRowVector = shaped({1, kColum
 
 std::vector<Row> elementwise_rows() {
   std::vector<Row> rows;
-  for (const char* name :
-       {"copy", "neg", "abs", "sign", "sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu"}) {
+  for (const char* name : {"copy", "neg", "abs", "sign", "sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu",
+                           "floor", "ceil", "trunc", "round", "frac"}) {
     const bool positive = std::string("log") == name || std::string("sqrt") == name;
     rows.push_back({name, "", {positive ? kMatrix : between(-2, 2)}});
   }
-  for (const char* name :
-       {"add",          "sub",       "mul",           "safe_mul",  "div",       "safe_div",     "pow",
-        "maximum",      "minimum",   "maximum_share", "relu_grad", "tanh_grad", "sigmoid_grad", "floor_divide",
-        "trunc_divide", "remainder", "fmod",          "eq",        "ne",        "lt",           "le",
-        "gt",           "ge"}) {
+  for (const char* name : {"add",
+                           "sub",
+                           "mul",
+                           "safe_mul",
+                           "div",
+                           "safe_div",
+                           "pow",
+                           "maximum",
+                           "minimum",
+                           "maximum_share",
+                           "relu_grad",
+                           "tanh_grad",
+                           "sigmoid_grad",
+                           "floor_divide",
+                           "trunc_divide",
+                           "remainder",
+                           "fmod",
+                           "copysign",
+                           "heaviside",
+                           "fmax",
+                           "fmin",
+                           "bitwise_and",
+                           "bitwise_or",
+                           "bitwise_xor",
+                           "bitwise_left_shift",
+                           "bitwise_right_shift",
+                           "eq",
+                           "ne",
+                           "lt",
+                           "le",
+                           "gt",
+                           "ge"}) {
     rows.push_back({name, "", {kMatrix, kMatrix}});
   }
   rows.push_back({"copy", "transposed", {transposed({kRows, kColumns})}});
@@ -107,7 +134,14 @@ std::vector<Row> elementwise_rows() {
   rows.push_back({"add", "column", {kMatrix, kColumnVector}});
   rows.push_back({"add", "scalar", {kMatrix, kScalar}});
   rows.push_back({"add", "transposed", {kMatrix, transposed({kRows, kColumns})}});
-  rows.push_back({"where", "", {kMatrix, kMatrix, kMatrix}});
+  for (const char* name : {"where", "clamp", "lerp"}) {
+    rows.push_back({name, "", {kMatrix, kMatrix, kMatrix}});
+    rows.push_back({name, "scalars", {kMatrix, kScalar, kScalar}});
+  }
+  for (const char* name : {"addcmul", "addcdiv"}) rows.push_back({name, "", {kMatrix, kMatrix, kMatrix, kScalar}});
+  rows.push_back({"nan_to_num", "", {kMatrix, kScalar, kScalar, kScalar}});
+  rows.push_back({"clamp_grad", "scalars", {kMatrix, kMatrix, kScalar, kScalar}, {whole(0)}});
+  rows.push_back({"bitwise_not", "", {kMatrix}});
   rows.push_back({"cast", "", {kMatrix}, {whole(static_cast<int64_t>(DType::float32))}});
   return rows;
 }

@@ -38,6 +38,7 @@ from ._dtype import (
 )
 from ._printing import set_printoptions
 from .grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .ops.arithmetic import *
 from .ops.conversion import *
 from .ops.creation import *
 from .ops.elementwise import *
@@ -45,11 +46,13 @@ from .ops.functions import *
 from .ops.getitem import *
 from .ops.index import *
 from .ops.linalg import *
+from .ops.logic import *
 from .ops.products import *
 from .ops.reduce import *
 from .ops.rounding import *
 from .ops.scan import *
 from .ops.scatter import *
+from .ops.selection import *
 from .ops.shape import *
 from .ops.softmax import *
 from .random import *

@@ -51,6 +51,8 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # adam(params: T, grads: T, exp_avgs: T, exp_avg_sqs: T, lr: d, beta1: d, beta2: d, eps: d, weight_decay: d, step: d;
 #     decoupled, maximize) -> None for float32, float64
 # add(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# addcdiv(x: T, y: T, z: T, value: T) -> out for float32, float64
+# addcmul(x: T, y: T, z: T, value: T) -> out for float32, float64
 # argmax(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # argmin(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # asin(x: T) -> out for float32, float64
@@ -58,8 +60,18 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # atan(x: T) -> out for float32, float64
 # atan2(x: T, y: T) -> out for float32, float64
 # atanh(x: T) -> out for float32, float64
+# bitwise_and(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64
+# bitwise_left_shift(x: T, y: T) -> out for uint8, int8, int16, int32, int64
+# bitwise_not(x: T) -> out for bool, uint8, int8, int16, int32, int64
+# bitwise_or(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64
+# bitwise_right_shift(x: T, y: T) -> out for uint8, int8, int16, int32, int64
+# bitwise_xor(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64
 # cast(x: T; dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# ceil(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# clamp(x: T, lower: T, upper: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# clamp_grad(g: T, x: T, lower: T, upper: T; argument) -> out for float32, float64
 # copy(x: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# copysign(x: T, y: T) -> out for float32, float64
 # cos(x: T) -> out for float32, float64
 # cosh(x: T) -> out for float32, float64
 # cross_entropy(x: T, target: i; ignore_index, label_smoothing, reduction) -> loss, probabilities for float32, float64
@@ -74,16 +86,22 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # exp(x: T) -> out for float32, float64
 # exp2(x: T) -> out for float32, float64
 # expm1(x: T) -> out for float32, float64
+# floor(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # floor_divide(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# fmax(x: T, y: T) -> out for float32, float64
+# fmin(x: T, y: T) -> out for float32, float64
 # fmod(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# frac(x: T) -> out for float32, float64
 # full(value: d; shape, dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # gather(x: T, index: i; dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # ge(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # gt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# heaviside(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # hypot(x: T, y: T) -> out for float32, float64
 # index_rows(x: T, index: i) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # index_rows_add(g: T, index: i; rows) -> out for int64, float32, float64
 # le(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# lerp(x: T, y: T, weight: T) -> out for float32, float64
 # linear(x: T, w: T, b: T; activation) -> out for float32, float64
 # linear_index(indices: T; sizes) -> out for int8, int16, int32, int64
 # linear_recurrence(a: T, b: T; dim, reverse) -> out for float32, float64
@@ -107,6 +125,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # min_with_index(x: T; dim, keepdim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64
 # minimum(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # mul(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# nan_to_num(x: T, nan: T, above: T, below: T) -> out for float32, float64
 # ne(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # neg(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # normal(key: i, offset: i; shape, dtype) -> out for float32, float64
@@ -118,6 +137,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # relu(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # relu_grad(g: T, result: T) -> out for float32, float64
 # remainder(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# round(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # rsqrt(x: T) -> out for float32, float64
 # safe_div(x: T, y: T) -> out for float32, float64
 # safe_mul(x: T, y: T) -> out for float32, float64
@@ -141,6 +161,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # tan(x: T) -> out for float32, float64
 # tanh(x: T) -> out for float32, float64
 # tanh_grad(g: T, result: T) -> out for float32, float64
+# trunc(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # trunc_divide(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # uniform(key: i, offset: i; shape, dtype) -> out for float32, float64
 # unslice(g: T; shape, starts, steps) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16

@@ -219,17 +219,10 @@ class Inputs {
     return Taken::ok;
   }
 
+  // An integer that is too large for the dtype wraps around.
   Taken place_integer(PyObject* number, View& view) {
     const long long value = is_boolean(number) ? PyObject_IsTrue(number) : PyLong_AsLongLong(number);
     if (value == -1 && PyErr_Occurred()) return Taken::error;
-    const int bits = static_cast<int>(8 * item_size(view.dtype));
-    const bool is_signed = view.dtype != DType::uint8 && view.dtype != DType::boolean;
-    const long long high = is_signed ? (1LL << (bits - 2)) - 1 + (1LL << (bits - 2)) : (1LL << bits) - 1;
-    if (value > high || value < (is_signed ? -high - 1 : 0)) {
-      PyErr_Format(PyExc_RuntimeError, "%s: %lld does not fit into %s", self_.kernel->name, value,
-                   kDTypeNames[static_cast<int>(view.dtype)]);
-      return Taken::error;
-    }
     std::memcpy(view.data, &value, static_cast<size_t>(item_size(view.dtype)));  // the low bytes: little-endian
     return Taken::ok;
   }

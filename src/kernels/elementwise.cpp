@@ -151,12 +151,77 @@ constexpr RunsByDType integer_division() {
            run_division<Op, int32_t>, run_division<Op, int64_t>, nullptr, nullptr}};
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Bits. By how much to shift may be any number: what is shifted out at either end is gone.
+
+struct BitwiseNot : Streaming {
+  template <class T>
+  static T apply(T x) {
+    return static_cast<T>(~x);
+  }
+};
+
+struct LogicalNot : Streaming {
+  static bool apply(bool x) { return !x; }
+};
+
+struct BitwiseAnd : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return static_cast<T>(x & y);
+  }
+};
+
+struct BitwiseOr : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return static_cast<T>(x | y);
+  }
+};
+
+struct BitwiseXor : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return static_cast<T>(x ^ y);
+  }
+};
+
+template <class T>
+bool shifts_within(T y) {
+  return y >= 0 && y < static_cast<T>(8 * sizeof(T));
+}
+
+struct LeftShift : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    const auto wide = static_cast<uint64_t>(x);
+    return shifts_within(y) ? static_cast<T>(wide << static_cast<unsigned>(y)) : T{0};
+  }
+};
+
+struct RightShift : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    const T gone = x < 0 ? static_cast<T>(-1) : T{0};
+    return shifts_within(y) ? static_cast<T>(x >> static_cast<unsigned>(y)) : gone;
+  }
+};
+
 constexpr RunsByDType kCastRuns = {{run_cast<bool>, run_cast<uint8_t>, run_cast<int8_t>, run_cast<int16_t>,
                                     run_cast<int32_t>, run_cast<int64_t>, run_cast<float>, run_cast<double>,
                                     run_cast<Half>}};
 
-constexpr RunsByDType kWhereRuns = {{run_where<bool>, run_where<uint8_t>, run_where<int8_t>, run_where<int16_t>,
-                                     run_where<int32_t>, run_where<int64_t>, nullptr, nullptr, run_where<Half>}};
+template <class T>
+constexpr RunFunction kWhere = run_map<Where, T, uint8_t, T, T>;
+
+constexpr RunsByDType kWhereRuns = {{kWhere<bool>, kWhere<uint8_t>, kWhere<int8_t>, kWhere<int16_t>, kWhere<int32_t>,
+                                     kWhere<int64_t>, nullptr, nullptr, kWhere<Half>}};
+
+template <class T>
+constexpr RunFunction kClamp = run_map<Clamp, T, T, T, T>;
+
+constexpr RunsByDType kClampRuns = {
+    {nullptr, kClamp<uint8_t>, kClamp<int8_t>, kClamp<int16_t>, kClamp<int32_t>, kClamp<int64_t>, nullptr, nullptr}};
 
 constexpr Run kRuns[] = {
     {"cast", kCastRuns},
@@ -181,6 +246,18 @@ constexpr Run kRuns[] = {
     {"gt", integer_compare<Gt>()},
     {"ge", integer_compare<Ge>()},
     {"where", kWhereRuns},
+    {"floor", integer_unary<Copy>()},
+    {"ceil", integer_unary<Copy>()},
+    {"trunc", integer_unary<Copy>()},
+    {"round", integer_unary<Copy>()},
+    {"heaviside", with_boolean(integer_binary<Heaviside>(), run_binary<Heaviside, bool>)},
+    {"clamp", kClampRuns},
+    {"bitwise_not", with_boolean(integer_unary<BitwiseNot>(), run_unary<LogicalNot, bool>)},
+    {"bitwise_and", with_boolean(integer_binary<BitwiseAnd>(), run_binary<BitwiseAnd, bool>)},
+    {"bitwise_or", with_boolean(integer_binary<BitwiseOr>(), run_binary<BitwiseOr, bool>)},
+    {"bitwise_xor", with_boolean(integer_binary<BitwiseXor>(), run_binary<BitwiseXor, bool>)},
+    {"bitwise_left_shift", integer_binary<LeftShift>()},
+    {"bitwise_right_shift", integer_binary<RightShift>()},
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -192,6 +269,21 @@ constexpr Kernel compare(const char* name, const RunsByDType* reference) {
           .types = "TT",
           .outputs = {"out"},
           .plan = plan_compare,
+          .reference = reference};
+}
+
+constexpr Kernel ternary(const char* name, const RunsByDType* reference, const char* x, const char* y, const char* z) {
+  return {
+      .name = name, .inputs = {x, y, z}, .types = "TTT", .outputs = {"out"}, .plan = plan_map, .reference = reference};
+}
+
+constexpr Kernel quaternary(const char* name, const RunsByDType* reference, const char* x, const char* y, const char* z,
+                            const char* w) {
+  return {.name = name,
+          .inputs = {x, y, z, w},
+          .types = "TTTT",
+          .outputs = {"out"},
+          .plan = plan_map,
           .reference = reference};
 }
 
@@ -231,6 +323,33 @@ constexpr Kernel kRows[] = {
     compare("le", &reference::le),
     compare("gt", &reference::gt),
     compare("ge", &reference::ge),
+    unary("floor", &reference::floor),
+    unary("ceil", &reference::ceil),
+    unary("trunc", &reference::trunc),
+    unary("round", &reference::round),
+    unary("frac", &reference::frac),
+    binary("copysign", &reference::copysign),
+    binary("heaviside", &reference::heaviside),
+    binary("fmax", &reference::fmax),
+    binary("fmin", &reference::fmin),
+    unary("bitwise_not", &reference::bitwise_not),
+    binary("bitwise_and", &reference::bitwise_and),
+    binary("bitwise_or", &reference::bitwise_or),
+    binary("bitwise_xor", &reference::bitwise_xor),
+    binary("bitwise_left_shift", &reference::bitwise_left_shift),
+    binary("bitwise_right_shift", &reference::bitwise_right_shift),
+    ternary("clamp", &reference::clamp, "x", "lower", "upper"),
+    ternary("lerp", &reference::lerp, "x", "y", "weight"),
+    quaternary("addcmul", &reference::addcmul, "x", "y", "z", "value"),
+    quaternary("addcdiv", &reference::addcdiv, "x", "y", "z", "value"),
+    quaternary("nan_to_num", &reference::nan_to_num, "x", "nan", "above", "below"),
+    {.name = "clamp_grad",
+     .inputs = {"g", "x", "lower", "upper"},
+     .types = "TTTT",
+     .outputs = {"out"},
+     .attributes = {{"argument", AttributeKind::integer}},
+     .plan = plan_map,
+     .reference = &reference::clamp_grad},
     {.name = "where",
      .inputs = {"condition", "x", "y"},
      .types = "bTT",

@@ -30,34 +30,39 @@ struct SigmoidGrad : Streaming {
 // The rest, with the sign of x.
 struct Fmod {
   template <class T>
-  static T finish(math::Division<T> d, T, T) {
+  [[gnu::always_inline]] static T finish(math::Division<T> d, T, T) {
     return d.rest;
   }
 };
 
-// The rest of the quotient rounded down, with the sign of y: y is added where the signs differ.
+// Whether the quotient rounded down is one less than whole.
+template <class T>
+[[gnu::always_inline]] inline bool rounds_down(T rest, T y) {
+  return (rest != 0) & ((rest < 0) != (y < 0));
+}
+
+// The rest of the quotient rounded down, with the sign of y.
 struct Remainder {
   template <class T>
-  static T finish(math::Division<T> d, T, T y) {
-    return (d.rest != 0) & ((d.rest < 0) != (y < 0)) ? d.rest + y : d.rest;
+  [[gnu::always_inline]] static T finish(math::Division<T> d, T, T y) {
+    return math::select(math::mask_of<T>(rounds_down(d.rest, y)), d.rest + y, d.rest);
   }
 };
 
-// The quotient rounded down; x / y where y is 0.
+// The quotient rounded down, which has the sign of x / y even if that is 0; NaN where the rest is; x / y where y is 0.
 struct FloorDivide {
   template <class T>
-  static T finish(math::Division<T> d, T x, T y) {
-    const T one = (d.rest != 0) & ((d.rest < 0) != (y < 0)) ? T{1} : T{0};
-    const T quotient = x / y, floored = d.whole - one;
-    const T whole = floored == 0 ? math::copysign(T{0}, quotient) : floored;
-    return y == 0 ? quotient : (d.rest != d.rest ? d.rest : whole);
+  [[gnu::always_inline]] static T finish(math::Division<T> d, T x, T y) {
+    const T quotient = x / y;
+    const T floored = d.whole - (rounds_down(d.rest, y) ? T{1} : T{0}) + (d.rest - d.rest);
+    return math::select(math::mask_of<T>(y == 0), quotient, math::copysign(floored, quotient));
   }
 };
 
 template <class F>
 struct Divided {
   template <class T>
-  static T apply(T x, T y) {
+  [[gnu::always_inline]] static T apply(T x, T y) {
     return F::finish(math::divide(x, y), x, y);
   }
 };
@@ -106,6 +111,129 @@ struct TruncDivide : Streaming {
   }
 };
 
+// The roundings.
+
+struct Floor : Streaming {
+  template <class T>
+  static T apply(T x) {
+    return math::floor(x);
+  }
+};
+
+struct Ceil : Streaming {
+  template <class T>
+  static T apply(T x) {
+    return math::ceil(x);
+  }
+};
+
+struct Trunc : Streaming {
+  template <class T>
+  static T apply(T x) {
+    return math::trunc(x);
+  }
+};
+
+struct Round : Streaming {
+  template <class T>
+  static T apply(T x) {
+    return math::round(x);
+  }
+};
+
+struct Frac : Streaming {
+  template <class T>
+  static T apply(T x) {
+    return x - math::trunc(x);
+  }
+};
+
+struct CopySign : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return math::copysign(x, y);
+  }
+};
+
+// The larger and the smaller one; NaN only where both are.
+struct FMax : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return ((x >= y) | (y != y)) ? x : y;
+  }
+};
+
+struct FMin : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return ((x <= y) | (y != y)) ? x : y;
+  }
+};
+
+// g where the argument is what clamp returns, else 0: of x (0), lower (1) or upper (2).
+template <int argument>
+struct ClampGrad : Streaming {
+  template <class T>
+  static T apply(T g, T x, T lower, T upper) {
+    const bool returned = argument == 0   ? (x >= lower) & (x <= upper)
+                          : argument == 1 ? (x < lower) & (lower < upper)
+                                          : (x > upper) | (upper < lower);
+    return returned ? g : T{0};
+  }
+};
+
+template <class T>
+Status run_clamp_grad(const Call& call) {
+  switch (call.attributes[0].integer()) {
+    case 0:
+      return run_map<ClampGrad<0>, T, T, T, T, T>(call);
+    case 1:
+      return run_map<ClampGrad<1>, T, T, T, T, T>(call);
+    default:
+      return run_map<ClampGrad<2>, T, T, T, T, T>(call);
+  }
+}
+
+// x + w (y - x), computed from the nearer end: x at 0, y at 1.
+struct Lerp : Streaming {
+  template <class T>
+  static T apply(T x, T y, T w) {
+    const math::UInt<T> near = math::mask_of<T>(math::abs(w) < static_cast<T>(0.5));
+    return fma(math::select(near, w, w - T{1}), y - x, math::select(near, x, y));
+  }
+};
+
+struct AddCMul : Streaming {
+  template <class T>
+  static T apply(T x, T y, T z, T value) {
+    return fma(value * y, z, x);
+  }
+};
+
+struct AddCDiv : Streaming {
+  template <class T>
+  static T apply(T x, T y, T z, T value) {
+    return x + value * y / z;
+  }
+};
+
+struct NanToNum : Streaming {
+  template <class T>
+  static T apply(T x, T nan, T above, T below) {
+    return x != x ? nan : (x == math::kInf<T> ? above : (x == -math::kInf<T> ? below : x));
+  }
+};
+
+template <class Op>
+constexpr RunsByDType three() {
+  return floats(run_map<Op, float, float, float, float>, run_map<Op, double, double, double, double>);
+}
+
+template <class Op>
+constexpr RunsByDType four() {
+  return floats(run_map<Op, float, float, float, float, float>, run_map<Op, double, double, double, double, double>);
+}
+
 constexpr Run kRows[] = {
     {"sqrt", function<functions::Sqrt>()},
     {"exp", function<functions::Exp>()},
@@ -142,7 +270,22 @@ constexpr Run kRows[] = {
     {"le", floats(run_binary<Le, float, bool>, run_binary<Le, double, bool>)},
     {"gt", floats(run_binary<Gt, float, bool>, run_binary<Gt, double, bool>)},
     {"ge", floats(run_binary<Ge, float, bool>, run_binary<Ge, double, bool>)},
-    {"where", floats(run_where<float>, run_where<double>)},
+    {"where", floats(run_map<Where, float, uint8_t, float, float>, run_map<Where, double, uint8_t, double, double>)},
+    {"floor", floats(run_unary<Floor, float>, run_unary<Floor, double>)},
+    {"ceil", floats(run_unary<Ceil, float>, run_unary<Ceil, double>)},
+    {"trunc", floats(run_unary<Trunc, float>, run_unary<Trunc, double>)},
+    {"round", floats(run_unary<Round, float>, run_unary<Round, double>)},
+    {"frac", floats(run_unary<Frac, float>, run_unary<Frac, double>)},
+    {"copysign", floats(run_binary<CopySign, float>, run_binary<CopySign, double>)},
+    {"heaviside", floats(run_binary<Heaviside, float>, run_binary<Heaviside, double>)},
+    {"fmax", floats(run_binary<FMax, float>, run_binary<FMax, double>)},
+    {"fmin", floats(run_binary<FMin, float>, run_binary<FMin, double>)},
+    {"clamp", three<Clamp>()},
+    {"clamp_grad", floats(run_clamp_grad<float>, run_clamp_grad<double>)},
+    {"lerp", three<Lerp>()},
+    {"addcmul", four<AddCMul>()},
+    {"addcdiv", four<AddCDiv>()},
+    {"nan_to_num", four<NanToNum>()},
 };
 
 }  // namespace

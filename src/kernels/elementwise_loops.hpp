@@ -71,37 +71,78 @@ Status run_binary(const Call& call) {
   return Status::ok;
 }
 
-// out = condition ? x : y.
+// ---------------------------------------------------------------------------------------------------------------------
+// Any number of operands, of types of their own: out[i] = op(x[i], y[i], z[i], ...).
+//
+// There is one loop, over neighbouring elements. An operand with other steps is read through a buffer, a block at a
+// time.
+
+constexpr int64_t kMapBlock = 512;
+
 template <class T>
-inline void where_row(T* out, int64_t out_step, const bool* condition, int64_t condition_step, const T* x,
-                      int64_t x_step, const T* y, int64_t y_step, int64_t count) {
-  if (out_step == 1 && condition_step == 1 && x_step == 1 && y_step == 1) {
+class Row {
+ public:
+  Row(const T* start, int64_t step, int64_t count) : start_(start), step_(step) {
+    for (int64_t i = 0; step == 0 && i < count && i < kMapBlock; ++i) buffer_[i] = *start;
+  }
+
+  bool packed() const { return step_ == 1; }
+
+  // The elements [from, from + size); at most kMapBlock of them unless the row is packed.
+  const T* block(int64_t from, int64_t size) {
+    if (step_ == 1) return start_ + from;
+    for (int64_t i = 0; step_ != 0 && i < size; ++i) buffer_[i] = start_[(from + i) * step_];
+    return buffer_;
+  }
+
+ private:
+  const T* start_;
+  int64_t step_;
+  T buffer_[kMapBlock];
+};
+
+template <class Op, class Out, class... Xs>
+inline void map_block(Out* out, int64_t size, const Xs*... x) {
 #pragma omp simd
-    for (int64_t i = 0; i < count; ++i) out[i] = condition[i] ? x[i] : y[i];
-  } else if (out_step == 1 && condition_step == 1 && x_step == 1 && y_step == 0) {
-    const T scalar = *y;
-#pragma omp simd
-    for (int64_t i = 0; i < count; ++i) out[i] = condition[i] ? x[i] : scalar;
-  } else {
-    for (int64_t i = 0; i < count; ++i) {
-      out[i * out_step] = condition[i * condition_step] ? x[i * x_step] : y[i * y_step];
-    }
+  for (int64_t i = 0; i < size; ++i) out[i] = Op::apply(x[i]...);
+}
+
+template <class Op, class Out, class... Xs>
+void map_row(Out* out, int64_t out_step, int64_t count, Row<Xs>... rows) {
+  if (out_step == 1 && (rows.packed() && ...)) return map_block<Op>(out, count, rows.block(0, count)...);
+  Out results[kMapBlock];
+  for (int64_t from = 0; from < count; from += kMapBlock) {
+    const int64_t size = count - from < kMapBlock ? count - from : kMapBlock;
+    map_block<Op>(out_step == 1 ? out + from : results, size, rows.block(from, size)...);
+    for (int64_t i = 0; out_step != 1 && i < size; ++i) out[(from + i) * out_step] = results[i];
   }
 }
 
-template <class T>
-Status run_where(const Call& call) {
-  const View* const operands[] = {&call.out[0], &call.in[0], &call.in[1], &call.in[2]};
-  const Nest<4> nest = make_nest(operands);
+template <int... i>
+struct Numbers {};
+
+template <class Op, class Out, class... Xs, int... i>
+Status run_map_of(const Call& call, Numbers<i...>) {
+  const View* const operands[] = {&call.out[0], &call.in[i]...};
+  const Nest<sizeof...(Xs) + 1> nest = make_nest(operands);
   const int inner = nest.rank - 1;
-  parallel_for(nest.size, 0.2, [&](int64_t begin, int64_t end, int) {
+  parallel_for(nest.size, Op::kNanoseconds, [&](int64_t begin, int64_t end, int) {
     for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-      where_row(call.out[0].as<T>() + offset[0], nest.stride[0][inner], call.in[0].as<bool>() + offset[1],
-                nest.stride[1][inner], call.in[1].as<T>() + offset[2], nest.stride[2][inner],
-                call.in[2].as<T>() + offset[3], nest.stride[3][inner], count);
+      map_row<Op, Out, Xs...>(call.out[0].as<Out>() + offset[0], nest.stride[0][inner], count,
+                              Row<Xs>(call.in[i].as<Xs>() + offset[i + 1], nest.stride[i + 1][inner], count)...);
     });
   });
   return Status::ok;
+}
+
+template <class Op, class Out, class X, class Y, class Z>
+Status run_map(const Call& call) {
+  return run_map_of<Op, Out, X, Y, Z>(call, Numbers<0, 1, 2>{});
+}
+
+template <class Op, class Out, class X, class Y, class Z, class W>
+Status run_map(const Call& call) {
+  return run_map_of<Op, Out, X, Y, Z, W>(call, Numbers<0, 1, 2, 3>{});
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 // Included by files compiled once per instruction set: everything here has internal linkage.
 #pragma once
 
+#include <cstdint>
+
 namespace minigrad {
 namespace {
 
@@ -166,6 +168,53 @@ struct ReluGrad : Streaming {
   template <class T>
   static T apply(T g, T out) {
     return out <= 0 ? T{0} : g;
+  }
+};
+
+// The step function, whose value at 0 is y.
+struct Heaviside : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return x == 0 ? y : static_cast<T>(x > 0);
+  }
+};
+
+template <int bytes>
+struct BitsOf;
+template <>
+struct BitsOf<1> {
+  using type = uint8_t;
+};
+template <>
+struct BitsOf<2> {
+  using type = uint16_t;
+};
+template <>
+struct BitsOf<4> {
+  using type = uint32_t;
+};
+template <>
+struct BitsOf<8> {
+  using type = uint64_t;
+};
+
+// A choice between bits, by a byte: of booleans, and of conditional expressions, GCC would not make vector code.
+struct Where : Streaming {
+  template <class T>
+  static T apply(uint8_t condition, T x, T y) {
+    using Bits = typename BitsOf<sizeof(T)>::type;
+    const auto mask = static_cast<Bits>(-static_cast<int>(condition != 0));
+    const auto chosen = static_cast<Bits>((__builtin_bit_cast(Bits, x) & mask) | (__builtin_bit_cast(Bits, y) & ~mask));
+    return __builtin_bit_cast(T, chosen);
+  }
+};
+
+// x, at least lower and at most upper, which counts more; NaN where any of them is.
+struct Clamp : Streaming {
+  template <class T>
+  static T apply(T x, T lower, T upper) {
+    const T raised = Where::apply((x < lower) | (lower != lower), lower, x);
+    return Where::apply((upper < raised) | (upper != upper), upper, raised);
   }
 };
 

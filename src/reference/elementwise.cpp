@@ -29,6 +29,29 @@ Status cast_of(const Call& call) {
   return kByTarget[static_cast<int>(call.out[0].dtype)](call);
 }
 
+// Any number of operands of one dtype.
+template <class T, class W, auto f, int... i>
+Status map_of(const Call& call) {
+  const View& out = call.out[0];
+  for_each(out, [&](const Position& p) {
+    element<T>(out, p, out.rank) = static_cast<T>(f(static_cast<W>(element<T>(call.in[i], p, out.rank))...));
+  });
+  return Status::ok;
+}
+
+// The cotangent of argument 0, 1 or 2 of clamp: it goes to the one that clamp returns.
+template <class T>
+Status clamp_grad_of(const Call& call) {
+  const View& out = call.out[0];
+  for_each(out, [&](const Position& p) {
+    const T x = element<T>(call.in[1], p, out.rank);
+    const T lower = element<T>(call.in[2], p, out.rank), upper = element<T>(call.in[3], p, out.rank);
+    const bool returned[] = {x >= lower && x <= upper, x < lower && lower<upper, x> upper || upper < lower};
+    element<T>(out, p, out.rank) = returned[call.attributes[0].integer()] ? element<T>(call.in[0], p, out.rank) : T(0);
+  });
+  return Status::ok;
+}
+
 template <auto f>
 constexpr RunsByDType any1() {
   return {{map1<bool, bool, bool, f>, map1<uint8_t, uint8_t, uint8_t, f>, map1<int8_t, int8_t, int8_t, f>,
@@ -64,6 +87,70 @@ constexpr RunsByDType compare2() {
   return {{map2<bool, bool, bool, f>, map2<uint8_t, bool, uint8_t, f>, map2<int8_t, bool, int8_t, f>,
            map2<int16_t, bool, int16_t, f>, map2<int32_t, bool, int32_t, f>, map2<int64_t, bool, int64_t, f>,
            map2<float, bool, double, f>, map2<double, bool, double, f>}};
+}
+
+template <auto f>
+constexpr RunsByDType bits1() {
+  return {{map1<bool, bool, bool, f>, map1<uint8_t, uint8_t, uint8_t, f>, map1<int8_t, int8_t, int8_t, f>,
+           map1<int16_t, int16_t, int16_t, f>, map1<int32_t, int32_t, int32_t, f>, map1<int64_t, int64_t, int64_t, f>}};
+}
+
+template <auto f>
+constexpr RunsByDType bits2() {
+  return {{map2<bool, bool, bool, f>, map2<uint8_t, uint8_t, uint8_t, f>, map2<int8_t, int8_t, int8_t, f>,
+           map2<int16_t, int16_t, int16_t, f>, map2<int32_t, int32_t, int32_t, f>, map2<int64_t, int64_t, int64_t, f>}};
+}
+
+template <auto f>
+constexpr RunsByDType number3() {
+  return {{nullptr, map_of<uint8_t, uint8_t, f, 0, 1, 2>, map_of<int8_t, int8_t, f, 0, 1, 2>,
+           map_of<int16_t, int16_t, f, 0, 1, 2>, map_of<int32_t, int32_t, f, 0, 1, 2>,
+           map_of<int64_t, int64_t, f, 0, 1, 2>, map_of<float, double, f, 0, 1, 2>,
+           map_of<double, double, f, 0, 1, 2>}};
+}
+
+template <auto f>
+constexpr RunsByDType float3() {
+  return floats(map_of<float, double, f, 0, 1, 2>, map_of<double, double, f, 0, 1, 2>);
+}
+
+template <auto f>
+constexpr RunsByDType float4() {
+  return floats(map_of<float, double, f, 0, 1, 2, 3>, map_of<double, double, f, 0, 1, 2, 3>);
+}
+
+// A rounding of floats, which leaves integers as they are.
+template <auto f>
+constexpr RunsByDType rounding() {
+  return number1<[](auto x) {
+    if constexpr (std::is_floating_point_v<decltype(x)>) {
+      return f(x);
+    } else {
+      return x;
+    }
+  }>();
+}
+
+template <class T>
+T clamped(T x, T lower, T upper) {
+  if (x != x || lower != lower || upper != upper) return x + lower + upper;
+  const T raised = x < lower ? lower : x;
+  return upper < raised ? upper : raised;
+}
+
+// Shifted by one bit, y times.
+template <class T>
+T shifted_left(T x, T y) {
+  if (y < 0) return 0;
+  for (int64_t n = 0; n < int64_t(y) && x != 0; ++n) x = T(x * 2);
+  return x;
+}
+
+template <class T>
+T shifted_right(T x, T y) {
+  if (y < 0) return T(x < 0 ? -1 : 0);
+  for (int64_t n = 0; n < int64_t(y) && x != 0 && (x > 0 || x != T(-1)); ++n) x = T(x >> 1);
+  return x;
 }
 
 // x / y towards 0 and what is left; of integers over 0, which runs refuse, 0 and 0.
@@ -134,6 +221,33 @@ const RunsByDType remainder =
 const RunsByDType maximum = any2<[](auto x, auto y) { return y < x || x != x ? x : y; }>();
 const RunsByDType minimum = any2<[](auto x, auto y) { return x < y || x != x ? x : y; }>();
 const RunsByDType maximum_share = float2<[](double x, double y) { return x < y ? 0 : (x == y ? 0.5 : 1); }>();
+
+const RunsByDType floor = rounding<[](double x) { return std::floor(x); }>();
+const RunsByDType ceil = rounding<[](double x) { return std::ceil(x); }>();
+const RunsByDType trunc = rounding<[](double x) { return std::trunc(x); }>();
+const RunsByDType round = rounding<[](double x) { return std::nearbyint(x); }>();
+const RunsByDType frac = float1<[](double x) { return x - std::trunc(x); }>();
+const RunsByDType copysign = float2<[](double x, double y) { return std::copysign(x, y); }>();
+const RunsByDType heaviside = any2<[](auto x, auto y) { return x == 0 ? y : decltype(y)(0 < x); }>();
+const RunsByDType fmax = float2<[](double x, double y) { return y != y || x >= y ? x : y; }>();
+const RunsByDType fmin = float2<[](double x, double y) { return y != y || x <= y ? x : y; }>();
+
+const RunsByDType bitwise_not = bits1<[](auto x) { return std::is_same_v<decltype(x), bool> ? x == 0 : ~x; }>();
+const RunsByDType bitwise_and = bits2<[](auto x, auto y) { return x & y; }>();
+const RunsByDType bitwise_or = bits2<[](auto x, auto y) { return x | y; }>();
+const RunsByDType bitwise_xor = bits2<[](auto x, auto y) { return x ^ y; }>();
+const RunsByDType bitwise_left_shift = bits2<[](auto x, auto y) { return shifted_left(x, y); }>();
+const RunsByDType bitwise_right_shift = bits2<[](auto x, auto y) { return shifted_right(x, y); }>();
+
+const RunsByDType clamp = number3<[](auto x, auto lower, auto upper) { return clamped(x, lower, upper); }>();
+const RunsByDType clamp_grad = floats(clamp_grad_of<float>, clamp_grad_of<double>);
+const RunsByDType lerp = float3<[](double x, double y, double w) { return x + w * (y - x); }>();
+const RunsByDType addcmul = float4<[](double x, double y, double z, double value) { return x + value * y * z; }>();
+const RunsByDType addcdiv = float4<[](double x, double y, double z, double value) { return x + value * y / z; }>();
+const RunsByDType nan_to_num = float4<[](double x, double nan, double above, double below) {
+  if (x != x) return nan;
+  return std::isinf(x) ? (x > 0 ? above : below) : x;
+}>();
 
 const RunsByDType relu_grad = float2<[](double g, double out) { return out <= 0 ? 0 : g; }>();
 const RunsByDType tanh_grad = float2<[](double g, double out) { return g == 0 ? 0 : g * (1 - out * out); }>();

@@ -9,12 +9,25 @@ Each module here has the rows of a family of operations and lists the functions 
 
 from __future__ import annotations
 
-from . import elementwise, functions, index, linalg, loss, reduce, rounding, scan, shape
+from . import arithmetic, elementwise, functions, index, linalg, logic, loss, reduce, rounding, scan, selection, shape
 from .case import FLOAT64, PRIVATE, Array, Case
 
 CASES: list[Case] = [
     case
-    for module in (elementwise, functions, rounding, shape, index, scan, reduce, linalg, loss)
+    for module in (
+        elementwise,
+        functions,
+        rounding,
+        arithmetic,
+        selection,
+        logic,
+        shape,
+        index,
+        scan,
+        reduce,
+        linalg,
+        loss,
+    )
     for family in module.FAMILIES
     for case in family()
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .case import INF, NAN, Array, Case, Draw, Shape, binary, given
+from .case import INF, NAN, Array, Case, Draw, Shape, apart, binary, given, unary
 
 SIGNS = ([5.0, -5.0, 5.0, -5.0, 6.0, -6.0, 0.0, -0.0], [3.0, 3.0, -3.0, -3.0, 3.0, 3.0, 3.0, -3.0])
 SPECIAL = (
@@ -43,4 +43,11 @@ def signed(low: float, high: float) -> Callable[[Draw, Shape], Array]:
 NUMERATOR, DIVISOR = signed(2.6, 3.4), signed(1.9, 2.1)
 
 
-FAMILIES = (divisions,)
+def roundings() -> Iterator[Case]:
+    halves = [0.5, 1.5, 2.5, -0.5, -1.5, 2.0, -0.0, NAN, INF, -INF, 1e30, 2.0**52 + 1]
+    for name in ("floor", "ceil", "trunc", "round", "frac"):
+        yield from unary(name, apart)
+        yield given(name, "halves", halves)
+
+
+FAMILIES = (divisions, roundings)

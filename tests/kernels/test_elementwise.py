@@ -20,19 +20,26 @@ FLOATS = [np.float32, np.float64]
 DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64"]
 CODES = {name: code for code, name in enumerate(DTYPES)}
 
+ROUNDINGS = ["floor", "ceil", "trunc", "round", "frac"]
 FUNCTIONS = [
     "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "exp2", "expm1", "log1p", "log2", "log10",
     "rsqrt", "erf",
 ]  # fmt: skip
 FUNCTIONS_OF_TWO = ["atan2", "hypot", "logaddexp", "xlogy"]
-UNARY = ["copy", "neg", "abs", "sign", "sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu", *FUNCTIONS]
+UNARY = [
+    "copy", "neg", "abs", "sign", "sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu",
+    *ROUNDINGS, *FUNCTIONS,
+]  # fmt: skip
 DIVISIONS = ["floor_divide", "trunc_divide", "remainder", "fmod"]
 COMPARISONS = ["eq", "ne", "lt", "le", "gt", "ge"]
 BINARY = [
     "add", "sub", "mul", "safe_mul", "div", "safe_div", "pow", "maximum", "minimum", "maximum_share",
-    "relu_grad", "tanh_grad", "sigmoid_grad", "difference", *FUNCTIONS_OF_TWO, *DIVISIONS, *COMPARISONS,
+    "relu_grad", "tanh_grad", "sigmoid_grad", "difference", *FUNCTIONS_OF_TWO, *DIVISIONS, *COMPARISONS, "copysign",
+    "heaviside", "fmax", "fmin",
 ]  # fmt: skip
-ALL = [*UNARY, *BINARY, "where"]
+BITS = ["bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift"]
+SEVERAL = {"where": 3, "clamp": 3, "lerp": 3}
+ALL = [*UNARY, *BINARY, *BITS, "bitwise_not", *SEVERAL]
 TRANSCENDENTAL = ["exp", "log", "sin", "cos", "tanh", "sigmoid", "pow", *FUNCTIONS, *FUNCTIONS_OF_TWO]
 
 # Around the vector widths of all instruction sets and of loops unrolled up to four times.
@@ -49,8 +56,9 @@ def draw_values(shape: tuple[int, ...], dtype: Any, seed: int) -> Array:
 
 
 def draw_operands(name: str, shape: tuple[int, ...], dtype: Any) -> list[Array]:
-    operands = [draw_values(shape, dtype, seed) for seed in range(1 if name in UNARY else 2)]
-    return [draw_values(shape, np.bool_, 9), *operands] if name == "where" else operands
+    count = 1 if name in UNARY or name == "bitwise_not" else SEVERAL.get(name, 2)
+    operands = [draw_values(shape, dtype, seed) for seed in range(count)]
+    return [draw_values(shape, np.bool_, 9), *operands[1:]] if name == "where" else operands
 
 
 def dtypes_of(names: list[str]) -> list[tuple[str, str]]:
@@ -73,9 +81,11 @@ def test_every_size_equals_the_reference(name: str, dtype: str) -> None:
             out = kernels[name](*operands)
             assert out.dtype == expected.dtype
             assert out.shape == (n,)
-            if name in TRANSCENDENTAL or name.endswith("_grad"):
+            if name in (*TRANSCENDENTAL, "lerp") or name.endswith("_grad"):
                 eps = np.finfo(dtype).eps  # 1 - result² cancels where the result is near 1
-                np.testing.assert_allclose(out, expected, rtol=4 * eps, atol=16 * eps * name.endswith("_grad"))
+                np.testing.assert_allclose(
+                    out, expected, rtol=4 * eps, atol=16 * eps * name.endswith(("_grad", "lerp"))
+                )
             else:
                 assert same_bits(out, expected)
 
@@ -245,9 +255,9 @@ def test_numbers_take_the_dtype_of_the_others() -> None:
 
 
 @pytest.mark.parametrize(("dtype", "number"), [(np.int8, 128), (np.int8, -129), (np.uint8, 256), (np.uint8, -1)])
-def test_numbers_that_do_not_fit_raise(dtype: type, number: int) -> None:
-    with pytest.raises(RuntimeError, match=f"add: {number} does not fit into"):
-        KERNELS["add"](np.ones(2, dtype), number)
+def test_numbers_that_do_not_fit_wrap_around(dtype: type, number: int) -> None:
+    wrapped = np.array(number).astype(dtype)
+    assert same_bits(KERNELS["add"](np.zeros(2, dtype), number), np.array([wrapped, wrapped]))
     with pytest.raises(OverflowError):
         KERNELS["add"](np.ones(2, np.int64), 2**63)
 
@@ -277,7 +287,8 @@ def test_too_many_dimensions_raise() -> None:
 INTEGERS = ["uint8", "int8", "int16", "int32", "int64"]
 NUMPY = {
     "neg": np.negative, "abs": np.abs, "sign": np.sign, "add": np.add, "sub": np.subtract, "mul": np.multiply,
-    "maximum": np.maximum, "minimum": np.minimum, "eq": np.equal, "ne": np.not_equal, "lt": np.less,
+    "maximum": np.maximum, "minimum": np.minimum, "bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or,
+    "bitwise_xor": np.bitwise_xor, "bitwise_not": np.invert, "eq": np.equal, "ne": np.not_equal, "lt": np.less,
     "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
 }  # fmt: skip
 
@@ -288,7 +299,7 @@ def test_integers_wrap_around(name: str, dtype: str) -> None:
     limits = np.iinfo(dtype)
     values = [limits.min, limits.min + 1, 0, 1, 2, 3, limits.max // 2, limits.max - 1, limits.max]
     x, y = (np.array(v, dtype) for v in zip(*itertools.product(values, values), strict=True))
-    operands = (x,) if name in UNARY else (x, y)
+    operands = (x,) if name in UNARY or name == "bitwise_not" else (x, y)
     assert same_bits(KERNELS[name](*operands), NUMPY[name](*operands))
 
 
@@ -338,7 +349,22 @@ def test_rests_are_exact(dtype: type) -> None:
 @pytest.mark.parametrize("name", [name for name in NUMPY if "bool" in KERNELS[name].dtypes])
 def test_booleans(name: str) -> None:
     x, y = np.array([False, False, True, True] * 9), np.array([False, True] * 18)
-    assert same_bits(KERNELS[name](x, y), NUMPY[name](x, y))
+    operands = (x,) if name == "bitwise_not" else (x, y)
+    assert same_bits(KERNELS[name](*operands), NUMPY[name](*operands))
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_shifts_by_any_number(dtype: str) -> None:
+    limits = np.iinfo(dtype)
+    for x, y in itertools.product(
+        (limits.min, 0, 1, 5, limits.max), (limits.min, 0, 1, 7, limits.bits - 1, limits.bits, 100)
+    ):
+        left = 0 if not 0 <= y < limits.bits else x * 2**y
+        right = (-1 if x < 0 else 0) if not 0 <= y < limits.bits else x // 2**y
+        for name, exact in (("bitwise_left_shift", left), ("bitwise_right_shift", right)):
+            wrapped = np.array([exact % 2**64], np.uint64).astype(dtype)
+            for run in (KERNELS[name], KERNELS[name].reference):
+                assert same_bits(run(np.array([x], dtype), np.array([y], dtype)), wrapped)
 
 
 @pytest.mark.parametrize("source", CODES)
@@ -525,6 +551,18 @@ SPECIAL: dict[str, list[tuple[float, ...]]] = {
         (7, 4, 3), (-7, 4, -3), (7, -4, 3), (-7, -4, -3), (8, 4, 0), (-8, 4, -0.0), (1, 0, NAN), (INF, 2, NAN),
         (5, INF, 5), (-5, INF, -5), (NAN, 2, NAN), (2, NAN, NAN), (-0.0, 2, -0.0),
     ],
+    "floor": [(1.5, 1), (-1.5, -2), (-0.5, -1), (0.5, 0), (-0.0, -0.0), (INF, INF), (NAN, NAN)],
+    "ceil": [(1.5, 2), (-1.5, -1), (-0.5, -0.0), (0.5, 1), (-INF, -INF), (NAN, NAN)],
+    "trunc": [(1.5, 1), (-1.5, -1), (-0.5, -0.0), (INF, INF), (NAN, NAN)],
+    "round": [(0.5, 0), (1.5, 2), (2.5, 2), (-0.5, -0.0), (-1.5, -2), (INF, INF), (NAN, NAN)],
+    "frac": [(1.5, 0.5), (-1.5, -0.5), (2, 0), (INF, NAN), (NAN, NAN)],
+    "copysign": [(1, -0.0, -1), (-1, 0, 1), (0, -1, -0.0), (INF, -1, -INF), (-2, NAN, 2)],
+    "heaviside": [(0, 0.5, 0.5), (-0.0, 0.5, 0.5), (-3, 0.5, 0), (3, 0.5, 1), (NAN, 0.5, 0), (0, NAN, NAN)],
+    "fmax": [(NAN, 1, 1), (1, NAN, 1), (NAN, NAN, NAN), (2, 1, 2), (-INF, 1, 1)],
+    "fmin": [(NAN, 1, 1), (1, NAN, 1), (NAN, NAN, NAN), (2, 1, 1), (-INF, 1, -INF)],
+    "clamp": [(5, 0, 1, 1), (-5, 0, 1, 0), (0.5, 0, 1, 0.5), (0.5, 2, 1, 1), (NAN, 0, 1, NAN), (0.5, NAN, 1, NAN),
+              (0.5, 0, NAN, NAN), (INF, -INF, INF, INF)],
+    "lerp": [(1, 3, 0.5, 2), (1, 3, 0, 1), (1, 3, 1, 3), (1, 3, 2, 5), (1, 3, -1, -1), (NAN, 3, 1, NAN)],
     "relu_grad": [(INF, 0, 0), (NAN, 0, 0), (3, 2, 3), (3, -0.0, 0)],
     "pow": [
         (0, 0, 1), (NAN, 0, 1), (INF, 0, 1), (1, NAN, 1), (1, INF, 1), (-1, INF, 1), (-1, -INF, 1), (0, 2, 0),

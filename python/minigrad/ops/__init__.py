@@ -1,6 +1,7 @@
 """The operations: their records, their public functions and, through those, the methods of tensors."""
 
 from . import (
+    arithmetic,
     conversion,
     creation,
     elementwise,
@@ -9,17 +10,20 @@ from . import (
     index,
     inplace,
     linalg,
+    logic,
     loss,
     products,
     reduce,
     rounding,
     scan,
     scatter,
+    selection,
     shape,
     softmax,
 )
 
 __all__ = [
+    "arithmetic",
     "conversion",
     "creation",
     "elementwise",
@@ -28,12 +32,14 @@ __all__ = [
     "index",
     "inplace",
     "linalg",
+    "logic",
     "loss",
     "products",
     "reduce",
     "rounding",
     "scan",
     "scatter",
+    "selection",
     "shape",
     "softmax",
 ]

@@ -496,7 +496,6 @@ clone = kernel_primitive(
 )
 
 
-@method
 def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     """Return `input` where `condition` is true and `other` elsewhere.
 
@@ -695,8 +694,6 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "__neg__": neg,
     "__pos__": lambda self: self,
     "__abs__": abs,
-    "__eq__": eq,
-    "__ne__": ne,
     "__lt__": lt,
     "__le__": le,
     "__gt__": gt,

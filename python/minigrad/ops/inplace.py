@@ -66,9 +66,14 @@ def copy_(self: Tensor, src: Any) -> Tensor:
     return self._write(src, "copy_")
 
 
-def fill_(self: Tensor, value: float) -> Tensor:
-    """Set every element to `value`; return the tensor."""
-    return self._write(full_like(self, value), "fill_")
+def fill_(self: Tensor, value: Any) -> Tensor:
+    """Set every element to `value`, a number or a tensor without dimensions; return the tensor."""
+    if not isinstance(value, Tensor):
+        return self._write(full_like(self, value), "fill_")
+    if value.ndim > 0:
+        raise RuntimeError(f"fill_: the value must have no dimensions, got shape {value._array.shape}")
+    value = value if value.dtype is self.dtype else ew.to_dtype(value, self.dtype)
+    return self._write(broadcast(value, self._array.shape), "fill_")
 
 
 def zero_(self: Tensor) -> Tensor:

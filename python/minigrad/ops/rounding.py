@@ -6,11 +6,25 @@ from collections.abc import Callable
 from typing import Any
 
 from .._methods import method, operator
-from ..tensor import Tensor
+from ..primitive import ELEMENTWISE, ONE_TO_ONE, kernel_primitive
+from ..tensor import Tensor, array_of
 from . import elementwise
-from .elementwise import _binary, document, neg, safe_mul
+from .elementwise import DEFINITION, _binary, _unary, document, mul, neg, safe_mul
 
-__all__ = ["div", "divide", "floor_divide", "fmod", "remainder", "true_divide"]
+__all__ = [
+    "ceil",
+    "div",
+    "divide",
+    "fix",
+    "floor",
+    "floor_divide",
+    "fmod",
+    "frac",
+    "remainder",
+    "round",
+    "true_divide",
+    "trunc",
+]
 
 
 def _zero(g: Any) -> Any:
@@ -92,8 +106,87 @@ divide = div
 method(div, "divide", in_place=True)
 method(true_divide, in_place=True)
 
+# ----------------------------------------------------------------------------------------------------------------------
+# Rounding. Integers are whole already.
+
+floor = _unary("floor", "x rounded down", lambda g: _zero(g), promotion=None)
+ceil = _unary("ceil", "x rounded up", lambda g: _zero(g), promotion=None)
+trunc = _unary("trunc", "x rounded towards 0", lambda g: _zero(g), promotion=None)
+frac = _unary("frac", "x - trunc(x)", lambda g: g, promotion=None)
+fix = trunc
+method(trunc, "fix", in_place=True)
+
+_round = kernel_primitive(
+    "round",
+    equation="out = the integer next to x, the even one of two",
+    source=DEFINITION,
+    relation=ONE_TO_ONE,
+    structure=ELEMENTWISE,
+    vjp={"x": lambda g: _zero(g)},
+    promotion=None,
+)
+
+
+@method(in_place=True)
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:  # noqa: A001
+    """Return each element rounded to the nearest integer, or to a number of decimals; of two, to the even one.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape.
+    decimals : int, default 0
+        How many digits to keep behind the point; if negative, how many before it become 0.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape and dtype.
+
+    Raises
+    ------
+    TypeError
+        If `input` is not a tensor of numbers, or one of integers while `decimals` is not 0.
+
+    Notes
+    -----
+    out = round(x 10^decimals) / 10^decimals; the gradient is 0.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.round(minigrad.tensor([2.5, -0.25]))
+    tensor([2., -0.])
+    >>> minigrad.round(minigrad.tensor([123.456]), decimals=1)
+    tensor([123.5000])
+    """
+    if decimals == 0:
+        return _round(input)  # type: ignore[no-any-return]
+    if array_of("round", input).dtype.kind != "f":
+        raise TypeError(f"round: integers have no decimals to round to, got decimals={decimals} for {input.dtype}")
+    if decimals > 0:
+        return elementwise.div(_round(mul(input, 10.0**decimals)), 10.0**decimals)
+    return mul(_round(elementwise.div(input, 10.0**-decimals)), 10.0**-decimals)
+
+
 document(
     {
+        floor: (
+            "Return each element rounded down.",
+            "minigrad.floor(minigrad.tensor([1.5, -1.5]))",
+            "tensor([ 1., -2.])",
+        ),
+        ceil: ("Return each element rounded up.", "minigrad.ceil(minigrad.tensor([1.5, -1.5]))", "tensor([ 2., -1.])"),
+        trunc: (
+            "Return each element without its fraction.",
+            "minigrad.trunc(minigrad.tensor([1.5, -1.5]))",
+            "tensor([ 1., -1.])",
+        ),
+        frac: (
+            "Return the fraction of each element, with its sign.",
+            "minigrad.frac(minigrad.tensor([1.5, -1.5]))",
+            "tensor([ 0.5000, -0.5000])",
+        ),
         floor_divide: (
             "Return the quotient of each pair of elements, rounded down; it has no gradient.",
             "minigrad.floor_divide(minigrad.tensor([-7, 7]), 2)",
