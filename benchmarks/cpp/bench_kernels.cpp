@@ -225,6 +225,7 @@ std::vector<Row> index_rows() {
       {"unslice", "", {kMatrix}, {dims({kRows, kColumns}), dims({0, 0}), dims({1, 1})}},
       {"scatter", "set", {kMatrix, kMatrix, columns}, {whole(1), whole(0)}},
       {"scatter", "sum along columns", {kMatrix, kMatrix, indices({kRows, kColumns}, kRows)}, {whole(0), whole(1)}},
+      {"gather_last", "", {kMatrix, columns}, {whole(1)}},
       {"linear_index", "", {columns}, {dims({kColumns})}},
       {"occurrence", "", {columns}, {whole(1), whole(kColumns), kNo}},
       {"mask_count", "", {kMatrix}},

@@ -127,26 +127,32 @@ constexpr RunsByDType sums() {
 // A row of index, along which x advances by x_step (0 where the row runs along dim) besides index * dim_step.
 struct GatherRow {
   int64_t out_step, index_step, x_step, dim_step, extent;
+  bool checked;  // all indices are known to be in range
 };
+
+// Whether the array repeats its indices, which are then checked before they are used, not at each use.
+bool shares_indices(const View& index) {
+  for (int d = 0; d < index.rank; ++d) {
+    if (index.stride[d] == 0 && index.shape[d] > 1) return true;
+  }
+  return false;
+}
 
 template <class T>
 bool gather_row(T* out, const int64_t* index, const T* x, int64_t count, const GatherRow& row) {
   if (row.index_step == 0) {  // an index that is repeated picks a whole row of x
-    if (!in_range(*index, row.extent)) return false;
+    if (!row.checked && !in_range(*index, row.extent)) return false;
     copy_piece(out, x + *index * row.dim_step, count, row.out_step, row.x_step);
     return true;
   }
+  if (!row.checked && !all_in_range(index, count, row.index_step, row.extent)) return false;
   if (row.out_step == 1 && row.index_step == 1 && row.x_step == 0 && row.dim_step == 1) {
-    for (int64_t i = 0; i < count; ++i) {
-      if (!in_range(index[i], row.extent)) return false;
-      out[i] = x[index[i]];
-    }
+#pragma GCC unroll 8
+    for (int64_t i = 0; i < count; ++i) out[i] = x[index[i]];
     return true;
   }
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t chosen = index[i * row.index_step];
-    if (!in_range(chosen, row.extent)) return false;
-    out[i * row.out_step] = x[i * row.x_step + chosen * row.dim_step];
+    out[i * row.out_step] = x[i * row.x_step + index[i * row.index_step] * row.dim_step];
   }
   return true;
 }
@@ -168,6 +174,8 @@ struct Gather {
     row.out_step = nest.stride[0][nest.rank - 1];
     row.index_step = nest.stride[1][nest.rank - 1];
     row.x_step = nest.stride[2][nest.rank - 1];
+    row.checked = shares_indices(index);
+    if (row.checked && !every_index_in_range(index, row.extent)) return Status::index_out_of_range;
     const double cost = row.index_step == 0 ? 0.05 * sizeof(T) : 0.7;
     Failure failure;
     parallel_for(nest.size, cost, [&](int64_t begin, int64_t end, int) {

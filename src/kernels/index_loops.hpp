@@ -33,6 +33,33 @@ class Failure {
 
 inline bool in_range(int64_t i, int64_t extent) { return static_cast<uint64_t>(i) < static_cast<uint64_t>(extent); }
 
+// Whether `count` indices, `step` apart, are in range: one sign bit tells, so that the loop has no branch.
+inline bool all_in_range(const int64_t* index, int64_t count, int64_t step, int64_t extent) {
+  int64_t bits = 0;
+  if (step == 1) {
+    for (int64_t i = 0; i < count; ++i) bits |= index[i] | (extent - 1 - index[i]);
+  } else {
+    for (int64_t i = 0; i < count; ++i) bits |= index[i * step] | (extent - 1 - index[i * step]);
+  }
+  return bits >= 0;
+}
+
+// Whether every index is in range; those that a broadcast array repeats are looked at once.
+inline bool every_index_in_range(const View& index, int64_t extent) {
+  View own = index;
+  for (int d = 0; d < own.rank; ++d) {
+    if (own.stride[d] == 0 && own.shape[d] > 1) own.shape[d] = 1;
+  }
+  const View* const operands[] = {&own};
+  const Nest<1> nest = make_nest(operands);
+  const int64_t step = nest.stride[0][nest.rank - 1];
+  bool good = true;
+  for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
+    good &= all_in_range(index.as<int64_t>() + offset[0], count, step, extent);
+  });
+  return good;
+}
+
 // i counted from the end where negative.
 inline int64_t wrapped(int64_t i, int64_t extent) { return i < 0 ? i + extent : i; }
 

@@ -1,5 +1,5 @@
-// Writing to places that indices say: scatter, scatter_add; and what makes and weighs indices: linear_index,
-// occurrence, mask_count, mask_positions. Plans, rows and runs.
+// Writing to places that indices say: scatter, scatter_add, gather_last, its adjoint; and what makes and weighs
+// indices: linear_index, occurrence, mask_count, mask_positions. Plans, rows and runs.
 #include "kernels/scatter_loops.hpp"
 #include "reference/index.hpp"
 
@@ -47,6 +47,17 @@ void plan_scatter(Plan& plan) {
   plan.nanoseconds = 1.5 * static_cast<double>(index.size()) + 0.1 * static_cast<double>(x.size());
 }
 
+int64_t tables_for(int64_t extent);
+
+void plan_gather_last(Plan& plan) {
+  const View &g = plan.in[0], &index = plan.in[1];
+  check_scatter(plan, g, index, index, plan.attributes[0].integer());
+  copy_shape(index, g.dtype, plan.out[0]);
+  const int64_t extent = g.rank == 0 ? 1 : g.shape[normalise_dim(plan, g, plan.attributes[0].integer())];
+  plan.scratch_per_worker = static_cast<size_t>(extent * tables_for(extent)) * sizeof(int64_t);
+  plan.nanoseconds = 2.0 * static_cast<double>(index.size());
+}
+
 void plan_linear_index(Plan& plan) {
   const Attribute& sizes = plan.attributes[0];
   if (sizes.count != plan.in_count || plan.in_count == 0) {
@@ -89,19 +100,6 @@ void plan_mask_positions(Plan& plan) {
 // ---------------------------------------------------------------------------------------------------------------------
 // scatter, scatter_add.
 
-// Whether every index is good: asked where a run must not leave its work half done.
-bool all_in_range(const View& index, int64_t extent) {
-  const View* const operands[] = {&index};
-  const Nest<1> nest = make_nest(operands);
-  const int64_t step = nest.stride[0][nest.rank - 1];
-  bool good = true;
-  for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
-    const int64_t* const at = index.as<int64_t>() + offset[0];
-    for (int64_t i = 0; i < count; ++i) good &= in_range(at[i * step], extent);
-  });
-  return good;
-}
-
 // out = x with src set, added, multiplied, or as a maximum or minimum. out may be x itself.
 template <class T>
 struct Scatter {
@@ -111,7 +109,7 @@ struct Scatter {
     const int axis = axis_of(call.attributes[0], out.rank);
     if (x.data != out.data) {
       copy_all<T>(out, x);
-    } else if (!all_in_range(index, out.shape[axis])) {
+    } else if (!every_index_in_range(index, out.shape[axis])) {
       return Status::index_out_of_range;
     }
     constexpr Status (*kModes[])(const View&, const View&, const View&, int) = {
@@ -128,6 +126,102 @@ struct ScatterAdd {
     const View out = at_least_1d(call.out[0]), index = at_least_1d(call.in[1]);
     const View src = call.in[0].rank == 0 ? source_like(call.in[0], index) : call.in[0];
     return scatter_into<ScatterSum, T>(out, src, index, axis_of(call.attributes[1], out.rank));
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// gather_last: out[i, j] = g[index[i, j], j] where no later i has the same index in lane j, else 0, for dim 0.
+
+// Lanes that are looked at side by side, each with a table of the last position that names a place.
+constexpr int64_t kTables = 8;
+constexpr int64_t kLargeTable = int64_t{1} << 16;
+
+int64_t tables_for(int64_t extent) { return extent > kLargeTable ? 1 : kTables; }
+
+// x, or 0 where it is not kept; without a branch, which nobody could predict.
+template <class T>
+T kept(T x, bool keep) {
+  return static_cast<T>(x & static_cast<T>(-static_cast<T>(keep)));
+}
+
+// `lanes` lanes. `last` need not be cleared: only places that an index names are read, and those were written.
+template <class T>
+bool gather_last_lanes(T* out, const T* g, const int64_t* index, int64_t lanes, const ScatterSteps& s, int64_t* last) {
+  for (int64_t k = 0; k < s.length; ++k) {
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      const int64_t place = index[k * s.index_dim + lane * s.index_lane];
+      if (!in_range(place, s.extent)) return false;
+      last[place * lanes + lane] = k;
+    }
+  }
+  for (int64_t k = 0; k < s.length; ++k) {
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      const int64_t place = index[k * s.index_dim + lane * s.index_lane];
+      const T value = g[place * s.src_dim + lane * s.src_lane];
+      out[k * s.out_dim + lane * s.out_lane] = kept(value, last[place * lanes + lane] == k);
+    }
+  }
+  return true;
+}
+
+template <class T>
+bool gather_last_lane(T* out, const T* g, const int64_t* index, const ScatterSteps& s, int64_t* last) {
+  if (!all_in_range(index, s.length, s.index_dim, s.extent)) return false;
+  for (int64_t k = 0; k < s.length; ++k) last[index[k * s.index_dim]] = k;
+  for (int64_t k = 0; k < s.length; ++k) {
+    const int64_t place = index[k * s.index_dim];
+    out[k * s.out_dim] = kept(g[place * s.src_dim], last[place] == k);
+  }
+  return true;
+}
+
+// Lanes that share their indices: rows are moved, or zeros.
+template <class T>
+bool gather_last_rows(T* out, const T* g, const int64_t* index, int64_t lanes, const ScatterSteps& s, int64_t* last) {
+  if (!all_in_range(index, s.length, s.index_dim, s.extent)) return false;
+  for (int64_t k = 0; k < s.length; ++k) last[index[k * s.index_dim]] = k;
+  for (int64_t k = 0; k < s.length; ++k) {
+    const int64_t place = index[k * s.index_dim];
+    T* const row = out + k * s.out_dim;
+    if (last[place] == k) {
+      copy_piece(row, g + place * s.src_dim, lanes, s.out_lane, s.src_lane);
+    } else {
+      for (int64_t lane = 0; lane < lanes; ++lane) row[lane * s.out_lane] = T{0};
+    }
+  }
+  return true;
+}
+
+template <class T>
+struct GatherLast {
+  static Status run(const Call& call) {
+    const View g = at_least_1d(call.in[0]), index = at_least_1d(call.in[1]), out = at_least_1d(call.out[0]);
+    const int axis = axis_of(call.attributes[0], g.rank);
+    Lanes lanes(out, g, index, axis);
+    const ScatterSteps& s = lanes.steps;
+    lanes.steps.extent = g.shape[axis];
+    const int64_t tables = s.out_dim < s.out_lane ? 1 : tables_for(s.extent);  // 1 where lanes lie apart
+    Failure failure;
+    parallel_for(lanes.nest.size, 1.5 * static_cast<double>(s.length), [&](int64_t begin, int64_t end, int worker) {
+      auto* const last = reinterpret_cast<int64_t*>(call.scratch(worker));
+      for_rows(lanes.nest, begin, end, [&](const int64_t* offset, int64_t count) {
+        T* const o = out.as<T>() + offset[0];
+        const T* const a = g.as<T>() + offset[1];
+        const int64_t* const at = index.as<int64_t>() + offset[2];
+        bool good = true;
+        if (s.index_lane == 0) good = gather_last_rows(o, a, at, count, s, last);
+        for (int64_t lane = 0; s.index_lane != 0 && good && lane < count; lane += tables) {
+          const int64_t abreast = count - lane < tables ? count - lane : tables;
+          T* const to = o + lane * s.out_lane;
+          const T* const from = a + lane * s.src_lane;
+          const int64_t* const places = at + lane * s.index_lane;
+          good = tables == 1 ? gather_last_lane(to, from, places, s, last)
+                             : gather_last_lanes(to, from, places, abreast, s, last);
+        }
+        if (!good) failure.report();
+      });
+    });
+    return failure.status();
   }
 };
 
@@ -280,9 +374,13 @@ constexpr RunsByDType kLinearIndexRuns = {{nullptr, nullptr, LinearIndex<int8_t>
                                            LinearIndex<int32_t>::run, LinearIndex<int64_t>::run, nullptr, nullptr}};
 
 constexpr Run kRuns[] = {
-    {"scatter", every_dtype<Scatter>()},        {"scatter_add", every_dtype<ScatterAdd>()},
-    {"linear_index", kLinearIndexRuns},         {"occurrence", only_int64(run_occurrence)},
-    {"mask_count", only_int64(run_mask_count)}, {"mask_positions", only_int64(run_mask_positions)},
+    {"scatter", every_dtype<Scatter>()},
+    {"scatter_add", every_dtype<ScatterAdd>()},
+    {"gather_last", moves<GatherLast>()},
+    {"linear_index", kLinearIndexRuns},
+    {"occurrence", only_int64(run_occurrence)},
+    {"mask_count", only_int64(run_mask_count)},
+    {"mask_positions", only_int64(run_mask_positions)},
 };
 
 constexpr Kernel kRows[] = {
@@ -300,6 +398,13 @@ constexpr Kernel kRows[] = {
      .attributes = {{"shape", AttributeKind::integers}, {"dim", AttributeKind::integer}},
      .plan = plan_scatter_add,
      .reference = &reference::scatter_add},
+    {.name = "gather_last",
+     .inputs = {"g", "index"},
+     .types = "Ti",
+     .outputs = {"out"},
+     .attributes = {{"dim", AttributeKind::integer}},
+     .plan = plan_gather_last,
+     .reference = &reference::gather_last},
     {.name = "linear_index",
      .inputs = {"indices"},
      .types = "T",

@@ -40,14 +40,16 @@ struct ScatterProduct {
 struct ScatterMax {
   template <class T>
   static T combine(T x, T y) {
-    return y > x || y != y ? y : x;
+    const T larger = y > x ? y : x;
+    return y != y ? y : larger;
   }
 };
 
 struct ScatterMin {
   template <class T>
   static T combine(T x, T y) {
-    return y < x || y != y ? y : x;
+    const T smaller = y < x ? y : x;
+    return y != y ? y : smaller;
   }
 };
 
@@ -78,21 +80,32 @@ void combine_piece(T* out, const T* src, int64_t count, int64_t out_step, int64_
   }
 }
 
-// One lane after the other: good where dim is the innermost dimension.
+// One lane, all of whose indices are in range.
+template <class Op, class T>
+void scatter_lane(T* out, const T* src, const int64_t* index, const ScatterSteps& s, Places places) {
+  if (places.begin > 0 || places.end < s.extent) {
+    for (int64_t k = 0; k < s.length; ++k) {
+      const int64_t target = index[k * s.index_dim];
+      if (places.own(target)) out[target * s.out_dim] = Op::combine(out[target * s.out_dim], src[k * s.src_dim]);
+    }
+  } else if (s.out_dim == 1 && s.src_dim == 1 && s.index_dim == 1) {
+    for (int64_t k = 0; k < s.length; ++k) out[index[k]] = Op::combine(out[index[k]], src[k]);
+  } else {
+    for (int64_t k = 0; k < s.length; ++k) {
+      T& element = out[index[k * s.index_dim] * s.out_dim];
+      element = Op::combine(element, src[k * s.src_dim]);
+    }
+  }
+}
+
+// One lane after the other: good where dim is the innermost dimension. Indices that lanes share are checked once.
 template <class Op, class T>
 bool scatter_by_lane(T* out, const T* src, const int64_t* index, int64_t lanes, const ScatterSteps& s, Places places) {
   for (int64_t lane = 0; lane < lanes; ++lane) {
-    T* const o = out + lane * s.out_lane;
-    const T* const a = src + lane * s.src_lane;
     const int64_t* const at = index + lane * s.index_lane;
-    for (int64_t k = 0; k < s.length; ++k) {
-      const int64_t target = at[k * s.index_dim];
-      if (places.own(target)) {
-        o[target * s.out_dim] = Op::combine(o[target * s.out_dim], a[k * s.src_dim]);
-      } else if (!in_range(target, s.extent)) {
-        return false;
-      }
-    }
+    const bool known = lane > 0 && s.index_lane == 0;
+    if (!known && !all_in_range(at, s.length, s.index_dim, s.extent)) return false;
+    scatter_lane<Op>(out + lane * s.out_lane, src + lane * s.src_lane, at, s, places);
   }
   return true;
 }

@@ -164,6 +164,26 @@ Status scatter_of(const Call& call) {
 }
 
 template <class T>
+Status gather_last_of(const Call& call) {
+  const View &g = call.in[0], &index = call.in[1];
+  const int dim = axis_of(call.attributes[0].integer(), g.rank);
+  Status status = Status::ok;
+  for_each(index, [&](const Position& p) {
+    Position place = p;
+    place.index[dim] = at<int64_t>(index, p);
+    if (place.index[dim] < 0 || place.index[dim] >= extent_of(g, dim)) {
+      status = Status::index_out_of_range;
+      return;
+    }
+    bool last = true;
+    Position later = p;
+    while (++later.index[dim] < extent_of(index, dim)) last &= at<int64_t>(index, later) != place.index[dim];
+    at<T>(call.out[0], p) = last ? at<T>(g, place) : T{};
+  });
+  return status;
+}
+
+template <class T>
 Status linear_index_of(const Call& call) {
   const View& out = call.out[0];
   Status status = Status::ok;
@@ -228,6 +248,9 @@ constexpr RunsByDType only_int64(RunFunction run) {
 
 const RunsByDType scatter = {{scatter_of<bool>, scatter_of<uint8_t>, scatter_of<int8_t>, scatter_of<int16_t>,
                               scatter_of<int32_t>, scatter_of<int64_t>, scatter_of<float>, scatter_of<double>}};
+const RunsByDType gather_last = {{gather_last_of<bool>, gather_last_of<uint8_t>, gather_last_of<int8_t>,
+                                  gather_last_of<int16_t>, gather_last_of<int32_t>, gather_last_of<int64_t>,
+                                  gather_last_of<float>, gather_last_of<double>, gather_last_of<uint16_t>}};
 const RunsByDType linear_index = {{nullptr, nullptr, linear_index_of<int8_t>, linear_index_of<int16_t>,
                                    linear_index_of<int32_t>, linear_index_of<int64_t>, nullptr, nullptr}};
 const RunsByDType occurrence = only_int64(occurrence_of);

@@ -124,18 +124,16 @@ def index_helpers() -> Iterator[Case]:
             yield Case(
                 "occurrence", f"{variant}{', reverse' if reverse else ''}", make, (dim, 4, reverse), large=large,
             )  # fmt: skip
-        yield Case("last_writer", variant, make, (dim, 4), large=large, expected=last_writers)
-    repeated = np.broadcast_to(np.array([[1], [0], [1]]), (3, 2))
-    yield Case("last_writer", "repeated", lambda _: (repeated,), (0, 2), expected=last_writers)
 
+        def make_last(draw: Draw, shape: Shape = shape, dim: int = dim) -> tuple[Array, Array]:
+            sizes = list(shape)
+            sizes[dim] = 4
+            return normal(draw, tuple(sizes)), np.asarray(draw.integers(0, 4, shape))
 
-def last_writers(index: Array, dim: int, extent: int) -> Array:
-    out = np.zeros(index.shape, np.bool_)
-    lines, marks = np.moveaxis(index, dim, -1), np.moveaxis(out, dim, -1)
-    for place in np.ndindex(lines.shape[:-1]):
-        for i in range(extent):
-            marks[place][np.flatnonzero(lines[place] == i)[-1:]] = True
-    return out
+        yield Case("gather_last", variant, make_last, (dim,), large=large)
+    shared = np.broadcast_to(np.array([[1], [0], [1]]), (3, 2))
+    yield Case("gather_last", "shared", lambda draw: (normal(draw, (2, 2)), shared), (0,))
+    yield Case("gather_last", "no dims", lambda draw: (normal(draw, ()), np.array(0)), (0,))
 
 
 FAMILIES = (gathers, rows, scatters, index_helpers)

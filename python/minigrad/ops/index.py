@@ -77,7 +77,6 @@ _index_rows_add: Callable[..., Any] = kernel_primitive(
 _linear_kernel = _core.kernels["linear_index"]
 _count_kernel = _core.kernels["mask_count"]
 _positions_kernel = _core.kernels["mask_positions"]
-_cast_kernel = _core.kernels["cast"]
 
 
 def index_tensor(name: str, index: Any) -> Tensor:
@@ -98,9 +97,9 @@ def linear_index(name: str, indices: Sequence[Array], sizes: Shape, dims: Sequen
     A new array of positions in the one dim that these dims, of the given sizes, make when they are merged. `dims` are
     the dims' numbers in `shape`, the tensor's, for the IndexError that names an index out of range.
     """
-    signed = [a if a.dtype.kind == "i" else a.astype(np.int64) for a in indices]
-    if any(a.dtype != signed[0].dtype for a in signed):
-        signed = [_cast_kernel(a, _dtype.int64.code) for a in signed]
+    signed = list(indices)
+    if any(a.dtype != np.int64 for a in indices):
+        signed = [a.astype(np.int64) for a in indices]
     try:
         return _linear_kernel(signed, sizes)  # type: ignore[no-any-return]
     except IndexError:
@@ -132,7 +131,9 @@ def along(index: Array, before: Shape, after: Shape) -> Array:
     """Return a vector of indices, repeated as `gather_along` wants it between dims of the given sizes."""
     if not before and not after:
         return index
-    return _core.broadcast_view(index.reshape(index.shape + (1,) * len(after)), (*before, index.size, *after))
+    if after:
+        index = index.reshape(index.shape + (1,) * len(after))
+    return _core.broadcast_view(index, (*before, index.shape[0], *after))
 
 
 def _check_same_rank(name: str, x: Array, index: Array) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from .. import _core, _dtype
 from .._methods import method
 from ..graph import Array
-from ..primitive import MANY_TO_ONE, ONE_TO_ONE, Primitive, kernel_primitive
+from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .elementwise import ARTICLE, DEFINITION, _where, div, eq, mul, to_dtype
 from .index import (
@@ -57,35 +57,20 @@ _occurrence = kernel_primitive(
 )
 
 
-def _run_last_writer(index: Array, dim: int, extent: int) -> Any:
-    # Lanes that share their indices, being repeated, are looked at once.
-    cut = [slice(0, 1) if step == 0 and d != dim else slice(None) for d, step in enumerate(index.strides)]
-    own = index[(*cut, ...)]
-    last: Any = eq(_core.kernels["occurrence"](own, dim, extent, True), 0)
-    return last if own.shape == index.shape else _core.broadcast_view(last, index.shape)
-
-
-_last_writer = Primitive(
-    "last_writer",
-    run=_run_last_writer,
-    inputs=("index",),
-    attributes=("dim", "extent"),
-    equation="out[k] = no later position along dim has the index of k",
-    source=DEFINITION,
-    relation=MANY_TO_ONE,
-    promotion=None,
-).eager
-
-
-def _gather_last(g: Any, index: Any, dim: int) -> Any:
-    """Return g at the indices, 0 for positions whose element a later one overwrote."""
-    extent = g.shape[dim] if g.shape else 1
-    return _where(_last_writer(index, dim, extent), gather_along(g, index, dim), 0.0)
-
-
 def _zeros(like: Any, shape: Shape) -> Array:
     return np.zeros(shape, dtype=(like._array if isinstance(like, Tensor) else like).dtype)
 
+
+#: The adjoint of replacing: picks, but not for positions whose element a later one overwrites.
+_gather_last: Callable[..., Any] = kernel_primitive(
+    "gather_last",
+    equation="out[i, j] = g[index[i, j], j] where index[i, j] differs from all later ones in j, else 0, for dim 0",
+    source="the adjoint of scatter, of which the last one stays",
+    relation=ONE_TO_MANY,
+    structure=LINEAR,
+    vjp={"g": lambda h, index, dim, g_shape: _scatter(_zeros(h, g_shape), h, index, dim)},
+    promotion=None,
+)
 
 #: Replaces: out is x, but out[index[i, j], j] = src[i, j] for dim 0; of several, the last one stays.
 _scatter: Callable[..., Any] = kernel_primitive(
@@ -561,13 +546,24 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     >>> minigrad.zeros(3).index_add(0, minigrad.tensor([2, 2]), minigrad.tensor([1.0, 2.0]), alpha=10)
     tensor([ 0.,  0., 30.])
     """
-    source = source if alpha == 1 else source * alpha
+    source = _times("index_add", source, alpha)
     return _to_slices("index_add", input, dim, index, source, _scatter_sum, in_place=False)
+
+
+def _times(name: str, source: Tensor, alpha: Any) -> Tensor:
+    array = array_of(name, source, "source")
+    if alpha == 1:
+        return source
+    if array.dtype.kind == "f":
+        return mul(source, alpha)
+    if isinstance(alpha, float):
+        raise TypeError(f"{name}: alpha must be an integer for {array.dtype}, got {alpha}")
+    return mul(source, int(np.asarray(alpha).astype(array.dtype)))  # it wraps around as the products do
 
 
 def index_add_(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """Do as `index_add` does in this tensor's memory; return it."""
-    source = source if alpha == 1 else source * alpha
+    source = _times("index_add_", source, alpha)
     return _to_slices("index_add_", input, dim, index, source, _scatter_sum, in_place=True)
 
 
