@@ -279,6 +279,10 @@ def test_a11_copies_add_their_gradients_up() -> None:
     assert_equal(gradients(x[np.array([0, 0, 1])], x)[0], [2, 1, 0])
     assert_equal(gradients(x.expand(4, 3), x)[0], [4, 4, 4])
     assert_equal(gradients(x.index_select(0, mg.tensor([2, 2, 2])), x)[0], [0, 0, 3])
+    y = leaf(draw(3, 4))
+    i, j = mg.tensor([0, 0, 2, 0]), mg.tensor([1, 1, 3, 0])
+    assert_equal(gradients(y[i, j], y)[0], [[1, 2, 0, 0], [0] * 4, [0, 0, 0, 1]])
+    assert_equal(gradients(y[:, j], y)[0], [[1, 2, 0, 1]] * 3)
 
 
 DIMS = [None, 0, 1, -1, (0, 2), (0, 1, 2)]
@@ -367,6 +371,21 @@ def test_a16_scatter_and_gather_are_inverse() -> None:
     placed = mg.zeros(2, 4, dtype=mg.float64).scatter_add(1, index, const(v))
     assert_equal(g, placed.numpy())
     assert_equal(placed.gather(1, index), v)
+
+
+def test_a16_scatter_in_place_undoes_gather() -> None:
+    """《反向传播算法实现》 section 5: the listing makes max's gradient by scatter_ into zeros."""
+    x = leaf([[1.0, 3.0, 3.0], [5.0, 2.0, 5.0]])
+    values, index = x.max(1, keepdim=True)
+    v = draw(2, 1, seed=2)
+    by_hand = mg.zeros(2, 3, dtype=mg.float64)
+    memory = by_hand.numpy()
+    assert by_hand.scatter_(1, index, const(v)) is by_hand
+    assert by_hand.numpy() is memory
+    assert_equal(gradients(values, x, v=v)[0], memory)
+    assert_equal(by_hand.gather(1, index), v)
+    back = mg.zeros(2, 3, dtype=mg.float64).scatter_(1, index, x.gather(1, index))
+    assert_equal(gradients(back, x)[0], np.array([[0, 1, 0], [1, 0, 0]]))
 
 
 @pytest.mark.parametrize("dim", [None, 0, 1])

@@ -288,13 +288,6 @@ def test_masked_arithmetic_in_place() -> None:
 # ---- Kinds of indices ------------------------------------------------------------------------------------------------
 
 
-def test_x9_numpy_indices_add_their_gradients() -> None:
-    x = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
-    x[np.array([0, 0, 1])].sum().backward()
-    assert x.grad is not None
-    assert x.grad.tolist() == [2.0, 1.0, 0.0]
-
-
 @pytest.mark.parametrize("dtype", [np.uint8, np.bool_])
 def test_bytes_and_booleans_are_masks(dtype: type) -> None:
     x = mg.tensor([1, 2, 3])
@@ -424,3 +417,200 @@ def test_writes_raise_the_version() -> None:
     v[[0]] = 1.0
     v.index_add_(0, mg.tensor([1]), mg.ones(1))
     assert v._version > before
+
+
+# ---- scatter and its kin ---------------------------------------------------------------------------------------------
+
+SCATTERS: dict[str, Callable[..., Any]] = {
+    "gather": lambda x, dim, index, src: x.gather(dim, index) * src,
+    "scatter number": lambda x, dim, index, src: x.scatter(dim, index, 1.5),
+    "scatter value": lambda x, dim, index, src: x.scatter(dim, index, value=2),
+    "scatter_add": lambda x, dim, index, src: x.scatter_add(dim, index, src),
+    "take_along_dim": lambda x, dim, index, src: x.take_along_dim(index, dim) * src,
+    **{
+        f"scatter_reduce {how} {own}": lambda x, dim, index, src, how=how, own=own: x.scatter_reduce(
+            dim, index, src, how, include_self=own
+        )
+        for how in ("sum", "prod", "mean", "amax", "amin")
+        for own in (True, False)
+    },
+}
+
+SLICES: dict[str, Callable[..., Any]] = {
+    "index_select": lambda x, dim, index, src: x.index_select(dim, index) * src,
+    "index_add": lambda x, dim, index, src: x.index_add(dim, index, src, alpha=3),
+    "index_fill": lambda x, dim, index, src: x.index_fill(dim, index, 1.5),
+    **{
+        f"index_reduce {how}": lambda x, dim, index, src, how=how: x.index_reduce(dim, index, src, how)
+        for how in ("prod", "mean", "amax", "amin")
+    },
+}
+
+
+def compare_with_pytorch(function: Callable[..., Any], x: Array, dim: int, index: Array, src: Array) -> None:
+    torch = pytest.importorskip("torch")
+    found = []
+    for library in (mg, torch):
+        a, b = library.tensor(x, requires_grad=True), library.tensor(src, requires_grad=True)
+        y = function(a, dim, library.tensor(index), b)
+        g = library.tensor(np.random.default_rng(9).standard_normal(tuple(y.shape)))
+        da, db = (library.autograd.grad((y * g).sum(), [a, b], allow_unused=True)) if y.numel() else (None, None)
+        found.append((y.detach().numpy(), *(None if d is None else d.numpy() for d in (da, db))))
+    for mine, other in zip(*found, strict=True):
+        assert (mine is None) == (other is None)
+        if mine is not None:
+            np.testing.assert_allclose(mine, other, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", SCATTERS)
+def test_scatters_as_pytorch(name: str) -> None:
+    for seed in range(25):
+        draw = np.random.default_rng(seed)
+        shape = draw_shape(draw)
+        dim = int(draw.integers(-len(shape), len(shape)))
+        sizes = list(shape) if name == "take_along_dim" else [int(draw.integers(1, n + 1)) for n in shape]
+        sizes[dim] = int(draw.integers(1, 8))
+        index = draw.integers(0, shape[dim], sizes)
+        compare_with_pytorch(SCATTERS[name], draw.standard_normal(shape), dim, index, draw.standard_normal(sizes))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", SLICES)
+def test_slices_as_pytorch(name: str) -> None:
+    for seed in range(25):
+        draw = np.random.default_rng(seed)
+        shape = draw_shape(draw)
+        dim = int(draw.integers(-len(shape), len(shape)))
+        sizes = list(shape)
+        sizes[dim] = int(draw.integers(1, 8))
+        index = draw.integers(0, shape[dim], sizes[dim])
+        compare_with_pytorch(SLICES[name], draw.standard_normal(shape), dim, index, draw.standard_normal(sizes))
+
+
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("how", ["sum", "prod", "mean", "amax", "amin"])
+def test_scatter_reduce_at_every_order(how: str, own: bool) -> None:
+    from minigrad.autograd import gradcheck, gradgradcheck
+
+    index = mg.tensor([[0, 1, 2], [0, 0, 0], [3, 1, 1], [0, 2, 3], [0, 0, 2]])
+    x = mg.tensor(np.random.default_rng(0).standard_normal((4, 3)), requires_grad=True)
+    src = mg.tensor(np.random.default_rng(1).standard_normal((5, 3)), requires_grad=True)
+
+    def function(x: Any, src: Any) -> Any:
+        return x.scatter_reduce(0, index, src, how, include_self=own)
+
+    assert gradcheck(function, (x, src), check_forward_ad=True)
+    assert gradgradcheck(function, (x, src))
+
+
+def test_scattered_products_are_right_at_zeros() -> None:
+    from minigrad.autograd import gradcheck, gradgradcheck
+
+    index = mg.tensor([0, 0, 1, 1, 1, 2])
+    src = mg.tensor([0.0, 2.0, 0.0, 0.0, 3.0, 0.0], dtype=mg.float64, requires_grad=True)
+    x = mg.tensor([5.0, 7.0, 0.0], dtype=mg.float64, requires_grad=True)
+
+    def function(x: Any, src: Any) -> Any:
+        return x.scatter_reduce(0, index, src, "prod")
+
+    (g,) = mg.autograd.grad(function(x, src).sum(), [src])
+    assert g.tolist() == [10.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    assert gradcheck(function, (x, src), check_forward_ad=True)
+    assert gradgradcheck(function, (x, src))
+
+
+def test_in_place_forms_of_parts_write_through() -> None:
+    x = mg.zeros(3, 4)
+    x.t()[1:3].index_add_(1, mg.tensor([0, 0, 2]), mg.ones(2, 3))
+    x[1].scatter_(0, mg.tensor([0, 3]), mg.tensor([5.0, 6.0]))
+    x[:, 3].put_(mg.tensor([-1]), mg.tensor([9.0]))
+    x[2].index_fill_(0, mg.tensor([-4]), 7)
+    assert x.tolist() == [[0, 2, 2, 0], [5, 0, 0, 6], [7, 1, 1, 9]]
+
+
+def test_in_place_forms_are_tracked() -> None:
+    from minigrad.autograd import gradcheck, gradgradcheck
+
+    i = mg.tensor([0, 2, 0])
+
+    def function(x: Any, v: Any) -> Any:
+        y = x * x
+        y.index_add_(0, i, v * v)
+        y[1:].index_copy_(1, mg.tensor([1]), v[:2, :1] ** 3)
+        y.scatter_(1, mg.tensor([[0], [1], [1]]), v[:, 1:] * 2)
+        y.put_(mg.tensor([5]), v[0, :1], accumulate=True)
+        return y.masked_scatter_(mg.tensor([False, True]), v[:, 0])
+
+    x = mg.tensor(np.random.default_rng(0).standard_normal((3, 2)), requires_grad=True)
+    v = mg.tensor(np.random.default_rng(1).standard_normal((3, 2)), requires_grad=True)
+    assert gradcheck(function, (x, v), check_forward_ad=True)
+    assert gradgradcheck(function, (x, v))
+
+
+def test_nothing_is_written_where_an_index_is_out_of_range() -> None:
+    x = mg.zeros(3)
+    for write in (
+        lambda: x.index_add_(0, mg.tensor([0, 3]), mg.ones(2)),
+        lambda: x.scatter_(0, mg.tensor([0, -1]), mg.ones(2)),
+        lambda: x.__setitem__([0, 3], 1.0),
+    ):
+        with pytest.raises(IndexError, match="out of bounds for dim 0 with size 3"):
+            write()
+    assert x.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_the_order_of_sums_does_not_depend_on_threads() -> None:
+    from helpers import with_threads
+
+    draw = np.random.default_rng(4)
+    for shape, dim in (((50,), 0), ((7, 90), 0), ((90, 7), 1), ((30, 11, 6), 1)):
+        sizes = list(shape)
+        sizes[dim] = 4000 // (int(np.prod(shape)) // shape[dim])
+        index, src = draw.integers(0, shape[dim], sizes), draw.standard_normal(sizes).astype(np.float32)
+        results = []
+        for threads in (1, 2, 3, 8):
+            with with_threads(threads):
+                x = mg.zeros(shape)
+                results += [
+                    x.scatter_add(dim, mg.tensor(index), wrap(src)),
+                    x.scatter(dim, mg.tensor(index), wrap(src)),
+                ]
+                y = mg.zeros(shape, requires_grad=True)
+                y.gather(dim, mg.tensor(index)).backward(wrap(src))
+                results.append(y.grad)
+        for n, other in enumerate(results):
+            assert same_bits(other._array, results[n % 3]._array)
+
+
+# ---- Kernels that make indices ---------------------------------------------------------------------------------------
+
+
+def test_positions_of_masks_in_any_layout() -> None:
+    from helpers import layouts
+
+    from minigrad import _core
+
+    for shape in ((), (0,), (7,), (3, 40), (5, 1, 6)):
+        mask = np.asarray(np.random.default_rng(2).random(shape) < 0.5)
+        for given in layouts(mask):
+            count = _core.kernels["mask_count"](given)
+            assert count == mask.sum()
+            assert same_bits(_core.kernels["mask_positions"](given, int(count)), np.flatnonzero(mask))
+
+
+def test_linear_indices_in_any_layout() -> None:
+    from helpers import layouts
+
+    from minigrad import _core
+
+    sizes = (4, 5, 3)
+    draw = np.random.default_rng(3)
+    shapes = ((6, 1), (7,), (2, 6, 7))
+    indices = [draw.integers(-n, n, shape) for n, shape in zip(sizes, shapes, strict=True)]
+    broadcast = np.broadcast_arrays(*indices)
+    expected = np.ravel_multi_index([a % n for a, n in zip(broadcast, sizes, strict=True)], sizes)
+    for k, index in enumerate(indices):
+        for given in layouts(index):
+            arrays = [given if n == k else a for n, a in enumerate(indices)]
+            assert same_bits(_core.kernels["linear_index"](arrays, sizes), expected)

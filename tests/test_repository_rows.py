@@ -101,3 +101,46 @@ def test_X7_clamp_with_one_bound() -> None:
     assert mg.tensor([1, 5]).clamp(min=1.5).tolist() == [1.5, 5.0]
     with pytest.raises(RuntimeError, match=r"^clamp: at least one"):
         x.clamp()
+
+
+def test_R13_slices_lists_and_index_select_add_their_gradients() -> None:
+    x = mg.arange(12, dtype=mg.float64).reshape(3, 4).requires_grad_()
+    for y, expected in (
+        (x[1:, ::2], [[0, 0, 0, 0], [1, 0, 1, 0], [1, 0, 1, 0]]),
+        (x[[0, 0, 2]], [[2, 2, 2, 2], [0, 0, 0, 0], [1, 1, 1, 1]]),
+        (x[[0, 0], [1, 1]], [[0, 2, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]),
+        (x.index_select(1, mg.tensor([3, 3, 0])), [[1, 0, 0, 2]] * 3),
+        (x[x > 6], [[0, 0, 0, 0], [0, 0, 0, 1], [1, 1, 1, 1]]),
+    ):
+        (g,) = autograd.grad(y.sum(), [x])
+        assert g.tolist() == expected
+
+
+@pytest.mark.parametrize("key", [1, slice(0, 2), [0, 2], ([0, 1], [1, 1]), (Ellipsis, [0])], ids=str)
+def test_R13_assignment_is_tracked(key: object) -> None:
+    x = mg.arange(12, dtype=mg.float64).reshape(3, 4).requires_grad_()
+    v = mg.tensor(3.0, dtype=mg.float64, requires_grad=True)
+    y = x * 2
+    y[key] = v * 5
+    count = y[key].numel()
+    dx, dv = autograd.grad(y.sum(), [x, v])
+    assert dv.item() == 5 * count
+    kept = np.full((3, 4), 2.0)
+    kept[key] = 0  # type: ignore[index]
+    assert dx.tolist() == kept.tolist()
+
+
+def test_X9_an_array_of_indices_adds_gradients() -> None:
+    x = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    x[np.array([0, 0, 1])].sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [2.0, 1.0, 0.0]
+
+
+def test_X10_assignment_cuts_the_gradient_of_what_it_replaced() -> None:
+    x = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    y = 2 * x
+    y[0] = 100
+    y.sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0.0, 2.0, 2.0]

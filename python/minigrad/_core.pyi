@@ -94,6 +94,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # frac(x: T) -> out for float32, float64
 # full(value: d; shape, dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # gather(x: T, index: i; dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# gather_last(g: T, index: i; dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # ge(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # gt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # heaviside(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
@@ -103,7 +104,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # le(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # lerp(x: T, y: T, weight: T) -> out for float32, float64
 # linear(x: T, w: T, b: T; activation) -> out for float32, float64
-# linear_index(indices: T; sizes) -> out for int8, int16, int32, int64
+# linear_index(indices: T; sizes) -> out for int64
 # linear_recurrence(a: T, b: T; dim, reverse) -> out for float32, float64
 # log(x: T) -> out for float32, float64
 # log10(x: T) -> out for float32, float64

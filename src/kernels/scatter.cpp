@@ -228,43 +228,37 @@ struct GatherLast {
 // ---------------------------------------------------------------------------------------------------------------------
 // linear_index: out = (i0 * n1 + i1) * n2 + i2 ..., with each i counted from the end where negative.
 
-template <class T>
-struct LinearIndex {
-  static Status run(const Call& call) {
-    const View& out = call.out[0];
-    const Attribute& sizes = call.attributes[0];
-    Failure failure;
-    for (int i = 0; i < call.in_count && !failure.reported(); ++i) {
-      View x = call.in[i];
-      const View* const operands[] = {&out, &x};
-      const Nest<2> nest = make_nest(operands);
-      const int inner = nest.rank - 1;
-      const int64_t extent = sizes.integers[i];
-      parallel_for(nest.size, 1.0, [&](int64_t begin, int64_t end, int) {
-        for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-          if (!advance(out.as<int64_t>() + offset[0], x.as<T>() + offset[1], count, nest.stride[0][inner],
-                       nest.stride[1][inner], extent, i == 0)) {
-            failure.report();
-          }
-        });
-      });
-    }
-    return failure.status();
+// out = out * extent + x, or x where it is the first index.
+bool advance(int64_t* out, const int64_t* x, int64_t count, int64_t out_step, int64_t x_step, int64_t extent,
+             bool first) {
+  bool good = true;
+  for (int64_t n = 0; n < count; ++n) {
+    const int64_t i = wrapped(x[n * x_step], extent);
+    good &= in_range(i, extent);
+    out[n * out_step] = (first ? 0 : out[n * out_step] * extent) + i;
   }
+  return good;
+}
 
- private:
-  // out = out * extent + x, or x where it is the first index.
-  static bool advance(int64_t* out, const T* x, int64_t count, int64_t out_step, int64_t x_step, int64_t extent,
-                      bool first) {
-    bool good = true;
-    for (int64_t n = 0; n < count; ++n) {
-      const int64_t i = wrapped(static_cast<int64_t>(x[n * x_step]), extent);
-      good &= in_range(i, extent);
-      out[n * out_step] = (first ? 0 : out[n * out_step] * extent) + i;
-    }
-    return good;
+Status run_linear_index(const Call& call) {
+  const View& out = call.out[0];
+  Failure failure;
+  for (int i = 0; i < call.in_count && !failure.reported(); ++i) {
+    const View* const operands[] = {&out, &call.in[i]};
+    const Nest<2> nest = make_nest(operands);
+    const int inner = nest.rank - 1;
+    const int64_t extent = call.attributes[0].integers[i];
+    parallel_for(nest.size, 1.0, [&](int64_t begin, int64_t end, int) {
+      for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+        if (!advance(out.as<int64_t>() + offset[0], call.in[i].as<int64_t>() + offset[1], count, nest.stride[0][inner],
+                     nest.stride[1][inner], extent, i == 0)) {
+          failure.report();
+        }
+      });
+    });
   }
-};
+  return failure.status();
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // occurrence: how many positions before this one (behind it, if reverse) along dim hold the same index.
@@ -370,14 +364,11 @@ constexpr RunsByDType only_int64(RunFunction run) {
   return {{nullptr, nullptr, nullptr, nullptr, nullptr, run, nullptr, nullptr}};
 }
 
-constexpr RunsByDType kLinearIndexRuns = {{nullptr, nullptr, LinearIndex<int8_t>::run, LinearIndex<int16_t>::run,
-                                           LinearIndex<int32_t>::run, LinearIndex<int64_t>::run, nullptr, nullptr}};
-
 constexpr Run kRuns[] = {
     {"scatter", every_dtype<Scatter>()},
     {"scatter_add", every_dtype<ScatterAdd>()},
     {"gather_last", moves<GatherLast>()},
-    {"linear_index", kLinearIndexRuns},
+    {"linear_index", only_int64(run_linear_index)},
     {"occurrence", only_int64(run_occurrence)},
     {"mask_count", only_int64(run_mask_count)},
     {"mask_positions", only_int64(run_mask_positions)},

@@ -183,7 +183,6 @@ Status gather_last_of(const Call& call) {
   return status;
 }
 
-template <class T>
 Status linear_index_of(const Call& call) {
   const View& out = call.out[0];
   Status status = Status::ok;
@@ -191,7 +190,7 @@ Status linear_index_of(const Call& call) {
     int64_t sum = 0;
     for (int n = 0; n < call.in_count; ++n) {
       const int64_t size = call.attributes[0].integers[n];
-      const int64_t i = static_cast<int64_t>(element<T>(call.in[n], p, out.rank));
+      const int64_t i = element<int64_t>(call.in[n], p, out.rank);
       if (i < -size || i >= size) status = Status::index_out_of_range;
       sum = sum * size + (i < 0 ? i + size : i);
     }
@@ -251,8 +250,7 @@ const RunsByDType scatter = {{scatter_of<bool>, scatter_of<uint8_t>, scatter_of<
 const RunsByDType gather_last = {{gather_last_of<bool>, gather_last_of<uint8_t>, gather_last_of<int8_t>,
                                   gather_last_of<int16_t>, gather_last_of<int32_t>, gather_last_of<int64_t>,
                                   gather_last_of<float>, gather_last_of<double>, gather_last_of<uint16_t>}};
-const RunsByDType linear_index = {{nullptr, nullptr, linear_index_of<int8_t>, linear_index_of<int16_t>,
-                                   linear_index_of<int32_t>, linear_index_of<int64_t>, nullptr, nullptr}};
+const RunsByDType linear_index = only_int64(linear_index_of);
 const RunsByDType occurrence = only_int64(occurrence_of);
 const RunsByDType mask_count = only_int64(mask_count_of);
 const RunsByDType mask_positions = only_int64(mask_positions_of);

@@ -20,9 +20,9 @@ from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .elementwise import _where, clone, to_dtype
 from .index import Shape, along, gather_along, index_rows, linear_index, refuse_outside, true_positions
 from .scatter import _scatter, _scatter_sum, combine, combine_in_place, number_for
-from .shape import _permute, basic_index, broadcast, reshape
+from .shape import _permute, basic_index, broadcast, normalise_dim, reshape
 
-__all__ = ["index_put"]
+__all__ = ["index_put", "select_scatter", "slice_scatter"]
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Keys.
@@ -462,6 +462,99 @@ def index_put(input: Tensor, indices: tuple[Tensor | None, ...], values: Tensor,
     out: Tensor = clone(input)
     _put("index_put", out, indices, values, accumulate)
     return out
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Writing to a view of a copy.
+
+
+def _with_view_written(name: str, input: Tensor, key: tuple[Any, ...], src: Tensor) -> Tensor:
+    """Return a copy of `input` in which the view that a basic key means has the elements of `src`."""
+    array_of(name, src, "src")
+    out: Tensor = clone(input)
+    part = basic_index(out, key)
+    if src._array.shape != part._array.shape:
+        raise RuntimeError(f"{name}: src must have shape {part._array.shape}, got {src._array.shape}")
+    part._write(_value(out, src), name)
+    return out
+
+
+@method
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """Return `input` with `src` in place of the slice at an index along a dimension.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape.
+    src : Tensor
+        Of the shape of ``input.select(dim, index)``.
+    dim, index : int
+        Which slice.
+
+    Returns
+    -------
+    Tensor
+        Of `input`'s shape.
+
+    Raises
+    ------
+    IndexError
+        If the dim or the index is out of range.
+    RuntimeError
+        If `src` has another shape.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.zeros(2, 2).select_scatter(minigrad.ones(2), 1, 0)
+    tensor([[1., 0.],
+            [1., 0.]])
+    """
+    shape = array_of("select_scatter", input).shape
+    d = normalise_dim("select_scatter", dim, len(shape), shape)
+    return _with_view_written("select_scatter", input, (*(_ALL,) * d, index, ...), src)
+
+
+@method
+def slice_scatter(
+    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
+    """Return `input` with `src` in place of a slice along a dimension.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape.
+    src : Tensor
+        Of the shape of the slice.
+    dim : int
+        Along which it lies.
+    start, end, step : int
+        As in ``input[start:end:step]``.
+
+    Returns
+    -------
+    Tensor
+        Of `input`'s shape.
+
+    Raises
+    ------
+    IndexError
+        If the dim is out of range.
+    RuntimeError
+        If `src` has another shape.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.zeros(5).slice_scatter(minigrad.ones(2), start=1, step=2, end=4)
+    tensor([0., 1., 0., 1., 0.])
+    """
+    shape = array_of("slice_scatter", input).shape
+    d = normalise_dim("slice_scatter", dim, len(shape), shape)
+    part = _plain("slice_scatter", slice(start, end, step))
+    return _with_view_written("slice_scatter", input, (*(_ALL,) * d, part, ...), src)
 
 
 method(getitem, "__getitem__")
