@@ -102,8 +102,6 @@ SHAPES: dict[str, tuple[Call, str, tuple[str, ...]]] = {
     "arange": (lambda: mg.arange(0, 3, -1), "arange", ("0", "3", "-1")),
     "arange step": (lambda: mg.arange(0, 3, 0), "arange", ("0", "3")),
     "max of nothing": (lambda: t(0).max(), "a?max", ("(0,)",)),
-    "max of nothing along": (lambda: t(2, 0).max(1), "max\\w*", ("(2, 0)",)),
-    "argmax of nothing": (lambda: t(2, 0).argmax(), "argmax", ("(2, 0)",)),
     "mse_loss": (lambda: F.mse_loss(t(3, 1), t(3)), "mse_loss", ("(3, 1)", "(3,)")),
     "cross_entropy": (lambda: F.cross_entropy(t(3, 4), i(0, 1)), "cross_entropy", ("(3, 4)", "(2,)")),
     "cross_entropy rank": (lambda: F.cross_entropy(t(3, 4, 5), i(0, 1, 2)), "cross_entropy", ("(3, 4, 5)",)),
@@ -123,6 +121,20 @@ SHAPES: dict[str, tuple[Call, str, tuple[str, ...]]] = {
 def test_wrong_shapes(name: str) -> None:
     call, opening, quoted = SHAPES[name]
     refuses(call, RuntimeError, opening, *quoted)
+
+
+NOTHING: dict[str, Callable[[], Any]] = {
+    "max": lambda: t(2, 0).max(1),
+    "amax": lambda: t(2, 0).amax(1),
+    "aminmax": lambda: t(2, 0).aminmax(dim=1),
+    "argmax": lambda: t(2, 0).argmax(),
+    "argmin": lambda: t(2, 0).argmin(1),
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_extrema_of_nothing_along_a_dim(name: str) -> None:
+    refuses(NOTHING[name], IndexError, "a?(max|min)\\w*|argm\\w+", "(2, 0)")
 
 
 OF_DIM: dict[str, Callable[[Tensor, int], Any]] = {

@@ -181,6 +181,19 @@ std::vector<Row> reduction_rows() {
     rows.push_back({name, "rows", {kMatrix}, {dims({1}), kNo}});
     rows.push_back({name, "columns", {kMatrix}, {dims({0}), kNo}});
   }
+  for (const char* name : {"logsumexp", "nansum", "any", "all", "count_nonzero"}) {
+    rows.push_back({name, "rows", {kMatrix}, {dims({1}), kNo}});
+    rows.push_back({name, "columns", {kMatrix}, {dims({0}), kNo}});
+  }
+  for (const int64_t dim : {1, 0}) {
+    const char* variant = dim == 1 ? "rows" : "columns";
+    const Operand& kept = dim == 1 ? kColumnVector : kRowVector;
+    rows.push_back({"var_mean", variant, {kMatrix}, {dims({dim}), kNo, fraction(1)}});
+    rows.push_back({"norm", variant, {kMatrix}, {dims({dim}), kNo, fraction(2)}});
+    rows.push_back({"deviation", variant, {kept, kMatrix, kept}});
+    rows.push_back({"exp_difference", variant, {kept, kMatrix, kept}});
+    rows.push_back({"share_ties", variant, {kept, kMatrix, kept}, {dims({dim})}});
+  }
   rows.push_back({"sum_to", "row", {kMatrix}, {dims({1, kColumns})}});
   rows.push_back({"sum_to", "column", {kMatrix}, {dims({kRows, 1})}});
   return rows;

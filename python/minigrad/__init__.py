@@ -47,6 +47,7 @@ from .ops.getitem import *
 from .ops.index import *
 from .ops.linalg import *
 from .ops.logic import *
+from .ops.norms import *
 from .ops.products import *
 from .ops.reduce import *
 from .ops.rounding import *
@@ -55,6 +56,7 @@ from .ops.scatter import *
 from .ops.selection import *
 from .ops.shape import *
 from .ops.softmax import *
+from .ops.statistics import *
 from .random import *
 from .tensor import Size, Tensor
 
@@ -118,10 +120,12 @@ __all__ += ops.elementwise.__all__
 __all__ += ops.getitem.__all__
 __all__ += ops.index.__all__
 __all__ += ops.linalg.__all__
+__all__ += ops.norms.__all__
 __all__ += ops.products.__all__
 __all__ += ops.reduce.__all__
 __all__ += ops.scan.__all__
 __all__ += ops.scatter.__all__
 __all__ += ops.shape.__all__
 __all__ += ops.softmax.__all__
+__all__ += ops.statistics.__all__
 __all__ += random.__all__

@@ -53,6 +53,8 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # add(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # addcdiv(x: T, y: T, z: T, value: T) -> out for float32, float64
 # addcmul(x: T, y: T, z: T, value: T) -> out for float32, float64
+# all(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# any(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # argmax(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # argmin(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # asin(x: T) -> out for float32, float64
@@ -74,17 +76,20 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # copysign(x: T, y: T) -> out for float32, float64
 # cos(x: T) -> out for float32, float64
 # cosh(x: T) -> out for float32, float64
+# count_nonzero(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # cross_entropy(x: T, target: i; ignore_index, label_smoothing, reduction) -> loss, probabilities for float32, float64
 # cross_entropy_grad(g: T, probabilities: T, target: i; ignore_index, label_smoothing, reduction) -> out for float32,
 #     float64
 # cumprod(x: T; dim, reverse, exclusive) -> out for float32, float64
 # cumsum(x: T; dim, reverse) -> out for int64, float32, float64
+# deviation(g: T, x: T, mean: T) -> out for float32, float64
 # difference(x: T, y: T) -> out for float32, float64
 # div(x: T, y: T) -> out for float32, float64
 # eq(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # erf(x: T) -> out for float32, float64
 # exp(x: T) -> out for float32, float64
 # exp2(x: T) -> out for float32, float64
+# exp_difference(g: T, x: T, total: T) -> out for float32, float64
 # expm1(x: T) -> out for float32, float64
 # floor(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # floor_divide(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
@@ -113,6 +118,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # log_softmax(x: T; dim) -> out for float32, float64
 # log_softmax_grad(g: T, result: T; dim) -> out for float32, float64
 # logaddexp(x: T, y: T) -> out for float32, float64
+# logsumexp(x: T; dims, keepdim) -> out for float32, float64
 # lt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # mask_count(mask: b) -> out for int64
 # mask_positions(mask: b; count) -> out for int64
@@ -127,8 +133,10 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # minimum(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # mul(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # nan_to_num(x: T, nan: T, above: T, below: T) -> out for float32, float64
+# nansum(x: T; dims, keepdim) -> out for float32, float64
 # ne(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # neg(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# norm(x: T; dims, keepdim, p) -> out for float32, float64
 # normal(key: i, offset: i; shape, dtype) -> out for float32, float64
 # occurrence(index: i; dim, extent, reverse) -> out for int64
 # permutation(key: i, offset: i; n) -> out for int64
@@ -147,6 +155,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # sgd(params: T, grads: T, momentum_buffers: T, lr: d, momentum: d, dampening: d, weight_decay: d, first: d; nesterov,
 #     maximize) -> None for float32, float64
 # sgd_plain(params: T, grads: T, lr: d, weight_decay: d; maximize) -> None for float32, float64
+# share_ties(g: T, x: T, result: T; dims) -> out for float32, float64
 # shift(x: T; dim, by) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # sigmoid(x: T) -> out for float32, float64
 # sigmoid_grad(g: T, result: T) -> out for float32, float64
@@ -166,5 +175,6 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # trunc_divide(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # uniform(key: i, offset: i; shape, dtype) -> out for float32, float64
 # unslice(g: T; shape, starts, steps) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# var_mean(x: T; dims, keepdim, correction) -> out, mean for float32, float64
 # where(condition: b, x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # xlogy(x: T, y: T) -> out for float32, float64

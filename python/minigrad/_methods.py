@@ -8,7 +8,7 @@ memory, comes with it. The type stub beside this file is generated from them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -36,6 +36,21 @@ def method(function: F | None = None, *names: str, in_place: bool = False) -> An
             in_place_forms[f"{name}_"] = function
             setattr(TensorMethods, f"{name}_", _in_place_form(function, f"{name}_"))
     return function
+
+
+def numpy_names(function: F) -> F:
+    """Let `function` take NumPy's `axis` and `keepdims` for `dim` and `keepdim`, as PyTorch's reductions do."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            if "axis" in kwargs and "dim" not in kwargs:
+                kwargs["dim"] = kwargs.pop("axis")
+            if "keepdims" in kwargs and "keepdim" not in kwargs:
+                kwargs["keepdim"] = kwargs.pop("keepdims")
+        return function(*args, **kwargs)
+
+    return call  # type: ignore[return-value]
 
 
 def operator(sign: str, function: Callable[..., Any], in_place: str | None = None) -> None:

@@ -41,6 +41,15 @@ def _values_and_indices(name: str) -> Any:
     return type(name, (ValuesAndIndices,), {"__slots__": (), "__module__": __name__})
 
 
+class aminmax(NamedResults):  # noqa: N801  (PyTorch's name)
+    """The smallest and the largest elements."""
+
+    __slots__ = ()
+    _fields = ("min", "max")
+    min: Tensor = property(itemgetter(0))  # type: ignore[assignment]
+    max: Tensor = property(itemgetter(1))  # type: ignore[assignment]
+
+
 cummax = _values_and_indices("cummax")
 cummin = _values_and_indices("cummin")
 kthvalue = _values_and_indices("kthvalue")

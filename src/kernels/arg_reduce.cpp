@@ -18,7 +18,7 @@ void plan_places(Plan& plan, DimMask mask, bool keepdim, DType dtype) {
   const View& x = plan.in[0];
   View& out = plan.out[0];
   const Reduction form = describe_reduction(x, mask);
-  if (form.reduced == 0) fail(plan, ErrorKind::runtime, "no elements to reduce in shape " + shape_text(x));
+  if (form.reduced == 0) fail(plan, ErrorKind::index, "no elements to reduce in shape " + shape_text(x));
   out.dtype = dtype;
   out.rank = 0;
   for (int d = 0; d < x.rank; ++d) {

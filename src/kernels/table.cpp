@@ -16,7 +16,10 @@
   X(scan) \
   X(softmax) \
   X(loss) \
-  X(arg_reduce)
+  X(arg_reduce) \
+  X(statistics) \
+  X(ties) \
+  X(count)
 
 #define MINIGRAD_ISA_FAMILIES(X) \
   X(elementwise) \
@@ -28,7 +31,9 @@
   X(scan) \
   X(softmax) \
   X(loss) \
-  X(arg_reduce)
+  X(arg_reduce) \
+  X(statistics) \
+  X(ties)
 
 #define MINIGRAD_COMMON_FAMILIES(X) \
   X(elementwise) \
@@ -38,7 +43,8 @@
   X(index) \
   X(scatter) \
   X(scan) \
-  X(arg_reduce)
+  X(arg_reduce) \
+  X(count)
 // clang-format on
 
 namespace minigrad {

@@ -1,5 +1,9 @@
 #include "reference/reduce.hpp"
 
+#include <cmath>
+#include <vector>
+
+#include "core/half.hpp"
 #include "reference/naive.hpp"
 
 namespace minigrad::reference {
@@ -178,6 +182,124 @@ constexpr RunsByDType with_int64(RunsByDType runs, RunFunction run) {
   return runs;
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// What is made of the elements, and the ways back.
+
+// out[k] = f(call, the elements of result k as double).
+template <class T, auto f>
+Status statistic_of(const Call& call) {
+  const View& out = call.out[0];
+  for_each(out, [&](const Position& to) {
+    const View part = reduced_part(call.in[0], call.attributes[0], out, to);
+    std::vector<double> x;
+    for_each(part, [&](const Position& p) { x.push_back(element<T>(part, p, part.rank)); });
+    element<T>(out, to, out.rank) = static_cast<T>(f(call, x));
+  });
+  return Status::ok;
+}
+
+double mean_value(const std::vector<double>& x) {
+  double total = 0;
+  for (double value : x) total += value;
+  return total / static_cast<double>(x.size());
+}
+
+double variance(const Call& call, const std::vector<double>& x) {
+  const double mean = mean_value(x), degrees = static_cast<double>(x.size()) - call.attributes[2].real;
+  double total = 0;
+  for (double value : x) total += (value - mean) * (value - mean);
+  return total / (degrees > 0 ? degrees : 0);
+}
+
+double log_of_sum(const Call&, const std::vector<double>& x) {
+  double largest = -INFINITY, total = 0;
+  for (double value : x) largest = value > largest || value != value ? value : largest;
+  if (std::isinf(largest)) largest = 0;
+  for (double value : x) total += std::exp(value - largest);
+  return std::log(total) + largest;
+}
+
+double norm_value(const Call& call, const std::vector<double>& x) {
+  const double p = call.attributes[2].real;
+  double total = 0;
+  for (double value : x) total += p == 0 ? (value == 0 ? 0 : 1) : std::pow(std::fabs(value), p);
+  return p == 0 ? total : std::pow(total, 1 / p);
+}
+
+double sum_of_numbers(const Call&, const std::vector<double>& x) {
+  double total = 0;
+  for (double value : x) total += value == value ? value : 0;
+  return total;
+}
+
+template <class T>
+Status var_mean_of(const Call& call) {
+  statistic_of<T, variance>(call);
+  Call of_mean = call;
+  of_mean.out = call.out + 1;
+  return statistic_of<T, [](const Call&, const std::vector<double>& x) { return mean_value(x); }>(of_mean);
+}
+
+template <class T, auto f>
+Status ternary_of(const Call& call) {
+  const View& out = call.out[0];
+  const auto at = [&](int i, const Position& p) -> double { return element<T>(call.in[i], p, out.rank); };
+  for_each(out,
+           [&](const Position& p) { element<T>(out, p, out.rank) = static_cast<T>(f(at(0, p), at(1, p), at(2, p))); });
+  return Status::ok;
+}
+
+double times_deviation(double g, double x, double mean) { return g * (x - mean); }
+double times_exp_difference(double g, double x, double total) {
+  return g * std::exp(x - (total == -INFINITY ? 0 : total));
+}
+
+// Each element that equals its result gets the cotangent over the number of these.
+template <class T>
+Status share_ties_of(const Call& call) {
+  const View& x = call.in[1];
+  const View& result = call.in[2];
+  const auto tied = [](T a, T b) { return a == b || (a != a && b != b); };
+  for_each(x, [&](const Position& p) {
+    const T extremum = element<T>(result, p, x.rank);
+    const View part = reduced_part(x, call.attributes[0], x, p);
+    double ties = 0;
+    for_each(part, [&](const Position& q) { ties += tied(element<T>(part, q, part.rank), extremum) ? 1 : 0; });
+    const double share = static_cast<double>(element<T>(call.in[0], p, x.rank)) / ties;
+    element<T>(call.out[0], p, x.rank) = static_cast<T>(tied(element<T>(x, p, x.rank), extremum) ? share : 0);
+  });
+  return Status::ok;
+}
+
+// Out(count of what is not 0, count of all).
+template <class T, class Out, auto f>
+Status count_of(const Call& call) {
+  const View& out = call.out[0];
+  for_each(out, [&](const Position& to) {
+    const View part = reduced_part(call.in[0], call.attributes[0], out, to);
+    int64_t count = 0;
+    for_each(part, [&](const Position& p) { count += element<T>(part, p, part.rank) != 0 ? 1 : 0; });
+    element<Out>(out, to, out.rank) = f(count, part.size());
+  });
+  return Status::ok;
+}
+
+template <class Out, auto f>
+constexpr RunsByDType counts() {
+  return {{count_of<bool, Out, f>, count_of<uint8_t, Out, f>, count_of<int8_t, Out, f>, count_of<int16_t, Out, f>,
+           count_of<int32_t, Out, f>, count_of<int64_t, Out, f>, count_of<float, Out, f>, count_of<double, Out, f>,
+           count_of<Half, Out, f>}};
+}
+
+bool is_any(int64_t count, int64_t) { return count > 0; }
+bool is_all(int64_t count, int64_t n) { return count == n; }
+int64_t is_count(int64_t count, int64_t) { return count; }
+
+template <auto f>
+constexpr RunsByDType statistics() {
+  return floats(statistic_of<float, f>, statistic_of<double, f>);
+}
+
 }  // namespace
 
 const RunsByDType sum = with_int64(floats(sum_of<float, double>, sum_of<double, double>), sum_of<int64_t, int64_t>);
@@ -190,5 +312,16 @@ const RunsByDType argmax = indices<true>();
 const RunsByDType argmin = indices<false>();
 const RunsByDType max_with_index = extrema_and_indices<true>();
 const RunsByDType min_with_index = extrema_and_indices<false>();
+const RunsByDType var_mean = floats(var_mean_of<float>, var_mean_of<double>);
+const RunsByDType logsumexp = statistics<log_of_sum>();
+const RunsByDType norm = statistics<norm_value>();
+const RunsByDType nansum = statistics<sum_of_numbers>();
+const RunsByDType deviation = floats(ternary_of<float, times_deviation>, ternary_of<double, times_deviation>);
+const RunsByDType exp_difference =
+    floats(ternary_of<float, times_exp_difference>, ternary_of<double, times_exp_difference>);
+const RunsByDType share_ties = floats(share_ties_of<float>, share_ties_of<double>);
+const RunsByDType any = counts<bool, is_any>();
+const RunsByDType all = counts<bool, is_all>();
+const RunsByDType count_nonzero = counts<int64_t, is_count>();
 
 }  // namespace minigrad::reference

@@ -12,6 +12,7 @@ from . import (
     linalg,
     logic,
     loss,
+    norms,
     products,
     reduce,
     rounding,
@@ -20,6 +21,7 @@ from . import (
     selection,
     shape,
     softmax,
+    statistics,
 )
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "linalg",
     "logic",
     "loss",
+    "norms",
     "products",
     "reduce",
     "rounding",
@@ -42,4 +45,5 @@ __all__ = [
     "selection",
     "shape",
     "softmax",
+    "statistics",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from .. import _dtype
-from .._methods import method
-from ..primitive import LINEAR, MANY_TO_ONE, kernel_primitive
+from .. import _return_types as return_types
+from .._methods import method, numpy_names
+from ..primitive import ELEMENTWISE, LINEAR, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of
 from . import elementwise as ew
 from .elementwise import ARTICLE, div, eq, mul, to_dtype
@@ -19,16 +20,19 @@ __all__ = [
     "all",
     "amax",
     "amin",
+    "aminmax",
     "any",
     "argmax",
     "argmin",
+    "count_nonzero",
+    "logsumexp",
     "max",
     "mean",
     "min",
+    "nanmean",
+    "nansum",
     "prod",
-    "std",
     "sum",
-    "var",
 ]
 
 Shape = tuple[int, ...]
@@ -93,19 +97,26 @@ _prod = kernel_primitive(
 )
 
 
-def _tie_share(x: Any, out: Any, dims: Shape, x_shape: Shape) -> Any:
-    """Return each element's share in the extremum: 1 over the number of elements that equal it, 0 for the others.
+#: Each result's cotangent, shared evenly by the elements that equal the result; `result` (and `g`, where it is no number)
+#: has size 1 along the reduced dims. NaN equals NaN.
+share_ties: Callable[..., Any] = kernel_primitive(
+    "share_ties",
+    equation="out = g / n where x = result, which n elements do; 0 elsewhere",
+    source=f"{ARTICLE} (5.8); ties share the gradient evenly",
+    relation=ONE_TO_MANY,
+    structure=LINEAR,
+    vjp={"g": lambda h, x, result, dims: _sum(mul(h, share_ties(1.0, x, result, dims)), dims, True)},
+    promotion=None,
+)
 
-    NaN is equal to NaN here.
-    """
-    extremum = _spread(out, x_shape, dims)
-    equal = ew.maximum(eq(x, extremum), mul(ew.ne(x, x), ew.ne(extremum, extremum)))
-    ties = to_dtype(equal, _dtype.from_numpy_dtype(_array(x).dtype))
-    return div(ties, _spread(_sum(ties, dims, True), x_shape, dims))
+
+def _extremum_vjp(g: Any, x: Any, out: Any, dims: Shape, x_shape: Shape) -> Any:
+    kept = _kept_shape(x_shape, dims)
+    return share_ties(_reshape(g, kept), x, _reshape(out, kept), dims)
 
 
-def _array(x: Any) -> Any:
-    return x._array if isinstance(x, Tensor) else x
+def _extremum_jvp(t: Any, x: Any, out: Any, dims: Shape, keepdim: bool, x_shape: Shape) -> Any:
+    return _sum(mul(t, share_ties(1.0, x, _reshape(out, _kept_shape(x_shape, dims)), dims)), dims, keepdim)
 
 
 def _extremum(name: str) -> Any:
@@ -115,14 +126,8 @@ def _extremum(name: str) -> Any:
         equation=f"out = {name} x",
         source=f"{ARTICLE} (5.7); ties share the gradient evenly",
         relation=MANY_TO_ONE,
-        vjp={
-            "x": lambda g, x, out, dims, x_shape: mul(_spread(g, x_shape, dims), _tie_share(x, out, dims, x_shape)),
-        },
-        jvp={
-            "x": lambda t, x, out, dims, keepdim, x_shape: _sum(
-                mul(t, _tie_share(x, out, dims, x_shape)), dims, keepdim
-            ),
-        },
+        vjp={"x": _extremum_vjp},
+        jvp={"x": _extremum_jvp},
         promotion=None,
     )
 
@@ -175,15 +180,60 @@ def _index_of(name: str) -> Any:
 _argmax = _index_of("max")
 _argmin = _index_of("min")
 
+
+def _counting(name: str, equation: str) -> Any:
+    return kernel_primitive(name, equation=equation, source=ew.DEFINITION, relation=MANY_TO_ONE, promotion=None)
+
+
+_any = _counting("any", "out = whether an element is not 0")
+_all = _counting("all", "out = whether no element is 0")
+_count_nonzero = _counting("count_nonzero", "out = how many elements are not 0")
+
+_nansum = kernel_primitive(
+    "nansum",
+    equation="out = Σ x, without NaN",
+    source=ew.DEFINITION,
+    relation=MANY_TO_ONE,
+    vjp={"x": lambda g, x, dims, x_shape: ew._where(eq(x, x), _spread(g, x_shape, dims), 0.0)},
+    jvp={"x": lambda t, x, dims, keepdim: _sum(ew._where(eq(x, x), t, 0.0), dims, keepdim)},
+    promotion=None,
+)
+
+exp_difference: Callable[..., Any] = kernel_primitive(
+    "exp_difference",
+    equation="out = g e^(x - total), with e^x where total is -inf",
+    source="derivative of logsumexp, from its output",
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={
+        "g": lambda h, x, total: exp_difference(h, x, total),
+        "x": lambda h, out: mul(h, out),
+        "total": lambda h, out: ew.neg(mul(h, out)),
+    },
+)
+
+
+def _logsumexp_vjp(g: Any, x: Any, out: Any, dims: Shape, x_shape: Shape) -> Any:
+    kept = _kept_shape(x_shape, dims)
+    return exp_difference(_reshape(g, kept), x, _reshape(out, kept))
+
+
+def _logsumexp_jvp(t: Any, x: Any, out: Any, dims: Shape, keepdim: bool, x_shape: Shape) -> Any:
+    return _sum(exp_difference(t, x, _reshape(out, _kept_shape(x_shape, dims))), dims, keepdim)
+
+
+_logsumexp = kernel_primitive(
+    "logsumexp",
+    equation="out = ln Σ e^x",
+    source=f"{ARTICLE} (6.1), the denominator; its derivative is softmax",
+    relation=MANY_TO_ONE,
+    vjp={"x": _logsumexp_vjp},
+    jvp={"x": _logsumexp_jvp},
+    promotion="float",
+)
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Public functions.
-
-
-class MaxResult(NamedTuple):
-    """The largest (or smallest) elements along a dimension, and where each stands first."""
-
-    values: Tensor
-    indices: Tensor
 
 
 def _dims_of(name: str, x: Tensor, dim: Dims) -> Shape:
@@ -191,7 +241,21 @@ def _dims_of(name: str, x: Tensor, dim: Dims) -> Shape:
     return () if dim is None else normalise_dims(name, dim, array.ndim, array.shape)
 
 
+def _converted(name: str, x: Tensor, dtype: _dtype.dtype | None) -> Tensor:
+    """Return x in the dtype asked for; integers and booleans without one as int64."""
+    array = array_of(name, x)
+    if dtype is not None:
+        return x if x.dtype is dtype else to_dtype(x, dtype)
+    return x if array.dtype.kind == "f" or x.dtype is _dtype.int64 else to_dtype(x, _dtype.int64)
+
+
+def _check_float(name: str, x: Tensor) -> None:
+    if array_of(name, x).dtype.kind != "f":
+        raise RuntimeError(f"{name}: needs floating-point elements, got {x.dtype}; convert with .float()")
+
+
 @method
+@numpy_names
 def sum(  # noqa: A001
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dtype.dtype | None = None
 ) -> Tensor:
@@ -229,14 +293,12 @@ def sum(  # noqa: A001
     >>> minigrad.ones(2, 3).sum(dim=1)
     tensor([3., 3.])
     """
-    if dtype is not None:
-        input = to_dtype(input, dtype) if array_of("sum", input).dtype != dtype.numpy else input
-    elif array_of("sum", input).dtype.kind != "f" and input.dtype is not _dtype.int64:
-        input = to_dtype(input, _dtype.int64)
+    input = _converted("sum", input, dtype)
     return _sum(input, _dims_of("sum", input, dim), keepdim)  # type: ignore[no-any-return]
 
 
 @method
+@numpy_names
 def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dtype.dtype | None = None) -> Tensor:
     """Return the mean over all elements, or over one or several dimensions; see :func:`sum`.
 
@@ -250,14 +312,14 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dtyp
     out = (Σ x) / n, 《反向传播算法实现》 (5.5); the mean of nothing is NaN.
     """
     if dtype is not None:
-        input = to_dtype(input, dtype) if array_of("mean", input).dtype != dtype.numpy else input
-    if array_of("mean", input).dtype.kind != "f":
-        raise RuntimeError(f"mean: needs floating-point elements, got {input.dtype}; convert with .float()")
+        input = _converted("mean", input, dtype)
+    _check_float("mean", input)
     return _mean(input, _dims_of("mean", input, dim), keepdim)  # type: ignore[no-any-return]
 
 
 @method
-def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+@numpy_names
+def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: _dtype.dtype | None = None) -> Tensor:
     """Return the product over all elements or over one dimension.
 
     Parameters
@@ -268,6 +330,8 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor
         The dimension to multiply over; all by default.
     keepdim : bool, default False
         Keep it with size 1.
+    dtype : dtype, optional
+        What to convert to first.
 
     Returns
     -------
@@ -286,8 +350,9 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor
     >>> x.grad
     tensor([0., 6., 0.])
     """
-    if array_of("prod", input).dtype.kind != "f" and input.dtype is not _dtype.int64:
-        input = to_dtype(input, _dtype.int64)
+    input = _converted("prod", input, dtype)
+    if dim is not None and not isinstance(dim, int):
+        raise TypeError(f"prod: dim must be an int, got {dim}")
     if dim is None:
         return _prod(reshape(input, -1), (0,), False)  # type: ignore[no-any-return]
     if input._array.ndim == 0:
@@ -296,12 +361,14 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor
 
 
 @method
+@numpy_names
 def amax(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
     """Return the largest elements over all or some dimensions; ties share the gradient evenly."""
     return _amax(input, _dims_of("amax", input, dim), keepdim)  # type: ignore[no-any-return]
 
 
 @method
+@numpy_names
 def amin(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
     """Return the smallest elements over all or some dimensions; ties share the gradient evenly."""
     return _amin(input, _dims_of("amin", input, dim), keepdim)  # type: ignore[no-any-return]
@@ -322,10 +389,11 @@ def _extremum_of(name: str, input: Tensor, dim: Any, keepdim: bool) -> Any:
         values, indices = indexed(_reshape(input, (1,)), 0, False)
     else:
         values, indices = indexed(input, d, keepdim)
-    return MaxResult(values, indices)
+    return getattr(return_types, name)((values, indices))
 
 
 @method
+@numpy_names
 def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:  # noqa: A001
     """Return the largest element, or the largest along a dimension with its index, or the larger of two tensors.
 
@@ -341,7 +409,7 @@ def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -
 
     Returns
     -------
-    Tensor or MaxResult
+    Tensor or return_types.max
         The named tuple ``(values, indices)`` where `dim` is a dimension. NaN counts as the largest.
 
     Raises
@@ -364,6 +432,7 @@ def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -
 
 
 @method
+@numpy_names
 def min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:  # noqa: A001
     """Return the smallest element, or along a dimension, or of two tensors; see :func:`max`."""
     return _extremum_of("min", input, dim, keepdim)
@@ -371,76 +440,186 @@ def min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -
 
 def _index_over(primitive: Any, name: str, input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
     dims = _dims_of(name, input, dim)
+    if input.dtype is _dtype.bool_:
+        raise RuntimeError(f"{name}: not for bool")
     if input._array.ndim == 0:
         return primitive(_reshape(input, (1,)), (0,), False)  # type: ignore[no-any-return]
     return primitive(input, dims, keepdim)  # type: ignore[no-any-return]
 
 
 @method
+@numpy_names
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the index of the first largest element, over all (row by row) or along a dimension, as int64."""
     return _index_over(_argmax, "argmax", input, dim, keepdim)
 
 
 @method
+@numpy_names
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the index of the first smallest element, over all (row by row) or along a dimension, as int64."""
     return _index_over(_argmin, "argmin", input, dim, keepdim)
 
 
 @method
-def var(input: Tensor, dim: Dims = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
-    """Return the variance over all elements, or over one or several dimensions.
+@numpy_names
+def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Return the smallest and the largest elements, over all or along a dimension.
 
     Parameters
     ----------
     input : Tensor
-        Of floats.
+        Of any shape, not empty along what is reduced.
+    dim : int, optional
+        The dimension to reduce; all by default.
+    keepdim : bool, default False
+        Keep what is reduced with size 1.
+
+    Returns
+    -------
+    return_types.aminmax
+        The named tuple ``(min, max)``, as :func:`amin` and :func:`amax` give them.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.tensor([3, 1, 2]).aminmax().min
+    tensor(1)
+    """
+    dims = _dims_of("aminmax", input, dim)
+    return return_types.aminmax((_amin(input, dims, keepdim), _amax(input, dims, keepdim)))
+
+
+def _flag(primitive: Any, name: str, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
+    """Run any or all: of uint8 the result is uint8, and an empty tuple of dims is no dim."""
+    dims = _dims_of(name, input, dim)
+    if dim is not None and dims == ():
+        return to_dtype(input, _dtype.bool_)  # type: ignore[no-any-return]
+    out = primitive(input, dims, keepdim)
+    return to_dtype(out, _dtype.uint8) if input.dtype is _dtype.uint8 else out  # type: ignore[no-any-return]
+
+
+@method
+@numpy_names
+def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:  # noqa: A001
+    """Return whether any element is true or not 0, over all or some dimensions.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape and dtype. NaN is not 0.
     dim : int or sequence of int, optional
         The dimensions to reduce; all by default.
-    correction : number, default 1
-        What is taken from n in the divisor: 1 for a sample's variance, 0 for a population's.
     keepdim : bool, default False
-        Keep the dimensions with size 1.
+        Keep them with size 1.
+
+    Returns
+    -------
+    Tensor
+        Of bool, or of uint8 where `input` is; False where there are no elements.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.tensor([[0, 0], [0, 1]]).any(dim=1)
+    tensor([False,  True])
+    """
+    return _flag(_any, "any", input, dim, keepdim)
+
+
+@method
+@numpy_names
+def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:  # noqa: A001
+    """Return whether all elements are true or not 0, over all or some dimensions; see :func:`any`.
+
+    It is True where there are no elements.
+    """
+    return _flag(_all, "all", input, dim, keepdim)
+
+
+@method
+def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
+    """Return how many elements are not 0, over all or some dimensions, as int64.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape and dtype. NaN is not 0.
+    dim : int or sequence of int, optional
+        The dimensions to count along; all by default.
 
     Returns
     -------
     Tensor
         Without the dimensions in `dim`.
 
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.tensor([[0, 2], [3, 1]]).count_nonzero(dim=0)
+    tensor([1, 2])
+    """
+    return _count_nonzero(input, _dims_of("count_nonzero", input, dim), False)  # type: ignore[no-any-return]
+
+
+@method
+@numpy_names
+def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dtype.dtype | None = None) -> Tensor:
+    """Return the sum of the elements that are numbers; see :func:`sum`.
+
     Notes
     -----
-    out = Σ (x - mean)² / (n - correction), 《反向传播算法实现》 (5.9), which divides by n: ``correction=0``.
+    The gradient of NaN is 0.
+    """
+    input = _converted("nansum", input, dtype)
+    if not input.dtype.is_floating_point:
+        return sum(input, dim, keepdim)
+    return _nansum(input, _dims_of("nansum", input, dim), keepdim)  # type: ignore[no-any-return]
+
+
+@method
+@numpy_names
+def nanmean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dtype.dtype | None = None) -> Tensor:
+    """Return the mean of the elements that are numbers, NaN where there are none; see :func:`mean`.
+
+    Notes
+    -----
+    The gradient of NaN is 0.
+    """
+    if dtype is not None:
+        input = _converted("nanmean", input, dtype)
+    _check_float("nanmean", input)
+    count = sum(eq(input, input), dim, keepdim)
+    return div(nansum(input, dim, keepdim), to_dtype(count, input.dtype))
+
+
+@method
+@numpy_names
+def logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor:
+    """Return the logarithm of the sum of the exponentials, without overflow.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape; integers become floats of the default dtype.
+    dim : int or sequence of int
+        The dimensions to reduce.
+    keepdim : bool, default False
+        Keep them with size 1.
+
+    Returns
+    -------
+    Tensor
+        Without the dimensions in `dim`; -inf where there is nothing but -inf, and where there are no elements.
+
+    Notes
+    -----
+    out = m + ln Σ e^(x - m) with m = max x. The gradient is softmax, 0 where all elements are -inf.
 
     Examples
     --------
     >>> import minigrad
-    >>> minigrad.tensor([1.0, 2.0, 4.0]).var(correction=0)
-    tensor(1.5556)
+    >>> minigrad.tensor([1000.0, 1000.0]).logsumexp(0)
+    tensor(1000.6932)
     """
-    dims = _dims_of("var", input, dim)
-    deviation = ew._sub(input, mean(input, dim, keepdim=True) if dim is not None else mean(input))
-    n = _count(input._array.shape, dims)
-    divisor = float(n - correction) if n > correction else 0.0
-    return div(sum(mul(deviation, deviation), dim, keepdim), divisor)
-
-
-@method
-def std(input: Tensor, dim: Dims = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
-    """Return the standard deviation, the root of :func:`var`."""
-    array_of("std", input)
-    return ew.sqrt(var(input, dim, correction=correction, keepdim=keepdim))
-
-
-@method
-def any(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:  # noqa: A001
-    """Return whether any element, or any along a dimension, is true or not zero."""
-    array_of("any", input)
-    return ew.gt(sum(ew.ne(input, 0), dim, keepdim), 0)
-
-
-@method
-def all(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:  # noqa: A001
-    """Return whether all elements, or all along a dimension, are true or not zero."""
-    array_of("all", input)
-    return eq(sum(eq(input, 0), dim, keepdim), 0)
+    return _logsumexp(input, _dims_of("logsumexp", input, dim), keepdim)  # type: ignore[no-any-return]

@@ -1,0 +1,281 @@
+"""Norms of vectors and matrices: many-to-one.
+
+Where a norm is 0, its gradient and all higher derivatives are 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import _dtype
+from .._methods import method
+from ..primitive import MANY_TO_ONE, kernel_primitive
+from ..tensor import Tensor, array_of
+from .elementwise import _pow_number, _where, abs, mul, ne, safe_div, safe_mul, sign, to_dtype
+from .reduce import Dims, Shape, _amax, _amin, _check_float, _dims_of, _kept_shape, _spread, _sum
+from .shape import _reshape, _zeros, normalise_dims
+
+__all__ = ["norm"]
+
+INFINITY = float("inf")
+
+
+def _quotient(x: Any, y: Any) -> Any:
+    """Return x / y, and 0 where y is 0, which has the derivatives 0."""
+    return safe_div(_where(ne(y, 0.0), x, 0.0), y)
+
+
+def _weight(x: Any, out: Any, dims: Shape, p: float, x_shape: Shape) -> Any:
+    """Return the derivative of the norm by each element: sign(x) (|x| / norm)^(p - 1)."""
+    if p == 0:
+        return _zeros(x, x_shape)
+    if p == 1:
+        return sign(x)
+    part = _quotient(x, _reshape(out, _kept_shape(x_shape, dims)))
+    return part if p == 2 else safe_mul(sign(part), _pow_number(abs(part), p - 1))
+
+
+def _norm_vjp(g: Any, x: Any, out: Any, dims: Shape, p: float, x_shape: Shape) -> Any:
+    if p == 2:
+        return mul(x, _reshape(_quotient(g, out), _kept_shape(x_shape, dims)))
+    return mul(_spread(g, x_shape, dims), _weight(x, out, dims, p, x_shape))
+
+
+def _norm_jvp(t: Any, x: Any, out: Any, dims: Shape, keepdim: bool, p: float, x_shape: Shape) -> Any:
+    if p == 2:
+        return _quotient(_sum(mul(t, x), dims, keepdim), out)
+    return _sum(mul(t, _weight(x, out, dims, p, x_shape)), dims, keepdim)
+
+
+_norm = kernel_primitive(
+    "norm",
+    equation="out = (Σ |x|^p)^(1/p); for p = 0 the number of elements that are not 0",
+    source="definition",
+    relation=MANY_TO_ONE,
+    vjp={"x": _norm_vjp},
+    jvp={"x": _norm_jvp},
+    promotion=None,
+)
+
+
+def _in_dtype(name: str, x: Tensor, dtype: _dtype.dtype | None) -> Tensor:
+    _check_float(name, x)
+    if dtype is None:
+        return x
+    if not dtype.is_floating_point:
+        raise RuntimeError(f"{name}: dtype must be a floating-point one, got {dtype}")
+    return x if x.dtype is dtype else to_dtype(x, dtype)
+
+
+def _vector_norm(name: str, x: Tensor, p: Any, dim: Dims, keepdim: bool) -> Tensor:
+    if isinstance(p, bool) or not isinstance(p, int | float):
+        raise TypeError(f"{name}: the order must be a number, got {p!r}")
+    dims = _dims_of(name, x, dim)
+    if p == INFINITY:
+        return _amax(abs(x), dims, keepdim)  # type: ignore[no-any-return]
+    if p == -INFINITY:
+        return _amin(abs(x), dims, keepdim)  # type: ignore[no-any-return]
+    return _norm(x, dims, keepdim, float(p))  # type: ignore[no-any-return]
+
+
+def vector_norm(
+    x: Tensor,
+    ord: float = 2,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: _dtype.dtype | None = None,
+) -> Tensor:
+    """Return the norm of all elements, or of those along one or several dimensions.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of floats, of any shape.
+    ord : number, default 2
+        The order p. inf and -inf give the largest and the smallest magnitude, 0 the number of elements that are not 0.
+    dim : int or sequence of int, optional
+        The dimensions to reduce; all by default.
+    keepdim : bool, default False
+        Keep them with size 1.
+    dtype : dtype, optional
+        What to convert to first.
+
+    Returns
+    -------
+    Tensor
+        Without the dimensions in `dim`.
+
+    Raises
+    ------
+    RuntimeError
+        If the elements are not floats.
+
+    Notes
+    -----
+    out = (Σ |x|^p)^(1/p). The gradient is 0 where the norm is 0, and so are all higher derivatives there; the largest and
+    the smallest magnitude share the gradient evenly among ties.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.linalg.vector_norm(minigrad.tensor([3.0, -4.0]))
+    tensor(5.)
+    """
+    return _vector_norm("linalg.vector_norm", _in_dtype("linalg.vector_norm", x, dtype), ord, dim, keepdim)
+
+
+def _matrix_norm(name: str, a: Tensor, order: Any, dim: Sequence[int], keepdim: bool) -> Tensor:
+    array = array_of(name, a)
+    if array.ndim < 2 or len(dim) != 2:
+        raise RuntimeError(f"{name}: needs a matrix and two dims, got shape {array.shape} and dim {tuple(dim)}")
+    rows, columns = normalise_dims(name, dim, array.ndim, array.shape)
+    if order == "fro":
+        return _vector_norm(name, a, 2, (rows, columns), keepdim)
+    if order in ("nuc", 2, -2):
+        raise NotImplementedError(f"{name}: the order {order!r} needs singular values, which minigrad does not compute")
+    if order not in (1, -1, INFINITY, -INFINITY):
+        raise RuntimeError(f"{name}: there is no matrix norm of order {order!r}")
+    summed, chosen = (rows, columns) if order in (1, -1) else (columns, rows)
+    sums = _norm(a, (summed,), True, 1.0)
+    out = (_amax if order > 0 else _amin)(sums, (chosen,), True)
+    if keepdim:
+        return out  # type: ignore[no-any-return]
+    return _reshape(out, tuple([n for d, n in enumerate(array.shape) if d not in (rows, columns)]))  # type: ignore[no-any-return]
+
+
+def matrix_norm(
+    A: Tensor,  # noqa: N803
+    ord: Any = "fro",
+    dim: Sequence[int] = (-2, -1),
+    keepdim: bool = False,
+    *,
+    dtype: _dtype.dtype | None = None,
+) -> Tensor:
+    """Return the norm of each matrix.
+
+    Parameters
+    ----------
+    A : Tensor
+        Of floats, with at least two dimensions.
+    ord : {"fro", inf, -inf, 1, -1}, default "fro"
+        The root of the sum of squares; the largest (-: the smallest) sum of magnitudes along a row (inf) or a column (1).
+    dim : pair of int, default (-2, -1)
+        The dimensions of rows and columns.
+    keepdim : bool, default False
+        Keep them with size 1.
+    dtype : dtype, optional
+        What to convert to first.
+
+    Returns
+    -------
+    Tensor
+        Without the two dimensions.
+
+    Raises
+    ------
+    NotImplementedError
+        For the orders "nuc", 2 and -2, which need singular values.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.linalg.matrix_norm(minigrad.tensor([[1.0, -2.0], [3.0, 4.0]]), float("inf"))
+    tensor(7.)
+    """
+    return _matrix_norm("linalg.matrix_norm", _in_dtype("linalg.matrix_norm", A, dtype), ord, dim, keepdim)
+
+
+def linalg_norm(
+    A: Tensor,  # noqa: N803
+    ord: Any = None,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: _dtype.dtype | None = None,
+) -> Tensor:
+    """Return the norm of vectors or matrices, whichever `ord` and `dim` say.
+
+    Parameters
+    ----------
+    A : Tensor
+        Of floats.
+    ord : number or str, optional
+        As in :func:`vector_norm` or :func:`matrix_norm`. Without it, the root of the sum of squares.
+    dim : int or pair of int, optional
+        One dimension for vectors, two for matrices (with `ord`). Without it all elements, which with `ord` must be a
+        vector or a matrix.
+    keepdim : bool, default False
+        Keep the dimensions with size 1.
+    dtype : dtype, optional
+        What to convert to first.
+
+    Returns
+    -------
+    Tensor
+        Without the dimensions in `dim`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.linalg.norm(minigrad.tensor([[3.0, 0.0], [0.0, 4.0]]))
+    tensor(5.)
+    """
+    name = "linalg.norm"
+    A = _in_dtype(name, A, dtype)
+    if ord is None:
+        return _vector_norm(name, A, 2, dim, keepdim)
+    rank = A._array.ndim
+    if dim is None and rank not in (1, 2):
+        raise RuntimeError(f"{name}: with an order and without dim it needs a vector or a matrix, got {A._array.shape}")
+    dims = tuple(range(rank)) if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
+    if len(dims) == 2:
+        return _matrix_norm(name, A, ord, dims, keepdim)
+    return _vector_norm(name, A, ord, dims, keepdim)
+
+
+@method
+def norm(
+    input: Tensor,
+    p: Any = "fro",
+    dim: Dims = None,
+    keepdim: bool = False,
+    dtype: _dtype.dtype | None = None,
+) -> Tensor:
+    """Return the norm of all elements, or of those along one or several dimensions.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of floats.
+    p : number or "fro", default "fro"
+        The order; "fro" is 2.
+    dim : int or sequence of int, optional
+        The dimensions to reduce; all by default.
+    keepdim : bool, default False
+        Keep them with size 1.
+    dtype : dtype, optional
+        What to convert to first.
+
+    Returns
+    -------
+    Tensor
+        Without the dimensions in `dim`.
+
+    Notes
+    -----
+    See :func:`minigrad.linalg.vector_norm`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.tensor([-3.0, 4.0]).norm(1)
+    tensor(7.)
+    """
+    if p == "nuc":
+        raise NotImplementedError("norm: 'nuc' needs singular values, which minigrad does not compute")
+    return _vector_norm("norm", _in_dtype("norm", input, dtype), 2 if p in ("fro", None) else p, dim, keepdim)
+
+
+linalg_norm.__name__ = linalg_norm.__qualname__ = "norm"

@@ -1,0 +1,234 @@
+// any, all, count_nonzero: for every dtype, in integers, and therefore in any order.
+#include "core/half.hpp"
+#include "core/kernel.hpp"
+#include "core/parallel.hpp"
+#include "kernels/reduce_plans.hpp"
+#include "reference/reduce.hpp"
+
+namespace minigrad {
+namespace {
+
+void plan_count(Plan& plan, DType dtype) {
+  check_dims(plan);
+  const View& x = plan.in[0];
+  const DimMask mask = listed_dims(x, plan.attributes[0]);
+  write_reduced_shape(x, mask, plan.attributes[1].flag(), plan.out[0]);
+  plan.out[0].dtype = dtype;
+  plan.nanoseconds = 0.1 * static_cast<double>(x.size());
+  plan.scratch_shared = 64 * sizeof(int64_t);  // a count for each chunk
+}
+
+void plan_flag(Plan& plan) { plan_count(plan, DType::boolean); }
+void plan_number(Plan& plan) { plan_count(plan, DType::int64); }
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Elements of which only that matters whether they are 0, as integers of their size: `kept` leaves out the sign of
+// floats, so that -0 is 0 and NaN is not.
+
+struct Bytes1 {
+  using Element = uint8_t;
+  static constexpr Element kept = 0xff;
+};
+struct Bytes2 {
+  using Element = uint16_t;
+  static constexpr Element kept = 0xffff;
+};
+struct Bytes4 {
+  using Element = uint32_t;
+  static constexpr Element kept = 0xffffffff;
+};
+struct Bytes8 {
+  using Element = uint64_t;
+  static constexpr Element kept = ~uint64_t{0};
+};
+struct Float16 {
+  using Element = uint16_t;
+  static constexpr Element kept = 0x7fff;
+};
+struct Float32 {
+  using Element = uint32_t;
+  static constexpr Element kept = 0x7fffffff;
+};
+struct Float64 {
+  using Element = uint64_t;
+  static constexpr Element kept = ~uint64_t{0} >> 1;
+};
+
+constexpr int64_t kBlock = 128;  // elements whose count fits a byte
+
+// How many of `count` elements are not 0.
+template <class B>
+int64_t count_row(const typename B::Element* x, int64_t step, int64_t count) {
+  using Element = typename B::Element;
+  int64_t total = 0;
+  for (int64_t begin = 0; begin < count; begin += kBlock) {
+    const int64_t end = begin + kBlock < count ? begin + kBlock : count;
+    Element found = 0;
+    if (step == 1) {
+#pragma omp simd reduction(+ : found)
+      for (int64_t i = begin; i < end; ++i) found = static_cast<Element>(found + ((x[i] & B::kept) != 0 ? 1 : 0));
+    } else {
+      for (int64_t i = begin; i < end; ++i) {
+        found = static_cast<Element>(found + ((x[i * step] & B::kept) != 0 ? 1 : 0));
+      }
+    }
+    total += found;
+  }
+  return total;
+}
+
+// What a result is made of the count of n elements, and when the count so far settles it.
+struct Any {
+  using Result = bool;
+  static bool settled(int64_t count, int64_t) { return count > 0; }
+  static bool result(int64_t count, int64_t) { return count > 0; }
+};
+struct All {
+  using Result = bool;
+  static bool settled(int64_t count, int64_t seen) { return count < seen; }
+  static bool result(int64_t count, int64_t n) { return count == n; }
+};
+struct Count {
+  using Result = int64_t;
+  static bool settled(int64_t, int64_t) { return false; }
+  static int64_t result(int64_t count, int64_t) { return count; }
+};
+
+// Elements begin ... end of one result. Where the result is settled early, the count is only known to settle it.
+template <class Op, class B>
+int64_t count_elements(const Nest<1>& nest, const typename B::Element* x, int64_t begin, int64_t end) {
+  constexpr int64_t kPiece = 1 << 13;
+  const int64_t step = nest.stride[0][nest.rank - 1];
+  int64_t total = 0;
+  for (int64_t piece = begin; piece < end; piece += kPiece) {
+    const int64_t stop = piece + kPiece < end ? piece + kPiece : end;
+    for_rows(nest, piece, stop,
+             [&](const int64_t* offset, int64_t count) { total += count_row<B>(x + offset[0], step, count); });
+    if (Op::settled(total, stop - begin)) break;
+  }
+  return total;
+}
+
+// `cols` results whose elements lie beside each other.
+template <class B>
+void count_beside(const Nest<1>& nest, const typename B::Element* x, int64_t cols, int64_t* counts) {
+  constexpr int64_t kRows = 128;
+  using Element = typename B::Element;
+  const int64_t step = nest.stride[0][nest.rank - 1];
+  Element found[256] = {};
+  int64_t rows = 0;
+  const auto flush = [&] {
+    for (int64_t j = 0; j < cols; ++j) {
+      counts[j] += found[j];
+      found[j] = 0;
+    }
+    rows = 0;
+  };
+  if (nest.size == 0) return;
+  for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) {
+      const Element* const row = x + offset[0] + i * step;
+      for (int64_t j = 0; j < cols; ++j) found[j] = static_cast<Element>(found[j] + ((row[j] & B::kept) != 0 ? 1 : 0));
+      if (++rows == kRows) flush();
+    }
+  });
+  flush();
+}
+
+template <class Op, class B>
+struct Counter {
+  using Element = typename B::Element;
+  const Element* x;
+  typename Op::Result* out;
+  ReductionNest nest;
+
+  void run_beside(const Element* from, int64_t to, int64_t to_step, int64_t count) const {
+    constexpr int64_t kStrip = 256;
+    for (int64_t j = 0; j < count; j += kStrip) {
+      const int64_t cols = count - j < kStrip ? count - j : kStrip;
+      int64_t counts[kStrip] = {};
+      count_beside<B>(nest.reduced, from + j, cols, counts);
+      for (int64_t c = 0; c < cols; ++c) out[to + (j + c) * to_step] = Op::result(counts[c], nest.reduced.size);
+    }
+  }
+
+  void run() const {
+    const int inner = nest.kept.rank - 1;
+    const int64_t to_step = nest.kept.stride[0][inner], x_step = nest.kept.stride[1][inner], n = nest.reduced.size;
+    parallel_for(nest.kept.size, 0.1 * static_cast<double>(n), [&](int64_t begin, int64_t end, int) {
+      for_rows(nest.kept, begin, end, [&](const int64_t* offset, int64_t count) {
+        const Element* const from = x + offset[1];
+        if (x_step == 1 && count > 1) return run_beside(from, offset[0], to_step, count);
+        for (int64_t i = 0; i < count; ++i) {
+          const int64_t found = count_elements<Op, B>(nest.reduced, from + i * x_step, 0, n);
+          out[offset[0] + i * to_step] = Op::result(found, n);
+        }
+      });
+    });
+  }
+
+  // A single result: threads share its elements.
+  void run_chunks(int64_t* found) const {
+    constexpr int64_t kChunks = 64;
+    const int64_t n = nest.reduced.size, each = (n + kChunks - 1) / kChunks;
+    parallel_for(kChunks, 0.1 * static_cast<double>(each), [&](int64_t first, int64_t last, int) {
+      for (int64_t chunk = first; chunk < last; ++chunk) {
+        const int64_t begin = chunk * each, end = begin + each < n ? begin + each : n;
+        found[chunk] = count_elements<Op, B>(nest.reduced, x, begin, end);
+      }
+    });
+    int64_t total = 0;
+    for (int64_t chunk = 0; chunk < kChunks; ++chunk) total += found[chunk];
+    out[0] = Op::result(total, n);
+  }
+};
+
+template <class Op, class B>
+Status run_count(const Call& call) {
+  const View& x = call.in[0];
+  const DimMask mask = listed_dims(x, call.attributes[0]);
+  const Counter<Op, B> counter = {x.as<typename B::Element>(), call.out[0].as<typename Op::Result>(),
+                                  make_reduction_nest(x, mask, call.out[0])};
+  const bool chunks = counter.nest.kept.size == 1 && counter.nest.reduced.size >= 1 << 16;
+  chunks ? counter.run_chunks(reinterpret_cast<int64_t*>(call.shared)) : counter.run();
+  return Status::ok;
+}
+
+template <class Op>
+constexpr RunsByDType every_dtype() {
+  return {{run_count<Op, Bytes1>, run_count<Op, Bytes1>, run_count<Op, Bytes1>, run_count<Op, Bytes2>,
+           run_count<Op, Bytes4>, run_count<Op, Bytes8>, run_count<Op, Float32>, run_count<Op, Float64>,
+           run_count<Op, Float16>}};
+}
+
+constexpr Run kRuns[] = {
+    {"any", every_dtype<Any>()},
+    {"all", every_dtype<All>()},
+    {"count_nonzero", every_dtype<Count>()},
+};
+
+constexpr Kernel counting(const char* name, PlanFunction plan, const RunsByDType* reference) {
+  return {.name = name,
+          .inputs = {"x"},
+          .types = "T",
+          .outputs = {"out"},
+          .attributes = {{"dims", AttributeKind::integers}, {"keepdim", AttributeKind::flag}},
+          .plan = plan,
+          .reference = reference};
+}
+
+constexpr Kernel kRows[] = {
+    counting("any", plan_flag, &reference::any),
+    counting("all", plan_flag, &reference::all),
+    counting("count_nonzero", plan_number, &reference::count_nonzero),
+};
+
+}  // namespace
+
+extern const Kernels count_kernels;
+const Kernels count_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};
+
+extern const Runs count_runs;
+const Runs count_runs = {kRuns, sizeof(kRuns) / sizeof(Run)};
+
+}  // namespace minigrad

@@ -1,0 +1,51 @@
+// What the plans of reductions share.
+#pragma once
+
+#include "core/kernel.hpp"
+#include "core/plans.hpp"
+#include "kernels/reduce_layout.hpp"
+
+namespace minigrad {
+namespace {
+
+constexpr double kNanosecondsEach = 0.06;
+constexpr int64_t kVectorBytes = 64;  // of the lanes that a row is summed in
+
+// Every dim in range and named once.
+inline void check_dims(Plan& plan) {
+  const View& x = plan.in[0];
+  const Attribute& dims = plan.attributes[0];
+  DimMask seen = 0;
+  for (int i = 0; i < dims.count; ++i) {
+    const DimMask bit = DimMask{1} << normalise_dim(plan, x, dims.integers[i]);
+    if (seen & bit) {
+      fail(plan, ErrorKind::runtime,
+           "dim " + std::to_string(dims.integers[i]) + " appears twice for shape " + shape_text(x));
+    }
+    seen |= bit;
+  }
+}
+
+// x's shape without the reduced dimensions, or with 1 in their places.
+inline void write_reduced_shape(const View& x, DimMask mask, bool keepdim, View& out) {
+  out.dtype = x.dtype;
+  out.rank = 0;
+  for (int d = 0; d < x.rank; ++d) {
+    const bool reduced = mask >> d & 1;
+    if (!reduced || keepdim) out.shape[out.rank++] = reduced ? 1 : x.shape[d];
+  }
+}
+
+// The time, and the scratch for chunks that threads share: a function of shape and dims (see divide_into_chunks).
+inline void plan_costs(Plan& plan, DimMask mask) {
+  const View& x = plan.in[0];
+  const Reduction form = describe_reduction(x, mask);
+  plan.nanoseconds = kNanosecondsEach * static_cast<double>(form.kept) * static_cast<double>(form.reduced);
+  if (!is_floating(x.dtype)) return;
+  const int64_t lanes = kVectorBytes / item_size(x.dtype);
+  const Chunks chunks = divide_into_chunks(form, lanes);
+  plan.scratch_shared = static_cast<size_t>(chunks.count * form.kept * (form.rows ? kVectorBytes : item_size(x.dtype)));
+}
+
+}  // namespace
+}  // namespace minigrad

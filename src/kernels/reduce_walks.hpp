@@ -1,0 +1,382 @@
+// How the elements of a reduction are reached, by the strides, and who computes which part. The order of operations is
+// in reduce_blocks.hpp: it follows from shape and dims. Nothing below changes a bit.
+#pragma once
+
+#include "core/kernel.hpp"
+#include "core/parallel.hpp"
+#include "isa/isa.hpp"
+#include "kernels/reduce_along.hpp"
+#include "kernels/reduce_blocks.hpp"
+#include "kernels/reduce_layout.hpp"
+
+namespace minigrad::MINIGRAD_ISA {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// An operation: functions on blocks of contiguous elements. What walks over an array is compiled once for all
+// operations.
+
+template <class T>
+struct Operation {
+  T identity;
+  // Whole rows of n > 0 elements, the first at x, to out, out + out_step, ....
+  void (*rows)(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows, int64_t n);
+  // The tree over a contiguous row of n > 0 elements, to its lanes.
+  void (*row_lanes)(T* lanes, const T* x, int64_t n);
+  // Part of a block of a row, whole groups or its end, combined into its lanes.
+  void (*row_groups)(T* lanes, const T* x, int64_t count);
+  // A block of columns: row i at x + i * step.
+  void (*column_block)(T* out, int64_t cols, const T* x, int64_t step, int64_t count);
+  // The tree over columns of n > 0 contiguous elements: column j at x + j * step.
+  void (*along)(T* out, int64_t cols, const T* x, int64_t step, int64_t n);
+  // A group of four vectors of `cols` rows that lie beside each other, combined into their lanes.
+  void (*lane_group)(T* lanes, int64_t cols, const T* x, int64_t step, int64_t count);
+  // Whole rows of n <= kVirtualLanes elements that lie beside each other.
+  void (*short_rows)(T* out, int64_t rows, const T* x, int64_t step, int64_t n);
+  void (*merge)(T* x, const T* y, int64_t count);
+};
+
+// What is combined in place of the elements: out[i][j] = f(x[i][j], centre[j * centre_step], parameter), contiguous
+// rows of `cols` elements; row i of x starts at x + i * x_step, and out may be x.
+template <class T>
+using Map = void (*)(T* out, const T* x, int64_t x_step, int64_t rows, int64_t cols, const T* centre,
+                     int64_t centre_step, T parameter);
+
+// The tree over the blocks of a row, as combine_blocks builds it, but kept in registers.
+template <class Op, class T>
+[[gnu::noinline]] Lanes<T> long_row_lanes(const T* x, int64_t n) {
+  Lanes<T> levels[48];
+  int depth = 0;
+  for (int64_t b = 0; b * kRowBlock<T> < n; ++b) {
+    const int64_t done = b * kRowBlock<T>;
+    levels[depth++] = block_lanes<Op, T>(PlainRow<T>{x + done}, smaller(kRowBlock<T>, n - done));
+    for (int64_t pairs = b; pairs & 1; pairs >>= 1) {
+      --depth;
+      levels[depth - 1] = combine<Op>(levels[depth - 1], levels[depth]);
+    }
+  }
+  for (; depth > 1; --depth) levels[depth - 2] = combine<Op>(levels[depth - 2], levels[depth - 1]);
+  return levels[0];
+}
+
+template <class Op, class T>
+void row_lanes_of(T* lanes, const T* x, int64_t n) {
+  store_lanes(lanes, long_row_lanes<Op>(x, n));
+}
+
+template <class Op, class T>
+void row_groups_of(T* lanes, const T* x, int64_t count) {
+  store_lanes(lanes, add_groups<Op>(load_lanes(lanes), PlainRow<T>{x}, count));
+}
+
+// Rows of many blocks, of one block, and of one vector: the last ones transposed, many at a time, because folding the
+// lanes of a single row takes longer than reading it. The bits are the same in all three.
+template <class Op, class T>
+void rows_of(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows, int64_t n) {
+  if (n > kRowBlock<T>) {
+    for (int64_t i = 0; i < rows; ++i) out[i * out_step] = fold<Op>(long_row_lanes<Op>(x + i * x_step, n));
+  } else if (n > kVirtualLanes<T> || rows < kTileRows / 2) {
+    for (int64_t i = 0; i < rows; ++i) {
+      out[i * out_step] = fold<Op>(block_lanes<Op, T>(PlainRow<T>{x + i * x_step}, n));
+    }
+  } else {
+    Tile<T> tile;
+    alignas(64) T result[kTileRows];
+    for (int64_t i = 0; i < rows; i += kTileRows) {
+      const int64_t count = smaller(kTileRows, rows - i);
+      load_tile(tile, x + i * x_step, x_step, 1, count, n);
+      combine_tile<Op>(tile, n, result);
+      scatter(out + i * out_step, out_step, result, count);
+    }
+  }
+}
+
+template <class Op, class T>
+void column_block_of(T* out, int64_t cols, const T* x, int64_t step, int64_t count) {
+  column_block<Op>(out, cols, PlainRows<T>{x, step}, count);
+}
+
+template <class Op, class T>
+void lane_group_of(T* lanes, int64_t cols, const T* x, int64_t step, int64_t count) {
+  lane_group<Op>(lanes, cols, PlainRows<T>{x, step}, count);
+}
+
+template <class Op, class T>
+constexpr Operation<T> kOperation = {
+    Op::template kIdentity<T>, rows_of<Op, T>,       row_lanes_of<Op, T>,  row_groups_of<Op, T>,
+    column_block_of<Op, T>,    combine_along<Op, T>, lane_group_of<Op, T>, combine_short_rows<Op, T>,
+    combine_into<Op, T>};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// How the elements are reached. None of these changes a bit.
+
+enum class Walk : uint8_t {
+  rows,     // rows, contiguous in memory
+  pieces,   // rows that are not contiguous: group by group
+  lanes,    // rows whose results lie beside each other in memory: whole vectors of results, lane by lane
+  columns,  // columns that lie beside each other in memory
+  along,    // columns, each contiguous in memory
+  tiles,    // columns, copied tile by tile
+};
+
+constexpr int kLevelBytes = 32768;  // of a worker's stack, for the tree over blocks
+constexpr int64_t kTile = 64;       // columns of a tile
+constexpr double kNanosecondsEach = 0.06;
+
+// By the strides, which a result may not depend on.
+inline Walk choose_walk(const Reduction& r, const ReductionNest& nest) {
+  constexpr int64_t kFew = 4;
+  const int inner = nest.kept.rank - 1;
+  const bool simple = nest.reduced.rank == 1;
+  const bool beside = simple && (nest.kept.stride[1][inner] == 1 || nest.kept.shape[inner] == 1);
+  const bool behind = simple && nest.reduced.stride[0][0] == 1;
+  if (!r.rows) return beside ? Walk::columns : (behind && r.reduced >= kBlockVectors ? Walk::along : Walk::tiles);
+  if (behind) return Walk::rows;
+  return beside && nest.kept.shape[inner] >= kFew ? Walk::lanes : Walk::pieces;
+}
+
+// How many results are computed at a time: as many as the tree over `blocks` blocks has room for, and no more than suit
+// the walk.
+template <class T>
+int64_t strip_width(Walk walk, int64_t blocks) {
+  constexpr int64_t kMost[] = {1, 1, 128, 4096, 64, kTile};  // in the order of Walk
+  const int64_t lanes = walk == Walk::lanes ? kVirtualLanes<T> : 1;
+  const int64_t room = kLevelBytes / static_cast<int64_t>(sizeof(T)) / (tree_levels(blocks) * lanes);
+  return smaller(room / kVirtualLanes<T> * kVirtualLanes<T>, kMost[static_cast<int>(walk)]);
+}
+
+// Elements that are mapped go through a copy.
+inline Walk mapped_walk(const Reduction& r) { return r.rows ? Walk::pieces : Walk::tiles; }
+
+// One call. `n` counts elements of a result, `cols` results.
+template <class T>
+struct Reducer {
+  const Operation<T>& op;
+  Reduction form;
+  ReductionNest nest;
+  Walk walk;
+  const T* x;
+  T* out;
+  T divisor;                  // of the results
+  Map<T> map = nullptr;       // of the elements; the walk is then mapped_walk()
+  const T* centre = nullptr;  // what it takes for each result, contiguous in the order of results; or nothing
+  T parameter = 0;
+
+  // Values that a result is made of before the last fold, and elements in a block.
+  int64_t lanes() const { return form.rows ? kVirtualLanes<T> : 1; }
+  int64_t block() const { return kBlockVectors * lanes(); }
+  bool single_block() const { return !form.rows && form.reduced <= block(); }
+  const T* centre_of(int64_t result) const { return centre == nullptr ? &parameter : centre + result; }
+  int64_t col_step() const { return nest.kept.stride[1][nest.kept.rank - 1]; }
+  int64_t row_step() const { return nest.reduced.stride[0][nest.reduced.rank - 1]; }
+
+  // A block of a row that lies in pieces: `n` elements from `begin` on. Groups that lie in one contiguous piece are
+  // read where they are, the others from a copy.
+  void combine_pieces(const T* from, int64_t begin, int64_t n, T* to) const {
+    constexpr int64_t kGroup = 4 * kVirtualLanes<T>;
+    alignas(64) T copy[kGroup];
+    int64_t waiting = 0;  // elements in the copy
+    for (int j = 0; j < kVirtualLanes<T>; ++j) to[j] = op.identity;
+    for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
+      const T* piece = from + start[0];
+      while (run > 0) {
+        int64_t taken = row_step() == 1 && waiting == 0 ? run / kGroup * kGroup : 0;
+        if (taken > 0) {
+          op.row_groups(to, piece, taken);
+        } else {
+          taken = smaller(run, kGroup - waiting);
+          gather(copy + waiting, piece, row_step(), taken);
+          waiting += taken;
+          if (waiting == kGroup) op.row_groups(to, copy, kGroup);
+          waiting %= kGroup;
+        }
+        piece += taken * row_step();
+        run -= taken;
+      }
+    });
+    if (waiting > 0) op.row_groups(to, copy, waiting);
+  }
+
+  // The same of mapped elements, at most a block.
+  void combine_mapped(const T* from, int64_t begin, int64_t n, const T* c, T* to) const {
+    alignas(64) T copy[kRowBlock<T>];
+    const T* block = from + begin;
+    if (nest.reduced.rank > 1 || row_step() != 1) {
+      T* next = copy;
+      for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
+        gather(next, from + start[0], row_step(), run);
+        next += run;
+      });
+      block = copy;
+    }
+    map(copy, block, 0, 1, n, c, 0, parameter);
+    for (int j = 0; j < kVirtualLanes<T>; ++j) to[j] = op.identity;
+    op.row_groups(to, copy, n);
+  }
+
+  // Mapped elements begin ... begin + n of `cols` results, row by row.
+  void map_tile(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* to) const {
+    const int64_t c_step = centre == nullptr ? 0 : 1;
+    if (col_step() != 1) {
+      pack_tile(from, cols, begin, n, to);
+      return map(to, to, cols, n, cols, c, c_step, parameter);
+    }
+    for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
+      map(to, from + start[0], row_step(), run, cols, c, c_step, parameter);
+      to += run * cols;
+    });
+  }
+
+  // Copies elements begin ... begin + n of `cols` results, row by row.
+  void pack_tile(const T* from, int64_t cols, int64_t begin, int64_t n, T* to) const {
+    for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
+      pack(to, cols, from + start[0], row_step(), col_step(), run, cols);
+      to += run * cols;
+    });
+  }
+
+  // A block of `cols` rows that lie beside each other.
+  void combine_lanes_beside(const T* from, int64_t cols, int64_t n, T* to) const {
+    constexpr int64_t kGroup = 4 * kVirtualLanes<T>;
+    for (int64_t j = 0; j < kVirtualLanes<T> * cols; ++j) to[j] = op.identity;
+    for (int64_t i = 0; i < n; i += kGroup) {
+      op.lane_group(to, cols, from + i * row_step(), row_step(), smaller(kGroup, n - i));
+    }
+  }
+
+  // Elements begin ... begin + n, at most a block, of the results at from, from + col_step(), ...: lanes() rows of
+  // `cols` values. c points to the first of these results' centres.
+  void combine_block(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* to) const {
+    alignas(64) T copy[kBlockVectors * kTile];
+    switch (walk) {
+      case Walk::pieces:
+        return map != nullptr ? combine_mapped(from, begin, n, c, to) : combine_pieces(from, begin, n, to);
+      case Walk::lanes:
+        return combine_lanes_beside(from + begin * row_step(), cols, n, to);
+      case Walk::columns:
+        return op.column_block(to, cols, from + begin * row_step(), row_step(), n);
+      default:
+        map != nullptr ? map_tile(from, cols, begin, n, c, copy) : pack_tile(from, cols, begin, n, copy);
+        return op.column_block(to, cols, copy, cols, n);
+    }
+  }
+
+  // The same for any n; `begin` is at the start of a block.
+  void combine_strip(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* levels) const {
+    if (walk == Walk::rows) return op.row_lanes(levels, from + begin, n);
+    if (walk == Walk::along) return op.along(levels, cols, from + begin, col_step(), n);
+    combine_blocks(levels, lanes() * cols, divide_up(n, block()), op.merge, [&](int64_t b, T* to) {
+      combine_block(from, cols, begin + b * block(), smaller(block(), n - b * block()), c, to);
+    });
+  }
+
+  // Folds what combine_strip() left, and writes the results.
+  void write(T* to, int64_t cols, T* levels) const {
+    if (form.rows) fold_columns(levels, cols, op.merge);
+    divide(levels, 1, cols);
+    if (to != levels) scatter(to, nest.kept.stride[0][nest.kept.rank - 1], levels, cols);
+  }
+
+  // One division for each result of a mean; dividing by 1 would change nothing.
+  void divide(T* value, int64_t step, int64_t count) const {
+    if (divisor == 1) return;
+    for (int64_t i = 0; i < count; ++i) value[i * step] /= divisor;
+  }
+
+  // Calls visit(to, from, cols, n) for every strip of the results begin ... end; n counts the results before it.
+  template <class Visit>
+  void for_strips(int64_t begin, int64_t end, int64_t width, Visit&& visit) const {
+    const int64_t out_step = nest.kept.stride[0][nest.kept.rank - 1];
+    int64_t before = begin;
+    for_rows(nest.kept, begin, end, [&](const int64_t* offset, int64_t count) {
+      for (int64_t j = 0; j < count; j += width) {
+        visit(out + offset[0] + j * out_step, x + offset[1] + j * col_step(), smaller(width, count - j), before + j);
+      }
+      before += count;
+    });
+  }
+
+  // Contiguous rows, the common case, without the way through memory.
+  void run_rows(int64_t begin, int64_t end) const {
+    const int64_t out_step = nest.kept.stride[0][nest.kept.rank - 1];
+    for_rows(nest.kept, begin, end, [&](const int64_t* offset, int64_t count) {
+      op.rows(out + offset[0], out_step, x + offset[1], col_step(), count, form.reduced);
+      divide(out + offset[0], out_step, count);
+    });
+  }
+
+  // Short rows that lie beside each other.
+  void run_short(int64_t begin, int64_t end) const {
+    const int64_t out_step = nest.kept.stride[0][nest.kept.rank - 1];
+    for_strips(begin, end, kTile, [&](T* to, const T* from, int64_t cols, int64_t) {
+      alignas(64) T results[kTile];
+      op.short_rows(results, cols, from, row_step(), form.reduced);
+      divide(results, 1, cols);
+      scatter(to, out_step, results, cols);
+    });
+  }
+
+  // All others, strip by strip. A strip of one block goes straight to out where out is contiguous.
+  void run_strips(int64_t begin, int64_t end) const {
+    alignas(64) T levels[kLevelBytes / sizeof(T)];
+    const int64_t width = strip_width<T>(walk, divide_up(form.reduced, block()));
+    const bool straight = nest.kept.stride[0][nest.kept.rank - 1] == 1;
+    for_strips(begin, end, width, [&](T* to, const T* from, int64_t cols, int64_t before) {
+      T* const place = straight && single_block() ? to : levels;
+      combine_strip(from, cols, 0, form.reduced, centre_of(before), place);
+      write(to, cols, place);
+    });
+  }
+
+  // Threads share the results.
+  void run() const {
+    parallel_for(form.kept, kNanosecondsEach * static_cast<double>(form.reduced), [&](int64_t begin, int64_t end, int) {
+      if (walk == Walk::rows) return run_rows(begin, end);
+      const bool brief = walk == Walk::lanes && form.reduced <= kVirtualLanes<T>;
+      brief ? run_short(begin, end) : run_strips(begin, end);
+    });
+  }
+
+  // Threads share the elements, in chunks, whose results go to `partial`: for each chunk and each strip of results, its
+  // lanes. A chunk is a subtree, and the tree over the chunks is the rest of the tree over all blocks, so the bits are
+  // those of run().
+  void run_chunks(const Chunks& chunks, T* partial) const {
+    const int64_t width = strip_width<T>(walk, chunks.blocks > chunks.count ? chunks.blocks : chunks.count);
+    const int64_t each = chunks.blocks * block(), row = form.kept * lanes();
+    const double cost = kNanosecondsEach * static_cast<double>(each * form.kept);
+    alignas(64) T levels[kLevelBytes / sizeof(T)];
+    parallel_for(chunks.count, cost, [&](int64_t first, int64_t last, int) {
+      for (int64_t chunk = first; chunk < last; ++chunk) {
+        run_chunk(chunk * each, smaller(each, form.reduced - chunk * each), width, partial + chunk * row);
+      }
+    });
+    for_strips(0, form.kept, width, [&](T* to, const T*, int64_t cols, int64_t before) {
+      combine_blocks(levels, cols * lanes(), chunks.count, op.merge, [&](int64_t chunk, T* leaf) {
+        copy(leaf, partial + chunk * row + before * lanes(), cols * lanes());
+      });
+      write(to, cols, levels);
+    });
+  }
+
+  void run_chunk(int64_t begin, int64_t n, int64_t width, T* partial) const {
+    alignas(64) T levels[kLevelBytes / sizeof(T)];
+    for_strips(0, form.kept, width, [&](T*, const T* from, int64_t cols, int64_t before) {
+      combine_strip(from, cols, begin, n, centre_of(before), levels);
+      copy(partial + before * lanes(), levels, cols * lanes());
+    });
+  }
+
+  // One call from beginning to end; `partial` has room for the chunks.
+  void run_all(const Chunks& chunks, T* partial) const {
+    if (form.reduced == 0) return run_empty();
+    chunks.count > 0 ? run_chunks(chunks, partial) : run();
+  }
+
+  // No elements: each result is what an empty combination is.
+  void run_empty() const {
+    for_strips(0, form.kept, 1, [&](T* to, const T*, int64_t, int64_t) { *to = op.identity / divisor; });
+  }
+};
+
+}  // namespace
+}  // namespace minigrad::MINIGRAD_ISA

@@ -1,0 +1,82 @@
+// Reductions of what is made of the elements, and what carries their cotangents back: plans and rows.
+#include "core/kernel.hpp"
+#include "kernels/reduce_plans.hpp"
+#include "kernels/statistics_layout.hpp"
+#include "reference/reduce.hpp"
+
+namespace minigrad {
+namespace {
+
+// One output or two, of x's shape without the reduced dimensions, and the scratch that statistics_layout.hpp cuts up.
+void plan_statistic(Plan& plan, int outputs, double cost) {
+  check_dims(plan);
+  const View& x = plan.in[0];
+  const DimMask mask = listed_dims(x, plan.attributes[0]);
+  for (int i = 0; i < outputs; ++i) write_reduced_shape(x, mask, plan.attributes[1].flag(), plan.out[i]);
+  plan_costs(plan, mask);
+  plan.nanoseconds *= cost;
+  plan.scratch_shared = scratch_before(plan.scratch_shared) + kScratchValues * scratch_bytes(plan.out[0]);
+}
+
+void plan_one(Plan& plan) { plan_statistic(plan, 1, 3); }
+void plan_two(Plan& plan) { plan_statistic(plan, 2, 4); }
+void plan_exponentials(Plan& plan) { plan_statistic(plan, 1, 8); }
+
+void plan_ternary(Plan& plan) {
+  const View* const views[] = {&plan.in[0], &plan.in[1], &plan.in[2]};
+  broadcast_shape(plan, views, 3, plan.out[0]);
+  plan.out[0].dtype = plan.in[1].dtype;
+  plan.nanoseconds = 0.4 * static_cast<double>(plan.out[0].size());
+}
+
+constexpr AttributeSpec kDims = {"dims", AttributeKind::integers}, kKeepdim = {"keepdim", AttributeKind::flag};
+
+constexpr Kernel kRows[] = {
+    {.name = "var_mean",
+     .inputs = {"x"},
+     .types = "T",
+     .outputs = {"out", "mean"},
+     .attributes = {kDims, kKeepdim, {"correction", AttributeKind::real}},
+     .plan = plan_two,
+     .reference = &reference::var_mean},
+    {.name = "logsumexp",
+     .inputs = {"x"},
+     .types = "T",
+     .outputs = {"out"},
+     .attributes = {kDims, kKeepdim},
+     .plan = plan_exponentials,
+     .reference = &reference::logsumexp},
+    {.name = "norm",
+     .inputs = {"x"},
+     .types = "T",
+     .outputs = {"out"},
+     .attributes = {kDims, kKeepdim, {"p", AttributeKind::real}},
+     .plan = plan_one,
+     .reference = &reference::norm},
+    {.name = "nansum",
+     .inputs = {"x"},
+     .types = "T",
+     .outputs = {"out"},
+     .attributes = {kDims, kKeepdim},
+     .plan = plan_one,
+     .reference = &reference::nansum},
+    {.name = "deviation",
+     .inputs = {"g", "x", "mean"},
+     .types = "TTT",
+     .outputs = {"out"},
+     .plan = plan_ternary,
+     .reference = &reference::deviation},
+    {.name = "exp_difference",
+     .inputs = {"g", "x", "total"},
+     .types = "TTT",
+     .outputs = {"out"},
+     .plan = plan_ternary,
+     .reference = &reference::exp_difference},
+};
+
+}  // namespace
+
+extern const Kernels statistics_kernels;
+const Kernels statistics_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};
+
+}  // namespace minigrad

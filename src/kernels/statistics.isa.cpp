@@ -1,0 +1,317 @@
+// Reductions of what is made of the elements: var_mean, logsumexp, norm, nansum; and the elementwise functions that
+// carry cotangents back through them.
+//
+// Every sum has the order of reduce_blocks.hpp, so a result's bits depend on the elements that it is made of alone.
+//   var_mean    the mean m, as mean computes it; then the sums r of x - m and s of (x - m)^2; the variance is
+//               (s - r^2 / n) / (n - correction), where r^2 / n takes out what rounding m has put in.
+//   logsumexp   the maximum m (0 where it is infinite); log(sum of exp(x - m)) + m. A row of -inf gives -inf, one with
+//               +inf gives +inf, one with NaN gives NaN.
+//   norm        the sum of |x|^p, then its p-th root; p = 0 counts what is not 0. Squares may overflow.
+#include "core/kernel.hpp"
+#include "core/loops.hpp"
+#include "core/parallel.hpp"
+#include "isa/isa.hpp"
+#include "isa/math.hpp"
+#include "kernels/reduce_walks.hpp"
+#include "kernels/statistics_layout.hpp"
+
+namespace minigrad::MINIGRAD_ISA {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What is made of an element x, given a value c that its result has and the parameter p of the call.
+
+struct Deviation {
+  template <class T>
+  [[gnu::always_inline]] static inline T apply(T x, T c, T) {
+    return x - c;
+  }
+};
+
+struct SquaredDeviation {
+  template <class T>
+  [[gnu::always_inline]] static inline T apply(T x, T c, T) {
+    return (x - c) * (x - c);
+  }
+};
+
+struct Exponential {
+  template <class T>
+  [[gnu::always_inline]] static inline T apply(T x, T c, T) {
+    return math::exp(x - c);
+  }
+};
+
+struct Magnitude {
+  template <class T>
+  [[gnu::always_inline]] static inline T apply(T x, T, T) {
+    return math::abs(x);
+  }
+};
+
+struct NotZero {
+  template <class T>
+  [[gnu::always_inline]] static inline T apply(T x, T, T) {
+    return x == 0 ? T{0} : T{1};
+  }
+};
+
+struct Square {
+  template <class T>
+  [[gnu::always_inline]] static inline T apply(T x, T, T) {
+    return x * x;
+  }
+};
+
+struct Cube {
+  template <class T>
+  [[gnu::always_inline]] static inline T apply(T x, T, T) {
+    return math::abs(x) * (x * x);
+  }
+};
+
+struct Root {
+  template <class T>
+  [[gnu::always_inline]] static inline T apply(T x, T, T) {
+    return math::sqrt(math::abs(x));
+  }
+};
+
+struct Power {
+  template <class T>
+  [[gnu::always_inline]] static inline T apply(T x, T, T p) {
+    return math::pow(math::abs(x), p);
+  }
+};
+
+struct Number {
+  template <class T>
+  [[gnu::always_inline]] static inline T apply(T x, T, T) {
+    return x == x ? x : T{0};
+  }
+};
+
+// A Map (reduce_walks.hpp).
+template <class F, class T>
+void map_rows(T* out, const T* x, int64_t x_step, int64_t rows, int64_t cols, const T* centre, int64_t centre_step,
+              T parameter) {
+  for (int64_t i = 0; i < rows; ++i) {
+    T* const o = out + i * cols;
+    const T* const a = x + i * x_step;
+    if (centre_step == 0) {
+      const T c = *centre;
+#pragma omp simd
+      for (int64_t j = 0; j < cols; ++j) o[j] = F::apply(a[j], c, parameter);
+    } else {
+#pragma omp simd
+      for (int64_t j = 0; j < cols; ++j) o[j] = F::apply(a[j], centre[j], parameter);
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// A call.
+
+template <class T>
+struct Statistic {
+  const View& x;
+  const View& out;
+  DimMask mask;
+  Reduction form;
+  Chunks chunks;
+  char* shared;
+
+  explicit Statistic(const Call& call)
+      : x(call.in[0]),
+        out(call.out[0]),
+        mask(listed_dims(x, call.attributes[0])),
+        form(describe_reduction(x, mask)),
+        chunks(divide_into_chunks(form, kVirtualLanes<T>)),
+        shared(call.shared) {}
+
+  // Scratch with a value for each result.
+  T* values(int i) const {
+    const int64_t width = form.rows ? kVirtualLanes<T> : 1;
+    const size_t before = static_cast<size_t>(chunks.count * form.kept * width) * sizeof(T);
+    return reinterpret_cast<T*>(shared + scratch_before(before) + static_cast<size_t>(i) * scratch_bytes(out));
+  }
+
+  // The elements themselves, combined; divided by `divisor`.
+  void reduce(const Operation<T>& op, T divisor, T* to) const {
+    const ReductionNest nest = make_reduction_nest(x, mask, contiguous_view(out, to));
+    const Reducer<T> reducer = {op, form, nest, choose_walk(form, nest), x.as<T>(), to, divisor};
+    reducer.run_all(chunks, reinterpret_cast<T*>(shared));
+  }
+
+  // The sum of what `map` makes of them; centre has a value for each result, or is nullptr.
+  void sum(Map<T> map, const T* centre, T parameter, T* to) const {
+    const ReductionNest nest = make_reduction_nest(x, mask, contiguous_view(out, to));
+    const Reducer<T> reducer = {kOperation<Sum, T>, form, nest, mapped_walk(form), x.as<T>(), to, T{1}, map, centre,
+                                parameter};
+    reducer.run_all(chunks, reinterpret_cast<T*>(shared));
+  }
+
+  // to = f(a, b) for each result, into an output.
+  template <class F>
+  void finish(const View& to, T* a, T* b, F&& f) const {
+    const View a_view = contiguous_view(to, a), b_view = contiguous_view(to, b);
+    const View* const operands[] = {&to, &a_view, &b_view};
+    const Nest<3> nest = make_nest(operands);
+    const int64_t step = nest.stride[0][nest.rank - 1];
+    parallel_for(nest.size, 1, [&](int64_t begin, int64_t end, int) {
+      for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+        T* const o = to.as<T>() + offset[0];
+        const T* const u = a + offset[1];
+        const T* const v = b + offset[2];
+        if (step == 1) {
+#pragma omp simd
+          for (int64_t i = 0; i < count; ++i) o[i] = f(u[i], v[i]);
+        } else {
+          for (int64_t i = 0; i < count; ++i) o[i * step] = f(u[i], v[i]);
+        }
+      });
+    });
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Runs.
+
+template <class T>
+Status run_var_mean(const Call& call) {
+  const Statistic<T> s(call);
+  if (s.form.kept == 0) return Status::ok;
+  T* const mean = s.values(0);
+  T* const rest = s.values(1);
+  T* const squares = s.values(2);
+  const T n = static_cast<T>(s.form.reduced);
+  const double degrees = static_cast<double>(s.form.reduced) - call.attributes[2].real;
+  const T divisor = static_cast<T>(degrees > 0 ? degrees : 0);
+  s.reduce(kOperation<Sum, T>, n, mean);
+  s.sum(map_rows<Deviation, T>, mean, 0, rest);
+  s.sum(map_rows<SquaredDeviation, T>, mean, 0, squares);
+  s.finish(call.out[0], squares, rest, [=](T total, T r) __attribute__((always_inline)) {
+    const T left = total - r * r / n;
+    return (left < 0 ? T{0} : left) / divisor;
+  });
+  s.finish(call.out[1], mean, mean, [](T m, T) __attribute__((always_inline)) { return m; });
+  return Status::ok;
+}
+
+template <class T>
+Status run_logsumexp(const Call& call) {
+  const Statistic<T> s(call);
+  if (s.form.kept == 0) return Status::ok;
+  T* const largest = s.values(0);
+  T* const total = s.values(1);
+  s.reduce(kOperation<Largest, T>, 1, largest);
+  for (int64_t i = 0; i < s.form.kept; ++i)
+    largest[i] = math::abs(largest[i]) == Smallest::kIdentity<T> ? T{0} : largest[i];
+  s.sum(map_rows<Exponential, T>, largest, 0, total);
+  s.finish(call.out[0], total, largest, [](T sum, T m) __attribute__((always_inline)) { return math::log(sum) + m; });
+  return Status::ok;
+}
+
+template <class T>
+Map<T> power_of(double p) {
+  if (p == 0) return map_rows<NotZero, T>;
+  if (p == 1) return map_rows<Magnitude, T>;
+  if (p == 2) return map_rows<Square, T>;
+  if (p == 3) return map_rows<Cube, T>;
+  return p == 0.5 ? map_rows<Root, T> : map_rows<Power, T>;
+}
+
+template <class T>
+Status run_norm(const Call& call) {
+  const Statistic<T> s(call);
+  if (s.form.kept == 0) return Status::ok;
+  const double p = call.attributes[2].real;
+  T* const total = s.values(0);
+  s.sum(power_of<T>(p), nullptr, static_cast<T>(p), total);
+  const View& out = call.out[0];
+  const T root = static_cast<T>(1 / p);
+  if (p == 2) {
+    s.finish(out, total, total, [](T sum, T) __attribute__((always_inline)) { return math::sqrt(sum); });
+  } else if (p == 0 || p == 1) {
+    s.finish(out, total, total, [](T sum, T) __attribute__((always_inline)) { return sum; });
+  } else {
+    s.finish(out, total, total, [=](T sum, T) __attribute__((always_inline)) { return math::pow(sum, root); });
+  }
+  return Status::ok;
+}
+
+template <class T>
+Status run_nansum(const Call& call) {
+  const Statistic<T> s(call);
+  if (s.form.kept == 0) return Status::ok;
+  T* const total = s.values(0);
+  s.sum(map_rows<Number, T>, nullptr, 0, total);
+  s.finish(call.out[0], total, total, [](T sum, T) __attribute__((always_inline)) { return sum; });
+  return Status::ok;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Functions of three operands that broadcast.
+
+struct TimesDeviation {
+  static constexpr double kNanoseconds = 0.3;
+  template <class T>
+  [[gnu::always_inline]] static inline T apply(T g, T x, T mean) {
+    return g * (x - mean);
+  }
+};
+
+// exp(x - total), where a total of -inf, which is that of nothing, counts as 0.
+struct TimesExpDifference {
+  static constexpr double kNanoseconds = 0.6;
+  template <class T>
+  [[gnu::always_inline]] static inline T apply(T g, T x, T total) {
+    return g * math::exp(x - (total == Largest::kIdentity<T> ? T{0} : total));
+  }
+};
+
+template <class F, class T>
+void ternary_row(T* out, const T* a, const T* b, const T* c, const int64_t (&step)[4], int64_t count) {
+  const bool plain = step[0] == 1 && step[2] == 1;
+  if (plain && step[1] == 1 && step[3] == 1) {
+#pragma omp simd
+    for (int64_t i = 0; i < count; ++i) out[i] = F::apply(a[i], b[i], c[i]);
+  } else if (plain && step[1] == 0 && step[3] == 0) {
+    const T u = *a, w = *c;
+#pragma omp simd
+    for (int64_t i = 0; i < count; ++i) out[i] = F::apply(u, b[i], w);
+  } else {
+    for (int64_t i = 0; i < count; ++i) out[i * step[0]] = F::apply(a[i * step[1]], b[i * step[2]], c[i * step[3]]);
+  }
+}
+
+template <class F, class T>
+Status run_ternary(const Call& call) {
+  const View* const operands[] = {&call.out[0], &call.in[0], &call.in[1], &call.in[2]};
+  const Nest<4> nest = make_nest(operands);
+  const int inner = nest.rank - 1;
+  const int64_t step[4] = {nest.stride[0][inner], nest.stride[1][inner], nest.stride[2][inner], nest.stride[3][inner]};
+  parallel_for(nest.size, F::kNanoseconds, [&](int64_t begin, int64_t end, int) {
+    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+      ternary_row<F>(call.out[0].as<T>() + offset[0], call.in[0].as<T>() + offset[1], call.in[1].as<T>() + offset[2],
+                     call.in[2].as<T>() + offset[3], step, count);
+    });
+  });
+  return Status::ok;
+}
+
+constexpr Run kRows[] = {
+    {"var_mean", floats(run_var_mean<float>, run_var_mean<double>)},
+    {"logsumexp", floats(run_logsumexp<float>, run_logsumexp<double>)},
+    {"norm", floats(run_norm<float>, run_norm<double>)},
+    {"nansum", floats(run_nansum<float>, run_nansum<double>)},
+    {"deviation", floats(run_ternary<TimesDeviation, float>, run_ternary<TimesDeviation, double>)},
+    {"exp_difference", floats(run_ternary<TimesExpDifference, float>, run_ternary<TimesExpDifference, double>)},
+};
+
+}  // namespace
+
+extern const Runs statistics_runs;
+const Runs statistics_runs = {kRows, sizeof(kRows) / sizeof(Run)};
+
+}  // namespace minigrad::MINIGRAD_ISA
