@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ import numpy as np
 from . import _core
 
 if TYPE_CHECKING:
+    from .handles import Hook, RemovableHandle
     from .primitive import Primitive
     from .tensor import Tensor
 
@@ -34,6 +36,9 @@ next_sequence: Callable[[], int] = itertools.count(1).__next__
 _copy = _core.kernels["copy"]
 _add_into = _core.kernels["add"].into
 
+#: All leaves that have had hooks, while they live.
+hooked_leaves: weakref.WeakSet[Leaf] = weakref.WeakSet()
+
 # What the sweeps compute with and make. The modules that define them set them, being imported later.
 add: Callable[[Any, Any], Any]
 sum_to: Callable[[Any, tuple[int, ...]], Any]
@@ -44,7 +49,9 @@ wrap: Callable[..., Tensor]
 class Leaf:
     """Where a graph begins: a tensor that requires a gradient and was not computed from another one that does."""
 
-    __slots__ = ("array", "grad", "sequence")
+    # hooks is set where there are some: see hooks.py.
+    __slots__ = ("__weakref__", "array", "grad", "hooks", "sequence")
+    hooked = False
 
     def __init__(self, array: Array) -> None:
         self.sequence = next_sequence()
@@ -108,7 +115,9 @@ class Node:
         Its number.
     """
 
-    __slots__ = ("edges", "outputs", "primitive", "saved", "sequence", "shapes", "versions")
+    # hooks is set where there are some: see hooks.py.
+    __slots__ = ("edges", "hooks", "outputs", "primitive", "saved", "sequence", "shapes", "versions")
+    hooked = False
 
     primitive: Primitive
     outputs: int
@@ -132,7 +141,7 @@ class Node:
         """Name the operation and what it kept: ``<MulBackward saved: y (2, 3)>``."""
         if self.saved is None:
             return f"<{self.name}, freed>"
-        kept = [f"{name} {x.shape}" for name, x in zip(self.primitive.slots, self.saved, strict=True) if _is_array(x)]
+        kept = [f"{name} {x.shape}" for name, x in zip(self.primitive.slots, self.saved, strict=True) if is_array(x)]
         return f"<{self.name}{' saved: ' + ', '.join(kept) if kept else ''}>"
 
     # ------------------------------------------------------------------------------------------------------------------
@@ -163,12 +172,27 @@ class Node:
         """Return what was kept with arrays as tensors: inputs with their edges, outputs as outputs of this node."""
         values = list(self.read())
         for slot, kept in enumerate(self.versions):
-            if not _is_array(values[slot]):
+            if not is_array(values[slot]):
                 continue
             inputs = len(self.edges)
             edge = self.edges[slot] if slot < inputs else (self, slot - inputs)
             values[slot] = wrap(values[slot], edge, None if kept is None else kept[0])
         return tuple(values)
+
+    def register_hook(self, hook: Hook) -> RemovableHandle:
+        """Run ``hook(grad_inputs, grad_outputs)``, tuples of tensors, once this node has computed the former.
+
+        What the hook returns, a tuple as long, takes the place of `grad_inputs`; None leaves them.
+        """
+        from .hooks import hooks_of
+
+        return hooks_of(self).after.add(hook)
+
+    def register_prehook(self, hook: Hook) -> RemovableHandle:
+        """Run ``hook(grad_outputs)``, a tuple of tensors, before this node computes. What it returns takes their place."""
+        from .hooks import hooks_of
+
+        return hooks_of(self).before.add(hook)
 
     def free(self) -> None:
         """Let go of the arrays that were kept. A node that kept none stays usable."""
@@ -220,7 +244,8 @@ class Node:
         raise NotImplementedError(f"{p.name}: no rule takes a tangent of its {p.inputs[i]} forward")
 
 
-def _is_array(x: Any) -> bool:
+def is_array(x: Any) -> bool:
+    """Return whether a value is a bare array, not a tensor."""
     return isinstance(x, np.ndarray)
 
 
@@ -264,10 +289,12 @@ def backward_sweep(
         The cotangents of the targets, None where there is none.
     """
     pending: dict[Node | Leaf, Any] = {}
-    heap: list[tuple[int, Node | Leaf]] = []
+    heap: list[tuple[float, Node | Leaf]] = []
     found: list[Any] = [None] * (0 if targets is None else len(targets))
     wanted = None if targets is None else {edge: n for n, edge in enumerate(targets)}
+    roots = list(roots)
     relevant = None if targets is None else leading_to(targets, [edge for edge, _ in roots])
+    turns = turns_of_hooked_leaves([edge for edge, _ in roots]) if hooked_leaves else {}
 
     def send(edge: Edge, g: Any) -> None:
         node, index = edge
@@ -276,15 +303,15 @@ def backward_sweep(
             pending[node] = add(known, g) if node.outputs == 1 else _add_at(index, g, known)
         else:
             pending[node] = g if node.outputs == 1 else _at(index, g, node.outputs)
-            heappush(heap, (-node.sequence, node))
+            heappush(heap, (-turns.get(node, node.sequence) if turns else -node.sequence, node))
 
     for edge, g in roots:
         send(edge, g)
     while heap:
         node = heappop(heap)[1]
         g = pending.pop(node)
-        if wanted is not None:
-            _collect(node, g, wanted, found)
+        if node.hooked or wanted is not None:
+            g = _arrived(node, g, wanted, found)
         if isinstance(node, Leaf):
             if wanted is None:  # a root that is a leaf: its cotangent is the caller's and stays so
                 node.accumulate(_copy(g) if isinstance(g, np.ndarray) else g)
@@ -306,6 +333,20 @@ def backward_sweep(
     return found
 
 
+def turns_of_hooked_leaves(roots: Iterable[Edge]) -> dict[Node | Leaf, float]:
+    """Return for each leaf with hooks the number at which the sweep visits it: next after the last node it goes into.
+
+    By their own numbers, leaves would come last; their hooks are to see a gradient as soon as it is whole.
+    """
+    last: dict[Node | Leaf, int] = {}
+    for node in reachable([node for node, _ in roots], 0):
+        if isinstance(node, Node):
+            for edge in node.edges:
+                if edge is not None and edge[0].hooked and isinstance(edge[0], Leaf):
+                    last.setdefault(edge[0], node.sequence)  # nodes come in ascending order
+    return {leaf: number - 1 / (2 + n) for n, (leaf, number) in enumerate(last.items())}
+
+
 def _at(index: int, g: Any, outputs: int) -> tuple[Any, ...]:
     """Return the cotangents of a node's outputs, of which `index` has one, `g`."""
     return tuple([g if k == index else None for k in range(outputs)])
@@ -317,12 +358,15 @@ def _add_at(index: int, g: Any, known: tuple[Any, ...]) -> tuple[Any, ...]:
     return (*known[:index], total, *known[index + 1 :])
 
 
-def _collect(node: Node | Leaf, g: Any, wanted: dict[Edge, int], found: list[Any]) -> None:
-    several = isinstance(g, tuple)
-    for index, one in enumerate(g if several else (g,)):
-        n = wanted.get((node, index))
+def _arrived(node: Any, g: Any, wanted: dict[Edge, int] | None, found: list[Any]) -> Any:
+    """Return a node's whole cotangent as its hooks leave it, having put it among those that were `found` if wanted."""
+    if node.hooked:
+        g = node.before(g)
+    for index, one in enumerate(g if isinstance(g, tuple) else (g,)):
+        n = None if wanted is None else wanted.get((node, index))
         if n is not None:
             found[n] = one
+    return g
 
 
 def leading_to(targets: Iterable[Edge], roots: Iterable[Edge]) -> set[Node | Leaf]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _core, _dtype, graph
+from . import _core, _dtype, graph, hooks
 from ._device import CPU, device
 from ._dtype import dtype as DType  # noqa: N812
 from ._methods import TensorMethods
@@ -16,6 +16,7 @@ from .eager import namespace
 from .graph import Array, Cell, Edge, Leaf, Node, next_sequence
 
 if TYPE_CHECKING:
+    from .handles import Hook, RemovableHandle
     from .primitive import Primitive
 
 grad_enabled: Callable[[], bool] = _core.grad_enabled
@@ -50,8 +51,8 @@ class Tensor(TensorMethods):
 
     # _array: the elements. _edge: what computed them, None where no gradient is wanted. _cell: the memory's version.
     # _base, _steps: for a view, whose memory it is and how to make it again from there. _views: for a base, its views.
-    # The last three are set only where they mean something.
-    __slots__ = ("__weakref__", "_array", "_base", "_cell", "_edge", "_steps", "_views")
+    # _retained: the gradient of a tensor that is no leaf. The last four are set only where they mean something.
+    __slots__ = ("__weakref__", "_array", "_base", "_cell", "_edge", "_retained", "_steps", "_views")
 
     _array: Array
     _edge: Edge | None
@@ -59,6 +60,7 @@ class Tensor(TensorMethods):
     _base: Tensor
     _steps: tuple[tuple[Primitive, tuple[Any, ...]], ...]
     _views: list[weakref.ref[Tensor]]
+    _retained: Tensor | None
 
     __array_ufunc__ = None  # ndarray + Tensor is Tensor.__radd__'s
     __hash__ = object.__hash__
@@ -259,13 +261,16 @@ class Tensor(TensorMethods):
 
     @property
     def grad(self) -> Tensor | None:
-        """The accumulated gradient of a leaf."""
-        return self._edge[0].grad if self._edge is not None and isinstance(self._edge[0], Leaf) else None
+        """The accumulated gradient of a leaf, or of a tensor that retains it."""
+        if self._edge is not None and isinstance(self._edge[0], Leaf):
+            return self._edge[0].grad
+        return getattr(self, "_retained", None)
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if self._edge is None or not isinstance(self._edge[0], Leaf):
             if value is None:
+                self._retained = None
                 return
             raise RuntimeError("grad: only a leaf that requires a gradient holds one")
         if value is not None and (
@@ -295,6 +300,55 @@ class Tensor(TensorMethods):
         from .autograd import backward
 
         backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def register_hook(self, hook: Hook) -> RemovableHandle:
+        """Run `hook` whenever a backward pass has computed this tensor's gradient.
+
+        Parameters
+        ----------
+        hook : callable
+            Takes the gradient, a tensor, before it goes on to earlier operations or is accumulated. What it returns, of
+            the same shape and dtype, takes the gradient's place; None leaves it.
+
+        Returns
+        -------
+        RemovableHandle
+            Whose ``remove()`` takes the hook away.
+
+        Raises
+        ------
+        RuntimeError
+            If the tensor does not require a gradient.
+
+        Examples
+        --------
+        >>> import minigrad
+        >>> x = minigrad.ones(2, requires_grad=True)
+        >>> handle = x.register_hook(lambda g: 10 * g)
+        >>> x.sum().backward()
+        >>> x.grad
+        tensor([10., 10.])
+        """
+        return hooks.register_hook(self, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Hook) -> RemovableHandle:
+        """Run ``hook(tensor)`` whenever a backward pass has added to the gradient of this leaf.
+
+        Raises
+        ------
+        RuntimeError
+            If the tensor is no leaf or does not require a gradient.
+        """
+        return hooks.register_post_accumulate_grad_hook(self, hook)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this tensor in ``grad``, although it is no leaf; RuntimeError where it requires none."""
+        hooks.retain_grad(self)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether this tensor is no leaf and keeps its gradient in ``grad``."""
+        return hooks.retains_grad(self)
 
     def detach(self) -> Tensor:
         """Return a tensor that shares this one's memory and versions but has no part in the graph."""

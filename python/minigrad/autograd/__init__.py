@@ -12,9 +12,11 @@ from ..grad_mode import enable_grad, no_grad, set_grad_enabled
 from ..graph import Edge, backward_sweep
 from ..tensor import Tensor, wrap
 from . import functional
+from .function import Function
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 __all__ = [
+    "Function",
     "GradcheckError",
     "backward",
     "enable_grad",

@@ -1,0 +1,193 @@
+"""What users hang on the graph: functions that see a cotangent on its way, and may put another one in its place.
+
+A node without hooks knows nothing of them: its first one makes it an object of a class that does (`_hooked_class`), and
+the sweep asks for that alone.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from . import _core, graph
+from .handles import Hook, Hooks, RemovableHandle
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+
+class NodeHooks:
+    """The hooks of one node.
+
+    Attributes
+    ----------
+    of_output : dict
+        For each output's number, the tensor's hooks: they take its whole cotangent, before the node does.
+    retained : dict
+        For each output's number, the tensors whose ``grad`` the cotangent becomes, behind the tensors' hooks.
+    before : Hooks
+        Take the cotangents of all outputs, as a tuple.
+    after : Hooks
+        Take the cotangents of the inputs and those of the outputs, as tuples.
+    accumulated : Hooks
+        Of a leaf: take the tensor, once its gradient has grown.
+    tensor : weakref or None
+        The tensor of a leaf, where `accumulated` has hooks.
+    """
+
+    __slots__ = ("accumulated", "after", "before", "of_output", "retained", "tensor")
+
+    def __init__(self) -> None:
+        self.of_output: dict[int, Hooks] = {}
+        self.retained: dict[int, list[weakref.ref[Tensor]]] = {}
+        self.before, self.after, self.accumulated = Hooks(), Hooks(), Hooks()
+        self.tensor: weakref.ref[Tensor] | None = None
+
+
+class Hooked:
+    """What hooks add to a node's class. Cotangents are arrays, tensors under ``create_graph``; hooks see tensors."""
+
+    __slots__ = ()
+
+    hooked = True
+    hooks: NodeHooks
+
+    def before(self, g: Any) -> Any:
+        """Return the outputs' cotangents as the hooks leave them."""
+        several = isinstance(g, tuple)
+        gs = list(g) if several else [g]
+        for index, hooks in self.hooks.of_output.items():
+            if gs[index] is not None:
+                gs[index] = _run(hooks.all(), gs[index])
+        for index, tensors in self.hooks.retained.items():
+            if gs[index] is not None:
+                _retain(tensors, gs[index])
+        for hook in self.hooks.before.all():
+            gs = _replaced(hook(tuple(map(_tensor, gs))), gs)
+        return tuple(gs) if several else gs[0]
+
+    def pullback(self, g: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the inputs' cotangents as the hooks leave them."""
+        cotangents = list(super().pullback(g, values))  # type: ignore[misc]
+        outputs = tuple(map(_tensor, g if isinstance(g, tuple) else (g,)))
+        for hook in self.hooks.after.all():
+            cotangents = _replaced(hook(tuple(map(_tensor, cotangents)), outputs), cotangents)
+        return tuple(cotangents)
+
+    def accumulate(self, g: Any) -> None:
+        """Add to the gradient, then tell the hooks."""
+        super().accumulate(g)  # type: ignore[misc]
+        tensor = None if self.hooks.tensor is None else self.hooks.tensor()
+        if tensor is not None:
+            for hook in self.hooks.accumulated.all():
+                hook(tensor)
+
+
+_hooked_classes: dict[Any, Any] = {}
+
+
+def _hooked_class(plain: Any) -> Any:
+    """Return the class of nodes that have hooks and are otherwise of class `plain`."""
+    if plain not in _hooked_classes:
+        description = {"__slots__": (), "__doc__": plain.__doc__}
+        _hooked_classes[plain] = type(plain.__name__, (Hooked, plain), description)
+    return _hooked_classes[plain]
+
+
+def hooks_of(node: Any) -> NodeHooks:
+    """Return a node's hooks; from now on it has some."""
+    if not node.hooked:
+        node.__class__ = _hooked_class(type(node))
+        node.hooks = NodeHooks()
+        if isinstance(node, graph.Leaf):
+            graph.hooked_leaves.add(node)
+    hooks: NodeHooks = node.hooks
+    return hooks
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Running them.
+
+
+def _tensor(g: Any) -> Any:
+    """Return a cotangent as a tensor."""
+    return graph.wrap(g) if graph.is_array(g) else g
+
+
+def _like(result: Any, g: Any) -> Any:
+    """Return what a hook gave in place of the cotangent `g`, in g's form; RuntimeError where it does not fit."""
+    if not hasattr(result, "_array"):
+        raise TypeError(f"hook: must return a tensor or None, got {type(result).__name__}")
+    if g is not None and (result.shape != g.shape or result._array.dtype != getattr(g, "_array", g).dtype):
+        raise RuntimeError(
+            f"hook: returned a gradient of shape {tuple(result.shape)} and {result.dtype} in place of one of shape "
+            f"{tuple(g.shape)} and {_tensor(g).dtype}"
+        )
+    return result if _core.grad_enabled() else result._array
+
+
+def _run(hooks: list[Hook], g: Any) -> Any:
+    for hook in hooks:
+        result = hook(_tensor(g))
+        if result is not None:
+            g = _like(result, g)
+    return g
+
+
+def _replaced(results: Any, gs: list[Any]) -> list[Any]:
+    """Return the cotangents that a node's hook gave in place of `gs`: a tuple as long, or one tensor."""
+    if results is None:
+        return gs
+    given = results if isinstance(results, tuple | list) else (results,)
+    if len(given) != len(gs):
+        raise RuntimeError(f"hook: returned {len(given)} gradients in place of {len(gs)}")
+    return [None if r is None else _like(r, g) for r, g in zip(given, gs, strict=True)]
+
+
+def _retain(tensors: list[weakref.ref[Tensor]], g: Any) -> None:
+    for tensor in [t for t in (ref() for ref in tensors) if t is not None]:
+        kept = getattr(tensor, "_retained", None)
+        tensor._retained = _tensor(g) if kept is None else graph.add(kept, _tensor(g))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Registering them.
+
+
+def _edge(tensor: Tensor, name: str) -> graph.Edge:
+    if tensor._edge is None:
+        raise RuntimeError(f"{name}: this tensor does not require a gradient, so that no hook of it would ever run")
+    return tensor._edge
+
+
+def register_hook(tensor: Tensor, hook: Hook) -> RemovableHandle:
+    """Register a hook of a tensor; see `Tensor.register_hook`."""
+    node, index = _edge(tensor, "register_hook")
+    return hooks_of(node).of_output.setdefault(index, Hooks()).add(hook)
+
+
+def retain_grad(tensor: Tensor) -> None:
+    """Make a tensor that is no leaf keep its gradient; see `Tensor.retain_grad`."""
+    node, index = _edge(tensor, "retain_grad")
+    if not tensor.is_leaf and not retains_grad(tensor):
+        hooks_of(node).retained.setdefault(index, []).append(weakref.ref(tensor))
+
+
+def retains_grad(tensor: Tensor) -> bool:
+    """Return whether a tensor that is no leaf keeps its gradient."""
+    if tensor._edge is None or not tensor._edge[0].hooked:
+        return False
+    node, index = tensor._edge
+    return any(ref() is tensor for ref in hooks_of(node).retained.get(index, ()))
+
+
+def register_post_accumulate_grad_hook(tensor: Tensor, hook: Hook) -> RemovableHandle:
+    """Register a hook of a leaf; see `Tensor.register_post_accumulate_grad_hook`."""
+    node, _ = _edge(tensor, "register_post_accumulate_grad_hook")
+    if not tensor.is_leaf:
+        raise RuntimeError(
+            "register_post_accumulate_grad_hook: only leaves accumulate gradients; this one was computed"
+        )
+    hooks = hooks_of(node)
+    hooks.tensor = weakref.ref(tensor)
+    return hooks.accumulated.add(hook)

@@ -1,0 +1,204 @@
+"""Hooks: what they see, in what order, what they may change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.utils.hooks import RemovableHandle
+
+torch: Any = pytest.importorskip("torch", reason="PyTorch is the oracle")
+LIBRARIES = [mg, torch]
+
+
+def values(x: Any) -> Any:
+    return np.asarray(x.detach()).tolist()
+
+
+def test_R3_a_retained_gradient() -> None:
+    x = mg.ones(3, requires_grad=True)
+    y = 2 * x
+    assert not y.retains_grad
+    y.retain_grad()
+    assert y.retains_grad
+    y.sum().backward()
+    assert y.grad is not None
+    assert x.grad is not None
+    assert y.grad.tolist() == [1.0, 1.0, 1.0]
+    assert x.grad.tolist() == [2.0, 2.0, 2.0]
+    x.retain_grad()
+    assert not x.retains_grad
+
+
+def test_retained_gradients_add_up() -> None:
+    x = mg.ones(2, requires_grad=True)
+    y = x * 1
+    y.retain_grad()
+    for n in (1, 2):
+        y.sum().backward(retain_graph=True)
+        assert y.grad is not None
+        assert y.grad.tolist() == [n, n]
+    y.grad = None
+    assert y.grad is None
+
+
+def journal(lib: Any) -> list[Any]:
+    """Return what all kinds of hooks see, in the order in which they run."""
+    seen: list[Any] = []
+    x = lib.tensor([1.0, 2.0], requires_grad=True)
+    y = x * x
+    y.retain_grad()
+    z = y.sin() + y
+    y.register_hook(lambda g: seen.append(("y", values(g))))
+    y.register_hook(lambda g: 2 * g)
+    y.register_hook(lambda g: seen.append(("y again", values(g))))
+    y.grad_fn.register_prehook(lambda gs: seen.append(("before y's node", len(gs), values(gs[0]))))
+    y.grad_fn.register_hook(lambda inputs, outputs: seen.append(("y's node", len(inputs), values(outputs[0]))))
+    x.register_hook(lambda g: seen.append(("x", values(g))))
+    x.register_post_accumulate_grad_hook(lambda t: seen.append(("x has", values(t.grad))))
+    z.register_hook(lambda g: seen.append(("z", values(g))))
+    z.sum().backward()
+    return [*seen, ("retained", values(y.grad)), values(x.grad)]
+
+
+def test_order_and_values_are_pytorchs() -> None:
+    ours, theirs = journal(mg), journal(torch)
+    assert [entry[0] for entry in ours[:-1]] == [entry[0] for entry in theirs[:-1]]
+    for a, b in zip(ours[:-1], theirs[:-1], strict=True):
+        assert a[1:-1] == b[1:-1]
+        np.testing.assert_allclose(a[-1], b[-1], rtol=1e-6)
+    np.testing.assert_allclose(ours[-1], theirs[-1], rtol=1e-6)
+
+
+def test_D2_a_layers_gradient_is_seen_before_earlier_layers_are_computed() -> None:
+    layers = [mg.nn.Linear(4, 4) for _ in range(5)]
+    order = []
+    for n, layer in enumerate(layers):
+        layer.weight.register_post_accumulate_grad_hook(lambda _, n=n: order.append(n))
+    out = mg.ones(2, 4)
+    inner = []
+    for n, layer in enumerate(layers):
+        out = layer(out).tanh()
+        node = out.grad_fn
+        assert node is not None
+        node.register_hook(lambda *_, n=n: inner.append((n, list(order))))
+    out.sum().backward()
+    assert order == [4, 3, 2, 1, 0]
+    assert inner == [(n, list(range(4, n, -1))) for n in (4, 3, 2, 1, 0)]
+
+
+@pytest.mark.parametrize("lib", LIBRARIES, ids=["minigrad", "torch"])
+def test_a_hook_of_a_leaf_sees_the_whole_gradient(lib: Any) -> None:
+    seen = []
+    x = lib.ones(2, requires_grad=True)
+    x.register_hook(lambda g: seen.append(values(g)))
+    (x * 2 + x * 3).sum().backward()
+    assert seen == [[5.0, 5.0]]
+    lib.autograd.grad((x * 7).sum(), x)
+    assert seen[1:] == [[7.0, 7.0]]
+
+
+@pytest.mark.parametrize("lib", LIBRARIES, ids=["minigrad", "torch"])
+def test_a_changed_gradient_goes_on(lib: Any) -> None:
+    x = lib.ones(2, requires_grad=True)
+    y = x * 3
+    y.register_hook(lambda g: g * 10)
+    x.register_hook(lambda g: -g)
+    y.sum().backward()
+    assert values(x.grad) == [-30.0, -30.0]
+    z = x * 3
+    z.grad_fn.register_hook(lambda inputs, _: tuple(None if g is None else g * 2 for g in inputs))
+    (g,) = lib.autograd.grad(z.sum(), x)
+    assert values(g) == [-6.0, -6.0]
+
+
+@pytest.mark.parametrize("lib", LIBRARIES, ids=["minigrad", "torch"])
+def test_hooks_take_part_in_the_graph_of_gradients(lib: Any) -> None:
+    x = lib.tensor([2.0], requires_grad=True)
+    y = x**2
+    y.register_hook(lambda g: g * x)
+    (g,) = lib.autograd.grad(y.sum(), x, create_graph=True)  # 2 x · x
+    (h,) = lib.autograd.grad(g.sum(), x)
+    assert (values(g), values(h)) == ([8.0], [8.0])
+
+
+def test_a_backward_pass_inside_a_hook() -> None:
+    x = mg.ones(2, requires_grad=True)
+    other = mg.ones(2, requires_grad=True)
+
+    def another(_: mg.Tensor) -> None:
+        with mg.enable_grad():
+            (other * 5).sum().backward()
+
+    x.register_hook(another)
+    (x * 2).sum().backward()
+    assert other.grad is not None
+    assert x.grad is not None
+    assert (other.grad.tolist(), x.grad.tolist()) == ([5.0, 5.0], [2.0, 2.0])
+
+
+def test_handles() -> None:
+    x = mg.ones(1, requires_grad=True)
+    seen: list[str] = []
+    first = x.register_hook(lambda _: seen.append("first"))
+    with x.register_hook(lambda _: seen.append("second")) as second:
+        assert isinstance(second, RemovableHandle)
+        assert first.id < second.id
+        (x * 1).backward()
+    (x * 1).backward()
+    first.remove()
+    first.remove()
+    (x * 1).backward()
+    assert seen == ["first", "second", "first"]
+
+    def once(_: mg.Tensor) -> None:
+        seen.append("once")
+        handle.remove()
+
+    handle = x.register_hook(once)
+    for _ in range(2):
+        (x * 1).backward()
+    assert seen[3:] == ["once"]
+
+
+def test_an_exception_in_a_hook_leaves_the_next_pass_right() -> None:
+    x = mg.ones(2, requires_grad=True)
+    y = x * 2
+
+    def fail(_: mg.Tensor) -> None:
+        raise ValueError("no")
+
+    handle = y.register_hook(fail)
+    with pytest.raises(ValueError, match="no"):
+        y.sum().backward(retain_graph=True)
+    assert mg.is_grad_enabled()
+    handle.remove()
+    y.sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [2.0, 2.0]
+
+
+def test_misuse() -> None:
+    x = mg.ones(2, requires_grad=True)
+    y = x * 2
+    for name in ("register_hook", "register_post_accumulate_grad_hook"):
+        with pytest.raises(RuntimeError, match=f"{name}: this tensor does not require a gradient"):
+            getattr(mg.ones(2), name)(print)
+    with pytest.raises(RuntimeError, match="retain_grad: this tensor does not require a gradient"):
+        mg.ones(2).retain_grad()
+    with pytest.raises(RuntimeError, match="only leaves accumulate gradients"):
+        y.register_post_accumulate_grad_hook(print)
+    with pytest.raises(TypeError, match="hook: expected something that can be called, got int"):
+        x.register_hook(1)
+    for result, message in ((mg.ones(3), "returned a gradient of shape"), (1.0, "must return a tensor or None")):
+        handle = y.register_hook(lambda _, r=result: r)
+        with pytest.raises((RuntimeError, TypeError), match=f"hook: {message}"):
+            y.sum().backward(retain_graph=True)
+        handle.remove()
+    assert y.grad_fn is not None
+    y.grad_fn.register_hook(lambda *_: (mg.ones(2),) * 5)
+    with pytest.raises(RuntimeError, match="hook: returned 5 gradients in place of"):
+        y.sum().backward()
