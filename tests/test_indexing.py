@@ -540,6 +540,8 @@ def test_in_place_forms_are_tracked() -> None:
         y[1:].index_copy_(1, mg.tensor([1]), v[:2, :1] ** 3)
         y.scatter_(1, mg.tensor([[0], [1], [1]]), v[:, 1:] * 2)
         y.put_(mg.tensor([5]), v[0, :1], accumulate=True)
+        y.scatter_(0, mg.tensor([[0, 1], [0, 1]]), v[:2] + 1, reduce="multiply")
+        y.scatter_reduce_(0, mg.tensor([[2, 2]]), v[:1], "amax")
         return y.masked_scatter_(mg.tensor([False, True]), v[:, 0])
 
     x = mg.tensor(np.random.default_rng(0).standard_normal((3, 2)), requires_grad=True)

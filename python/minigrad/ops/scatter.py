@@ -184,8 +184,8 @@ def combine_in_place(name: str, x: Tensor, src: Any, index: Any, dim: int, primi
     """Combine `src` into the memory of `x`, touching nothing but the places that the indices say; return `x`."""
     recorded = grad_enabled() and (x._edge is not None or (isinstance(src, Tensor) and src._edge is not None))
     if recorded or not x._array.flags.c_contiguous or x._array.dtype == np.float16:
-        before = wrap(x._array, x._edge) if primitive in (_scatter, _scatter_sum) else _copied(x)
-        return x._write(combine(name, before, src, index, dim, primitive), name)
+        # Setting and adding have rules that do not read x, whose memory may thus be overwritten.
+        return x._write(combine(name, wrap(x._array, x._edge), src, index, dim, primitive), name)
     x._refuse_write(name)
     array = src._array if isinstance(src, Tensor) else src
     if isinstance(array, np.ndarray) and np.may_share_memory(array, x._array):
@@ -199,11 +199,6 @@ def combine_in_place(name: str, x: Tensor, src: Any, index: Any, dim: int, primi
         raise
     x._cell[0] += 1
     return x
-
-
-def _copied(x: Tensor) -> Tensor:
-    """Return a tensor of x's elements, in memory of its own, that stands at x's place in the graph."""
-    return wrap(x._array.copy(), x._edge)
 
 
 def _like_input(name: str, array: Array, src: Any, role: str = "src") -> Any:
@@ -309,8 +304,9 @@ def _scatter_with(
     if reduce is not None and reduce not in _PRODUCTS:
         raise RuntimeError(f"{name}: reduce must be 'add' or 'multiply', got {reduce!r}")
     if reduce == "multiply":
-        result = _reduced(name, input, dim, index, src, "prod", True)
-        return input._write(result, name) if run is combine_in_place else result
+        if run is combine_in_place:  # the gradient of a product reads what is overwritten
+            return input._compute_in_place(scatter, name, (dim, index, src), {"reduce": reduce})
+        return _reduced(name, input, dim, index, src, "prod", True)
     src, at, d = _scattered(name, input, dim, index, src)
     return run(name, input, src, at, d, _scatter if reduce is None else _scatter_sum)
 
