@@ -178,9 +178,12 @@ class _Target(NamedTuple):
 def _target(name: str, view: Tensor, picked: Sequence[_Picked], own: Shape) -> _Target:
     """Bring indices and masks to one form; `own` is the shape of the tensor before it was viewed, for errors."""
     shape = view._array.shape
-    if len(picked) == 1 and picked[0].array.dtype == np.bool_:
-        dim, at, width = picked[0].dim, true_positions(picked[0].array), picked[0].dims
-        dims = list(range(dim, dim + width))
+    first = picked[0]
+    if len(picked) == 1 and first.array.dtype == np.bool_:
+        dim, at, width = first.dim, true_positions(first.array), first.dims
+    elif len(picked) == 1:
+        dim, width = first.dim, 1
+        at = linear_index(name, [first.array], (shape[dim],), (first.own,), own)
     else:
         if any(p.array.dtype == np.bool_ for p in picked):
             picked = [q for p in picked for q in _of_mask(p)]
@@ -190,10 +193,16 @@ def _target(name: str, view: Tensor, picked: Sequence[_Picked], own: Shape) -> _
         if width > 1 and dims != list(range(dim, dim + width)):
             view = _permute(view, (*dims, *[d for d in range(len(shape)) if d not in dims]))
             dim, shape = 0, view._array.shape
-    merged = view
-    if width > 1:
-        merged = reshape(view, (*shape[:dim], _product(shape[dim : dim + width]), *shape[dim + width :]))
-    return _Target(view, merged, at.reshape(-1), dim, at.shape)
+    merged = view if width == 1 else _with_dims_merged(view, dim, width)
+    return _Target(view, merged, at if at.ndim == 1 else at.reshape(-1), dim, at.shape)
+
+
+def _with_dims_merged(view: Tensor, dim: int, width: int) -> Tensor:
+    shape = view._array.shape
+    sizes = (*shape[:dim], _product(shape[dim : dim + width]), *shape[dim + width :])
+    if view._edge is None or not grad_enabled():  # no graph has to know of it
+        return wrap(view._array.reshape(sizes), None, view._cell)
+    return reshape(view, sizes)
 
 
 def _product(sizes: Shape) -> int:
@@ -320,8 +329,9 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     RuntimeError
         If the shapes do not broadcast, or `x` is a leaf that requires a gradient.
     """
-    parts = (key,) if type(key) is int else _parts(key)
-    if all(map(_is_basic, parts)):
+    parts = (key,) if type(key) in (int, Tensor) else _parts(key)
+    split = _quickly(x, parts)
+    if split is None and all(map(_is_basic, parts)):
         target = _basic("setitem", x, parts)
         if isinstance(value, int | float):  # NumPy repeats it, and the graph knows nothing of it
             target._write(wrap(np.asarray(value, x._array.dtype)), "setitem")
@@ -331,7 +341,7 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
             value = clone(value)
         target._write(value, "setitem")
         return
-    view, picked = _quickly(x, parts) or _split("setitem", x, parts)
+    view, picked = split or _split("setitem", x, parts)
     if len(picked) == 1 and picked[0].array.dtype == np.bool_ and _is_number(value):
         _fill(view, picked[0], value)
         return
