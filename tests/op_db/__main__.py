@@ -9,7 +9,9 @@ import torch
 
 import minigrad
 
-from .runner import MOST_ELEMENTS, STAGES, Report, run_operation
+from .report import STAGES, Report
+from .runner import run_operation
+from .sample import MOST_ELEMENTS
 from .scope import MISSING_FILE, SCOPE, missing_forms
 
 

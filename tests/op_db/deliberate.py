@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Number
 from typing import Any, NamedTuple
+
+import torch
+
+from .convert import tensors
 
 
 class Difference(NamedTuple):
     """What is not compared, and why."""
 
     operations: str
-    stages: str  # of forward, gradient, "second order", "forward mode", error; separated by commas
+    stages: str  # as report.STAGES names them, separated by commas
     selects: Callable[[Any], bool]  # of a sample's input, arguments and keywords
     reason: str
 
 
-DELIBERATE: list[Difference] = [
+def _has_number(arguments: Any) -> bool:
+    first, args, _ = arguments
+    return any(isinstance(x, Number) for x in (first, *args))
+
+
+def _is_half(arguments: Any) -> bool:
+    return any(t.dtype is torch.float16 for t in tensors(arguments))
+
+
+DELIBERATE = [
     Difference(
-        "scatter_reduce",
-        "forward mode",
-        lambda sample: "prod" in sample[1],
-        "PyTorch's tangent of a product is 0; its own second-order rules give what minigrad gives",
+        "add mul eq ne lt le gt ge __radd__ __rmul__ maximum minimum fmod remainder",
+        "errors raised",
+        _has_number,
+        "a number is as good as a tensor on either side, as it is for the operators; PyTorch refuses some and takes others",
     ),
     Difference(
-        "scatter_reduce index_reduce",
+        "div floor_divide",
         "forward",
-        lambda sample: str(sample[0].dtype) == "torch.float16",
-        "PyTorch rounds to float16 after each step, minigrad once",
+        _is_half,
+        "the quotient is rounded down from float32; PyTorch rounds it to float16 first, which can reach the next integer",
+    ),
+    Difference(
+        "scatter_reduce",
+        "forward",
+        _is_half,
+        "PyTorch rounds to float16 after each term, minigrad once",
     ),
 ]
 

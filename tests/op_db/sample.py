@@ -1,0 +1,305 @@
+"""One sample, run in both libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.autograd import forward_ad
+
+import minigrad
+
+from . import deliberate
+from .compare import Mismatch, compare, compare_bits, compare_gradients, compare_tensors
+from .convert import Arguments, OutOfScope, array, minigrad_arguments, tensors, torch_arguments, tree_map
+from .report import Failure, Report, describe
+
+# Second order and forward mode are run where the inputs have at most so many elements together.
+MOST_ELEMENTS = 2000
+
+# Finite differences, which stand in where PyTorch has no second derivative, where they have at most so many.
+MOST_DIFFERENCES = 50
+
+
+def _differentiable(outputs: Any, kind: type) -> list[Any]:
+    return [y for y in tensors(outputs, kind) if y.requires_grad]
+
+
+def _draw(seed: int, likes: list[Any]) -> list[Any]:
+    """Return normal numbers for each of some arrays."""
+    random = np.random.default_rng(seed)
+    return [np.asarray(random.standard_normal(x.shape), dtype=x.dtype) for x in map(array, likes)]
+
+
+def _with_negative_strides(x: Any) -> Any:
+    """Return a tensor of the same elements, the last of which comes first in memory."""
+    if not isinstance(x, minigrad.Tensor) or array(x).ndim == 0:
+        return x
+    backwards = (slice(None, None, -1),) * array(x).ndim
+    return minigrad.from_numpy(array(x)[backwards].copy()[backwards])
+
+
+def _torch_grad(outputs: list[Any], inputs: list[Any], cotangents: list[Any], create: bool) -> list[Any]:
+    return list(
+        torch.autograd.grad(outputs, inputs, cotangents, retain_graph=True, create_graph=create, allow_unused=True)
+    )
+
+
+def _minigrad_grad(outputs: list[Any], inputs: list[Any], cotangents: list[Any], create: bool) -> list[Any]:
+    if not outputs:
+        return [None] * len(inputs)
+    return list(
+        minigrad.autograd.grad(outputs, inputs, cotangents, retain_graph=True, create_graph=create, allow_unused=True)
+    )
+
+
+@dataclass
+class Entry:
+    """An entry of the database: an operation, how both libraries call it, and what came of it so far."""
+
+    name: str
+    info: Any
+    theirs: Callable[..., Any]
+    mine: Callable[..., Any]
+    report: Report
+
+    @property
+    def label(self) -> str:
+        """The name and the variant of it."""
+        return f"{self.name} ({self.info.variant_test_name})" if self.info.variant_test_name else self.name
+
+
+@dataclass
+class Pair:
+    """The same call in both libraries, and what it returned."""
+
+    theirs: Arguments
+    mine: Arguments
+    expected: Any = None
+    got: Any = None
+
+    def inputs(self) -> tuple[list[Any], list[Any]]:
+        """Return the tensors that gradients are taken by, PyTorch's and minigrad's."""
+        return _differentiable(self.theirs, torch.Tensor), _differentiable(self.mine, minigrad.Tensor)
+
+
+def apply(call: Callable[..., Any], arguments: Arguments) -> Any:
+    first, args, keywords = arguments
+    return call(first, *args, **keywords)
+
+
+@dataclass
+class Sample:
+    """One sample of an entry, and the checks on it."""
+
+    entry: Entry
+    sample: Any
+    dtype: torch.dtype
+    index: int
+
+    @property
+    def values(self) -> bool:
+        """Whether PyTorch's values are the ones to be expected."""
+        return self.entry.name not in deliberate.VALUES_UNDEFINED
+
+    def fresh(self) -> Pair:
+        """Return arguments that nobody has used."""
+        theirs = torch_arguments(self.sample)
+        return Pair(theirs, minigrad_arguments(theirs))
+
+    def attempt(self, stage: str, check: Callable[..., bool], *operands: Any) -> bool:
+        """Run a check; count it, or record why it failed. A check returns False where it does not apply."""
+        report = self.entry.report
+        try:
+            if check(*operands):
+                report.counts[stage] += 1
+            return True
+        except OutOfScope as reason:
+            report.skipped[str(reason)] += 1
+        except Exception as error:  # noqa: BLE001 - whatever minigrad raises is a failure of the sample
+            if deliberate.is_deliberate(
+                self.entry.name, stage, (self.sample.input, self.sample.args, self.sample.kwargs)
+            ):
+                report.skipped["deliberate differences"] += 1
+            else:
+                self.fail(stage, error)
+        return False
+
+    def fail(self, stage: str, error: Exception) -> None:
+        """Record a failure."""
+        text = f"sample {self.index}: {self.sample.summary()}"
+        dtype = str(self.dtype).removeprefix("torch.")
+        self.entry.report.failures.append(Failure(self.entry.label, stage, dtype, text[:1500], describe(error)))
+
+    # Each check compares one thing.
+
+    def forward(self, pair: Pair, theirs: Callable[..., Any], mine: Callable[..., Any]) -> bool:
+        """Compare what the two calls return, and what they made of their arguments."""
+        try:
+            pair.expected = apply(theirs, pair.theirs)
+        except Exception as error:
+            raise OutOfScope("PyTorch raises") from error
+        if any(t.is_complex() for t in tensors(pair.expected)):
+            raise OutOfScope("complex numbers")
+        pair.got = apply(mine, pair.mine)
+        compare(pair.got, pair.expected, self.values)
+        for a, b in zip(tensors(pair.mine, minigrad.Tensor), tensors(pair.theirs), strict=True):
+            compare_tensors(a, b, self.values, "argument after the call")
+        self.sharing(pair)
+        return True
+
+    def sharing(self, pair: Pair) -> None:
+        """Compare which results are views of the first argument."""
+        theirs, mine = tensors(pair.theirs)[:1], tensors(pair.mine, minigrad.Tensor)[:1]
+        for x, u in zip(theirs, mine, strict=True):
+            for y, v in zip(tensors(pair.expected), tensors(pair.got, minigrad.Tensor), strict=True):
+                if y.numel() == 0 or x.numel() == 0:
+                    continue
+                shared = x.untyped_storage().data_ptr() == y.untyped_storage().data_ptr()
+                if shared != np.may_share_memory(array(u), array(v)):
+                    raise Mismatch(f"the result {'does not share' if shared else 'shares'} memory, unlike PyTorch's")
+
+    def layouts(self, pair: Pair) -> bool:
+        """Compare the bits that arrays in reversed memory make, which only NumPy has."""
+        reversed_arguments = tree_map(_with_negative_strides, pair.mine)
+        if not self.values or not any(array(x).ndim for x in tensors(pair.mine, minigrad.Tensor)):
+            return False
+        compare_bits(apply(self.entry.mine, reversed_arguments), pair.got)
+        return True
+
+    def gradient(self, pair: Pair) -> bool:
+        """Compare the products of a drawn cotangent with the Jacobian."""
+        ys, zs = _differentiable(pair.expected, torch.Tensor), _differentiable(pair.got, minigrad.Tensor)
+        if len(ys) != len(zs):
+            raise Mismatch(f"{len(zs)} results require gradients instead of {len(ys)}")
+        xs, us = pair.inputs()
+        if not ys or not self.values:
+            return False
+        gs = _draw(1, ys)
+        expected = _torch_grad(ys, xs, [torch.from_numpy(g) for g in gs], create=False)
+        got = _minigrad_grad(zs, us, [minigrad.from_numpy(g) for g in gs], create=False)
+        compare_gradients(got, expected, xs, "gradient")
+        return True
+
+    def second_order(self, pair: Pair) -> bool:
+        """Compare the derivatives of those products by inputs and cotangents."""
+        ys, zs = _differentiable(pair.expected, torch.Tensor), _differentiable(pair.got, minigrad.Tensor)
+        xs, us = pair.inputs()
+        if not ys or not self.values or sum(x.numel() for x in xs) > MOST_ELEMENTS:
+            return False
+        cotangents = _draw(1, ys)
+        gs = [torch.from_numpy(g).requires_grad_() for g in cotangents]
+        hs = [minigrad.from_numpy(g).requires_grad_() for g in cotangents]
+        first = _torch_grad(ys, xs, gs, create=True)
+        mine = _minigrad_grad(zs, us, hs, create=True)
+        # What depends on nothing further has no second derivative to compare; zeros are one of its forms.
+        weights = _draw(2, xs)
+        keep = [i for i, d in enumerate(first) if d is not None and d.requires_grad]
+        if not keep:
+            return False
+        try:
+            expected = _torch_grad(
+                [first[i] for i in keep], xs + gs, [torch.from_numpy(weights[i]) for i in keep], False
+            )
+        except (RuntimeError, NotImplementedError):
+            return self.second_order_by_differences(us)
+        kept = [i for i, d in enumerate(mine) if d is not None and d.requires_grad and i in keep]
+        got = _minigrad_grad([mine[i] for i in kept], us + hs, [minigrad.from_numpy(weights[i]) for i in kept], False)
+        compare_gradients(got, expected, xs + gs, "second order")
+        return True
+
+    def second_order_by_differences(self, us: list[Any]) -> bool:
+        """Check against finite differences, where PyTorch has no second derivative."""
+        if sum(u.numel() for u in us) > MOST_DIFFERENCES:
+            return False
+        minigrad.autograd.gradgradcheck(self._function(), tuple(us))
+        return True
+
+    def _function(self) -> Callable[..., Any]:
+        """Return minigrad's call as a function of its differentiable inputs."""
+        mine = self.fresh().mine
+        old = _differentiable(mine, minigrad.Tensor)
+        places = {id(u): i for i, u in enumerate(old)}
+
+        def function(*inputs: Any) -> Any:
+            arguments = tree_map(lambda x: inputs[places[id(x)]] if id(x) in places else x, mine)
+            return tuple(_differentiable(apply(self.entry.mine, arguments), minigrad.Tensor))
+
+        return function
+
+    def forward_mode(self, pair: Pair) -> bool:
+        """Compare the products of the Jacobian with drawn tangents."""
+        xs, us = pair.inputs()
+        ys = _differentiable(pair.expected, torch.Tensor)
+        if not ys or not self.values or sum(x.numel() for x in xs) > MOST_ELEMENTS:
+            return False
+        tangents = _draw(3, xs)
+        expected = None
+        if self.entry.info.supports_forward_ad:
+            expected = self.torch_tangents([torch.from_numpy(t) for t in tangents])
+        if expected is None:
+            return self.forward_against_reverse(pair, tangents)
+        _, got = minigrad.autograd.functional.jvp(
+            self._function(), tuple(us), tuple(minigrad.from_numpy(t) for t in tangents)
+        )
+        compare_gradients(list(got), expected, ys, "tangent")
+        return True
+
+    def torch_tangents(self, tangents: list[torch.Tensor]) -> list[torch.Tensor | None] | None:
+        """Return the tangents of the differentiable results by PyTorch's forward mode, None where it has none."""
+        arguments = torch_arguments(self.sample)
+        xs = _differentiable(arguments, torch.Tensor)
+        try:
+            with forward_ad.dual_level():
+                duals = {id(x): forward_ad.make_dual(x, t) for x, t in zip(xs, tangents, strict=True)}
+                outputs = apply(self.entry.theirs, tree_map(lambda x: duals.get(id(x), x), arguments))
+                return [forward_ad.unpack_dual(y).tangent for y in _differentiable(outputs, torch.Tensor)]
+        except (RuntimeError, NotImplementedError):
+            return None
+
+    def forward_against_reverse(self, pair: Pair, tangents: list[Any]) -> bool:
+        """Compare a cotangent's product with the tangents of the results and its gradient's with those of the inputs."""
+        _, us = pair.inputs()
+        zs = _differentiable(pair.got, minigrad.Tensor)
+        gs = _draw(1, zs)
+        _, got = minigrad.autograd.functional.jvp(
+            self._function(), tuple(us), tuple(minigrad.from_numpy(t) for t in tangents)
+        )
+        gradients = _minigrad_grad(zs, us, [minigrad.from_numpy(g) for g in gs], create=False)
+        forward = sum(float((g * array(t)).sum()) for g, t in zip(gs, got, strict=True))
+        reverse = sum(float((array(d) * t).sum()) for d, t in zip(gradients, tangents, strict=True) if d is not None)
+        if not np.isclose(forward, reverse, 1e-9, 1e-9, equal_nan=True):
+            raise Mismatch(f"forward mode says {forward!r}, reverse mode {reverse!r}")
+        return True
+
+    def method(self, theirs: Callable[..., Any], mine: Callable[..., Any]) -> bool:
+        """Compare what the methods return, where PyTorch's takes the sample."""
+        pair = self.fresh()
+        if not isinstance(pair.theirs[0], torch.Tensor):
+            return False
+        try:
+            return self.forward(pair, theirs, mine)
+        except OutOfScope:
+            return False
+
+    def in_place(self, theirs: Callable[..., Any], mine: Callable[..., Any]) -> bool:
+        """Compare value and gradient of changing a copy in place, where PyTorch can."""
+        pair = self.fresh()
+        if not isinstance(pair.theirs[0], torch.Tensor):
+            return False
+        changed = pair.theirs[0].clone()
+        try:
+            pair.expected = theirs(changed, *pair.theirs[1], **pair.theirs[2])
+        except Exception:  # noqa: BLE001 - PyTorch has reasons of many types not to
+            return False
+        copied = pair.mine[0].clone()
+        pair.got = mine(copied, *pair.mine[1], **pair.mine[2])
+        compare(pair.got, pair.expected, self.values)
+        if pair.expected is changed and pair.got is not copied:
+            raise Mismatch("the result is not the tensor that was changed")
+        if self.dtype is torch.float64:
+            self.gradient(pair)
+        return True
