@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from .convert import tensors
+from .scope import ELEMENTWISE
 
 
 class Difference(NamedTuple):
@@ -31,7 +32,7 @@ def _is_half(arguments: Any) -> bool:
 
 DELIBERATE = [
     Difference(
-        "add mul eq ne lt le gt ge __radd__ __rmul__ maximum minimum fmod remainder",
+        ELEMENTWISE,
         "errors raised",
         _has_number,
         "a number is as good as a tensor on either side, as it is for the operators; PyTorch refuses some and takes others",
