@@ -159,6 +159,22 @@ std::vector<Row> function_rows() {
   return rows;
 }
 
+std::vector<Row> activation_rows() {
+  const Operand x = between(-2, 2);
+  const std::vector<Value> softplus = {fraction(1), fraction(20)}, elu = {fraction(1), fraction(1), fraction(1)};
+  const std::vector<Value> line = {fraction(-1), fraction(1), fraction(0), fraction(1), fraction(0), fraction(0)};
+  std::vector<Row> rows = {
+      {"softplus", "", {x}, softplus}, {"softplus_grad", "", {kMatrix, x}, softplus},
+      {"elu", "", {x}, elu},           {"elu_grad", "", {kMatrix, x}, elu},
+      {"broken_line", "", {x}, line},  {"broken_line_grad", "", {kMatrix, x}, line},
+  };
+  for (const char* name : {"silu", "gelu", "gelu_tanh", "mish"}) rows.push_back({name, "", {x}});
+  for (const char* name : {"silu_grad", "gelu_grad", "gelu_tanh_grad", "mish_grad"}) {
+    rows.push_back({name, "", {kMatrix, x}});
+  }
+  return rows;
+}
+
 std::vector<Row> matmul_rows() {
   const Operand square = shaped({kColumns, kColumns});
   return {
@@ -274,8 +290,8 @@ std::vector<Row> optimiser_rows() {
 
 std::vector<Row> all_rows() {
   std::vector<Row> rows;
-  for (const auto& family : {elementwise_rows(), function_rows(), matmul_rows(), reduction_rows(), loss_rows(),
-                             scan_rows(), index_rows(), random_rows(), optimiser_rows()}) {
+  for (const auto& family : {elementwise_rows(), function_rows(), activation_rows(), matmul_rows(), reduction_rows(),
+                             loss_rows(), scan_rows(), index_rows(), random_rows(), optimiser_rows()}) {
     rows.insert(rows.end(), family.begin(), family.end());
   }
   return rows;

@@ -68,6 +68,8 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # bitwise_or(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64
 # bitwise_right_shift(x: T, y: T) -> out for uint8, int8, int16, int32, int64
 # bitwise_xor(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64
+# broken_line(x: T; low, high, below, between, above, shift) -> out for float32, float64
+# broken_line_grad(g: T, x: T; low, high, below, between, above, shift) -> out for float32, float64
 # cast(x: T; dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # ceil(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # clamp(x: T, lower: T, upper: T) -> out for uint8, int8, int16, int32, int64, float32, float64
@@ -85,6 +87,8 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # deviation(g: T, x: T, mean: T) -> out for float32, float64
 # difference(x: T, y: T) -> out for float32, float64
 # div(x: T, y: T) -> out for float32, float64
+# elu(x: T; alpha, scale, rate) -> out for float32, float64
+# elu_grad(g: T, x: T; alpha, scale, rate) -> out for float32, float64
 # eq(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # erf(x: T) -> out for float32, float64
 # exp(x: T) -> out for float32, float64
@@ -101,6 +105,10 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # gather(x: T, index: i; dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # gather_last(g: T, index: i; dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # ge(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# gelu(x: T) -> out for float32, float64
+# gelu_grad(g: T, x: T) -> out for float32, float64
+# gelu_tanh(x: T) -> out for float32, float64
+# gelu_tanh_grad(g: T, x: T) -> out for float32, float64
 # gt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # heaviside(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # hypot(x: T, y: T) -> out for float32, float64
@@ -131,6 +139,8 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # min(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # min_with_index(x: T; dim, keepdim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64
 # minimum(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# mish(x: T) -> out for float32, float64
+# mish_grad(g: T, x: T) -> out for float32, float64
 # mul(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # nan_to_num(x: T, nan: T, above: T, below: T) -> out for float32, float64
 # nansum(x: T; dims, keepdim) -> out for float32, float64
@@ -160,10 +170,14 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # sigmoid(x: T) -> out for float32, float64
 # sigmoid_grad(g: T, result: T) -> out for float32, float64
 # sign(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# silu(x: T) -> out for float32, float64
+# silu_grad(g: T, x: T) -> out for float32, float64
 # sin(x: T) -> out for float32, float64
 # sinh(x: T) -> out for float32, float64
 # softmax(x: T; dim) -> out for float32, float64
 # softmax_grad(g: T, result: T; dim) -> out for float32, float64
+# softplus(x: T; beta, threshold) -> out for float32, float64
+# softplus_grad(g: T, x: T; beta, threshold) -> out for float32, float64
 # sqrt(x: T) -> out for float32, float64
 # sub(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # sum(x: T; dims, keepdim) -> out for int64, float32, float64

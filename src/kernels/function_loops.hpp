@@ -11,11 +11,11 @@
 namespace minigrad::MINIGRAD_ISA {
 namespace {
 
-// A function of the math library as an operation.
+// A function of the math library as an operation: inlined by force, because a loop that calls it would not vectorise.
 template <class F>
 struct Fast {
   template <class T>
-  static T apply(T x) {
+  [[gnu::always_inline]] static inline T apply(T x) {
     return F::fast(x);
   }
 };
@@ -71,7 +71,7 @@ template <template <class> class F>
 struct Fast2 {
   static constexpr double kNanoseconds = 2;
   template <class T>
-  static T apply(T x, T y) {
+  [[gnu::always_inline]] static inline T apply(T x, T y) {
     return F<T>::fast(x, y);
   }
 };

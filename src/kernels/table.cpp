@@ -7,6 +7,7 @@
 #define MINIGRAD_FAMILIES(X) \
   X(elementwise) \
   X(functions) \
+  X(activation) \
   X(matmul) \
   X(optim) \
   X(random) \
@@ -24,6 +25,7 @@
 #define MINIGRAD_ISA_FAMILIES(X) \
   X(elementwise) \
   X(functions) \
+  X(activation) \
   X(matmul) \
   X(optim) \
   X(random) \

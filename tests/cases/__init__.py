@@ -9,12 +9,27 @@ Each module here has the rows of a family of operations and lists the functions 
 
 from __future__ import annotations
 
-from . import arithmetic, elementwise, functions, index, linalg, logic, loss, reduce, rounding, scan, selection, shape
+from . import (
+    activation,
+    arithmetic,
+    elementwise,
+    functions,
+    index,
+    linalg,
+    logic,
+    loss,
+    reduce,
+    rounding,
+    scan,
+    selection,
+    shape,
+)
 from .case import FLOAT64, PRIVATE, Array, Case
 
 CASES: list[Case] = [
     case
     for module in (
+        activation,
         elementwise,
         functions,
         rounding,

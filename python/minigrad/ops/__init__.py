@@ -1,6 +1,7 @@
 """The operations: their records, their public functions and, through those, the methods of tensors."""
 
 from . import (
+    activation,
     arithmetic,
     conversion,
     creation,
@@ -25,6 +26,7 @@ from . import (
 )
 
 __all__ = [
+    "activation",
     "arithmetic",
     "conversion",
     "creation",

@@ -1,0 +1,439 @@
+"""Activations with the signatures of ``torch.nn.functional``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ..primitive import ELEMENTWISE, ONE_TO_MANY, ONE_TO_ONE, kernel_primitive
+from ..tensor import Tensor
+from . import elementwise as ew
+from .elementwise import _add, _sub, _where, exp, gt, le, lt, mul, safe_mul, sigmoid, tanh
+
+__all__ = [
+    "celu",
+    "elu",
+    "gelu",
+    "glu",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "leaky_relu",
+    "logsigmoid",
+    "mish",
+    "prelu",
+    "relu",
+    "relu6",
+    "selu",
+    "silu",
+    "softplus",
+    "softshrink",
+    "softsign",
+    "tanhshrink",
+    "threshold",
+]
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Records. A function and its derivative, multiplied by a cotangent, are kernels; from the second derivative on the rules
+# are made of primitives.
+
+
+def _smooth(name: str, equation: str, curvature: Callable[[Any], Any], source: str) -> Callable[..., Any]:
+    """Make a function without options and the primitive of its derivative; `curvature` is the second derivative."""
+    slope: Callable[..., Any] = kernel_primitive(
+        f"{name}_grad",
+        equation=f"out = g times the derivative of {name} at x",
+        source=source,
+        relation=ONE_TO_MANY,
+        structure=ELEMENTWISE,
+        vjp={"g": lambda h, x: slope(h, x), "x": lambda h, g, x: safe_mul(mul(h, g), curvature(x))},
+    )
+    return kernel_primitive(
+        name,
+        equation=f"out = {equation}",
+        source=source,
+        relation=ONE_TO_ONE,
+        structure=ELEMENTWISE,
+        vjp={"x": lambda g, x: slope(g, x)},
+    )
+
+
+def _logistic_slope(s: Any) -> Any:
+    """Return the derivative of the logistic function from its value."""
+    return mul(s, _sub(1.0, s))
+
+
+def _silu_curvature(x: Any) -> Any:
+    s = sigmoid(x)
+    return mul(_logistic_slope(s), _add(mul(x, _sub(1.0, mul(s, 2.0))), 2.0))
+
+
+def _gelu_curvature(x: Any) -> Any:
+    square = mul(x, x)
+    return mul(mul(exp(mul(square, -0.5)), 1 / math.sqrt(2 * math.pi)), _sub(2.0, square))
+
+
+_GATE = 2 * math.sqrt(2 / math.pi)
+_CUBIC = 0.044715 * _GATE
+
+
+def _gelu_tanh_curvature(x: Any) -> Any:
+    """Return f'' of f = x s(v), v = a x + b x³: s' (2 v' + x ((1 - 2 s) v'² + v''))."""
+    square = mul(x, x)
+    s = sigmoid(mul(x, _add(mul(square, _CUBIC), _GATE)))
+    rate = _add(mul(square, 3 * _CUBIC), _GATE)
+    bend = _add(mul(_sub(1.0, mul(s, 2.0)), mul(rate, rate)), mul(x, 6 * _CUBIC))
+    return mul(_logistic_slope(s), _add(mul(rate, 2.0), mul(x, bend)))
+
+
+def _mish_curvature(x: Any) -> Any:
+    """Return f'' of f = x T, T = tanh(softplus(x)), T' = (1 - T²) s: T' (2 + x (1 - s - 2 T s))."""
+    s, t = sigmoid(x), tanh(_softplus(x, 1.0, math.inf))
+    inner = _sub(_sub(1.0, s), mul(mul(t, s), 2.0))
+    return mul(mul(_sub(1.0, mul(t, t)), s), _add(mul(x, inner), 2.0))
+
+
+_GELU = "Hendrycks and Gimpel, Gaussian Error Linear Units (GELUs)"
+_silu = _smooth("silu", "x / (1 + e^-x)", _silu_curvature, _GELU)
+_gelu = _smooth("gelu", "x P(x), P the normal distribution function", _gelu_curvature, _GELU)
+_gelu_tanh = _smooth("gelu_tanh", "x / (1 + e^-2u), u = sqrt(2/pi) (x + 0.044715 x³)", _gelu_tanh_curvature, _GELU)
+_mish = _smooth(
+    "mish", "x tanh(ln(1 + e^x))", _mish_curvature, "Misra, Mish: A Self Regularized Non-Monotonic Activation Function"
+)
+
+_softplus_grad: Callable[..., Any] = kernel_primitive(
+    "softplus_grad",
+    equation="out = g / (1 + e^(-beta x)), g where beta x > threshold",
+    source=ew.DEFINITION,
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={
+        "g": lambda h, x, beta, threshold: _softplus_grad(h, x, beta, threshold),
+        "x": lambda h, g, x, beta, threshold: safe_mul(mul(h, g), _softplus_curvature(x, beta, threshold)),
+    },
+)
+_softplus: Callable[..., Any] = kernel_primitive(
+    "softplus",
+    equation="out = ln(1 + e^(beta x)) / beta, x where beta x > threshold",
+    source=ew.DEFINITION,
+    relation=ONE_TO_ONE,
+    structure=ELEMENTWISE,
+    vjp={"x": lambda g, x, beta, threshold: _softplus_grad(g, x, beta, threshold)},
+)
+
+
+def _softplus_curvature(x: Any, beta: float, threshold: float) -> Any:
+    z = mul(x, beta)
+    return _where(gt(z, threshold), 0.0, mul(_logistic_slope(sigmoid(z)), beta))
+
+
+_elu_grad: Callable[..., Any] = kernel_primitive(
+    "elu_grad",
+    equation="out = g scale where x > 0, else g alpha rate e^(rate x)",
+    source=ew.DEFINITION,
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={
+        "g": lambda h, x, alpha, scale, rate: _elu_grad(h, x, alpha, scale, rate),
+        "x": lambda h, g, x, alpha, rate: safe_mul(mul(h, g), _elu_curvature(x, alpha, rate)),
+    },
+)
+_elu: Callable[..., Any] = kernel_primitive(
+    "elu",
+    equation="out = scale x where x > 0, else alpha (e^(rate x) - 1)",
+    source="Clevert, Unterthiner and Hochreiter, Fast and Accurate Deep Network Learning by ELUs",
+    relation=ONE_TO_ONE,
+    structure=ELEMENTWISE,
+    vjp={"x": lambda g, x, alpha, scale, rate: _elu_grad(g, x, alpha, scale, rate)},
+)
+
+
+def _elu_curvature(x: Any, alpha: float, rate: float) -> Any:
+    return _where(lt(x, 0.0), mul(exp(mul(x, rate)), alpha * rate * rate), 0.0)
+
+
+_broken_line_grad: Callable[..., Any] = kernel_primitive(
+    "broken_line_grad",
+    equation="out = g times the slope at x: below, between or above; at low and high the smaller one of both sides",
+    source=ew.DEFINITION,
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={
+        "g": lambda h, x, low, high, below, between, above, shift: _broken_line_grad(
+            h, x, low, high, below, between, above, shift
+        ),
+        "x": lambda h: mul(h, 0.0),
+    },
+)
+_broken_line: Callable[..., Any] = kernel_primitive(
+    "broken_line",
+    equation="out = between (x + shift) from low to high, led on with the slopes below and above",
+    source=ew.DEFINITION,
+    relation=ONE_TO_ONE,
+    structure=ELEMENTWISE,
+    vjp={
+        "x": lambda g, x, low, high, below, between, above, shift: _broken_line_grad(
+            g, x, low, high, below, between, above, shift
+        )
+    },
+)
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Public functions.
+
+
+def _placed(function: Callable[..., Any], name: str, input: Tensor, inplace: bool, *options: Any) -> Tensor:
+    """Return ``function(input, *options)``, which `inplace` stores in `input`'s memory."""
+    if inplace:
+        return input._compute_in_place(function, f"{name}_", options, {})
+    return function(input, *options)  # type: ignore[no-any-return]
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """Return the larger of each element and 0."""
+    return _placed(ew.relu, "relu", input, inplace)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """Return each element times its logistic function (SiLU, swish)."""
+    return _placed(_silu, "silu", input, inplace)
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """Return each element times the normal probability of what is less."""
+    if approximate not in ("none", "tanh"):
+        raise RuntimeError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
+    return (_gelu_tanh if approximate == "tanh" else _gelu)(input)  # type: ignore[no-any-return]
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """Return each element times the hyperbolic tangent of its softplus."""
+    return _placed(_mish, "mish", input, inplace)
+
+
+def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
+    """Return a smooth version of the larger of each element and 0."""
+    return _softplus(input, beta, threshold)  # type: ignore[no-any-return]
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """Return the logarithm of the logistic function of each element."""
+    return _softplus(input, -1.0, math.inf)  # type: ignore[no-any-return]
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """Return each positive element and alpha times the exponential less 1 of the others."""
+    return _placed(_elu, "elu", input, inplace, alpha, 1.0, 1.0)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """Return each positive element and a smooth continuation of the others."""
+    if alpha == 0:
+        raise RuntimeError("celu: alpha must not be 0")
+    return _placed(_elu, "celu", input, inplace, alpha, 1.0, 1 / alpha)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """Return the scaled ELU, which keeps mean 0 and variance 1 from layer to layer."""
+    return _placed(_elu, "selu", input, inplace, 1.6732632423543772 * 1.0507009873554805, 1.0507009873554805, 1.0)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """Return each positive element and the others with a small slope."""
+    return _placed(_broken_line, "leaky_relu", input, inplace, 0.0, 0.0, negative_slope, negative_slope, 1.0, 0.0)
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """Return each element limited to an interval."""
+    if min_val > max_val:
+        raise ValueError(f"hardtanh: min_val must not exceed max_val, got {min_val} and {max_val}")
+    return _placed(_broken_line, "hardtanh", input, inplace, min_val, max_val, 0.0, 1.0, 0.0, 0.0)
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """Return each element limited to the interval from 0 to 6."""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """Return a logistic function of three straight pieces."""
+    return _placed(_broken_line, "hardsigmoid", input, inplace, -3.0, 3.0, 0.0, 1 / 6, 0.0, 3.0)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """Return each element times its hardsigmoid."""
+    return _placed(lambda x: safe_mul(hardsigmoid(x), x), "hardswish", input, inplace)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """Return each element brought nearer to 0, at most to 0."""
+    if lambd < 0:
+        raise RuntimeError(f"softshrink: lambd must not be negative, got {lambd}")
+    return _broken_line(input, -lambd, lambd, 1.0, 0.0, 1.0, 0.0)  # type: ignore[no-any-return]
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """Return each element, but small ones as 0."""
+    return _where(le(ew.abs(input), lambd), 0.0, input)  # type: ignore[no-any-return]
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """Return each element above the threshold, else a value."""
+    return _placed(lambda x: _where(le(x, threshold), value, x), "threshold", input, inplace)
+
+
+def softsign(input: Tensor) -> Tensor:
+    """Return each element over 1 plus its size."""
+    return ew.div(input, _add(ew.abs(input), 1.0))
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """Return each element less its hyperbolic tangent."""
+    return _sub(input, tanh(input))
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """Return each positive element and the others with a slope that is learned."""
+    channels = input.shape[1] if input.ndim > 1 else 1
+    if weight.ndim > 1 or weight.numel() not in (1, channels):
+        raise RuntimeError(
+            f"prelu: weight must have one element or one for each of the {channels} channels of input, "
+            f"got shapes {tuple(input.shape)} and {tuple(weight.shape)}"
+        )
+    shape = (-1,) + (1,) * (input.ndim - 2) if weight.numel() > 1 else ()
+    return _where(gt(input, 0.0), input, mul(weight.reshape(shape), input))  # type: ignore[no-any-return]
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """Return the first half of a dimension times the logistic function of the second."""
+    if not -input.ndim <= dim < input.ndim:
+        raise IndexError(f"glu: dim {dim} out of range for shape {tuple(input.shape)}")
+    extent = input.shape[dim]
+    if extent % 2:
+        raise RuntimeError(f"glu: the extent of dim {dim} must be even, got shape {tuple(input.shape)}")
+    before = (slice(None),) * (dim % input.ndim)
+    first, second = input[(*before, slice(None, extent // 2))], input[(*before, slice(extent // 2, None))]
+    return mul(first, sigmoid(second))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What the functions say of themselves.
+
+_OPTIONS = {
+    "input": "Tensor\n        Of any shape, of a floating-point dtype.",
+    "inplace": "bool, default False\n        Whether to store the result in `input`'s memory and to return `input`.",
+    "approximate": '{"none", "tanh"}\n        Whether to take tanh in place of the normal distribution function.',
+    "beta": "float, default 1\n        How sharp the bend is.",
+    "threshold": "float\n        Where the other piece begins.",
+    "value": "float\n        The result up to the threshold.",
+    "alpha": "float, default 1\n        Minus the limit for large negative elements.",
+    "negative_slope": "float, default 0.01\n        The slope below 0.",
+    "min_val": "float, default -1\n        The least result.",
+    "max_val": "float, default 1\n        The largest result.",
+    "lambd": "float, default 0.5\n        The size up to which elements become 0.",
+    "weight": "Tensor\n        The slope below 0: one element, or one for each index of dimension 1.",
+    "dim": "int, default -1\n        The dimension that is halved.",
+}
+
+
+def _describe(function: Callable[..., Tensor], equation: str, options: str, result: str) -> None:
+    """Complete a docstring: parameters, equation, and an example with its options and result."""
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount]
+    parameters = "\n".join(f"    {name} : {_OPTIONS[name]}" for name in names)
+    function.__doc__ = f"""{function.__doc__}
+
+    Parameters
+    ----------
+{parameters}
+
+    Returns
+    -------
+    Tensor
+        Of `input`'s dtype{" and shape" if "dim" not in names else ", half as long along `dim`"}.
+
+    Notes
+    -----
+    {equation}.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> from minigrad.nn import functional as F
+    >>> F.{function.__name__}(minigrad.tensor([-4.0, -0.25, 0.5, 8.0]){options})
+    {result}
+    """
+
+
+_TEXTS: dict[Callable[..., Tensor], tuple[str, str, str]] = {
+    relu: ("out = max(x, 0); the derivative at 0 is 0", "", "tensor([0.0000, 0.0000, 0.5000, 8.0000])"),
+    silu: ("out = x / (1 + e^-x); 0 at -inf", "", "tensor([-0.0719, -0.1095,  0.3112,  7.9973])"),
+    gelu: (
+        "out = x P(x), P the normal distribution function; with tanh, out = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x³))) / 2",
+        "",
+        "tensor([-1.2668e-04, -1.0032e-01,  3.4573e-01,  8.0000e+00])",
+    ),
+    mish: ("out = x tanh(ln(1 + e^x))", "", "tensor([-0.0726, -0.1299,  0.3752,  8.0000])"),
+    softplus: (
+        "out = ln(1 + e^(beta x)) / beta; x where beta x > threshold",
+        "",
+        "tensor([0.0181, 0.5759, 0.9741, 8.0003])",
+    ),
+    logsigmoid: (
+        "out = -ln(1 + e^-x), which neither overflows nor cancels",
+        "",
+        "tensor([-4.0181e+00, -8.2594e-01, -4.7408e-01, -3.3541e-04])",
+    ),
+    elu: ("out = x where x > 0, else alpha (e^x - 1)", "", "tensor([-0.9817, -0.2212,  0.5000,  8.0000])"),
+    celu: ("out = x where x > 0, else alpha (e^(x / alpha) - 1)", "", "tensor([-0.9817, -0.2212,  0.5000,  8.0000])"),
+    selu: (
+        "out = s x where x > 0, else s a (e^x - 1), s = 1.0507..., a = 1.6732...; Klambauer and others, Self-Normalizing Neural Networks",
+        "",
+        "tensor([-1.7259, -0.3889,  0.5254,  8.4056])",
+    ),
+    leaky_relu: (
+        "out = x where x > 0, else negative_slope x; at 0 the derivative is the smaller slope",
+        "",
+        "tensor([-4.0000e-02, -2.5000e-03,  5.0000e-01,  8.0000e+00])",
+    ),
+    hardtanh: (
+        "out = min(max(x, min_val), max_val); at both ends the derivative is 0",
+        "",
+        "tensor([-1.0000, -0.2500,  0.5000,  1.0000])",
+    ),
+    relu6: (
+        "out = min(max(x, 0), 6); at both ends the derivative is 0",
+        "",
+        "tensor([0.0000, 0.0000, 0.5000, 6.0000])",
+    ),
+    hardsigmoid: (
+        "out = min(max(x + 3, 0), 6) / 6; at both joints the derivative is 0",
+        "",
+        "tensor([0.0000, 0.4583, 0.5833, 1.0000])",
+    ),
+    hardswish: ("out = x min(max(x + 3, 0), 6) / 6", "", "tensor([ 0.0000, -0.1146,  0.2917,  8.0000])"),
+    softshrink: (
+        "out = x - lambd where x > lambd, x + lambd where x < -lambd, else 0",
+        "",
+        "tensor([-3.5000,  0.0000,  0.0000,  7.5000])",
+    ),
+    hardshrink: ("out = x where abs(x) > lambd, else 0", "", "tensor([-4.,  0.,  0.,  8.])"),
+    threshold: (
+        "out = x where x > threshold, else value",
+        ", 0.1, -1.0",
+        "tensor([-1.0000, -1.0000,  0.5000,  8.0000])",
+    ),
+    softsign: ("out = x / (1 + abs(x))", "", "tensor([-0.8000, -0.2000,  0.3333,  0.8889])"),
+    tanhshrink: ("out = x - tanh x", "", "tensor([-3.0007e+00, -5.0813e-03,  3.7883e-02,  7.0000e+00])"),
+    prelu: (
+        "out = x where x > 0, else weight x",
+        ", minigrad.tensor([0.5])",
+        "tensor([-2.0000, -0.1250,  0.5000,  8.0000])",
+    ),
+    glu: ("out = a / (1 + e^-b) for the halves a, b", "", "tensor([-2.4898, -0.2499])"),
+}
+
+for _function, _texts in _TEXTS.items():
+    _describe(_function, *_texts)

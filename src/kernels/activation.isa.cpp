@@ -1,0 +1,312 @@
+// Activations and their derivatives, in floating point.
+//
+// A derivative is multiplied by the cotangent g; it is 0 where g is 0. What a product takes to be x is limited to where
+// the other factor is not 0 yet, so that infinite arguments have their limits.
+#include "core/kernel.hpp"
+#include "isa/isa.hpp"
+#include "isa/math.hpp"
+#include "isa/math_normal.hpp"
+#include "kernels/elementwise_loops.hpp"
+
+namespace minigrad::MINIGRAD_ISA {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Loops. An operation is made from the attributes and called with the elements; it is inlined by force and
+// taken by value, because a loop that calls it, or whose results could overwrite it, would not vectorise.
+
+template <class Op, class T>
+void map_row(const Op op, T* out, int64_t out_step, const T* x, int64_t x_step, int64_t count) {
+  if (out_step == 1 && x_step == 1) {
+#pragma omp simd
+    for (int64_t i = 0; i < count; ++i) out[i] = op(x[i]);
+  } else {
+    for (int64_t i = 0; i < count; ++i) out[i * out_step] = op(x[i * x_step]);
+  }
+}
+
+template <class Op, class T>
+void map_row(const Op op, T* out, int64_t out_step, const T* g, int64_t g_step, const T* x, int64_t x_step,
+             int64_t count) {
+  if (out_step == 1 && g_step == 1 && x_step == 1) {
+#pragma omp simd
+    for (int64_t i = 0; i < count; ++i) {
+      const T result = op(g[i], x[i]);
+      out[i] = g[i] == 0 ? T{0} : result;
+    }
+  } else {
+    for (int64_t i = 0; i < count; ++i) {
+      const T weight = g[i * g_step], result = op(weight, x[i * x_step]);
+      out[i * out_step] = weight == 0 ? T{0} : result;
+    }
+  }
+}
+
+constexpr double kNanoseconds = 0.8;
+
+template <class Op, class T>
+Status run_value(const Call& call) {
+  const View* const operands[] = {&call.out[0], &call.in[0]};
+  const Nest<2> nest = make_nest(operands);
+  const int inner = nest.rank - 1;
+  const Op op(call.attributes);
+  parallel_for(nest.size, kNanoseconds, [&](int64_t begin, int64_t end, int) {
+    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+      map_row(op, call.out[0].as<T>() + offset[0], nest.stride[0][inner], call.in[0].as<T>() + offset[1],
+              nest.stride[1][inner], count);
+    });
+  });
+  return Status::ok;
+}
+
+template <class Op, class T>
+Status run_derivative(const Call& call) {
+  const View* const operands[] = {&call.out[0], &call.in[0], &call.in[1]};
+  const Nest<3> nest = make_nest(operands);
+  const int inner = nest.rank - 1;
+  const Op op(call.attributes);
+  parallel_for(nest.size, kNanoseconds, [&](int64_t begin, int64_t end, int) {
+    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+      map_row(op, call.out[0].as<T>() + offset[0], nest.stride[0][inner], call.in[0].as<T>() + offset[1],
+              nest.stride[1][inner], call.in[1].as<T>() + offset[2], nest.stride[2][inner], count);
+    });
+  });
+  return Status::ok;
+}
+
+// x between low and high; NaN stays NaN.
+template <class T>
+[[gnu::always_inline]] inline T limited(T x, T low, T high) {
+  const T raised = x < low ? low : x;
+  return raised > high ? high : raised;
+}
+
+// What has no attributes.
+struct Plain {
+  explicit Plain(const Attribute*) {}
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// x times a probability. Where x is less than -kFar, the product underflows to 0.
+
+template <class T>
+constexpr T kFar = sizeof(T) == 4 ? static_cast<T>(200) : static_cast<T>(800);
+
+// silu(x) = x sigmoid(x).
+template <class T>
+struct Silu : Plain {
+  using Plain::Plain;
+  [[gnu::always_inline]] inline T operator()(T x) const { return (x < -kFar<T> ? -kFar<T> : x) * math::sigmoid(x); }
+};
+
+// silu'(x) = s (1 + x (1 - s)), s = sigmoid(x).
+template <class T>
+struct SiluGrad : Plain {
+  using Plain::Plain;
+  [[gnu::always_inline]] inline T operator()(T g, T x) const {
+    const T near = limited(x, -kFar<T>, kFar<T>), s = math::sigmoid(near);
+    return g * (s * fma(near, 1 - s, T{1}));
+  }
+};
+
+// gelu(x) = x P(x), P the distribution function of the normal distribution. Error: 3.7 ulp in float, 3.8 in double.
+template <class T>
+struct Gelu : Plain {
+  using Plain::Plain;
+  [[gnu::always_inline]] inline T operator()(T x) const {
+    constexpr T limit = math::kNormalLimit<T>;
+    const T below = math::normal(limited(x, -limit, limit)).below;
+    return (x < -limit ? -limit : x) * below;
+  }
+};
+
+// gelu'(x) = P(x) + x exp(-x^2 / 2) / sqrt(2 pi).
+template <class T>
+struct GeluGrad : Plain {
+  using Plain::Plain;
+  [[gnu::always_inline]] inline T operator()(T g, T x) const {
+    constexpr T limit = math::kNormalLimit<T>, factor = static_cast<T>(0x1.9884533d43651p-2);
+    const T near = limited(x, -limit, limit);
+    const math::Normal<T> normal = math::normal(near);
+    return g * fma(near, factor * normal.density, normal.below);
+  }
+};
+
+// gelu with tanh: x (1 + tanh(u)) / 2 = x sigmoid(2u), 2u = a x + b x^3, a = 2 sqrt(2 / pi), b = 0.044715 a. From
+// |x| = 25 on the sigmoid is 0 or 1.
+template <class T>
+struct TanhGate {
+  static constexpr T kLimit = 25, kA = static_cast<T>(1.5957691216057308), kB = static_cast<T>(0.07135481627260025);
+  [[gnu::always_inline]] static inline T of(T x) { return math::sigmoid(x * fma(kB * x, x, kA)); }
+};
+
+template <class T>
+struct GeluTanh : Plain {
+  using Plain::Plain;
+  [[gnu::always_inline]] inline T operator()(T x) const {
+    constexpr T limit = TanhGate<T>::kLimit;
+    return (x < -limit ? -limit : x) * TanhGate<T>::of(limited(x, -limit, limit));
+  }
+};
+
+template <class T>
+struct GeluTanhGrad : Plain {
+  using Plain::Plain;
+  [[gnu::always_inline]] inline T operator()(T g, T x) const {
+    using Gate = TanhGate<T>;
+    const T near = limited(x, -Gate::kLimit, Gate::kLimit), s = Gate::of(near);
+    const T inner = near * fma(3 * Gate::kB * near, near, Gate::kA);
+    return g * (s * fma(inner, 1 - s, T{1}));
+  }
+};
+
+// mish(x) = x tanh(log(1 + e)) = x n / (n + 2), e = exp(x), n = e (e + 2). From kLevel on the quotient is 1.
+template <class T>
+constexpr T kLevel = sizeof(T) == 4 ? static_cast<T>(20) : static_cast<T>(40);
+
+template <class T>
+struct Mish : Plain {
+  using Plain::Plain;
+  [[gnu::always_inline]] inline T operator()(T x) const {
+    const T e = math::exp(x > kLevel<T> ? kLevel<T> : x), n = e * (e + 2);
+    return (x < -kFar<T> ? -kFar<T> : x) * (n / (n + 2));
+  }
+};
+
+// mish'(x) = (n (n + 2) + 4 x e (1 + e)) / (n + 2)^2.
+template <class T>
+struct MishGrad : Plain {
+  using Plain::Plain;
+  [[gnu::always_inline]] inline T operator()(T g, T x) const {
+    const T near = limited(x, -kFar<T>, kLevel<T>);
+    const T e = math::exp(near), n = e * (e + 2), under = 1 / (n + 2);
+    return g * (fma(4 * near * (under * e), under * (1 + e), n * under));
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Softplus: log(1 + exp(beta x)) / beta, and x where beta x > threshold.
+
+template <class T>
+struct Softplus {
+  explicit Softplus(const Attribute* attributes)
+      : beta(static_cast<T>(attributes[0].real)), threshold(static_cast<T>(attributes[1].real)) {}
+  [[gnu::always_inline]] inline T operator()(T x) const {
+    const T z = beta * x;
+    const T sum = (z < 0 ? T{0} : z) + math::log1p(math::exp(-math::abs(z)));
+    const T smooth = sum / beta;
+    return z > threshold ? x : smooth;
+  }
+  T beta, threshold;
+};
+
+template <class T>
+struct SoftplusGrad : Softplus<T> {
+  using Softplus<T>::Softplus;
+  [[gnu::always_inline]] inline T operator()(T g, T x) const {
+    const T z = this->beta * x;
+    const T smooth = g * math::sigmoid(z);
+    return z > this->threshold ? g : smooth;
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// ELU and its kin: scale x above 0, alpha (exp(rate x) - 1) up to it.
+
+template <class T>
+struct Elu {
+  explicit Elu(const Attribute* attributes)
+      : alpha(static_cast<T>(attributes[0].real)),
+        scale(static_cast<T>(attributes[1].real)),
+        rate(static_cast<T>(attributes[2].real)) {}
+  [[gnu::always_inline]] inline T operator()(T x) const {
+    const T below = alpha * math::expm1(rate * x), above = scale * x;
+    return x > 0 ? above : below;
+  }
+  T alpha, scale, rate;
+};
+
+template <class T>
+struct EluGrad : Elu<T> {
+  using Elu<T>::Elu;
+  [[gnu::always_inline]] inline T operator()(T g, T x) const {
+    const T below = this->alpha * this->rate * math::exp(this->rate * x);
+    return g * (x <= 0 ? below : this->scale);
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Three straight pieces, joined at low and high: between (x + shift) with x limited to [low, high], and what leads on
+// from there with the slopes below and above.
+
+template <class T>
+struct BrokenLine {
+  explicit BrokenLine(const Attribute* attributes)
+      : low(static_cast<T>(attributes[0].real)),
+        high(static_cast<T>(attributes[1].real)),
+        below(static_cast<T>(attributes[2].real)),
+        between(static_cast<T>(attributes[3].real)),
+        above(static_cast<T>(attributes[4].real)),
+        shift(static_cast<T>(attributes[5].real)) {}
+  [[gnu::always_inline]] inline T operator()(T x) const {
+    const T inside = limited(x, low, high), outside = x - inside;
+    const T slope = outside < 0 ? below : above, led_on = slope * outside;
+    return between * (inside + shift) + (slope == 0 ? T{0} : led_on);
+  }
+  T low, high, below, between, above, shift;
+};
+
+// At a joint the smaller one of the two slopes counts.
+template <class T>
+struct BrokenLineGrad : BrokenLine<T> {
+  explicit BrokenLineGrad(const Attribute* attributes)
+      : BrokenLine<T>(attributes),
+        at_low(smaller(this->below, this->between)),
+        at_high(smaller(this->between, this->above)) {}
+  static T smaller(T a, T b) { return math::abs(a) < math::abs(b) ? a : b; }
+  [[gnu::always_inline]] inline T operator()(T g, T x) const {
+    const T inside = x > this->high ? this->above : this->between;
+    const T right = x == this->high ? at_high : inside;
+    const T left = x == this->low ? at_low : right;
+    const T slope = x < this->low ? this->below : left;
+    const T product = g * slope;
+    return slope == 0 ? T{0} : product;
+  }
+  T at_low, at_high;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+template <template <class> class Op>
+constexpr RunsByDType value() {
+  return floats(run_value<Op<float>, float>, run_value<Op<double>, double>);
+}
+
+template <template <class> class Op>
+constexpr RunsByDType derivative() {
+  return floats(run_derivative<Op<float>, float>, run_derivative<Op<double>, double>);
+}
+
+constexpr Run kRows[] = {
+    {"silu", value<Silu>()},
+    {"silu_grad", derivative<SiluGrad>()},
+    {"gelu", value<Gelu>()},
+    {"gelu_grad", derivative<GeluGrad>()},
+    {"gelu_tanh", value<GeluTanh>()},
+    {"gelu_tanh_grad", derivative<GeluTanhGrad>()},
+    {"mish", value<Mish>()},
+    {"mish_grad", derivative<MishGrad>()},
+    {"softplus", value<Softplus>()},
+    {"softplus_grad", derivative<SoftplusGrad>()},
+    {"elu", value<Elu>()},
+    {"elu_grad", derivative<EluGrad>()},
+    {"broken_line", value<BrokenLine>()},
+    {"broken_line_grad", derivative<BrokenLineGrad>()},
+};
+
+}  // namespace
+
+extern const Runs activation_runs;
+const Runs activation_runs = {kRows, sizeof(kRows) / sizeof(Run)};
+
+}  // namespace minigrad::MINIGRAD_ISA

@@ -1,0 +1,111 @@
+#include "reference/activation.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "reference/naive.hpp"
+
+namespace minigrad::reference {
+namespace {
+
+// f(attributes, x) for each element.
+template <class T, auto f>
+Status map_value(const Call& call) {
+  const View& out = call.out[0];
+  for_each(out, [&](const Position& p) {
+    const double x = static_cast<double>(element<T>(call.in[0], p, out.rank));
+    element<T>(out, p, out.rank) = static_cast<T>(f(call.attributes, x));
+  });
+  return Status::ok;
+}
+
+// g f(attributes, x) for each element, 0 where g is 0.
+template <class T, auto f>
+Status map_slope(const Call& call) {
+  const View& out = call.out[0];
+  for_each(out, [&](const Position& p) {
+    const double g = static_cast<double>(element<T>(call.in[0], p, out.rank));
+    const double x = static_cast<double>(element<T>(call.in[1], p, out.rank));
+    element<T>(out, p, out.rank) = g == 0 ? T{0} : static_cast<T>(g * f(call.attributes, x));
+  });
+  return Status::ok;
+}
+
+template <auto f>
+constexpr RunsByDType value() {
+  return floats(map_value<float, f>, map_value<double, f>);
+}
+
+template <auto f>
+constexpr RunsByDType slope() {
+  return floats(map_slope<float, f>, map_slope<double, f>);
+}
+
+using List = const Attribute*;
+
+// Beyond this size all but the identity is at its limit; a product with an infinite number would be NaN.
+double near(double x) { return std::clamp(x, -1e3, 1e3); }
+
+double sigmoid_of(double x) { return 1 / (1 + std::exp(-x)); }
+double normal_below(double x) { return 0.5 * std::erfc(-x * std::sqrt(0.5)); }
+double gate(double x) { return sigmoid_of(2 * std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)); }
+double tanh_softplus(double x) { return std::tanh(std::log1p(std::exp(x))); }
+
+double gelu_slope(double x) { return normal_below(x) + x * std::exp(-x * x / 2) / std::sqrt(2 * std::acos(-1.0)); }
+
+double gelu_tanh_slope(double x) {
+  const double inner = 2 * std::sqrt(2 / std::acos(-1.0)) * (1 + 3 * 0.044715 * x * x);
+  return gate(x) + x * gate(x) * (1 - gate(x)) * inner;
+}
+
+double mish_slope(double x) {
+  const double t = tanh_softplus(x);
+  return t + x * (1 - t * t) * sigmoid_of(x);
+}
+
+double line(List a, double x) {
+  const double low = a[0].real, high = a[1].real, inside = std::min(std::max(x, low), high);
+  double y = a[3].real * (inside + a[5].real);
+  if (x < low && a[2].real != 0) y += a[2].real * (x - low);
+  if (x > high && a[4].real != 0) y += a[4].real * (x - high);
+  return x != x ? x : y;
+}
+
+double smaller(double a, double b) { return std::fabs(a) < std::fabs(b) ? a : b; }
+
+double line_slope(List a, double x) {
+  if (x < a[0].real) return a[2].real;
+  if (x == a[0].real) return smaller(a[2].real, a[3].real);
+  if (x == a[1].real) return smaller(a[3].real, a[4].real);
+  return x > a[1].real ? a[4].real : a[3].real;
+}
+
+double softplus_of(List a, double x) {
+  const double beta = a[0].real;
+  return a[1].real < beta * x ? x : (std::max(beta * x, 0.0) + std::log1p(std::exp(-std::fabs(beta * x)))) / beta;
+}
+
+double softplus_slope(List a, double x) { return a[1].real < a[0].real * x ? 1 : sigmoid_of(a[0].real * x); }
+
+double elu_of(List a, double x) { return 0 < x ? a[1].real * x : a[0].real * std::expm1(a[2].real * x); }
+
+double elu_slope(List a, double x) { return x <= 0 ? a[0].real * a[2].real * std::exp(a[2].real * x) : a[1].real; }
+
+}  // namespace
+
+const RunsByDType silu = value<[](List, double x) { return std::max(x, -1e3) * sigmoid_of(near(x)); }>();
+const RunsByDType silu_grad = slope<[](List, double x) { return sigmoid_of(x) * (1 + near(x) * sigmoid_of(-x)); }>();
+const RunsByDType gelu = value<[](List, double x) { return std::max(x, -1e3) * normal_below(near(x)); }>();
+const RunsByDType gelu_grad = slope<[](List, double x) { return gelu_slope(near(x)); }>();
+const RunsByDType gelu_tanh = value<[](List, double x) { return std::max(x, -1e3) * gate(near(x)); }>();
+const RunsByDType gelu_tanh_grad = slope<[](List, double x) { return gelu_tanh_slope(near(x)); }>();
+const RunsByDType mish = value<[](List, double x) { return std::max(x, -1e3) * tanh_softplus(near(x)); }>();
+const RunsByDType mish_grad = slope<[](List, double x) { return mish_slope(near(x)); }>();
+const RunsByDType softplus = value<[](List a, double x) { return softplus_of(a, x); }>();
+const RunsByDType softplus_grad = slope<[](List a, double x) { return softplus_slope(a, x); }>();
+const RunsByDType elu = value<[](List a, double x) { return elu_of(a, x); }>();
+const RunsByDType elu_grad = slope<[](List a, double x) { return elu_slope(a, x); }>();
+const RunsByDType broken_line = value<[](List a, double x) { return line(a, x); }>();
+const RunsByDType broken_line_grad = slope<[](List a, double x) { return line_slope(a, x); }>();
+
+}  // namespace minigrad::reference
