@@ -554,7 +554,7 @@ def _times(name: str, source: Tensor, alpha: Any) -> Tensor:
         return mul(source, alpha)
     if isinstance(alpha, float):
         raise TypeError(f"{name}: alpha must be an integer for {array.dtype}, got {alpha}")
-    return mul(source, int(np.asarray(alpha).astype(array.dtype)))  # it wraps around as the products do
+    return mul(source, number_for(array, np.asarray(alpha).astype(array.dtype)))  # it wraps around as the products do
 
 
 def index_add_(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
