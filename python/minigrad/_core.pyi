@@ -72,7 +72,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # broken_line_grad(g: T, x: T; low, high, below, between, above, shift) -> out for float32, float64
 # cast(x: T; dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # ceil(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
-# clamp(x: T, lower: T, upper: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# clamp(x: T, lower: T, upper: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # clamp_grad(g: T, x: T, lower: T, upper: T; argument) -> out for float32, float64
 # copy(x: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # copysign(x: T, y: T) -> out for float32, float64
@@ -169,7 +169,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # shift(x: T; dim, by) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # sigmoid(x: T) -> out for float32, float64
 # sigmoid_grad(g: T, result: T) -> out for float32, float64
-# sign(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# sign(x: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # silu(x: T) -> out for float32, float64
 # silu_grad(g: T, x: T) -> out for float32, float64
 # sin(x: T) -> out for float32, float64

@@ -220,15 +220,15 @@ constexpr RunsByDType kWhereRuns = {{kWhere<bool>, kWhere<uint8_t>, kWhere<int8_
 template <class T>
 constexpr RunFunction kClamp = run_map<Clamp, T, T, T, T>;
 
-constexpr RunsByDType kClampRuns = {
-    {nullptr, kClamp<uint8_t>, kClamp<int8_t>, kClamp<int16_t>, kClamp<int32_t>, kClamp<int64_t>, nullptr, nullptr}};
+constexpr RunsByDType kClampRuns = {{kClamp<bool>, kClamp<uint8_t>, kClamp<int8_t>, kClamp<int16_t>, kClamp<int32_t>,
+                                     kClamp<int64_t>, nullptr, nullptr}};
 
 constexpr Run kRuns[] = {
     {"cast", kCastRuns},
     {"copy", with_half(with_boolean(integer_unary<Copy>(), run_unary<Copy, bool>), run_unary<Copy, Half>)},
     {"neg", integer_unary<Neg>()},
     {"abs", integer_unary<Abs>()},
-    {"sign", integer_unary<Sign>()},
+    {"sign", with_boolean(integer_unary<Sign>(), run_unary<Copy, bool>)},
     {"relu", integer_unary<Relu>()},
     {"add", with_half(with_boolean(integer_binary<Add>(), run_binary<Maximum, bool>), run_binary<Add, Half>)},
     {"sub", integer_binary<Sub>()},

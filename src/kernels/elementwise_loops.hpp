@@ -74,21 +74,39 @@ Status run_binary(const Call& call) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Any number of operands, of types of their own: out[i] = op(x[i], y[i], z[i], ...).
 //
-// There is one loop, over neighbouring elements. An operand with other steps is read through a buffer, a block at a
-// time.
+// There is a loop over operands whose elements are neighbours, and one for each number of repeated ones at the end, as
+// of the bounds of clamp. Operands with other steps are read through buffers, a block at a time.
 
 constexpr int64_t kMapBlock = 512;
 
 template <class T>
+struct Repeated {
+  T value;
+  T operator[](int64_t) const { return value; }
+};
+
+template <class T>
 class Row {
  public:
-  Row(const T* start, int64_t step, int64_t count) : start_(start), step_(step) {
-    for (int64_t i = 0; step == 0 && i < count && i < kMapBlock; ++i) buffer_[i] = *start;
-  }
+  Row(const T* start, int64_t step) : start_(start), step_(step) {}
 
   bool packed() const { return step_ == 1; }
+  bool repeated() const { return step_ == 0; }
 
-  // The elements [from, from + size); at most kMapBlock of them unless the row is packed.
+  template <bool is_packed>
+  auto elements() const {
+    if constexpr (is_packed) {
+      return start_;
+    } else {
+      return Repeated<T>{*start_};
+    }
+  }
+
+  // For a row that is not packed: makes the buffer ready for blocks of at most `size` elements.
+  void prepare(int64_t size) {
+    for (int64_t i = 0; step_ == 0 && i < size; ++i) buffer_[i] = *start_;
+  }
+
   const T* block(int64_t from, int64_t size) {
     if (step_ == 1) return start_ + from;
     for (int64_t i = 0; step_ != 0 && i < size; ++i) buffer_[i] = start_[(from + i) * step_];
@@ -101,35 +119,44 @@ class Row {
   T buffer_[kMapBlock];
 };
 
-template <class Op, class Out, class... Xs>
-inline void map_block(Out* out, int64_t size, const Xs*... x) {
+template <class Op, class Out, class... Elements>
+inline void map_block(Out* out, int64_t size, Elements... x) {
 #pragma omp simd
   for (int64_t i = 0; i < size; ++i) out[i] = Op::apply(x[i]...);
-}
-
-template <class Op, class Out, class... Xs>
-void map_row(Out* out, int64_t out_step, int64_t count, Row<Xs>... rows) {
-  if (out_step == 1 && (rows.packed() && ...)) return map_block<Op>(out, count, rows.block(0, count)...);
-  Out results[kMapBlock];
-  for (int64_t from = 0; from < count; from += kMapBlock) {
-    const int64_t size = count - from < kMapBlock ? count - from : kMapBlock;
-    map_block<Op>(out_step == 1 ? out + from : results, size, rows.block(from, size)...);
-    for (int64_t i = 0; out_step != 1 && i < size; ++i) out[(from + i) * out_step] = results[i];
-  }
 }
 
 template <int... i>
 struct Numbers {};
 
+// Whether the first `packed` rows are packed and the others repeated; if so, computes them.
+template <int packed, class Op, class Out, class... Xs, int... i>
+bool map_repeated(Out* out, int64_t count, Numbers<i...>, const Row<Xs>&... rows) {
+  if (!((i < packed ? rows.packed() : rows.repeated()) && ...)) return false;
+  map_block<Op>(out, count, rows.template elements<(i < packed)>()...);
+  return true;
+}
+
 template <class Op, class Out, class... Xs, int... i>
-Status run_map_of(const Call& call, Numbers<i...>) {
+void map_row(Out* out, int64_t out_step, int64_t count, Numbers<i...> numbers, Row<Xs>... rows) {
+  if (out_step == 1 && (map_repeated<i + 1, Op>(out, count, numbers, rows...) || ...)) return;
+  (rows.prepare(count < kMapBlock ? count : kMapBlock), ...);
+  Out results[kMapBlock];
+  for (int64_t from = 0; from < count; from += kMapBlock) {
+    const int64_t size = count - from < kMapBlock ? count - from : kMapBlock;
+    map_block<Op>(out_step == 1 ? out + from : results, size, rows.block(from, size)...);
+    for (int64_t k = 0; out_step != 1 && k < size; ++k) out[(from + k) * out_step] = results[k];
+  }
+}
+
+template <class Op, class Out, class... Xs, int... i>
+Status run_map_of(const Call& call, Numbers<i...> numbers) {
   const View* const operands[] = {&call.out[0], &call.in[i]...};
   const Nest<sizeof...(Xs) + 1> nest = make_nest(operands);
   const int inner = nest.rank - 1;
   parallel_for(nest.size, Op::kNanoseconds, [&](int64_t begin, int64_t end, int) {
     for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-      map_row<Op, Out, Xs...>(call.out[0].as<Out>() + offset[0], nest.stride[0][inner], count,
-                              Row<Xs>(call.in[i].as<Xs>() + offset[i + 1], nest.stride[i + 1][inner], count)...);
+      map_row<Op>(call.out[0].as<Out>() + offset[0], nest.stride[0][inner], count, numbers,
+                  Row<Xs>(call.in[i].as<Xs>() + offset[i + 1], nest.stride[i + 1][inner])...);
     });
   });
   return Status::ok;

@@ -59,6 +59,11 @@ constexpr RunsByDType any1() {
            map1<float, float, double, f>, map1<double, double, double, f>, map1<Half, Half, Half, f>}};
 }
 
+constexpr RunsByDType with_bool(RunsByDType runs, RunFunction boolean) {
+  runs.of[static_cast<int>(DType::boolean)] = boolean;
+  return runs;
+}
+
 // Every dtype but bool.
 template <auto f>
 constexpr RunsByDType number1() {
@@ -102,8 +107,8 @@ constexpr RunsByDType bits2() {
 }
 
 template <auto f>
-constexpr RunsByDType number3() {
-  return {{nullptr, map_of<uint8_t, uint8_t, f, 0, 1, 2>, map_of<int8_t, int8_t, f, 0, 1, 2>,
+constexpr RunsByDType any3() {
+  return {{map_of<bool, bool, f, 0, 1, 2>, map_of<uint8_t, uint8_t, f, 0, 1, 2>, map_of<int8_t, int8_t, f, 0, 1, 2>,
            map_of<int16_t, int16_t, f, 0, 1, 2>, map_of<int32_t, int32_t, f, 0, 1, 2>,
            map_of<int64_t, int64_t, f, 0, 1, 2>, map_of<float, double, f, 0, 1, 2>,
            map_of<double, double, f, 0, 1, 2>}};
@@ -196,7 +201,8 @@ T floored(T x, T y) {
 const RunsByDType copy = any1<[](auto x) { return x; }>();
 const RunsByDType neg = number1<[](auto x) { return -x; }>();
 const RunsByDType abs = number1<[](auto x) { return x < 0 ? -x : (x == 0 ? x * x : x); }>();
-const RunsByDType sign = number1<[](auto x) { return x != x ? x : decltype(x)((0 < x) - (x < 0)); }>();
+const RunsByDType sign = with_bool(number1<[](auto x) { return x != x ? x : decltype(x)((0 < x) - (x < 0)); }>(),
+                                   map1<bool, bool, bool, [](bool x) { return x; }>);
 const RunsByDType relu = number1<[](auto x) { return x <= 0 ? decltype(x)(0) : x; }>();
 const RunsByDType sqrt = float1<[](double x) { return std::sqrt(x); }>();
 const RunsByDType exp = float1<[](double x) { return std::exp(x); }>();
@@ -239,7 +245,7 @@ const RunsByDType bitwise_xor = bits2<[](auto x, auto y) { return x ^ y; }>();
 const RunsByDType bitwise_left_shift = bits2<[](auto x, auto y) { return shifted_left(x, y); }>();
 const RunsByDType bitwise_right_shift = bits2<[](auto x, auto y) { return shifted_right(x, y); }>();
 
-const RunsByDType clamp = number3<[](auto x, auto lower, auto upper) { return clamped(x, lower, upper); }>();
+const RunsByDType clamp = any3<[](auto x, auto lower, auto upper) { return clamped(x, lower, upper); }>();
 const RunsByDType clamp_grad = floats(clamp_grad_of<float>, clamp_grad_of<double>);
 const RunsByDType lerp = float3<[](double x, double y, double w) { return x + w * (y - x); }>();
 const RunsByDType addcmul = float4<[](double x, double y, double z, double value) { return x + value * y * z; }>();

@@ -211,3 +211,4 @@ for _function in (floor_divide, remainder, fmod):
 operator("floordiv", floor_divide, "floor_divide_")
 operator("mod", remainder, "remainder_")
 operator("truediv", elementwise.div, "true_divide_")
+method(lambda self, other: elementwise.div(other, self), "__rdiv__")  # as PyTorch calls it too

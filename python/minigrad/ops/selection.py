@@ -111,6 +111,8 @@ def _limits(x: Tensor, bound: Any) -> tuple[float, float]:
     target = _dtype.result_type(x, bound)
     if target.is_floating_point:
         return -np.inf, np.inf
+    if target is _dtype.bool_:
+        return False, True
     info = np.iinfo(target.numpy)
     return int(info.min), int(info.max)
 
