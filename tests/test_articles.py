@@ -514,6 +514,59 @@ def test_a22_vector_times_batch() -> None:
     assert_equal(of_b, np.broadcast_to(a.detach().numpy()[:, None], (2, 3, 4)))
 
 
+@pytest.mark.filterwarnings("ignore:.*degrees of freedom")
+@pytest.mark.parametrize("shape", [(), (1,), (3, 1), (2, 3, 4), (0,), (0, 3), (3, 0)], ids=str)
+@pytest.mark.parametrize("name", ["sum", "mean", "var", "amax", "amin", "any", "all", "nansum", "logsumexp"])
+def test_a27_reductions_in_general(name: str, shape: tuple[int, ...]) -> None:
+    """`dim` as a number, several or none, with and without keepdim; nothing and one element along it."""
+    torch = pytest.importorskip("torch")
+    x = draw(*shape)
+    forms = [None, *range(len(shape)), -1, tuple(range(len(shape)))] if shape else [0, -1]
+    for dim in forms:
+        if dim is None and name == "logsumexp":
+            continue
+        for keepdim in (False, True):
+            given = {} if dim is None else {"dim": dim, "keepdim": keepdim}
+            settings = {"correction": 0} if name == "var" else {}
+            try:
+                right = getattr(torch, name)(torch.from_numpy(x), **given, **settings)
+            except (RuntimeError, IndexError) as error:
+                with pytest.raises(type(error)):
+                    getattr(const(x), name)(**given, **settings)
+                continue
+            found = getattr(const(x), name)(**given, **settings)
+            assert found.shape == tuple(right.shape)
+            np.testing.assert_allclose(found.numpy(), right.numpy(), rtol=1e-13, atol=1e-14)
+
+
+def test_a27_the_variance_of_one_element_has_no_value() -> None:
+    assert np.isnan(mg.tensor([2.0]).var().item())
+    assert np.isnan(mg.tensor([[2.0], [3.0]]).std(1).numpy()).all()
+
+
+@pytest.mark.parametrize("zeros", [0, 1, 2, 3])
+@pytest.mark.parametrize("outer", ["reverse", "forward"])
+@pytest.mark.parametrize("inner", ["reverse", "forward"])
+def test_a14_second_derivatives_in_all_pairs_of_modes(zeros: int, outer: str, inner: str) -> None:
+    values = np.array([2.0, 3.0, -1.5, 0.5, 4.0])
+    values[:zeros] = 0
+    n = len(values)
+    expected = np.array([
+        [0.0 if i == j else np.prod(np.delete(values, [i, j])) for j in range(n)] for i in range(n)
+    ])  # fmt: skip
+    u, v = draw(n, seed=1), draw(n, seed=2)
+
+    def first(x: Tensor) -> Tensor:
+        if inner == "forward":
+            return functional.jvp(Tensor.prod, x, const(v), create_graph=True)[1]
+        return (functional.vjp(Tensor.prod, x, const(1.0), create_graph=True)[1] * const(v)).sum()
+
+    if outer == "forward":
+        assert_close(functional.jvp(first, const(values), const(u))[1], u @ expected @ v)
+    else:
+        assert_close(functional.vjp(first, const(values), const(1.0))[1], expected @ v)
+
+
 # ---- 《深度学习与梯度》 ----------------------------------------------------------------------------------------------
 
 

@@ -144,3 +144,115 @@ def test_X10_assignment_cuts_the_gradient_of_what_it_replaced() -> None:
     y.sum().backward()
     assert x.grad is not None
     assert x.grad.tolist() == [0.0, 2.0, 2.0]
+
+
+def gradient(y: mg.Tensor, x: mg.Tensor) -> list[float]:
+    return list(autograd.grad(y, x)[0].tolist())
+
+
+def leaf(data: object) -> mg.Tensor:
+    return mg.tensor(data, dtype=mg.float64, requires_grad=True)
+
+
+def test_R8_flags_and_places_build_no_graph() -> None:
+    x = leaf([[0.0, 2.0], [3.0, 3.0]])
+    for out, expected in (
+        (x.any(dim=1), [True, True]),
+        (x.all(dim=1), [False, True]),
+        (x.argmax(1), [1, 0]),
+        (x.argmin(1), [0, 0]),
+        (x.count_nonzero(dim=0), [1, 2]),
+        (x == 3, [[False, False], [True, True]]),
+    ):
+        assert not out.requires_grad
+        assert out.tolist() == expected
+    assert bool(x.any())
+    assert not bool(x.all())
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 1), (0, 2), (2, 1, 0)], ids=str)
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("name", ["sum", "mean", "var", "amax", "amin"])
+def test_R10_reductions_over_axes(name: str, axis: object, keepdims: bool) -> None:
+    values = np.random.default_rng(0).standard_normal((2, 3, 4))
+    x = mg.tensor(values)
+    settings = {"correction": 0} if name == "var" else {}
+    found = getattr(x, name)(**({} if axis is None else {"axis": axis}), keepdims=keepdims, **settings)
+    right = getattr(np, name)(values, axis=axis, keepdims=keepdims)
+    assert found.shape == right.shape
+    np.testing.assert_allclose(found.numpy(), right, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_R10_extrema_along_a_dim_have_values_and_indices(name: str) -> None:
+    x = leaf([[1.0, 5.0, 5.0], [7.0, 2.0, 2.0]])
+    result = getattr(x, name)(1)
+    values, indices = result
+    assert values is result.values
+    assert indices is result.indices
+    assert indices.tolist() == ([1, 0] if name == "max" else [0, 1])
+    assert repr(getattr(mg.tensor([1, 2]), name)(0)).startswith(f"minigrad.return_types.{name}(\nvalues=tensor(")
+    expected = [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]] if name == "max" else [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    assert gradient(values.sum(), x) == expected
+
+
+@pytest.mark.parametrize("p", [1, 2, 3, 0.5, 0, float("inf"), float("-inf")])
+@pytest.mark.parametrize("dim", [None, 0, (0, 1)], ids=str)
+def test_R10_norm(p: float, dim: int | tuple[int, ...] | None) -> None:
+    values = np.array([[3.0, -4.0, 1.0], [-1.0, 2.0, 0.5]])
+    found = mg.tensor(values).norm(p, dim)
+    axis = (0,) if dim == 0 else (0, 1)
+    if abs(p) == float("inf"):
+        right = getattr(np.abs(values), "max" if p > 0 else "min")(axis=axis)
+    else:
+        right = (values != 0).sum(axis) if p == 0 else (np.abs(values) ** p).sum(axis) ** (1 / p)
+    np.testing.assert_allclose(found.numpy(), right, rtol=1e-14)
+
+
+def test_X1_a_constant_times_the_maximum() -> None:
+    x = leaf([1.0, 3.0, 2.0])
+    assert gradient(3 * x.max(), x) == [0.0, 3.0, 0.0]
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 3)])
+def test_X2_a_weighted_sum_along_rows(shape: tuple[int, int]) -> None:
+    x = leaf(np.arange(6.0 if shape[0] == 2 else 9.0).reshape(shape))
+    w = mg.tensor([1.0, 10.0, 100.0][: shape[0]], dtype=mg.float64)
+    expected = [[v] * 3 for v in w.tolist()]
+    assert gradient((w * x.sum(1)).sum(), x) == expected
+
+
+def test_X3_norm_of_order_1_keeps_signs() -> None:
+    x = leaf([-3.0, 4.0])
+    assert gradient(x.norm(1), x) == [-1.0, 1.0]
+
+
+@pytest.mark.parametrize("p", [0, 0.5, 1, 1.5, 2, 3, float("inf"), float("-inf")])
+def test_X3_all_derivatives_of_a_norm_are_0_at_0(p: float) -> None:
+    x = leaf([0.0, -0.0, 0.0])
+    derivative = x.norm(p)
+    for _ in range(3):
+        (derivative,) = autograd.grad(derivative.sum(), x, create_graph=True)
+        assert derivative.tolist() == [0.0, 0.0, 0.0]
+        if not derivative.requires_grad:
+            break
+    t = mg.ones_like(x)
+    assert autograd.functional.jvp(lambda x: x.norm(p), x.detach(), t)[1].item() == 0
+
+
+@pytest.mark.parametrize("p", [float("inf"), float("-inf")])
+def test_X3_ties_of_an_infinite_norm_share_the_gradient(p: float) -> None:
+    x = leaf([-3.0, 3.0, 3.0, -3.0])
+    assert gradient(x.norm(p), x) == [-0.25, 0.25, 0.25, -0.25]
+
+
+def test_X4_softmax_of_large_and_small_rows() -> None:
+    x = mg.tensor([[1000.0, 1000.0], [0.0, 0.0]])
+    assert x.softmax(1).tolist() == [[0.5, 0.5], [0.5, 0.5]]
+
+
+def test_X26_mean_over_two_axes_and_powers_of_0() -> None:
+    x = mg.ones(2, 3, 4)
+    assert x.mean(axis=(0, 1)).tolist() == [1.0] * 4
+    zero = leaf([0.0])
+    assert gradient(zero**0, zero) == [0.0]

@@ -30,6 +30,13 @@ def _is_half(arguments: Any) -> bool:
     return any(t.dtype is torch.float16 for t in tensors(arguments))
 
 
+def needs_singular_values(sample: Any) -> bool:
+    x, args, kwargs = sample[:3]
+    order = args[0] if args else kwargs.get("ord")
+    dim = args[1] if len(args) > 1 else kwargs.get("dim", tuple(range(x.ndim)))
+    return order == "nuc" or (order in (2, -2) and isinstance(dim, tuple) and len(dim) == 2)
+
+
 DELIBERATE = [
     Difference(
         ELEMENTWISE,
@@ -48,6 +55,24 @@ DELIBERATE = [
         "forward",
         _is_half,
         "PyTorch rounds to float16 after each term, minigrad once",
+    ),
+    Difference(
+        "norm",
+        "forward, gradient, second order, forward mode",
+        lambda sample: "nuc" in sample[1],
+        "singular values are outside the scope",
+    ),
+    Difference(
+        "linalg.norm linalg.matrix_norm",
+        "forward, gradient, second order, forward mode",
+        needs_singular_values,
+        "singular values are outside the scope",
+    ),
+    Difference(
+        "linalg.norm linalg.vector_norm norm",
+        "second order",
+        lambda sample: not sample[0].any(),
+        "all derivatives of a norm are 0 where it is 0; PyTorch's second one is NaN",
     ),
 ]
 

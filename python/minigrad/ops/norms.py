@@ -139,7 +139,10 @@ def _matrix_norm(name: str, a: Tensor, order: Any, dim: Sequence[int], keepdim: 
         raise RuntimeError(f"{name}: there is no matrix norm of order {order!r}")
     summed, chosen = (rows, columns) if order in (1, -1) else (columns, rows)
     sums = _norm(a, (summed,), True, 1.0)
-    out = (_amax if order > 0 else _amin)(sums, (chosen,), True)
+    if array.shape[chosen] == 0 and order > 0:
+        out = _sum(sums, (chosen,), True)  # the largest of no sums is 0
+    else:
+        out = (_amax if order > 0 else _amin)(sums, (chosen,), True)
     if keepdim:
         return out  # type: ignore[no-any-return]
     return _reshape(out, tuple([n for d, n in enumerate(array.shape) if d not in (rows, columns)]))  # type: ignore[no-any-return]

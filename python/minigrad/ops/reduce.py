@@ -249,6 +249,14 @@ def _converted(name: str, x: Tensor, dtype: _dtype.dtype | None) -> Tensor:
     return x if array.dtype.kind == "f" or x.dtype is _dtype.int64 else to_dtype(x, _dtype.int64)
 
 
+def _total(name: str, primitive: Any, x: Tensor, dims: Shape, keepdim: bool, dtype: _dtype.dtype | None) -> Tensor:
+    """Run sum or prod in the dtype asked for; small integers go through int64, which wraps around as they do."""
+    x = _converted(name, x, dtype)
+    if x.dtype.is_floating_point or x.dtype is _dtype.int64:
+        return primitive(x, dims, keepdim)  # type: ignore[no-any-return]
+    return to_dtype(primitive(to_dtype(x, _dtype.int64), dims, keepdim), x.dtype)  # type: ignore[no-any-return]
+
+
 def _check_float(name: str, x: Tensor) -> None:
     if array_of(name, x).dtype.kind != "f":
         raise RuntimeError(f"{name}: needs floating-point elements, got {x.dtype}; convert with .float()")
@@ -293,8 +301,7 @@ def sum(  # noqa: A001
     >>> minigrad.ones(2, 3).sum(dim=1)
     tensor([3., 3.])
     """
-    input = _converted("sum", input, dtype)
-    return _sum(input, _dims_of("sum", input, dim), keepdim)  # type: ignore[no-any-return]
+    return _total("sum", _sum, input, _dims_of("sum", input, dim), keepdim, dtype)
 
 
 @method
@@ -350,14 +357,13 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
     >>> x.grad
     tensor([0., 6., 0.])
     """
-    input = _converted("prod", input, dtype)
+    array = array_of("prod", input)
     if dim is not None and not isinstance(dim, int):
         raise TypeError(f"prod: dim must be an int, got {dim}")
-    if dim is None:
-        return _prod(reshape(input, -1), (0,), False)  # type: ignore[no-any-return]
-    if input._array.ndim == 0:
-        return _prod(_reshape(input, (1,)), _dims_of("prod", input, dim), False)  # type: ignore[no-any-return]
-    return _prod(input, _dims_of("prod", input, dim), keepdim)  # type: ignore[no-any-return]
+    dims = _dims_of("prod", input, dim)
+    if dim is None or array.ndim == 0:
+        return _total("prod", _prod, reshape(input, -1), (0,), False, dtype)
+    return _total("prod", _prod, input, dims, keepdim, dtype)
 
 
 @method
@@ -493,9 +499,7 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
 def _flag(primitive: Any, name: str, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
     """Run any or all: of uint8 the result is uint8, and an empty tuple of dims is no dim."""
     dims = _dims_of(name, input, dim)
-    if dim is not None and dims == ():
-        return to_dtype(input, _dtype.bool_)  # type: ignore[no-any-return]
-    out = primitive(input, dims, keepdim)
+    out = to_dtype(input, _dtype.bool_) if dim is not None and dims == () else primitive(input, dims, keepdim)
     return to_dtype(out, _dtype.uint8) if input.dtype is _dtype.uint8 else out  # type: ignore[no-any-return]
 
 
