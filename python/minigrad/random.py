@@ -298,6 +298,7 @@ def rand_like(
     *,
     generator: Generator | None = None,
     dtype: DType | None = None,
+    device: Any = None,  # noqa: ARG001
     requires_grad: bool = False,
 ) -> Tensor:
     """Return numbers distributed uniformly over [0, 1) in the shape and, unless another is given, the dtype of `input`.
@@ -312,6 +313,7 @@ def randn_like(
     *,
     generator: Generator | None = None,
     dtype: DType | None = None,
+    device: Any = None,  # noqa: ARG001
     requires_grad: bool = False,
 ) -> Tensor:
     """Return normally distributed numbers in the shape and, unless another is given, the dtype of `input`.

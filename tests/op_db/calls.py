@@ -42,7 +42,7 @@ _METHODS = """
     contiguous expand expand_as view view_as reshape_as unfold repeat new_zeros new_ones new_full new_empty
     float double bool byte char short int long
 """
-METHODS = {"uniform": "uniform_"} | {name: name for name in _METHODS.split()}
+METHODS = {"uniform": "uniform_", "__rdiv__": "__rtruediv__"} | {name: name for name in _METHODS.split()}
 
 
 def minigrad_call(name: str, info: Any) -> Call | None:

@@ -63,8 +63,17 @@ SCOPE = [
     *(f"nn.functional.{name}" for name in FUNCTIONAL.split()),
 ]
 
-# Forms that PyTorch has but does not document, or that are other functions of the same name.
-NOT_PUBLIC = {"torch.eq_", "torch.float", "torch.double", "torch.bool", "torch.short", "torch.int", "torch.long"}
+# Forms that PyTorch has but does not document, are Python 2's, or are other things of the same name.
+NOT_PUBLIC = {
+    "Tensor.__rdiv__",
+    "torch.eq_",
+    "torch.float",
+    "torch.double",
+    "torch.bool",
+    "torch.short",
+    "torch.int",
+    "torch.long",
+}
 
 MISSING_FILE = Path(__file__).with_name("missing.txt")
 

@@ -154,17 +154,19 @@ def full(
     return _filled("full", (size,), float(fill_value), dtype, requires_grad)
 
 
-def zeros_like(input: Tensor, *, dtype: DType | None = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Return zeros of `input`'s shape and dtype."""
     return zeros(array_of("zeros_like", input).shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def ones_like(input: Tensor, *, dtype: DType | None = None, requires_grad: bool = False) -> Tensor:
+def ones_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Return ones of `input`'s shape and dtype."""
     return ones(array_of("ones_like", input).shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def full_like(input: Tensor, fill_value: float, *, dtype: DType | None = None, requires_grad: bool = False) -> Tensor:
+def full_like(
+    input: Tensor, fill_value: float, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Return a tensor of `input`'s shape and dtype with every element `fill_value`."""
     return full(array_of("full_like", input).shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
 

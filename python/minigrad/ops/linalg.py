@@ -56,7 +56,7 @@ _linear = kernel_primitive(
     },
 )
 
-_NO_BIAS = {d: wrap(np.zeros(0, dtype=d)) for d in (np.float32, np.float64)}
+_NO_BIAS = {d: wrap(np.zeros(0, dtype=d)) for d in (np.float16, np.float32, np.float64)}
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -93,8 +93,11 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     tensor([[ 3.,  7., 11.]])
     """
     array = input._array
+    if array.dtype.kind != "f":
+        products = matmul(input, matrix_transpose(weight))
+        return products if bias is None else products + bias
     if bias is None:
-        bias = _NO_BIAS.get(array.dtype.type, _NO_BIAS[np.float32])
+        bias = _NO_BIAS[array.dtype.type]
     if array.ndim == 2:
         return _linear(input, weight, bias)  # type: ignore[no-any-return]
     if array.ndim == 0:
