@@ -102,7 +102,7 @@ SHAPES: dict[str, tuple[Call, str, tuple[str, ...]]] = {
     "arange": (lambda: mg.arange(0, 3, -1), "arange", ("0", "3", "-1")),
     "arange step": (lambda: mg.arange(0, 3, 0), "arange", ("0", "3")),
     "max of nothing": (lambda: t(0).max(), "a?max", ("(0,)",)),
-    "mse_loss": (lambda: F.mse_loss(t(3, 1), t(3)), "mse_loss", ("(3, 1)", "(3,)")),
+    "mse_loss": (lambda: F.mse_loss(t(3, 2), t(3)), "mse_loss", ("(3, 2)", "(3,)")),
     "cross_entropy": (lambda: F.cross_entropy(t(3, 4), i(0, 1)), "cross_entropy", ("(3, 4)", "(2,)")),
     "cross_entropy rank": (lambda: F.cross_entropy(t(3, 4, 5), i(0, 1, 2)), "cross_entropy", ("(3, 4, 5)",)),
     "cross_entropy vector": (lambda: F.cross_entropy(t(3), i(0, 1)), "cross_entropy", ("(3,)", "(2,)")),

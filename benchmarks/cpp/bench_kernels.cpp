@@ -222,12 +222,41 @@ std::vector<Row> loss_rows() {
       {"cross_entropy", "", {kMatrix, labels}, options},
       {"cross_entropy_grad", "", {kScalar, kMatrix, labels}, options},
   };
+  for (const char* name : {"mse_loss", "l1_loss", "binary_cross_entropy_with_logits"}) {
+    rows.push_back({name, "", {kMatrix, kMatrix}, {whole(1)}});
+    rows.push_back({name, "each", {kMatrix, kMatrix}, {whole(0)}});
+  }
+  rows.push_back({"binary_cross_entropy", "", {between(0.1, 0.9), between(0, 1)}, {whole(1)}});
+  for (const char* name : {"smooth_l1_loss", "huber_loss"}) {
+    rows.push_back({name, "", {kMatrix, kMatrix}, {whole(1), fraction(0.5)}});
+  }
+  for (const char* name :
+       {"mse_loss_grad", "l1_loss_grad", "binary_cross_entropy_grad", "binary_cross_entropy_with_logits_grad"}) {
+    rows.push_back({name, "", {kScalar, between(0.1, 0.9), kMatrix}, {whole(1)}});
+  }
+  for (const char* name : {"smooth_l1_loss_grad", "huber_loss_grad"}) {
+    rows.push_back({name, "", {kScalar, kMatrix, kMatrix}, {whole(1), fraction(0.5)}});
+  }
   for (const int64_t dim : {1, 0}) {
     const char* variant = dim == 1 ? "rows" : "columns";
     for (const char* name : {"softmax", "log_softmax"}) rows.push_back({name, variant, {kMatrix}, {whole(dim)}});
     for (const char* name : {"softmax_grad", "log_softmax_grad"}) {
       rows.push_back({name, variant, {kMatrix, kMatrix}, {whole(dim)}});
     }
+  }
+  return rows;
+}
+
+std::vector<Row> normalisation_rows() {
+  const Operand vector = shaped({kColumns});
+  std::vector<Row> rows;
+  for (const int64_t dim : {1, 0}) {
+    const char* variant = dim == 1 ? "rows" : "columns";
+    const std::vector<Value> settings = {fraction(1e-5), whole(dim), kYes};
+    rows.push_back({"moments", variant, {kMatrix}, settings});
+    rows.push_back({"standardize", variant, {kMatrix, vector, vector}, settings});
+    rows.push_back({"standardize_grad", variant, {kMatrix, kMatrix, vector}, settings});
+    rows.push_back({"standardize_weight_grad", variant, {kMatrix, kMatrix}, settings});
   }
   return rows;
 }
@@ -290,8 +319,9 @@ std::vector<Row> optimiser_rows() {
 
 std::vector<Row> all_rows() {
   std::vector<Row> rows;
-  for (const auto& family : {elementwise_rows(), function_rows(), activation_rows(), matmul_rows(), reduction_rows(),
-                             loss_rows(), scan_rows(), index_rows(), random_rows(), optimiser_rows()}) {
+  for (const auto& family :
+       {elementwise_rows(), function_rows(), activation_rows(), matmul_rows(), reduction_rows(), loss_rows(),
+        normalisation_rows(), scan_rows(), index_rows(), random_rows(), optimiser_rows()}) {
     rows.insert(rows.end(), family.begin(), family.end());
   }
   return rows;

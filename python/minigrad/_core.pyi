@@ -62,6 +62,10 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # atan(x: T) -> out for float32, float64
 # atan2(x: T, y: T) -> out for float32, float64
 # atanh(x: T) -> out for float32, float64
+# binary_cross_entropy(x: T, y: T; reduction) -> out for float32, float64
+# binary_cross_entropy_grad(g: T, x: T, y: T; reduction) -> out for float32, float64
+# binary_cross_entropy_with_logits(x: T, y: T; reduction) -> out for float32, float64
+# binary_cross_entropy_with_logits_grad(g: T, x: T, y: T; reduction) -> out for float32, float64
 # bitwise_and(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64
 # bitwise_left_shift(x: T, y: T) -> out for uint8, int8, int16, int32, int64
 # bitwise_not(x: T) -> out for bool, uint8, int8, int16, int32, int64
@@ -111,9 +115,13 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # gelu_tanh_grad(g: T, x: T) -> out for float32, float64
 # gt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # heaviside(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# huber_loss(x: T, y: T; reduction, beta) -> out for float32, float64
+# huber_loss_grad(g: T, x: T, y: T; reduction, beta) -> out for float32, float64
 # hypot(x: T, y: T) -> out for float32, float64
 # index_rows(x: T, index: i) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # index_rows_add(g: T, index: i; rows) -> out for int64, float32, float64
+# l1_loss(x: T, y: T; reduction) -> out for float32, float64
+# l1_loss_grad(g: T, x: T, y: T; reduction) -> out for float32, float64
 # le(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # lerp(x: T, y: T, weight: T) -> out for float32, float64
 # linear(x: T, w: T, b: T; activation) -> out for float32, float64
@@ -141,6 +149,9 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # minimum(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # mish(x: T) -> out for float32, float64
 # mish_grad(g: T, x: T) -> out for float32, float64
+# moments(x: T; eps, dim, centred) -> mean, variance for float32, float64
+# mse_loss(x: T, y: T; reduction) -> out for float32, float64
+# mse_loss_grad(g: T, x: T, y: T; reduction) -> out for float32, float64
 # mul(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # nan_to_num(x: T, nan: T, above: T, below: T) -> out for float32, float64
 # nansum(x: T; dims, keepdim) -> out for float32, float64
@@ -174,11 +185,16 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # silu_grad(g: T, x: T) -> out for float32, float64
 # sin(x: T) -> out for float32, float64
 # sinh(x: T) -> out for float32, float64
+# smooth_l1_loss(x: T, y: T; reduction, beta) -> out for float32, float64
+# smooth_l1_loss_grad(g: T, x: T, y: T; reduction, beta) -> out for float32, float64
 # softmax(x: T; dim) -> out for float32, float64
 # softmax_grad(g: T, result: T; dim) -> out for float32, float64
 # softplus(x: T; beta, threshold) -> out for float32, float64
 # softplus_grad(g: T, x: T; beta, threshold) -> out for float32, float64
 # sqrt(x: T) -> out for float32, float64
+# standardize(x: T, w: T, b: T; eps, dim, centred) -> out for float32, float64
+# standardize_grad(g: T, x: T, w: T; eps, dim, centred) -> out for float32, float64
+# standardize_weight_grad(g: T, x: T; eps, dim, centred) -> out for float32, float64
 # sub(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # sum(x: T; dims, keepdim) -> out for int64, float32, float64
 # sum_to(x: T; shape) -> out for float32, float64

@@ -17,6 +17,8 @@
   X(scan) \
   X(softmax) \
   X(loss) \
+  X(pointwise_loss) \
+  X(standardize) \
   X(arg_reduce) \
   X(statistics) \
   X(ties) \
@@ -33,6 +35,8 @@
   X(scan) \
   X(softmax) \
   X(loss) \
+  X(pointwise_loss) \
+  X(standardize) \
   X(arg_reduce) \
   X(statistics) \
   X(ties)

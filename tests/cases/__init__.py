@@ -18,6 +18,7 @@ from . import (
     linalg,
     logic,
     loss,
+    normalization,
     reduce,
     rounding,
     scan,
@@ -42,6 +43,7 @@ CASES: list[Case] = [
         reduce,
         linalg,
         loss,
+        normalization,
     )
     for family in module.FAMILIES
     for case in family()

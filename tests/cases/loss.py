@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .case import INF, LARGE, LINES, NAN, Array, Case, Draw, between, given, normal, view
+from .case import INF, LARGE, LINES, NAN, PRIVATE, Array, Case, Draw, between, given, normal, view
 
 
 def softmaxes() -> Iterator[Case]:
@@ -82,4 +82,71 @@ def losses() -> Iterator[Case]:
         )  # fmt: skip
 
 
-FAMILIES = (softmaxes, losses)
+def public_loss(name: str, parameter: str | None) -> Any:
+    def call(lib: Any, x: Any, y: Any, reduction: int, *beta: float) -> Any:
+        settings = {parameter: beta[0]} if parameter else {}
+        return getattr(lib.nn.functional, name)(x, y, reduction=REDUCTIONS[reduction], **settings)
+
+    return call
+
+
+def apart_by(least: float) -> tuple[Any, Any]:
+    """Return what draws x and y such that no difference is near 0 or 0.5, where losses bend."""
+
+    def draw_x(draw: Draw, shape: Any) -> Array:
+        return np.asarray(draw.choice([0.2, -0.2, 0.8, -0.8, 1.5], shape) + draw.uniform(-least, least, shape))
+
+    return draw_x, lambda draw, shape: draw.uniform(-least, least, shape)
+
+
+PROBABILITIES = (between(0.1, 0.9), between(0.05, 0.95))
+POINTWISE = {
+    "mse_loss": ((normal, normal), None, ()),
+    "l1_loss": (apart_by(0.05), None, ()),
+    "smooth_l1_loss": (apart_by(0.05), "beta", (0.5,)),
+    "huber_loss": (apart_by(0.05), "delta", (0.5,)),
+    "binary_cross_entropy": (PROBABILITIES, None, ()),
+    "binary_cross_entropy_with_logits": ((normal, between(0, 1)), None, ()),
+}
+SHAPES = {"no dims": (), "empty": (0, 3), "one": (1,), "odd": (3, 5), "block and more": LARGE}
+
+
+def pointwise_losses() -> Iterator[Case]:
+    for name, ((draw_x, draw_y), parameter, beta) in POINTWISE.items():
+        for reduction, kind in enumerate(REDUCTIONS):
+            for variant, shape in SHAPES.items():
+                yield Case(
+                    name,
+                    f"{variant}, {kind}",
+                    lambda draw, s=shape, x=draw_x, y=draw_y: (x(draw, s), y(draw, s)),
+                    (reduction, *beta),
+                    large=shape == LARGE,
+                    public=public_loss(name, parameter),
+                )
+                yield Case(
+                    f"{name}_grad",
+                    f"{variant}, {kind}",
+                    lambda draw, s=shape, g=() if reduction else shape, x=draw_x, y=draw_y: (
+                        normal(draw, g), x(draw, s), y(draw, s)
+                    ),
+                    (reduction, *beta),
+                    large=shape == LARGE,
+                )  # fmt: skip
+        yield from singular_losses(name, beta, public_loss(name, parameter))
+
+
+def singular_losses(name: str, beta: tuple[float, ...], public: Any) -> Iterator[Case]:
+    settings: dict[str, Any] = {"attributes": (0, *beta), "public": public}
+    if name == "binary_cross_entropy":
+        yield given(name, "certain", [0.0, 1.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0], constant=(1,), **settings)
+        return
+    yield given(name, "equal", [0.0, 1.0, -2.0], [0.0, 1.0, -2.0], **settings)
+    yield given(name, "at the bends", [0.5, -0.5, 0.0], [0.0, 0.0, 0.5], **settings)
+    yield given(name, "far", [1e3, -1e3, 1e30], [0.0, 1.0, 0.5], **settings)
+    yield given(name, "not a number", [NAN, 1.0], [0.0, NAN], **settings)
+    if name.startswith("binary"):
+        settings["public"] = PRIVATE  # PyTorch's loss of -inf is inf - inf
+        yield given(name, "infinite", [INF, -INF, INF, -INF], [0.5, 0.5, 1.0, 0.0], constant=(1,), **settings)
+
+
+FAMILIES = (softmaxes, losses, pointwise_losses)

@@ -1,19 +1,18 @@
 """What layers and losses compute, as functions."""
 
-from ..ops import activation
+from ..ops import activation, distance, loss, normalization, pointwise_loss
 from ..ops.activation import *
+from ..ops.distance import *
 from ..ops.elementwise import sigmoid, tanh
 from ..ops.linalg import linear
-from ..ops.loss import cross_entropy, mse_loss
-from ..ops.softmax import log_softmax, softmax
+from ..ops.loss import *
+from ..ops.normalization import *
+from ..ops.pointwise_loss import *
+from ..ops.softmax import log_softmax, softmax, softmin
 
-__all__ = [
-    "cross_entropy",
-    "linear",
-    "log_softmax",
-    "mse_loss",
-    "sigmoid",
-    "softmax",
-    "tanh",
-]
+__all__ = ["linear", "log_softmax", "sigmoid", "softmax", "softmin", "tanh"]
 __all__ += activation.__all__
+__all__ += distance.__all__
+__all__ += loss.__all__
+__all__ += normalization.__all__
+__all__ += pointwise_loss.__all__

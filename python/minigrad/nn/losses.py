@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..ops.loss import cross_entropy, mse_loss
+from ..ops.loss import cross_entropy
+from ..ops.pointwise_loss import mse_loss
 from ..tensor import Tensor
 from .module import Module
 

@@ -1,7 +1,8 @@
-"""Losses. 《深度学习与梯度》, section 5."""
+"""Losses of classification. 《深度学习与梯度》, section 5."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,15 +10,23 @@ import numpy as np
 
 from .. import _dtype
 from ..primitive import MANY_TO_MANY, MANY_TO_ONE, kernel_primitive
-from ..tensor import Tensor, array_of
-from .elementwise import _add, _sub, mul, to_dtype
-from .reduce import _sum, mean
-from .reduce import sum as sum_
-from .shape import _zeros
-from .softmax import softmax_grad
+from ..tensor import Tensor, array_of, wrap
+from .elementwise import _add, _sub, _where, div, mul, ne, neg, relu, safe_mul, to_dtype
+from .index import gather_along, index_rows
+from .pointwise_loss import binary_cross_entropy_with_logits, reduced, reduction_code
+from .reduce import _mean, _sum
+from .shape import _reshape, _zeros, movedim, reshape, unsqueeze
+from .softmax import _log_softmax, softmax_grad
+
+__all__ = [
+    "cross_entropy",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
+    "nll_loss",
+]
 
 _INT64 = np.dtype(np.int64)
-REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 
 # The probabilities are a residual that only rules see, but an output nevertheless, with a derivative of its own: they
 # depend on x, and the second derivative of the loss goes through them.
@@ -100,41 +109,45 @@ cross_entropy_grad: Callable[..., Any] = kernel_primitive(
 )
 
 
-def reduction_code(name: str, reduction: str) -> int:
-    """Return the number of a reduction; ValueError where there is none of this name."""
-    code = REDUCTIONS.get(reduction)
-    if code is None:
-        raise ValueError(f"{name}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
-    return code
+# ----------------------------------------------------------------------------------------------------------------------
+# Public functions.
 
 
 def cross_entropy(
     input: Tensor,
     target: Tensor,
-    *,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
     ignore_index: int = -100,
+    reduce: bool | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Return the cross-entropy of logits against classes.
+    """Return the cross-entropy of logits against classes or against probabilities of classes.
 
     Parameters
     ----------
     input : Tensor
-        The logits, of shape (n, c) or (c,).
+        The logits, of shape (n, c), (c,) or (n, c, d1, ...).
     target : Tensor
-        The classes, integers in [0, c), of shape (n,) or ().
+        The classes, integers in [0, c), of shape (n,), () or (n, d1, ...); or, as floats of the input's shape, the
+        probabilities of the classes.
+    weight : Tensor, optional
+        A factor for each class, of shape (c,).
+    size_average, reduce : bool, optional
+        What PyTorch had before `reduction`.
     ignore_index : int, default -100
         Targets of this value count for nothing.
     reduction : {"mean", "sum", "none"}
-        What becomes of the n losses.
+        What becomes of the n losses. The mean over classes is divided by the sum of the targets' weights, that over
+        probabilities by the number of losses.
     label_smoothing : float in [0, 1], default 0
         How much of the target's probability is spread over all classes.
 
     Returns
     -------
     Tensor
-        Of shape (), or (n,) for ``"none"``.
+        Of shape (), or for ``"none"`` of the target's, without the dimension of classes.
 
     Raises
     ------
@@ -156,64 +169,300 @@ def cross_entropy(
     >>> x.grad
     tensor([[-0.6667,  0.3333,  0.3333]])
     """
-    code = REDUCTIONS.get(reduction)
-    if code is None:
-        code = reduction_code("cross_entropy", reduction)
+    code = reduction_code("cross_entropy", reduction, size_average, reduce)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], got {label_smoothing}")
-    array = array_of("cross_entropy", input)
-    if array_of("cross_entropy", target, "target").dtype is not _INT64:
-        target = _class_indices(target)
-    if array.ndim == 1:
-        if target._array.shape not in ((), (1,)):
-            shapes = f"input {array.shape} and target {target._array.shape}"
-            raise RuntimeError(f"cross_entropy: one row of logits needs a target of shape (), got {shapes}")
-        loss = _cross_entropy(input.unsqueeze(0), target.reshape(1), ignore_index, label_smoothing, code)
-        return loss.reshape(()) if code == 0 else loss  # type: ignore[no-any-return]
-    return _cross_entropy(input, target, ignore_index, label_smoothing, code)  # type: ignore[no-any-return]
+    shape = array_of("cross_entropy", input).shape
+    kind = array_of("cross_entropy", target, "target").dtype
+    if kind.kind == "f" and target._array.shape == shape and shape:
+        return _against_probabilities(input, target, weight, code, label_smoothing)
+    if kind is not _INT64:
+        target = _class_indices("cross_entropy", target)
+    if weight is None and len(shape) == 2:
+        return _cross_entropy(input, target, ignore_index, label_smoothing, code)  # type: ignore[no-any-return]
+    rows, labels = _as_rows("cross_entropy", input, target)
+    if weight is None:
+        losses = _cross_entropy(rows, labels, ignore_index, label_smoothing, code)
+    else:
+        losses = _nll("cross_entropy", _log_softmax(rows, 1), labels, weight, ignore_index, code, label_smoothing)
+    return _reshape(losses, target._array.shape) if code == 0 else losses  # type: ignore[no-any-return]
 
 
-def _class_indices(target: Tensor) -> Tensor:
+def _class_indices(name: str, target: Tensor) -> Tensor:
     if target._array.dtype.kind not in "iu":
-        raise TypeError(f"cross_entropy: the target must be integers, got {target.dtype}")
+        raise TypeError(f"{name}: the target must be integers, got {target.dtype}")
     return to_dtype(target, _dtype.int64)  # type: ignore[no-any-return]
 
 
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """Return the squared differences, or their mean or sum.
+def _as_rows(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Return input (n, c, ...) and classes (n, ...) as a matrix with a row for each class, and a vector."""
+    x, labels = input._array.shape, target._array.shape
+    if len(x) < 2:
+        if len(x) == 0 or labels not in ((), (1,)):
+            raise RuntimeError(
+                f"{name}: one row of logits needs a target of shape (), got input {x} and target {labels}"
+            )
+        return _reshape(input, (1, *x)), _reshape(target, (1,))
+    if x[:1] + x[2:] != labels:
+        needed = f"a target of shape {x[:1] + x[2:]}"
+        raise RuntimeError(f"{name}: input of shape {x} needs {needed}, got target {labels}")
+    if len(x) == 2:
+        return input, target
+    count = math.prod(labels)
+    return reshape(movedim(input, 1, -1), count, x[1]), reshape(target, count)
+
+
+def _nll(
+    name: str, log_p: Any, target: Any, weight: Tensor | None, ignored: int, code: int, smoothing: float = 0.0
+) -> Any:
+    """Return -weight[t] log_p[t] of the target t of each row, or the weighted mean or the sum.
+
+    With smoothing, all classes count a little.
+    """
+    n, classes = log_p._array.shape
+    counts = ne(target, ignored)
+    labels = _where(counts, target, 0)
+    if weight is not None and array_of(name, weight, "weight").shape != (classes,):
+        raise RuntimeError(f"{name}: weight must have shape ({classes},), got {weight._array.shape}")
+    try:
+        picked = _reshape(gather_along(log_p, _reshape(labels, (n, 1)), 1), (n,))
+    except IndexError:
+        raise IndexError(f"{name}: a target is out of range for {classes} classes") from None
+    factor = to_dtype(counts, log_p.dtype)
+    if weight is not None:
+        factor = mul(factor, index_rows(weight, labels))
+    losses = _where(counts, neg(mul(factor, picked)), 0.0)
+    if smoothing:
+        each = log_p if weight is None else mul(log_p, weight)
+        spread = _where(counts, neg(_sum(each, (1,), False)), 0.0)
+        losses = _add(mul(losses, 1 - smoothing), mul(spread, smoothing / classes))
+    return div(_sum(losses, (), False), _sum(factor, (), False)) if code == 1 else reduced(losses, code)
+
+
+def _against_probabilities(input: Tensor, target: Tensor, weight: Tensor | None, code: int, smoothing: float) -> Tensor:
+    shape = input._array.shape
+    dim = 0 if len(shape) == 1 else 1
+    classes = shape[dim]
+    if smoothing:
+        target = _add(mul(target, 1 - smoothing), smoothing / classes)
+    terms = safe_mul(target, _log_softmax(input, dim))
+    if weight is not None:
+        if array_of("cross_entropy", weight, "weight").shape != (classes,):
+            raise RuntimeError(f"cross_entropy: weight must have shape ({classes},), got {weight._array.shape}")
+        terms = mul(terms, _reshape(weight, (classes, *(1,) * (len(shape) - dim - 1))))
+    if code == 0:
+        return neg(_sum(terms, (dim,), False))
+    total = neg(_sum(terms, (), False))
+    return div(total, float(math.prod(shape[:dim] + shape[dim + 1 :]))) if code == 1 else total
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return the negative logarithm of the target's likelihood, given logarithms of probabilities.
 
     Parameters
     ----------
-    input, target : Tensor
-        Of one shape: where they differ, the broadcast product of an (n, 1) and an (n,) tensor would be a silent error.
-    reduction : {"mean", "sum", "none"}
-        What becomes of them.
+    input : Tensor
+        Logarithms, as :func:`log_softmax` gives them, of shape (n, c), (c,) or (n, c, d1, ...).
+    target, weight, size_average, ignore_index, reduce, reduction
+        Those of :func:`cross_entropy`; the target has classes.
 
     Returns
     -------
     Tensor
-        Of shape (), or the inputs' for ``"none"``.
+        Of shape (), or the target's for ``"none"``.
 
     Raises
     ------
+    IndexError
+        If a class is out of range.
+    RuntimeError
+        If the shapes do not fit.
+
+    Notes
+    -----
+    loss = -weight[target] input[target]; the mean is divided by the sum of weight[target].
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.functional.nll_loss(minigrad.tensor([[-1.0, -2.0]]), minigrad.tensor([1]))
+    tensor(2.)
+    """
+    code = reduction_code("nll_loss", reduction, size_average, reduce)
+    array_of("nll_loss", input)
+    if array_of("nll_loss", target, "target").dtype is not _INT64:
+        target = _class_indices("nll_loss", target)
+    rows, labels = _as_rows("nll_loss", input, target)
+    losses = _nll("nll_loss", rows, labels, weight, ignore_index, code)
+    return _reshape(losses, target._array.shape) if code == 0 else losses  # type: ignore[no-any-return]
+
+
+def multi_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return by how much the other classes come closer to the target's score than the margin.
+
+    Parameters
+    ----------
+    input : Tensor
+        The scores, of shape (n, c) or (c,).
+    target : Tensor
+        The classes, integers in [0, c), of shape (n,) or ().
+    p : {1, 2}
+        The power that each class's miss is raised to.
+    margin : float, default 1
+        How much larger than the others the target's score should be.
+    weight : Tensor, optional
+        A factor for each target class, of shape (c,).
+    size_average, reduce, reduction
+        Those of :func:`cross_entropy`; the mean is divided by n.
+
+    Returns
+    -------
+    Tensor
+        Of shape (), or the target's for ``"none"``.
+
+    Raises
+    ------
+    IndexError
+        If a class is out of range.
+    RuntimeError
+        If the shapes do not fit.
+    ValueError
+        If `p` is neither 1 nor 2.
+
+    Notes
+    -----
+    loss = Σ max(0, margin - x[t] + x[k])^p / c over the classes k other than t (Crammer and Singer, On the Algorithmic
+    Implementation of Multiclass Kernel-based Vector Machines).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.functional.multi_margin_loss(minigrad.tensor([1.0, 0.5, 3.0]), minigrad.tensor(0))
+    tensor(1.1667)
+    """
+    name = "multi_margin_loss"
+    code = reduction_code(name, reduction, size_average, reduce)
+    if p not in (1, 2):
+        raise ValueError(f"{name}: p must be 1 or 2, got {p}")
+    if array_of(name, input).ndim > 2:
+        raise RuntimeError(f"{name}: the input must have shape (n, c) or (c,), got {input._array.shape}")
+    array_of(name, target, "target")
+    rows, labels = _as_rows(name, input, _class_indices(name, target))
+    n, classes = rows._array.shape
+    if weight is not None and array_of(name, weight, "weight").shape != (classes,):
+        raise RuntimeError(f"{name}: weight must have shape ({classes},), got {weight._array.shape}")
+    labels = _reshape(labels, (n, 1))
+    try:
+        picked = gather_along(rows, labels, 1)
+    except IndexError:
+        raise IndexError(f"{name}: a target is out of range for {classes} classes") from None
+    missed = relu(_sub(_add(rows, margin), picked))
+    terms = missed if p == 1 else mul(missed, missed)
+    if weight is not None:
+        terms = mul(terms, _reshape(index_rows(weight, _reshape(labels, (n,))), (n, 1)))
+    others = ne(wrap(np.arange(classes)), labels)
+    losses = div(_sum(_where(others, terms, 0.0), (1,), False), float(classes))
+    return _reshape(losses, target._array.shape) if code == 0 else reduced(losses, code)  # type: ignore[no-any-return]
+
+
+def multilabel_soft_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return the binary cross-entropy of logits (..., c) against labels of the same shape, averaged over the classes.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.zeros(2, 3)
+    >>> minigrad.nn.functional.multilabel_soft_margin_loss(x, minigrad.ones(2, 3))
+    tensor(0.6931)
+    """
+    code = reduction_code("multilabel_soft_margin_loss", reduction, size_average, reduce)
+    losses = binary_cross_entropy_with_logits(input, target, weight, reduction="none")
+    return reduced(_mean(losses, (losses._array.ndim - 1,), False), code)  # type: ignore[no-any-return]
+
+
+def multilabel_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return by how much classes that are no targets come closer than 1 to the scores of those that are.
+
+    Parameters
+    ----------
+    input : Tensor
+        The scores, of shape (n, c) or (c,).
+    target : Tensor
+        Of the same shape: the targets' classes, and from the first -1 on nothing that counts.
+    size_average, reduce, reduction
+        Those of :func:`cross_entropy`; the mean is divided by n.
+
+    Returns
+    -------
+    Tensor
+        Of shape (), or (n,) for ``"none"``.
+
+    Raises
+    ------
+    IndexError
+        If a class is out of range.
     RuntimeError
         If the shapes differ.
 
     Notes
     -----
-    loss = (ŷ - y)², its gradient 2 (ŷ - y) (《深度学习与梯度》 (5.1), (5.2)).
+    loss = Σ max(0, 1 - x[t] + x[k]) / c over the targets t and the other classes k.
 
     Examples
     --------
     >>> import minigrad
-    >>> minigrad.nn.functional.mse_loss(minigrad.tensor([1.0, 2.0]), minigrad.tensor([1.0, 4.0]))
-    tensor(2.)
+    >>> x = minigrad.tensor([0.1, 0.2, 0.4, 0.8])
+    >>> minigrad.nn.functional.multilabel_margin_loss(x, minigrad.tensor([3, 0, -1, 1]))
+    tensor(0.8500)
     """
-    code = reduction_code("mse_loss", reduction)
-    if array_of("mse_loss", input).shape != array_of("mse_loss", target, "target").shape:
+    name = "multilabel_margin_loss"
+    code = reduction_code(name, reduction, size_average, reduce)
+    shape = array_of(name, input).shape
+    if array_of(name, target, "target").shape != shape or len(shape) not in (1, 2):
         raise RuntimeError(
-            f"mse_loss: input and target must have one shape, got {input._array.shape} and {target._array.shape}"
+            f"{name}: needs input and target of one shape (n, c) or (c,), got {shape} and {target.shape}"
         )
-    difference = _sub(input, target)
-    squares = mul(difference, difference)
-    return squares if code == 0 else mean(squares) if code == 1 else sum_(squares)
+    classes = shape[-1]
+    labels = _class_indices(name, target)._array.reshape(-1, classes)
+    rows = _reshape(input, labels.shape)
+    counts = np.logical_and.accumulate(labels >= 0, axis=1)
+    chosen = np.where(counts, labels, 0)
+    if chosen.size and chosen.max() >= classes:
+        raise IndexError(f"{name}: a target is out of range for {classes} classes")
+    is_target = np.zeros(labels.shape, np.bool_)
+    np.logical_or.at(is_target, (np.arange(len(labels))[:, None], chosen), counts)
+    picked = gather_along(rows, wrap(chosen), 1)
+    missed = relu(_add(_sub(unsqueeze(rows, 1), unsqueeze(picked, 2)), 1.0))
+    pairs = wrap(counts[:, :, None] & ~is_target[:, None, :])
+    losses = div(_sum(_where(pairs, missed, 0.0), (1, 2), False), float(classes))
+    return _reshape(losses, shape[:-1]) if code == 0 else reduced(losses, code)  # type: ignore[no-any-return]

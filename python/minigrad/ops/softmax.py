@@ -124,3 +124,15 @@ def softmax(input: Tensor, dim: int, dtype: _dtype.dtype | None = None) -> Tenso
 def log_softmax(input: Tensor, dim: int, dtype: _dtype.dtype | None = None) -> Tensor:
     """Return the logarithm of :func:`softmax`, computed without its overflow: out = x - ln Σ e^x."""
     return _apply(_log_softmax, "log_softmax", input, dim, dtype)
+
+
+def softmin(input: Tensor, dim: int, dtype: _dtype.dtype | None = None) -> Tensor:
+    """Return the :func:`softmax` of the negative elements: the smallest gets the most.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.functional.softmin(minigrad.tensor([1.0, 1.0]), 0)
+    tensor([0.5000, 0.5000])
+    """
+    return _apply(_softmax, "softmin", neg(input), dim, dtype)

@@ -1,0 +1,327 @@
+"""Lengths, distances and angles, and the losses made of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ..tensor import Tensor, array_of
+from .elementwise import _add, _sub, _where, abs, div, eq, maximum, minimum, mul, ne, pow, relu, sqrt, to_dtype
+from .pointwise_loss import reduced, reduction_code
+from .reduce import _sum, amax
+from .shape import broadcast, broadcast_shapes, normalise_dim, normalise_dims
+
+__all__ = [
+    "cosine_embedding_loss",
+    "cosine_similarity",
+    "normalize",
+    "pairwise_distance",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
+]
+
+
+def _norm(x: Tensor, p: float, dims: tuple[int, ...], keepdim: bool) -> Tensor:
+    """Return (Σ |x|^p)^(1/p); its gradient at 0 is 0."""
+    if p == 2:
+        return sqrt(_sum(mul(x, x), dims, keepdim))
+    size = abs(x)
+    if p == 1:
+        return _sum(size, dims, keepdim)  # type: ignore[no-any-return]
+    if p == math.inf:
+        return amax(size, dims, keepdim)
+    if p == 0:
+        return _sum(to_dtype(ne(x, 0.0), x.dtype), dims, keepdim)  # type: ignore[no-any-return]
+    nothing = eq(size, 0.0)
+    total = _sum(_where(nothing, 0.0, pow(_where(nothing, 1.0, size), p)), dims, keepdim)
+    empty = eq(total, 0.0)
+    return _where(empty, 0.0, pow(_where(empty, 1.0, total), 1 / p))  # type: ignore[no-any-return]
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
+    """Return the input divided by its length along a dimension.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape with floating-point elements.
+    p : float, default 2
+        Which norm.
+    dim : int or tuple of int, default 1
+        The dimension along which vectors lie.
+    eps : float, default 1e-12
+        The least length that is divided by: zero vectors stay zero, with finite gradients.
+    out : None
+        Not supported.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape.
+
+    Notes
+    -----
+    out = x / max(‖x‖, eps).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.functional.normalize(minigrad.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    tensor([[0.6000, 0.8000],
+            [0.0000, 0.0000]])
+    """
+    if out is not None:
+        raise RuntimeError("normalize: out is not supported")
+    array = array_of("normalize", input)
+    if array.ndim == 0:
+        normalise_dim("normalize", dim, 0, array.shape)
+        return div(input, maximum(abs(input), eps))
+    dims = normalise_dims("normalize", dim, array.ndim, array.shape)
+    return div(input, maximum(_norm(input, p, dims, True), eps))
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """Return the cosine of the angle between vectors along a dimension.
+
+    Parameters
+    ----------
+    x1, x2 : Tensor
+        Whose shapes broadcast.
+    dim : int, default 1
+        The dimension along which vectors lie, of the broadcast shape.
+    eps : float, default 1e-8
+        The least length that is divided by: the result for zero vectors is 0, with finite gradients.
+
+    Returns
+    -------
+    Tensor
+        Of the broadcast shape without `dim`.
+
+    Raises
+    ------
+    IndexError
+        If the dimension is out of range.
+    RuntimeError
+        If the shapes do not broadcast.
+
+    Notes
+    -----
+    out = x1 · x2 / (max(‖x1‖, eps) max(‖x2‖, eps)).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> a = minigrad.tensor([[1.0, 0.0], [0.0, 0.0]])
+    >>> minigrad.nn.functional.cosine_similarity(a, minigrad.tensor([[1.0, 1.0], [1.0, 1.0]]))
+    tensor([0.7071, 0.0000])
+    """
+    name = "cosine_similarity"
+    shape = broadcast_shapes(array_of(name, x1, "x1").shape, array_of(name, x2, "x2").shape)
+    d = normalise_dim(name, dim, len(shape), shape)
+    x1, x2 = broadcast(x1, shape), broadcast(x2, shape)
+    dims = (d,) if shape else ()
+    first = div(x1, maximum(_norm(x1, 2, dims, True), eps))
+    second = div(x2, maximum(_norm(x2, 2, dims, True), eps))
+    return _sum(mul(first, second), dims, False)  # type: ignore[no-any-return]
+
+
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+    """Return the distances between vectors along the last dimension.
+
+    Parameters
+    ----------
+    x1, x2 : Tensor
+        Whose shapes broadcast.
+    p : float, default 2
+        Which norm.
+    eps : float, default 1e-6
+        What is added to each difference.
+    keepdim : bool, default False
+        Keep the last dimension with size 1.
+
+    Returns
+    -------
+    Tensor
+        Of the broadcast shape without the last dimension.
+
+    Notes
+    -----
+    out = ‖x1 - x2 + eps‖.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.functional.pairwise_distance(minigrad.tensor([[3.0, 4.0]]), minigrad.zeros(1, 2))
+    tensor([5.0000])
+    """
+    array_of("pairwise_distance", x1, "x1")
+    array_of("pairwise_distance", x2, "x2")
+    difference = _add(_sub(x1, x2), eps)
+    last = difference._array.ndim - 1
+    return _norm(difference, p, (last,) if last >= 0 else (), keepdim)
+
+
+def cosine_embedding_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return 1 - cosine for pairs whose target is 1, and for -1 by how much the cosine is above the margin.
+
+    Parameters
+    ----------
+    input1, input2 : Tensor
+        Vectors, of shape (n, d) or (d,).
+    target : Tensor
+        1 or -1, of shape (n,) or ().
+    margin : float, default 0
+        The largest cosine that costs nothing for pairs with target -1.
+    size_average, reduce : bool, optional
+        What PyTorch had before `reduction`.
+    reduction : {"mean", "sum", "none"}
+        What becomes of the n losses.
+
+    Returns
+    -------
+    Tensor
+        Of shape (), or the target's for ``"none"``.
+
+    Raises
+    ------
+    RuntimeError
+        If the numbers of dimensions do not fit.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> a, b = minigrad.tensor([[1.0, 0.0]]), minigrad.tensor([[0.0, 2.0]])
+    >>> minigrad.nn.functional.cosine_embedding_loss(a, b, minigrad.tensor([1]))
+    tensor(1.)
+    """
+    name = "cosine_embedding_loss"
+    code = reduction_code(name, reduction, size_average, reduce)
+    shapes = [array_of(name, x).shape for x in (input1, input2, target)]
+    ranks = [len(shape) for shape in shapes]
+    if ranks not in ([2, 2, 1], [1, 1, 0]):
+        raise RuntimeError(f"{name}: needs vectors (n, d) and a target (n,), or (d,) and (), got shapes {shapes}")
+    # As PyTorch has it: eps is added to the squared lengths, so that zero vectors have gradients.
+    last = (ranks[0] - 1,)
+    product = _sum(mul(input1, input2), last, False)
+    square1 = _add(_sum(mul(input1, input1), last, False), _EPS)
+    square2 = _add(_sum(mul(input2, input2), last, False), _EPS)
+    cosine = div(product, sqrt(mul(square1, square2)))
+    alike = _where(eq(target, 1), _sub(1.0, cosine), 0.0)
+    different = _where(eq(target, -1), relu(_sub(cosine, margin)), 0.0)
+    return reduced(_add(alike, different), code)  # type: ignore[no-any-return]
+
+
+_EPS = 1e-12
+
+
+def triplet_margin_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    margin: float = 1.0,
+    p: float = 2,
+    eps: float = 1e-6,
+    swap: bool = False,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return by how much the positive is not nearer to the anchor, by the margin, than the negative.
+
+    Parameters
+    ----------
+    anchor, positive, negative : Tensor
+        Vectors, of shape (n, d) or (d,).
+    margin : float, default 1
+        By how much.
+    p, eps
+        Those of :func:`pairwise_distance`.
+    swap : bool, default False
+        Take the negative's distance from the positive where that is smaller.
+    size_average, reduce : bool, optional
+        What PyTorch had before `reduction`.
+    reduction : {"mean", "sum", "none"}
+        What becomes of the n losses.
+
+    Returns
+    -------
+    Tensor
+        Of shape (), or (n,) for ``"none"``.
+
+    Raises
+    ------
+    RuntimeError
+        If the numbers of dimensions differ.
+    ValueError
+        If the margin is not positive.
+
+    Notes
+    -----
+    loss = max(0, d(a, p) - d(a, n) + margin) (Schroff, Kalenichenko and Philbin, FaceNet).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> a, p, n = minigrad.zeros(1, 2), minigrad.ones(1, 2), minigrad.ones(1, 2)
+    >>> minigrad.nn.functional.triplet_margin_loss(a, p, n)
+    tensor(1.)
+    """
+    name = "triplet_margin_loss"
+    code = reduction_code(name, reduction, size_average, reduce)
+    return _triplet(
+        name, (anchor, positive, negative), lambda x, y: pairwise_distance(x, y, p, eps), margin, swap, code
+    )
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return :func:`triplet_margin_loss` for any distance, :func:`pairwise_distance` by default.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> a, p, n = minigrad.zeros(1, 2), minigrad.ones(1, 2), minigrad.ones(1, 2)
+    >>> distance = lambda x, y: (x - y).abs().sum(-1)
+    >>> minigrad.nn.functional.triplet_margin_with_distance_loss(a, p, n, distance_function=distance)
+    tensor(1.)
+    """
+    name = "triplet_margin_with_distance_loss"
+    code = reduction_code(name, reduction)
+    return _triplet(name, (anchor, positive, negative), distance_function or pairwise_distance, margin, swap, code)
+
+
+def _triplet(
+    name: str,
+    triplet: tuple[Tensor, Tensor, Tensor],
+    distance: Callable[[Tensor, Tensor], Tensor],
+    margin: float,
+    swap: bool,
+    code: int,
+) -> Tensor:
+    if not margin > 0:
+        raise ValueError(f"{name}: the margin must be positive, got {margin}")
+    shapes = [array_of(name, x).shape for x in triplet]
+    if len({len(shape) for shape in shapes}) > 1:
+        raise RuntimeError(f"{name}: all operands must have equally many dimensions, got {shapes}")
+    anchor, positive, negative = triplet
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = minimum(far, distance(positive, negative))
+    return reduced(relu(_add(_sub(near, far), margin)), code)  # type: ignore[no-any-return]

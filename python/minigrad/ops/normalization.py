@@ -1,0 +1,494 @@
+"""Normalisation: layer, root mean square, group, instance and batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from ..primitive import MANY_TO_MANY, MANY_TO_ONE, kernel_primitive
+from ..tensor import Tensor, array_of, wrap
+from .elementwise import _add, _sub, div, mul, neg, sqrt
+from .reduce import _mean, _sum
+from .shape import _reshape, broadcast, movedim, reshape
+
+__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Primitives: the rows (dim 1) or columns (dim 0) of a matrix x are brought to mean 0 and variance 1, or, unless
+# `centred`, to mean square 1, then multiplied by the weight and shifted by the bias of their column. A weight or bias
+# without elements stands for ones or zeros.
+#
+# With u = (x - mean) r and r = 1 / sqrt(variance + eps), the Jacobian J of u by x is r (I - 1 1ᵀ / n - u uᵀ / n): it is
+# symmetric, so that tangents go through it as cotangents do.
+
+
+def _nothing(like: Any) -> Any:
+    """Return a weight or a bias that is not there."""
+    return np.zeros(0, dtype=like._array.dtype if isinstance(like, Tensor) else like.dtype)
+
+
+def _times(x: Any, w: Any) -> Any:
+    """Return x times the weight, if there is one."""
+    return mul(x, w) if w.shape != (0,) else x
+
+
+def _only(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a rule for a weight or bias: nothing where there is none."""
+    return lambda g, w, *rest: function(g, *rest) if w.shape != (0,) else mul(w, 0.0)
+
+
+_weight_rule = _only(lambda g, x, eps, dim, centred: standardize_weight_grad(g, x, eps, dim, centred))
+
+
+standardize = kernel_primitive(
+    "standardize",
+    equation="out = (x - mean) / sqrt(variance + eps) w + b along rows (dim 1) or columns (dim 0)",
+    source="Ba, Kiros and Hinton, Layer Normalization; Ioffe and Szegedy, Batch Normalization",
+    relation=MANY_TO_MANY,
+    vjp={
+        "x": lambda g, x, w, eps, dim, centred: standardize_grad(g, x, w, eps, dim, centred),
+        "w": lambda g, x, w, eps, dim, centred: _weight_rule(g, w, x, eps, dim, centred),
+        "b": lambda g, b: _sum(g, (0,), False) if b.shape != (0,) else mul(b, 0.0),
+    },
+    jvp={
+        "x": lambda t, x, w, eps, dim, centred: _times(standardize_grad(t, x, _nothing(x), eps, dim, centred), w),
+        "w": lambda t, x, eps, dim, centred: mul(_unit(x, eps, dim, centred), _wide(t, x)),
+        "b": lambda t, x: broadcast(_wide(t, x), x.shape),
+    },
+)
+
+
+def _unit(x: Any, eps: float, dim: int, centred: bool) -> Any:
+    """Return u."""
+    return standardize(x, _nothing(x), _nothing(x), eps, dim, centred)
+
+
+def _wide(t: Any, x: Any) -> Any:
+    """Return the tangent of a weight or bias, zeros where there is none of them."""
+    return t if t.shape != (0,) else np.zeros(x.shape[1], dtype=_nothing(x).dtype)
+
+
+def _scale(x: Any, eps: float, dim: int, centred: bool) -> Any:
+    """Return r, one for each line."""
+    d = _sub(x, _mean(x, (dim,), True)) if centred else x
+    return div(1.0, sqrt(_add(_mean(mul(d, d), (dim,), True), eps)))
+
+
+def _bend(h: Any, g: Any, x: Any, w: Any, eps: float, dim: int, centred: bool) -> Any:
+    """Return the derivative of h · J(x) a by x, for a = g w.
+
+    With h · J a = r (h · a - n mean h mean a - (u · h) (u · a) / n) it is -r / n ((h · J a) u + (u · a) J h + (u · h) J a).
+    """
+    a = _times(g, w)
+    none = _nothing(x)
+    u = _unit(x, eps, dim, centred)
+    along_h, along_a = standardize_grad(h, x, none, eps, dim, centred), standardize_grad(a, x, none, eps, dim, centred)
+    terms = _add(
+        mul(_total(mul(h, along_a), dim), u),
+        _add(mul(_total(mul(u, a), dim), along_h), mul(_total(mul(u, h), dim), along_a)),
+    )
+    return neg(mul(div(_scale(x, eps, dim, centred), float(x.shape[dim])), terms))
+
+
+def _total(x: Any, dim: int) -> Any:
+    return _sum(x, (dim,), True)
+
+
+def _weight_bend(h: Any, g: Any, x: Any, eps: float, dim: int, centred: bool) -> Any:
+    """Return the derivative of h · (sum of g u over the rows) by x."""
+    return standardize_grad(mul(g, h), x, _nothing(x), eps, dim, centred)
+
+
+# u is the gradient of n sqrt(variance + eps). So J is a Hessian, and its derivative is symmetric in all that it is
+# multiplied by: tangents take the same way as cotangents here too.
+standardize_grad: Callable[..., Any] = kernel_primitive(
+    "standardize_grad",
+    equation="out = J (g w), where J is the Jacobian of the standardized x",
+    source="derivative of standardize",
+    relation=MANY_TO_MANY,
+    vjp={
+        "g": lambda h, x, w, eps, dim, centred: _times(standardize_grad(h, x, _nothing(x), eps, dim, centred), w),
+        "x": lambda h, g, x, w, eps, dim, centred: _bend(h, g, x, w, eps, dim, centred),
+        "w": lambda h, g, x, w, eps, dim, centred: _only(
+            lambda h, g, x: _sum(mul(g, standardize_grad(h, x, _nothing(x), eps, dim, centred)), (0,), False)
+        )(h, w, g, x),
+    },
+    jvp={
+        "g": lambda t, x, w, eps, dim, centred: standardize_grad(t, x, w, eps, dim, centred),
+        "x": lambda t, g, x, w, eps, dim, centred: _bend(t, g, x, w, eps, dim, centred),
+        "w": lambda t, g, x, eps, dim, centred: standardize_grad(g, x, _wide(t, x), eps, dim, centred),
+    },
+)
+
+
+standardize_weight_grad: Callable[..., Any] = kernel_primitive(
+    "standardize_weight_grad",
+    equation="out = Σ g u over the rows, where u is the standardized x",
+    source="derivative of standardize by the weight",
+    relation=MANY_TO_ONE,
+    vjp={
+        "g": lambda h, x, eps, dim, centred: mul(_unit(x, eps, dim, centred), h),
+        "x": lambda h, g, x, eps, dim, centred: _weight_bend(h, g, x, eps, dim, centred),
+    },
+    jvp={
+        "g": lambda t, x, eps, dim, centred: standardize_weight_grad(t, x, eps, dim, centred),
+        "x": lambda t, g, x, eps, dim, centred: _sum(
+            mul(g, standardize_grad(t, x, _nothing(x), eps, dim, centred)), (0,), False
+        ),
+    },
+)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Public functions.
+
+
+def _shape_of(name: str, normalized_shape: int | Sequence[int], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return `normalized_shape` as a tuple; RuntimeError unless a shape ends with it."""
+    own = (normalized_shape,) if isinstance(normalized_shape, int) else tuple([int(n) for n in normalized_shape])
+    if not own or shape[-len(own) :] != own:
+        raise RuntimeError(f"{name}: the input's shape must end with {own}, got {shape}")
+    return own
+
+
+def _vector(name: str, what: str, x: Tensor | None, shape: tuple[int, ...], like: Tensor) -> Any:
+    """Return a weight or bias as a vector, without elements where there is none."""
+    if x is None:
+        return wrap(_nothing(like))
+    if array_of(name, x, what).shape != shape:
+        raise RuntimeError(f"{name}: {what} must have shape {shape}, got {x._array.shape}")
+    return x if len(shape) == 1 else _reshape(x, (math.prod(shape),))
+
+
+def _check_float(name: str, input: Tensor) -> tuple[int, ...]:
+    array = array_of(name, input)
+    if array.dtype.kind != "f":
+        raise RuntimeError(f"{name}: needs floating-point elements, got {input.dtype}")
+    return array.shape  # type: ignore[no-any-return]
+
+
+def _of_rows(
+    name: str, input: Tensor, own: tuple[int, ...], weight: Any, bias: Any, eps: float, centred: bool
+) -> Tensor:
+    shape = input._array.shape
+    w, b = _vector(name, "weight", weight, own, input), _vector(name, "bias", bias, own, input)
+    if len(shape) == 2 and len(own) == 1:
+        return standardize(input, w, b, eps, 1, centred)  # type: ignore[no-any-return]
+    rows = _reshape(input, (math.prod(shape[: len(shape) - len(own)]), math.prod(own)))
+    return _reshape(standardize(rows, w, b, eps, 1, centred), shape)  # type: ignore[no-any-return]
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: int | Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Return the input with mean 0 and variance 1 over its last dimensions, times a weight, plus a bias.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of a shape that ends with `normalized_shape`.
+    normalized_shape : int or sequence of int
+        The sizes of the last dimensions.
+    weight, bias : Tensor, optional
+        Of shape `normalized_shape`.
+    eps : float, default 1e-5
+        What is added to the variance.
+
+    Returns
+    -------
+    Tensor
+        Of the input's shape.
+
+    Raises
+    ------
+    RuntimeError
+        If the shapes do not fit or the elements are not floats.
+
+    Notes
+    -----
+    out = (x - mean) / sqrt(variance + eps) w + b, where the variance is divided by the number of elements (Ba, Kiros and
+    Hinton, Layer Normalization).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.functional.layer_norm(minigrad.tensor([[1.0, 3.0]]), (2,))
+    tensor([[-1.0000,  1.0000]])
+    """
+    own = _shape_of("layer_norm", normalized_shape, _check_float("layer_norm", input))
+    return _of_rows("layer_norm", input, own, weight, bias, eps, True)
+
+
+def rms_norm(
+    input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """Return the input with mean square 1 over its last dimensions, times a weight.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of a shape that ends with `normalized_shape`.
+    normalized_shape : int or sequence of int
+        The sizes of the last dimensions.
+    weight : Tensor, optional
+        Of shape `normalized_shape`.
+    eps : float, optional
+        What is added to the mean square, the dtype's epsilon unless given.
+
+    Returns
+    -------
+    Tensor
+        Of the input's shape.
+
+    Raises
+    ------
+    RuntimeError
+        If the shapes do not fit or the elements are not floats.
+
+    Notes
+    -----
+    out = x / sqrt(mean of x² + eps) w (Zhang and Sennrich, Root Mean Square Layer Normalization).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.functional.rms_norm(minigrad.tensor([[3.0, -3.0]]), (2,))
+    tensor([[ 1., -1.]])
+    """
+    own = _shape_of("rms_norm", normalized_shape, _check_float("rms_norm", input))
+    if eps is None:
+        eps = float(np.finfo(input._array.dtype).eps)
+    return _of_rows("rms_norm", input, own, weight, None, eps, False)
+
+
+def _of_channels(name: str, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """Return x (n, c, ...) times the weight, plus the bias, of each channel."""
+    shape = x._array.shape
+    per_channel = (shape[1], *(1,) * (len(shape) - 2))
+    if weight is not None:
+        x = mul(x, _reshape(_vector(name, "weight", weight, (shape[1],), x), per_channel))
+    if bias is not None:
+        x = _add(x, _reshape(_vector(name, "bias", bias, (shape[1],), x), per_channel))
+    return x
+
+
+def group_norm(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Return the input with mean 0 and variance 1 over each group of channels, times a weight, plus a bias.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (n, c, ...).
+    num_groups : int
+        How many groups the channels are divided into.
+    weight, bias : Tensor, optional
+        Of shape (c,).
+    eps : float, default 1e-5
+        What is added to the variance.
+
+    Returns
+    -------
+    Tensor
+        Of the input's shape.
+
+    Raises
+    ------
+    RuntimeError
+        If the channels cannot be divided so, or the shapes do not fit.
+    ValueError
+        If there is only one value in a group.
+
+    Notes
+    -----
+    See :func:`layer_norm` (Wu and He, Group Normalization).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.functional.group_norm(minigrad.tensor([[1.0, 3.0, 10.0, 14.0]]), 2)
+    tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
+    """
+    name = "group_norm"
+    shape = _check_float(name, input)
+    if len(shape) < 2:
+        raise RuntimeError(f"{name}: the input must have shape (n, c, ...), got {shape}")
+    if num_groups <= 0 or shape[1] % num_groups:
+        raise RuntimeError(f"{name}: {shape[1]} channels cannot be divided into {num_groups} groups")
+    each = shape[1] // num_groups * math.prod(shape[2:])
+    if shape[0] * each == 1:
+        raise ValueError(f"{name}: needs more than one value in a group, got input of shape {shape}")
+    none = wrap(_nothing(input))
+    rows = _reshape(input, (shape[0] * num_groups, each))
+    return _of_channels(name, _reshape(standardize(rows, none, none, eps, 1, True), shape), weight, bias)
+
+
+_moments = _core.kernels["moments"]
+
+
+def _follow(running: Tensor | None, now: Any, momentum: float) -> None:
+    """Move running statistics towards what is now, in place."""
+    if running is not None:
+        new = _add(mul(running.detach(), 1 - momentum), mul(wrap(now), momentum))
+        running.detach().copy_(new)
+
+
+def _check_statistics(name: str, running: Tensor | None, what: str, channels: int) -> None:
+    if running is not None and array_of(name, running, what).shape != (channels,):
+        raise RuntimeError(f"{name}: {what} must have shape ({channels},), got {running._array.shape}")
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Return the input with mean 0 and variance 1 in each channel, times a weight, plus a bias.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (n, c) or (n, c, ...).
+    running_mean, running_var : Tensor or None
+        Of shape (c,). While training they are moved, in place, towards the batch's mean and unbiased variance;
+        otherwise they take the place of these.
+    weight, bias : Tensor, optional
+        Of shape (c,).
+    training : bool, default False
+        Whether the batch's own mean and variance are used.
+    momentum : float, default 0.1
+        How far running statistics are moved.
+    eps : float, default 1e-5
+        What is added to the variance.
+
+    Returns
+    -------
+    Tensor
+        Of the input's shape.
+
+    Raises
+    ------
+    ValueError
+        If there is only one value in a channel while training.
+    RuntimeError
+        If the shapes do not fit, or running statistics are missing where they are needed.
+
+    Notes
+    -----
+    out = (x - mean) / sqrt(variance + eps) w + b (Ioffe and Szegedy, Batch Normalization). While training the gradient
+    goes through the batch's mean and variance; otherwise each element has a gradient of its own.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor([[1.0, 10.0], [3.0, 30.0]])
+    >>> minigrad.nn.functional.batch_norm(x, None, None, training=True)
+    tensor([[-1.0000, -1.0000],
+            [ 1.0000,  1.0000]])
+    """
+    name = "batch_norm"
+    shape = _check_float(name, input)
+    if len(shape) < 2:
+        raise RuntimeError(f"{name}: the input must have shape (n, c, ...), got {shape}")
+    channels = shape[1]
+    _check_statistics(name, running_mean, "running_mean", channels)
+    _check_statistics(name, running_var, "running_var", channels)
+    if not training:
+        return _with_statistics(name, input, running_mean, running_var, weight, bias, eps)
+    count = math.prod(shape) // channels if channels else 0
+    if count == 1:
+        raise ValueError(f"{name}: needs more than one value in a channel while training, got input of shape {shape}")
+    w, b = _vector(name, "weight", weight, (channels,), input), _vector(name, "bias", bias, (channels,), input)
+    matrix = input if len(shape) == 2 else reshape(movedim(input, 1, -1), count, channels)
+    if running_mean is not None or running_var is not None:
+        mean, variance = _moments(matrix._array, eps, 0, True)
+        _follow(running_mean, mean, momentum)
+        _follow(running_var, variance * (count / (count - 1) if count else 1), momentum)
+    out = standardize(matrix, w, b, eps, 0, True)
+    return out if len(shape) == 2 else _as_channels(out, shape)
+
+
+def _as_channels(matrix: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Return a matrix (n d1 ..., c) as (n, c, d1, ...)."""
+    return movedim(_reshape(matrix, (shape[0], *shape[2:], shape[1])), -1, 1)
+
+
+def _with_statistics(
+    name: str,
+    input: Tensor,
+    mean: Tensor | None,
+    variance: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    eps: float,
+) -> Tensor:
+    """Return the input normalised by given means and variances of its channels."""
+    if mean is None or variance is None:
+        raise RuntimeError(f"{name}: needs running_mean and running_var unless the batch's own statistics are used")
+    shape = input._array.shape
+    per_channel = (shape[1], *(1,) * (len(shape) - 2))
+    scale = div(1.0, sqrt(_add(variance, eps)))
+    if weight is not None:
+        scale = mul(scale, _vector(name, "weight", weight, (shape[1],), input))
+    out = mul(_sub(input, _reshape(mean, per_channel)), _reshape(scale, per_channel))
+    return _of_channels(name, out, None, bias)
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Return the input with mean 0 and variance 1 in each channel of each sample, times a weight, plus a bias.
+
+    The arguments are those of :func:`batch_norm`; `use_input_stats` stands for `training`, and running statistics follow
+    the samples' averages.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.functional.instance_norm(minigrad.tensor([[[1.0, 3.0], [10.0, 30.0]]]))
+    tensor([[[-1.0000,  1.0000],
+             [-1.0000,  1.0000]]])
+    """
+    name = "instance_norm"
+    shape = _check_float(name, input)
+    if len(shape) < 3:
+        raise RuntimeError(f"{name}: the input must have shape (n, c, d1, ...), got {shape}")
+    _check_statistics(name, running_mean, "running_mean", shape[1])
+    _check_statistics(name, running_var, "running_var", shape[1])
+    if not use_input_stats:
+        return _with_statistics(name, input, running_mean, running_var, weight, bias, eps)
+    count = math.prod(shape[2:])
+    if count == 1:
+        raise ValueError(f"{name}: needs more than one value in a channel of a sample, got input of shape {shape}")
+    rows = _reshape(input, (shape[0] * shape[1], count))
+    if running_mean is not None or running_var is not None:
+        mean, variance = (x.reshape(shape[:2]).mean(0) for x in _moments(rows._array, eps, 1, True))
+        _follow(running_mean, mean, momentum)
+        _follow(running_var, variance * (count / (count - 1) if count else 1), momentum)
+    none = wrap(_nothing(input))
+    return _of_channels(name, _reshape(standardize(rows, none, none, eps, 1, True), shape), weight, bias)
