@@ -38,7 +38,7 @@ SPECIAL: dict[str, Call] = {
 
 # Entries without a function of their name in PyTorch: methods, some of which change their tensor.
 _METHODS = """
-    __getitem__ __radd__ __rsub__ __rmul__ __rdiv__ __rpow__ __rmod__ __rmatmul__ __rand__ __ror__ __rxor__ item
+    __getitem__ __radd__ __rsub__ __rmul__ __rpow__ __rmod__ __rmatmul__ __rand__ __ror__ __rxor__ item
     contiguous expand expand_as view view_as reshape_as unfold repeat new_zeros new_ones new_full new_empty
     float double bool byte char short int long
 """
