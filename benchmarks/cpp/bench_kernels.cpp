@@ -267,8 +267,33 @@ std::vector<Row> scan_rows() {
     const char* variant = dim == 1 ? "rows" : "columns";
     rows.push_back({"cumsum", variant, {kMatrix}, {whole(dim), kNo}});
     rows.push_back({"cumprod", variant, {between(0.99, 1.01)}, {whole(dim), kNo, kNo}});
+    rows.push_back({"logcumsumexp", variant, {kMatrix}, {whole(dim), kNo}});
     rows.push_back({"linear_recurrence", variant, {between(0.5, 0.9), kMatrix}, {whole(dim), kNo}});
     rows.push_back({"shift", variant, {kMatrix}, {whole(dim), whole(1)}});
+  }
+  return rows;
+}
+
+std::vector<Row> order_rows() {
+  const Operand labels = indices({kRows, kColumns}, 100), runs = indices({kRows}, 1);
+  std::vector<Row> rows = {
+      {"topk", "10", {kMatrix}, {whole(10), whole(1), whole(1), whole(1)}},
+      {"topk", "200", {kMatrix}, {whole(200), whole(1), whole(1), whole(1)}},
+      {"kthvalue", "", {kMatrix}, {whole(100), whole(1)}},
+      {"median", "", {kMatrix}, {whole(1), kNo}},
+      {"mode", "", {labels}, {whole(1)}},
+      {"nonzero_count", "", {kMatrix}},
+      {"nonzero", "", {kMatrix}, {whole(kRows * kColumns)}},
+      {"searchsorted", "", {labels, labels}, {kNo}},
+      {"sort_rows", "", {labels}},
+      {"run_numbers", "", {labels}},
+      {"run_starts", "", {runs}, {whole(1)}},
+  };
+  for (const int64_t dim : {1, 0}) {
+    const char* variant = dim == 1 ? "rows" : "columns";
+    rows.push_back({"sort", variant, {kMatrix}, {whole(dim), kNo}});
+    rows.push_back({"cummax", variant, {kMatrix}, {whole(dim)}});
+    rows.push_back({"cummin", variant, {kMatrix}, {whole(dim)}});
   }
   return rows;
 }
@@ -319,9 +344,14 @@ std::vector<Row> optimiser_rows() {
 
 std::vector<Row> all_rows() {
   std::vector<Row> rows;
+<<<<<<< HEAD
   for (const auto& family :
        {elementwise_rows(), function_rows(), activation_rows(), matmul_rows(), reduction_rows(), loss_rows(),
         normalisation_rows(), scan_rows(), index_rows(), random_rows(), optimiser_rows()}) {
+=======
+  for (const auto& family : {elementwise_rows(), function_rows(), activation_rows(), matmul_rows(), reduction_rows(),
+                             loss_rows(), scan_rows(), index_rows(), order_rows(), random_rows(), optimiser_rows()}) {
+>>>>>>> f024bd7 (sort, topk, median, mode, cummax, unique, nonzero, searchsorted and their kin; logcumsumexp; cumprod of integers)
     rows.insert(rows.end(), family.begin(), family.end());
   }
   return rows;

@@ -48,6 +48,7 @@ from .ops.index import *
 from .ops.linalg import *
 from .ops.logic import *
 from .ops.norms import *
+from .ops.order import *
 from .ops.products import *
 from .ops.reduce import *
 from .ops.rounding import *
@@ -121,6 +122,7 @@ __all__ += ops.getitem.__all__
 __all__ += ops.index.__all__
 __all__ += ops.linalg.__all__
 __all__ += ops.norms.__all__
+__all__ += ops.order.__all__
 __all__ += ops.products.__all__
 __all__ += ops.reduce.__all__
 __all__ += ops.scan.__all__

@@ -86,7 +86,9 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # cross_entropy(x: T, target: i; ignore_index, label_smoothing, reduction) -> loss, probabilities for float32, float64
 # cross_entropy_grad(g: T, probabilities: T, target: i; ignore_index, label_smoothing, reduction) -> out for float32,
 #     float64
-# cumprod(x: T; dim, reverse, exclusive) -> out for float32, float64
+# cummax(x: T; dim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# cummin(x: T; dim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# cumprod(x: T; dim, reverse, exclusive) -> out for int64, float32, float64
 # cumsum(x: T; dim, reverse) -> out for int64, float32, float64
 # deviation(g: T, x: T, mean: T) -> out for float32, float64
 # difference(x: T, y: T) -> out for float32, float64
@@ -120,6 +122,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # hypot(x: T, y: T) -> out for float32, float64
 # index_rows(x: T, index: i) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # index_rows_add(g: T, index: i; rows) -> out for int64, float32, float64
+# kthvalue(x: T; k, dim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # l1_loss(x: T, y: T; reduction) -> out for float32, float64
 # l1_loss_grad(g: T, x: T, y: T; reduction) -> out for float32, float64
 # le(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
@@ -134,6 +137,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # log_softmax(x: T; dim) -> out for float32, float64
 # log_softmax_grad(g: T, result: T; dim) -> out for float32, float64
 # logaddexp(x: T, y: T) -> out for float32, float64
+# logcumsumexp(x: T; dim, reverse) -> out for float32, float64
 # logsumexp(x: T; dims, keepdim) -> out for float32, float64
 # lt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # mask_count(mask: b) -> out for int64
@@ -144,11 +148,13 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # maximum(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # maximum_share(x: T, y: T) -> out for float32, float64
 # mean(x: T; dims, keepdim) -> out for float32, float64
+# median(x: T; dim, skip_nan) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # min(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # min_with_index(x: T; dim, keepdim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64
 # minimum(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # mish(x: T) -> out for float32, float64
 # mish_grad(g: T, x: T) -> out for float32, float64
+# mode(x: T; dim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # moments(x: T; eps, dim, centred) -> mean, variance for float32, float64
 # mse_loss(x: T, y: T; reduction) -> out for float32, float64
 # mse_loss_grad(g: T, x: T, y: T; reduction) -> out for float32, float64
@@ -157,6 +163,8 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # nansum(x: T; dims, keepdim) -> out for float32, float64
 # ne(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # neg(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# nonzero(x: T; count) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# nonzero_count(x: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # norm(x: T; dims, keepdim, p) -> out for float32, float64
 # normal(key: i, offset: i; shape, dtype) -> out for float32, float64
 # occurrence(index: i; dim, extent, reverse) -> out for int64
@@ -169,10 +177,13 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # remainder(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # round(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # rsqrt(x: T) -> out for float32, float64
+# run_numbers(x: T) -> numbers, count for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# run_starts(numbers: i; count) -> starts, lengths for int64
 # safe_div(x: T, y: T) -> out for float32, float64
 # safe_mul(x: T, y: T) -> out for float32, float64
 # scatter(x: T, src: T, index: i; dim, mode) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # scatter_add(src: T, index: i; shape, dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# searchsorted(boundaries: T, x: T; right) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # sgd(params: T, grads: T, momentum_buffers: T, lr: d, momentum: d, dampening: d, weight_decay: d, first: d; nesterov,
 #     maximize) -> None for float32, float64
 # sgd_plain(params: T, grads: T, lr: d, weight_decay: d; maximize) -> None for float32, float64
@@ -191,6 +202,8 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # softmax_grad(g: T, result: T; dim) -> out for float32, float64
 # softplus(x: T; beta, threshold) -> out for float32, float64
 # softplus_grad(g: T, x: T; beta, threshold) -> out for float32, float64
+# sort(x: T; dim, descending) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# sort_rows(x: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # sqrt(x: T) -> out for float32, float64
 # standardize(x: T, w: T, b: T; eps, dim, centred) -> out for float32, float64
 # standardize_grad(g: T, x: T, w: T; eps, dim, centred) -> out for float32, float64
@@ -201,6 +214,8 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # tan(x: T) -> out for float32, float64
 # tanh(x: T) -> out for float32, float64
 # tanh_grad(g: T, result: T) -> out for float32, float64
+# topk(x: T; k, dim, largest, sorted) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64,
+#     float16
 # trunc(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # trunc_divide(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # uniform(key: i, offset: i; shape, dtype) -> out for float32, float64

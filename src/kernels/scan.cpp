@@ -16,6 +16,7 @@ void plan_scan(Plan& plan, double nanoseconds) {
 }
 
 void plan_cumulate(Plan& plan) { plan_scan(plan, 0.5); }
+void plan_log_cumulate(Plan& plan) { plan_scan(plan, 8); }
 void plan_shift(Plan& plan) { plan_scan(plan, 0.2); }
 
 void plan_recurrence(Plan& plan) {
@@ -79,6 +80,13 @@ constexpr Kernel kRows[] = {
                     {"exclusive", AttributeKind::flag}},
      .plan = plan_cumulate,
      .reference = &reference::cumprod},
+    {.name = "logcumsumexp",
+     .inputs = {"x"},
+     .types = "T",
+     .outputs = {"out"},
+     .attributes = {{"dim", AttributeKind::integer}, {"reverse", AttributeKind::flag}},
+     .plan = plan_log_cumulate,
+     .reference = &reference::logcumsumexp},
     {.name = "linear_recurrence",
      .inputs = {"a", "b"},
      .types = "TT",

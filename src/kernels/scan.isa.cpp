@@ -4,6 +4,7 @@
 #include "core/kernel.hpp"
 #include "core/loops.hpp"
 #include "isa/isa.hpp"
+#include "isa/math.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
@@ -55,6 +56,20 @@ struct Recurrence {
 
   [[gnu::always_inline]] static inline W first(W& r, W, W b) { return r = b; }
   [[gnu::always_inline]] static inline W next(W& r, W a, W b) { return r = fma(a, r, b); }
+};
+
+// log(exp(sum) + exp(x)) without overflow. Infinities that are equal have no difference.
+template <class W_>
+struct LogCumSumExp {
+  using W = W_;
+  static constexpr int kInputs = 1;
+
+  [[gnu::always_inline]] static inline W first(W& sum, W x, W) { return sum = x; }
+  [[gnu::always_inline]] static inline W next(W& sum, W x, W) {
+    const W larger = sum > x ? sum : x;
+    const W gap = sum > x ? x - sum : sum - x;
+    return sum = larger + math::log1p(math::exp(sum == x ? W{0} : gap));
+  }
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -236,9 +251,9 @@ Status run_scan(const Call& call) {
   return Status::ok;
 }
 
-template <class T>
+template <class W, class T>
 Status run_cumprod(const Call& call) {
-  return call.attributes[2].flag() ? run_scan<CumProdExclusive<T>, T>(call) : run_scan<CumProd<T>, T>(call);
+  return call.attributes[2].flag() ? run_scan<CumProdExclusive<W>, T>(call) : run_scan<CumProd<W>, T>(call);
 }
 
 // float32 is summed in double: a result is the exact sum rounded once, but for 2^-53 of the sum so far in each
@@ -247,7 +262,11 @@ constexpr Run kRows[] = {
     {"cumsum",
      {{nullptr, nullptr, nullptr, nullptr, nullptr, run_scan<CumSum<int64_t>, int64_t>, run_scan<CumSum<double>, float>,
        run_scan<CumSum<double>, double>}}},
-    {"cumprod", floats(run_cumprod<float>, run_cumprod<double>)},
+    // Integers wrap around, which only the unsigned ones may.
+    {"cumprod",
+     {{nullptr, nullptr, nullptr, nullptr, nullptr, run_cumprod<uint64_t, int64_t>, run_cumprod<float, float>,
+       run_cumprod<double, double>}}},
+    {"logcumsumexp", floats(run_scan<LogCumSumExp<double>, float>, run_scan<LogCumSumExp<double>, double>)},
     {"linear_recurrence", floats(run_scan<Recurrence<float>, float>, run_scan<Recurrence<double>, double>)},
 };
 

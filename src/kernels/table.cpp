@@ -22,7 +22,9 @@
   X(arg_reduce) \
   X(statistics) \
   X(ties) \
-  X(count)
+  X(count) \
+  X(order) \
+  X(search)
 
 #define MINIGRAD_ISA_FAMILIES(X) \
   X(elementwise) \
@@ -50,7 +52,9 @@
   X(scatter) \
   X(scan) \
   X(arg_reduce) \
-  X(count)
+  X(count) \
+  X(order) \
+  X(search)
 // clang-format on
 
 namespace minigrad {

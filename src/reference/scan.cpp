@@ -1,5 +1,7 @@
 #include "reference/scan.hpp"
 
+#include <cmath>
+
 #include "reference/naive.hpp"
 
 namespace minigrad::reference {
@@ -36,16 +38,32 @@ Status cumsum_of(const Call& call) {
   return Status::ok;
 }
 
-template <class T>
+// W is what a lane is computed in.
+template <class T, class W>
 Status cumprod_of(const Call& call) {
   const View& out = call.out[0];
   const bool exclusive = call.attributes[2].flag();
-  double product = 1;
+  W product = 1;
   for_lanes(call, [&](const Position& p, bool first) {
-    const double x = element<T>(call.in[0], p, out.rank);
-    const double before = first ? 1 : product;
+    const W x = static_cast<W>(element<T>(call.in[0], p, out.rank));
+    const W before = first ? 1 : product;
     product = before * x;
     element<T>(out, p, out.rank) = static_cast<T>(exclusive ? before : product);
+  });
+  return Status::ok;
+}
+
+template <class T>
+Status logcumsumexp_of(const Call& call) {
+  const View& out = call.out[0];
+  double largest = 0, sum = 0;
+  for_lanes(call, [&](const Position& p, bool first) {
+    const double x = element<T>(call.in[0], p, out.rank);
+    const double before = first ? x : largest;
+    largest = first || x > largest || x != x ? x : largest;
+    const auto scaled = [](double value, double by) { return value == by ? 1.0 : std::exp(value - by); };
+    sum = first ? 1 : sum * scaled(before, largest) + scaled(x, largest);
+    element<T>(out, p, out.rank) = static_cast<T>(largest + std::log(sum));
   });
   return Status::ok;
 }
@@ -81,7 +99,9 @@ Status shift_of(const Call& call) {
 
 const RunsByDType cumsum = {{nullptr, nullptr, nullptr, nullptr, nullptr, cumsum_of<int64_t, int64_t>,
                              cumsum_of<float, double>, cumsum_of<double, double>}};
-const RunsByDType cumprod = floats(cumprod_of<float>, cumprod_of<double>);
+const RunsByDType cumprod = {{nullptr, nullptr, nullptr, nullptr, nullptr, cumprod_of<int64_t, uint64_t>,
+                              cumprod_of<float, double>, cumprod_of<double, double>}};
+const RunsByDType logcumsumexp = floats(logcumsumexp_of<float>, logcumsumexp_of<double>);
 const RunsByDType linear_recurrence = floats(linear_recurrence_of<float>, linear_recurrence_of<double>);
 const RunsByDType shift = {{shift_of<bool>, shift_of<uint8_t>, shift_of<int8_t>, shift_of<int16_t>, shift_of<int32_t>,
                             shift_of<int64_t>, shift_of<float>, shift_of<double>}};

@@ -5,6 +5,6 @@
 
 namespace minigrad::reference {
 
-extern const RunsByDType cumsum, cumprod, linear_recurrence, shift;
+extern const RunsByDType cumsum, cumprod, logcumsumexp, linear_recurrence, shift;
 
 }  // namespace minigrad::reference

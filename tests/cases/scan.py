@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .case import LARGE, LINES, PRIVATE, Case, between, given, nonzero, normal, view
+from .case import INF, LARGE, LINES, PRIVATE, Case, between, given, nonzero, normal, view
 
 
 def scans() -> Iterator[Case]:
@@ -41,6 +41,13 @@ def scans() -> Iterator[Case]:
                     "cumprod", zeros + flags, x, attributes=(0, reverse, exclusive), smooth=True,
                     public=PRIVATE if flags else lambda lib, x, dim, *_: lib.cumprod(x, dim),
                 )  # fmt: skip
+    for variant, (shape, dim) in LINES.items():
+        yield view("logcumsumexp", variant, shape, dim)
+    yield view("logcumsumexp", "no dims", (), 0)
+    # PyTorch's rules take logarithms of differences of cotangents here, which cancel, and are NaN at infinities.
+    yield given("logcumsumexp", "far apart", [0.0, 900.0, -900.0, 901.0, 5.0], attributes=(0,), public=PRIVATE)
+    yield given("logcumsumexp", "infinite", [-INF, 0.5, -INF, 1.0], attributes=(0,), public=PRIVATE)
+    yield given("logcumsumexp", "infinity", [1.0, INF, 2.0], attributes=(0,), public=PRIVATE)
     yield given("linear_recurrence", "zeros", [0.0, 0.0, 2.0], [1.0, 0.0, 3.0], attributes=(0, False), smooth=True)
 
 

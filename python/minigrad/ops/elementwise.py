@@ -496,8 +496,8 @@ clone = kernel_primitive(
 )
 
 
-def where(condition: Tensor, input: Any, other: Any) -> Tensor:
-    """Return `input` where `condition` is true and `other` elsewhere.
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """Return `input` where `condition` is true and `other` elsewhere; alone, the indices where `condition` is true.
 
     Parameters
     ----------
@@ -508,8 +508,9 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
 
     Returns
     -------
-    Tensor
-        Of the broadcast shape and the promoted dtype of `input` and `other`.
+    Tensor or tuple of Tensor
+        Of the broadcast shape and the promoted dtype of `input` and `other`; without them ``nonzero(condition,
+        as_tuple=True)``.
 
     Notes
     -----
@@ -522,13 +523,17 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     >>> minigrad.where(x > 0, x, 0.0)
     tensor([0., 2.])
     """
+    if input is None and other is None:
+        from .order import nonzero
+
+        return nonzero(condition, as_tuple=True)
     if not isinstance(condition, Tensor) or condition.dtype is not _dtype.bool_:  # type: ignore[redundant-expr]
         raise TypeError(f"where: the condition must be a tensor of bool, got {getattr(condition, 'dtype', condition)}")
     if not isinstance(input, Tensor) and not isinstance(other, Tensor):
         from .creation import full
 
         input = full((), input, dtype=_dtype.result_type(input, other))
-    return _where(condition, input, other)  # type: ignore[no-any-return]
+    return _where(condition, input, other)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

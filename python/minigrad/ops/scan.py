@@ -13,12 +13,13 @@ from .. import _dtype
 from .._methods import method
 from ..primitive import LINEAR, MANY_TO_MANY, ONE_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of
-from .elementwise import ARTICLE, mul, to_dtype
-from .shape import _reshape, normalise_dim
+from .elementwise import ARTICLE, _where, eq, exp, mul, sub, to_dtype
+from .shape import normalise_dim
 
 __all__ = [
     "cumprod",
     "cumsum",
+    "logcumsumexp",
 ]
 
 
@@ -99,16 +100,48 @@ _cumprod = kernel_primitive(
 )
 
 
-def _prepare(name: str, input: Tensor, dim: int) -> tuple[Tensor, int]:
+def _gap(a: Any, b: Any) -> Any:
+    """Return a - b, where equal infinities have no difference."""
+    return _where(eq(a, b), 0.0, sub(a, b))
+
+
+def _later_weight(out: Any, dim: int) -> Any:
+    """Return the weight of each sum but the first within the next: exp(out[i-1] - out[i]), at most 1."""
+    return exp(_gap(shift(out, dim, 1), out))
+
+
+# The sums grow, so every weight is at most 1 and nothing overflows, however far apart the elements are.
+_logcumsumexp: Callable[..., Any] = kernel_primitive(
+    "logcumsumexp",
+    constants=(0,),
+    equation="out[i] = log Σ exp(x[j]) for j ≤ i",
+    source="a linear recurrence with the weights exp(out[i-1] - out[i])",
+    relation=MANY_TO_MANY,
+    vjp={
+        "x": lambda g, x, out, dim: mul(
+            exp(_gap(x, out)), linear_recurrence(exp(_gap(out, shift(out, dim, -1))), g, dim, True)
+        )
+    },
+    jvp={"x": lambda t, x, out, dim: linear_recurrence(_later_weight(out, dim), mul(exp(_gap(x, out)), t), dim, False)},
+    promotion=None,
+)
+
+
+def _prepare(name: str, input: Tensor, dim: int, dtype: _dtype.dtype | None) -> tuple[Tensor, int, _dtype.dtype]:
+    """Return what the kernel takes, integers as int64, and the result's dtype."""
     array = array_of(name, input)
     d = normalise_dim(name, dim, array.ndim, array.shape)
-    if array.dtype.kind != "f" and input.dtype is not _dtype.int64:
-        input = to_dtype(input, _dtype.int64)
-    return (_reshape(input, (1,)) if array.ndim == 0 else input), d
+    target = dtype or (input.dtype if array.dtype.kind == "f" else _dtype.int64)
+    taken = target if target.is_floating_point else _dtype.int64
+    return (input if input.dtype is taken else to_dtype(input, taken)), d, target
 
 
-@method
-def cumsum(input: Tensor, dim: int) -> Tensor:
+def _finished(out: Tensor, target: _dtype.dtype) -> Tensor:
+    return out if out.dtype is target else to_dtype(out, target)
+
+
+@method(in_place=True)
+def cumsum(input: Tensor, dim: int, *, dtype: _dtype.dtype | None = None) -> Tensor:
     """Return the running sums along a dimension.
 
     Parameters
@@ -117,6 +150,8 @@ def cumsum(input: Tensor, dim: int) -> Tensor:
         Of any shape. Booleans and integers are summed as int64.
     dim : int
         The dimension to run along.
+    dtype : dtype, optional
+        What to convert to first.
 
     Returns
     -------
@@ -133,21 +168,22 @@ def cumsum(input: Tensor, dim: int) -> Tensor:
     >>> minigrad.tensor([1.0, 2.0, 3.0]).cumsum(0)
     tensor([1., 3., 6.])
     """
-    x, d = _prepare("cumsum", input, dim)
-    out = _cumsum(x, d, False)
-    return _reshape(out, ()) if input._array.ndim == 0 else out  # type: ignore[no-any-return]
+    x, d, target = _prepare("cumsum", input, dim, dtype)
+    return _finished(_cumsum(x, d, False), target)
 
 
-@method
-def cumprod(input: Tensor, dim: int) -> Tensor:
+@method(in_place=True)
+def cumprod(input: Tensor, dim: int, *, dtype: _dtype.dtype | None = None) -> Tensor:
     """Return the running products along a dimension.
 
     Parameters
     ----------
     input : Tensor
-        Of floats, of any shape.
+        Of any shape. Booleans and integers are multiplied as int64.
     dim : int
         The dimension to run along.
+    dtype : dtype, optional
+        What to convert to first.
 
     Returns
     -------
@@ -166,8 +202,43 @@ def cumprod(input: Tensor, dim: int) -> Tensor:
     >>> x.grad
     tensor([1., 8., 0.])
     """
-    x, d = _prepare("cumprod", input, dim)
-    if x._array.dtype.kind != "f":
-        raise TypeError(f"cumprod: needs floating-point elements, got {input.dtype}; convert with .float()")
-    out = _cumprod(x, d, False, False)
-    return _reshape(out, ()) if input._array.ndim == 0 else out  # type: ignore[no-any-return]
+    x, d, target = _prepare("cumprod", input, dim, dtype)
+    return _finished(_cumprod(x, d, False, False), target)
+
+
+@method
+def logcumsumexp(input: Tensor, dim: int) -> Tensor:
+    """Return the logarithms of the running sums of exponentials along a dimension.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of floats, of any shape.
+    dim : int
+        The dimension to run along.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape.
+
+    Raises
+    ------
+    RuntimeError
+        If the elements are not floats.
+
+    Notes
+    -----
+    out[i] = log Σ exp(x[j]) for j ≤ i, computed from differences, so that nothing overflows. Equal infinities have no
+    difference: the first element's derivative is 1 there too.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.tensor([1000.0, 1000.0]).logcumsumexp(0)
+    tensor([1000.0000, 1000.6931])
+    """
+    array = array_of("logcumsumexp", input)
+    if array.dtype.kind != "f":
+        raise RuntimeError(f"logcumsumexp: needs floating-point elements, got {input.dtype}; convert with .float()")
+    return _logcumsumexp(input, normalise_dim("logcumsumexp", dim, array.ndim, array.shape))  # type: ignore[no-any-return]

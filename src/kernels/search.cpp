@@ -1,0 +1,336 @@
+// Finding places: nonzero, searchsorted, and the parts of unique.
+//
+// What has a size that depends on the data comes in two steps: a kernel counts, and another one is told the count.
+#include <algorithm>
+#include <atomic>
+
+#include "core/plans.hpp"
+#include "kernels/moves.hpp"
+#include "kernels/order_keys.hpp"
+#include "reference/order.hpp"
+
+namespace minigrad {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Plans.
+
+void plan_number(View& out) {
+  out.dtype = DType::int64;
+  out.rank = 0;
+}
+
+void plan_line(View& out, int64_t size) {
+  out.dtype = DType::int64;
+  out.rank = 1;
+  out.shape[0] = size;
+}
+
+void plan_nonzero_count(Plan& plan) {
+  plan_number(plan.out[0]);
+  plan.nanoseconds = 0.3 * static_cast<double>(plan.in[0].size());
+}
+
+void plan_nonzero(Plan& plan) {
+  const View& x = plan.in[0];
+  const int64_t count = plan.attributes[0].integer();
+  if (count < 0 || count > x.size()) {
+    fail(plan, ErrorKind::runtime, "count " + std::to_string(count) + " does not fit shape " + shape_text(x));
+  }
+  plan_line(plan.out[0], count);
+  plan.out[0].rank = 2;
+  plan.out[0].shape[1] = x.rank;
+  plan.nanoseconds = 1.5 * static_cast<double>(x.size());
+}
+
+void plan_searchsorted(Plan& plan) {
+  const View &boundaries = plan.in[0], &x = plan.in[1];
+  bool fits = boundaries.rank == 1 || (boundaries.rank > 1 && boundaries.rank == x.rank);
+  for (int d = 0; fits && boundaries.rank > 1 && d + 1 < x.rank; ++d) fits = boundaries.shape[d] == x.shape[d];
+  if (!fits) {
+    fail(plan, ErrorKind::runtime,
+         "the boundaries must have one dimension, or all but the last one as the values have them, got shapes " +
+             shape_text(boundaries) + " and " + shape_text(x));
+  }
+  copy_shape(x, DType::int64, plan.out[0]);
+  plan.nanoseconds = 15.0 * static_cast<double>(x.size());
+}
+
+void expect_matrix(const Plan& plan) {
+  if (plan.in[0].rank != 2) fail(plan, ErrorKind::runtime, "x must be a matrix, got shape " + shape_text(plan.in[0]));
+}
+
+void plan_sort_rows(Plan& plan) {
+  expect_matrix(plan);
+  plan_line(plan.out[0], plan.in[0].shape[0]);
+  plan.nanoseconds = 100.0 * static_cast<double>(plan.in[0].shape[0]);
+}
+
+void plan_run_numbers(Plan& plan) {
+  expect_matrix(plan);
+  plan_line(plan.out[0], plan.in[0].shape[0]);
+  plan_number(plan.out[1]);
+  plan.nanoseconds = static_cast<double>(plan.in[0].size());
+}
+
+void plan_run_starts(Plan& plan) {
+  const View& numbers = plan.in[0];
+  const int64_t count = plan.attributes[0].integer();
+  if (numbers.rank != 1 || count < 0 || count > numbers.shape[0]) {
+    fail(
+        plan, ErrorKind::runtime,
+        "numbers must be one line of at least count = " + std::to_string(count) + ", got shape " + shape_text(numbers));
+  }
+  plan_line(plan.out[0], count);
+  plan_line(plan.out[1], count);
+  plan.nanoseconds = static_cast<double>(numbers.shape[0]);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// nonzero.
+
+template <class T>
+bool is_nonzero(T x) {
+  if constexpr (std::is_same_v<T, Half>)
+    return (x.bits & 0x7fff) != 0;
+  else
+    return x != 0;
+}
+
+template <class T>
+struct NonzeroCount {
+  static Status run(const Call& call) {
+    const View* const operands[] = {&call.in[0]};
+    const Nest<1> nest = make_nest(operands);
+    const int64_t step = nest.stride[0][nest.rank - 1];
+    std::atomic<int64_t> total{0};
+    parallel_for(nest.size, 0.3, [&](int64_t begin, int64_t end, int) {
+      int64_t sum = 0;
+      for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+        const T* const x = call.in[0].as<T>() + offset[0];
+        for (int64_t i = 0; i < count; ++i) sum += is_nonzero(x[i * step]);
+      });
+      total.fetch_add(sum, std::memory_order_relaxed);
+    });
+    *call.out[0].as<int64_t>() = total.load();
+    return Status::ok;
+  }
+};
+
+// Which of `count` elements are not zero, without a branch on the elements; returns how many.
+template <class T>
+int64_t find_nonzero(int64_t* places, const T* x, int64_t step, int64_t count) {
+  int64_t found = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    places[found] = i;
+    found += is_nonzero(x[i * step]);
+  }
+  return found;
+}
+
+// Writes the rows of the result, one for each place along the last dimension; index has the other dimensions.
+inline int64_t* write_places(int64_t* out, const int64_t* index, int rank, int64_t begin, const int64_t* places,
+                             int64_t count) {
+  for (int64_t i = 0; i < count; ++i, out += rank) {
+    for (int d = 0; d < rank - 1; ++d) out[d] = index[d];
+    out[rank - 1] = begin + places[i];
+  }
+  return out;
+}
+
+template <class T>
+struct Nonzero {
+  static Status run(const Call& call) {
+    constexpr int64_t kBlock = 512;
+    const View& x = call.in[0];
+    if (x.rank == 0 || x.size() == 0) return Status::ok;
+    int64_t* out = call.out[0].as<int64_t>();
+    int64_t left = call.out[0].shape[0], index[kMaxRank] = {}, places[kBlock];
+    const int last = x.rank - 1;
+    for (int64_t row = x.size() / x.shape[last]; row > 0; --row) {
+      const T* from = x.as<T>();
+      for (int d = 0; d < last; ++d) from += index[d] * x.stride[d];
+      for (int64_t begin = 0; begin < x.shape[last]; begin += kBlock) {
+        const int64_t count = std::min(kBlock, x.shape[last] - begin);
+        const int64_t found = find_nonzero(places, from + begin * x.stride[last], x.stride[last], count);
+        const int64_t taken = std::min(found, left);
+        out = write_places(out, index, x.rank, begin, places, taken);
+        left -= taken;
+      }
+      for (int d = last - 1; d >= 0 && ++index[d] == x.shape[d]; --d) index[d] = 0;
+    }
+    return Status::ok;
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// searchsorted: how many boundaries lie below x (kRight: at or below x). NaN lies behind all of them.
+
+template <bool kRight, class T>
+int64_t search_line(const T* boundaries, int64_t step, int64_t n, T x) {
+  int64_t start = 0;
+  while (n > 0) {
+    const int64_t half = (n + 1) / 2;
+    const T middle = boundaries[(start + half - 1) * step];
+    const bool beyond = kRight ? !(middle > x) : !(middle >= x);
+    start = beyond ? start + half : start;
+    n = beyond ? n - half : half - 1;
+  }
+  return start;
+}
+
+template <bool kRight, class T>
+Status run_search(const Call& call) {
+  const View &x = call.in[1], &out = call.out[0];
+  View boundaries = call.in[0];
+  const int last = boundaries.rank - 1;
+  const int64_t length = boundaries.shape[last], step = boundaries.stride[last];
+  boundaries.shape[last] = boundaries.rank == 1 ? 1 : x.shape[last];
+  boundaries.stride[last] = 0;  // every value of a line sees the same boundaries
+  const View* const operands[] = {&out, &x, &boundaries};
+  const Nest<3> nest = make_nest(operands);
+  const int inner = nest.rank - 1;
+  const int64_t out_step = nest.stride[0][inner], x_step = nest.stride[1][inner], b_step = nest.stride[2][inner];
+  parallel_for(nest.size, 15, [&](int64_t begin, int64_t end, int) {
+    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+      for (int64_t i = 0; i < count; ++i) {
+        const T* const line = boundaries.as<T>() + offset[2] + i * b_step;
+        const T value = x.as<T>()[offset[1] + i * x_step];
+        out.as<int64_t>()[offset[0] + i * out_step] = search_line<kRight>(line, step, length, value);
+      }
+    });
+  });
+  return Status::ok;
+}
+
+template <class T>
+struct SearchSorted {
+  static Status run(const Call& call) {
+    return call.attributes[0].flag() ? run_search<true, T>(call) : run_search<false, T>(call);
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// unique: rows in their order, numbers of runs of equal rows, where runs start.
+
+template <class T>
+struct SortRows {
+  static Status run(const Call& call) {
+    const View& x = call.in[0];
+    int64_t* const places = call.out[0].as<int64_t>();
+    const int64_t rows = x.shape[0], columns = x.shape[1];
+    for (int64_t i = 0; i < rows; ++i) places[i] = i;
+    std::sort(places, places + rows, [&](int64_t i, int64_t j) {
+      const T *const a = x.as<T>() + i * x.stride[0], *const b = x.as<T>() + j * x.stride[0];
+      for (int64_t k = 0; k < columns; ++k) {
+        const Bits<T> p = key_of(a[k * x.stride[1]]), q = key_of(b[k * x.stride[1]]);
+        if (p != q) return p < q;
+      }
+      return i < j;
+    });
+    return Status::ok;
+  }
+};
+
+template <class T>
+struct RunNumbers {
+  static Status run(const Call& call) {
+    const View& x = call.in[0];
+    int64_t* const numbers = call.out[0].as<int64_t>();
+    int64_t number = -1;
+    for (int64_t i = 0; i < x.shape[0]; ++i) {
+      const T* const row = x.as<T>() + i * x.stride[0];
+      bool same = i > 0;
+      for (int64_t k = 0; same && k < x.shape[1]; ++k) {
+        same = row[k * x.stride[1]] == row[k * x.stride[1] - x.stride[0]];
+      }
+      number += !same;
+      numbers[i] = number;
+    }
+    *call.out[1].as<int64_t>() = number + 1;
+    return Status::ok;
+  }
+};
+
+// numbers: 0 at first, then the same or one more. `lengths` are those of the runs.
+Status run_starts(const Call& call) {
+  const View& numbers = call.in[0];
+  int64_t *const starts = call.out[0].as<int64_t>(), *const lengths = call.out[1].as<int64_t>();
+  const int64_t n = numbers.shape[0], count = call.out[0].shape[0];
+  for (int64_t run = 0; run < count; ++run) starts[run] = lengths[run] = 0;
+  int64_t previous = -1;
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t number = numbers.as<int64_t>()[i * numbers.stride[0]];
+    if (number < 0 || number >= count) return Status::index_out_of_range;
+    if (number != previous) starts[number] = i;
+    ++lengths[number];
+    previous = number;
+  }
+  return Status::ok;
+}
+
+constexpr Run kRuns[] = {
+    {"nonzero_count", every_dtype<NonzeroCount>()},
+    {"nonzero", every_dtype<Nonzero>()},
+    {"searchsorted", every_dtype<SearchSorted>()},
+    {"sort_rows", every_dtype<SortRows>()},
+    {"run_numbers", every_dtype<RunNumbers>()},
+    {"run_starts", {{nullptr, nullptr, nullptr, nullptr, nullptr, run_starts, nullptr, nullptr, nullptr}}},
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Rows.
+
+constexpr AttributeSpec kCount = {"count", AttributeKind::integer};
+
+constexpr Kernel kRows[] = {
+    {.name = "nonzero_count",
+     .inputs = {"x"},
+     .types = "T",
+     .outputs = {"out"},
+     .plan = plan_nonzero_count,
+     .reference = &reference::nonzero_count},
+    {.name = "nonzero",
+     .inputs = {"x"},
+     .types = "T",
+     .outputs = {"out"},
+     .attributes = {kCount},
+     .plan = plan_nonzero,
+     .reference = &reference::nonzero},
+    {.name = "searchsorted",
+     .inputs = {"boundaries", "x"},
+     .types = "TT",
+     .outputs = {"out"},
+     .attributes = {{"right", AttributeKind::flag}},
+     .plan = plan_searchsorted,
+     .reference = &reference::searchsorted},
+    {.name = "sort_rows",
+     .inputs = {"x"},
+     .types = "T",
+     .outputs = {"out"},
+     .plan = plan_sort_rows,
+     .reference = &reference::sort_rows},
+    {.name = "run_numbers",
+     .inputs = {"x"},
+     .types = "T",
+     .outputs = {"numbers", "count"},
+     .plan = plan_run_numbers,
+     .reference = &reference::run_numbers},
+    {.name = "run_starts",
+     .inputs = {"numbers"},
+     .types = "i",
+     .outputs = {"starts", "lengths"},
+     .attributes = {kCount},
+     .plan = plan_run_starts,
+     .reference = &reference::run_starts},
+};
+
+}  // namespace
+
+extern const Kernels search_kernels;
+const Kernels search_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};
+
+extern const Runs search_runs;
+const Runs search_runs = {kRuns, sizeof(kRuns) / sizeof(Run)};
+
+}  // namespace minigrad

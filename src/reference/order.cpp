@@ -1,0 +1,257 @@
+#include "reference/order.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "core/half.hpp"
+#include "reference/naive.hpp"
+
+namespace minigrad::reference {
+namespace {
+
+// A run for every dtype.
+template <template <class> class Of>
+constexpr RunsByDType every() {
+  return {{Of<bool>::run, Of<uint8_t>::run, Of<int8_t>::run, Of<int16_t>::run, Of<int32_t>::run, Of<int64_t>::run,
+           Of<float>::run, Of<double>::run, Of<Half>::run}};
+}
+
+// NaN is the largest.
+template <class T>
+bool less(T a, T b) {
+  return a < b || (b != b && a == a);
+}
+
+template <class T>
+using Line = std::vector<T>;
+using Places = std::vector<int64_t>;
+
+// Calls choose(line) for every line along dim and writes the places that it returns, and the elements there.
+template <class T, class Choose>
+Status choose_from_lines(const Call& call, int attribute, Choose&& choose) {
+  const View& x = call.in[0];
+  const int64_t given = call.attributes[attribute].integer();
+  const int dim = static_cast<int>(x.rank == 0 ? 0 : given < 0 ? given + x.rank : given);
+  const int64_t length = x.rank == 0 ? 1 : x.shape[dim];
+  View starts = x;
+  if (x.rank > 0) starts.shape[dim] = 1;
+  for_each(starts, [&](Position p) {
+    Line<T> line;
+    for (int64_t& i = p.index[dim] = 0; i < length; ++i) line.push_back(element<T>(x, p, x.rank));
+    const Places places = choose(line);
+    const int64_t count = x.rank == 0 ? 1 : call.out[0].shape[dim];
+    for (int64_t& i = p.index[dim] = 0; i < count; ++i) {
+      const int64_t place = places[static_cast<size_t>(i)];
+      element<int64_t>(call.out[1], p, x.rank) = place;
+      element<T>(call.out[0], p, x.rank) = line[static_cast<size_t>(place)];
+    }
+  });
+  return Status::ok;
+}
+
+template <class T>
+Places sorted_places(const Line<T>& line, bool descending) {
+  Places places(line.size());
+  std::iota(places.begin(), places.end(), 0);
+  std::stable_sort(places.begin(), places.end(), [&](int64_t i, int64_t j) {
+    const T a = line[static_cast<size_t>(i)], b = line[static_cast<size_t>(j)];
+    return descending ? less(b, a) : less(a, b);
+  });
+  return places;
+}
+
+template <class T>
+struct Sort {
+  static Status run(const Call& call) {
+    return choose_from_lines<T>(call, 0,
+                                [&](const Line<T>& line) { return sorted_places(line, call.attributes[1].flag()); });
+  }
+};
+
+template <class T>
+struct TopK {
+  static Status run(const Call& call) {
+    return choose_from_lines<T>(call, 1,
+                                [&](const Line<T>& line) { return sorted_places(line, call.attributes[2].flag()); });
+  }
+};
+
+template <class T>
+struct KthValue {
+  static Status run(const Call& call) {
+    const auto rank = static_cast<size_t>(call.attributes[0].integer() - 1);
+    return choose_from_lines<T>(call, 1, [&](const Line<T>& line) { return Places{sorted_places(line, false)[rank]}; });
+  }
+};
+
+template <class T>
+struct Median {
+  static Status run(const Call& call) {
+    return choose_from_lines<T>(call, 0, [&](const Line<T>& line) {
+      const Places places = sorted_places(line, false);
+      size_t numbers = 0;
+      for (const T x : line) numbers += x == x;
+      const bool number = numbers == line.size() || (call.attributes[1].flag() && numbers > 0);
+      return Places{places[number ? (numbers - 1) / 2 : numbers]};
+    });
+  }
+};
+
+template <class T>
+struct Mode {
+  static Status run(const Call& call) {
+    return choose_from_lines<T>(call, 0, [&](const Line<T>& line) {
+      const Places places = sorted_places(line, false);
+      const auto at = [&](size_t i) { return line[static_cast<size_t>(places[i])]; };
+      size_t best = 0, longest = 0, length = 0;
+      for (size_t i = 0; i < line.size(); ++i) {
+        length = i > 0 && !less(at(i - 1), at(i)) ? length + 1 : 1;
+        // The end of a run is seen when the next element differs.
+        const bool end = i + 1 == line.size() || less(at(i), at(i + 1));
+        if (end && length > longest) {
+          longest = length;
+          best = i;
+        }
+      }
+      return Places{places[best]};
+    });
+  }
+};
+
+template <class T, bool kLargest>
+Status cumulate(const Call& call) {
+  return choose_from_lines<T>(call, 0, [](const Line<T>& line) {
+    Places places;
+    int64_t best = 0;
+    for (size_t i = 0; i < line.size(); ++i) {
+      const T x = line[i], so_far = line[static_cast<size_t>(best)];
+      if (x != x || (kLargest ? x >= so_far : x <= so_far)) best = static_cast<int64_t>(i);
+      places.push_back(best);
+    }
+    return places;
+  });
+}
+
+template <class T>
+struct CumMax {
+  static Status run(const Call& call) { return cumulate<T, true>(call); }
+};
+
+template <class T>
+struct CumMin {
+  static Status run(const Call& call) { return cumulate<T, false>(call); }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Searching.
+
+template <class T>
+struct NonzeroCount {
+  static Status run(const Call& call) {
+    int64_t& count = *call.out[0].as<int64_t>() = 0;
+    for_each(call.in[0], [&](const Position& p) { count += element<T>(call.in[0], p, call.in[0].rank) != T(0); });
+    return Status::ok;
+  }
+};
+
+template <class T>
+struct Nonzero {
+  static Status run(const Call& call) {
+    const View &x = call.in[0], &out = call.out[0];
+    Position row;
+    for_each(x, [&](const Position& p) {
+      if (element<T>(x, p, x.rank) == T(0) || row.index[0] == out.shape[0]) return;
+      for (int d = 0; d < x.rank; ++d) {
+        row.index[1] = d;
+        element<int64_t>(out, row, 2) = p.index[d];
+      }
+      ++row.index[0];
+    });
+    return Status::ok;
+  }
+};
+
+template <class T>
+struct SearchSorted {
+  static Status run(const Call& call) {
+    const View &boundaries = call.in[0], &x = call.in[1];
+    const int last = boundaries.rank - 1;
+    for_each(x, [&](const Position& p) {
+      const T value = element<T>(x, p, x.rank);
+      int64_t smaller = 0;
+      Position q = boundaries.rank == 1 ? Position{} : p;
+      for (int64_t& i = q.index[last] = 0; i < boundaries.shape[last]; ++i) {
+        const T boundary = element<T>(boundaries, q, boundaries.rank);
+        smaller += call.attributes[0].flag() ? !(boundary > value) : !(boundary >= value);
+      }
+      element<int64_t>(call.out[0], p, x.rank) = smaller;
+    });
+    return Status::ok;
+  }
+};
+
+// Row i of a matrix.
+template <class T>
+Line<T> row_of(const View& x, int64_t i) {
+  Line<T> row;
+  for (int64_t j = 0; j < x.shape[1]; ++j) row.push_back(x.as<T>()[i * x.stride[0] + j * x.stride[1]]);
+  return row;
+}
+
+template <class T>
+struct SortRows {
+  static Status run(const Call& call) {
+    const View& x = call.in[0];
+    Places places(static_cast<size_t>(x.shape[0]));
+    std::iota(places.begin(), places.end(), 0);
+    std::stable_sort(places.begin(), places.end(), [&](int64_t i, int64_t j) {
+      const Line<T> a = row_of<T>(x, i), b = row_of<T>(x, j);
+      return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), less<T>);
+    });
+    for (size_t i = 0; i < places.size(); ++i) call.out[0].as<int64_t>()[i] = places[i];
+    return Status::ok;
+  }
+};
+
+template <class T>
+struct RunNumbers {
+  static Status run(const Call& call) {
+    const View& x = call.in[0];
+    int64_t number = -1;
+    for (int64_t i = 0; i < x.shape[0]; ++i) {
+      if (i == 0 || row_of<T>(x, i) != row_of<T>(x, i - 1)) ++number;
+      call.out[0].as<int64_t>()[i] = number;
+    }
+    *call.out[1].as<int64_t>() = number + 1;
+    return Status::ok;
+  }
+};
+
+Status run_starts_of(const Call& call) {
+  const View& numbers = call.in[0];
+  const int64_t count = call.out[0].shape[0];
+  for (int64_t run = 0; run < count; ++run) {
+    int64_t start = 0, length = 0;
+    for (int64_t i = 0; i < numbers.shape[0]; ++i) {
+      const int64_t number = numbers.as<int64_t>()[i * numbers.stride[0]];
+      start += number < run;
+      length += number == run;
+    }
+    call.out[0].as<int64_t>()[run] = start;
+    call.out[1].as<int64_t>()[run] = length;
+  }
+  return Status::ok;
+}
+
+}  // namespace
+
+const RunsByDType sort = every<Sort>(), topk = every<TopK>(), kthvalue = every<KthValue>(), median = every<Median>(),
+                  mode = every<Mode>(), cummax = every<CumMax>(), cummin = every<CumMin>();
+const RunsByDType nonzero_count = every<NonzeroCount>(), nonzero = every<Nonzero>(),
+                  searchsorted = every<SearchSorted>(), sort_rows = every<SortRows>(),
+                  run_numbers = every<RunNumbers>();
+const RunsByDType run_starts = {
+    {nullptr, nullptr, nullptr, nullptr, nullptr, run_starts_of, nullptr, nullptr, nullptr}};
+
+}  // namespace minigrad::reference
