@@ -1052,3 +1052,34 @@ def test_x26_mean_over_two_dims() -> None:
 def test_x26_zero_to_the_zero() -> None:
     x = leaf([0.0, 3.0])
     assert_equal(gradients((x**0).sum(), x)[0], [0, 0])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.unsqueeze(1),
+        lambda x: x.unsqueeze(0).squeeze(0),
+        lambda x: x.flatten(1),
+        lambda x: x.reshape(6, 4),
+        lambda x: x.transpose(0, 2),
+        lambda x: x.permute(2, 0, 1),
+    ],
+)
+def test_a8_views_share_storage_and_go_back_the_way_they_came(function: Callable[[Tensor], Tensor]) -> None:
+    """《反向传播算法实现》 section 3: the vjp of a change of shape is the change back."""
+    x = leaf(draw(2, 3, 4))
+    y = function(x)
+    assert np.shares_memory(y.detach().numpy(), x.detach().numpy())
+    assert_equal(gradients(y, x, v=y.detach().numpy())[0], x.detach().numpy())
+
+
+def test_a11_the_gradients_of_copies_add_up() -> None:
+    """《反向传播算法实现》 section 4."""
+    x = leaf(draw(3))
+    ones = np.ones
+    assert_equal(autograd.grad(x[[0, 0, 1]], x, const(ones(3)))[0], [2, 1, 0])
+    assert_equal(autograd.grad(x.expand(4, 3), x, const(ones((4, 3))))[0], [4, 4, 4])
+    assert_equal(autograd.grad(x.repeat(2, 2), x, const(ones((2, 6))))[0], [4, 4, 4])
+    repeated = x.repeat_interleave(mg.tensor([2, 0, 1]))
+    assert_equal(autograd.grad(repeated, x, const(ones(3)))[0], [2, 0, 1])
+    assert_equal(autograd.grad(x.repeat_interleave(3), x, const(ones(9)))[0], [3, 3, 3])

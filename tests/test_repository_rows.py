@@ -256,3 +256,51 @@ def test_X26_mean_over_two_axes_and_powers_of_0() -> None:
     assert x.mean(axis=(0, 1)).tolist() == [1.0] * 4
     zero = leaf([0.0])
     assert gradient(zero**0, zero) == [0.0]
+
+
+def test_R11_changes_of_shape_and_their_ways_back() -> None:
+    for f in (
+        lambda x: x.reshape(3, 2),
+        lambda x: x.flatten(),
+        lambda x: x.unsqueeze(1).squeeze(1),
+        lambda x: x.transpose(0, 1),
+        lambda x: x.swapaxes(0, 1),
+        lambda x: x.T,
+        lambda x: x.flip(0),
+    ):
+        x = mg.arange(6.0, dtype=mg.float64).reshape(2, 3).requires_grad_()
+        y = f(x)
+        (back,) = autograd.grad(y, x, y.detach().clone())
+        assert back.tolist() == x.tolist()
+    (g,) = autograd.grad(x.repeat(2, 3).sum(), x)
+    assert g.tolist() == [[6.0] * 3] * 2
+
+
+def test_R12_gradients_of_joined_and_split_tensors_are_slices() -> None:
+    x = mg.arange(6.0, requires_grad=True)
+    y = mg.ones(6, requires_grad=True)
+    v = mg.arange(12.0)
+    assert [g.tolist() for g in autograd.grad(mg.cat([x, y]), [x, y], v)] == [v[:6].tolist(), v[6:].tolist()]
+    v = v.reshape(2, 6)
+    assert [g.tolist() for g in autograd.grad(mg.stack([x, y]), [x, y], v)] == v.tolist()
+    first, _, last = x.split(2)
+    assert autograd.grad([first, last], x, [v[0, :2], v[1, 4:]])[0].tolist() == [0, 1, 0, 0, 10, 11]
+    assert autograd.grad(x.reshape(3, 2).unbind(1)[1].sum(), x)[0].tolist() == [0, 1, 0, 1, 0, 1]
+
+
+def test_X8_weighted_cat() -> None:
+    x = mg.tensor([[1.0, 2.0]], requires_grad=True)
+    y = mg.tensor([[3.0, 4.0], [5.0, 6.0]], requires_grad=True)
+    weight = mg.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    (mg.cat([x, y]) * weight).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [[1, 2]]
+    assert y.grad is not None
+    assert y.grad.tolist() == [[3, 4], [5, 6]]
+
+
+def test_X13_float64_stays_float64() -> None:
+    x = mg.ones(2, 3, dtype=mg.float64, requires_grad=True)
+    for y in (x.reshape(3, 2), x.sum(), x @ x.T, mg.cat([x, x]), x.repeat(2, 1), x.tril()):
+        assert y.dtype is mg.float64
+        assert autograd.grad(y.sum(), x)[0].dtype is mg.float64

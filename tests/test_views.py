@@ -473,6 +473,8 @@ FOUR = [0.25, 0.5, 0.75, 0.875]
 
 #: The shapes of tensors that have to fit each other.
 SHAPES = {
+    "tril_": [(2, 2)],
+    "triu_": [(2, 2)],
     "addmm_": [(2, 2), (2, 2), (2, 2)],
     "addmv_": [(2,), (2, 2), (2,)],
     "baddbmm_": [(1, 2, 2), (1, 2, 2), (1, 2, 2)],
@@ -484,6 +486,9 @@ REST: dict[str, tuple[Any, ...]] = {
     "masked_scatter_": (mg.tensor([True, False, True, False]), const([0.5, 2.0])),
     "scatter_reduce_": (0, mg.tensor([1, 1]), const([0.5, 2.0]), "prod"),
     "clamp_": (0.3, 0.8),
+    "cumprod_": (0,),
+    "cumsum_": (0,),
+    "logcumsumexp_": (0,),
     "clip_": (0.3, 0.8),
     "masked_fill_": (mg.tensor([True, False, False, True]), 2.0),
 }

@@ -33,6 +33,7 @@ CORE_FUNCTIONS = {
     "set_grad_enabled": "(enabled: bool, /) -> bool",
     "set_num_threads": "(threads: int) -> None",
     "set_parallel_threshold": "(nanoseconds: float) -> None",
+    "strided_view": "(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int, /) -> Array",
 }
 CORE_VALUES = {"build_info": "dict[str, Any]", "kernels": "dict[str, Kernel]"}
 KERNEL_METHODS = {

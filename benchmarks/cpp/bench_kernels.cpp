@@ -316,6 +316,18 @@ std::vector<Row> index_rows() {
   };
 }
 
+std::vector<Row> shape_rows() {
+  const Operand halves = {.shapes = {{kRows, kColumns}, {kRows, kColumns}}};
+  return {
+      {"cat", "rows", {halves}, {whole(0), kNo}},
+      {"cat", "columns", {halves}, {whole(1), kNo}},
+      {"cat", "stacked", {halves}, {whole(0), kYes}},
+      {"triangle", "", {kMatrix}, {whole(0), kNo}},
+      {"unstride", "", {shaped({kColumns})}, {dims({kColumns, kColumns}), whole(0), dims({1})}},
+      {"fold", "", {kMatrix}, {whole(0), whole(1 << 20), whole(1)}},
+  };
+}
+
 std::vector<Row> random_rows() {
   const Operand key = indices({}, 1000), offset = indices({}, 1000);
   const Value shape = dims({kRows, kColumns});
@@ -344,14 +356,9 @@ std::vector<Row> optimiser_rows() {
 
 std::vector<Row> all_rows() {
   std::vector<Row> rows;
-<<<<<<< HEAD
   for (const auto& family :
        {elementwise_rows(), function_rows(), activation_rows(), matmul_rows(), reduction_rows(), loss_rows(),
-        normalisation_rows(), scan_rows(), index_rows(), random_rows(), optimiser_rows()}) {
-=======
-  for (const auto& family : {elementwise_rows(), function_rows(), activation_rows(), matmul_rows(), reduction_rows(),
-                             loss_rows(), scan_rows(), index_rows(), order_rows(), random_rows(), optimiser_rows()}) {
->>>>>>> f024bd7 (sort, topk, median, mode, cummax, unique, nonzero, searchsorted and their kin; logcumsumexp; cumprod of integers)
+        normalisation_rows(), scan_rows(), order_rows(), index_rows(), shape_rows(), random_rows(), optimiser_rows()}) {
     rows.insert(rows.end(), family.begin(), family.end());
   }
   return rows;

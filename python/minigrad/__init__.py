@@ -36,6 +36,7 @@ from ._dtype import (
     set_default_dtype,
     uint8,
 )
+from ._formats import contiguous_format, preserve_format, strided
 from ._printing import set_printoptions
 from .grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .ops.arithmetic import *
@@ -45,11 +46,13 @@ from .ops.elementwise import *
 from .ops.functions import *
 from .ops.getitem import *
 from .ops.index import *
+from .ops.joining import *
 from .ops.linalg import *
 from .ops.logic import *
 from .ops.norms import *
 from .ops.order import *
 from .ops.products import *
+from .ops.rearrange import *
 from .ops.reduce import *
 from .ops.rounding import *
 from .ops.scan import *
@@ -58,6 +61,7 @@ from .ops.selection import *
 from .ops.shape import *
 from .ops.softmax import *
 from .ops.statistics import *
+from .ops.views import *
 from .random import *
 from .tensor import Size, Tensor
 
@@ -74,6 +78,7 @@ __all__ = [
     "__version__",
     "autograd",
     "bool",
+    "contiguous_format",
     "cuda",
     "device",
     "double",
@@ -104,6 +109,7 @@ __all__ = [
     "ops",
     "optim",
     "pi",
+    "preserve_format",
     "random",
     "result_type",
     "return_types",
@@ -113,6 +119,7 @@ __all__ = [
     "set_printoptions",
     "short",
     "show_config",
+    "strided",
     "uint8",
 ]
 __all__ += ops.conversion.__all__
@@ -120,14 +127,17 @@ __all__ += ops.creation.__all__
 __all__ += ops.elementwise.__all__
 __all__ += ops.getitem.__all__
 __all__ += ops.index.__all__
+__all__ += ops.joining.__all__
 __all__ += ops.linalg.__all__
 __all__ += ops.norms.__all__
 __all__ += ops.order.__all__
 __all__ += ops.products.__all__
+__all__ += ops.rearrange.__all__
 __all__ += ops.reduce.__all__
 __all__ += ops.scan.__all__
 __all__ += ops.scatter.__all__
 __all__ += ops.shape.__all__
 __all__ += ops.softmax.__all__
 __all__ += ops.statistics.__all__
+__all__ += ops.views.__all__
 __all__ += random.__all__

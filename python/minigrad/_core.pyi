@@ -42,6 +42,7 @@ def same_shape(*arrays: Any) -> tuple[tuple[int, ...], ...] | None: ...
 def set_grad_enabled(enabled: bool, /) -> bool: ...
 def set_num_threads(threads: int) -> None: ...
 def set_parallel_threshold(nanoseconds: float) -> None: ...
+def strided_view(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int, /) -> Array: ...
 
 # The kernels: inputs (T: the dtype that they share, i: int64, b: bool, d: float64); attributes
 #
@@ -75,6 +76,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # broken_line(x: T; low, high, below, between, above, shift) -> out for float32, float64
 # broken_line_grad(g: T, x: T; low, high, below, between, above, shift) -> out for float32, float64
 # cast(x: T; dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# cat(xs: T; dim, stacked) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # ceil(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # clamp(x: T, lower: T, upper: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # clamp_grad(g: T, x: T, lower: T, upper: T; argument) -> out for float32, float64
@@ -106,6 +108,7 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # fmax(x: T, y: T) -> out for float32, float64
 # fmin(x: T, y: T) -> out for float32, float64
 # fmod(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# fold(g: T; dim, extent, step) -> out for int64, float32, float64
 # frac(x: T) -> out for float32, float64
 # full(value: d; shape, dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # gather(x: T, index: i; dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
@@ -216,10 +219,12 @@ def set_parallel_threshold(nanoseconds: float) -> None: ...
 # tanh_grad(g: T, result: T) -> out for float32, float64
 # topk(x: T; k, dim, largest, sorted) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64,
 #     float16
+# triangle(x: T; diagonal, upper) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # trunc(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # trunc_divide(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # uniform(key: i, offset: i; shape, dtype) -> out for float32, float64
 # unslice(g: T; shape, starts, steps) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# unstride(g: T; shape, offset, strides) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # var_mean(x: T; dims, keepdim, correction) -> out, mean for float32, float64
 # where(condition: b, x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # xlogy(x: T, y: T) -> out for float32, float64

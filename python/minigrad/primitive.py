@@ -18,7 +18,7 @@ every order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -75,6 +75,9 @@ class Primitive:
     view : bool
         The output shares memory with the first input.
     """
+
+    #: The tangents of all outputs at once, where that is more than a sum over the inputs.
+    pushforward: Callable[[Sequence[Any], tuple[Any, ...]], Any] | None = None
 
     def __init__(
         self,
@@ -183,3 +186,32 @@ def view_primitive(
 ) -> Callable[..., Any]:
     """Make the record of an operation whose output shares memory with its input; return the function that runs it."""
     return Primitive(name, run=run, inputs=("x",), attributes=attributes, view=True, promotion=None, **record).eager
+
+
+class Variadic:
+    """The record of a linear operation with any number of inputs or of outputs, whose calls make their own nodes.
+
+    It stands where a node has its `Primitive`, and answers what the sweeps ask: `pullback(g, edges, saved)` gives every
+    input its cotangent, None where its edge is None; `pushforward(tangents, saved)` gives the outputs' tangents. What
+    they read is all that a call saves: shapes and attributes, no arrays.
+    """
+
+    slots: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        equation: str,
+        source: str,
+        pullback: Callable[[Any, tuple[Any, ...], tuple[Any, ...]], tuple[Any, ...]],
+        pushforward: Callable[[Sequence[Any], tuple[Any, ...]], Any],
+    ) -> None:
+        self.name = name
+        self.equation = equation
+        self.source = source
+        self.pullback = pullback
+        self.pushforward = pushforward
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"

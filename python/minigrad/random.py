@@ -9,28 +9,38 @@ from __future__ import annotations
 import math
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from . import _core, _dtype
+from ._device import CPU
+from ._device import device as Device  # noqa: N812
 from ._dtype import dtype as DType  # noqa: N812
 from ._methods import method
 from .graph import Array
+from .ops.creation import check_options, zeros
 from .ops.shape import sizes_of
-from .tensor import Tensor, wrap
+from .tensor import Tensor, array_of, wrap
 
 __all__ = [
     "Generator",
+    "bernoulli",
     "get_rng_state",
     "initial_seed",
     "manual_seed",
+    "multinomial",
+    "normal",
     "rand",
     "rand_like",
     "randint",
+    "randint_like",
     "randn",
     "randn_like",
     "randperm",
+    "seed",
     "set_rng_state",
 ]
 
@@ -124,6 +134,25 @@ class Generator:
             raise RuntimeError("set_state: these bytes are no state of a generator")
         self._set(seed, offset)
 
+    @property
+    def device(self) -> Device:
+        """The CPU."""
+        return CPU
+
+    def fork(self, stream: int) -> Generator:
+        """Return another generator, whose seed is a function of this one's and of `stream`; this one does not move.
+
+        Examples
+        --------
+        >>> import minigrad
+        >>> g = minigrad.Generator().manual_seed(3)
+        >>> g.fork(0).initial_seed() == g.fork(0).initial_seed() != g.fork(1).initial_seed()
+        True
+        """
+        # Far from where numbers are drawn: nobody reserves 2^62 counters.
+        place = np.array(2**62 + stream.__index__() % 2**61, np.int64)
+        return Generator().manual_seed(int(_kernels["randint"](self._key, place, -(2**62), 2**62, (1,))[0]))
+
     def _reserve(self, counters: int) -> tuple[Array, Array]:
         """Return the key and the first counter for a call that uses so many."""
         with self._lock:
@@ -175,6 +204,25 @@ def set_rng_state(new_state: Tensor) -> None:
     default_generator.set_state(new_state)
 
 
+@contextmanager
+def fork_rng(devices: Any = None, enabled: bool = True) -> Iterator[None]:  # noqa: ARG001
+    """Give the default generator its state back when the block ends.
+
+    Parameters
+    ----------
+    devices : optional
+        Accepted for PyTorch's sake: everything is on the CPU.
+    enabled : bool, default True
+        Whether to do it.
+    """
+    state = get_rng_state()
+    try:
+        yield
+    finally:
+        if enabled:
+            set_rng_state(state)
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Arrays.
 
@@ -186,9 +234,10 @@ def _floats(kernel: str, shape: tuple[int, ...], dtype: DType, generator: Genera
         raise RuntimeError(f"{name}: only floating-point tensors can be filled, got {dtype}")
     if any(n < 0 for n in shape):
         raise RuntimeError(f"{name}: sizes must not be negative, got {shape}")
-    in_a_counter = 4 if dtype is _dtype.float32 else 2
+    drawn = _dtype.float64 if dtype is _dtype.float64 else _dtype.float32  # float16 has no arithmetic of its own
+    in_a_counter = 4 if drawn is _dtype.float32 else 2
     key, offset = _source(generator, name)._reserve(-(-math.prod(shape) // in_a_counter))
-    array: Array = _kernels[kernel](key, offset, shape, dtype.code)
+    array: Array = _kernels[kernel](key, offset, shape, drawn.code)
     return array
 
 
@@ -205,14 +254,42 @@ def uniform_array(t: Tensor, a: float, b: float, generator: Generator | None, na
     if not (math.isfinite(a) and math.isfinite(b) and a <= b):
         raise RuntimeError(f"{name}: needs a finite range from low to high, got {a} and {b}")
     array = _floats("uniform", t._array.shape, t.dtype, generator, name)
-    return _scaled(array, b - a, a)
+    return _converted(_scaled(array, b - a, a), t.dtype)
 
 
 def normal_array(t: Tensor, mean: float, std: float, generator: Generator | None, name: str) -> Array:
     """Return normally distributed numbers, in the tensor's shape and dtype."""
     if not std >= 0:
         raise RuntimeError(f"{name}: std must not be negative, got {std}")
-    return _scaled(_floats("normal", t._array.shape, t.dtype, generator, name), std, mean)
+    array = _floats("normal", t._array.shape, t.dtype, generator, name)
+    return _converted(_scaled(array, std, mean), t.dtype)
+
+
+def _integers(
+    name: str, low: int, high: int, shape: tuple[int, ...], dtype: DType, generator: Generator | None
+) -> Array:
+    """Return integers distributed uniformly over [low, high)."""
+    if low >= high:
+        raise RuntimeError(f"{name}: low must be less than high, got {low} and {high}")
+    if any(n < 0 for n in shape):
+        raise RuntimeError(f"{name}: sizes must not be negative, got {shape}")
+    _check_range(name, low, high - 1, dtype)
+    key, offset = _source(generator, name)._reserve(-(-math.prod(shape) // 2))
+    return _converted(_kernels["randint"](key, offset, low, high, shape), dtype)
+
+
+def _converted(array: Array, dtype: DType) -> Array:
+    return array if array.dtype == dtype.numpy else _kernels["cast"](array, dtype.code)
+
+
+def _chances(p: Any, shape: tuple[int, ...], dtype: DType, generator: Generator | None, name: str) -> Array:
+    """Return whether numbers uniform over [0, 1) are below the chances `p`, an array or a number."""
+    array = p if isinstance(p, np.ndarray) else np.array(p, dtype.numpy)
+    if not ((array >= 0) & (array <= 1)).all():
+        raise RuntimeError(f"{name}: the probabilities must be between 0 and 1")
+    u = _floats("uniform", shape, dtype, generator, name)
+    below: Array = _kernels["lt"](u, array.astype(u.dtype, copy=False))
+    return below
 
 
 def _scaled(array: Array, factor: float, shift: float) -> Array:
@@ -232,17 +309,19 @@ def _float_dtype(dtype: DType | None) -> DType:
 
 
 def rand(
-    *size: Any,
+    *args: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: DType | None = None,
-    device: Any = None,  # noqa: ARG001
+    device: Any = None,
     requires_grad: bool = False,
+    **options: Any,
 ) -> Tensor:
     """Return numbers distributed uniformly over [0, 1).
 
     Parameters
     ----------
-    *size : int or one sequence of int
+    *args, size : int or one sequence of int
         The shape.
     generator : Generator, optional
         Where the numbers come from, the default generator unless given.
@@ -270,16 +349,21 @@ def rand(
     >>> x.shape, bool(((x >= 0) * (x < 1)).all())
     (minigrad.Size([2, 3]), True)
     """
-    array = _floats("uniform", sizes_of(size), _float_dtype(dtype), generator, "rand")
-    return wrap(array).requires_grad_(requires_grad)
+    if options or device is not None:
+        check_options("rand", device, options)
+    wanted = _float_dtype(dtype)
+    array = _floats("uniform", sizes_of(args, size), wanted, generator, "rand")
+    return wrap(_converted(array, wanted)).requires_grad_(requires_grad)
 
 
 def randn(
-    *size: Any,
+    *args: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: DType | None = None,
-    device: Any = None,  # noqa: ARG001
+    device: Any = None,
     requires_grad: bool = False,
+    **options: Any,
 ) -> Tensor:
     """Return numbers of the normal distribution with mean 0 and variance 1; the arguments are those of :func:`rand`.
 
@@ -289,8 +373,11 @@ def randn(
     >>> minigrad.randn(2, 3, dtype=minigrad.float64).dtype
     minigrad.float64
     """
-    array = _floats("normal", sizes_of(size), _float_dtype(dtype), generator, "randn")
-    return wrap(array).requires_grad_(requires_grad)
+    if options or device is not None:
+        check_options("randn", device, options)
+    wanted = _float_dtype(dtype)
+    array = _floats("normal", sizes_of(args, size), wanted, generator, "randn")
+    return wrap(_converted(array, wanted)).requires_grad_(requires_grad)
 
 
 def rand_like(
@@ -300,12 +387,14 @@ def rand_like(
     dtype: DType | None = None,
     device: Any = None,  # noqa: ARG001
     requires_grad: bool = False,
+    **options: Any,
 ) -> Tensor:
     """Return numbers distributed uniformly over [0, 1) in the shape and, unless another is given, the dtype of `input`.
 
     See :func:`rand`.
     """
-    return rand(input._array.shape, generator=generator, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    shape, dtype = array_of("rand_like", input).shape, dtype or input.dtype
+    return rand(shape, generator=generator, dtype=dtype, requires_grad=requires_grad, **options)
 
 
 def randn_like(
@@ -315,19 +404,22 @@ def randn_like(
     dtype: DType | None = None,
     device: Any = None,  # noqa: ARG001
     requires_grad: bool = False,
+    **options: Any,
 ) -> Tensor:
     """Return normally distributed numbers in the shape and, unless another is given, the dtype of `input`.
 
     See :func:`randn`.
     """
-    return randn(input._array.shape, generator=generator, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    shape, dtype = array_of("randn_like", input).shape, dtype or input.dtype
+    return randn(shape, generator=generator, dtype=dtype, requires_grad=requires_grad, **options)
 
 
 def randint(
     *args: Any,
     generator: Generator | None = None,
     dtype: DType | None = None,
-    device: Any = None,  # noqa: ARG001
+    device: Any = None,
+    requires_grad: bool = False,
     **named: Any,
 ) -> Tensor:
     """Return integers distributed uniformly over [low, high).
@@ -365,16 +457,175 @@ def randint(
     >>> minigrad.randint(3, 4, (2,))
     tensor([3, 3])
     """
+    options: dict[str, Any] = {name: named.pop(name) for name in ("layout", "pin_memory") if name in named}
+    check_options("randint", device, options)
     low, high, shape = _randint_arguments(args, named)
     target = _dtype.int64 if dtype is None else _dtype.as_dtype(dtype)
-    if low >= high:
-        raise RuntimeError(f"randint: low must be less than high, got {low} and {high}")
-    if any(n < 0 for n in shape):
-        raise RuntimeError(f"randint: sizes must not be negative, got {shape}")
-    _check_range("randint", low, high - 1, target)
-    key, offset = _source(generator, "randint")._reserve(-(-math.prod(shape) // 2))
-    array = _kernels["randint"](key, offset, low, high, shape)
-    return wrap(array if target is _dtype.int64 else _kernels["cast"](array, target.code))
+    return wrap(_integers("randint", low, high, shape, target, generator)).requires_grad_(requires_grad)
+
+
+def randint_like(
+    input: Tensor, *args: Any, dtype: DType | None = None, generator: Generator | None = None, **named: Any
+) -> Tensor:
+    """Return integers distributed uniformly over [low, high) in the shape and, unless another is given, dtype of `input`.
+
+    ``randint_like(input, high)`` or ``randint_like(input, low, high)``; see :func:`randint`.
+    """
+    shape = array_of("randint_like", input).shape
+    named.pop("memory_format", None)
+    return randint(*args, size=shape, dtype=dtype or input.dtype, generator=generator, **named)
+
+
+def normal(
+    mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, **settings: Any
+) -> Tensor:
+    """Return normally distributed numbers.
+
+    Parameters
+    ----------
+    mean, std : Tensor or float
+        Their means and standard deviations, a number for all or a tensor with one for each.
+    size : sequence of int, optional
+        The shape, where both are numbers.
+    generator : Generator, optional
+        Where the numbers come from, the default generator unless given.
+    **settings
+        dtype, device and requires_grad, where both are numbers.
+
+    Returns
+    -------
+    Tensor
+        Of the shape that `mean` and `std` broadcast to, or of `size`.
+
+    Raises
+    ------
+    RuntimeError
+        If a standard deviation is negative.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.normal(minigrad.zeros(3), 2.0).shape
+    minigrad.Size([3])
+    """
+    tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
+    if (std._array < 0).any() if isinstance(std, Tensor) else std < 0:
+        raise RuntimeError(f"normal: std must not be negative, got {std}")
+    if not tensors:
+        if size is None:
+            raise TypeError("normal: needs size where mean and std are numbers")
+        requires_grad = settings.pop("requires_grad", False)
+        sample = zeros(size, **settings)
+        sample.normal_(float(mean), float(std), generator=generator)
+        return sample.requires_grad_(requires_grad)
+    if size is not None or settings:
+        raise TypeError("normal: takes size and settings only where mean and std are numbers")
+    shape = np.broadcast_shapes(*[x._array.shape for x in tensors])
+    drawn = wrap(_converted(_floats("normal", shape, tensors[0].dtype, generator, "normal"), tensors[0].dtype))
+    factor, shift = [x.detach() if isinstance(x, Tensor) else x for x in (std, mean)]
+    return _with_gradient_zero(drawn * factor + shift, *tensors)
+
+
+def _with_gradient_zero(drawn: Tensor, *parameters: Tensor) -> Tensor:
+    """Return what was drawn, with the gradient 0 to the parameters of its distribution, as PyTorch has it."""
+    for x in parameters:
+        if x.requires_grad:
+            drawn = drawn + x * 0.0
+    return drawn
+
+
+@method
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+    """Return 1 with the chances that `input` holds, or with chance `p` everywhere, and 0 otherwise.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.tensor([0.0, 1.0]).bernoulli()
+    tensor([0., 1.])
+    """
+    array = array_of("bernoulli", input)
+    if p is not None:
+        dtype = input.dtype if input.is_floating_point() else _dtype.float32
+        return wrap(_converted(_chances(p, array.shape, dtype, generator, "bernoulli"), input.dtype))
+    if not input.is_floating_point():
+        raise RuntimeError(f"bernoulli: the probabilities must be floats, got {input.dtype}")
+    drawn = _converted(_chances(array, array.shape, input.dtype, generator, "bernoulli"), input.dtype)
+    return _with_gradient_zero(wrap(drawn), input)
+
+
+@method
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
+    """Return indices drawn with chances proportional to the weights in each row.
+
+    Parameters
+    ----------
+    input : Tensor
+        Weights, of shape (n,) or (m, n), not negative.
+    num_samples : int
+        How many to draw for each row.
+    replacement : bool, default False
+        Whether an index may be drawn again.
+    generator : Generator, optional
+        Where the numbers come from, the default generator unless given.
+
+    Returns
+    -------
+    Tensor
+        Of dtype int64 and shape (num_samples,) or (m, num_samples).
+
+    Raises
+    ------
+    RuntimeError
+        If a weight is negative or not finite, a row has no positive one, or there are too few to draw from.
+
+    Notes
+    -----
+    With replacement by the inverse of the distribution; without by the least of u^(-1/w)'s logarithms, -log(u) / w
+    (Efraimidis and Spirakis, "Weighted random sampling with a reservoir").
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.tensor([0.0, 1.0]).multinomial(2, replacement=True)
+    tensor([1, 1])
+    """
+    weights = _weights(input, num_samples, replacement)
+    rows = weights.reshape(-1, weights.shape[-1])
+    if replacement:
+        sums = np.cumsum(rows, axis=1)
+        u = _floats("uniform", (len(rows), num_samples), _dtype.float64, generator, "multinomial") * sums[:, -1:]
+        picked = [np.searchsorted(s, v, side="right") for s, v in zip(sums, u, strict=True)]
+        last = rows.shape[1] - 1 - np.argmax(rows[:, ::-1] > 0, axis=1)
+        drawn = np.minimum(np.array(picked).reshape(u.shape), last[:, None])
+    else:
+        u = _floats("uniform", rows.shape, _dtype.float64, generator, "multinomial")
+        with np.errstate(divide="ignore"):
+            keys = _kernels["neg"](_kernels["log"](1 - u)) / rows
+        keys[rows == 0] = np.inf
+        drawn = np.argsort(keys, axis=1, kind="stable")[:, :num_samples]
+    return wrap(drawn.astype(np.int64).reshape(*weights.shape[:-1], num_samples))
+
+
+def _weights(input: Tensor, num_samples: int, replacement: bool) -> Array:
+    """Return the weights of a multinomial in float64."""
+    array = array_of("multinomial", input)
+    if array.ndim not in (1, 2) or array.shape[-1] == 0:
+        raise RuntimeError(f"multinomial: the weights must be a vector or a matrix with columns, got {array.shape}")
+    if array.dtype.kind != "f":
+        raise RuntimeError(f"multinomial: the weights must be floats, got {input.dtype}")
+    if num_samples <= 0:
+        raise RuntimeError(f"multinomial: cannot draw {num_samples} samples")
+    if not replacement and num_samples > array.shape[-1]:
+        raise RuntimeError(f"multinomial: cannot draw {num_samples} of {array.shape[-1]} without replacement")
+    if not (np.isfinite(array) & (array >= 0)).all():
+        raise RuntimeError("multinomial: the weights must be finite and not negative")
+    positive = (array > 0).sum(-1)
+    if (positive < (1 if replacement else num_samples)).any():
+        raise RuntimeError("multinomial: a row has too few positive weights")
+    return array.astype(np.float64)
 
 
 def _randint_arguments(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, int, tuple[int, ...]]:
@@ -442,7 +693,7 @@ def randperm(
     _check_range("randperm", 0, max(count - 1, 0), target)
     key, offset = _source(generator, "randperm")._reserve(-(-count // 2))
     array = _kernels["permutation"](key, offset, count)
-    return wrap(array if target is _dtype.int64 else _kernels["cast"](array, target.code))
+    return wrap(_converted(array, target))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -497,3 +748,50 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Gen
     minigrad.Size([2, 3])
     """
     return self._write(wrap(normal_array(self, mean, std, generator, "normal_")), "normal_")
+
+
+@method
+def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
+    """Fill with 1 with chance `p`, a number or a tensor that broadcasts, and 0 otherwise; return the tensor."""
+    dtype = self.dtype if self.is_floating_point() else _dtype.float32
+    chances = _converted(p._array, dtype) if isinstance(p, Tensor) else p
+    drawn = _chances(chances, self._array.shape, dtype, generator, "bernoulli_")
+    return self._write(wrap(_converted(drawn, self.dtype)), "bernoulli_")
+
+
+@method
+def random_(self: Tensor, *args: int, generator: Generator | None = None, **named: int) -> Tensor:
+    """Fill with integers distributed uniformly; return the tensor.
+
+    ``random_(high)`` from 0, ``random_(low, high)`` from low, below high; without them over all that the dtype can count
+    to.
+    """
+    limits = [*args, *[named[name] for name in ("from", "to") if name in named]]
+    if len(limits) > 2 or not named.keys() <= {"from", "to"}:
+        raise TypeError("random_: takes at most low and high")
+    dtype = self.dtype
+    if limits:
+        low, high = (0, limits[0]) if len(limits) == 1 else limits
+    elif dtype.is_floating_point:
+        low, high = 0, 2 ** (np.finfo(dtype.numpy).nmant + 1) + 1
+    else:
+        low, high = 0, 2 if dtype is _dtype.bool_ else min(np.iinfo(dtype.numpy).max + 1, 2**63 - 1)
+    drawn = _integers("random_", low, high, self._array.shape, dtype, generator)
+    return self._write(wrap(drawn), "random_")
+
+
+@method
+def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    """Fill with numbers of the exponential distribution, lambd exp(-lambd x); return the tensor."""
+    if not lambd > 0:
+        raise RuntimeError(f"exponential_: lambd must be positive, got {lambd}")
+    u = _floats("uniform", self._array.shape, self.dtype, generator, "exponential_")
+    drawn = _kernels["log"](_kernels["sub"](1.0, u))  # 1 - u is never 0
+    return self._write(wrap(_converted(_scaled(drawn, -1.0 / lambd, 0.0), self.dtype)), "exponential_")
+
+
+@method
+def log_normal_(self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None) -> Tensor:
+    """Fill with numbers whose logarithms are normally distributed; return the tensor."""
+    drawn = _floats("normal", self._array.shape, self.dtype, generator, "log_normal_")
+    return self._write(wrap(_converted(_kernels["exp"](_scaled(drawn, std, mean)), self.dtype)), "log_normal_")

@@ -101,6 +101,22 @@ class Tensor(TensorMethods):
         """Return the number of elements."""
         return int(self._array.size)
 
+    @property
+    def T(self) -> Tensor:  # noqa: N802
+        """A view with all dimensions in reverse order."""
+        from .ops.shape import reversed_dims
+
+        return reversed_dims(self)
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802
+        """A view with the last two dimensions exchanged; RuntimeError where there are fewer."""
+        from .ops.shape import matrix_transpose
+
+        if self._array.ndim < 2:
+            raise RuntimeError(f"mT: needs at least two dimensions, got shape {self._array.shape}")
+        return matrix_transpose(self)  # type: ignore[no-any-return]
+
     def stride(self, dim: int | None = None) -> tuple[int, ...] | int:
         """Return how many elements apart neighbours along each dimension, or along `dim`, lie."""
         strides = tuple(s // self._array.itemsize for s in self._array.strides)
@@ -159,7 +175,7 @@ class Tensor(TensorMethods):
     def __iter__(self) -> Iterator[Tensor]:
         if self._array.ndim == 0:
             raise TypeError("iter: a tensor without dimensions cannot be iterated over")
-        return (self[i] for i in range(len(self)))
+        return iter(self.unbind())  # at once: the gradient of all of them is one pass
 
     def __contains__(self, element: Any) -> bool:
         return bool((self == element).any())

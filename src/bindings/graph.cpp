@@ -29,6 +29,22 @@ bool take_shape(PyObject* tuple, View& view) {
   return true;
 }
 
+// A view of the array's memory: `sizes` elements, `strides` bytes apart, from `data` on.
+PyObject* view_of(PyArrayObject* array, int rank, const npy_intp* sizes, const npy_intp* strides, char* data) {
+  PyArray_Descr* const dtype = PyArray_DESCR(array);
+  Py_INCREF(dtype);
+  PyObject* const view = PyArray_NewFromDescr(&PyArray_Type, dtype, rank, sizes, strides, data,
+                                              PyArray_FLAGS(array) & NPY_ARRAY_WRITEABLE, nullptr);
+  if (view == nullptr) return nullptr;
+  PyArray_UpdateFlags(reinterpret_cast<PyArrayObject*>(view), NPY_ARRAY_UPDATE_ALL);
+  if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(view), Py_NewRef(reinterpret_cast<PyObject*>(array))) <
+      0) {
+    Py_DECREF(view);
+    return nullptr;
+  }
+  return view;
+}
+
 // broadcast_view(array, shape): the array repeated to `shape` without copying: stride 0 along repeated dimensions.
 PyObject* broadcast_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
   View shape;
@@ -53,17 +69,37 @@ PyObject* broadcast_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
     Py_XDECREF(own);
     return nullptr;
   }
-  PyArray_Descr* const dtype = PyArray_DESCR(array);
-  Py_INCREF(dtype);
-  PyObject* const view = PyArray_NewFromDescr(&PyArray_Type, dtype, shape.rank, sizes, strides, PyArray_DATA(array),
-                                              PyArray_FLAGS(array) & NPY_ARRAY_WRITEABLE, nullptr);
-  if (view == nullptr) return nullptr;
-  PyArray_UpdateFlags(reinterpret_cast<PyArrayObject*>(view), NPY_ARRAY_UPDATE_ALL);
-  if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(view), Py_NewRef(args[0])) < 0) {
-    Py_DECREF(view);
-    return nullptr;
+  return view_of(array, shape.rank, sizes, strides, PyArray_BYTES(array));
+}
+
+// Reads a tuple of numbers; false with an exception set.
+bool take_numbers(PyObject* tuple, npy_intp* numbers, int& count) {
+  if (!PyTuple_Check(tuple) || PyTuple_GET_SIZE(tuple) > kMaxRank) {
+    PyErr_Format(PyExc_TypeError, "strided_view: needs tuples of at most %d numbers", kMaxRank);
+    return false;
   }
-  return view;
+  count = static_cast<int>(PyTuple_GET_SIZE(tuple));
+  for (int d = 0; d < count; ++d) {
+    numbers[d] = PyLong_AsSsize_t(PyTuple_GET_ITEM(tuple, d));
+    if (PyErr_Occurred()) return false;
+  }
+  return true;
+}
+
+// strided_view(array, shape, strides, offset): the elements at offset + i * strides, counted in bytes from the array's
+// first one. The caller answers for their lying in its memory.
+PyObject* strided_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  npy_intp sizes[kMaxRank], strides[kMaxRank];
+  int rank = 0, stride_count = 0;
+  if (count != 4 || !PyArray_Check(args[0])) {
+    return PyErr_Format(PyExc_TypeError, "strided_view: takes an array, a shape, strides and an offset");
+  }
+  if (!take_numbers(args[1], sizes, rank) || !take_numbers(args[2], strides, stride_count)) return nullptr;
+  const Py_ssize_t offset = PyLong_AsSsize_t(args[3]);
+  if (PyErr_Occurred()) return nullptr;
+  if (rank != stride_count) return PyErr_Format(PyExc_TypeError, "strided_view: needs a stride for each size");
+  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(args[0]);
+  return view_of(array, rank, sizes, strides, PyArray_BYTES(array) + offset);
 }
 
 PyObject* shape_tuple(PyObject* object) {
@@ -99,6 +135,8 @@ PyMethodDef kFunctions[] = {
      "Set whether this thread records a graph; return what was set before."},
     {"broadcast_view", fastcall(broadcast_view), METH_FASTCALL,
      "broadcast_view(array, shape): the array repeated to shape, without copying."},
+    {"strided_view", fastcall(strided_view), METH_FASTCALL,
+     "strided_view(array, shape, strides, offset): elements of the array's memory by strides in bytes; unchecked."},
     {"same_shape", fastcall(same_shape), METH_FASTCALL,
      "same_shape(*arrays): None where all shapes are equal, otherwise the tuple of them."},
     {nullptr, nullptr, 0, nullptr},

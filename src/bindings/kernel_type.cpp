@@ -281,7 +281,12 @@ bool take_attribute(const KernelObject& self, const AttributeSpec& spec, PyObjec
     case AttributeKind::none:
       break;
   }
-  return !PyErr_Occurred();
+  if (!PyErr_Occurred()) return true;
+  if (PyErr_ExceptionMatches(PyExc_TypeError)) {
+    PyErr_Format(PyExc_TypeError, "%s: %s must be a number, got %s", self.kernel->name, spec.name,
+                 Py_TYPE(value)->tp_name);
+  }
+  return false;
 }
 
 bool take_attributes(const KernelObject& self, PyObject* const* args, Attribute* attributes) {

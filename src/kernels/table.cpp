@@ -13,6 +13,7 @@
   X(random) \
   X(reduce) \
   X(index) \
+  X(shape) \
   X(scatter) \
   X(scan) \
   X(softmax) \
@@ -49,6 +50,7 @@
   X(random) \
   X(reduce) \
   X(index) \
+  X(shape) \
   X(scatter) \
   X(scan) \
   X(arg_reduce) \

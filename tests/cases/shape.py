@@ -132,4 +132,126 @@ def shapes() -> Iterator[Case]:
     yield from overwriting()
 
 
-FAMILIES = (shapes,)
+def diagonals() -> Iterator[Case]:
+    for variant, shape, offset, dims in (
+        ("empty", (0, 3), 0, (0, 1)),
+        ("one", (1, 1), 0, (0, 1)),
+        ("beyond", (2, 3), 5, (0, 1)),
+        ("above", (3, 5), 1, (0, 1)),
+        ("below", (5, 3), -2, (0, 1)),
+        ("exchanged", (3, 5), 1, (1, 0)),
+        ("of several", (3, 2, 4), 1, (0, 2)),
+        ("large", LARGE, -3, (0, 1)),
+    ):
+        yield view(
+            "diagonal",
+            variant,
+            shape,
+            offset,
+            dims,
+            public=lambda lib, x, offset, dims: lib.diagonal(x, offset, *dims),
+            expected=lambda x, offset, dims: np.diagonal(x, offset, *dims),
+        )
+        taken = np.diagonal(np.zeros(shape), offset, *dims).shape
+
+        def expected(g: Array, shape: Shape, offset: int, dims: tuple[int, int]) -> Array:
+            out = np.zeros(shape, g.dtype)
+            across = np.moveaxis(out, dims, (-2, -1))
+            for i in range(g.shape[-1]):
+                across[..., i - min(offset, 0), i + max(offset, 0)] = g[..., i]
+            return out
+
+        yield Case(
+            "undiagonal",
+            variant,
+            lambda draw, s=taken: (normal(draw, s),),
+            (shape, offset, dims),
+            large=shape == LARGE,
+            expected=expected,
+        )
+
+
+def windows() -> Iterator[Case]:
+    def unfolded(x: Array, dim: int, size: int, step: int) -> Array:
+        starts = range(0, x.shape[dim] - size + 1, step)
+        pieces = [np.moveaxis(np.take(x, range(i, i + size), dim), dim, -1) for i in starts]
+        return np.stack(pieces, dim)
+
+    def folded(g: Array, dim: int, extent: int, step: int) -> Array:
+        out = np.zeros((*g.shape[:dim], extent, *g.shape[dim + 1 : -1]), g.dtype)
+        lanes, pieces = np.moveaxis(out, dim, -1), np.moveaxis(g, dim, -2)
+        for w in range(g.shape[dim]):
+            lanes[..., w * step : w * step + g.shape[-1]] += pieces[..., w, :]
+        return out
+
+    for variant, shape, dim, size, step in (
+        ("one", (1,), 0, 1, 1),
+        ("empty", (0, 3), 1, 2, 1),
+        ("size 0", (3, 2), 0, 0, 1),
+        ("apart", (7, 2), 0, 2, 3),
+        ("touching", (2, 6), 1, 3, 3),
+        ("overlapping", (3, 7), 1, 4, 2),
+        ("overlapping rows", (7, 3), 0, 4, 1),
+        ("middle", (2, 5, 3), 1, 3, 1),
+        ("large", LARGE, 1, 3, 7),
+        ("large rows", LARGE, 0, 3, 2),
+    ):
+        large = shape == LARGE
+        yield view("unfold", variant, shape, dim, size, step, public=lambda _, x, *a: x.unfold(*a), expected=unfolded)
+        taken = unfolded(np.zeros(shape), dim, size, step).shape
+        yield Case(
+            "fold_windows",
+            variant,
+            lambda draw, s=taken: (normal(draw, s),),
+            (dim, shape[dim], step),
+            large=large,
+            expected=folded,
+        )
+
+
+def orders() -> Iterator[Case]:
+    for variant, shape, dims in (
+        ("no dims", (), ()),
+        ("empty", (0, 3), (1,)),
+        ("none", (3,), ()),
+        ("last", (3, 5), (1,)),
+        ("first", (5, 3), (0,)),
+        ("both", (2, 3, 2), (2, 0)),
+        ("large", LARGE, (1,)),
+        ("large, first", LARGE, (0,)),
+    ):
+        yield view("flip", variant, shape, dims, expected=np.flip)
+    for variant, shape, shifts, dims in (
+        ("empty", (0, 3), (1,), (0,)),
+        ("by nothing", (3,), (0,), (0,)),
+        ("by more", (3, 5), (12,), (1,)),
+        ("back", (5, 3), (-2,), (0,)),
+        ("both", (2, 3, 2), (1, -1), (1, 0)),
+        ("twice", (5,), (1, 2), (0, 0)),
+        ("large", LARGE, (3,), (1,)),
+        ("large, both", LARGE, (3, 5), (1, 0)),
+    ):
+        yield view("roll", variant, shape, shifts, dims, expected=np.roll)
+    for variant, shape, diagonal in (
+        ("empty", (0, 3), 0),
+        ("one", (1, 1), 0),
+        ("main", (3, 5), 0),
+        ("above", (5, 3), 2),
+        ("below", (2, 4, 3), -1),
+        ("far above", (3, 2), 2**62),
+        ("far below", (3, 2), -(2**62)),
+        ("large", LARGE, 3),
+    ):
+        for upper in (False, True):
+            yield view(
+                "triangle",
+                f"{variant}, {'upper' if upper else 'lower'}",
+                shape,
+                diagonal,
+                upper,
+                public=lambda lib, x, k, upper: (lib.triu if upper else lib.tril)(x, k),
+                expected=lambda x, k, upper: (np.triu if upper else np.tril)(x, max(min(k, 2000), -2000)),
+            )
+
+
+FAMILIES = (shapes, diagonals, windows, orders)

@@ -11,6 +11,7 @@ from . import (
     getitem,
     index,
     inplace,
+    joining,
     linalg,
     logic,
     loss,
@@ -19,6 +20,7 @@ from . import (
     order,
     pointwise_loss,
     products,
+    rearrange,
     reduce,
     rounding,
     scan,
@@ -27,6 +29,7 @@ from . import (
     shape,
     softmax,
     statistics,
+    views,
 )
 
 __all__ = [
@@ -40,6 +43,7 @@ __all__ = [
     "getitem",
     "index",
     "inplace",
+    "joining",
     "linalg",
     "logic",
     "loss",
@@ -48,6 +52,7 @@ __all__ = [
     "order",
     "pointwise_loss",
     "products",
+    "rearrange",
     "reduce",
     "rounding",
     "scan",
@@ -56,4 +61,5 @@ __all__ = [
     "shape",
     "softmax",
     "statistics",
+    "views",
 ]

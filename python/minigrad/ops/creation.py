@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtype
+from .._device import require_cpu
 from .._dtype import dtype as DType  # noqa: N812
+from .._formats import contiguous_format, preserve_format, strided
+from .._methods import method
 from ..graph import Array
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import to_dtype
@@ -16,19 +19,52 @@ from .shape import sizes_of
 __all__ = [
     "arange",
     "as_tensor",
+    "asarray",
     "empty",
+    "empty_like",
     "eye",
     "from_numpy",
     "full",
     "full_like",
+    "linspace",
+    "logspace",
     "ones",
     "ones_like",
     "tensor",
+    "tril_indices",
+    "triu_indices",
     "zeros",
     "zeros_like",
 ]
 
 _full_kernel = _core.kernels["full"]
+
+#: What PyTorch's functions that make tensors take besides, and the values that mean nothing here.
+_OPTIONS: dict[str, tuple[Any, ...]] = {
+    "layout": (None, strided),
+    "pin_memory": (None, False),
+    "memory_format": (None, contiguous_format, preserve_format),
+    "non_blocking": (None, False, True),
+}
+
+
+def check_options(name: str, device: Any, options: dict[str, Any]) -> None:
+    """Raise for a device that is not the CPU, and for an option that is unknown or asks for what there is not.
+
+    Raises
+    ------
+    TypeError
+        If an option is unknown.
+    RuntimeError
+        If it has another value than PyTorch's default, or the device is not the CPU.
+    """
+    if device is not None:
+        require_cpu(name, device)
+    for option, value in options.items():
+        if option not in _OPTIONS:
+            raise TypeError(f"{name}() got an unexpected keyword argument {option!r}")
+        if not any(value is known for known in _OPTIONS[option]):
+            raise RuntimeError(f"{name}: {option}={value!r} is not supported")
 
 
 def array_from(data: Any, dtype: DType | None) -> Array:
@@ -58,7 +94,14 @@ def _from_python(data: Any) -> Array:
     return array
 
 
-def tensor(data: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def tensor(
+    data: Any,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """Return a tensor with a copy of `data`.
 
     Parameters
@@ -71,6 +114,8 @@ def tensor(data: Any, *, dtype: DType | None = None, device: Any = None, require
         Only the CPU: accepted so that scripts run.
     requires_grad : bool, default False
         Whether backward passes accumulate a gradient in it.
+    pin_memory : bool, default False
+        Must be False.
 
     Returns
     -------
@@ -91,16 +136,39 @@ def tensor(data: Any, *, dtype: DType | None = None, device: Any = None, require
     tensor([[1, 2],
             [3, 4]])
     """
+    check_options("tensor", device, {"pin_memory": pin_memory})
     return wrap(array_from(data, dtype)).requires_grad_(requires_grad)
 
 
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
     """Return `data` as a tensor, sharing memory where it is a tensor or an array of the dtype asked for."""
+    check_options("as_tensor", device, {})
     if isinstance(data, Tensor):
         return data if dtype is None or dtype is data.dtype else to_dtype(data, dtype)
     if isinstance(data, np.ndarray) and (dtype is None or dtype.numpy == data.dtype):
         return from_numpy(data)
     return tensor(data, dtype=dtype)
+
+
+def asarray(
+    obj: Any,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return `obj` as a tensor: sharing memory where it can, never where `copy` is True, ValueError where False cannot."""
+    check_options("asarray", device, {})
+    if copy:
+        return tensor(obj.detach() if isinstance(obj, Tensor) else obj, dtype=dtype, requires_grad=requires_grad)
+    out = as_tensor(obj, dtype=dtype)
+    shared = out is obj or (isinstance(obj, np.ndarray) and np.may_share_memory(out._array, obj))
+    if copy is False and not shared:
+        raise ValueError("asarray: memory cannot be shared with this; leave copy out")
+    if requires_grad:
+        return (out.detach() if out.requires_grad else out).requires_grad_()
+    return out
 
 
 def from_numpy(ndarray: Array) -> Tensor:
@@ -113,86 +181,312 @@ def from_numpy(ndarray: Array) -> Tensor:
     return wrap(np.asarray(ndarray))
 
 
-def _sizes(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
-    """Return the sizes given one by one or as one sequence; RuntimeError where one is negative."""
-    sizes = sizes_of(size)
+def _sizes(name: str, size: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:
+    """Return the sizes given one by one, as one sequence or by name; RuntimeError where one is negative."""
+    sizes = sizes_of(size, named)
     if any(n < 0 for n in sizes):
         raise RuntimeError(f"{name}: sizes must not be negative, got {sizes}")
     return sizes
 
 
-def _filled(name: str, size: tuple[Any, ...], value: float, dtype: DType | None, requires_grad: bool) -> Tensor:
-    sizes = _sizes(name, size)
-    code = (dtype or _dtype.get_default_dtype()).code
-    return wrap(_full_kernel(value, sizes, code)).requires_grad_(requires_grad)
+def filled(sizes: tuple[int, ...], value: float, dtype: DType | None, requires_grad: bool = False) -> Tensor:
+    """Return a tensor with every element `value`, in the default dtype unless another is given."""
+    dtype = dtype or _dtype.get_default_dtype()
+    if dtype.is_floating_point or value in (0, 1):
+        return wrap(_full_kernel(float(value), sizes, dtype.code)).requires_grad_(requires_grad)
+    return wrap(np.full(sizes, np.array(value).astype(dtype.numpy))).requires_grad_(requires_grad)
 
 
-def zeros(*size: Any, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *args: Any,
+    size: Any = None,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
     """Return a tensor of zeros of the given sizes, in the default dtype unless another is given."""
-    return _filled("zeros", size, 0.0, dtype, requires_grad)
+    if options or device is not None:
+        check_options("zeros", device, options)
+    return filled(_sizes("zeros", args, size), 0, dtype, requires_grad)
 
 
-def ones(*size: Any, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *args: Any,
+    size: Any = None,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
     """Return a tensor of ones of the given sizes, in the default dtype unless another is given."""
-    return _filled("ones", size, 1.0, dtype, requires_grad)
+    if options or device is not None:
+        check_options("ones", device, options)
+    return filled(_sizes("ones", args, size), 1, dtype, requires_grad)
 
 
-def empty(*size: Any, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *args: Any,
+    size: Any = None,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
     """Return a tensor whose elements are to be written: zeros, so that nothing depends on what memory held before."""
-    return _filled("empty", size, 0.0, dtype, requires_grad)
+    if options or device is not None:
+        check_options("empty", device, options)
+    return filled(_sizes("empty", args, size), 0, dtype, requires_grad)
 
 
 def full(
-    size: Any, fill_value: float, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """Return a tensor of the given sizes with every element `fill_value`, whose type gives the dtype by default."""
-    if dtype is None:
-        dtype = _dtype.result_type(fill_value)
-    if not dtype.is_floating_point:
-        array = np.full(_sizes("full", (size,)), fill_value, dtype=dtype.numpy)
-        return wrap(array).requires_grad_(requires_grad)
-    return _filled("full", (size,), float(fill_value), dtype, requires_grad)
-
-
-def zeros_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Return zeros of `input`'s shape and dtype."""
-    return zeros(array_of("zeros_like", input).shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
-
-
-def ones_like(input: Tensor, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Return ones of `input`'s shape and dtype."""
-    return ones(array_of("ones_like", input).shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
-
-
-def full_like(
-    input: Tensor, fill_value: float, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """Return a tensor of `input`'s shape and dtype with every element `fill_value`."""
-    return full(array_of("full_like", input).shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
-
-
-def arange(
-    start: float,
-    end: float | None = None,
-    step: float = 1,
+    size: Any,
+    fill_value: Any,
     *,
     dtype: DType | None = None,
     device: Any = None,
     requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
+    """Return a tensor of the given sizes with every element `fill_value`, whose type gives the dtype by default."""
+    check_options("full", device, options)
+    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    return filled(_sizes("full", (size,)), value, dtype or _dtype.result_type(value), requires_grad)
+
+
+def zeros_like(
+    input: Tensor,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
+    """Return zeros of `input`'s shape and, unless another is given, its dtype."""
+    shape = array_of("zeros_like", input).shape
+    check_options("zeros_like", device, options)
+    return filled(shape, 0, dtype or input.dtype, requires_grad)
+
+
+def ones_like(
+    input: Tensor,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
+    """Return ones of `input`'s shape and, unless another is given, its dtype."""
+    shape = array_of("ones_like", input).shape
+    check_options("ones_like", device, options)
+    return filled(shape, 1, dtype or input.dtype, requires_grad)
+
+
+def empty_like(
+    input: Tensor,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
+    """Return zeros, to be written, of `input`'s shape and, unless another is given, its dtype."""
+    shape = array_of("empty_like", input).shape
+    check_options("empty_like", device, options)
+    return filled(shape, 0, dtype or input.dtype, requires_grad)
+
+
+def full_like(
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
+    """Return a tensor of `input`'s shape and, unless another is given, its dtype, with every element `fill_value`."""
+    shape = array_of("full_like", input).shape
+    return full(shape, fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad, **options)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Methods that make tensors of a tensor's dtype.
+
+
+@method
+def new_tensor(
+    self: Tensor, data: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Return a tensor with a copy of `data`, in this tensor's dtype unless another is given."""
+    return tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+
+
+@method
+def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: DType | None = None, **options: Any) -> Tensor:
+    """Return a tensor with every element `fill_value`, in this tensor's dtype unless another is given."""
+    return full(size, fill_value, dtype=dtype or self.dtype, **options)
+
+
+@method
+def new_zeros(self: Tensor, *args: Any, size: Any = None, dtype: DType | None = None, **options: Any) -> Tensor:
+    """Return zeros of the given sizes, in this tensor's dtype unless another is given."""
+    return zeros(*args, size=size, dtype=dtype or self.dtype, **options)
+
+
+@method
+def new_ones(self: Tensor, *args: Any, size: Any = None, dtype: DType | None = None, **options: Any) -> Tensor:
+    """Return ones of the given sizes, in this tensor's dtype unless another is given."""
+    return ones(*args, size=size, dtype=dtype or self.dtype, **options)
+
+
+@method
+def new_empty(self: Tensor, *args: Any, size: Any = None, dtype: DType | None = None, **options: Any) -> Tensor:
+    """Return zeros, to be written, of the given sizes, in this tensor's dtype unless another is given."""
+    return empty(*args, size=size, dtype=dtype or self.dtype, **options)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Sequences.
+
+
+def _number(x: Any) -> Any:
+    return x.item() if isinstance(x, Tensor) else x
+
+
+def arange(
+    start: Any,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
 ) -> Tensor:
     """Return the numbers from `start` (0 where only one is given) up to but without `end`, `step` apart."""
+    check_options("arange", device, options)
+    start, end, step = _number(start), _number(end), _number(step)
     if end is None:
         start, end = 0, start
     if step == 0 or (end - start) * step < 0:
         raise RuntimeError(f"arange: cannot step from {start} to {end} by {step}")
     if dtype is None:
-        dtype = _dtype.result_type(start, end, step)
-    return wrap(np.arange(start, end, step).astype(dtype.numpy)).requires_grad_(requires_grad)
+        whole = all(isinstance(x, int | np.integer) for x in (start, end, step))
+        dtype = _dtype.int64 if whole else _dtype.get_default_dtype()
+    if dtype is _dtype.int64:
+        start, end, step = int(start), int(end), int(step)
+    count = int(np.ceil((end - start) / step))
+    if dtype.is_floating_point:
+        array = np.arange(count, dtype=np.float64) * step + start
+    else:
+        array = np.arange(count) * int(step) + int(start)
+    return wrap(array.astype(dtype.numpy)).requires_grad_(requires_grad)
+
+
+def _evenly(start: float, end: float, steps: int, dtype: DType) -> Array:
+    """Return numbers from `start` to `end`, both included, counted from the nearer one; whole ends for whole numbers."""
+    if not dtype.is_floating_point:
+        start, end = int(start), int(end)
+    step = (end - start) / (steps - 1) if steps > 1 else 0.0
+    i = np.arange(steps)
+    return np.where((i < steps // 2) | (steps == 1), start + step * i, end - step * (steps - 1 - i))
+
+
+def linspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
+    """Return `steps` numbers from `start` to `end`, both included, equally far apart.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.linspace(0, 1, 5)
+    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
+    check_options("linspace", device, options)
+    if steps < 0:
+        raise RuntimeError(f"linspace: number of steps must be non-negative, got {steps}")
+    dtype = dtype or _dtype.get_default_dtype()
+    array = _evenly(_number(start), _number(end), steps, dtype)
+    return wrap(array.astype(dtype.numpy)).requires_grad_(requires_grad)
+
+
+def logspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
+    """Return `steps` numbers from base**start to base**end, both included, whose logarithms are equally far apart.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.logspace(0, 2, 3)
+    tensor([  1.,  10., 100.])
+    """
+    check_options("logspace", device, options)
+    if steps < 0:
+        raise RuntimeError(f"logspace: number of steps must be non-negative, got {steps}")
+    dtype = dtype or _dtype.get_default_dtype()
+    array = np.power(float(base), _evenly(_number(start), _number(end), steps, dtype))
+    return wrap(array.astype(dtype.numpy)).requires_grad_(requires_grad)
 
 
 def eye(
-    n: int, m: int | None = None, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
 ) -> Tensor:
     """Return the n × m matrix with ones on the diagonal."""
+    check_options("eye", device, options)
     rows, columns = _sizes("eye", (n, n if m is None else m))
     return wrap(np.eye(rows, columns, dtype=(dtype or _dtype.get_default_dtype()).numpy)).requires_grad_(requires_grad)
+
+
+def tril_indices(
+    row: int, col: int, offset: int = 0, *, dtype: DType | None = None, device: Any = None, **options: Any
+) -> Tensor:
+    """Return the rows and the columns of the lower triangle of a row × col matrix, row by row.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.tril_indices(2, 2)
+    tensor([[0, 1, 1],
+            [0, 0, 1]])
+    """
+    return _triangle_indices("tril_indices", np.less_equal, row, col, offset, dtype, device, options)
+
+
+def triu_indices(
+    row: int, col: int, offset: int = 0, *, dtype: DType | None = None, device: Any = None, **options: Any
+) -> Tensor:
+    """Return the rows and the columns of the upper triangle of a row × col matrix, row by row."""
+    return _triangle_indices("triu_indices", np.greater_equal, row, col, offset, dtype, device, options)
+
+
+def _triangle_indices(
+    name: str, within: Any, row: int, col: int, offset: int, dtype: DType | None, device: Any, options: dict[str, Any]
+) -> Tensor:
+    check_options(name, device, options)
+    rows, columns = _sizes(name, (row, col))
+    places = np.nonzero(within(np.arange(columns) - np.arange(rows)[:, None], offset))
+    return wrap(np.stack(places).astype((dtype or _dtype.int64).numpy))

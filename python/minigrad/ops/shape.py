@@ -7,6 +7,7 @@ One-to-one where every element goes to one place, one-to-many where it is repeat
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ __all__ = [
     "broadcast_shapes",
     "broadcast_to",
     "flatten",
+    "moveaxis",
     "movedim",
     "permute",
     "reshape",
@@ -201,15 +203,17 @@ def normalise_dim(name: str, dim: int, ndim: int, shape: Any) -> int:
 
 def normalise_dims(name: str, dims: Any, ndim: int, shape: Any) -> Shape:
     """Return one dim, or several, counted from the front; RuntimeError where one is named twice."""
-    several = (dims,) if isinstance(dims, int) else tuple(dims)
+    several = (dims,) if isinstance(dims, int) else tuple([index(d) for d in dims])
     result = tuple([normalise_dim(name, d, ndim, shape) for d in several])
     if len(set(result)) != len(result):
         raise RuntimeError(f"{name}: a dim appears twice in {several} for shape {tuple(shape)}")
     return result
 
 
-def sizes_of(args: tuple[Any, ...]) -> Shape:
-    """Return the sizes given one by one or as one sequence."""
+def sizes_of(args: tuple[Any, ...], named: Any = None) -> Shape:
+    """Return the sizes given one by one, as one sequence, or by their name."""
+    if named is not None and not args:
+        args = (named,)
     if len(args) == 1 and not isinstance(args[0], int):
         try:
             return tuple([int(n) for n in args[0]])
@@ -236,14 +240,14 @@ def _resolve(name: str, sizes: Shape, x: Tensor) -> Shape:
 
 
 @method
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *args: Any, shape: Any = None) -> Tensor:
     """Return the elements, in row-major order, in another shape.
 
     Parameters
     ----------
     input : Tensor
         Of any shape.
-    *shape : int or one sequence of int
+    *args, shape : int or one sequence of int
         The new extents; one of them may be -1 and is found out.
 
     Returns
@@ -267,7 +271,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    sizes = _resolve("reshape", sizes_of(shape), input)
+    sizes = _resolve("reshape", sizes_of(args, shape), input)
     return _reshape(input if _viewable(input._array, sizes) else clone(input), sizes)  # type: ignore[no-any-return]
 
 
@@ -277,15 +281,15 @@ def _viewable(array: Any, sizes: Shape) -> bool:
 
 
 @method
-def view(input: Tensor, *shape: Any) -> Tensor:
+def view(input: Tensor, *args: Any, size: Any = None) -> Tensor:
     """Return a view in another shape; RuntimeError where the memory's layout does not allow it. See :func:`reshape`."""
-    if len(shape) == 1 and isinstance(shape[0], _dtype.dtype):
+    if len(args) == 1 and isinstance(args[0], _dtype.dtype):
         raise TypeError("view: reinterpreting memory as another dtype is not supported; use to(dtype)")
-    sizes = _resolve("view", sizes_of(shape), input)
+    sizes = _resolve("view", sizes_of(args, size), input)
     if not _viewable(input._array, sizes):
         raise RuntimeError(
-            f"view: a tensor of shape {tuple(input._array.shape)} and strides {input.stride()} cannot be viewed as "
-            f"{sizes} without copying; use reshape()"
+            f"view: view size is not compatible with the memory's layout: shape {tuple(input._array.shape)} and strides "
+            f"{input.stride()} cannot be seen as {sizes} without copying; use reshape()"
         )
     return _reshape(input, sizes)  # type: ignore[no-any-return]
 
@@ -322,10 +326,10 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
 
 
 @method
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
     """Return a view with the dimensions in another order."""
     shape = array_of("permute", input).shape
-    order = normalise_dims("permute", sizes_of(dims), len(shape), shape)
+    order = normalise_dims("permute", sizes_of(args, dims), len(shape), shape)
     if len(order) != len(shape):
         raise RuntimeError(f"permute: needs all {len(shape)} dims of shape {shape}, got {order}")
     return _permute(input, order)  # type: ignore[no-any-return]
@@ -352,14 +356,14 @@ def t(input: Tensor) -> Tensor:
 
 
 @method
-def expand(input: Tensor, *sizes: Any) -> Tensor:
+def expand(input: Tensor, *args: Any, size: Any = None) -> Tensor:
     """Return a view repeated along dimensions of size 1, without copying.
 
     Parameters
     ----------
     input : Tensor
         Whose shape broadcasts to the new one.
-    *sizes : int or one sequence of int
+    *args, size : int or one sequence of int
         The new extents; -1 keeps an extent.
 
     Returns
@@ -379,7 +383,7 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
             [2, 2, 2]])
     """
     shape = array_of("expand", input).shape
-    wanted = sizes_of(sizes)
+    wanted = sizes_of(args, size)
     added = len(wanted) - len(shape)
     if added < 0 or -1 in wanted[:added]:
         raise RuntimeError(f"expand: shape {shape} does not broadcast to {wanted}")
@@ -426,13 +430,29 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
 
 
 @method
-def movedim(input: Tensor, source: int, destination: int) -> Tensor:
-    """Return a view with the dimension `source` moved to `destination`."""
+def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """Return a view with the dimensions `source` moved to the places `destination`; the others keep their order."""
     shape = array_of("movedim", input).shape
-    order = list(range(len(shape)))
-    moved = order.pop(normalise_dim("movedim", source, len(shape), shape))
-    order.insert(normalise_dim("movedim", destination, len(shape), shape), moved)
-    return _permute(input, tuple(order))  # type: ignore[no-any-return]
+    given = (source, destination)
+    moved, places = [normalise_dims("movedim", dims, len(shape), shape) for dims in given]
+    if len(moved) != len(places):
+        raise RuntimeError(f"movedim: source and destination must be equally many, got {source} and {destination}")
+    if not shape:
+        return _permute(input, ())  # type: ignore[no-any-return]
+    to = dict(zip(places, moved, strict=True))
+    rest = iter([d for d in range(len(shape)) if d not in moved])
+    return _permute(input, tuple([to[d] if d in to else next(rest) for d in range(len(shape))]))  # type: ignore[no-any-return]
+
+
+@method
+def moveaxis(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """Return a view with dimensions moved; the same as :func:`movedim`."""
+    return movedim(input, source, destination)
+
+
+def reversed_dims(x: Tensor) -> Tensor:
+    """Return a view with all dimensions in reverse order."""
+    return _permute(x, tuple(range(x._array.ndim - 1, -1, -1)))  # type: ignore[no-any-return]
 
 
 @method

@@ -1,0 +1,431 @@
+"""Joining tensors and splitting one: each is the other's way back.
+
+《反向传播算法实现》 section 5. The records here take any number of inputs or give any number of outputs, so that the
+gradient of all pieces is one pass over memory, however many there are.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from .. import _core, _dtype
+from .._methods import method
+from ..graph import Node, next_sequence
+from ..primitive import Variadic, registry
+from ..tensor import Tensor, array_of, grad_enabled, link_view, wrap
+from .elementwise import ARTICLE, to_dtype
+from .shape import Shape, basic_index, normalise_dim, reshape
+from .views import along, atleast_2d, atleast_3d, narrow, tensors_of
+
+if TYPE_CHECKING:
+    from ..primitive import Primitive
+
+__all__ = [
+    "cat",
+    "chunk",
+    "column_stack",
+    "concat",
+    "concatenate",
+    "dsplit",
+    "dstack",
+    "hsplit",
+    "hstack",
+    "row_stack",
+    "split",
+    "split_with_sizes",
+    "stack",
+    "tensor_split",
+    "unbind",
+    "vsplit",
+    "vstack",
+]
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Records.
+
+_cat_kernel = _core.kernels["cat"]
+_index = registry["index"]
+
+
+def join(xs: Sequence[Any], dim: int, stacked: bool) -> Any:
+    """Join tensors or arrays of one dtype along `dim`, or where `stacked` along a new dimension `dim`."""
+    arrays = [x._array if isinstance(x, Tensor) else x for x in xs]
+    out = _cat_kernel(arrays, dim, stacked)
+    if not any(isinstance(x, Tensor) for x in xs):
+        return out
+    result = wrap(out)
+    if grad_enabled():
+        edges = tuple([x._edge if isinstance(x, Tensor) else None for x in xs])
+        if any(edge is not None for edge in edges):
+            saved = (tuple([a.shape for a in arrays]), dim, stacked)
+            result._edge = (_node(_join_record, edges, saved, 1), 0)
+    return result
+
+
+def _pull_join(g: Any, edges: Any, saved: Any) -> tuple[Any, ...]:
+    shapes, dim, stacked = saved
+    sizes = (1,) * len(shapes) if stacked else tuple([s[dim] for s in shapes])
+    pieces = pieces_of(g, sizes, dim, stacked)
+    return tuple([piece if edge is not None else None for piece, edge in zip(pieces, edges, strict=True)])
+
+
+def _push_join(tangents: Sequence[Any], saved: Any) -> Any:
+    shapes, dim, stacked = saved
+    return join(_with_zeros(tangents, shapes), dim, stacked)
+
+
+def pieces_of(x: Any, sizes: Shape, dim: int, dropped: bool) -> tuple[Any, ...]:
+    """Split a tensor or an array into views of `sizes` slices along `dim`, of one slice without it where `dropped`."""
+    keys, start = [], 0
+    for n in sizes:
+        keys.append(along(dim, start if dropped else slice(start, start + n)))
+        start += n
+    if not isinstance(x, Tensor):
+        return tuple([x[key] for key in keys])
+    pieces = tuple([wrap(x._array[key]) for key in keys])
+    if x._edge is not None and grad_enabled() and pieces:
+        shapes = tuple([piece._array.shape for piece in pieces])
+        node = _node(_split_record, (x._edge,), (shapes, sizes, dim, dropped), len(pieces))
+        for k, piece in enumerate(pieces):
+            piece._edge = (node, k)
+    for piece, key in zip(pieces, keys, strict=True):
+        link_view(piece, x, _index, (key,))
+    return pieces
+
+
+def _pull_split(g: Any, edges: Any, saved: Any) -> tuple[Any, ...]:  # noqa: ARG001
+    shapes, _, dim, dropped = saved
+    return (join(_with_zeros(g if len(shapes) > 1 else (g,), shapes), dim, dropped),)
+
+
+def _push_split(tangents: Sequence[Any], saved: Any) -> Any:
+    _, sizes, dim, dropped = saved
+    return pieces_of(tangents[0], sizes, dim, dropped)
+
+
+def _with_zeros(values: Sequence[Any], shapes: Sequence[Shape]) -> list[Any]:
+    """Return the values with zeros, which take no memory, in place of those that are absent."""
+    known = next(x for x in values if x is not None)
+    zero = np.zeros((), known._array.dtype if isinstance(known, Tensor) else known.dtype)
+    return [np.broadcast_to(zero, s) if x is None else x for x, s in zip(values, shapes, strict=True)]
+
+
+def _node(record: Variadic, edges: tuple[Any, ...], saved: tuple[Any, ...], outputs: int) -> Node:
+    node = object.__new__(Node)
+    node.primitive = cast("Primitive", record)  # to the sweeps they are the same
+    node.outputs = outputs
+    node.sequence = next_sequence()
+    node.edges = edges
+    node.saved = saved
+    node.versions = ()
+    node.shapes = None
+    return node
+
+
+_join_record = Variadic(
+    "cat",
+    equation="out[start_k + i] = x_k[i]",
+    source=f"{ARTICLE} section 5",
+    pullback=_pull_join,
+    pushforward=_push_join,
+)
+
+_split_record = Variadic(
+    "split",
+    equation="out_k[i] = x[start_k + i]",
+    source=f"{ARTICLE} section 5",
+    pullback=_pull_split,
+    pushforward=_push_split,
+)
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Joining.
+
+
+def _common(name: str, tensors: Any) -> list[Tensor]:
+    """Return a sequence of tensors, brought to one dtype."""
+    if isinstance(tensors, Tensor) or not isinstance(tensors, Sequence):
+        raise TypeError(f"{name}: tensors must be a tuple or list of tensors, got {type(tensors).__name__}")
+    given = list(tensors_of(name, (tuple(tensors),)))
+    if not given:
+        raise RuntimeError(f"{name}: needs at least one tensor")
+    first = given[0]._array.dtype
+    if all(x._array.dtype == first for x in given):
+        return given
+    dtype = _dtype.result_type(*given)
+    return [x if x.dtype is dtype else to_dtype(x, dtype) for x in given]
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Join tensors along a dimension.
+
+    Parameters
+    ----------
+    tensors : sequence of Tensor
+        Of one shape but for `dim`; brought to one dtype. Vectors without elements are passed over.
+    dim : int, default 0
+        The dimension.
+
+    Returns
+    -------
+    Tensor
+        A new tensor.
+
+    Raises
+    ------
+    RuntimeError
+        If the shapes do not fit, a tensor has no dimensions, or there is none.
+
+    Notes
+    -----
+    out[start_k + i] = x_k[i]; the cotangent is split into the same pieces (《反向传播算法实现》 section 5).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.cat([minigrad.tensor([1, 2]), minigrad.tensor([3])])
+    tensor([1, 2, 3])
+    """
+    xs = _common("cat", tensors)
+    for i, x in enumerate(xs):
+        if x._array.ndim == 0:
+            raise RuntimeError(f"cat: zero-dimensional tensor (at position {i}) cannot be concatenated")
+    # As in PyTorch, where a vector without elements once was what a tensor began as.
+    kept = [x for x in xs if x._array.shape != (0,)] or xs[:1]
+    shape = kept[0]._array.shape
+    return join(kept, normalise_dim("cat", dim, len(shape), shape), False)  # type: ignore[no-any-return]
+
+
+def concat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Join tensors along a dimension; the same as :func:`cat`."""
+    return cat(tensors, dim)
+
+
+def concatenate(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Join tensors along a dimension; the same as :func:`cat`."""
+    return cat(tensors, dim)
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Join tensors of one shape along a new dimension.
+
+    Parameters
+    ----------
+    tensors : sequence of Tensor
+        Of one shape; brought to one dtype.
+    dim : int, default 0
+        Where the new dimension stands in the result.
+
+    Returns
+    -------
+    Tensor
+        A new tensor.
+
+    Raises
+    ------
+    RuntimeError
+        If the shapes differ, or there is no tensor.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.stack([minigrad.tensor([1, 2]), minigrad.tensor([3, 4])], dim=1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    xs = _common("stack", tensors)
+    shape = xs[0]._array.shape
+    for x in xs:
+        if x._array.shape != shape:
+            raise RuntimeError(f"stack: each tensor must have one size, got {shape} and {x._array.shape}")
+    return join(xs, normalise_dim("stack", dim, len(shape) + 1, shape), True)  # type: ignore[no-any-return]
+
+
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Join tensors along their columns: vectors along dim 0, others along dim 1."""
+    xs = [x if x._array.ndim else reshape(x, (1,)) for x in _common("hstack", tensors)]
+    return cat(xs, 0 if xs[0]._array.ndim == 1 else 1)
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Join tensors along dim 0, vectors being rows."""
+    return cat([atleast_2d(x) for x in _common("vstack", tensors)], 0)
+
+
+def row_stack(tensors: Sequence[Tensor]) -> Tensor:
+    """Join tensors along dim 0, vectors being rows; the same as :func:`vstack`."""
+    return vstack(tensors)
+
+
+def dstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Join tensors along dim 2, having made them three-dimensional as :func:`atleast_3d` does."""
+    return cat([atleast_3d(x) for x in _common("dstack", tensors)], 2)
+
+
+def column_stack(tensors: Sequence[Tensor]) -> Tensor:
+    """Join tensors along dim 1, vectors being columns."""
+    xs = _common("column_stack", tensors)
+    return cat([x if x._array.ndim > 1 else reshape(x, (x._array.size, 1)) for x in xs], 1)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Splitting.
+
+
+def _extent(name: str, x: Tensor, dim: int) -> tuple[int, int]:
+    """Return a dim counted from the front, and its size."""
+    shape = array_of(name, x).shape
+    if not shape:
+        raise RuntimeError(f"{name}: expects at least one dimension")
+    d = normalise_dim(name, dim, len(shape), shape)
+    return d, shape[d]
+
+
+def _check_count(name: str, pieces: int) -> None:
+    """Raise a RuntimeError where the tuple of so many pieces alone would take all memory."""
+    if pieces > 2**20:
+        raise RuntimeError(f"{name}: {pieces} pieces are too many")
+
+
+@method
+def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Return views of the pieces of a tensor along a dimension.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        With at least one dimension.
+    split_size_or_sections : int or sequence of int
+        The size of each piece, the last of which may be smaller; or the sizes of all.
+    dim : int, default 0
+        The dimension.
+
+    Returns
+    -------
+    tuple of Tensor
+        Views.
+
+    Raises
+    ------
+    RuntimeError
+        If the sizes are negative or do not add up.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.arange(5).split(2)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    """
+    if not isinstance(split_size_or_sections, int):
+        return split_with_sizes(tensor, split_size_or_sections, dim)
+    d, extent = _extent("split", tensor, dim)
+    size = split_size_or_sections
+    if size < 0 or (size == 0 and extent > 0):
+        raise RuntimeError(f"split: the size of a piece must be positive, got {size}")
+    count = max(1, -(-extent // size)) if size else 1
+    sizes = (*[size] * (count - 1), extent - size * (count - 1))
+    return pieces_of(tensor, sizes, d, False)
+
+
+@method
+def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Return views of pieces of the given sizes along a dimension."""
+    d, extent = _extent("split_with_sizes", input, dim)
+    sizes = tuple([operator.index(n) for n in split_sizes])
+    if any(n < 0 for n in sizes) or sum(sizes) != extent:
+        raise RuntimeError(
+            f"split_with_sizes: sizes {sizes} do not add up to {extent}, dim {d} of shape {input._array.shape}"
+        )
+    return pieces_of(input, sizes, d, False)
+
+
+@method
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """Return views of at most `chunks` pieces of one size, the last perhaps smaller, along a dimension."""
+    if chunks <= 0:
+        raise RuntimeError(f"chunk: chunks must be positive, got {chunks}")
+    _check_count("chunk", chunks)
+    d, extent = _extent("chunk", input, dim)
+    if extent == 0:
+        return pieces_of(input, (0,) * chunks, d, False)
+    return split(input, -(-extent // chunks), d)
+
+
+@method
+def tensor_split(input: Tensor, indices_or_sections: int | Sequence[int] | Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """Return views of pieces along a dimension: so many of about one size, or those between the given indices."""
+    d, extent = _extent("tensor_split", input, dim)
+    where: Any = indices_or_sections
+    if isinstance(where, Tensor):
+        if where._array.dtype != np.int64 or where._array.ndim > 1:
+            raise RuntimeError("tensor_split: needs an int64 tensor with at most one dimension")
+        where = where.tolist()
+    if isinstance(where, int):
+        if where <= 0:
+            raise RuntimeError(f"tensor_split: the number of sections must be positive, got {where}")
+        _check_count("tensor_split", where)
+        larger = extent % where
+        return pieces_of(input, tuple([extent // where + (i < larger) for i in range(where)]), d, False)
+    if isinstance(where, str) or not isinstance(where, Sequence):
+        raise TypeError(f"tensor_split: needs a number or a sequence of indices, got {type(where).__name__}")
+    edges = [0, *[operator.index(n) for n in where], extent]
+    slices = [slice(a, b).indices(extent)[:2] for a, b in pairwise(edges)]
+    if all(a <= b for a, b in slices) and sum(b - a for a, b in slices) == extent:
+        return pieces_of(input, tuple([b - a for a, b in slices]), d, False)
+    return tuple([narrow(input, d, a, max(b - a, 0)) for a, b in slices])
+
+
+def _split_equally(name: str, input: Tensor, where: Any, dim: int) -> tuple[Tensor, ...]:
+    shape = array_of(name, input).shape
+    if isinstance(where, int) and (where == 0 or shape[dim] % where):
+        raise RuntimeError(f"{name}: dim {dim} of shape {shape} cannot be split into {where} equal pieces")
+    return tensor_split(input, where, dim)
+
+
+@method
+def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """Return views of pieces along the columns: dim 0 of a vector, otherwise dim 1. See :func:`tensor_split`."""
+    ndim = array_of("hsplit", input).ndim
+    if ndim < 1:
+        raise RuntimeError("hsplit: needs at least one dimension, got shape ()")
+    return _split_equally("hsplit", input, indices_or_sections, 0 if ndim == 1 else 1)
+
+
+@method
+def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """Return views of pieces along dim 0 of a tensor with at least two dimensions. See :func:`tensor_split`."""
+    if array_of("vsplit", input).ndim < 2:
+        raise RuntimeError(f"vsplit: needs at least two dimensions, got shape {input._array.shape}")
+    return _split_equally("vsplit", input, indices_or_sections, 0)
+
+
+@method
+def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """Return views of pieces along dim 2 of a tensor with at least three dimensions. See :func:`tensor_split`."""
+    if array_of("dsplit", input).ndim < 3:
+        raise RuntimeError(f"dsplit: needs at least three dimensions, got shape {input._array.shape}")
+    return _split_equally("dsplit", input, indices_or_sections, 2)
+
+
+@method
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """Return views of all slices along a dimension, without it.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.tensor([[1, 2], [3, 4]]).unbind(1)
+    (tensor([1, 3]), tensor([2, 4]))
+    """
+    shape = array_of("unbind", input).shape
+    if not shape:
+        raise IndexError("unbind: expects at least one dimension")
+    d = normalise_dim("unbind", dim, len(shape), shape)
+    if shape[d] == 1:
+        return (basic_index(input, along(d, 0)),)
+    return pieces_of(input, (1,) * shape[d], d, True)

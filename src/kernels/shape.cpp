@@ -1,0 +1,326 @@
+// Joining arrays, triangles of matrices, and the ways back from views: cat, triangle, unstride and fold.
+#include "reference/shape.hpp"
+#include "core/plans.hpp"
+#include "kernels/moves.hpp"
+
+namespace minigrad {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Plans.
+
+// x's sizes with the size `extent` in a new dimension `dim`.
+void insert_dim(const Plan& plan, const View& x, int dim, int64_t extent, View& out) {
+  if (x.rank == kMaxRank) {
+    fail(plan, ErrorKind::runtime, "the result would have more than " + std::to_string(kMaxRank) + " dimensions");
+  }
+  out.dtype = x.dtype;
+  out.rank = x.rank + 1;
+  for (int d = 0; d < out.rank; ++d) out.shape[d] = d == dim ? extent : x.shape[d - (d > dim ? 1 : 0)];
+}
+
+// dim counts from the front.
+int checked_dim(const Plan& plan, int64_t dim, int rank) {
+  if (dim < 0 || dim >= rank) {
+    fail(plan, ErrorKind::index, "dim " + std::to_string(dim) + " out of range for shape " + shape_text(plan.in[0]));
+  }
+  return static_cast<int>(dim);
+}
+
+void plan_cat(Plan& plan) {
+  if (plan.in_count == 0) fail(plan, ErrorKind::runtime, "needs at least one array");
+  const View& first = plan.in[0];
+  const bool stacked = plan.attributes[1].flag();
+  const int dim = checked_dim(plan, plan.attributes[0].integer(), first.rank + (stacked ? 1 : 0));
+  int64_t extent = 0;
+  for (int i = 0; i < plan.in_count; ++i) {
+    const View& x = plan.in[i];
+    bool fits = x.rank == first.rank;
+    for (int d = 0; fits && d < x.rank; ++d) fits = x.shape[d] == first.shape[d] || (d == dim && !stacked);
+    if (!fits) {
+      fail(plan, ErrorKind::runtime,
+           "shapes " + shape_text(first) + " and " + shape_text(x) +
+               (stacked ? " differ" : " differ besides in dim " + std::to_string(dim)));
+    }
+    extent += stacked ? 1 : x.shape[dim];
+  }
+  if (stacked) {
+    insert_dim(plan, first, dim, extent, plan.out[0]);
+  } else {
+    copy_shape(first, first.dtype, plan.out[0]);
+    plan.out[0].shape[dim] = extent;
+  }
+  plan.nanoseconds = 20.0 * plan.in_count + 0.3 * static_cast<double>(plan.out[0].size());
+}
+
+void plan_triangle(Plan& plan) {
+  const View& x = plan.in[0];
+  if (x.rank < 2) fail(plan, ErrorKind::runtime, "needs at least two dimensions, got shape " + shape_text(x));
+  copy_shape(x, x.dtype, plan.out[0]);
+  plan.nanoseconds = 0.3 * static_cast<double>(x.size());
+}
+
+// Throws unless every place offset + i * strides lies in an array of `size` elements; a stride of 0 would make several
+// elements share a place.
+void check_places(const Plan& plan, const View& g, int64_t size) {
+  int64_t low = plan.attributes[1].integer(), high = low;
+  bool inside = low >= 0 && low < size;
+  for (int d = 0; inside && d < g.rank; ++d) {
+    const int64_t stride = plan.attributes[2].integers[d];
+    if (g.shape[d] == 1) continue;
+    inside = stride != 0 && stride > -size && stride < size && g.shape[d] - 1 <= size / (stride < 0 ? -stride : stride);
+    if (!inside) break;
+    (stride < 0 ? low : high) += stride * (g.shape[d] - 1);
+    inside = low >= 0 && high < size;
+  }
+  if (!inside) {
+    fail(plan, ErrorKind::runtime, "g " + shape_text(g) + " leaves an array of shape " + shape_text(plan.out[0]));
+  }
+}
+
+void plan_unstride(Plan& plan) {
+  const View& g = plan.in[0];
+  const Attribute &shape = plan.attributes[0], &strides = plan.attributes[2];
+  View& out = plan.out[0];
+  out.dtype = g.dtype;
+  out.rank = shape.count;
+  for (int d = 0; d < out.rank; ++d) out.shape[d] = shape.integers[d];
+  for (int d = 0; d < out.rank; ++d) {
+    if (out.shape[d] < 0) fail(plan, ErrorKind::runtime, "negative size in shape " + shape_text(out));
+  }
+  if (strides.count != g.rank) {
+    fail(plan, ErrorKind::runtime, "strides must have a number for each dimension of g " + shape_text(g));
+  }
+  if (g.size() > 0) check_places(plan, g, out.size());
+  plan.nanoseconds = 0.1 * static_cast<double>(out.size()) + 0.5 * static_cast<double>(g.size());
+}
+
+void plan_fold(Plan& plan) {
+  const View& g = plan.in[0];
+  if (g.rank < 2) fail(plan, ErrorKind::runtime, "needs at least two dimensions, got shape " + shape_text(g));
+  const int dim = checked_dim(plan, plan.attributes[0].integer(), g.rank - 1);
+  const int64_t extent = plan.attributes[1].integer(), step = plan.attributes[2].integer();
+  const int64_t windows = g.shape[dim], size = g.shape[g.rank - 1];
+  if (extent < 0 || step <= 0 || (windows > 0 && (size > extent || (windows - 1) > (extent - size) / step))) {
+    fail(plan, ErrorKind::runtime,
+         "windows " + shape_text(g) + ", " + std::to_string(step) + " apart, leave an extent of " +
+             std::to_string(extent));
+  }
+  copy_shape(g, g.dtype, plan.out[0]);
+  plan.out[0].rank = g.rank - 1;
+  plan.out[0].shape[dim] = extent;
+  plan.nanoseconds = 0.1 * static_cast<double>(plan.out[0].size()) + 0.6 * static_cast<double>(g.size());
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// cat: one array behind the other along dim, or along a new dim where `stacked`.
+
+template <class T>
+struct Cat {
+  static Status run(const Call& call) {
+    const int dim = static_cast<int>(call.attributes[0].integer());
+    const bool stacked = call.attributes[1].flag();
+    View part = call.out[0];
+    for (int i = 0; i < call.in_count; ++i) {
+      const View& x = call.in[i];
+      part.shape[dim] = stacked ? 1 : x.shape[dim];
+      if (part.size() > 0) stacked ? copy_all<T>(without_dim(part, dim), x) : copy_all<T>(part, x);
+      part.data = part.as<T>() + part.shape[dim] * part.stride[dim];
+    }
+    return Status::ok;
+  }
+
+ private:
+  static View without_dim(const View& x, int dim) {
+    View out = x;
+    out.rank = x.rank - 1;
+    for (int d = dim; d < out.rank; ++d) {
+      out.shape[d] = x.shape[d + 1];
+      out.stride[d] = x.stride[d + 1];
+    }
+    return out;
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// triangle: x where column - row <= diagonal (lower) or >= diagonal (upper), 0 elsewhere.
+
+int64_t clamped(int64_t n, int64_t high) { return n < 0 ? 0 : (n > high ? high : n); }
+
+// Where row n of all matrices begins.
+int64_t row_offset(const View& x, int64_t n) {
+  int64_t offset = 0;
+  for (int d = x.rank - 2; d >= 0; --d) {
+    offset += n % x.shape[d] * x.stride[d];
+    n /= x.shape[d];
+  }
+  return offset;
+}
+
+template <class T>
+struct Triangle {
+  static Status run(const Call& call) {
+    const View &x = call.in[0], &out = call.out[0];
+    const int64_t rows = x.shape[x.rank - 2], columns = x.shape[x.rank - 1], step = x.stride[x.rank - 1];
+    const bool upper = call.attributes[1].flag();
+    // Beyond the matrix, a diagonal means no more than at its edge; so the sums below cannot overflow.
+    const int64_t wanted = call.attributes[0].integer();
+    const int64_t diagonal = wanted < -rows - 1 ? -rows - 1 : (wanted > columns ? columns : wanted);
+    if (columns == 0 || rows == 0) return Status::ok;
+    parallel_for(x.size() / columns, 0.1 * static_cast<double>(columns * sizeof(T)),
+                 [&](int64_t begin, int64_t end, int) {
+                   for (int64_t n = begin; n < end; ++n) {
+                     const int64_t edge = clamped(n % rows + diagonal + (upper ? 0 : 1), columns);
+                     T* const o = out.as<T>() + row_offset(out, n);
+                     const T* const a = x.as<T>() + row_offset(x, n);
+                     const int64_t first = upper ? edge : 0, last = upper ? columns : edge;
+                     std::memset(o, 0, static_cast<size_t>(first) * sizeof(T));
+                     copy_piece(o + first, a + first * step, last - first, 1, step);
+                     std::memset(o + last, 0, static_cast<size_t>(columns - last) * sizeof(T));
+                   }
+                 });
+    return Status::ok;
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// unstride: zeros, and g at the places offset + i * strides. No two elements share a place.
+
+template <class T>
+struct Unstride {
+  static Status run(const Call& call) {
+    const View &g = call.in[0], &out = call.out[0];
+    zero_all(out);
+    if (g.size() == 0) return Status::ok;
+    View target = g;
+    target.data = out.as<T>() + call.attributes[1].integer();
+    for (int d = 0; d < g.rank; ++d) target.stride[d] = call.attributes[2].integers[d];
+    copy_all<T>(target, g);
+    return Status::ok;
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// fold: out[..., w * step + k, ...] += g[..., w, ..., k], from zeros; for one place in increasing w. Lanes, choices of
+// the dimensions other than dim, share no element.
+
+struct FoldSteps {
+  int64_t out_dim, g_dim, g_window;  // along dim; g within a window
+  int64_t out_lane, g_lane;
+  int64_t windows, size, step;
+};
+
+template <class T>
+void fold_lanes(T* out, const T* g, int64_t lanes, const FoldSteps& s) {
+  for (int64_t w = 0; w < s.windows; ++w) {
+    for (int64_t k = 0; k < s.size; ++k) {
+      T* const o = out + (w * s.step + k) * s.out_dim;
+      const T* const a = g + w * s.g_dim + k * s.g_window;
+      for (int64_t lane = 0; lane < lanes; ++lane) {
+        o[lane * s.out_lane] = static_cast<T>(o[lane * s.out_lane] + a[lane * s.g_lane]);
+      }
+    }
+  }
+}
+
+template <class T>
+void fold_lane(T* out, const T* g, const FoldSteps& s) {
+  for (int64_t w = 0; w < s.windows; ++w) {
+    T* const o = out + w * s.step * s.out_dim;
+    const T* const a = g + w * s.g_dim;
+    for (int64_t k = 0; k < s.size; ++k) {
+      o[k * s.out_dim] = static_cast<T>(o[k * s.out_dim] + a[k * s.g_window]);
+    }
+  }
+}
+
+template <class T>
+struct Fold {
+  static Status run(const Call& call) {
+    const View &g = call.in[0], &out = call.out[0];
+    const int dim = static_cast<int>(call.attributes[0].integer());
+    zero_all(out);
+    if (g.size() == 0) return Status::ok;
+    View out_lanes = out, g_lanes = g;
+    g_lanes.rank = out.rank;
+    out_lanes.shape[dim] = g_lanes.shape[dim] = 1;
+    const View* const operands[] = {&out_lanes, &g_lanes};
+    const Nest<2> nest = make_nest(operands);
+    const int inner = nest.rank - 1;
+    const FoldSteps steps = {.out_dim = out.stride[dim],
+                             .g_dim = g.stride[dim],
+                             .g_window = g.stride[g.rank - 1],
+                             .out_lane = nest.stride[0][inner],
+                             .g_lane = nest.stride[1][inner],
+                             .windows = g.shape[dim],
+                             .size = g.shape[g.rank - 1],
+                             .step = call.attributes[2].integer()};
+    parallel_for(nest.size, 0.6 * static_cast<double>(steps.windows * steps.size),
+                 [&](int64_t begin, int64_t end, int) {
+                   for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+                     T* const o = out.as<T>() + offset[0];
+                     const T* const a = g.as<T>() + offset[1];
+                     if (steps.out_lane < steps.out_dim) return fold_lanes(o, a, count, steps);
+                     for (int64_t lane = 0; lane < count; ++lane)
+                       fold_lane(o + lane * steps.out_lane, a + lane * steps.g_lane, steps);
+                   });
+                 });
+    return Status::ok;
+  }
+};
+
+constexpr Run kRuns[] = {
+    {"cat", moves<Cat>()},
+    {"triangle", moves<Triangle>()},
+    {"unstride", moves<Unstride>()},
+    {"fold", {{nullptr, nullptr, nullptr, nullptr, nullptr, Fold<int64_t>::run, Fold<float>::run, Fold<double>::run}}},
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Rows of the table.
+
+constexpr Kernel kRows[] = {
+    {.name = "cat",
+     .inputs = {"xs"},
+     .types = "T",
+     .outputs = {"out"},
+     .attributes = {{"dim", AttributeKind::integer}, {"stacked", AttributeKind::flag}},
+     .plan = plan_cat,
+     .reference = &reference::cat,
+     .variadic = true},
+    {.name = "triangle",
+     .inputs = {"x"},
+     .types = "T",
+     .outputs = {"out"},
+     .attributes = {{"diagonal", AttributeKind::integer}, {"upper", AttributeKind::flag}},
+     .plan = plan_triangle,
+     .reference = &reference::triangle},
+    {.name = "unstride",
+     .inputs = {"g"},
+     .types = "T",
+     .outputs = {"out"},
+     .attributes = {{"shape", AttributeKind::integers},
+                    {"offset", AttributeKind::integer},
+                    {"strides", AttributeKind::integers}},
+     .plan = plan_unstride,
+     .reference = &reference::unstride},
+    {.name = "fold",
+     .inputs = {"g"},
+     .types = "T",
+     .outputs = {"out"},
+     .attributes = {{"dim", AttributeKind::integer},
+                    {"extent", AttributeKind::integer},
+                    {"step", AttributeKind::integer}},
+     .plan = plan_fold,
+     .reference = &reference::fold},
+};
+
+}  // namespace
+
+extern const Kernels shape_kernels;
+const Kernels shape_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};
+
+extern const Runs shape_runs;
+const Runs shape_runs = {kRuns, sizeof(kRuns) / sizeof(Run)};
+
+}  // namespace minigrad
