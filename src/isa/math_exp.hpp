@@ -72,7 +72,7 @@ template <class T>
   return fma(r, p, 1.0);
 }
 
-// exp2(x) = 2^x; from kLimit on it is 0 or infinity. Error: 0.79 ulp in float, 0.80 in double.
+// exp2(x) = 2^x; from kLimit on it is 0 or infinity. Error: 0.90 ulp in float, 0.80 in double.
 template <class T>
 [[gnu::always_inline]] inline T exp2(T x) {
   constexpr T kLimit = sizeof(T) == 4 ? 151 : 1076;

@@ -102,7 +102,7 @@ template <class T>
   return x > 0 ? positive : otherwise;
 }
 
-// Error: 1.01 ulp in float, 1.12 in double.
+// Error: 1.11 ulp in float, 1.12 in double.
 [[gnu::always_inline]] inline float log2(float x) {
   return log_to_base<float>(x, {0x1.715476p+0f, 0x1.4ae0cp-26f, 0x1p+0f, 0.0f});
 }
@@ -111,7 +111,7 @@ template <class T>
   return log_to_base<double>(x, {0x1.71547652b82fep+0, 0x1.777d0ffda0d24p-56, 0x1p+0, 0.0});
 }
 
-// Error: 0.97 ulp in float, 0.95 in double.
+// Error: 1.23 ulp in float, 0.95 in double.
 [[gnu::always_inline]] inline float log10(float x) {
   return log_to_base<float>(x, {0x1.bcb7b2p-2f, -0x1.5b235ep-27f, 0x1.3442p-2f, -0x1.95ec1p-19f});
 }

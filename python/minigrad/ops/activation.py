@@ -249,6 +249,9 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     """Return each element limited to an interval."""
     if min_val > max_val:
         raise ValueError(f"hardtanh: min_val must not exceed max_val, got {min_val} and {max_val}")
+    if not input.is_floating_point():
+        low, high = int(min_val), int(max_val)
+        return _placed(lambda x: ew.minimum(ew.maximum(x, low), high), "hardtanh", input, inplace)
     return _placed(_broken_line, "hardtanh", input, inplace, min_val, max_val, 0.0, 1.0, 0.0, 0.0)
 
 
