@@ -99,6 +99,24 @@ def test_stale_stub_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "+# add(x: i" in write_stubs.difference(path)
 
 
+# ---- Reference pages -------------------------------------------------------------------------------------------------
+
+write_reference = load_tool("write_reference")
+
+
+@pytest.mark.parametrize("path", write_reference.PAGES)
+def test_reference_page_is_up_to_date(path: str) -> None:
+    difference = write_reference.difference(path)
+    assert not difference, f"run `python tools/write_reference.py`:\n{difference}"
+
+
+def test_stale_reference_page_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "docs/operations.md"
+    made = write_reference.PAGES[path]()
+    monkeypatch.setitem(write_reference.PAGES, path, lambda: made.replace("| `add` | out = x + y", "| `add` | out = x"))
+    assert "+| `add` | out = x |" in write_reference.difference(path)
+
+
 # ---- Symbols ---------------------------------------------------------------------------------------------------------
 
 check_symbols = load_tool("check_symbols")
