@@ -126,9 +126,107 @@ def operations_page() -> str:
     return "\n".join(lines)
 
 
+# ---- Singular points -------------------------------------------------------------------------------------------------
+
+POINTS_HEADER = """\
+# Singular points
+
+<!-- Written by tools/write_reference.py, which runs tools/singular_points.py; do not edit. -->
+
+What every operation gives at kinks, ties, zeros, infinities and NaN, in float64, rounded to six digits; what is smaller
+than 1e-12 is shown as 0. All of it is computed when this page is made. The rules behind it stand in
+[architecture.md](architecture.md#kinks-ties-and-infinite-derivatives).
+
+- **vjp**: the gradient for a cotangent of 1 for every element, `;` between the inputs.
+- **jvp**: the tangent of the output for tangents of 1.
+- **second**: the vjp of the vjp; both cotangents are 1. For a vector it is the Hessian of the sum, times ones. The jvp of
+  the vjp and the vjp of the jvp agree with it; where one does not, it is added.
+- **jvp of jvp**: the second derivative along tangents of 1, forward mode over forward mode.
+- **PyTorch**: what PyTorch 2.13 gives instead, where it differs. The reasons stand below the tables.
+"""
+POINTS_TABLE = """\
+| operation | at | value | vjp | jvp | second | jvp of jvp | PyTorch |
+|---|---|---|---|---|---|---|---|"""
+
+
+def outcome(compute: Callable[[], Any]) -> str:
+    """Return what a computation gives, as text: a tensor, a tuple of tensors, or the name of its exception."""
+    from singular_points import shown
+
+    try:
+        result = compute()
+    except (RuntimeError, IndexError, ValueError) as error:
+        return type(error).__name__
+    several = result if isinstance(result, tuple) else (result,)
+    return shown(tuple((x + 0.0).tolist() for x in several))
+
+
+def derivatives(row: Any, point: tuple[Any, ...]) -> dict[str, str]:
+    """Return value, derivatives, and second derivatives in all four pairs of modes, at one point."""
+    import minigrad
+    from minigrad.autograd.functional import jvp, vjp
+
+    def f(*xs: Any) -> Any:
+        return row.call(minigrad, *xs)
+
+    def pull(g: Callable[..., Any], *xs: Any) -> Any:
+        out = g(*xs)
+        ones = tuple(map(minigrad.ones_like, out)) if isinstance(out, tuple) else minigrad.ones_like(out)
+        return vjp(g, xs, ones, create_graph=True)[1]
+
+    def push(g: Callable[..., Any], *xs: Any) -> Any:
+        return jvp(g, xs, tuple(map(minigrad.ones_like, xs)), create_graph=True)[1]
+
+    def first(g: Callable[..., Any], rule: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *xs: rule(g, *xs)
+
+    inputs = tuple(minigrad.tensor(x, dtype=minigrad.float64, requires_grad=True) for x in point)
+    functions = {
+        "value": f,
+        "vjp": first(f, pull),
+        "jvp": first(f, push),
+        "vjp of vjp": first(first(f, pull), pull),
+        "jvp of vjp": first(first(f, pull), push),
+        "vjp of jvp": first(first(f, push), pull),
+        "jvp of jvp": first(first(f, push), push),
+    }
+    return {name: outcome(lambda g=g: g(*inputs)) for name, g in functions.items()}
+
+
+def point_line(row: Any, point: tuple[Any, ...]) -> str:
+    """Return the line of one point."""
+    from singular_points import PYTORCH, shown
+
+    at = shown(point)
+    d = derivatives(row, point)
+    second = d["vjp of vjp"]
+    second += "".join(f" ({mode}: {d[mode]})" for mode in ("jvp of vjp", "vjp of jvp") if d[mode] != second)
+    pytorch = PYTORCH.get(row.operation, {}).get(at, "")
+    cells = (f"`{row.operation}`", at, d["value"], d["vjp"], d["jvp"], second, d["jvp of jvp"])
+    return f"| {' | '.join([*map(cell, cells), pytorch.replace('|', chr(92) + '|')])} |"
+
+
+def singular_points_page() -> str:
+    """Return docs/singular-points.md."""
+    from singular_points import REASONS, ROWS
+
+    lines = [POINTS_HEADER]
+    for section in dict.fromkeys(row.section for row in ROWS):
+        rows = [row for row in ROWS if row.section == section]
+        lines += [f"## {section}", "", POINTS_TABLE]
+        lines += [point_line(row, point) for row in rows for point in row.points]
+        lines += [""]
+    lines += ["## Why PyTorch differs", "", "| operation | reason |", "|---|---|"]
+    lines += [f"| {', '.join(f'`{name}`' for name in names)} | {reason} |" for reason, names in REASONS.items()]
+    return "\n".join([*lines, ""])
+
+
 # ---- Writing and checking --------------------------------------------------------------------------------------------
 
-PAGES: dict[str, Callable[[], str]] = {"docs/operations.md": operations_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/operations.md": operations_page,
+    "docs/singular-points.md": singular_points_page,
+}
 
 
 def difference(path: str) -> str:

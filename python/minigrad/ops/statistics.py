@@ -8,7 +8,7 @@ from typing import Any
 from .._methods import method, numpy_names
 from ..primitive import ELEMENTWISE, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor
-from .elementwise import ARTICLE, _add, div, mul, neg, sqrt
+from .elementwise import ARTICLE, _add, div, mul, ne, neg, sqrt, where
 from .reduce import Dims, Shape, _check_float, _count, _dims_of, _kept_shape, _mean, _spread, _sum
 from .shape import _reshape
 
@@ -78,6 +78,11 @@ def _moments(
     return _var_mean(input, _dims_of(name, input, dim), keepdim, correction)  # type: ignore[no-any-return]
 
 
+def _root(variance: Tensor) -> Tensor:
+    """Return the square root, with a derivative of 0 where all elements are equal, as the norm has at 0."""
+    return sqrt(where(ne(variance, 0), variance, 0.0)) if variance.requires_grad else sqrt(variance)
+
+
 @method
 @numpy_names
 def var(
@@ -138,7 +143,7 @@ def std(
     correction: float | None = None,
 ) -> Tensor:
     """Return the standard deviation, the root of :func:`var`; its gradient is 0 where all elements are equal."""
-    return sqrt(_moments("std", input, dim, unbiased, correction, keepdim)[0])
+    return _root(_moments("std", input, dim, unbiased, correction, keepdim)[0])
 
 
 @numpy_names
@@ -172,4 +177,4 @@ def std_mean(
 ) -> tuple[Tensor, Tensor]:
     """Return the standard deviation and the mean, computed together; see :func:`std`."""
     variance, mean = _moments("std_mean", input, dim, unbiased, correction, keepdim)
-    return sqrt(variance), mean
+    return _root(variance), mean
