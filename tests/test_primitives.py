@@ -181,10 +181,11 @@ def expected_value(case: Case, operands: tuple[Any, ...]) -> tuple[Any, ...]:
     return several(case.record.run.reference(*operands, *case.attributes, *case.record.constants))
 
 
-def assert_near(found: Any, expected: Array, ulp: float = 4) -> None:
+def assert_near(found: Any, expected: Array, ulp: float = 4, terms: Array | None = None) -> None:
     """Check that all elements agree to so many ulp of the largest one, or exactly where they are no floats.
 
-    An element can be a small difference of large terms, so that its own ulp would say nothing.
+    An element can be a small difference of large terms, so that its own ulp would say nothing. Where all elements are,
+    `terms` has what the magnitudes of their terms add up to.
     """
     found = plain(found)
     assert found.dtype == expected.dtype
@@ -192,7 +193,7 @@ def assert_near(found: Any, expected: Array, ulp: float = 4) -> None:
     if found.dtype.kind != "f":
         np.testing.assert_array_equal(found, expected)
         return
-    finite = np.abs(expected[np.isfinite(expected)])
+    finite = np.abs((expected if terms is None else terms)[np.isfinite(expected)])
     eps = ulp * float(np.finfo(found.dtype).eps)
     np.testing.assert_allclose(found, expected, rtol=eps, atol=eps * float(finite.max(initial=0)))
 
@@ -205,7 +206,8 @@ def test_value(case: Case, dtype: type) -> None:
     expected = expected_value(case, operands)
     assert len(outputs) == len(expected) == len(case.record.outputs)
     for out, right in zip(outputs, expected, strict=True):
-        assert_near(out, right, 64 if case.large else 4)
+        terms = None if case.terms is None else case.terms(*operands, *case.attributes)
+        assert_near(out, right, 64 if case.large else 4, terms)
 
 
 @over(where=lambda case: not case.large)

@@ -47,6 +47,9 @@ class Case:
         default the function called like the primitive, if there is one; PRIVATE if that is another one.
     expected : callable, optional
         Computes the same with NumPy, for a primitive without a kernel of its own, and thus without a reference.
+    terms : callable, optional
+        Takes operands and attributes; returns for each element of a sum what its terms' magnitudes add up to, where the
+        terms cancel: they, not their sum, say how large an error of rounding is.
     """
 
     primitive: str
@@ -58,6 +61,7 @@ class Case:
     constant: tuple[int, ...] = ()
     public: Callable[..., Any] | None = None
     expected: Callable[..., Any] | None = None
+    terms: Callable[..., Array] | None = None
 
     @property
     def name(self) -> str:

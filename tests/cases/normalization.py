@@ -12,7 +12,7 @@ from .case import LARGE, Array, Case, Draw, given, nonzero, normal
 SETTINGS = {
     "rows": ((3, 5), 1, True),
     "rows, not centred": ((3, 5), 1, False),
-    "columns": ((5, 3), 0, True),
+    "columns": ((4, 3), 0, True),
     "columns, not centred": ((4, 3), 0, False),
     "one row": ((1, 4), 1, True),
     "no rows": ((0, 3), 1, True),
@@ -23,6 +23,13 @@ SETTINGS = {
 
 def weights(draw: Draw, n: int, there: bool) -> Array:
     return nonzero(draw, (n if there else 0,))
+
+
+def weight_terms(g: Array, x: Array, eps: float, dim: int, centred: bool) -> Array:
+    """Return Σ |g u|, where u is the standardized x: the terms of a column have either sign."""
+    d = x - x.mean(dim, keepdims=True) if centred else x
+    u = d / np.sqrt((d * d).mean(dim, keepdims=True) + eps)
+    return np.abs(g * u).sum(0)
 
 
 def standardized() -> Iterator[Case]:
@@ -49,6 +56,7 @@ def standardized() -> Iterator[Case]:
             lambda draw, s=shape: (normal(draw, s), normal(draw, s)),
             (1e-2, dim, centred),
             large=shape == LARGE,
+            terms=weight_terms,
         )
     nothing = np.zeros(0)
     for dim in (0, 1):

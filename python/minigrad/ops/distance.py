@@ -9,7 +9,7 @@ from typing import Any
 from ..tensor import Tensor, array_of
 from .elementwise import _add, _sub, _where, abs, div, eq, maximum, minimum, mul, ne, pow, relu, sqrt, to_dtype
 from .pointwise_loss import reduced, reduction_code
-from .reduce import _sum, amax
+from .reduce import _sum, amax, sum
 from .shape import broadcast, broadcast_shapes, normalise_dim, normalise_dims
 
 __all__ = [
@@ -211,9 +211,9 @@ def cosine_embedding_loss(
         raise RuntimeError(f"{name}: needs vectors (n, d) and a target (n,), or (d,) and (), got shapes {shapes}")
     # As PyTorch has it: eps is added to the squared lengths, so that zero vectors have gradients.
     last = (ranks[0] - 1,)
-    product = _sum(mul(input1, input2), last, False)
-    square1 = _add(_sum(mul(input1, input1), last, False), _EPS)
-    square2 = _add(_sum(mul(input2, input2), last, False), _EPS)
+    product = sum(mul(input1, input2), last)
+    square1 = _add(sum(mul(input1, input1), last), _EPS)
+    square2 = _add(sum(mul(input2, input2), last), _EPS)
     cosine = div(product, sqrt(mul(square1, square2)))
     alike = _where(eq(target, 1), _sub(1.0, cosine), 0.0)
     different = _where(eq(target, -1), relu(_sub(cosine, margin)), 0.0)

@@ -363,8 +363,8 @@ def multi_margin_loss(
         raise ValueError(f"{name}: p must be 1 or 2, got {p}")
     if array_of(name, input).ndim > 2:
         raise RuntimeError(f"{name}: the input must have shape (n, c) or (c,), got {input._array.shape}")
-    array_of(name, target, "target")
-    rows, labels = _as_rows(name, input, _class_indices(name, target))
+    target = _class_indices(name, target) if array_of(name, target, "target").dtype is not _INT64 else target
+    rows, labels = _as_rows(name, input if input._array.ndim else _reshape(input, (1,)), target)
     n, classes = rows._array.shape
     if weight is not None and array_of(name, weight, "weight").shape != (classes,):
         raise RuntimeError(f"{name}: weight must have shape ({classes},), got {weight._array.shape}")

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core
+from .. import _core, _dtype
 from ..primitive import MANY_TO_MANY, MANY_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
-from .elementwise import _add, _sub, div, mul, neg, sqrt
+from .elementwise import _add, _sub, div, mul, neg, sqrt, to_dtype
+from .pointwise_loss import wide
 from .reduce import _mean, _sum
 from .shape import _reshape, broadcast, movedim, reshape
 
@@ -333,7 +334,10 @@ def group_norm(
         raise ValueError(f"{name}: needs more than one value in a group, got input of shape {shape}")
     none = wrap(_nothing(input))
     rows = _reshape(input, (shape[0] * num_groups, each))
-    return _of_channels(name, _reshape(standardize(rows, none, none, eps, 1, True), shape), weight, bias)
+    half = input.dtype is _dtype.float16
+    unit = standardize(to_dtype(rows, _dtype.float32) if half else rows, none, none, eps, 1, True)
+    out = _of_channels(name, _reshape(unit, shape), weight, bias)
+    return to_dtype(out, _dtype.float16) if half else out
 
 
 _moments = _core.kernels["moments"]
@@ -406,6 +410,8 @@ def batch_norm(
     """
     name = "batch_norm"
     shape = _check_float(name, input)
+    if shape == (0,):
+        return mul(input, 1.0)
     if len(shape) < 2:
         raise RuntimeError(f"{name}: the input must have shape (n, c, ...), got {shape}")
     channels = shape[1]
@@ -419,7 +425,7 @@ def batch_norm(
     w, b = _vector(name, "weight", weight, (channels,), input), _vector(name, "bias", bias, (channels,), input)
     matrix = input if len(shape) == 2 else reshape(movedim(input, 1, -1), count, channels)
     if running_mean is not None or running_var is not None:
-        mean, variance = _moments(matrix._array, eps, 0, True)
+        mean, variance = _moments(wide(matrix._array), eps, 0, True)
         _follow(running_mean, mean, momentum)
         _follow(running_var, variance * (count / (count - 1) if count else 1), momentum)
     out = standardize(matrix, w, b, eps, 0, True)
@@ -487,7 +493,7 @@ def instance_norm(
         raise ValueError(f"{name}: needs more than one value in a channel of a sample, got input of shape {shape}")
     rows = _reshape(input, (shape[0] * shape[1], count))
     if running_mean is not None or running_var is not None:
-        mean, variance = (x.reshape(shape[:2]).mean(0) for x in _moments(rows._array, eps, 1, True))
+        mean, variance = (x.reshape(shape[:2]).mean(0) for x in _moments(wide(rows._array), eps, 1, True))
         _follow(running_mean, mean, momentum)
         _follow(running_var, variance * (count / (count - 1) if count else 1), momentum)
     none = wrap(_nothing(input))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core
+from .. import _core, _dtype
 from ..grad_mode import no_grad
 from ..primitive import MANY_TO_ONE, ONE_TO_MANY, Rule, kernel_primitive
 from ..tensor import Tensor, array_of
@@ -465,9 +465,15 @@ def huber_loss(
     return _huber_loss(input, target, code, delta)  # type: ignore[no-any-return]
 
 
+def wide(array: Any) -> Any:
+    """Return an array as kernels that compute take it: float16 as float32."""
+    return _core.kernels["cast"](array, _dtype.float32.code) if array.dtype == np.float16 else array
+
+
 def _check_probabilities(name: str, x: Tensor, what: str) -> None:
     array = x._array
     if array.size and array.dtype.kind == "f":
+        array = wide(array)
         least, most = _core.kernels["min"](array, (), False), _core.kernels["max"](array, (), False)
         if not (least >= 0 and most <= 1):
             raise RuntimeError(
@@ -757,7 +763,7 @@ def gaussian_nll_loss(
     if not isinstance(var, Tensor):
         var = full_like(input, var)
     variances = _variances(name, var, shape)
-    if variances._array.size and not _core.kernels["min"](variances._array, (), False) >= 0:
+    if variances._array.size and not _core.kernels["min"](wide(variances._array), (), False) >= 0:
         raise ValueError(f"{name}: the variances must not be negative")
     with no_grad():
         raised = maximum(variances, eps)
