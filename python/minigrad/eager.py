@@ -187,6 +187,9 @@ def _record(form: _Form) -> list[str]:
     for k in range(form.returned):
         condition = "" if form.returned == 1 else f"if out[{k}].dtype.kind == 'f': "
         lines.append(f"{condition}r{k}._edge = (node, {k})")
+    results = "".join(f"r{k}, " for k in range(form.returned))
+    lines.append("if observers:")
+    lines.append(f"    observe(node, ({results}), ({''.join(f'x{i}, ' for i in inputs)}))")
     return lines
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
@@ -36,6 +37,13 @@ next_sequence: Callable[[], int] = itertools.count(1).__next__
 _copy = _core.kernels["copy"]
 _add_into = _core.kernels["add"].into
 
+#: Those who watch nodes being recorded, each with the thread it watches, None for all. Empty as a rule, and that it is
+#: not is all that the generated code asks.
+observers: list[tuple[int | None, Observer]] = []
+
+#: Gradients grow under it, so that threads may share leaves. Their shares come in the order in which sweeps arrive.
+_accumulation = threading.RLock()
+
 #: All leaves that have had hooks, while they live.
 hooked_leaves: weakref.WeakSet[Leaf] = weakref.WeakSet()
 
@@ -44,6 +52,41 @@ add: Callable[[Any, Any], Any]
 sum_to: Callable[[Any, tuple[int, ...]], Any]
 broadcast_to: Callable[[Any, tuple[int, ...]], Any]
 wrap: Callable[..., Tensor]
+
+
+class Observer:
+    """Watches nodes being recorded, writes and sweeps; see `observers`."""
+
+    def recorded(self, node: Node, outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
+        """Take note of a new node, the tensors that it made and what it made them of."""
+
+    def wrote(self, cell: Cell) -> None:
+        """Take note that memory was written to."""
+
+    def sweeping(self, roots: Sequence[Edge]) -> None:
+        """Take note that a backward sweep is about to begin."""
+
+
+def observing() -> list[Observer]:
+    """Return those who watch this thread, in the order in which they began."""
+    here = threading.get_ident()
+    return [observer for thread, observer in tuple(observers) if thread is None or thread == here]
+
+
+def observe(node: Node, outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
+    """Show a new node to those who watch this thread."""
+    for observer in observing():
+        observer.recorded(node, outputs, inputs)
+
+
+class Name(str):
+    """A node's name, which PyTorch has as a method: ``node.name`` and ``node.name()`` are the same."""
+
+    __slots__ = ()
+
+    def __call__(self) -> str:
+        """Return the name itself."""
+        return str(self)
 
 
 class Leaf:
@@ -58,22 +101,24 @@ class Leaf:
         self.array = array
         self.grad: Tensor | None = None
 
-    name = "AccumulateGrad"
+    name = Name("AccumulateGrad")
     outputs = 1
+    next_functions: tuple[tuple[Node | Leaf | None, int], ...] = ()
 
     def accumulate(self, g: Any) -> None:
         """Add the cotangent `g`, an array or under create_graph a tensor, to the gradient."""
-        if not isinstance(g, np.ndarray):
-            self.grad = g if self.grad is None else add(self.grad, g)
-        elif self.grad is None:
-            # An array that nobody else refers to becomes the gradient as it is.
-            sole = g.base is None and sys.getrefcount(g) <= _SOLE
-            self.grad = wrap(g if sole else _copy(g))
-        elif self.grad._edge is not None:
-            self.grad = add(self.grad, wrap(g))
-        else:
-            _add_into(self.grad._array, self.grad._array, g)
-            self.grad._cell[0] += 1
+        with _accumulation:
+            if not isinstance(g, np.ndarray):
+                self.grad = g if self.grad is None else add(self.grad, g)
+            elif self.grad is None:
+                # An array that nobody else refers to becomes the gradient as it is.
+                sole = g.base is None and sys.getrefcount(g) <= _SOLE
+                self.grad = wrap(g if sole else _copy(g))
+            elif self.grad._edge is not None:
+                self.grad = add(self.grad, wrap(g))
+            else:
+                _add_into(self.grad._array, self.grad._array, g)
+                self.grad._cell[0] += 1
 
     def __repr__(self) -> str:
         return f"<{self.name} of shape {self.array.shape}>"
@@ -115,8 +160,8 @@ class Node:
         Its number.
     """
 
-    # hooks is set where there are some: see hooks.py.
-    __slots__ = ("edges", "hooks", "outputs", "primitive", "saved", "sequence", "shapes", "versions")
+    # hooks is set where there are some: see hooks.py. notes is set once somebody has asked for the metadata.
+    __slots__ = ("edges", "hooks", "notes", "outputs", "primitive", "saved", "sequence", "shapes", "versions")
     hooked = False
 
     primitive: Primitive
@@ -126,11 +171,20 @@ class Node:
     versions: tuple[tuple[Cell, int] | None, ...]
     shapes: tuple[tuple[int, ...], ...] | None
     sequence: int
+    notes: dict[str, Any]
 
     @property
-    def name(self) -> str:
+    def name(self) -> Name:
         """The operation's name, as PyTorch writes it."""
-        return "".join(part.capitalize() for part in self.primitive.name.split("_")) + "Backward"
+        return Name("".join(part.capitalize() for part in self.primitive.name.split("_")) + "Backward")
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """A dictionary for notes about this node, the user's or those of `minigrad.autograd.detect_anomaly`."""
+        notes: dict[str, Any] | None = getattr(self, "notes", None)
+        if notes is None:
+            notes = self.notes = {}
+        return notes
 
     @property
     def next_functions(self) -> tuple[tuple[Node | Leaf | None, int], ...]:
@@ -264,7 +318,7 @@ def _add_tangents(a: Any, b: Any) -> Any:
 # Backwards.
 
 
-def backward_sweep(
+def backward_sweep(  # noqa: PLR0912
     roots: Iterable[tuple[Edge, Any]],
     *,
     retain_graph: bool,
@@ -295,6 +349,8 @@ def backward_sweep(
     found: list[Any] = [None] * (0 if targets is None else len(targets))
     wanted = None if targets is None else {edge: n for n, edge in enumerate(targets)}
     roots = list(roots)
+    if observers:
+        announce([edge for edge, _ in roots])
     relevant = None if targets is None else leading_to(targets, [edge for edge, _ in roots])
     turns = turns_of_hooked_leaves([edge for edge, _ in roots]) if hooked_leaves else {}
 
@@ -333,6 +389,12 @@ def backward_sweep(
         if not retain_graph:
             node.free()
     return found
+
+
+def announce(roots: Sequence[Edge]) -> None:
+    """Tell those who watch this thread that a sweep is about to begin."""
+    for observer in observing():
+        observer.sweeping(roots)
 
 
 def turns_of_hooked_leaves(roots: Iterable[Edge]) -> dict[Node | Leaf, float]:

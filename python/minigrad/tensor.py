@@ -398,6 +398,9 @@ class Tensor(TensorMethods):
         self._refuse_write(name)
         np.copyto(self._array, value._array, casting="same_kind")
         self._cell[0] += 1
+        if graph.observers:
+            for observer in graph.observing():
+                observer.wrote(self._cell)
         base: Tensor = getattr(self, "_base", self)
         if (base._edge is not None or value._edge is not None) and grad_enabled():
             if base is self and value._edge is not None:
@@ -513,6 +516,8 @@ def _overwritten(base: Tensor, steps: tuple[tuple[Primitive, tuple[Any, ...]], .
     node.saved = (None, None, None, steps, base._array.shape, None)
     node.versions = ()
     node.shapes = None
+    if graph.observers:
+        graph.observe(node, (), ())
     return node, 0
 
 
@@ -525,4 +530,6 @@ namespace.update(
     next_sequence=next_sequence,
     same_shape=_core.same_shape,
     link_view=link_view,
+    observers=graph.observers,
+    observe=graph.observe,
 )

@@ -11,21 +11,36 @@ from .. import _core
 from ..grad_mode import enable_grad, no_grad, set_grad_enabled
 from ..graph import Edge, backward_sweep
 from ..tensor import Tensor, wrap
-from . import functional
+from . import functional, graph
+from .anomaly import (
+    NotFinite,
+    detect_anomaly,
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+    set_detect_anomaly,
+    why_nan,
+)
 from .function import Function
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 __all__ = [
     "Function",
     "GradcheckError",
+    "NotFinite",
     "backward",
+    "detect_anomaly",
     "enable_grad",
     "functional",
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "graph",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "no_grad",
+    "set_detect_anomaly",
     "set_grad_enabled",
+    "why_nan",
 ]
 
 Tensors = Tensor | Sequence[Tensor]

@@ -95,13 +95,15 @@ class FunctionCtx:
         return tuple(None if kept is None else self._unpacked(n, kept) for n, kept in enumerate(self._kept))
 
     def _unpacked(self, n: int, kept: _Kept) -> Tensor:
+        node = self._node()
+        edge = kept.edge if kept.output is None or node is None else (node, kept.output)
+        if not graph.is_array(kept.array):
+            return wrap(kept.array.unpacked(self._name, kept.cell, kept.version), edge, kept.cell)
         if kept.cell[0] != kept.version:
             raise RuntimeError(
                 f"{self._name}: saved tensor {n}, of shape {kept.array.shape}, was changed in place: it is at version "
                 f"{kept.cell[0]}, but was saved at version {kept.version}; change a clone() instead"
             )
-        node = self._node()
-        edge = kept.edge if kept.output is None or node is None else (node, kept.output)
         return wrap(kept.array, edge, kept.cell)
 
     def _keep(self, outputs: Sequence[Tensor]) -> None:
@@ -136,9 +138,9 @@ class FunctionNode(Node):
     forms_out: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...]
 
     @property
-    def name(self) -> str:
+    def name(self) -> graph.Name:
         """The function's name, as PyTorch writes it."""
-        return f"{self.function.__name__}Backward"
+        return graph.Name(f"{self.function.__name__}Backward")
 
     def read(self) -> tuple[Any, ...]:
         """Return nothing: `backward` reads what was saved from its context."""
@@ -301,6 +303,9 @@ class Function:
                 out._edge = (node, k)
         for x in ctx._dirty:
             refresh_views(x)
+        if graph.observers:
+            tensors = tuple(x._array for x in args if isinstance(x, Tensor))
+            graph.observe(node, tuple(x for x in fresh if isinstance(x, Tensor)), tensors)
         return fresh
 
 

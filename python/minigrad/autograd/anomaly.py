@@ -1,0 +1,262 @@
+"""Finding where a NaN comes from: while it is looked for, every node remembers the user's line."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import graph
+from ..graph import Cell, Edge, Node, Observer, observers
+
+__all__ = ["NotFinite", "detect_anomaly", "is_anomaly_check_nan_enabled", "is_anomaly_enabled", "set_detect_anomaly"]
+__all__ += ["why_nan"]
+
+
+@dataclass(frozen=True)
+class NotFinite:
+    """The first NaN or infinity that an operation made.
+
+    Attributes
+    ----------
+    kind : str
+        ``"nan"`` or ``"inf"``.
+    direction : str
+        ``"forward"`` or ``"backward"``.
+    operation : str
+        The operation's name.
+    line : str
+        Where the user called it.
+    index : tuple of int
+        The first such element.
+    inputs_finite : tuple of bool
+        For each input (backward: for each cotangent that arrived) whether all of it was finite.
+    """
+
+    kind: str
+    direction: str
+    operation: str
+    line: str
+    index: tuple[int, ...]
+    inputs_finite: tuple[bool, ...]
+
+    def __str__(self) -> str:
+        finite = ", ".join("finite" if f else "not finite" for f in self.inputs_finite)
+        return (
+            f"{self.operation} made the first {self.kind} {self.direction}, at index {self.index}, from inputs that are "
+            f"({finite}); it was called at {self.line}"
+        )
+
+
+class _State(threading.local):
+    check_nan = True
+    found: NotFinite | None = None
+
+
+_state = _State()
+
+
+def users_line() -> str:
+    """Return the innermost line outside minigrad that is being run: its file, number, function and text."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_ours(frame):
+        frame = frame.f_back
+    code, number = frame.f_code, frame.f_lineno
+    text = linecache.getline(code.co_filename, number).strip()
+    return f"{code.co_filename}:{number}, in {code.co_name}" + (f": {text}" if text else "")
+
+
+def _is_ours(frame: Any) -> bool:
+    module = frame.f_globals.get("__name__")  # the eager functions' namespaces have none
+    return module is None or module.partition(".")[0] == __name__.partition(".")[0]
+
+
+def _first_not_finite(arrays: Sequence[Any]) -> tuple[str, tuple[int, ...]] | None:
+    for x in arrays:
+        if x is not None and x.dtype.kind == "f" and not np.isfinite(x).all():
+            nan = np.isnan(x)
+            bad = nan if nan.any() else np.isinf(x)
+            return "nan" if nan.any() else "inf", tuple(int(i) for i in np.argwhere(bad)[0])
+    return None
+
+
+def _bare(x: Any) -> Any:
+    return getattr(x, "_array", x)
+
+
+def _finite(arrays: Sequence[Any]) -> tuple[bool, ...]:
+    return tuple(bool(np.isfinite(np.asarray(x)).all()) for x in arrays if x is not None)
+
+
+class _Watched:
+    """What watching adds to a node's class."""
+
+    __slots__ = ()
+
+    def read(self) -> tuple[Any, ...]:
+        """Return what was kept; errors name the lines."""
+        node: Any = self
+        try:
+            return super().read()  # type: ignore[misc,no-any-return]
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}{_lines(node)}") from None
+
+    def free(self) -> None:
+        """Let go of what was kept, and remember who did."""
+        super().free()  # type: ignore[misc]
+        self.metadata["freed"] = users_line()  # type: ignore[attr-defined]
+
+    def pullback(self, g: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the inputs' cotangents; RuntimeError where one is NaN."""
+        node: Any = self
+        cotangents: tuple[Any, ...] = super().pullback(g, values)  # type: ignore[misc]
+        if not is_anomaly_enabled():
+            return cotangents
+        arrived = [_bare(x) for x in (g if isinstance(g, tuple) else (g,))]
+        for n, x in enumerate(map(_bare, cotangents)):
+            bad = _first_not_finite([x])
+            if bad is None:
+                continue
+            line = node.metadata.get("line", "a line that was run outside detect_anomaly")
+            if _state.found is None:
+                _state.found = NotFinite(bad[0], "backward", node.name(), line, bad[1], _finite(arrived))
+            if bad[0] == "nan" and _state.check_nan:
+                raise RuntimeError(
+                    f"Function '{node.name}' returned nan values in its {n}th output, first at index {bad[1]}; "
+                    f"the operation was called at {line}"
+                )
+        return cotangents
+
+
+def _lines(node: Any) -> str:
+    text = f"\n  recorded at {node.metadata['line']}" if "line" in node.metadata else ""
+    if node.saved is None:
+        return text + (f"\n  freed by {node.metadata['freed']}" if "freed" in node.metadata else "")
+    changed = [kept[0][1] for kept in node.versions if kept is not None and kept[0][0] != kept[1] and len(kept[0]) > 1]
+    return text + "".join(f"\n  changed at {line}" for line in changed[:1])
+
+
+_watched_classes: dict[type, type] = {}
+
+
+def _watch(node: Node) -> None:
+    plain = type(node)
+    if issubclass(plain, _Watched):
+        return
+    if plain not in _watched_classes:
+        _watched_classes[plain] = type(plain.__name__, (_Watched, plain), {"__slots__": (), "__doc__": plain.__doc__})
+    node.__class__ = _watched_classes[plain]
+
+
+class _Detector(Observer):
+    """Watches this thread's nodes."""
+
+    def recorded(self, node: Node, outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
+        """Note the user's line, and whether the node made the first NaN or infinity."""
+        line = node.metadata["line"] = users_line()
+        _watch(node)
+        if _state.found is None:
+            bad = _first_not_finite([x._array for x in outputs])
+            if bad is not None:
+                name = getattr(node.primitive, "name", str(node.name))
+                _state.found = NotFinite(bad[0], "forward", name, line, bad[1], _finite(inputs))
+
+    def wrote(self, cell: Cell) -> None:
+        """Note the line, behind the version: who asks for the version reads the first element."""
+        cell[1:] = [users_line()]  # type: ignore[list-item]
+
+    def sweeping(self, roots: Sequence[Edge]) -> None:
+        """Watch the nodes that were recorded outside."""
+        for node in graph.reachable([node for node, _ in roots], 0):
+            if isinstance(node, Node):
+                _watch(node)
+
+
+_detector = _Detector()
+
+
+def is_anomaly_enabled() -> bool:
+    """Return whether this thread looks for NaNs."""
+    return any(observer is _detector for observer in graph.observing())
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    """Return whether a NaN in a backward pass raises."""
+    return _state.check_nan
+
+
+def _enable(mode: bool, check_nan: bool) -> tuple[bool, bool]:
+    """Set the thread's state and return the one before."""
+    before = (is_anomaly_enabled(), _state.check_nan)
+    _state.check_nan = check_nan
+    entry = (threading.get_ident(), _detector)
+    if mode and not before[0]:
+        observers.append(entry)
+        _state.found = None
+    elif not mode and before[0]:
+        observers.remove(entry)
+    return before
+
+
+class set_detect_anomaly:  # noqa: N801
+    """Look for NaNs in this thread from now on, or no more; as a context, only inside.
+
+    Parameters
+    ----------
+    mode : bool
+        Whether to look.
+    check_nan : bool, default True
+        Raise where a backward pass makes a NaN.
+    """
+
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        self._before = _enable(mode, check_nan)
+
+    def __enter__(self) -> None:
+        """Leave the state as the call has set it."""
+
+    def __exit__(self, *_: object) -> None:
+        _enable(*self._before)
+
+
+class detect_anomaly:  # noqa: N801
+    """Find out which line makes a NaN: a context.
+
+    Inside, every recorded operation remembers the user's line. A NaN in a backward pass raises a RuntimeError that names
+    the operation and its line; errors about what was changed in place or freed name the lines as well. Operations
+    that record no graph are not watched. Outside, nothing is remembered, and nothing is slower.
+
+    Parameters
+    ----------
+    check_nan : bool, default True
+        Raise where a backward pass makes a NaN.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor([0.0, 1.0], requires_grad=True)
+    >>> with minigrad.autograd.detect_anomaly():
+    ...     y = x.log()
+    >>> minigrad.autograd.why_nan().operation
+    'log'
+    """
+
+    def __init__(self, check_nan: bool = True) -> None:
+        self._check_nan = check_nan
+        self._before: list[tuple[bool, bool]] = []
+
+    def __enter__(self) -> None:
+        self._before.append(_enable(True, self._check_nan))
+
+    def __exit__(self, *_: object) -> None:
+        _enable(*self._before.pop())
+
+
+def why_nan() -> NotFinite | None:
+    """Return the first NaN or infinity that this thread's last `detect_anomaly` has seen made, None if it saw none."""
+    return _state.found

@@ -1,0 +1,164 @@
+"""The recorded graph as users see it: walking it, and packing what it keeps.
+
+A tensor's ``grad_fn`` is the node that computed it; ``next_functions`` leads on towards the leaves::
+
+    >>> import minigrad
+    >>> x = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    >>> nodes = [(x.exp() * 3).sum().grad_fn]
+    >>> for node in nodes:
+    ...     print(node.name())
+    ...     nodes += [parent for parent, _ in node.next_functions if parent is not None]
+    SumBackward
+    MulBackward
+    ExpBackward
+    AccumulateGrad
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from .. import _core, graph
+from ..graph import Array, Cell, Node, Observer, observers
+from ..tensor import Tensor, wrap
+from .function import FunctionNode
+
+__all__ = ["Node", "save_on_cpu", "saved_tensors_hooks"]
+
+
+class _Packed:
+    """What a node keeps in place of an array."""
+
+    __slots__ = ("shape", "unpack", "value")
+
+    def __init__(self, array: Array, cell: Cell | None, hooks: saved_tensors_hooks) -> None:
+        self.shape = array.shape
+        self.unpack = hooks.unpack_hook
+        before = _core.set_grad_enabled(False)
+        try:
+            self.value = hooks.pack_hook(wrap(array, None, cell))
+        finally:
+            _core.set_grad_enabled(before)
+
+    def unpacked(self, name: str, cell: Cell | None, version: int) -> Array:
+        """Return the array; RuntimeError where its memory is the old one and was changed since."""
+        before = _core.set_grad_enabled(False)
+        try:
+            x = self.unpack(self.value)
+        finally:
+            _core.set_grad_enabled(before)
+        if not isinstance(x, Tensor):
+            raise TypeError(f"saved_tensors_hooks: the unpack hook must return a tensor, got {type(x).__name__}")
+        if x._array.shape != self.shape:
+            raise RuntimeError(
+                f"saved_tensors_hooks: the unpack hook returned shape {x._array.shape} for what had {self.shape}"
+            )
+        if cell is not None and x._cell is cell and cell[0] != version:
+            raise RuntimeError(
+                f"{name}: a saved tensor of shape {self.shape}, which the gradient needs, was changed in place: it is "
+                f"at version {cell[0]}, but was saved at version {version}; pack a clone()"
+            )
+        return x._array
+
+
+class _PackedNode:
+    """What packing adds to a node's class: nodes without packed values know nothing of it."""
+
+    __slots__ = ()
+
+    def read(self) -> tuple[Any, ...]:
+        """Return what was kept, unpacked."""
+        node: Any = self
+        if node.saved is None:
+            super().read()  # type: ignore[misc]
+        values = list(node.saved)
+        for slot, value in enumerate(values):
+            if isinstance(value, _Packed):
+                cell, version = (node.versions[slot] if slot < len(node.versions) else None) or (None, 0)
+                values[slot] = value.unpacked(node.primitive.name, cell, version)
+        return tuple(values)
+
+    def free(self) -> None:
+        """Let go of what was packed."""
+        node: Any = self
+        node.saved, node.versions = None, ()
+
+
+_packed_classes: dict[type, type] = {}
+
+
+def _packed_class(plain: type) -> type:
+    """Return the class of nodes that keep packed values and are otherwise of class `plain`."""
+    if plain not in _packed_classes:
+        _packed_classes[plain] = type(plain.__name__, (_PackedNode, plain), {"__slots__": (), "__doc__": plain.__doc__})
+    return _packed_classes[plain]
+
+
+class saved_tensors_hooks(Observer):  # noqa: N801
+    """Pack what operations of this thread keep for the backward pass: a context.
+
+    Parameters
+    ----------
+    pack_hook : callable
+        Takes each tensor that an operation keeps, and returns anything. It runs without recording.
+    unpack_hook : callable
+        Takes what `pack_hook` returned, once the backward pass needs it, and returns a tensor of the same elements.
+
+    Notes
+    -----
+    Contexts nest: the innermost one packs. Where unpacking gives back the memory that was packed, changes of it in place
+    are noticed, as without hooks; a copy may be kept to allow them.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    >>> with minigrad.autograd.graph.saved_tensors_hooks(lambda t: t.numpy().tolist(), minigrad.tensor):
+    ...     y = (x * x).sum()
+    >>> y.backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    def __init__(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
+        self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
+
+    def __enter__(self) -> None:
+        observers.append((threading.get_ident(), self))
+
+    def __exit__(self, *_: object) -> None:
+        here = (threading.get_ident(), self)
+        last = max(n for n, entry in enumerate(observers) if entry == here)
+        del observers[last]
+
+    def recorded(self, node: Node, outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:  # noqa: ARG002
+        """Pack what the node keeps, unless a context further inside is to do it."""
+        if next(o for o in reversed(graph.observing()) if isinstance(o, saved_tensors_hooks)) is not self:
+            return
+        if isinstance(node, FunctionNode):
+            kept = node.ctx._kept or ()
+            node.ctx._kept = tuple(k and k._replace(array=_Packed(k.array, k.cell, self)) for k in kept)
+        elif any(map(graph.is_array, node.saved or ())):
+            cells = [None if v is None else v[0] for v in node.versions] + [None] * len(node.saved or ())
+            node.saved = tuple(
+                _Packed(x, cell, self) if graph.is_array(x) else x
+                for x, cell in zip(node.saved or (), cells, strict=False)
+            )
+            node.__class__ = _packed_class(type(node))
+
+
+class save_on_cpu(saved_tensors_hooks):  # noqa: N801
+    """Keep copies for the backward pass: a context. All memory being the CPU's, only the copying is left of PyTorch's.
+
+    Inside, what operations keep may be changed in place.
+
+    Parameters
+    ----------
+    pin_memory, device_type
+        Ignored.
+    """
+
+    def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:  # noqa: ARG002
+        super().__init__(lambda x: x.clone(), lambda x: x)
