@@ -348,7 +348,7 @@ def test_linear_follows_the_seed() -> None:
         (TypeError, "dtype must be a floating-point", lambda: nn.Linear(1, 2, dtype=minigrad.int64)),
         (RuntimeError, r"linear: inner sizes differ.*\(5, 4\).*\(2, 3\)", lambda: nn.Linear(3, 2)(minigrad.ones(5, 4))),
         (TypeError, "Sequential: '1' must be a Module", lambda: nn.Sequential(nn.ReLU(), 3)),  # type: ignore[arg-type]
-        (ValueError, "reduction must be one of", lambda: nn.MSELoss("all")),
+        (ValueError, "reduction must be 'none'", lambda: nn.MSELoss(reduction="all")),
         (ValueError, "label_smoothing must be between", lambda: nn.CrossEntropyLoss(label_smoothing=2)),
     ],
 )

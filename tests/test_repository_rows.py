@@ -304,3 +304,22 @@ def test_X13_float64_stays_float64() -> None:
     for y in (x.reshape(3, 2), x.sum(), x @ x.T, mg.cat([x, x]), x.repeat(2, 1), x.tril()):
         assert y.dtype is mg.float64
         assert autograd.grad(y.sum(), x)[0].dtype is mg.float64
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        mg.nn.Sigmoid(),
+        mg.nn.Tanh(),
+        mg.nn.ReLU(),
+        mg.nn.ReLU(inplace=True),
+        mg.nn.LeakyReLU(0.1),
+        mg.nn.ELU(),
+        mg.nn.Softplus(),
+        mg.nn.Softmax(dim=1),
+    ],
+    ids=str,
+)
+def test_R27_activations_away_from_kinks(layer: mg.nn.Module) -> None:
+    x = mg.tensor([[-1.5, -0.5, 0.25], [2.0, 1.0, -3.0]], dtype=mg.float64, requires_grad=True)
+    assert autograd.gradcheck(lambda x: layer(x * 1), x)

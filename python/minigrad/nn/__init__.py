@@ -1,23 +1,13 @@
 """Neural networks: modules, layers, losses and initialisation."""
 
-from . import functional, init
+from . import activations, functional, init, losses
+from .activations import *
 from .layers import Flatten, Identity, Linear, ReLU, Sequential, Sigmoid, Tanh
-from .losses import CrossEntropyLoss, MSELoss
+from .losses import *
 from .module import Module
 from .parameter import Parameter
 
-__all__ = [
-    "CrossEntropyLoss",
-    "Flatten",
-    "Identity",
-    "Linear",
-    "MSELoss",
-    "Module",
-    "Parameter",
-    "ReLU",
-    "Sequential",
-    "Sigmoid",
-    "Tanh",
-    "functional",
-    "init",
-]
+__all__ = ["Flatten", "Identity", "Linear", "Module", "Parameter", "ReLU", "Sequential", "Sigmoid", "Tanh"]
+__all__ += ["functional", "init"]
+__all__ += activations.__all__
+__all__ += losses.__all__
