@@ -323,3 +323,59 @@ def test_X13_float64_stays_float64() -> None:
 def test_R27_activations_away_from_kinks(layer: mg.nn.Module) -> None:
     x = mg.tensor([[-1.5, -0.5, 0.25], [2.0, 1.0, -3.0]], dtype=mg.float64, requires_grad=True)
     assert autograd.gradcheck(lambda x: layer(x * 1), x)
+
+
+def trace(optimizer: mg.optim.Optimizer, p: mg.Tensor, steps: int) -> list[list[float]]:
+    """Return a parameter after each step down the gradient of sum(p^4) / 4."""
+    values = []
+    for _ in range(steps):
+        p.grad = (p**3).detach()
+        optimizer.step()
+        values.append(p.tolist())
+    return values
+
+
+@pytest.mark.parametrize(("momentum", "decay"), [(0.0, 0.0), (0.9, 0.0), (0.9, 0.1)])
+def test_R30_sgd_with_momentum_and_decay(momentum: float, decay: float) -> None:
+    p = mg.tensor([1.0, -0.5], dtype=mg.float64, requires_grad=True)
+    found = trace(mg.optim.SGD([p], lr=0.1, momentum=momentum, weight_decay=decay), p, 10)
+    x, b, expected = np.array([1.0, -0.5]), np.zeros(2), []
+    for _ in range(10):
+        b = momentum * b + x**3 + decay * x
+        x = x - 0.1 * b
+        expected.append(x)
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+def test_R30_an_l1_penalty_adds_0_at_0() -> None:
+    p = mg.tensor([0.0, 2.0, -2.0], requires_grad=True)
+    (0.5 * p.abs().sum()).backward()
+    mg.optim.SGD([p], lr=1.0).step()
+    assert p.tolist() == [0.0, 1.5, -1.5]
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_R31_adam_element_by_element(decay: float) -> None:
+    p = mg.tensor([1.0, -0.5], dtype=mg.float64, requires_grad=True)
+    found = trace(mg.optim.Adam([p], lr=0.1, betas=(0.8, 0.9), eps=1e-3, weight_decay=decay), p, 10)
+    x, m, v, expected = np.array([1.0, -0.5]), np.zeros(2), np.zeros(2), []
+    for step in range(1, 11):
+        g = x**3 + decay * x
+        m, v = 0.8 * m + 0.2 * g, 0.9 * v + 0.1 * g * g
+        x = x - 0.1 * (m / (1 - 0.8**step)) / (np.sqrt(v / (1 - 0.9**step)) + 1e-3)
+        expected.append(x)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_X17_the_first_step_of_adam_is_the_learning_rate() -> None:
+    p = mg.tensor([1.0, 2.0], dtype=mg.float64, requires_grad=True)
+    p.grad = mg.tensor([1.0, 10.0], dtype=mg.float64)
+    mg.optim.Adam([p], lr=0.1).step()
+    np.testing.assert_allclose(p.tolist(), [0.9, 1.9], rtol=1e-8)
+
+
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_X18_zero_grad_before_backward_does_nothing(set_to_none: bool) -> None:
+    p = mg.ones(2, requires_grad=True)
+    mg.optim.SGD([p]).zero_grad(set_to_none)
+    assert p.grad is None
