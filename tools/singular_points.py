@@ -183,6 +183,9 @@ def ties() -> Iterator[Row]:
     yield of(section, "median(dim)", lambda lib, x: lib.median(x, 0)[0], [1.0, 3.0, 3.0], [1.0, 3.0], [1.0, nan, 1.0])
     yield of(section, "kthvalue(2)", lambda lib, x: lib.kthvalue(x, 2)[0], *few)
     yield of(section, "mode", lambda lib, x: lib.mode(x)[0], *few)
+    yield of(section, "nanmedian", lambda lib, x: lib.nanmedian(x), [1.0, 3.0, 1.0], [1.0, nan, 3.0], [nan, nan])
+    yield of(section, "aminmax", lambda lib, x: lib.stack(tuple(lib.aminmax(x))), *TIES[:3])
+    yield of(section, "topk(2)", lambda lib, x: lib.topk(x, 2)[0], [1.0, 3.0, 3.0], [1.0, nan, 3.0])
     for name in ("cummax", "cummin"):
         yield of(section, name, lambda lib, x, f=name: find(lib, f)(x, 0)[0], [1.0, 3.0, 3.0], [3.0, 1.0, 1.0], [])
 
@@ -309,6 +312,7 @@ PYTORCH: dict[str, dict[str, str]] = {
     "median": {"[1, nan, 1]": "jvp nan"},
     "kthvalue(2)": {"[1, 1, 3]": "vjp [1, 0, 0]", "[1, nan, 1]": "vjp [1, 0, 0]"},
     "mode": {"[1, nan, 1]": "vjp [1, 0, 0]"},
+    "nanmedian": {"[nan, nan]": "jvp nan"},
     "norm(p=0.5)": {
         "[0, 0]": "second [nan, nan], jvp of jvp nan",
         "[inf, 1]": "vjp [nan, inf], jvp inf",
@@ -404,6 +408,7 @@ REASONS: dict[str, list[str]] = {
         "max",
         "min",
         "median",
+        "nanmedian",
     ],
     "The variance of too few elements is NaN; its rule makes 0 of it.": ["var"],
     "Which of equal elements it chooses is open; PyTorch says so.": ["kthvalue(2)", "mode"],
