@@ -558,3 +558,24 @@ def test_gradients_of_an_mlp_are_pytorchs() -> None:
     for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert p.grad is not None
         np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-12, atol=1e-15)
+
+
+# ---- Parameters as a vector ------------------------------------------------------------------------------------------
+
+
+def test_parameters_as_a_vector() -> None:
+    model, other = nn.Linear(3, 2), nn.Linear(3, 2)
+    memory = other.weight.detach().numpy()
+    vector = nn.utils.parameters_to_vector(model.parameters())
+    nn.utils.vector_to_parameters(vector, other.parameters())
+    np.testing.assert_array_equal(memory, model.weight.detach().numpy())
+    assert other.bias is not None
+    assert model.bias is not None
+    assert other.bias.tolist() == model.bias.tolist() == vector[6:].tolist()
+    vector.sum().backward()
+    assert model.weight.grad is not None
+    assert model.weight.grad.tolist() == [[1.0] * 3] * 2
+    with pytest.raises(ValueError, match=r"the parameters have 8 elements, got a vector of shape .*7"):
+        nn.utils.vector_to_parameters(vector[1:], other.parameters())
+    with pytest.raises(TypeError, match="must be a Tensor, got list"):
+        nn.utils.vector_to_parameters([1.0], other.parameters())  # type: ignore[arg-type]

@@ -379,3 +379,51 @@ def test_X18_zero_grad_before_backward_does_nothing(set_to_none: bool) -> None:
     p = mg.ones(2, requires_grad=True)
     mg.optim.SGD([p]).zero_grad(set_to_none)
     assert p.grad is None
+
+
+@pytest.mark.parametrize("order", [1.0, 2.0, 3.0, float("inf"), float("-inf")])
+@pytest.mark.parametrize("max_norm", [0.5, 100.0])
+def test_R32_X19_gradients_are_clipped_by_any_norm(order: float, max_norm: float) -> None:
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(shape) for shape in [(3, 4), (5,), ()]]
+    ws = [mg.nn.Parameter(mg.tensor(a)) for a in arrays]
+    sum((w * w).sum() for w in ws).backward()  # type: ignore[union-attr]
+    before = np.concatenate([2 * a.ravel() for a in arrays])
+    norm = np.linalg.norm(before, order)
+    given = mg.nn.utils.clip_grad_norm_(iter([*ws, mg.nn.Parameter(mg.ones(2))]), max_norm, order)
+    after = np.concatenate([w.grad.numpy().ravel() for w in ws if w.grad is not None])
+    np.testing.assert_allclose(given.item(), norm, rtol=1e-14)
+    np.testing.assert_allclose(after, before * min(1, max_norm / (norm + 1e-6)), rtol=1e-14)
+    assert np.linalg.norm(after, order) <= max(max_norm, 0 if norm > max_norm else norm)
+
+
+def test_R32_gradients_are_clipped_by_value() -> None:
+    w = mg.nn.Parameter(mg.tensor([0.25, -4.0, 3.0]))
+    (w * w).sum().backward()
+    mg.nn.utils.clip_grad_value_([w, mg.nn.Parameter(mg.ones(1))], 1)
+    assert w.grad is not None
+    assert w.grad.tolist() == [0.5, -1.0, 1.0]
+
+
+def test_R32_a_norm_that_is_not_finite() -> None:
+    w = mg.nn.Parameter(mg.ones(2))
+    w.grad = mg.tensor([float("inf"), 1.0])
+    with pytest.raises(RuntimeError, match=r"get_total_norm: the norm of order 2\.0 is inf"):
+        mg.nn.utils.clip_grad_norm_(w, 1.0, error_if_nonfinite=True)
+    assert w.grad.tolist() == [float("inf"), 1.0]
+    assert mg.nn.utils.clip_grad_norm_([], 1.0).item() == 0
+
+
+def test_X18_zero_grad_before_a_backward_pass() -> None:
+    model = mg.nn.Linear(2, 3)
+    model.zero_grad()
+    model.zero_grad(set_to_none=False)
+    assert model.weight.grad is None
+
+
+def test_X14_linear_of_a_leaf_that_needs_a_gradient() -> None:
+    x = mg.ones(4, 2, requires_grad=True)
+    layer = mg.nn.Linear(2, 3)
+    layer(x).sum().backward()
+    assert x.grad is not None
+    np.testing.assert_allclose(x.grad.numpy(), np.tile(layer.weight.detach().numpy().sum(axis=0), (4, 1)), rtol=1e-6)
