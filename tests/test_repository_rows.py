@@ -427,3 +427,114 @@ def test_X14_linear_of_a_leaf_that_needs_a_gradient() -> None:
     layer(x).sum().backward()
     assert x.grad is not None
     np.testing.assert_allclose(x.grad.numpy(), np.tile(layer.weight.detach().numpy().sum(axis=0), (4, 1)), rtol=1e-6)
+@pytest.mark.parametrize("name", ["dropout", "dropout1d", "dropout2d", "alpha_dropout", "feature_alpha_dropout"])
+def test_R25_dropout_keeps_the_mean_and_replays(name: str) -> None:
+    function = getattr(mg.nn.functional, name)
+    x = mg.randn(200, 100, *(1,) * (2 if name == "dropout2d" else 1), generator=mg.Generator().manual_seed(1))
+    mg.manual_seed(3)
+    out = function(x, 0.25, True)
+    mg.manual_seed(3)
+    assert function(x, 0.25, True).equal(out)
+    assert abs(out.mean().item() - x.mean().item()) < 0.03
+    assert abs((out != 0).float().mean().item() - (1 if "alpha" in name else 0.75)) < 0.02
+    assert function(x, 0.25, False) is x
+    with pytest.raises(ValueError, match="p must lie"):
+        function(x, 1.5, True)
+
+
+def test_R25_whole_channels_are_dropped() -> None:
+    out = mg.nn.functional.dropout2d(mg.ones(10, 20, 3, 4), 0.5)
+    assert set(out.sum((2, 3)).flatten().tolist()) == {0.0, 24.0}
+
+
+def test_R25_dropout_in_place_and_its_gradient() -> None:
+    x = leaf([1.0, 2.0, 3.0, 4.0])
+    y = mg.nn.functional.dropout(x, 0.5)
+    assert gradient(y.sum(), x) == (y / x).tolist()
+    z = mg.ones(50)
+    assert mg.nn.functional.dropout(z, 0.5, inplace=True) is z
+    assert set(z.tolist()) == {0.0, 2.0}
+
+
+@pytest.mark.parametrize("name", ["dropout", "alpha_dropout"])
+def test_X23_dropping_everything_gives_zeros(name: str) -> None:
+    x = leaf([1.0, 2.0])
+    y = getattr(mg.nn.functional, name)(x, 1.0, True)
+    assert y.tolist() == [0.0, 0.0]
+    assert gradient(y.sum(), x) == [0.0, 0.0]
+
+
+LOSSES = {
+    "cross_entropy": lambda x: mg.nn.functional.cross_entropy(x, mg.tensor([1, 0])),
+    "nll_loss": lambda x: mg.nn.functional.nll_loss(x.log_softmax(1), mg.tensor([1, 0])),
+    "mse_loss": lambda x: mg.nn.functional.mse_loss(x, mg.zeros(2, 3, dtype=x.dtype)),
+    "binary_cross_entropy": lambda x: mg.nn.functional.binary_cross_entropy(
+        x.sigmoid(), mg.full((2, 3), 0.25).double()
+    ),
+    "contrastive": lambda x: mg.nn.functional.hinge_embedding_loss(x**2, mg.tensor([[1, -1, 1], [-1, 1, -1]])),
+}
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_R28_losses_honour_the_cotangent(name: str) -> None:
+    x = leaf([[0.5, -0.25, 0.75], [0.125, 2.0, -0.5]])
+    once, scaled = (np.array(gradient(factor * LOSSES[name](x), x)) for factor in (1, 10))
+    np.testing.assert_allclose(scaled, 10 * once, rtol=1e-14)
+    assert autograd.gradcheck(LOSSES[name], (x,))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: mg.nn.functional.pairwise_distance(x, mg.zeros(2, 3).double()),
+        lambda x: mg.nn.functional.pairwise_distance(x, mg.zeros(2, 3).double(), eps=0.0),
+        lambda x: mg.nn.functional.cosine_similarity(x, mg.ones(2, 3).double()),
+        lambda x: mg.nn.functional.cosine_similarity(x, x),
+        mg.nn.functional.normalize,
+        lambda x: mg.nn.functional.normalize(x, p=1.0),
+        lambda x: mg.nn.functional.normalize(x, p=3.0),
+    ],
+)
+def test_R29_gradients_at_zero_vectors_are_finite(function) -> None:  # type: ignore[no-untyped-def]
+    x = leaf(np.zeros((2, 3)))
+    assert np.isfinite(gradient(function(x).sum(), x)).all()
+    assert autograd.gradcheck(function, (leaf([[0.5, -0.25, 0.75], [0.125, 2.0, -1.0]]),))
+
+
+def test_X5_the_loss_of_a_certain_error_is_finite() -> None:
+    x = leaf([[0.0, 1000.0]])
+    loss = mg.nn.functional.cross_entropy(x, mg.tensor([0]))
+    assert loss.item() == 1000.0
+    assert gradient(loss, x) == [[-1.0, 1.0]]
+
+
+def test_X6_a_multiple_of_binary_cross_entropy() -> None:
+    p = leaf([0.25, 0.5])
+    loss = mg.nn.functional.binary_cross_entropy(p, mg.tensor([1.0, 0.0], dtype=mg.float64))
+    np.testing.assert_allclose(gradient(10 * loss, p), [-20.0, 10.0], rtol=1e-14)
+
+
+def test_X20_batch_norm_with_given_statistics_has_gradients_of_single_elements() -> None:
+    x = leaf([[1.0, 10.0], [3.0, 30.0]])
+    mean, variance = mg.tensor([2.0, 5.0], dtype=mg.float64), mg.tensor([4.0, 0.25], dtype=mg.float64)
+    y = mg.nn.functional.batch_norm(x, mean, variance, eps=0.0)
+    assert y.tolist() == [[-0.5, 10.0], [0.5, 50.0]]
+    assert gradient(y.sum(), x) == [[0.5, 2.0], [0.5, 2.0]]
+
+
+def test_R21_embedding_shares_of_gradients() -> None:
+    table = leaf(np.arange(8.0).reshape(4, 2))
+    index = mg.tensor([1, 1, 3, 0])
+    rows = mg.nn.functional.embedding(index, table, padding_idx=-1)
+    assert rows.tolist() == table[index].tolist()
+    assert gradient(rows.sum(), table) == [[1.0, 1.0], [2.0, 2.0], [0.0, 0.0], [0.0, 0.0]]
+    rows = mg.nn.functional.embedding(index, table, scale_grad_by_freq=True)
+    assert gradient(rows.sum(), table) == [[1.0, 1.0], [1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]
+    with pytest.raises(IndexError, match="out of range"):
+        mg.nn.functional.embedding(mg.tensor([4]), table)
+
+
+def test_R21_embedding_shortens_rows() -> None:
+    table = mg.tensor([[3.0, 4.0], [0.3, 0.4], [30.0, 40.0]])
+    mg.nn.functional.embedding(mg.tensor([0, 1]), table, max_norm=1.0)
+    np.testing.assert_allclose(table.numpy(), [[0.6, 0.8], [0.3, 0.4], [30.0, 40.0]], rtol=1e-6)

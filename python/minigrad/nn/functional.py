@@ -1,18 +1,24 @@
 """What layers and losses compute, as functions."""
 
 from ..ops import activation, distance, loss, normalization, pointwise_loss
+from ..ops import dropout as _dropout
+from ..ops import embedding as _embedding
 from ..ops.activation import *
 from ..ops.distance import *
+from ..ops.dropout import *
 from ..ops.elementwise import sigmoid, tanh
-from ..ops.linalg import linear
+from ..ops.embedding import *
+from ..ops.linalg import bilinear, linear
 from ..ops.loss import *
 from ..ops.normalization import *
 from ..ops.pointwise_loss import *
 from ..ops.softmax import log_softmax, softmax, softmin
 
-__all__ = ["linear", "log_softmax", "sigmoid", "softmax", "softmin", "tanh"]
+__all__ = ["bilinear", "linear", "log_softmax", "sigmoid", "softmax", "softmin", "tanh"]
 __all__ += activation.__all__
 __all__ += distance.__all__
+__all__ += _dropout.__all__
+__all__ += _embedding.__all__
 __all__ += loss.__all__
 __all__ += normalization.__all__
 __all__ += pointwise_loss.__all__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 
 from .._methods import method
 from ..primitive import MANY_TO_MANY, MULTILINEAR, kernel_primitive
-from ..tensor import Tensor, wrap
-from .elementwise import ARTICLE
+from ..tensor import Tensor, array_of, wrap
+from .elementwise import ARTICLE, _add
 from .reduce import _sum
 from .shape import _reshape, broadcast, matrix_transpose, reshape
 
@@ -205,3 +206,49 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     if input._array.ndim != 1 or vec2._array.ndim != 1:
         raise RuntimeError(f"outer: needs two vectors, got shapes {input._array.shape} and {vec2._array.shape}")
     return input.unsqueeze(1) * vec2.unsqueeze(0)
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return for each weight matrix W the product ``input1 @ W @ input2`` of vectors, plus a bias.
+
+    Parameters
+    ----------
+    input1, input2 : Tensor
+        Of shapes (..., in1) and (..., in2).
+    weight : Tensor
+        Of shape (out, in1, in2).
+    bias : Tensor, optional
+        Of shape (out,).
+
+    Returns
+    -------
+    Tensor
+        Of shape (..., out).
+
+    Raises
+    ------
+    RuntimeError
+        If the shapes do not fit.
+
+    Notes
+    -----
+    out[k] = Σ x1[i] W[k, i, j] x2[j] + b[k] over i and j.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x, y = minigrad.tensor([1.0, 2.0]), minigrad.tensor([3.0, 4.0])
+    >>> minigrad.nn.functional.bilinear(x, y, minigrad.ones(1, 2, 2))
+    tensor([21.])
+    """
+    name = "bilinear"
+    x1, x2, w = array_of(name, input1).shape, array_of(name, input2).shape, array_of(name, weight).shape
+    if not x1 or x1[:-1] != x2[:-1] or len(w) != 3 or w[1:] != (x1[-1], x2[-1]):
+        raise RuntimeError(f"{name}: inputs of shapes {x1} and {x2} do not fit a weight of shape {w}")
+    if bias is not None and array_of(name, bias).shape != w[:1]:
+        raise RuntimeError(f"{name}: bias must have shape {w[:1]}, got {bias._array.shape}")
+    count = math.prod(x1[:-1])
+    left = matmul(reshape(input1, count, w[1]), reshape(weight.transpose(0, 1), w[1], w[0] * w[2]))
+    out = matmul(reshape(left, count, w[0], w[2]), reshape(input2, count, w[2], 1))
+    out = reshape(out, *x1[:-1], w[0])
+    return out if bias is None else _add(out, bias)

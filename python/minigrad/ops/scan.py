@@ -236,7 +236,7 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     --------
     >>> import minigrad
     >>> minigrad.tensor([1000.0, 1000.0]).logcumsumexp(0)
-    tensor([1000.0000, 1000.6931])
+    tensor([1000.0000, 1000.6932])
     """
     array = array_of("logcumsumexp", input)
     if array.dtype.kind != "f":
