@@ -427,6 +427,8 @@ def test_X14_linear_of_a_leaf_that_needs_a_gradient() -> None:
     layer(x).sum().backward()
     assert x.grad is not None
     np.testing.assert_allclose(x.grad.numpy(), np.tile(layer.weight.detach().numpy().sum(axis=0), (4, 1)), rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["dropout", "dropout1d", "dropout2d", "alpha_dropout", "feature_alpha_dropout"])
 def test_R25_dropout_keeps_the_mean_and_replays(name: str) -> None:
     function = getattr(mg.nn.functional, name)

@@ -1,0 +1,100 @@
+"""Losses made of several primitives against PyTorch: value, gradient and second order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+
+torch = pytest.importorskip("torch")
+
+N, C = 5, 4
+DRAW = np.random.default_rng(7)
+ROWS = DRAW.standard_normal((N, C))
+OTHER = DRAW.standard_normal((N, C))
+THIRD = DRAW.standard_normal((N, C))
+CLASSES = DRAW.integers(0, C, N)
+SIGNS = DRAW.choice([-1.0, 1.0], (N, C))
+WEIGHT = DRAW.uniform(0.5, 2, C)
+CHANCES = DRAW.dirichlet(np.ones(C), N)
+POSITIVE = DRAW.uniform(0.5, 2, (N, C))
+
+Loss = Callable[..., Any]
+
+# Each takes nn.functional, what makes a tensor, and the input.
+LOSSES: dict[str, Loss] = {
+    "cross_entropy, weight": lambda f, t, x, **r: f.cross_entropy(x, t(CLASSES), t(WEIGHT), **r),
+    "cross_entropy, weight, smoothing": lambda f, t, x, **r: f.cross_entropy(
+        x, t(CLASSES), t(WEIGHT), ignore_index=1, label_smoothing=0.1, **r
+    ),
+    "cross_entropy, probabilities": lambda f, t, x, **r: f.cross_entropy(x, t(CHANCES), **r),
+    "cross_entropy, probabilities, weight, smoothing": lambda f, t, x, **r: f.cross_entropy(
+        x, t(CHANCES), t(WEIGHT), label_smoothing=0.1, **r
+    ),
+    "nll_loss": lambda f, t, x, **r: f.nll_loss(x.log_softmax(1), t(CLASSES), t(WEIGHT), **r),
+    "multi_margin_loss": lambda f, t, x, **r: f.multi_margin_loss(x, t(CLASSES), weight=t(WEIGHT), **r),
+    "multi_margin_loss, p 2": lambda f, t, x, **r: f.multi_margin_loss(x, t(CLASSES), p=2, **r),
+    "binary_cross_entropy, weight": lambda f, t, x, **r: f.binary_cross_entropy(
+        x.sigmoid(), t(CHANCES), t(WEIGHT), **r
+    ),
+    "binary_cross_entropy_with_logits, pos_weight": lambda f, t, x, **r: f.binary_cross_entropy_with_logits(
+        x, t(CHANCES), t(WEIGHT), pos_weight=t(WEIGHT), **r
+    ),
+    "kl_div": lambda f, t, x, **r: f.kl_div(x.log_softmax(1), t(CHANCES), **r),
+    "kl_div, log_target": lambda f, t, x, **r: f.kl_div(x.log_softmax(1), t(np.log(CHANCES)), log_target=True, **r),
+    "gaussian_nll_loss": lambda f, t, x, **r: f.gaussian_nll_loss(x, t(OTHER), t(POSITIVE), full=True, **r),
+    "gaussian_nll_loss, variance": lambda f, t, x, **r: f.gaussian_nll_loss(t(OTHER), t(THIRD), x.exp(), **r),
+    "poisson_nll_loss": lambda f, t, x, **r: f.poisson_nll_loss(x, t(POSITIVE), full=True, **r),
+    "poisson_nll_loss, no logarithm": lambda f, t, x, **r: f.poisson_nll_loss(
+        x.exp(), t(POSITIVE), log_input=False, **r
+    ),
+    "soft_margin_loss": lambda f, t, x, **r: f.soft_margin_loss(x, t(SIGNS), **r),
+    "hinge_embedding_loss": lambda f, t, x, **r: f.hinge_embedding_loss(x * x, t(SIGNS), margin=0.7, **r),
+    "margin_ranking_loss": lambda f, t, x, **r: f.margin_ranking_loss(x * x, t(OTHER), t(SIGNS), margin=0.1, **r),
+    "triplet_margin_loss": lambda f, t, x, **r: f.triplet_margin_loss(x, t(OTHER), t(THIRD), margin=3.0, **r),
+    "triplet_margin_loss, p 3, swap": lambda f, t, x, **r: f.triplet_margin_loss(
+        x, t(OTHER), t(THIRD), margin=3.0, p=3, swap=True, **r
+    ),
+    "cosine_embedding_loss": lambda f, t, x, **r: f.cosine_embedding_loss(
+        x, t(OTHER), t(SIGNS[:, 0]), margin=-0.9, **r
+    ),
+    "multilabel_soft_margin_loss": lambda f, t, x, **r: f.multilabel_soft_margin_loss(x, t(CHANCES), t(WEIGHT), **r),
+}
+
+
+def torch_results(loss: Loss, reduction: str) -> list[Any]:
+    x = torch.tensor(ROWS, requires_grad=True)
+    value = loss(torch.nn.functional, torch.tensor, x, reduction=reduction)
+    (first,) = torch.autograd.grad(value.sum(), x, create_graph=True)
+    results = [value, first]
+    try:
+        results += torch.autograd.grad((first * torch.tensor(THIRD)).sum() + 0 * x.sum(), x)
+    except RuntimeError as error:
+        assert "not implemented" in str(error)  # noqa: PT017
+    return [y.detach().numpy() for y in results]
+
+
+def minigrad_results(loss: Loss, reduction: str) -> list[Any]:
+    x = mg.tensor(ROWS, requires_grad=True)
+    value = loss(mg.nn.functional, mg.tensor, x, reduction=reduction)
+    (first,) = mg.autograd.grad(value.sum(), x, create_graph=True)
+    (second,) = mg.autograd.grad((first * mg.tensor(THIRD)).sum() + 0 * x.sum(), x)
+    return [y.detach().numpy() for y in (value, first, second)]
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("name", list(LOSSES))
+@pytest.mark.filterwarnings("ignore:reduction")
+def test_value_gradient_and_second_order(name: str, reduction: str) -> None:
+    found, expected = (results(LOSSES[name], reduction) for results in (minigrad_results, torch_results))
+    for order, (mine, theirs) in enumerate(zip(found, expected, strict=False)):
+        assert mine.shape == theirs.shape
+        # In the second derivative of binary_cross_entropy PyTorch adds 1e-12 to denominators.
+        relative = 1e-9 if name.startswith("binary_cross_entropy,") and order == 2 else 1e-11
+        np.testing.assert_allclose(mine, theirs, rtol=relative, atol=1e-12)
+    x = mg.tensor(ROWS, requires_grad=True)
+    assert mg.autograd.gradgradcheck(lambda x: LOSSES[name](mg.nn.functional, mg.tensor, x, reduction=reduction), (x,))
