@@ -606,6 +606,17 @@ def test_b7_l1_loss() -> None:
     assert_equal(gradients(loss, prediction)[0], [-1, 0, 1])
 
 
+def test_b8_binary_cross_entropy_of_logits() -> None:
+    logits = leaf([0.0, 0.0, 2.0, 2.0, -3.0, 1000.0, 1000.0, -1000.0])
+    targets = const([1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
+    losses = mg.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    (gradient,) = gradients(losses.sum(), logits)
+    assert_close(gradient, logits.detach().sigmoid().numpy() - targets.numpy())
+    assert_equal(gradient[:2], [-0.5, 0.5])
+    assert (np.abs(gradient[2:]) < 0.5).tolist() == [True, False, False, True, False, False]  # where the class is right
+    assert_equal(losses.detach().numpy()[5:], [0.0, 1000.0, 1000.0])
+
+
 def test_b9_softmax_cross_entropy() -> None:
     """《深度学习与梯度》 eq. 5.10, 5.11: p - onehot; [-2/3, 1/3, 1/3] for equal logits; the elements add up to 0."""
     for value in (0.0, 5.0, -1000.0):

@@ -98,3 +98,30 @@ def test_value_gradient_and_second_order(name: str, reduction: str) -> None:
         np.testing.assert_allclose(mine, theirs, rtol=relative, atol=1e-12)
     x = mg.tensor(ROWS, requires_grad=True)
     assert mg.autograd.gradgradcheck(lambda x: LOSSES[name](mg.nn.functional, mg.tensor, x, reduction=reduction), (x,))
+
+
+AT_KINKS: dict[str, tuple[Loss, list[Any]]] = {
+    "hinge_embedding_loss": (lambda f, t, x: f.hinge_embedding_loss(x, t([-1.0, 1.0])), [1.0, 1.0]),
+    "margin_ranking_loss": (lambda f, t, x: f.margin_ranking_loss(x, t([1.0, 0.0]), t([1.0, -1.0])), [1.0, 0.0]),
+    "multi_margin_loss": (lambda f, t, x: f.multi_margin_loss(x, t([0])), [[1.0, 0.0]]),
+    "triplet_margin_loss": (
+        lambda f, t, x: f.triplet_margin_loss(x, t([[1.0, 0]]), t([[0, 2.0]]), eps=0.0),
+        [[0.0, 0.0]],
+    ),
+    "cosine_embedding_loss": (lambda f, t, x: f.cosine_embedding_loss(x, t([[1.0, -1.0]]), t([-1])), [[1.0, 1.0]]),
+    "l1_loss": (lambda f, t, x: f.l1_loss(x, t([0.0, 1.0])), [0.0, 2.0]),
+    "smooth_l1_loss": (lambda f, t, x: f.smooth_l1_loss(x, t([0.0, 0.0])), [1.0, -1.0]),
+    "huber_loss": (lambda f, t, x: f.huber_loss(x, t([0.0, 0.0]), delta=0.5), [0.5, -0.5]),
+    "binary_cross_entropy": (lambda f, t, x: f.binary_cross_entropy(x, t([1.0, 1.0])), [0.0, 1.0]),
+}
+
+
+@pytest.mark.parametrize("name", list(AT_KINKS))
+def test_gradients_at_kinks(name: str) -> None:
+    loss, data = AT_KINKS[name]
+    found = []
+    for lib in (mg, torch):
+        x = lib.tensor(data, requires_grad=True)
+        loss(lib.nn.functional, lib.tensor, x).backward()
+        found.append(x.grad.numpy())
+    np.testing.assert_allclose(*found, rtol=1e-6)

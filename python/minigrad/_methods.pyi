@@ -407,7 +407,7 @@ class TensorMethods:
     def nonzero(self, *, as_tuple: builtins.bool = False) -> Any: ...
     def norm(
         self,
-        p: Any = "fro",
+        p: Any = 'fro',
         dim: builtins.int | Sequence[builtins.int] | None = None,
         keepdim: builtins.bool = False,
         dtype: DType | None = None,

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..tensor import Tensor, array_of
-from .elementwise import _add, _sub, _where, abs, div, eq, maximum, minimum, mul, ne, pow, relu, sqrt, to_dtype
+from .elementwise import _add, _sub, _where, abs, div, eq, maximum, minimum, mul, ne, pow, sqrt, to_dtype
 from .pointwise_loss import reduced, reduction_code
 from .reduce import _sum, amax, sum
+from .selection import clamp
 from .shape import broadcast, broadcast_shapes, normalise_dim, normalise_dims
 
 __all__ = [
@@ -216,7 +217,7 @@ def cosine_embedding_loss(
     square2 = _add(sum(mul(input2, input2), last), _EPS)
     cosine = div(product, sqrt(mul(square1, square2)))
     alike = _where(eq(target, 1), _sub(1.0, cosine), 0.0)
-    different = _where(eq(target, -1), relu(_sub(cosine, margin)), 0.0)
+    different = _where(eq(target, -1), clamp(_sub(cosine, margin), 0.0), 0.0)
     return reduced(_add(alike, different), code)  # type: ignore[no-any-return]
 
 
@@ -324,4 +325,4 @@ def _triplet(
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = minimum(far, distance(positive, negative))
-    return reduced(relu(_add(_sub(near, far), margin)), code)  # type: ignore[no-any-return]
+    return reduced(clamp(_add(_sub(near, far), margin), 0.0), code)  # type: ignore[no-any-return]

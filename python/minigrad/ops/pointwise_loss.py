@@ -29,12 +29,12 @@ from .elementwise import (
     mul,
     ne,
     neg,
-    relu,
     safe_mul,
     sigmoid,
     sigmoid_grad,
 )
 from .reduce import _mean, _sum
+from .selection import clamp
 from .shape import broadcast, broadcast_shapes, unsqueeze
 
 __all__ = [
@@ -832,7 +832,7 @@ def hinge_embedding_loss(
     Notes
     -----
     loss = x for target 1, max(0, margin - x) for target -1 (Hadsell, Chopra and LeCun, Dimensionality Reduction by
-    Learning an Invariant Mapping). The gradient where x is the margin is 0.
+    Learning an Invariant Mapping). The gradient where x is the margin is -1, as PyTorch has it.
 
     Examples
     --------
@@ -844,7 +844,7 @@ def hinge_embedding_loss(
     code = reduction_code("hinge_embedding_loss", reduction, size_average, reduce)
     array_of("hinge_embedding_loss", target, "target")
     array_of("hinge_embedding_loss", input)
-    apart = _where(ne(target, 1), relu(_sub(margin, input)), 0.0)
+    apart = _where(ne(target, 1), clamp(_sub(margin, input), 0.0), 0.0)
     together = _where(ne(target, -1), input, 0.0)
     return reduced(_add(apart, together), code)  # type: ignore[no-any-return]
 
@@ -892,4 +892,4 @@ def margin_ranking_loss(
     if len({len(shape) for shape in shapes}) > 1:
         raise RuntimeError(f"{name}: all operands must have equally many dimensions, got {shapes}")
     missed = _add(neg(mul(target, _sub(input1, input2))), margin)
-    return reduced(relu(missed), code)  # type: ignore[no-any-return]
+    return reduced(clamp(missed, 0.0), code)  # type: ignore[no-any-return]
