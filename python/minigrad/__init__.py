@@ -16,7 +16,7 @@ from . import _load  # noqa: F401  (first: it loads the extension)
 
 # isort: split
 from . import _return_types as return_types
-from . import autograd, cuda, linalg, nn, ops, optim, random
+from . import autograd, cuda, func, linalg, nn, ops, optim, random
 from ._config import __version__, get_num_threads, set_num_threads, show_config
 from ._device import device
 from ._dtype import bool_ as bool
@@ -90,6 +90,7 @@ __all__ = [
     "float16",
     "float32",
     "float64",
+    "func",
     "get_default_dtype",
     "get_num_threads",
     "half",

@@ -1,0 +1,303 @@
+"""Derivatives of functions as functions, which nest.
+
+A transform runs its function on fresh tensors: views of those that require gradients already, leaves of its own
+otherwise. Where the results reach back to anything but those leaves, to an outer transform or to a tensor of the user
+that requires a gradient, the sweep records a graph; otherwise it runs on arrays, and the results are plain tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from .. import autograd
+from ..autograd.functional import push
+from ..grad_mode import enable_grad, is_grad_enabled
+from ..graph import Leaf, reachable
+from ..tensor import Tensor, wrap
+from .tree import leaves_of, map_tree, rebuild
+
+Function = Callable[..., Any]
+ArgNums = int | tuple[int, ...]
+
+
+def _fresh(name: str, tree: Any) -> Any:
+    def one(x: Any) -> Tensor:
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            raise TypeError(f"{name}: arguments to differentiate by must be tensors of floats, got {x!r}")
+        return x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
+
+    return map_tree(one, tree)
+
+
+def _check_tensors(name: str, tree: Any) -> list[Tensor]:
+    found = leaves_of(tree)
+    if not all(isinstance(y, Tensor) for y in found):
+        raise TypeError(f"{name}: the function must return tensors, got {tree!r}")
+    return found
+
+
+def _reaches_out(tensors: list[Any], fresh: list[Tensor]) -> bool:
+    """Return whether the tensors depend on a leaf that is not among the fresh ones."""
+    own = {x._edge[0] for x in fresh if x._edge is not None and isinstance(x._edge[0], Leaf)}
+    roots = [y._edge[0] for y in tensors if isinstance(y, Tensor) and y._edge is not None]
+    return any(isinstance(node, Leaf) and node not in own for node in reachable(roots, -1))
+
+
+def _settle(tree: Any, fresh: list[Tensor], recording: bool) -> Any:
+    """Return the tree with those tensors out of the graph that depend on nothing outside the transform."""
+
+    def one(y: Any) -> Any:
+        keep = not isinstance(y, Tensor) or (recording and _reaches_out([y], fresh))
+        return y if keep else y.detach()
+
+    return map_tree(one, tree)
+
+
+def _chosen(name: str, args: tuple[Any, ...], argnums: ArgNums) -> Any:
+    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+    if not all(-len(args) <= n < len(args) for n in numbers):
+        raise RuntimeError(f"{name}: argnums {argnums} out of range for {len(args)} positional arguments")
+    return tuple(args[n] for n in argnums) if isinstance(argnums, tuple) else args[argnums]
+
+
+def _replaced(args: tuple[Any, ...], argnums: ArgNums, values: Any) -> tuple[Any, ...]:
+    result = list(args)
+    pairs = zip(argnums, values, strict=True) if isinstance(argnums, tuple) else [(argnums, values)]
+    for n, value in pairs:
+        result[n] = value
+    return tuple(result)
+
+
+def _run(name: str, call: Function, chosen: Any, has_aux: bool) -> tuple[list[Tensor], Any, Any]:
+    """Return the fresh leaves of `chosen`, the outputs for them, and what else the function returns."""
+    with enable_grad():
+        fresh = _fresh(name, chosen)
+        result = call(fresh)
+    if has_aux and not (isinstance(result, tuple) and len(result) == 2):
+        raise RuntimeError(f"{name}: with has_aux the function must return a pair (output, aux), got {result!r}")
+    outputs, aux = result if has_aux else (result, None)
+    _check_tensors(name, outputs)
+    return leaves_of(fresh), outputs, aux
+
+
+def _pull(ys: list[Tensor], xs: list[Tensor], gs: list[Tensor], recording: bool) -> list[Tensor]:
+    """Return the cotangents of xs, zeros where nothing depends on them; the graph stays."""
+    live = [(y, g) for y, g in zip(ys, gs, strict=True) if y.requires_grad]
+    if not live:
+        return [wrap(np.zeros_like(x._array)) for x in xs]
+    found = autograd.grad(
+        [y for y, _ in live],
+        xs,
+        [g for _, g in live],
+        retain_graph=True,
+        create_graph=recording,
+        materialize_grads=True,
+    )
+    return list(found)
+
+
+def grad_and_value(func: Function, argnums: ArgNums = 0, has_aux: bool = False) -> Function:
+    """Return a function that computes the gradient of `func` and its value.
+
+    Parameters
+    ----------
+    func : callable
+        Returns a tensor without dimensions.
+    argnums : int or tuple of int, default 0
+        Which arguments to differentiate by: tensors, or nested dictionaries, lists and tuples of them.
+    has_aux : bool, default False
+        `func` returns a pair, of which the second is handed on.
+
+    Returns
+    -------
+    callable
+        Returns (gradient, value), or (gradient, (value, aux)).
+
+    Raises
+    ------
+    RuntimeError
+        If the value has dimensions.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.func.grad_and_value(lambda x: x**3)(minigrad.tensor(2.0))
+    (tensor(12.), tensor(8.))
+    """
+
+    @wraps(func)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        recording, chosen = is_grad_enabled(), _chosen("grad", args, argnums)
+        xs, y, aux = _run("grad", lambda new: func(*_replaced(args, argnums, new), **kwargs), chosen, has_aux)
+        if not isinstance(y, Tensor) or y.ndim != 0:
+            raise RuntimeError(f"grad: the function must return a tensor without dimensions, got {y!r}")
+        one = wrap(np.ones_like(y._array))
+        found = _pull([y], xs, [one], recording and _reaches_out([y], xs))
+        g, value, aux = _settle((rebuild(chosen, found), y, aux), xs, recording)
+        return g, (value, aux) if has_aux else value
+
+    return gradient
+
+
+def grad(func: Function, argnums: ArgNums = 0, has_aux: bool = False) -> Function:
+    """Return a function that computes the gradient of `func`.
+
+    The parameters are those of :func:`grad_and_value`; the function returns the gradient, or (gradient, aux).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> from minigrad.func import grad
+    >>> grad(grad(lambda x: x**3))(minigrad.tensor(2.0))
+    tensor(12.)
+    """
+    both = grad_and_value(func, argnums, has_aux)
+
+    @wraps(func)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        g, value = both(*args, **kwargs)
+        return (g, value[1]) if has_aux else g
+
+    return gradient
+
+
+def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """Return the output of a function and a function from its cotangent to those of `primals`.
+
+    With `has_aux`, `func` returns a pair, of which the second comes third.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> y, pull = minigrad.func.vjp(lambda x: x * x, minigrad.tensor([1.0, 2.0]))
+    >>> pull(minigrad.tensor([1.0, 1.0]))
+    (tensor([2., 4.]),)
+    """
+    recording = is_grad_enabled()
+    xs, outputs, aux = _run("vjp", lambda new: func(*new), primals, has_aux)
+    ys = leaves_of(outputs)
+
+    def pull(cotangents: Any) -> tuple[Any, ...]:
+        gs = _check_tensors("vjp", cotangents)
+        if [g.shape for g in gs] != [y.shape for y in ys]:
+            raise RuntimeError(f"vjp: cotangents must have shapes {[y.shape for y in ys]}, got {[g.shape for g in gs]}")
+        on = is_grad_enabled() and _reaches_out([*ys, *gs], xs)
+        result: tuple[Any, ...] = _settle(rebuild(primals, _pull(ys, xs, gs, on)), xs, on)
+        return result
+
+    value, aux = _settle((outputs, aux), xs, recording)
+    return (value, pull, aux) if has_aux else (value, pull)
+
+
+def _pushed(xs: list[Tensor], ts: list[Tensor], ys: list[Tensor], recording: bool) -> list[Tensor]:
+    found = push(tuple(xs), tuple(ts), tuple(ys), recording)
+    return [wrap(np.zeros_like(y._array)) if t is None else t for t, y in zip(found, ys, strict=True)]
+
+
+def jvp(
+    func: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...], *, has_aux: bool = False
+) -> tuple[Any, ...]:
+    """Return the output of a function and its tangent, by forward mode.
+
+    With `has_aux`, `func` returns a pair, of which the second comes third.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.func.jvp(lambda x: x * x, (minigrad.tensor(3.0),), (minigrad.tensor(1.0),))
+    (tensor(9.), tensor(6.))
+    """
+    recording, ts = is_grad_enabled(), _check_tensors("jvp", tangents)
+    if [t.shape for t in ts] != [x.shape for x in leaves_of(primals)]:
+        raise RuntimeError("jvp: tangents must have the form and the shapes of the primals")
+    xs, outputs, aux = _run("jvp", lambda new: func(*new), tuple(primals), has_aux)
+    ys = leaves_of(outputs)
+    on = recording and _reaches_out([*ys, *ts], xs)
+    pushed = rebuild(outputs, _pushed(xs, ts, ys, on))
+    value, tangent, aux = _settle((outputs, pushed, aux), xs, recording)
+    return (value, tangent, aux) if has_aux else (value, tangent)
+
+
+def _units(x: Tensor) -> list[Tensor]:
+    n = x._array.size
+    return [wrap(row.reshape(x._array.shape)) for row in np.eye(n, dtype=x._array.dtype)]
+
+
+def _stacked(parts: list[Tensor], shape: tuple[int, ...], like: Tensor) -> Tensor:
+    from ..ops.joining import stack
+
+    return stack(parts).reshape(shape) if parts else wrap(np.zeros(shape, dtype=like._array.dtype))
+
+
+def _by_rows(ys: list[Tensor], xs: list[Tensor], recording: bool) -> list[list[Tensor]]:
+    """Return for each output its Jacobian by each input: one backward pass for each output element."""
+    table = []
+    for y in ys:
+        rows = [_pull([y], xs, [unit], recording) for unit in _units(y)]
+        table.append([_stacked([r[i] for r in rows], (*y.shape, *x.shape), x) for i, x in enumerate(xs)])
+    return table
+
+
+def _by_columns(ys: list[Tensor], xs: list[Tensor], recording: bool) -> list[list[Tensor]]:
+    """Return the same by one tangent for each input element."""
+    table: list[list[Tensor]] = [[] for _ in ys]
+    for x in xs:
+        columns = [_pushed([x], [unit], ys, recording) for unit in _units(x)]
+        for k, y in enumerate(ys):
+            by_input = _stacked([c[k] for c in columns], (x.numel(), y.numel()), y)
+            table[k].append(by_input.t().reshape((*y.shape, *x.shape)))
+    return table
+
+
+def _jacobian(name: str, func: Function, argnums: ArgNums, has_aux: bool, build: Function) -> Function:
+    @wraps(func)
+    def jacobian(*args: Any, **kwargs: Any) -> Any:
+        recording, chosen = is_grad_enabled(), _chosen(name, args, argnums)
+        xs, outputs, aux = _run(name, lambda new: func(*_replaced(args, argnums, new), **kwargs), chosen, has_aux)
+        ys = leaves_of(outputs)
+        on = recording and _reaches_out(ys, xs)
+        with enable_grad() if on else autograd.no_grad():
+            table = build(ys, xs, on)
+        result = rebuild(outputs, [rebuild(chosen, row) for row in table])
+        result, aux = _settle((result, aux), xs, recording)
+        return (result, aux) if has_aux else result
+
+    return jacobian
+
+
+def jacrev(func: Function, argnums: ArgNums = 0, *, has_aux: bool = False) -> Function:
+    """Return a function that computes the Jacobian of `func`, row by row in reverse mode.
+
+    Each output is replaced by its Jacobian, of shape (*output, *input), in the form of the arguments chosen by
+    `argnums`. With `has_aux`, `func` returns a pair, of which the second is handed on.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.func.jacrev(lambda x: x * x)(minigrad.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
+    return _jacobian("jacrev", func, argnums, has_aux, _by_rows)
+
+
+def jacfwd(func: Function, argnums: ArgNums = 0, has_aux: bool = False) -> Function:
+    """Return a function that computes the Jacobian of `func`, column by column in forward mode: see :func:`jacrev`."""
+    return _jacobian("jacfwd", func, argnums, has_aux, _by_columns)
+
+
+def hessian(func: Function, argnums: ArgNums = 0) -> Function:
+    """Return a function that computes the Hessian of `func`: `jacfwd` of `jacrev`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.func.hessian(lambda x: (x * x * x).sum())(minigrad.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
+    return jacfwd(jacrev(func, argnums), argnums)

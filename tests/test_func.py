@@ -1,0 +1,139 @@
+"""`minigrad.func` beside `torch.func`."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import func
+from minigrad.func.tree import map_tree
+
+torch = pytest.importorskip("torch")
+import torch.func as tfunc
+
+# PyTorch's forward mode compiles with what it has itself deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is:DeprecationWarning")
+
+
+class Pair(NamedTuple):
+    a: Any
+    b: Any
+
+
+def draw(*shape: int, seed: int = 0) -> Any:
+    return np.random.default_rng(seed).uniform(0.5, 1.5, shape)
+
+
+def arrays(tree: Any) -> Any:
+    return map_tree(lambda x: x.detach().numpy() if hasattr(x, "detach") else x, tree)
+
+
+def both(make: Any, *args: Any) -> None:
+    """Check that make(module of transforms, namespace) gives the same results here and there."""
+    ours = make(func, mg)(*map_tree(mg.tensor, args))
+    theirs = make(tfunc, torch)(*map_tree(torch.tensor, args))
+    check(arrays(ours), arrays(theirs))
+
+
+def check(ours: Any, theirs: Any) -> None:
+    assert type(ours) is type(theirs)
+    if isinstance(ours, dict):
+        assert ours.keys() == theirs.keys()
+        ours, theirs = list(ours.values()), list(theirs.values())
+    if isinstance(ours, tuple | list):
+        assert len(ours) == len(theirs)
+        for a, b in zip(ours, theirs, strict=True):
+            check(a, b)
+    else:
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
+
+
+def wave(x: Any) -> Any:
+    return (x.sin() * x.exp()).sum()
+
+
+def mixed(x: Any) -> Any:
+    return (x.sin()[:, None] * x.exp()[None, :]).sum(0)
+
+
+TRANSFORMS = {
+    "grad": (lambda f, m: f.grad(wave), draw(3)),
+    "grad of grad": (lambda f, m: f.grad(lambda x: f.grad(wave)(x).cos().sum()), draw(3)),
+    "third": (lambda f, m: f.grad(f.grad(f.grad(lambda x: x.exp() * x.sin()))), draw()),
+    "no perturbation confusion": (lambda f, m: f.grad(lambda x: x * f.grad(lambda y: x * y * y)(x)), draw()),
+    "grad_and_value": (lambda f, m: f.grad_and_value(wave), draw(3)),
+    "argnums": (lambda f, m: f.grad(lambda x, y: (x * y).sin().sum(), argnums=(1, 0)), draw(3), draw(3, seed=1)),
+    "aux": (lambda f, m: f.grad(lambda x: (wave(x), {"x": x * 2}), has_aux=True), draw(3)),
+    "tree": (lambda f, m: f.grad(lambda p: (p["w"] * p["l"][0] * p["t"][1]).sum()),
+             {"w": draw(2), "l": [draw(2, seed=1)], "t": (draw(2, seed=3), draw(2, seed=4))}),
+    "namedtuple": (lambda f, m: f.grad(lambda p: (p.a.sin() * p.b).sum()), Pair(draw(2), draw(2, seed=1))),
+    "jacrev": (lambda f, m: f.jacrev(mixed), draw(3)),
+    "jacfwd": (lambda f, m: f.jacfwd(mixed), draw(3)),
+    "jacrev of a tree": (lambda f, m: f.jacrev(lambda x, y: {"s": x * y, "t": (x.sum(),)}, argnums=(0, 1)), draw(2), draw(2)),
+    "jacfwd of a tree": (lambda f, m: f.jacfwd(lambda x, y: {"s": x * y, "t": (x.sum(),)}, argnums=(0, 1)), draw(2), draw(2)),
+    "jacfwd of jacrev": (lambda f, m: f.jacfwd(f.jacrev(mixed)), draw(3)),
+    "jacrev of jacfwd": (lambda f, m: f.jacrev(f.jacfwd(mixed)), draw(3)),
+    "jacfwd of jacfwd": (lambda f, m: f.jacfwd(f.jacfwd(mixed)), draw(3)),
+    "hessian": (lambda f, m: f.hessian(wave), draw(3)),
+    "hessian of a constant": (lambda f, m: f.hessian(lambda x: x.sum()), draw(3)),
+    "jvp": (lambda f, m: lambda x, t: f.jvp(mixed, (x,), (t,)), draw(3), draw(3, seed=1)),
+    "jvp of jvp": (lambda f, m: lambda x, t: f.jvp(lambda x: f.jvp(mixed, (x,), (t,))[1], (x,), (t,)), draw(3), draw(3, seed=1)),
+    "jvp of grad": (lambda f, m: lambda x, t: f.jvp(f.grad(wave), (x,), (t,)), draw(3), draw(3, seed=1)),
+    "grad of jvp": (lambda f, m: f.grad(lambda x, t: f.jvp(mixed, (x,), (t,))[1].sum()), draw(3), draw(3, seed=1)),
+    "vjp": (lambda f, m: lambda x, g: f.vjp(mixed, x)[1](g), draw(3), draw(3, seed=1)),
+    "grad of vjp": (lambda f, m: f.grad(lambda x, g: f.vjp(mixed, x)[1](g)[0].sin().sum()), draw(3), draw(3, seed=1)),
+    "vmap": (lambda f, m: f.vmap(lambda x, y: x * y.sum(), in_dims=(1, None), out_dims=1), draw(3, 4), draw(2)),
+    "vmap of vmap": (lambda f, m: f.vmap(f.vmap(lambda x: x.sin().sum()), in_dims=1), draw(2, 3, 4)),
+    "vmap of a tree": (lambda f, m: f.vmap(lambda p: {"o": p["x"] * p["y"]}, in_dims=({"x": 0, "y": None},)),
+                       {"x": draw(3, 2), "y": draw(2)}),
+    "vmap of grad": (lambda f, m: f.vmap(f.grad(wave)), draw(4, 3)),
+    "vmap of hessian": (lambda f, m: f.vmap(f.hessian(wave)), draw(4, 3)),
+    "jacrev of vmap": (lambda f, m: f.jacrev(f.vmap(lambda x: x.prod())), draw(2, 3)),
+    "hessian of vmap": (lambda f, m: f.hessian(lambda x: f.vmap(wave)(x).prod()), draw(2, 3)),
+    "per-sample gradients": (
+        lambda f, m: f.vmap(f.grad(lambda p, x, y: ((x @ p["a"]).tanh() @ p["b"] - y).pow(2).sum()), in_dims=(None, 0, 0)),
+        {"a": draw(3, 5), "b": draw(5, 2, seed=1)}, draw(6, 3, seed=2), draw(6, 2, seed=3)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_beside_torch(name: str) -> None:
+    make, *args = TRANSFORMS[name]
+    both(make, *args)
+
+
+def test_results_are_plain_unless_something_outside_wants_a_gradient() -> None:
+    x, w = mg.tensor(draw(3)), mg.tensor(draw(3, seed=1)).requires_grad_()
+    assert not func.grad(wave)(x).requires_grad
+    g = func.grad(lambda x: (x * x * w).sum())(x)
+    (dw,) = mg.autograd.grad(g.sum(), w)
+    np.testing.assert_allclose(dw.numpy(), 2 * x.numpy())
+    with mg.no_grad():
+        assert not func.grad(lambda x: (x * x * w).sum())(x).requires_grad
+        assert func.grad(func.grad(lambda x: x**3))(mg.tensor(2.0)).item() == 12
+
+
+def test_randomness() -> None:
+    x = mg.zeros(4)
+    draw_one = lambda x: x + mg.rand(())
+    with pytest.raises(RuntimeError, match="random"):
+        func.vmap(draw_one)(x)
+    assert len(set(func.vmap(draw_one, randomness="different")(x).tolist())) == 4
+    assert len(set(func.vmap(draw_one, randomness="same")(x).tolist())) == 1
+
+
+def test_misuse() -> None:
+    x = mg.tensor(draw(3))
+    with pytest.raises(RuntimeError, match="without dimensions"):
+        func.grad(lambda x: x)(x)
+    with pytest.raises(RuntimeError, match="argnums 1 out of range"):
+        func.grad(wave, argnums=1)(x)
+    with pytest.raises(ValueError, match="in_dim 1"):
+        func.vmap(wave, in_dims=1)(x)
+    with pytest.raises(ValueError, match="one size"):
+        func.vmap(lambda x, y: x)(x, mg.zeros(2))
+    with pytest.raises(RuntimeError, match="cotangents must have shapes"):
+        func.vjp(wave, x)[1](x)
