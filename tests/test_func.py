@@ -14,8 +14,11 @@ from minigrad.func.tree import map_tree
 torch = pytest.importorskip("torch")
 import torch.func as tfunc
 
-# PyTorch's forward mode compiles with what it has itself deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is:DeprecationWarning")
+# PyTorch's forward mode compiles with what it has itself deprecated, and its linearize warns of its own graph.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`torch.jit.script` is:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr Node:UserWarning"),
+]
 
 
 class Pair(NamedTuple):
@@ -83,6 +86,7 @@ TRANSFORMS = {
     "jvp of jvp": (lambda f, m: lambda x, t: f.jvp(lambda x: f.jvp(mixed, (x,), (t,))[1], (x,), (t,)), draw(3), draw(3, seed=1)),
     "jvp of grad": (lambda f, m: lambda x, t: f.jvp(f.grad(wave), (x,), (t,)), draw(3), draw(3, seed=1)),
     "grad of jvp": (lambda f, m: f.grad(lambda x, t: f.jvp(mixed, (x,), (t,))[1].sum()), draw(3), draw(3, seed=1)),
+    "linearize": (lambda f, m: lambda x, t: f.linearize(mixed, x)[1](t), draw(3), draw(3, seed=1)),
     "vjp": (lambda f, m: lambda x, g: f.vjp(mixed, x)[1](g), draw(3), draw(3, seed=1)),
     "grad of vjp": (lambda f, m: f.grad(lambda x, g: f.vjp(mixed, x)[1](g)[0].sin().sum()), draw(3), draw(3, seed=1)),
     "vmap": (lambda f, m: f.vmap(lambda x, y: x * y.sum(), in_dims=(1, None), out_dims=1), draw(3, 4), draw(2)),
@@ -137,3 +141,61 @@ def test_misuse() -> None:
         func.vmap(lambda x, y: x)(x, mg.zeros(2))
     with pytest.raises(RuntimeError, match="cotangents must have shapes"):
         func.vjp(wave, x)[1](x)
+
+
+def mlp(m: Any) -> Any:
+    return m.nn.Sequential(m.nn.Linear(3, 5), m.nn.Tanh(), m.nn.Linear(5, 2)).double()
+
+
+def test_per_sample_gradients_of_a_module() -> None:
+    ours, theirs = mlp(mg), mlp(torch)
+    state = {n: draw(*p.shape, seed=k) for k, (n, p) in enumerate(ours.named_parameters())}
+
+    def gradients(f: Any, m: Any, model: Any) -> Any:
+        def loss(p: Any, x: Any, y: Any) -> Any:
+            return (f.functional_call(model, p, (x,)) - y).pow(2).sum()
+
+        given = [map_tree(m.tensor, a) for a in (state, draw(6, 3), draw(6, 2))]
+        return arrays(f.vmap(f.grad(loss), in_dims=(None, 0, 0))(*given))
+
+    before = list(ours.parameters())
+    check(gradients(func, mg, ours), gradients(tfunc, torch, theirs))
+    assert all(a is b for a, b in zip(before, ours.parameters(), strict=True))
+
+
+def test_functional_call_and_stacked_state() -> None:
+    models = [mlp(mg) for _ in range(3)]
+    parameters, buffers = func.stack_module_state(models)
+    assert buffers == {}
+    assert all(p.is_leaf and p.requires_grad for p in parameters.values())
+    x = mg.tensor(draw(4, 3))
+    out = func.vmap(lambda p: func.functional_call(models[0], p, x))(parameters)
+    np.testing.assert_array_equal(out.detach().numpy(), np.stack([m(x).detach().numpy() for m in models]))
+    with pytest.raises(RuntimeError, match="unknown names"):
+        func.functional_call(models[0], {"none": x}, x)
+    with pytest.raises(RuntimeError, match="not given"):
+        func.functional_call(models[0], {}, x, strict=True)
+
+
+def test_functional_call_replaces_a_tied_parameter_in_all_places() -> None:
+    model = mg.nn.Sequential(mg.nn.Linear(2, 2, bias=False), mg.nn.Linear(2, 2, bias=False))
+    model[1].weight = model[0].weight
+    out = func.functional_call(model, {"0.weight": 2 * mg.eye(2)}, mg.ones(2))
+    assert out.tolist() == [4, 4]
+
+
+@pytest.mark.parametrize("name", ["hvp", "vhp"])
+def test_products_with_the_hessian(name: str) -> None:
+    x, y, v, w = (draw(3, seed=k) for k in range(4))
+
+    def product(m: Any) -> Any:
+        inputs, vectors = (m.tensor(x), m.tensor(y)), (m.tensor(v), m.tensor(w))
+        given = getattr(m.autograd.functional, name)
+        return arrays(given(lambda x, y: (x.sin() * y.exp() * x).sum(), inputs, vectors))
+
+    ours, theirs = product(mg), product(torch)
+    check(ours, theirs)
+    constant = getattr(mg.autograd.functional, name)(lambda x: mg.ones(()), mg.tensor(x), mg.tensor(v))[1]
+    assert constant.tolist() == [0, 0, 0]
+    with pytest.raises(RuntimeError, match="depend"):
+        getattr(mg.autograd.functional, name)(lambda x: x.sum(), mg.tensor(x), mg.tensor(v), strict=True)

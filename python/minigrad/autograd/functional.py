@@ -333,7 +333,9 @@ def hessian(
     return jacobian(gradient, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
 
 
-def hvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False) -> tuple[Any, Any]:
+def hvp(
+    func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """Return a function's value and the product of its Hessian with a vector: forward over reverse.
 
     Parameters
@@ -344,12 +346,38 @@ def hvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False) 
         Where, and the vector.
     create_graph : bool, default False
         Make the results differentiable.
+    strict : bool, default False
+        Raise where the gradient depends on no input.
 
     Returns
     -------
     value, hvp
         The latter in the form of `inputs`.
     """
+    return _hessian_product(jvp, func, inputs, v, create_graph, strict)
+
+
+def vhp(
+    func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
+    """Return a function's value and the product of a vector with its Hessian: reverse over reverse.
+
+    The parameters and results are those of :func:`hvp`, to which it is equal, the Hessian being symmetric.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor([1.0, 2.0])
+    >>> minigrad.autograd.functional.vhp(lambda x: (x * x * x).sum(), x, minigrad.tensor([1.0, 1.0]))[1]
+    tensor([ 6., 12.])
+    """
+    return _hessian_product(vjp, func, inputs, v, create_graph, strict)
+
+
+def _hessian_product(
+    product: Function, func: Function, inputs: Any, v: Any, create_graph: bool, strict: bool
+) -> tuple[Any, Any]:
+    """Return the value, and what `product`, a vjp or a jvp, makes of the gradient."""
     from . import grad
 
     values = []
@@ -357,8 +385,10 @@ def hvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False) 
     def gradient(*xs: Tensor) -> Any:
         y = func(*xs)
         values.append(y)
+        if not y.requires_grad:
+            return _like(inputs, tuple(_zeros(x) for x in xs))
         gs: tuple[Tensor | None, ...] = grad(y, xs, create_graph=True, allow_unused=True)
         return _like(inputs, tuple(_zeros(x) if g is None else g for g, x in zip(gs, xs, strict=True)))
 
-    product = jvp(gradient, inputs, v, create_graph)[1]
-    return _finish(values[0], create_graph), product
+    result = product(gradient, inputs, v, create_graph, strict)[1]
+    return _finish(values[0], create_graph), result

@@ -91,7 +91,7 @@ def vmap(
     def mapped(*args: Any, **kwargs: Any) -> Any:
         tree = (args, kwargs)
         leaves = leaves_of(tree)
-        dims = _spread((in_dims if in_dims is not None else None, 0), tree)
+        dims = _spread((in_dims, 0), tree)
         size = _batch_size(leaves, dims)
         results = []
         state = None if randomness == "different" else get_rng_state()

@@ -222,6 +222,32 @@ def jvp(
     return (value, tangent, aux) if has_aux else (value, tangent)
 
 
+def linearize(func: Function, *primals: Any) -> tuple[Any, Function]:
+    """Return the output of a function and its derivative there: a function from tangents to the output's tangent.
+
+    `func` runs once; each call of the derivative is a sweep along the graph that it recorded.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> y, derivative = minigrad.func.linearize(lambda x: x * x, minigrad.tensor(3.0))
+    >>> derivative(minigrad.tensor(1.0))
+    tensor(6.)
+    """
+    recording = is_grad_enabled()
+    xs, outputs, _ = _run("linearize", lambda new: func(*new), primals, False)
+    ys = leaves_of(outputs)
+
+    def derivative(*tangents: Any) -> Any:
+        ts = _check_tensors("linearize", tangents)
+        if [t.shape for t in ts] != [x.shape for x in xs]:
+            raise RuntimeError(f"linearize: tangents must have shapes {[x.shape for x in xs]}")
+        on = is_grad_enabled() and _reaches_out([*ys, *ts], xs)
+        return _settle(rebuild(outputs, _pushed(xs, ts, ys, on)), xs, on)
+
+    return _settle(outputs, xs, recording), derivative
+
+
 def _units(x: Tensor) -> list[Tensor]:
     n = x._array.size
     return [wrap(row.reshape(x._array.shape)) for row in np.eye(n, dtype=x._array.dtype)]

@@ -1,0 +1,125 @@
+"""Modules as functions of their parameters and buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..nn.module import Module
+from ..ops.joining import stack
+from ..tensor import Tensor
+
+
+def functional_call(
+    module: Module,
+    parameter_and_buffer_dicts: Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]],
+    args: Any = None,
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    strict: bool = False,
+) -> Any:
+    """Return what a module computes with other parameters and buffers, in place of its own.
+
+    Parameters
+    ----------
+    module : Module
+        It is as before when the call is over. The call is not for several threads on one module.
+    parameter_and_buffer_dicts : mapping or sequence of mappings
+        Tensors by their names in the module; names that are not given keep what they hold.
+    args : tuple or any, optional
+        The positional arguments, or the only one.
+    kwargs : mapping, optional
+        The keyword arguments.
+    strict : bool, default False
+        Raise where a name of the module is not given.
+
+    Returns
+    -------
+    Any
+        What the module returns.
+
+    Raises
+    ------
+    RuntimeError
+        If a name is unknown, or under `strict` missing.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> from minigrad.func import functional_call
+    >>> layer = minigrad.nn.Linear(2, 1)
+    >>> new = {"weight": minigrad.ones(1, 2), "bias": minigrad.zeros(1)}
+    >>> functional_call(layer, new, minigrad.tensor([1.0, 2.0]))
+    tensor([3.])
+    """
+    given: dict[str, Tensor] = {}
+    dicts = (
+        [parameter_and_buffer_dicts] if isinstance(parameter_and_buffer_dicts, Mapping) else parameter_and_buffer_dicts
+    )
+    for d in dicts:
+        given.update(d)
+    places = _places(module)
+    unknown, missing = given.keys() - places.keys(), places.keys() - given.keys()
+    if unknown or (strict and missing):
+        raise RuntimeError(f"functional_call: unknown names {sorted(unknown)}, names not given {sorted(missing)}")
+    arguments = () if args is None else args if isinstance(args, tuple) else (args,)
+    saved = [(owner, name, vars(owner)[name]) for n in given for owner, name in places[n]]
+    try:
+        for n, value in given.items():
+            for owner, name in places[n]:
+                vars(owner)[name] = value  # a plain tensor in a parameter's place, which setattr would refuse
+        return module(*arguments, **(kwargs or {}))
+    finally:
+        for owner, name, value in saved:
+            vars(owner)[name] = value
+
+
+def _places(module: Module) -> dict[str, list[tuple[Module, str]]]:
+    """Return by its name where each parameter and buffer stands; tied ones stand in all their places."""
+    held: dict[int, list[tuple[Module, str]]] = {}
+    names: dict[str, int] = {}
+    for prefix, owner in module.named_modules(remove_duplicate=False):
+        for name, value in [*owner.named_parameters(recurse=False), *owner.named_buffers(recurse=False)]:
+            names[f"{prefix}.{name}" if prefix else name] = id(value)
+            held.setdefault(id(value), []).append((owner, name))
+    return {name: held[key] for name, key in names.items()}
+
+
+def stack_module_state(models: Sequence[Module]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return the parameters and the buffers of modules of one form, each stacked along a new first dimension.
+
+    Parameters
+    ----------
+    models : sequence of Module
+        Of one class and of the same shapes.
+
+    Returns
+    -------
+    parameters, buffers : dict
+        By their names. Parameters are new leaves that require gradients where all those stacked do.
+
+    Raises
+    ------
+    RuntimeError
+        If there are no modules, or they are of several classes.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> parameters, buffers = minigrad.func.stack_module_state([minigrad.nn.Linear(2, 1) for _ in range(3)])
+    >>> parameters["weight"].shape
+    minigrad.Size([3, 1, 2])
+    """
+    if len({type(m) for m in models}) != 1:
+        raise RuntimeError(f"stack_module_state: needs modules of one class, got {[type(m).__name__ for m in models]}")
+    parameters = _stacked([dict(m.named_parameters()) for m in models])
+    return parameters, _stacked([dict(m.named_buffers()) for m in models])
+
+
+def _stacked(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    result = {}
+    for name in states[0]:
+        parts = [state[name] for state in states]
+        whole = stack([x.detach() for x in parts])
+        result[name] = whole.requires_grad_() if all(x.requires_grad for x in parts) else whole
+    return result
