@@ -162,3 +162,12 @@ def test_glu(dim: int) -> None:
 def test_misuse(call: Callable[[Any], Any], error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         call(mg.ones(2, 3))
+
+
+@pytest.mark.parametrize("name", ["relu", "elu", "celu", "selu", "leaky_relu", "hardtanh"])
+def test_functions_that_write_into_their_input(name: str) -> None:
+    x = mg.tensor([-2.0, -0.5, 0.5, 2.0])
+    expected = getattr(F, name)(x).tolist()
+    assert getattr(F, f"{name}_")(x) is x
+    assert x.tolist() == expected
+    assert F.threshold_(x, 0.75, -9.0).tolist()[2] == -9.0

@@ -7,6 +7,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import autograd
+from minigrad.nn.utils.rnn import pad_sequence
 
 
 def test_R6_floor_division_and_remainder() -> None:
@@ -540,3 +541,20 @@ def test_R21_embedding_shortens_rows() -> None:
     table = mg.tensor([[3.0, 4.0], [0.3, 0.4], [30.0, 40.0]])
     mg.nn.functional.embedding(mg.tensor([0, 1]), table, max_norm=1.0)
     np.testing.assert_allclose(table.numpy(), [[0.6, 0.8], [0.3, 0.4], [30.0, 40.0]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_R12_pad_sequence(batch_first: bool, side: str) -> None:
+    torch = pytest.importorskip("torch")
+    arrays = [np.random.default_rng(n).normal(size=(n, 2)) for n in (3, 1, 0, 2)]
+    ours = [mg.tensor(a, requires_grad=True) for a in arrays]
+    theirs = [torch.tensor(a, requires_grad=True) for a in arrays]
+    got = pad_sequence(ours, batch_first, -1.0, side)
+    expected = torch.nn.utils.rnn.pad_sequence(theirs, batch_first, -1.0, side)
+    np.testing.assert_array_equal(got.detach().numpy(), expected.detach().numpy())
+    (got * got).sum().backward()
+    for a, x in zip(arrays, ours, strict=True):
+        np.testing.assert_array_equal(x.grad.numpy(), 2 * a)
+    with pytest.raises(RuntimeError, match="at least one"):
+        pad_sequence([])

@@ -39,6 +39,7 @@ from ._dtype import (
 from ._formats import contiguous_format, preserve_format, strided
 from ._printing import set_printoptions
 from .grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .ops.activation import celu, hardshrink, prelu, selu
 from .ops.arithmetic import *
 from .ops.conversion import *
 from .ops.creation import *
@@ -123,6 +124,7 @@ __all__ = [
     "strided",
     "uint8",
 ]
+__all__ += ["celu", "hardshrink", "prelu", "selu"]
 __all__ += ops.conversion.__all__
 __all__ += ops.creation.__all__
 __all__ += ops.elementwise.__all__

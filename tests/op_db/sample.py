@@ -13,7 +13,7 @@ from torch.autograd import forward_ad
 import minigrad
 
 from . import deliberate
-from .compare import Mismatch, compare, compare_bits, compare_gradients, compare_tensors
+from .compare import Mismatch, compare, compare_arrays, compare_bits, compare_gradients, compare_tensors
 from .convert import Arguments, OutOfScope, array, minigrad_arguments, tensors, torch_arguments, tree_map
 from .report import Failure, Report, describe
 
@@ -37,6 +37,12 @@ def _draw(seed: int, likes: list[Any]) -> list[Any]:
     """Return normal numbers for each of some arrays."""
     random = np.random.default_rng(seed)
     return [np.asarray(random.standard_normal(x.shape), dtype=x.dtype) for x in map(array, likes)]
+
+
+def _chosen(x: torch.Tensor, indices: torch.Tensor, dim: int) -> Any:
+    """Return the elements at indices along a dimension, which `indices` may have lost."""
+    kept = indices if indices.ndim == x.ndim else indices.unsqueeze(dim)
+    return torch.gather(x, dim, kept).numpy()
 
 
 def _with_negative_strides(x: Any) -> Any:
@@ -150,21 +156,41 @@ class Sample:
         if any(t.is_complex() for t in tensors(pair.expected)):
             raise OutOfScope("complex numbers")
         pair.got = apply(mine, pair.mine)
+        if self.entry.name in deliberate.CHOICES and not self.sample.kwargs.get("stable"):
+            self.choice(pair)
+        else:
+            self.result(pair, theirs)
+        for a, b in zip(tensors(pair.mine, minigrad.Tensor), tensors(pair.theirs), strict=True):
+            compare_tensors(a, b, self.values, "argument after the call")
+        self.sharing(pair)
+        return True
+
+    def result(self, pair: Pair, theirs: Callable[..., Any]) -> None:
+        """Compare the results."""
         try:
             compare(pair.got, pair.expected, self.values)
         except Mismatch:
             if self.dtype is not torch.float16:
                 raise
             self.nearer_in_float16(pair, theirs)
-        for a, b in zip(tensors(pair.mine, minigrad.Tensor), tensors(pair.theirs), strict=True):
-            compare_tensors(a, b, self.values, "argument after the call")
-        self.sharing(pair)
-        return True
 
     def nearer_in_float16(self, pair: Pair, theirs: Callable[..., Any]) -> None:
         """Compare with what PyTorch gives in float64, rounded once: in float16 it rounds, or overflows, in each step."""
         exact = apply(theirs, tree_map(_to(torch.float16, torch.float64), torch_arguments(self.sample)))
         compare(pair.got, tree_map(_to(torch.float64, torch.float16), exact), self.values)
+
+    def choice(self, pair: Pair) -> None:
+        """Compare the values, and the elements that the indices name; no element may be named twice."""
+        compare(pair.got, pair.expected, values=False)
+        if isinstance(pair.expected, tuple):
+            compare(pair.got[0], pair.expected[0])
+        x, args = self.sample.input.detach(), self.sample.args
+        place = deliberate.CHOICES[self.entry.name]
+        dim = self.sample.kwargs.get("dim", args[place] if len(args) > place else -1)
+        mine = torch.tensor(array(tensors(pair.got, minigrad.Tensor)[-1]))
+        compare_arrays(_chosen(x, mine, dim), _chosen(x, tensors(pair.expected)[-1], dim), "elements at the indices")
+        if mine.ndim == x.ndim > 0 and not (mine.sort(dim).values.diff(dim=dim) > 0).all():
+            raise Mismatch("an index occurs twice")
 
     def sharing(self, pair: Pair) -> None:
         """Compare which results are views of the first argument."""

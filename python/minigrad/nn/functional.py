@@ -1,6 +1,6 @@
 """What layers and losses compute, as functions."""
 
-from ..ops import activation, distance, loss, normalization, pointwise_loss
+from ..ops import activation, distance, loss, normalization, padding, pointwise_loss
 from ..ops import dropout as _dropout
 from ..ops import embedding as _embedding
 from ..ops.activation import *
@@ -11,6 +11,7 @@ from ..ops.embedding import *
 from ..ops.linalg import bilinear, linear
 from ..ops.loss import *
 from ..ops.normalization import *
+from ..ops.padding import *
 from ..ops.pointwise_loss import *
 from ..ops.softmax import log_softmax, softmax, softmin
 
@@ -21,4 +22,5 @@ __all__ += _dropout.__all__
 __all__ += _embedding.__all__
 __all__ += loss.__all__
 __all__ += normalization.__all__
+__all__ += padding.__all__
 __all__ += pointwise_loss.__all__

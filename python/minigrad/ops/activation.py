@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from .._methods import method
 from ..primitive import ELEMENTWISE, ONE_TO_MANY, ONE_TO_ONE, kernel_primitive
 from ..tensor import Tensor
 from . import elementwise as ew
@@ -13,26 +14,33 @@ from .elementwise import _add, _sub, _where, exp, gt, le, lt, mul, safe_mul, sig
 
 __all__ = [
     "celu",
+    "celu_",
     "elu",
+    "elu_",
     "gelu",
     "glu",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hardtanh_",
     "leaky_relu",
+    "leaky_relu_",
     "logsigmoid",
     "mish",
     "prelu",
     "relu",
     "relu6",
+    "relu_",
     "selu",
+    "selu_",
     "silu",
     "softplus",
     "softshrink",
     "softsign",
     "tanhshrink",
     "threshold",
+    "threshold_",
 ]
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -277,6 +285,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     return _broken_line(input, -lambd, lambd, 1.0, 0.0, 1.0, 0.0)  # type: ignore[no-any-return]
 
 
+@method
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Return each element, but small ones as 0."""
     return _where(le(ew.abs(input), lambd), 0.0, input)  # type: ignore[no-any-return]
@@ -297,6 +306,7 @@ def tanhshrink(input: Tensor) -> Tensor:
     return _sub(input, tanh(input))
 
 
+@method
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """Return each positive element and the others with a slope that is learned."""
     channels = input.shape[1] if input.ndim > 1 else 1
@@ -440,3 +450,38 @@ _TEXTS: dict[Callable[..., Tensor], tuple[str, str, str]] = {
 
 for _function, _texts in _TEXTS.items():
     _describe(_function, *_texts)
+
+
+def relu_(input: Tensor) -> Tensor:
+    """Do as :func:`relu` does, writing the result into `input`'s memory; return it."""
+    return relu(input, inplace=True)
+
+
+def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """Do as :func:`elu` does, writing the result into `input`'s memory; return it."""
+    return elu(input, alpha, inplace=True)
+
+
+def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """Do as :func:`celu` does, writing the result into `input`'s memory; return it."""
+    return celu(input, alpha, inplace=True)
+
+
+def selu_(input: Tensor) -> Tensor:
+    """Do as :func:`selu` does, writing the result into `input`'s memory; return it."""
+    return selu(input, inplace=True)
+
+
+def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """Do as :func:`leaky_relu` does, writing the result into `input`'s memory; return it."""
+    return leaky_relu(input, negative_slope, inplace=True)
+
+
+def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """Do as :func:`hardtanh` does, writing the result into `input`'s memory; return it."""
+    return hardtanh(input, min_val, max_val, inplace=True)
+
+
+def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
+    """Do as :func:`threshold` does, writing the result into `input`'s memory; return it."""
+    return _placed(lambda x: _where(le(x, threshold), value, x), "threshold", input, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -412,6 +413,7 @@ def linspace(
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
     check_options("linspace", device, options)
+    steps = index(steps)
     if steps < 0:
         raise RuntimeError(f"linspace: number of steps must be non-negative, got {steps}")
     dtype = dtype or _dtype.get_default_dtype()
@@ -439,6 +441,7 @@ def logspace(
     tensor([  1.,  10., 100.])
     """
     check_options("logspace", device, options)
+    steps = index(steps)
     if steps < 0:
         raise RuntimeError(f"logspace: number of steps must be non-negative, got {steps}")
     dtype = dtype or _dtype.get_default_dtype()

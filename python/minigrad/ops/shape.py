@@ -391,6 +391,7 @@ def expand(input: Tensor, *args: Any, size: Any = None) -> Tensor:
     return broadcast(input, full)  # type: ignore[no-any-return]
 
 
+@method
 def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
     """Return a view repeated to `shape`; the same as ``input.expand(shape)``."""
     array_of("broadcast_to", input)

@@ -1,0 +1,60 @@
+"""Borders, and views that a tensor becomes itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import autograd
+from minigrad.nn import functional as F
+
+
+@pytest.mark.parametrize("sizes", [(), (1, 2), (0, 3, 2, 0), (-1, 2), (1, -2, -1, 1), (-2, -1)])
+@pytest.mark.parametrize("dtype", [mg.float32, mg.float64, mg.int64, mg.uint8, mg.bool], ids=str)
+def test_pad_is_pytorchs(sizes: tuple[int, ...], dtype: mg.dtype) -> None:
+    torch = pytest.importorskip("torch")
+    x = np.arange(12).reshape(3, 4).astype(dtype.numpy)
+    expected = torch.nn.functional.pad(torch.from_numpy(x), sizes, value=1).numpy()
+    got = F.pad(mg.from_numpy(x), sizes, value=1).numpy()
+    assert got.dtype == expected.dtype
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_pad_has_the_gradients_of_what_it_keeps() -> None:
+    x = mg.tensor(np.random.default_rng(1).normal(size=(2, 3)), requires_grad=True)
+    assert autograd.gradcheck(lambda x: F.pad(x, (2, -1, 0, 1), value=3.0), (x,))
+    assert autograd.gradgradcheck(lambda x: F.pad(x, (2, -1, 0, 1)) ** 2, (x,))
+
+
+@pytest.mark.parametrize("sizes", [(1,), (0, 0, 0, 0, 1, 1), (-3, 2), (-2, -1)])
+def test_pad_refuses(sizes: tuple[int, ...]) -> None:
+    with pytest.raises(RuntimeError, match="pad: "):
+        F.pad(mg.ones(2, 2), sizes)
+    with pytest.raises(NotImplementedError, match="reflect"):
+        F.pad(mg.ones(2, 2), (1, 1), mode="reflect")
+
+
+def test_a_tensor_becomes_its_view() -> None:
+    x = mg.arange(6.0).reshape(1, 2, 3).clone()
+    memory = x.numpy()
+    assert x.squeeze_(0) is x
+    assert x.t_().shape == (3, 2)
+    assert x.unsqueeze_(-1).shape == (3, 2, 1)
+    assert x.transpose_(0, 2).shape == x.swapaxes_(0, 2).swapdims_(0, 2).shape == (1, 2, 3)
+    assert np.may_share_memory(x.numpy(), memory)
+
+
+def test_a_view_that_a_tensor_becomes_has_gradients_and_knows_its_views() -> None:
+    w = mg.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
+    y = w * 1.0
+    row = y[0]
+    y.t_()
+    assert y.shape == (3, 2)
+    y[:, 0] = 10.0  # what was row 0
+    assert row.tolist() == [10.0, 10.0, 10.0]
+    y.mul_(mg.tensor([2.0, 3.0]))
+    (y.sum() + row.sum()).backward()
+    assert w.grad.tolist() == [[0.0, 0.0, 0.0], [3.0, 3.0, 3.0]]
+    with pytest.raises(RuntimeError, match="t_: not for a leaf"):
+        w.t_()
