@@ -142,7 +142,12 @@ LINES = {
 }
 
 
+#: How the operands of an elementwise primitive are drawn, and the attributes behind them.
+shaped: dict[str, tuple[tuple[Drawn, ...], tuple[Any, ...]]] = {}
+
+
 def unary(primitive: str, x: Drawn = normal, **settings: Any) -> Iterator[Case]:
+    shaped.setdefault(primitive, ((x,), settings.get("attributes", ())))
     for variant, shape in SINGLE.items():
         yield Case(primitive, variant, lambda draw, s=shape: (x(draw, s),), large="large" in variant, **settings)
 
@@ -150,6 +155,7 @@ def unary(primitive: str, x: Drawn = normal, **settings: Any) -> Iterator[Case]:
 def binary(
     primitive: str, x: Drawn = normal, y: Drawn = normal, *, number: bool = True, **settings: Any
 ) -> Iterator[Case]:
+    shaped.setdefault(primitive, ((x, y), settings.get("attributes", ())))
     for variant, (a, b) in PAIRS.items():
         large = "large" in variant
         yield Case(primitive, variant, lambda draw, a=a, b=b: (x(draw, a), y(draw, b)), large=large, **settings)

@@ -1,0 +1,313 @@
+"""Operands of drawn shapes: for every differentiable primitive, as many calls as one likes.
+
+The elementwise rows (`unary`, `binary`) say by themselves how their operands are drawn. Reductions, scans and the like take
+operands of one shape and attributes that go by their names. All others stand in the table at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.primitive import Primitive, registry
+
+from .case import FLOAT64, Array, Draw, Drawn, Shape, between, nonzero, normal, shaped
+
+Call = tuple[tuple[Any, ...], tuple[Any, ...]]
+
+
+def any_shape(draw: Draw, least: int = 0) -> Shape:
+    """Return a shape of `least` to 4 dimensions: empty, of one element, odd."""
+    ndim = int(draw.integers(least, 5))
+    sizes = draw.choice([0, 1, 1, 2, 2, 3, 3, 5], ndim)
+    return tuple(int(n) for n in sizes) if np.prod(sizes) <= 60 else tuple(int(min(n, 2)) for n in sizes)
+
+
+def broadcastable(draw: Draw, count: int) -> list[Shape]:
+    """Return shapes that broadcast with each other."""
+    full = any_shape(draw)
+    shapes = []
+    for _ in range(count):
+        shape = tuple(1 if draw.random() < 0.2 else n for n in full)
+        shapes.append(shape[int(draw.integers(0, len(shape) + 1)) if draw.random() < 0.3 else 0 :])
+    return shapes
+
+
+def subset(draw: Draw, ndim: int) -> tuple[int, ...]:
+    return tuple(d for d in range(ndim) if draw.random() < 0.6)
+
+
+def laid_out(draw: Draw, x: Array) -> Array:
+    """Return an array with the elements of `x` that lies in memory as it happens: transposed, sliced, reversed."""
+    order = draw.permutation(x.ndim)
+    steps = draw.choice([-2, -1, 1, 1, 2], x.ndim)
+    memory = np.zeros([x.shape[d] * abs(steps[d]) for d in order])
+    out = memory.transpose(np.argsort(order))[(..., *(slice(None, None, int(s)) for s in steps))]
+    out[...] = x
+    return out
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# By the names of the attributes.
+
+
+def flag(draw: Draw, *_: Any) -> bool:
+    return bool(draw.random() < 0.5)
+
+
+BY_NAME: dict[str, Callable[[Draw, Shape, dict[str, Any]], Any]] = {
+    "dim": lambda draw, shape, _: int(draw.integers(0, len(shape))),
+    "dims": lambda draw, shape, _: subset(draw, len(shape)),
+    "keepdim": flag,
+    "reverse": flag,
+    "exclusive": flag,
+    "correction": lambda *_: 0.0,
+    "p": lambda draw, *_: float(draw.choice([1.0, 2.0, 2.5, 3.0])),
+    "by": lambda draw, *_: int(draw.choice([-1, 1])),
+}
+
+
+#: Of no elements, these are infinite, not a number, or an error.
+NEED_ELEMENTS = {"amax", "amin", "logsumexp", "mean", "norm", "var_mean"}
+
+
+def of_one_shape(p: Primitive) -> Callable[[Draw], Call] | None:
+    """Return what draws a call whose operands have one shape, if the attributes' names say how."""
+    if not p.attributes or any(name not in BY_NAME for name in p.attributes):
+        return None
+
+    def call(draw: Draw) -> Call:
+        shape = any_shape(draw, least=1)
+        if "dim" in p.attributes or p.name in NEED_ELEMENTS:
+            shape = tuple(max(n, 1) for n in shape)
+        chosen: dict[str, Any] = {}
+        for name in p.attributes:
+            chosen[name] = BY_NAME[name](draw, shape, chosen)
+        return tuple(normal(draw, shape) for _ in p.inputs), tuple(chosen.values())
+
+    return call
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# All others.
+
+
+def nonempty(draw: Draw, least: int = 1) -> Shape:
+    return tuple(max(n, 1) for n in any_shape(draw, least))
+
+
+def matmul(draw: Draw) -> Call:
+    m, k, n = (int(x) for x in draw.choice([0, 1, 2, 3, 5], 3))
+    a, b = broadcastable(draw, 2)
+    return (normal(draw, (*a[-2:], m, k)), normal(draw, (*b[-2:], k, n))), ()
+
+
+def linear(draw: Draw) -> Call:
+    m, k, n = (int(x) for x in draw.choice([0, 1, 2, 3, 5], 3))
+    return (normal(draw, (m, k)), normal(draw, (n, k)), normal(draw, (n,))), ()
+
+
+def along(draw: Draw) -> tuple[Shape, Array, int]:
+    """Return a shape, indices along one of its dims, and that dim."""
+    shape = nonempty(draw)
+    dim = int(draw.integers(0, len(shape)))
+    counts = tuple(int(draw.integers(0, 4)) if d == dim else int(draw.integers(1, n + 1)) for d, n in enumerate(shape))
+    return shape, draw.integers(0, shape[dim], counts), dim
+
+
+def gather(draw: Draw) -> Call:
+    shape, index, dim = along(draw)
+    return (normal(draw, shape), index), (dim,)
+
+
+def scatter_add(draw: Draw) -> Call:
+    shape, index, dim = along(draw)
+    return (normal(draw, index.shape), index), (shape, dim)
+
+
+def scatter(draw: Draw) -> Call:
+    shape, index, dim = along(draw)
+    return (normal(draw, shape), normal(draw, index.shape), index), (dim,)
+
+
+def rows(draw: Draw) -> tuple[Shape, Array]:
+    shape = nonempty(draw)
+    return shape, draw.integers(0, shape[0], any_shape(draw)[-2:])
+
+
+def index_rows(draw: Draw) -> Call:
+    shape, index = rows(draw)
+    return (normal(draw, shape), index), ()
+
+
+def index_rows_add(draw: Draw) -> Call:
+    shape, index = rows(draw)
+    return (normal(draw, (*index.shape, *shape[1:])), index), (shape[0],)
+
+
+def key_of(draw: Draw, shape: Shape) -> tuple[Any, ...]:
+    key: list[Any] = []
+    for n in shape:
+        choice = draw.integers(0, 4)
+        if choice == 0 and n:
+            key.append(int(draw.integers(0, n)))
+        elif choice == 1:
+            key += [None, slice(None)]
+        else:
+            key.append(slice(int(draw.integers(0, n + 1)), None, int(draw.integers(1, 3))))
+    return tuple(key)
+
+
+def index(draw: Draw) -> Call:
+    shape = any_shape(draw)
+    return (normal(draw, shape),), (key_of(draw, shape),)
+
+
+def unindex(draw: Draw) -> Call:
+    shape = any_shape(draw)
+    key = key_of(draw, shape)
+    return (normal(draw, np.empty(shape)[key].shape),), (key, shape)
+
+
+def overwrite(draw: Draw) -> Call:
+    shape = any_shape(draw)
+    key = (*key_of(draw, shape), ...)  # a view, even of one element
+    return (normal(draw, shape), normal(draw, np.empty(shape)[key].shape)), (((registry["index"], (key,)),),)
+
+
+def reshape(draw: Draw) -> Call:
+    shape = any_shape(draw)
+    count = int(np.prod(shape))
+    return (normal(draw, shape),), ((count, 1) if draw.random() < 0.5 else (1, count),)
+
+
+def permute(draw: Draw) -> Call:
+    shape = any_shape(draw)
+    return (normal(draw, shape),), (tuple(int(d) for d in draw.permutation(len(shape))),)
+
+
+def expand(draw: Draw) -> Call:
+    shape, full = broadcastable(draw, 2)
+    return (normal(draw, shape),), (np.broadcast_shapes(shape, full),)
+
+
+def sum_to(draw: Draw) -> Call:
+    (shape,), (full,) = expand(draw)
+    return (normal(draw, full),), (shape.shape,)
+
+
+def matrix_transpose(draw: Draw) -> Call:
+    return (normal(draw, any_shape(draw, least=2)),), ()
+
+
+def labels(draw: Draw) -> tuple[int, int, Array, tuple[int, float, int]]:
+    n, classes = (int(x) for x in draw.integers(1, 5, 2))
+    return n, classes, draw.integers(0, classes, n), (-100, float(draw.choice([0.0, 0.1])), int(draw.integers(0, 3)))
+
+
+def cross_entropy(draw: Draw) -> Call:
+    n, classes, target, options = labels(draw)
+    return (normal(draw, (n, classes)), target), options
+
+
+def cross_entropy_grad(draw: Draw) -> Call:
+    n, classes, target, options = labels(draw)
+    g = normal(draw, () if options[2] else (n,))
+    return (g, between(0.1, 1)(draw, (n, classes)), target), options
+
+
+def cast(draw: Draw) -> Call:
+    return (normal(draw, any_shape(draw)),), (FLOAT64, FLOAT64)
+
+
+def gather_last(draw: Draw) -> Call:
+    (src, index_), (_, dim) = scatter_add(draw)
+    return (normal(draw, tuple(max(n, 1 + int(index_.max(initial=0))) for n in src.shape)), index_), (dim,)
+
+
+def share_ties(draw: Draw) -> Call:
+    shape = nonempty(draw)
+    dims = subset(draw, len(shape)) or (0,)
+    x = draw.integers(0, 3, shape).astype(float)
+    result = x.max(dims, keepdims=True)
+    return (normal(draw, result.shape), x, result), (dims,)
+
+
+def clamp_grad(draw: Draw) -> Call:
+    (x, lower, upper), _ = elements(normal, between(-1, 0), between(0, 1))(draw)
+    g = normal(draw, np.broadcast_shapes(x.shape, lower.shape, upper.shape))
+    return (g, x, lower, upper), (int(draw.integers(0, 3)),)
+
+
+def elements(*operands: Drawn, numbers: tuple[float, ...] = ()) -> Callable[[Draw], Call]:
+    """Return what draws operands that broadcast, with numbers behind them."""
+
+    def call(draw: Draw) -> Call:
+        shapes = broadcastable(draw, len(operands))
+        return (*(f(draw, shape) for f, shape in zip(operands, shapes, strict=True)), *numbers), ()
+
+    return call
+
+
+def prod(draw: Draw) -> Call:
+    shape = any_shape(draw, least=1)
+    return (normal(draw, shape),), ((int(draw.integers(0, len(shape))),), flag(draw))
+
+
+def pow_number(draw: Draw) -> Call:
+    return (between(0.5, 2)(draw, any_shape(draw)),), (float(draw.choice([-2.0, -0.5, 0.0, 1.0, 2.0, 3.0, 2.5])),)
+
+
+OTHERS: dict[str, Callable[[Draw], Call]] = {
+    "addcdiv": elements(normal, normal, nonzero, numbers=(0.7,)),
+    "addcmul": elements(normal, normal, normal, numbers=(0.7,)),
+    "clamp": elements(normal, between(-1, 0), between(0, 1)),
+    "clamp_grad": clamp_grad,
+    "deviation": elements(normal, normal, normal),
+    "exp_difference": elements(normal, normal, between(2, 3)),
+    "gather_last": gather_last,
+    "lerp": elements(normal, normal, normal),
+    "nan_to_num": elements(normal, numbers=(0.0, 9.0, -9.0)),
+    "share_ties": share_ties,
+    "cast": cast,
+    "cross_entropy": cross_entropy,
+    "cross_entropy_grad": cross_entropy_grad,
+    "expand": expand,
+    "gather": gather,
+    "index": index,
+    "index_rows": index_rows,
+    "index_rows_add": index_rows_add,
+    "linear": linear,
+    "matmul": matmul,
+    "matrix_transpose": matrix_transpose,
+    "overwrite": overwrite,
+    "permute": permute,
+    "pow_number": pow_number,
+    "prod": prod,
+    "reshape": reshape,
+    "scatter": scatter,
+    "scatter_add": scatter_add,
+    "scatter_amax": scatter,
+    "scatter_amin": scatter,
+    "scatter_sum": scatter,
+    "sum_to": sum_to,
+    "unindex": unindex,
+    "where": elements(lambda draw, shape: normal(draw, shape) > 0, normal, normal),
+}
+
+
+def elementwise(name: str) -> Callable[[Draw], Call]:
+    operands, attributes = shaped[name]
+    return lambda draw: (
+        tuple(f(draw, s) for f, s in zip(operands, broadcastable(draw, len(operands)), strict=True)),
+        attributes,
+    )
+
+
+def call_of(name: str) -> Callable[[Draw], Call] | None:
+    """Return what draws calls of a primitive; None where nobody has said how."""
+    if name in OTHERS:
+        return OTHERS[name]
+    return elementwise(name) if name in shaped else of_one_shape(registry[name])
