@@ -277,13 +277,13 @@ std::vector<Row> scan_rows() {
 std::vector<Row> order_rows() {
   const Operand labels = indices({kRows, kColumns}, 100), runs = indices({kRows}, 1);
   std::vector<Row> rows = {
-      {"topk", "10", {kMatrix}, {whole(10), whole(1), whole(1), whole(1)}},
-      {"topk", "200", {kMatrix}, {whole(200), whole(1), whole(1), whole(1)}},
-      {"kthvalue", "", {kMatrix}, {whole(100), whole(1)}},
+      {"topk", "8", {kMatrix}, {whole(8), whole(1), whole(1), whole(1)}},
+      {"topk", "all", {kMatrix}, {whole(kColumns), whole(1), whole(1), whole(1)}},
+      {"kthvalue", "", {kMatrix}, {whole(5), whole(1)}},
       {"median", "", {kMatrix}, {whole(1), kNo}},
       {"mode", "", {labels}, {whole(1)}},
       {"nonzero_count", "", {kMatrix}},
-      {"nonzero", "", {kMatrix}, {whole(kRows * kColumns)}},
+      {"nonzero", "", {kMatrix}, {whole(kCount)}},
       {"searchsorted", "", {labels, labels}, {kNo}},
       {"sort_rows", "", {labels}},
       {"run_numbers", "", {labels}},

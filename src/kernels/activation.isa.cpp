@@ -15,62 +15,36 @@ namespace {
 // Loops. An operation is made from the attributes and called with the elements; it is inlined by force and
 // taken by value, because a loop that calls it, or whose results could overwrite it, would not vectorise.
 
-template <class Op, class T>
-void map_row(const Op op, T* out, int64_t out_step, const T* x, int64_t x_step, int64_t count) {
-  if (out_step == 1 && x_step == 1) {
-#pragma omp simd
-    for (int64_t i = 0; i < count; ++i) out[i] = op(x[i]);
-  } else {
-    for (int64_t i = 0; i < count; ++i) out[i * out_step] = op(x[i * x_step]);
-  }
-}
-
-template <class Op, class T>
-void map_row(const Op op, T* out, int64_t out_step, const T* g, int64_t g_step, const T* x, int64_t x_step,
-             int64_t count) {
-  if (out_step == 1 && g_step == 1 && x_step == 1) {
-#pragma omp simd
-    for (int64_t i = 0; i < count; ++i) {
-      const T result = op(g[i], x[i]);
-      out[i] = g[i] == 0 ? T{0} : result;
-    }
-  } else {
-    for (int64_t i = 0; i < count; ++i) {
-      const T weight = g[i * g_step], result = op(weight, x[i * x_step]);
-      out[i * out_step] = weight == 0 ? T{0} : result;
-    }
-  }
-}
-
 constexpr double kNanoseconds = 0.8;
 
 template <class Op, class T>
 Status run_value(const Call& call) {
-  const View* const operands[] = {&call.out[0], &call.in[0]};
-  const Nest<2> nest = make_nest(operands);
-  const int inner = nest.rank - 1;
   const Op op(call.attributes);
-  parallel_for(nest.size, kNanoseconds, [&](int64_t begin, int64_t end, int) {
-    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-      map_row(op, call.out[0].as<T>() + offset[0], nest.stride[0][inner], call.in[0].as<T>() + offset[1],
-              nest.stride[1][inner], count);
-    });
-  });
+  const auto value = [op](T* out, int64_t size, const T* x) {
+    const Op own = op;
+#pragma omp simd
+    for (int64_t i = 0; i < size; ++i) out[i] = own(x[i]);
+  };
+  for_each_row<T, T>(call, kNanoseconds, Numbers<0>{},
+                     [&](T* out, int64_t step, int64_t count, Row<T>&& x) { in_blocks(out, step, count, value, x); });
   return Status::ok;
 }
 
 template <class Op, class T>
 Status run_derivative(const Call& call) {
-  const View* const operands[] = {&call.out[0], &call.in[0], &call.in[1]};
-  const Nest<3> nest = make_nest(operands);
-  const int inner = nest.rank - 1;
   const Op op(call.attributes);
-  parallel_for(nest.size, kNanoseconds, [&](int64_t begin, int64_t end, int) {
-    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-      map_row(op, call.out[0].as<T>() + offset[0], nest.stride[0][inner], call.in[0].as<T>() + offset[1],
-              nest.stride[1][inner], call.in[1].as<T>() + offset[2], nest.stride[2][inner], count);
-    });
-  });
+  const auto derivative = [op](T* out, int64_t size, const T* g, const T* x) {
+    const Op own = op;
+#pragma omp simd
+    for (int64_t i = 0; i < size; ++i) {
+      const T result = own(g[i], x[i]);
+      out[i] = g[i] == 0 ? T{0} : result;
+    }
+  };
+  for_each_row<T, T, T>(call, kNanoseconds, Numbers<0, 1>{},
+                        [&](T* out, int64_t step, int64_t count, Row<T>&& g, Row<T>&& x) {
+                          in_blocks(out, step, count, derivative, g, x);
+                        });
   return Status::ok;
 }
 

@@ -67,39 +67,25 @@ struct Divided {
   }
 };
 
-// As function_row: a block with a quotient of too many digits is computed one by one.
+// As function_block: a block with a quotient of too many digits is computed one by one.
 template <class F, class T>
-void division_row(T* out, int64_t out_step, const T* x, int64_t x_step, const T* y, int64_t y_step, int64_t count) {
-  for (int64_t start = 0; start < count; start += kBlock) {
-    const int64_t size = count - start < kBlock ? count - start : kBlock;
-    T* const o = out + start * out_step;
-    const T* const a = x + start * x_step;
-    const T* const b = y + start * y_step;
-    int slow = 0;
-    for (int64_t i = 0; i < size; ++i) slow |= math::divides_slowly(a[i * x_step], b[i * y_step]);
-    if (slow == 0) {
-      binary_row<Divided<F>>(o, out_step, a, x_step, b, y_step, size);
-      continue;
-    }
-    for (int64_t i = 0; i < size; ++i) {
-      const T u = a[i * x_step], v = b[i * y_step];
-      const math::Division<T> d = math::divides_slowly(u, v) ? math::divide_digits(u, v) : math::divide(u, v);
-      o[i * out_step] = F::finish(d, u, v);
-    }
+inline void division_block(T* out, int64_t size, const T* x, const T* y) {
+  int slow = 0;
+  for (int64_t i = 0; i < size; ++i) slow |= math::divides_slowly(x[i], y[i]);
+  if (slow == 0) return map_block<Divided<F>>(out, size, x, y);
+  for (int64_t i = 0; i < size; ++i) {
+    const math::Division<T> d =
+        math::divides_slowly(x[i], y[i]) ? math::divide_digits(x[i], y[i]) : math::divide(x[i], y[i]);
+    out[i] = F::finish(d, x[i], y[i]);
   }
 }
 
 template <class F, class T>
 Status run_division(const Call& call) {
-  const View* const operands[] = {&call.out[0], &call.in[0], &call.in[1]};
-  const Nest<3> nest = make_nest(operands);
-  const int inner = nest.rank - 1;
-  parallel_for(nest.size, 0.6, [&](int64_t begin, int64_t end, int) {
-    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-      division_row<F>(call.out[0].as<T>() + offset[0], nest.stride[0][inner], call.in[0].as<T>() + offset[1],
-                      nest.stride[1][inner], call.in[1].as<T>() + offset[2], nest.stride[2][inner], count);
-    });
-  });
+  for_each_row<T, T, T>(call, 0.6, Numbers<0, 1>{},
+                        [](T* out, int64_t out_step, int64_t count, Row<T>&& x, Row<T>&& y) {
+                          in_blocks<true>(out, out_step, count, division_block<F, T>, x, y);
+                        });
   return Status::ok;
 }
 

@@ -20,43 +20,25 @@ struct Fast {
   }
 };
 
-constexpr int64_t kBlock = 256;  // elements that share one decision between the fast loop and the careful one
-
-// out[i] = F(x[i]) where some arguments (an angle of 1e9) need a path that does not vectorise: a block with such an
-// element is computed one by one. Which path an element takes depends on that element alone.
+// out[i] = F(x[i]) for neighbours, where some arguments (an angle of 1e9) need a path that does not vectorise: a block
+// with such an element is computed one by one. Which path an element takes depends on that element alone.
 template <class F, class T>
-void function_row(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t count) {
+inline void function_block(T* out, int64_t size, const T* x) {
   if constexpr (F::kHasSlowPath) {
-    for (int64_t start = 0; start < count; start += kBlock) {
-      const int64_t size = count - start < kBlock ? count - start : kBlock;
-      T* const o = out + start * out_step;
-      const T* const a = x + start * x_step;
-      int slow = 0;
-      for (int64_t i = 0; i < size; ++i) slow |= F::slow(a[i * x_step]);
-      if (slow == 0) {
-        unary_row<Fast<F>>(o, out_step, a, x_step, size);
-        continue;
-      }
-      for (int64_t i = 0; i < size; ++i) {
-        const T value = a[i * x_step];
-        o[i * out_step] = F::slow(value) ? F::slow_path(value) : F::fast(value);
-      }
+    int slow = 0;
+    for (int64_t i = 0; i < size; ++i) slow |= F::slow(x[i]);
+    if (slow != 0) {
+      for (int64_t i = 0; i < size; ++i) out[i] = F::slow(x[i]) ? F::slow_path(x[i]) : F::fast(x[i]);
+      return;
     }
-  } else {
-    unary_row<Fast<F>>(out, out_step, x, x_step, count);
   }
+  map_block<Fast<F>>(out, size, x);
 }
 
 template <class F, class T>
 Status run_function(const Call& call) {
-  const View* const operands[] = {&call.out[0], &call.in[0]};
-  const Nest<2> nest = make_nest(operands);
-  const int inner = nest.rank - 1;
-  parallel_for(nest.size, 0.6, [&](int64_t begin, int64_t end, int) {
-    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-      function_row<F>(call.out[0].as<T>() + offset[0], nest.stride[0][inner], call.in[0].as<T>() + offset[1],
-                      nest.stride[1][inner], count);
-    });
+  for_each_row<T, T>(call, 0.6, Numbers<0>{}, [](T* out, int64_t out_step, int64_t count, Row<T>&& x) {
+    in_blocks<F::kHasSlowPath>(out, out_step, count, function_block<F, T>, x);
   });
   return Status::ok;
 }
