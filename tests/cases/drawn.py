@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad.primitive import Primitive, registry
 
-from .case import FLOAT64, Array, Draw, Drawn, Shape, between, nonzero, normal, shaped
+from .case import FLOAT64, Array, Draw, Drawn, Shape, apart, between, nonzero, normal, shaped
 
 Call = tuple[tuple[Any, ...], tuple[Any, ...]]
 
@@ -260,6 +260,98 @@ def pow_number(draw: Draw) -> Call:
     return (between(0.5, 2)(draw, any_shape(draw)),), (float(draw.choice([-2.0, -0.5, 0.0, 1.0, 2.0, 3.0, 2.5])),)
 
 
+def pointwise_loss(
+    *operands: Drawn, cotangent: bool = False, options: tuple[float, ...] = ()
+) -> Callable[[Draw], Call]:
+    """Return what draws a loss of each element or reduced, or its gradient, of operands of one shape."""
+
+    def call(draw: Draw) -> Call:
+        shape, reduction = nonempty(draw, 0), int(draw.integers(0, 3))
+        g = [normal(draw, () if reduction else shape)] if cotangent else []
+        return (*g, *(f(draw, shape) for f in operands)), (reduction, *options)
+
+    return call
+
+
+def diagonal(draw: Draw) -> Call:
+    shape = any_shape(draw, least=2)
+    dims = tuple(int(d) for d in draw.permutation(len(shape))[:2])
+    return (normal(draw, shape),), (int(draw.integers(-2, 3)), dims)
+
+
+def undiagonal(draw: Draw) -> Call:
+    (x,), (offset, dims) = diagonal(draw)
+    return (normal(draw, np.diagonal(x, offset, *dims).shape),), (x.shape, offset, dims)
+
+
+def unfold(draw: Draw) -> Call:
+    shape = nonempty(draw)
+    dim = int(draw.integers(0, len(shape)))
+    return (normal(draw, shape),), (dim, int(draw.integers(1, shape[dim] + 1)), int(draw.integers(1, 3)))
+
+
+def fold_windows(draw: Draw) -> Call:
+    (x,), (dim, size, step) = unfold(draw)
+    count = (x.shape[dim] - size) // step + 1
+    shape = (*x.shape[:dim], count, *x.shape[dim + 1 :], size)
+    return (normal(draw, shape),), (dim, x.shape[dim], step)
+
+
+def roll(draw: Draw) -> Call:
+    shape = any_shape(draw, least=1)
+    dims = subset(draw, len(shape)) or (0,)
+    return (normal(draw, shape),), (tuple(int(n) for n in draw.integers(-4, 5, len(dims))), dims)
+
+
+def triangle(draw: Draw) -> Call:
+    return (normal(draw, any_shape(draw, least=2)),), (int(draw.integers(-3, 4)), flag(draw))
+
+
+def line(draw: Draw) -> tuple[tuple[Any, ...], int, int]:
+    """Return an operand, a dim and how many elements lie along it."""
+    shape = nonempty(draw)
+    dim = int(draw.integers(0, len(shape)))
+    return (apart(draw, shape),), dim, shape[dim]
+
+
+def sort(draw: Draw) -> Call:
+    x, dim, _ = line(draw)
+    return x, (dim, flag(draw))
+
+
+def topk(draw: Draw) -> Call:
+    x, dim, n = line(draw)
+    return x, (int(draw.integers(0, n + 1)), dim, flag(draw), True)
+
+
+def kthvalue(draw: Draw) -> Call:
+    x, dim, n = line(draw)
+    return x, (int(draw.integers(1, n + 1)), dim)
+
+
+def median(draw: Draw) -> Call:
+    x, dim, _ = line(draw)
+    return x, (dim, flag(draw))
+
+
+def median_of_all(draw: Draw) -> Call:
+    return (apart(draw, (int(draw.integers(1, 9)),)),), (0, flag(draw))
+
+
+def standardized(operands: int, vectors: int) -> Callable[[Draw], Call]:
+    """Return what draws matrices, then vectors with an element for each column, and how they are standardised."""
+
+    def call(draw: Draw) -> Call:
+        shape = tuple(int(n) for n in draw.integers(2, 6, 2))
+        dim = int(draw.integers(0, 2))
+        matrices = (normal(draw, shape) for _ in range(operands))
+        return (*matrices, *(normal(draw, shape[1:]) for _ in range(vectors))), (0.01, dim, flag(draw))
+
+    return call
+
+
+share = between(0.1, 0.9)
+
 OTHERS: dict[str, Callable[[Draw], Call]] = {
     "addcdiv": elements(normal, normal, nonzero, numbers=(0.7,)),
     "addcmul": elements(normal, normal, normal, numbers=(0.7,)),
@@ -293,6 +385,32 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "scatter_amin": scatter,
     "scatter_sum": scatter,
     "sum_to": sum_to,
+    "binary_cross_entropy": pointwise_loss(share, share),
+    "binary_cross_entropy_grad": pointwise_loss(share, share, cotangent=True),
+    "binary_cross_entropy_with_logits": pointwise_loss(normal, share),
+    "binary_cross_entropy_with_logits_grad": pointwise_loss(normal, share, cotangent=True),
+    "diagonal": diagonal,
+    "fold_windows": fold_windows,
+    "huber_loss": pointwise_loss(normal, normal, options=(0.5,)),
+    "huber_loss_grad": pointwise_loss(normal, normal, cotangent=True, options=(0.5,)),
+    "kthvalue": kthvalue,
+    "l1_loss": pointwise_loss(normal, normal),
+    "l1_loss_grad": pointwise_loss(normal, normal, cotangent=True),
+    "median": median,
+    "median_of_all": median_of_all,
+    "mse_loss": pointwise_loss(normal, normal),
+    "mse_loss_grad": pointwise_loss(normal, normal, cotangent=True),
+    "roll": roll,
+    "smooth_l1_loss": pointwise_loss(normal, normal, options=(0.5,)),
+    "smooth_l1_loss_grad": pointwise_loss(normal, normal, cotangent=True, options=(0.5,)),
+    "sort": sort,
+    "standardize": standardized(1, 2),
+    "standardize_grad": standardized(2, 1),
+    "standardize_weight_grad": standardized(2, 0),
+    "topk": topk,
+    "triangle": triangle,
+    "undiagonal": undiagonal,
+    "unfold": unfold,
     "unindex": unindex,
     "where": elements(lambda draw, shape: normal(draw, shape) > 0, normal, normal),
 }
