@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("expecttest")  # which PyTorch's database needs
+pytest.importorskip("expecttest")  # which PyTorch's database needs, as
+pytest.importorskip("hypothesis")  # it needs this
 
 import minigrad
 
