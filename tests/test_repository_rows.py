@@ -558,3 +558,33 @@ def test_R12_pad_sequence(batch_first: bool, side: str) -> None:
         np.testing.assert_array_equal(x.grad.numpy(), 2 * a)
     with pytest.raises(RuntimeError, match="at least one"):
         pad_sequence([])
+
+
+def test_R20_lists_of_modules_index_append_and_extend() -> None:
+    layers = mg.nn.ModuleList([mg.nn.Linear(2, 3)])
+    assert layers.append(mg.nn.Identity()) is layers
+    layers.extend([mg.nn.Linear(3, 1), mg.nn.ReLU()])
+    assert [type(layer).__name__ for layer in layers] == ["Linear", "Identity", "Linear", "ReLU"]
+    assert layers[-2] is layers[2]
+    assert [name for name, _ in layers.named_parameters()] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    model = mg.nn.Sequential(*layers)
+    assert len(list(model.parameters())) == 4
+    assert model(mg.ones(5, 2)).shape == (5, 1)
+
+
+def test_R24_batch_norm_tracks_the_unbiased_variance() -> None:
+    layer = mg.nn.BatchNorm1d(1).double()
+    layer(mg.tensor([[0.0], [2.0]], dtype=mg.float64))
+    np.testing.assert_allclose(layer.running_var.numpy(), [1.1], rtol=1e-15)
+    np.testing.assert_allclose(layer.running_mean.numpy(), [0.1], rtol=1e-15)
+    assert layer.num_batches_tracked.item() == 1
+    memory = layer.running_var.numpy().copy()
+    layer.eval()(mg.tensor([[0.0], [9.0]], dtype=mg.float64))
+    np.testing.assert_array_equal(layer.running_var.numpy(), memory)
+
+
+def test_X20_a_batch_norm_layer_outside_training() -> None:
+    layer = mg.nn.BatchNorm1d(2, eps=0.0).double().eval()
+    layer.running_var.fill_(4.0)
+    x = leaf([[1.0, 10.0], [3.0, 30.0]])
+    assert gradient(layer(x).sum(), x) == [[0.5, 0.5], [0.5, 0.5]]

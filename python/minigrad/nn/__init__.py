@@ -1,13 +1,17 @@
 """Neural networks: modules, layers, losses and initialisation."""
 
-from . import activations, functional, init, losses, utils
+from . import activations, functional, init, losses, norms, utils
 from .activations import *
-from .layers import Flatten, Identity, Linear, ReLU, Sequential, Sigmoid, Tanh
+from .containers import ModuleDict, ModuleList, ParameterList, Sequential
+from .layers import Flatten, Identity, Linear, ReLU, Sigmoid, Tanh
 from .losses import *
 from .module import Module
+from .norms import *
 from .parameter import Parameter
 
-__all__ = ["Flatten", "Identity", "Linear", "Module", "Parameter", "ReLU", "Sequential", "Sigmoid", "Tanh"]
+__all__ = ["Flatten", "Identity", "Linear", "Module", "ModuleDict", "ModuleList", "Parameter", "ParameterList", "ReLU"]
+__all__ += ["Sequential", "Sigmoid", "Tanh"]
 __all__ += ["functional", "init", "utils"]
 __all__ += activations.__all__
 __all__ += losses.__all__
+__all__ += norms.__all__

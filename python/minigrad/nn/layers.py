@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-import operator
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .. import _core, _dtype
 from .._dtype import dtype as DType  # noqa: N812
 from ..ops.elementwise import relu, sigmoid, tanh
 from ..ops.linalg import linear
 from ..ops.shape import flatten
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor
 from . import init
+from ._new import float_dtype, layer_size, new_parameter
 from .module import Module
 from .parameter import Parameter
 
@@ -123,13 +120,11 @@ class Linear(Module):
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
-        self.in_features = _size("in_features", in_features)
-        self.out_features = _size("out_features", out_features)
-        kind = _dtype.get_default_dtype() if dtype is None else _dtype.as_dtype(dtype)
-        if not kind.is_floating_point:
-            raise TypeError(f"Linear: dtype must be a floating-point dtype, got {kind}")
-        self.weight = _new_parameter((out_features, in_features), kind)
-        self.bias = _new_parameter((out_features,), kind) if bias else None
+        self.in_features = layer_size("Linear", "in_features", in_features)
+        self.out_features = layer_size("Linear", "out_features", out_features)
+        kind = float_dtype("Linear", dtype)
+        self.weight = new_parameter((out_features, in_features), kind)
+        self.bias = new_parameter((out_features,), kind) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -146,155 +141,6 @@ class Linear(Module):
     def extra_repr(self) -> str:
         """Return the sizes."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
-
-
-def _size(name: str, size: Any) -> int:
-    if not isinstance(size, int) or isinstance(size, bool):
-        raise TypeError(f"Linear: {name} must be an integer, got {size!r}")
-    if size < 0:
-        raise ValueError(f"Linear: {name} must not be negative, got {size}")
-    return size
-
-
-def _new_parameter(shape: tuple[int, ...], dtype: DType) -> Parameter:
-    return Parameter(wrap(_core.kernels["full"](0.0, shape, dtype.code)))
-
-
-class Sequential(Module):
-    """Calls modules one after the other, each with what the one before it returned.
-
-    Parameters
-    ----------
-    *args : Module, or one OrderedDict of modules
-        The modules, called "0", "1", ..., or by their names in the dictionary.
-
-    Examples
-    --------
-    >>> import minigrad.nn as nn
-    >>> model = nn.Sequential(nn.Linear(64, 10), nn.ReLU())
-    >>> model
-    Sequential(
-      (0): Linear(in_features=64, out_features=10, bias=True)
-      (1): ReLU()
-    )
-    >>> len(model), model[-1]
-    (2, ReLU())
-    """
-
-    _layers: list[Module]  # the modules in order, what is there twice twice
-    _plain: bool  # calling each of them does nothing but call its forward, so that this can be called at once
-
-    def __init__(self, *args: Module | OrderedDict[str, Module]) -> None:
-        super().__init__()
-        self._collect()
-        if len(args) == 1 and isinstance(args[0], OrderedDict):
-            named: Iterable[tuple[str, Any]] = args[0].items()
-        else:
-            named = ((str(i), module) for i, module in enumerate(args))
-        for name, module in named:
-            if not isinstance(module, Module):
-                raise TypeError(f"Sequential: {name!r} must be a Module, got {type(module).__name__}")
-            self.add_module(name, module)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        changes = isinstance(value, Module) or isinstance(self.__dict__.get(name), Module)
-        super().__setattr__(name, value)
-        if changes:
-            self._collect()
-
-    def __delattr__(self, name: str) -> None:
-        super().__delattr__(name)
-        self._collect()
-
-    def _collect(self) -> None:
-        layers = [module for _, module in self._own(Module)]
-        self.__dict__["_layers"] = layers
-        self.__dict__["_plain"] = all(type(layer).__call__ is Module.__call__ for layer in layers)
-
-    def forward(self, input: Any) -> Any:
-        """Return what the last module makes of what the others made of the input."""
-        out = input
-        if self._plain:
-            for layer in self._layers:
-                out = layer.forward(out)
-        else:
-            for layer in self._layers:
-                out = layer(out)
-        return out
-
-    # ------------------------------------------------------------------------------------------------------------------
-    # As a sequence.
-
-    def __len__(self) -> int:
-        return len(self._layers)
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._layers)
-
-    def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            return type(self)(OrderedDict(list(self._own(Module))[index]))
-        return self._layers[self._position(index)]
-
-    def __setitem__(self, index: int, module: Module) -> None:
-        name = [name for name, _ in self._own(Module)][self._position(index)]
-        self.add_module(name, module)
-
-    def __delitem__(self, index: int | slice) -> None:
-        names = [name for name, _ in self._own(Module)]
-        gone = names[index] if isinstance(index, slice) else [names[self._position(index)]]
-        left = [module for name, module in self._own(Module) if name not in gone]
-        if all(name.isdecimal() for name in names):
-            self._replace(left)
-        else:
-            for name in gone:
-                delattr(self, name)
-
-    def _position(self, index: int) -> int:
-        position = operator.index(index)
-        if not -len(self) <= position < len(self):
-            raise IndexError(f"Sequential: index {position} out of range for {len(self)} modules")
-        return position % len(self)
-
-    def _replace(self, modules: Iterable[Module]) -> None:
-        """Make these the modules, named by their numbers."""
-        for name in [name for name, _ in self._own(Module)]:
-            del self.__dict__[name]
-        for i, module in enumerate(modules):
-            self.__dict__[str(i)] = module
-        self._collect()
-
-    def append(self, module: Module) -> Sequential:
-        """Put a module behind the others; return the whole."""
-        return self.insert(len(self), module)
-
-    def insert(self, index: int, module: Module) -> Sequential:
-        """Put a module before the one with this index; return the whole.
-
-        Raises
-        ------
-        TypeError
-            If it is not a module.
-        IndexError
-            If there is no such place.
-        """
-        if not isinstance(module, Module):
-            raise TypeError(f"Sequential: only modules can be inserted, got {type(module).__name__}")
-        n = len(self)
-        if not -n <= index <= n:
-            raise IndexError(f"Sequential: index {index} out of range for {n} modules")
-        index += n if index < 0 else 0
-        if index == n and str(n) not in self.__dict__:
-            self.add_module(str(n), module)
-        else:
-            self._replace([*self._layers[:index], module, *self._layers[index:]])
-        return self
-
-    def extend(self, sequential: Iterable[Module]) -> Sequential:
-        """Put several modules behind the others; return the whole."""
-        for module in list(sequential):
-            self.append(module)
-        return self
 
 
 class ReLU(Module):
