@@ -14,8 +14,10 @@ namespace {
 // Sizes are rounded up to a class: multiples of 64 bytes up to 512, then four classes for each doubling, so that at
 // most a fifth of a buffer is wasted.
 constexpr int kSmallClasses = 8;
-constexpr int kClasses = kSmallClasses + 4 * 40;
-constexpr size_t kCacheLimit = size_t{1} << 30;  // bytes kept at the most
+constexpr int kDoublings = 40;
+constexpr int kClasses = kSmallClasses + 4 * kDoublings;
+constexpr size_t kLargest = size_t{512} << kDoublings;  // of the last class: more than there are addresses
+constexpr size_t kCacheLimit = size_t{1} << 30;         // bytes kept at the most
 
 struct SizeClass {
   int index;
@@ -62,7 +64,7 @@ constexpr bool kReuse = true;
 }  // namespace
 
 void* pool_allocate(size_t bytes) {
-  if (bytes > PTRDIFF_MAX / 2) return nullptr;
+  if (bytes > kLargest) return nullptr;
   const SizeClass size = size_class(bytes);
   Pool& p = pool();
   {

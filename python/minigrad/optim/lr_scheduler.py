@@ -626,8 +626,8 @@ class OneCycleLR(_MomentumCycle):
     >>> import minigrad
     >>> sgd = minigrad.optim.SGD([minigrad.ones(1, requires_grad=True)], lr=0.1, momentum=0.9)
     >>> schedule = minigrad.optim.lr_scheduler.OneCycleLR(sgd, max_lr=1.0, total_steps=10)
-    >>> schedule.get_last_lr()
-    [0.04]
+    >>> round(schedule.get_last_lr()[0], 6)
+    0.04
     """
 
     def __init__(
