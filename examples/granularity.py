@@ -54,7 +54,7 @@ def count_nodes(loss: Tensor) -> int:
     pending, seen = [loss.grad_fn], set()
     while pending:
         node = pending.pop()
-        if hasattr(node, "next_functions") and node not in seen:  # a leaf has none
+        if node is not None and node.next_functions and node not in seen:  # a leaf has none
             seen.add(node)
             pending += [parent for parent, _ in node.next_functions]
     return len(seen)

@@ -362,7 +362,9 @@ def test_linear_without_inputs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layer", "function"), [(nn.ReLU(), F.relu), (nn.Tanh(), F.tanh), (nn.Sigmoid(), F.sigmoid)], ids=str
+    ("layer", "function"),
+    [(nn.ReLU(), F.relu), (nn.Tanh(), F.tanh), (nn.Sigmoid(), F.sigmoid)],
+    ids=["relu", "tanh", "sigmoid"],
 )
 def test_activations(layer: nn.Module, function: Callable[[Any], Any]) -> None:
     x = minigrad.arange(7) - 3.0

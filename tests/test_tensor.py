@@ -387,7 +387,9 @@ def test_matmul_operator_with_arrays() -> None:
 
 
 @pytest.mark.parametrize("sign", OPERATORS)
-@pytest.mark.parametrize("other", ["text", None, [1.0], object(), {}, 1j], ids=repr)
+@pytest.mark.parametrize(
+    "other", ["text", None, [1.0], object(), {}, 1j], ids=["text", "none", "list", "object", "dict", "complex"]
+)
 def test_operators_refuse_what_is_no_number(sign: str, other: Any) -> None:
     x = mg.tensor([1.0])
     if sign in ("==", "!="):
