@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -1094,3 +1095,87 @@ def test_a11_the_gradients_of_copies_add_up() -> None:
     repeated = x.repeat_interleave(mg.tensor([2, 0, 1]))
     assert_equal(autograd.grad(repeated, x, const(ones(3)))[0], [2, 0, 1])
     assert_equal(autograd.grad(x.repeat_interleave(3), x, const(ones(9)))[0], [3, 3, 3])
+
+
+# ---- Rows that concern the engine as a whole -------------------------------------------------------------------------
+
+
+def test_a28_helpers_of_the_listings() -> None:
+    x = mg.randn(2, 3).double()
+    assert mg.heaviside(mg.tensor([-1.0, 0.0, 2.0]), mg.tensor([0.0])).tolist() == [0.0, 0.0, 1.0]
+    assert mg.movedim(x, 0, 1).shape == (3, 2)
+    written = mg.zeros(2, 3).scatter_(1, mg.tensor([[2], [0]]), 1.0)
+    assert written.tolist() == [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    assert mg.tril(mg.ones(2, 2)).tolist() == [[1.0, 0.0], [1.0, 1.0]]
+    assert mg.allclose(mg.eye(2) * 3, mg.diag(mg.full((2,), 3.0)))
+    for made, value in ((mg.full_like(x, 2), 2.0), (mg.zeros_like(x), 0.0), (mg.ones_like(x), 1.0)):
+        assert made.dtype is x.dtype
+        assert made.tolist() == [[value] * 3] * 2
+    assert mg.ones(3).expand_as(x).shape == x.shape
+    assert mg.ones(6).reshape_as(x).shape == x.shape
+    assert mg.broadcast_shapes((3, 1), (1, 4)) == (3, 4)
+    assert mg.zeros(2, 3, 4).flatten(1, 2).shape == (2, 12)
+    assert mg.randn_like(x).dtype is mg.float64
+    parameter = mg.nn.Parameter(mg.ones(2))
+
+    @mg.no_grad()
+    def unrecorded() -> mg.Tensor:
+        return parameter * 2
+
+    assert parameter.requires_grad
+    assert not unrecorded().requires_grad
+
+
+def test_b3_the_gradient_is_the_direction_of_steepest_ascent() -> None:
+    x = mg.tensor([1.0, 2.0], dtype=mg.float64, requires_grad=True)
+    (gradient,) = mg.autograd.grad((x**2).sum() + x.prod(), x)
+    length = gradient.norm().item()
+    angles = [2 * math.pi * n / 360 for n in range(360)]
+    start = math.atan2(gradient[1].item(), gradient[0].item())
+    slopes = [
+        (gradient * mg.tensor([math.cos(start + a), math.sin(start + a)], dtype=mg.float64)).sum().item()
+        for a in angles
+    ]
+    assert max(slopes) == pytest.approx(slopes[0]) == pytest.approx(length)
+    assert min(slopes) == pytest.approx(slopes[180]) == pytest.approx(-length)
+    assert slopes[90] == pytest.approx(0, abs=1e-12)
+
+
+def test_b5_the_backward_pass_does_not_read_the_loss() -> None:
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    gradients = []
+    for overwritten in (False, True):
+        loss = (x * x).sum()
+        if overwritten:
+            with mg.no_grad():
+                loss.fill_(1e9)
+        gradients.append(mg.autograd.grad(loss, x)[0].tolist())
+    assert gradients == [[2.0, 4.0]] * 2
+
+
+def test_b13_operators_say_what_they_keep_and_form_an_acyclic_graph() -> None:
+    x = mg.ones(2, requires_grad=True)
+    out = (x.exp() * x.sin()).sum()
+    pending, seen = [out.grad_fn], []
+    while pending:
+        node = pending.pop()
+        if node is None or node in seen:
+            continue
+        seen.append(node)
+        for parent, _ in node.next_functions:
+            assert parent is None or parent.sequence < node.sequence  # towards lower numbers: no way back
+            pending.append(parent)
+    kept = {repr(node) for node in seen if "Mul" in repr(node)}
+    assert kept == {"<MulBackward saved: x (2,), y (2,)>"}
+
+
+def test_b14_a_shared_expression_is_evaluated_once() -> None:
+    x = mg.tensor(1.1, dtype=mg.float64, requires_grad=True)
+    runs = []
+    y = x
+    for _ in range(40):
+        y = y * y / 1.1  # written out in symbols, 2^40 factors
+        assert y.grad_fn is not None
+        y.grad_fn.register_hook(lambda *_: runs.append(1))
+    y.backward()
+    assert len(runs) == 40

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -588,3 +590,84 @@ def test_X20_a_batch_norm_layer_outside_training() -> None:
     layer.running_var.fill_(4.0)
     x = leaf([[1.0, 10.0], [3.0, 30.0]])
     assert gradient(layer(x).sum(), x) == [[0.5, 0.5], [0.5, 0.5]]
+
+
+def test_R2_casts_between_floats_are_differentiable() -> None:
+    x = leaf([1.5, -2.0])
+    for y in (x.half(), x.float(), x.to(mg.float32).double()):
+        assert gradient(y.sum(), x) == [1.0, 1.0]
+    for y in (x.char(), x.short(), x.int(), x.long(), x.bool()):
+        assert not y.requires_grad
+    with pytest.raises(RuntimeError):
+        mg.tensor([1, 2], requires_grad=True)
+
+
+@pytest.mark.parametrize("shapes", [((2, 3), (3,)), ((3,), (2, 1))], ids=str)
+def test_R5_arithmetic_and_its_reflected_forms(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    rng = np.random.default_rng(0)
+    x, y = (leaf(rng.uniform(0.5, 2, shape)) for shape in shapes)
+    for f in (lambda x, y: x + y, lambda x, y: x - y, lambda x, y: x * y, lambda x, y: x / y, lambda x, y: x**y):
+        assert autograd.gradcheck(f, (x, y))
+    for f in (lambda x: 2 + x, lambda x: 2 - x, lambda x: 2 * x, lambda x: 2 / x, lambda x: 2**x):
+        assert autograd.gradcheck(f, (x,))
+
+
+def test_R7_in_place_operators() -> None:
+    x = leaf([1.0, 2.0])
+    with pytest.raises(RuntimeError, match="leaf"):
+        x += 1
+    y = x * 3
+    y += 1
+    y *= 2
+    y -= x
+    y /= 5
+    assert y.tolist() == [1.4, 2.4]
+    np.testing.assert_allclose(gradient(y.sum(), x), [1.0, 1.0], rtol=1e-15)
+
+
+def test_R8_orders_and_places() -> None:
+    x = leaf([3.0, 0.0, 2.0])
+    for out, expected in ((x.argsort(), [1, 2, 0]), (mg.argwhere(x), [[0], [2]])):
+        assert not out.requires_grad
+        assert out.tolist() == expected
+
+
+def test_R13_sort_and_diagonals() -> None:
+    x = leaf([3.0, 1.0, 2.0])
+    values, indices = x.sort()
+    assert indices.tolist() == [1, 2, 0]
+    weight = mg.tensor([1.0, 10.0, 100.0], dtype=mg.float64)
+    assert gradient((values * weight).sum(), x) == [100.0, 1.0, 10.0]
+    assert gradient((x.diag(1).diagonal(1) * weight).sum(), x) == [1.0, 10.0, 100.0]
+
+
+def test_R16_products() -> None:
+    a, b, v = leaf(np.arange(6.0).reshape(2, 3)), leaf(np.arange(12.0).reshape(3, 4)), leaf([1.0, -2.0, 0.5])
+    assert autograd.gradcheck(mg.matmul, (a, b))
+    assert autograd.gradcheck(mg.outer, (v, v))
+    assert autograd.gradcheck(mg.nn.functional.linear, (v, a))
+
+
+def test_R4_no_grad_nests_and_counts_for_its_thread() -> None:
+    seen = []
+
+    @mg.no_grad()
+    def unrecorded() -> bool:
+        with mg.enable_grad():
+            assert mg.is_grad_enabled()
+        return mg.is_grad_enabled()
+
+    with mg.no_grad():
+        with mg.no_grad():
+            pass
+        assert not mg.is_grad_enabled()
+        other = threading.Thread(target=lambda: seen.append(mg.is_grad_enabled()))
+        other.start()
+        other.join()
+    assert seen == [True]
+    assert not unrecorded()
+    assert mg.is_grad_enabled()
+    x = mg.ones(2, requires_grad=True)
+    (x * 3).backward(mg.tensor([1.0, 2.0]))
+    assert x.grad is not None
+    assert x.grad.tolist() == [3.0, 6.0]

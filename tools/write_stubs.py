@@ -139,7 +139,8 @@ class TypeWriter:
         parts = [self.text(part) for part in typing.get_args(annotation)]
         origin = typing.get_origin(annotation)
         if origin in {types.UnionType, typing.Union}:
-            return " | ".join(parts)
+            # Sorted: typing hands out a union that it has seen before in the order of that time.
+            return " | ".join(sorted(parts, key=lambda part: (part == "None", part)))
         return self.name(annotation) if origin is None else f"{self.name(origin)}[{', '.join(parts)}]"
 
     def name(self, kind: type) -> str:
@@ -163,7 +164,9 @@ class TypeWriter:
 
 def default_text(value: object) -> str:
     """Return a default as a stub has it: None, numbers and strings are told, all else is not."""
-    return repr(value) if value is None or isinstance(value, bool | int | float | str) else "..."
+    if isinstance(value, str):
+        return f'"{value}"'
+    return repr(value) if value is None or isinstance(value, bool | int | float) else "..."
 
 
 def parameter_texts(parameters: list[inspect.Parameter], hints: dict[str, Any], write: TypeWriter) -> list[str]:
