@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/half.hpp"
 #include "core/parallel.hpp"
 #include "core/plans.hpp"
 #include "kernels/table.hpp"
@@ -94,6 +95,9 @@ inline void fill(Array& array, double low, double high, int64_t bound) {
         break;
       case DType::int64:
         array.view.as<int64_t>()[i] = integer;
+        break;
+      case DType::float16:
+        array.view.as<Half>()[i] = real;
         break;
       case DType::float32:
         array.view.as<float>()[i] = static_cast<float>(real);

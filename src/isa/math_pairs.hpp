@@ -44,7 +44,7 @@ template <class T>
   const Pair<T> gap = two_sum(smaller, -larger);
   const T ratio = exp(gap.hi);
   const T sum = larger + log1p(gap.hi > -kInf<T> ? fma(ratio, gap.lo, ratio) : ratio);
-  const T result = (x == y) & (abs(x) == kInf<T>) ? x : sum;
+  const T result = ((x == y) & (abs(x) == kInf<T>)) ? x : sum;
   return ((x != x) | (y != y)) ? kNaN<T> : result;
 }
 

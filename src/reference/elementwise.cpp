@@ -146,15 +146,17 @@ T clamped(T x, T lower, T upper) {
 // Shifted by one bit, y times.
 template <class T>
 T shifted_left(T x, T y) {
-  if (y < 0) return 0;
-  for (int64_t n = 0; n < int64_t(y) && x != 0; ++n) x = T(x * 2);
+  const int64_t by = y;
+  if (by < 0) return 0;
+  for (int64_t n = 0; n < by && x != 0; ++n) x = T(x * 2);
   return x;
 }
 
 template <class T>
 T shifted_right(T x, T y) {
-  if (y < 0) return T(x < 0 ? -1 : 0);
-  for (int64_t n = 0; n < int64_t(y) && x != 0 && (x > 0 || x != T(-1)); ++n) x = T(x >> 1);
+  const int64_t by = y, value = x;
+  if (by < 0) return T(value < 0 ? -1 : 0);
+  for (int64_t n = 0; n < by && x != 0 && (x > 0 || x != T(-1)); ++n) x = T(x >> 1);
   return x;
 }
 
@@ -238,7 +240,13 @@ const RunsByDType heaviside = any2<[](auto x, auto y) { return x == 0 ? y : decl
 const RunsByDType fmax = float2<[](double x, double y) { return y != y || x >= y ? x : y; }>();
 const RunsByDType fmin = float2<[](double x, double y) { return y != y || x <= y ? x : y; }>();
 
-const RunsByDType bitwise_not = bits1<[](auto x) { return std::is_same_v<decltype(x), bool> ? x == 0 : ~x; }>();
+const RunsByDType bitwise_not = bits1<[](auto x) {
+  if constexpr (std::is_same_v<decltype(x), bool>) {
+    return !x;
+  } else {
+    return ~x;
+  }
+}>();
 const RunsByDType bitwise_and = bits2<[](auto x, auto y) { return x & y; }>();
 const RunsByDType bitwise_or = bits2<[](auto x, auto y) { return x | y; }>();
 const RunsByDType bitwise_xor = bits2<[](auto x, auto y) { return x ^ y; }>();
