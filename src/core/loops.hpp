@@ -65,6 +65,7 @@ static inline Nest<N> make_nest(const View* const (&operands)[N]) {
 // where the piece starts in operand i, in elements; within it operand i advances by nest.stride[i][nest.rank - 1].
 template <int N, class Row>
 static inline void for_rows(const Nest<N>& nest, int64_t begin, int64_t end, Row&& row) {
+  if (begin >= end) return;
   const int inner = nest.rank - 1;
   int64_t index[kMaxRank];
   int64_t offset[N] = {};
