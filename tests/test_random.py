@@ -250,3 +250,29 @@ def test_filling_in_place() -> None:
 def test_bad_arguments(error: type[Exception], match: str, call: Callable[[], Any]) -> None:
     with pytest.raises(error, match=match):
         call()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda place: minigrad.rand(2, device=place),
+        lambda place: minigrad.randn(2, device=place),
+        lambda place: minigrad.rand_like(minigrad.ones(2), device=place),
+        lambda place: minigrad.randn_like(minigrad.ones(2), device=place),
+        lambda place: minigrad.randint(3, (2,), device=place),
+        lambda place: minigrad.randint_like(minigrad.ones(2), 3, device=place),
+        lambda place: minigrad.randperm(3, device=place),
+        lambda place: minigrad.normal(0.0, 1.0, (2,), device=place),
+        lambda place: minigrad.Generator(device=place),
+    ],
+)
+def test_only_the_cpu_draws(make: Any) -> None:
+    make("cpu")
+    with pytest.raises(RuntimeError, match=r"^\w+: .*cuda"):
+        make("cuda")
+
+
+def test_a_drawn_order_takes_pytorchs_options() -> None:
+    assert minigrad.randperm(3, dtype=minigrad.float64, requires_grad=True, pin_memory=False).requires_grad
+    with pytest.raises(TypeError, match="unexpected"):
+        minigrad.randperm(3, colour="red")

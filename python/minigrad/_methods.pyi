@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, overload
 
 from ._dtype import dtype as DType  # noqa: N812
-from .random import Generator
+from .random.generator import Generator
 from .tensor import Tensor
 
 _F = TypeVar("_F", bound=Callable[..., Any])

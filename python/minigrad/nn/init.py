@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from .. import _core
-from ..random import Generator, normal_array, uniform_array
+from ..random import Generator
+from ..random.arrays import normal_array, uniform_array
 from ..tensor import Tensor
 from .module import overwrite
 

@@ -198,6 +198,26 @@ def filled(sizes: tuple[int, ...], value: float, dtype: DType | None, requires_g
     return wrap(np.full(sizes, np.array(value).astype(dtype.numpy))).requires_grad_(requires_grad)
 
 
+def _filled(
+    name: str,
+    sizes: tuple[int, ...],
+    value: Any,
+    dtype: DType | None,
+    device: Any,
+    requires_grad: bool,
+    options: dict[str, Any],
+) -> Tensor:
+    """Return a tensor with every element `value`, for a function of this name and PyTorch's further arguments."""
+    if options or device is not None:
+        check_options(name, device, options)
+    return filled(sizes, value, dtype, requires_grad)
+
+
+def _filled_like(name: str, input: Tensor, value: Any, dtype: DType | None, *settings: Any) -> Tensor:
+    """Return a tensor of `input`'s shape and, unless another is given, its dtype, with every element `value`."""
+    return _filled(name, array_of(name, input).shape, value, dtype or input.dtype, *settings)
+
+
 def zeros(
     *args: Any,
     size: Any = None,
@@ -207,9 +227,7 @@ def zeros(
     **options: Any,
 ) -> Tensor:
     """Return a tensor of zeros of the given sizes, in the default dtype unless another is given."""
-    if options or device is not None:
-        check_options("zeros", device, options)
-    return filled(_sizes("zeros", args, size), 0, dtype, requires_grad)
+    return _filled("zeros", _sizes("zeros", args, size), 0, dtype, device, requires_grad, options)
 
 
 def ones(
@@ -221,9 +239,7 @@ def ones(
     **options: Any,
 ) -> Tensor:
     """Return a tensor of ones of the given sizes, in the default dtype unless another is given."""
-    if options or device is not None:
-        check_options("ones", device, options)
-    return filled(_sizes("ones", args, size), 1, dtype, requires_grad)
+    return _filled("ones", _sizes("ones", args, size), 1, dtype, device, requires_grad, options)
 
 
 def empty(
@@ -235,9 +251,7 @@ def empty(
     **options: Any,
 ) -> Tensor:
     """Return a tensor whose elements are to be written: zeros, so that nothing depends on what memory held before."""
-    if options or device is not None:
-        check_options("empty", device, options)
-    return filled(_sizes("empty", args, size), 0, dtype, requires_grad)
+    return _filled("empty", _sizes("empty", args, size), 0, dtype, device, requires_grad, options)
 
 
 def full(
@@ -250,9 +264,9 @@ def full(
     **options: Any,
 ) -> Tensor:
     """Return a tensor of the given sizes with every element `fill_value`, whose type gives the dtype by default."""
-    check_options("full", device, options)
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
-    return filled(_sizes("full", (size,)), value, dtype or _dtype.result_type(value), requires_grad)
+    dtype = dtype or _dtype.result_type(value)
+    return _filled("full", _sizes("full", (size,)), value, dtype, device, requires_grad, options)
 
 
 def zeros_like(
@@ -264,9 +278,7 @@ def zeros_like(
     **options: Any,
 ) -> Tensor:
     """Return zeros of `input`'s shape and, unless another is given, its dtype."""
-    shape = array_of("zeros_like", input).shape
-    check_options("zeros_like", device, options)
-    return filled(shape, 0, dtype or input.dtype, requires_grad)
+    return _filled_like("zeros_like", input, 0, dtype, device, requires_grad, options)
 
 
 def ones_like(
@@ -278,9 +290,7 @@ def ones_like(
     **options: Any,
 ) -> Tensor:
     """Return ones of `input`'s shape and, unless another is given, its dtype."""
-    shape = array_of("ones_like", input).shape
-    check_options("ones_like", device, options)
-    return filled(shape, 1, dtype or input.dtype, requires_grad)
+    return _filled_like("ones_like", input, 1, dtype, device, requires_grad, options)
 
 
 def empty_like(
@@ -292,9 +302,7 @@ def empty_like(
     **options: Any,
 ) -> Tensor:
     """Return zeros, to be written, of `input`'s shape and, unless another is given, its dtype."""
-    shape = array_of("empty_like", input).shape
-    check_options("empty_like", device, options)
-    return filled(shape, 0, dtype or input.dtype, requires_grad)
+    return _filled_like("empty_like", input, 0, dtype, device, requires_grad, options)
 
 
 def full_like(
@@ -307,8 +315,8 @@ def full_like(
     **options: Any,
 ) -> Tensor:
     """Return a tensor of `input`'s shape and, unless another is given, its dtype, with every element `fill_value`."""
-    shape = array_of("full_like", input).shape
-    return full(shape, fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad, **options)
+    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    return _filled_like("full_like", input, value, dtype, device, requires_grad, options)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from .. import _dtype
-from ..random import _chances, _converted
+from ..random.arrays import chances, converted
 from ..tensor import Tensor, array_of, wrap
 from .activation import _placed
 from .elementwise import _add, _sub, mul
@@ -35,7 +35,7 @@ def _kept(name: str, input: Tensor, p: float, channels: bool) -> Tensor:
     if channels:
         shape = shape[:2] + (1,) * (len(shape) - 2)
     drawn = _dtype.float64 if input.dtype is _dtype.float64 else _dtype.float32
-    return wrap(_converted(_chances(1 - p, shape, drawn, None, name), input.dtype))
+    return wrap(converted(chances(1 - p, shape, drawn, None, name), input.dtype))
 
 
 def _dropped(name: str, input: Tensor, p: float, training: bool, inplace: bool, channels: bool = False) -> Tensor:

@@ -20,7 +20,8 @@ from .elementwise import add, mul, safe_mul, sub
 from .index import index_select
 from .linalg import bmm, linear, matmul, mm, mv
 from .reduce import sum as sum_
-from .shape import _permute, _reshape, basic_index, broadcast_shapes, normalise_dim, squeeze
+from .shape import _permute, _reshape, broadcast_shapes, normalise_dim, squeeze
+from .views import diagonal
 
 __all__ = ["addmm", "addmv", "baddbmm", "cross", "einsum", "inner", "kron", "tensordot", "trace"]
 
@@ -231,15 +232,8 @@ def _with_diagonals(x: Labelled) -> Labelled:
                 raise RuntimeError(f"einsum: {label!r} has the sizes {n} and {m} in one operand")
             others = [d for d in range(len(x.labels)) if d not in (first, second)]
             rest = tuple(x.labels[d] for d in others)
-            ordered = _permute(x.tensor, (*others, first, second))
-            return _with_diagonals(Labelled(_main_diagonal(ordered), (*rest, label)))
+            return _with_diagonals(Labelled(diagonal(x.tensor, 0, first, second), (*rest, label)))
     return x
-
-
-def _main_diagonal(x: Tensor) -> Tensor:
-    """Return the diagonal of square matrices, the last two dimensions: every (n + 1)st element."""
-    *batch, n, _ = x._array.shape
-    return basic_index(_reshape(x, (*batch, n * n)), (..., slice(None, None, n + 1)))
 
 
 def _next_pair(parts: list[Labelled], kept: tuple[Label, ...]) -> tuple[int, int]:
@@ -468,8 +462,7 @@ def trace(input: Tensor) -> Tensor:
     shape = array_of("trace", input).shape
     if len(shape) != 2:
         raise RuntimeError(f"trace: needs a matrix, got shape {shape}")
-    n = min(shape)
-    return sum_(_main_diagonal(basic_index(input, (slice(n), slice(n)))))
+    return sum_(diagonal(input))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
