@@ -30,7 +30,7 @@ class ModuleSequence(Module):
         self._collect()
 
     def _collect(self) -> None:
-        self.__dict__["_layers"] = [module for _, module in self._own(Module)]
+        self.__dict__["_layers"] = [module for _, module in self._own_modules()]
 
     def _part(self, named: list[tuple[str, Module]]) -> Self:
         """Return a sequence of these."""
@@ -44,17 +44,17 @@ class ModuleSequence(Module):
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return self._part(list(self._own(Module))[index])
+            return self._part(list(self._own_modules())[index])
         return self._layers[self._position(index)]
 
     def __setitem__(self, index: int, module: Module) -> None:
-        name = [name for name, _ in self._own(Module)][self._position(index)]
+        name = [name for name, _ in self._own_modules()][self._position(index)]
         self.add_module(name, module)
 
     def __delitem__(self, index: int | slice) -> None:
-        names = [name for name, _ in self._own(Module)]
+        names = [name for name, _ in self._own_modules()]
         gone = names[index] if isinstance(index, slice) else [names[self._position(index)]]
-        left = [module for name, module in self._own(Module) if name not in gone]
+        left = [module for name, module in self._own_modules() if name not in gone]
         if all(name.isdecimal() for name in names):
             self._replace(left)
         else:
@@ -69,7 +69,7 @@ class ModuleSequence(Module):
 
     def _replace(self, modules: Iterable[Module]) -> None:
         """Make these the modules, named by their numbers."""
-        for name in [name for name, _ in self._own(Module)]:
+        for name in [name for name, _ in self._own_modules()]:
             del self.__dict__[name]
         for i, module in enumerate(modules):
             self.__dict__[str(i)] = module
@@ -155,7 +155,7 @@ class Sequential(ModuleSequence):
         out = input
         if self._plain:
             for layer in self._layers:
-                out = layer.forward(out)
+                out = layer.forward(out) if layer._call_hooks is None else layer(out)
         else:
             for layer in self._layers:
                 out = layer(out)
@@ -236,7 +236,7 @@ class ModuleDict(Module):
         self.update({} if modules is None else modules)
 
     def _named(self) -> dict[str, Module]:
-        return dict(self._own(Module))
+        return dict(self._own_modules())
 
     def __getitem__(self, key: str) -> Module:
         return self._named()[key]

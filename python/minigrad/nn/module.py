@@ -3,44 +3,27 @@
 from __future__ import annotations
 
 import textwrap
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple, Self, TypeVar
+from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
 
 from .. import _core, _dtype
 from .._device import require_cpu
 from .._dtype import dtype as DType  # noqa: N812
-from ..graph import Array
 from ..tensor import Tensor, wrap
+from ._calls import Calls
+from ._state import IncompatibleKeys, State, overwrite
 from .parameter import Parameter
 
-T = TypeVar("T")
+__all__ = ["IncompatibleKeys", "Module", "clear_grad", "overwrite"]
 
 
-class IncompatibleKeys(NamedTuple):
-    """The names that a module and a state have not in common.
-
-    Attributes
-    ----------
-    missing_keys : list of str
-        What the module has and the state has not.
-    unexpected_keys : list of str
-        What the state has and the module has not.
-    """
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-    def __repr__(self) -> str:
-        if not any(self):
-            return "<All keys matched successfully>"
-        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+def _no_forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+    raise NotImplementedError(f"{type(self).__name__}: a module must define forward")
 
 
-class Module:
+class Module(Calls, State):
     """Base class of layers and models: a function with parameters.
 
     A subclass makes its parameters and its parts in ``__init__`` and says in ``forward`` what it computes; calling the
@@ -70,180 +53,12 @@ class Module:
     """
 
     training: bool = True
-    # The buffers' names, each with whether a state holds it. Every module that has one has a mapping of its own.
-    _buffers: Mapping[str, bool] = MappingProxyType({})
 
     #: What the module computes; subclasses define it.
-    forward: Callable[..., Any]
+    forward: Callable[..., Any] = _no_forward
 
     def __init__(self) -> None:
         self.training = True
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what ``forward`` makes of the arguments."""
-        return self.forward(*args, **kwargs) if kwargs else self.forward(*args)
-
-    def __getattr__(self, name: str) -> Any:
-        # Reached only where there is no such attribute.
-        if name == "forward":
-            raise NotImplementedError(f"{type(self).__name__}: a module must define forward")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; TypeError where a parameter, part or buffer would be replaced by something else."""
-        known = self.__dict__.get(name)
-        if isinstance(known, Parameter):
-            _check_kind(name, value, "parameter", Parameter)
-        elif isinstance(known, Module):
-            _check_kind(name, value, "child module", Module | Parameter)
-        elif name in self._buffers:
-            _check_kind(name, value, "buffer", Tensor)
-        object.__setattr__(self, name, value)
-
-    # ------------------------------------------------------------------------------------------------------------------
-    # Giving it parameters, buffers and parts.
-
-    def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Make `param` the attribute `name`; None says that the module goes without.
-
-        Raises
-        ------
-        TypeError
-            If `name` is not a string or `param` not a parameter.
-        KeyError
-            If the name is empty, contains a dot or is taken.
-        """
-        self._check_name("register_parameter", name)
-        if param is not None and not isinstance(param, Parameter):
-            raise TypeError(f"register_parameter: {name} must be a Parameter or None, got {type(param).__name__}")
-        setattr(self, name, param)
-
-    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Make `tensor` the attribute `name`, as a buffer: part of the module's state, but not learned.
-
-        Parameters
-        ----------
-        name : str
-            The attribute's name.
-        tensor : Tensor or None
-            Of any shape.
-        persistent : bool, default True
-            Whether :meth:`state_dict` contains it.
-
-        Raises
-        ------
-        TypeError
-            If `name` is not a string or `tensor` not a tensor.
-        KeyError
-            If the name is empty, contains a dot or is taken.
-        """
-        self._check_name("register_buffer", name)
-        if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"register_buffer: {name} must be a Tensor or None, got {type(tensor).__name__}")
-        setattr(self, name, tensor)
-        self.__dict__["_buffers"] = {**self._buffers, name: persistent}
-
-    def add_module(self, name: str, module: Module | None) -> None:
-        """Make `module` the attribute `name`.
-
-        Raises
-        ------
-        TypeError
-            If `name` is not a string or `module` not a module.
-        KeyError
-            If the name is empty, contains a dot or is taken.
-        """
-        if not isinstance(self.__dict__.get(name), Module):
-            self._check_name("add_module", name)
-        if module is not None and not isinstance(module, Module):
-            raise TypeError(f"add_module: {name} must be a Module or None, got {type(module).__name__}")
-        setattr(self, name, module)
-
-    def register_module(self, name: str, module: Module | None) -> None:
-        """Make `module` the attribute `name`; the same as :meth:`add_module`."""
-        self.add_module(name, module)
-
-    def _check_name(self, function: str, name: str) -> None:
-        if not isinstance(name, str):
-            raise TypeError(f"{function}: the name must be a string, got {type(name).__name__}")
-        if not name or "." in name:
-            raise KeyError(f"{function}: the name must not be empty and must not contain a dot, got {name!r}")
-        if name in self.__dict__ or hasattr(type(self), name):
-            raise KeyError(f"{function}: {type(self).__name__} already has an attribute {name!r}")
-
-    # ------------------------------------------------------------------------------------------------------------------
-    # What it consists of.
-
-    def named_modules(
-        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Module]]:
-        """Yield the module itself and all its parts, each with its name; what is there twice only once."""
-        memo = set() if memo is None else memo
-        if self in memo:
-            return
-        if remove_duplicate:
-            memo.add(self)
-        yield prefix, self
-        for name, part in self._own(Module):
-            yield from part.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
-
-    def modules(self) -> Iterator[Module]:
-        """Yield the module itself and all its parts."""
-        return (module for _, module in self.named_modules())
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """Yield the immediate parts, each with its name."""
-        return _once(self._own(Module))
-
-    def children(self) -> Iterator[Module]:
-        """Yield the immediate parts."""
-        return (module for _, module in self.named_children())
-
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Parameter]]:
-        """Yield the parameters, each with its name, such as ``"layers.0.weight"``.
-
-        Parameters
-        ----------
-        prefix : str, optional
-            Put before all names.
-        recurse : bool, default True
-            Whether to yield the parts' parameters as well.
-        remove_duplicate : bool, default True
-            Whether to yield a parameter that is there twice only once.
-        """
-        named = self._members(lambda module: module._own(Parameter), prefix, recurse, remove_duplicate)
-        return _once(named) if remove_duplicate else named
-
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """Yield the parameters, the module's own and with `recurse` those of its parts."""
-        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
-
-    def named_buffers(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Tensor]]:
-        """Yield the buffers, each with its name; the arguments are those of :meth:`named_parameters`."""
-        named = self._members(lambda module: module._own_buffers(), prefix, recurse, remove_duplicate)
-        return _once(named) if remove_duplicate else named
-
-    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """Yield the buffers, the module's own and with `recurse` those of its parts."""
-        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
-
-    def _own(self, kind: type[T]) -> Iterator[tuple[str, T]]:
-        return ((name, value) for name, value in list(vars(self).items()) if isinstance(value, kind))
-
-    def _own_buffers(self) -> Iterator[tuple[str, Tensor]]:
-        return ((name, value) for name in self._buffers if (value := vars(self).get(name)) is not None)
-
-    def _members(
-        self, own: Callable[[Module], Iterator[tuple[str, T]]], prefix: str, recurse: bool, remove_duplicate: bool
-    ) -> Iterator[tuple[str, T]]:
-        modules = self.named_modules(None, prefix, remove_duplicate) if recurse else iter([(prefix, self)])
-        for module_name, module in modules:
-            for name, value in own(module):
-                yield f"{module_name}.{name}" if module_name else name, value
 
     # ------------------------------------------------------------------------------------------------------------------
     # Changing all of it.
@@ -314,10 +129,9 @@ class Module:
         target = _dtype.as_dtype(dtype)
         if not target.is_floating_point:
             raise TypeError(f"to: a module's dtype must be a floating-point one, got {target}")
-        for parameter in self.parameters():
-            _convert(parameter, target)
-        for buffer in self.buffers():
-            _convert(buffer, target)
+        for t in (*self.parameters(), *self.buffers()):
+            if t.dtype.is_floating_point:
+                _convert(t, target)
         return self
 
     def float(self) -> Self:
@@ -327,6 +141,27 @@ class Module:
     def half(self) -> Self:
         """Turn the floating-point parameters and buffers into float16; return the module."""
         return self.to(_dtype.float16)
+
+    def type(self, dst_type: DType) -> Self:
+        """Turn all parameters and buffers into a dtype, also those of integers; return the module.
+
+        Raises
+        ------
+        TypeError
+            If it is not a floating-point dtype, and a parameter wants a gradient.
+        """
+        target = _dtype.as_dtype(dst_type)
+        tensors = [*self.parameters(), *self.buffers()]
+        if not target.is_floating_point and any(t.requires_grad for t in tensors):
+            raise TypeError(f"type: parameters that want gradients must be of floats, got {target}")
+        for t in tensors:
+            _convert(t, target)
+        return self
+
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:  # noqa: ARG002
+        """Return the module, which keeps what it holds; RuntimeError if the device is not the CPU."""
+        require_cpu("to_empty", device)
+        return self
 
     def cpu(self) -> Self:
         """Return the module, which is on the CPU."""
@@ -341,83 +176,6 @@ class Module:
         return self.to(_dtype.float64)
 
     # ------------------------------------------------------------------------------------------------------------------
-    # Its state.
-
-    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
-        """Return all parameters and persistent buffers by their names.
-
-        Parameters
-        ----------
-        prefix : str, optional
-            Put before all names.
-        keep_vars : bool, default False
-            Whether to return the tensors themselves rather than tensors without gradients that share their memory.
-
-        Returns
-        -------
-        OrderedDict
-            From names such as ``"layers.0.weight"`` to tensors.
-
-        Examples
-        --------
-        >>> import minigrad
-        >>> list(minigrad.nn.Linear(2, 3).state_dict())
-        ['weight', 'bias']
-        """
-        state: OrderedDict[str, Tensor] = OrderedDict()
-        for module_name, module in self.named_modules(remove_duplicate=False):
-            start = f"{prefix}{module_name}." if module_name else prefix
-            for name, value in module._own_state():
-                state[start + name] = value if keep_vars else value.detach()
-        return state
-
-    def _own_state(self) -> Iterator[tuple[str, Tensor]]:
-        yield from self._own(Parameter)
-        for name, buffer in self._own_buffers():
-            if self._buffers[name]:
-                yield name, buffer
-
-    def load_state_dict(self, state_dict: Mapping[str, Tensor | Array], strict: bool = True) -> IncompatibleKeys:
-        """Copy the elements of a state into the parameters and buffers of the same names.
-
-        Nothing is copied unless everything fits.
-
-        Parameters
-        ----------
-        state_dict : mapping
-            From names to tensors or arrays.
-        strict : bool, default True
-            Whether the names must be exactly those of :meth:`state_dict`.
-
-        Returns
-        -------
-        IncompatibleKeys
-            The missing and the unexpected names.
-
-        Raises
-        ------
-        RuntimeError
-            If with `strict` names are missing or unexpected, or if a shape differs; all of them are named.
-        """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(
-                f"load_state_dict: expected a mapping from names to tensors, got {type(state_dict).__name__}"
-            )
-        own = self.state_dict(keep_vars=True)
-        keys = IncompatibleKeys([k for k in own if k not in state_dict], [k for k in state_dict if k not in own])
-        given = {name: _array_of(name, state_dict[name]) for name in own if name in state_dict}
-        problems = [p for name, array in given.items() if (p := _misfit(name, own[name], array))]
-        if strict and keys.unexpected_keys:
-            problems.insert(0, f"unexpected keys: {', '.join(map(repr, keys.unexpected_keys))}")
-        if strict and keys.missing_keys:
-            problems.insert(0, f"missing keys: {', '.join(map(repr, keys.missing_keys))}")
-        if problems:
-            raise RuntimeError(f"load_state_dict: the state does not fit {type(self).__name__}: " + "; ".join(problems))
-        for name, array in given.items():
-            overwrite(own[name], array, "load_state_dict")
-        return keys
-
-    # ------------------------------------------------------------------------------------------------------------------
     # What it looks like.
 
     def extra_repr(self) -> str:
@@ -429,25 +187,10 @@ class Module:
 
     def __repr__(self) -> str:
         lines = self.extra_repr().splitlines()
-        parts = [f"({name}): {part!r}" for name, part in self._own(Module)]
+        parts = [f"({name}): {part!r}" for name, part in self._modules.items()]
         if not parts and len(lines) <= 1:
             return f"{self._get_name()}({''.join(lines)})"
         return f"{self._get_name()}(\n{textwrap.indent(chr(10).join(lines + parts), '  ')}\n)"
-
-
-def _check_kind(name: str, value: Any, role: str, kind: Any) -> None:
-    if value is not None and not isinstance(value, kind):
-        expected = {"parameter": "Parameter", "child module": "Module", "buffer": "Tensor"}[role]
-        raise TypeError(f"cannot assign {type(value).__name__} as {role} {name!r} ({expected} or None expected)")
-
-
-def _once(named: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """Yield the pairs but for those with a value that was there before."""
-    seen: set[int] = set()
-    for name, value in named:
-        if id(value) not in seen:
-            seen.add(id(value))
-            yield name, value
 
 
 def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
@@ -462,18 +205,9 @@ def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
         edge[0].grad = wrap(np.zeros_like(grad._array))  # type: ignore[union-attr]
 
 
-def overwrite(t: Tensor, array: Array, name: str) -> None:
-    """Write `array` into the memory of `t`, unseen by the graph."""
-    enabled = _core.set_grad_enabled(False)
-    try:
-        t._write(wrap(array), name)
-    finally:
-        _core.set_grad_enabled(enabled)
-
-
 def _convert(t: Tensor, target: DType) -> None:
-    """Give the tensor elements of another dtype, if it has floats: the same tensor with memory of its own."""
-    if not t.dtype.is_floating_point or t.dtype is target:
+    """Give the tensor elements of another dtype: the same tensor with memory of its own."""
+    if t.dtype is target:
         return
     t._cell[0] += 1  # what was saved of the old memory is not what this tensor is now
     t._array = _core.kernels["cast"](t._array, target.code)
@@ -483,20 +217,3 @@ def _convert(t: Tensor, target: DType) -> None:
         leaf.array = t._array  # type: ignore[union-attr]
         if leaf.grad is not None:  # type: ignore[union-attr]
             leaf.grad = wrap(_core.kernels["cast"](leaf.grad._array, target.code))  # type: ignore[union-attr]
-
-
-def _array_of(name: str, value: Any) -> Array:
-    if isinstance(value, Tensor):
-        return value._array
-    if isinstance(value, np.ndarray):
-        return value
-    raise TypeError(f"load_state_dict: {name} must be a tensor or an array, got {type(value).__name__}")
-
-
-def _misfit(name: str, own: Tensor, array: Array) -> str | None:
-    """Return what keeps the array from being copied into `own`, None if nothing does."""
-    if array.shape != own._array.shape:
-        return f"{name} has shape {own._array.shape}, but {array.shape} in the state"
-    if not np.can_cast(array.dtype, own._array.dtype, "same_kind"):
-        return f"{name} has dtype {own.dtype}, but {array.dtype} in the state"
-    return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..graph import Leaf
 from ..tensor import Tensor
 
@@ -47,3 +49,54 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
+
+
+class Buffer(Tensor):
+    """A tensor that is part of a module's state, but not learned: setting it as an attribute registers it as a buffer.
+
+    Parameters
+    ----------
+    data : Tensor, optional
+        What it starts as, of any shape. Memory is shared with it. Without it, the buffer is empty.
+    persistent : bool, default True
+        Whether the module's ``state_dict`` contains it.
+
+    Raises
+    ------
+    TypeError
+        If `data` is not a tensor.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> module = minigrad.nn.Module()
+    >>> module.scale = minigrad.nn.Buffer(minigrad.ones(2))
+    >>> list(module.state_dict())
+    ['scale']
+    """
+
+    __slots__ = ("persistent",)
+
+    persistent: bool
+
+    def __init__(self, data: Tensor | None = None, *, persistent: bool = True) -> None:
+        if data is None:
+            super().__init__()
+        elif isinstance(data, Tensor):
+            self._array, self._cell, self._edge = data._array, data._cell, None
+            self.requires_grad_(data.requires_grad)
+        else:
+            raise TypeError(f"Buffer: data must be a Tensor, got {type(data).__name__}")
+        self.persistent = persistent
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Buffer:
+        copied = super().__deepcopy__(memo)
+        copied.persistent = self.persistent  # type: ignore[attr-defined]
+        return copied  # type: ignore[return-value]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_buffer, (self.detach().requires_grad_(self.requires_grad), self.persistent)
+
+
+def _rebuild_buffer(data: Tensor, persistent: bool) -> Buffer:
+    return Buffer(data, persistent=persistent)

@@ -1,0 +1,322 @@
+"""What a module consists of: parameters, buffers and other modules, found among its attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from ..tensor import Tensor
+from .parameter import Buffer, Parameter
+
+if TYPE_CHECKING:
+    from .module import Module
+
+T = TypeVar("T")
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Parts:
+    """A module as a whole of parts: giving it some, and naming them."""
+
+    # The buffers' names, each with whether a state holds it. Every module that has one has a mapping of its own.
+    _buffer_names: Mapping[str, bool] = _NOTHING
+    # The names of parameters and modules that are None now, each with what it is the name of.
+    _absent: Mapping[str, str] = _NOTHING
+
+    if TYPE_CHECKING:  # the attributes that instances have are not declared
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; TypeError where a parameter, module or buffer would be replaced by something else."""
+        role = self._role(name)
+        if isinstance(value, Buffer) and role is None:
+            self._note_buffer(name, value.persistent)
+        elif role is not None:
+            _check_kind(name, value, role)
+            if role == "buffer" and isinstance(value, Parameter | Parts):
+                self._forget(name)
+            elif role != "buffer":
+                self._note_absence(name, role if value is None else None)
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        self._forget(name)
+
+    def _role(self, name: str) -> str | None:
+        """Return what an attribute is of the module, None for any other one."""
+        value = self.__dict__.get(name)
+        if isinstance(value, Parameter):
+            return "parameter"
+        if isinstance(value, Parts):
+            return "child module"
+        return "buffer" if name in self._buffer_names else self._absent.get(name)
+
+    def _note_buffer(self, name: str, persistent: bool) -> None:
+        self.__dict__["_buffer_names"] = {**self._buffer_names, name: persistent}
+
+    def _note_absence(self, name: str, role: str | None) -> None:
+        if role is not None:
+            self.__dict__["_absent"] = {**self._absent, name: role}
+        elif name in self._absent:
+            self.__dict__["_absent"] = {n: r for n, r in self._absent.items() if n != name}
+
+    def _forget(self, name: str) -> None:
+        """Let a name mean nothing in particular any more."""
+        self._note_absence(name, None)
+        if name in self._buffer_names:
+            self.__dict__["_buffer_names"] = {n: p for n, p in self._buffer_names.items() if n != name}
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Giving it parameters, buffers and modules.
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Make `param` the attribute `name`; None says that the module goes without.
+
+        Raises
+        ------
+        TypeError
+            If `name` is not a string or `param` not a parameter.
+        KeyError
+            If the name is empty, contains a dot or is taken.
+        """
+        self._check_name("register_parameter", name, "parameter")
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(f"register_parameter: {name} must be a Parameter or None, got {type(param).__name__}")
+        self._register(name, param, "parameter")
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Make `tensor` the attribute `name`, as a buffer: part of the module's state, but not learned.
+
+        Parameters
+        ----------
+        name : str
+            The attribute's name.
+        tensor : Tensor or None
+            Of any shape.
+        persistent : bool, default True
+            Whether :meth:`state_dict` contains it.
+
+        Raises
+        ------
+        TypeError
+            If `name` is not a string or `tensor` not a tensor.
+        KeyError
+            If the name is empty, contains a dot or is taken.
+        """
+        self._check_name("register_buffer", name, "buffer")
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(f"register_buffer: {name} must be a Tensor or None, got {type(tensor).__name__}")
+        self._note_buffer(name, persistent)
+        setattr(self, name, tensor)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Make `module` the attribute `name`; None says that there is none.
+
+        Raises
+        ------
+        TypeError
+            If `name` is not a string or `module` not a module.
+        KeyError
+            If the name is empty, contains a dot or is taken.
+        """
+        self._check_name("add_module", name, "child module")
+        if module is not None and not isinstance(module, Parts):
+            raise TypeError(f"add_module: {name} must be a Module or None, got {type(module).__name__}")
+        self._register(name, module, "child module")
+
+    def register_module(self, name: str, module: Module | None) -> None:
+        """Make `module` the attribute `name`; the same as :meth:`add_module`."""
+        self.add_module(name, module)
+
+    def _check_name(self, function: str, name: str, role: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"{function}: the name must be a string, got {type(name).__name__}")
+        if not name or "." in name:
+            raise KeyError(f"{function}: the name must not be empty and must not contain a dot, got {name!r}")
+        if (name in self.__dict__ or hasattr(type(self), name)) and self._role(name) != role:
+            raise KeyError(f"{function}: {type(self).__name__} already has an attribute {name!r}")
+
+    def _register(self, name: str, value: Any, role: str) -> None:
+        setattr(self, name, value)
+        if value is None:
+            self._note_absence(name, role)
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Naming them.
+
+    @property
+    def _parameters(self) -> Mapping[str, Any]:
+        """The module's own parameters by name: what PyTorch keeps in a dictionary, here only to be read."""
+        return self._by_role("parameter")
+
+    @property
+    def _modules(self) -> Mapping[str, Any]:
+        """The module's immediate parts by name; only to be read."""
+        return self._by_role("child module")
+
+    @property
+    def _buffers(self) -> Mapping[str, Any]:
+        """The module's own buffers by name; only to be read."""
+        return self._by_role("buffer")
+
+    def _by_role(self, role: str) -> Mapping[str, Any]:
+        return MappingProxyType({name: value for name, value in vars(self).items() if self._role(name) == role})
+
+    def _own(self, kind: type[T]) -> Iterator[tuple[str, T]]:
+        return ((name, value) for name, value in list(vars(self).items()) if isinstance(value, kind))
+
+    def _own_modules(self) -> Iterator[tuple[str, Module]]:
+        return cast("Iterator[tuple[str, Module]]", self._own(Parts))
+
+    def _own_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        return ((name, value) for name in self._buffer_names if (value := vars(self).get(name)) is not None)
+
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """Yield the module itself and all its parts, each with its name; what is there twice only once."""
+        memo = set() if memo is None else memo
+        module = cast("Module", self)
+        if module in memo:
+            return
+        if remove_duplicate:
+            memo.add(module)
+        yield prefix, module
+        for name, part in self._own_modules():
+            yield from part.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+
+    def modules(self) -> Iterator[Module]:
+        """Yield the module itself and all its parts."""
+        return (module for _, module in self.named_modules())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Yield the immediate parts, each with its name."""
+        return _once(self._own_modules())
+
+    def children(self) -> Iterator[Module]:
+        """Yield the immediate parts."""
+        return (module for _, module in self.named_children())
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """Yield the parameters, each with its name, such as ``"layers.0.weight"``.
+
+        Parameters
+        ----------
+        prefix : str, optional
+            Put before all names.
+        recurse : bool, default True
+            Whether to yield the parts' parameters as well.
+        remove_duplicate : bool, default True
+            Whether to yield a parameter that is there twice only once.
+        """
+        named = self._members(lambda module: module._own(Parameter), prefix, recurse, remove_duplicate)
+        return _once(named) if remove_duplicate else named
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Yield the parameters, the module's own and with `recurse` those of its parts."""
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Yield the buffers, each with its name; the arguments are those of :meth:`named_parameters`."""
+        named = self._members(lambda module: module._own_buffers(), prefix, recurse, remove_duplicate)
+        return _once(named) if remove_duplicate else named
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Yield the buffers, the module's own and with `recurse` those of its parts."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def _members(
+        self, own: Callable[[Parts], Iterator[tuple[str, T]]], prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, T]]:
+        alone: Iterator[tuple[str, Parts]] = iter([(prefix, self)])
+        for module_name, module in self.named_modules(None, prefix, remove_duplicate) if recurse else alone:
+            for name, value in own(module):
+                yield f"{module_name}.{name}" if module_name else name, value
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Finding them by name.
+
+    def get_submodule(self, target: str) -> Module:
+        """Return the module of a name such as ``"layers.0"``, the module itself for ``""``.
+
+        Raises
+        ------
+        AttributeError
+            If there is no such attribute, or it is no module.
+        """
+        found: Any = self
+        for name in target.split(".") if target else ():
+            found = getattr(found, name, None)
+            if not isinstance(found, Parts):
+                raise AttributeError(f"get_submodule: {type(self).__name__} has no module {target!r}: {name!r} is none")  # noqa: TRY004  (PyTorch's)
+        return cast("Module", found)
+
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module where ``target``, a name such as ``"layers.0"``, says; with `strict` one must be there.
+
+        Raises
+        ------
+        ValueError
+            If the name is empty or `module` is no module.
+        AttributeError
+            If there is nothing of that name to put it into, or with `strict` to replace.
+        """
+        if not target or not isinstance(module, Parts):
+            what = type(module).__name__
+            raise ValueError(f"set_submodule: needs a name and a module, got {target!r} and {what}")
+        prefix, _, name = target.rpartition(".")
+        parent = self.get_submodule(prefix)
+        there = getattr(parent, name, None)
+        if (strict and there is None) or (there is not None and not isinstance(there, Parts)):
+            raise AttributeError(f"set_submodule: there is no module {target!r} to replace")
+        setattr(parent, name, module)
+
+    def get_parameter(self, target: str) -> Parameter:
+        """Return the parameter of a name such as ``"layers.0.weight"``; AttributeError where there is none."""
+        return cast("Parameter", self._member("get_parameter", target, "parameter"))
+
+    def get_buffer(self, target: str) -> Tensor:
+        """Return the buffer of a name such as ``"layers.0.running_mean"``; AttributeError where there is none."""
+        return cast("Tensor", self._member("get_buffer", target, "buffer"))
+
+    def _member(self, function: str, target: str, role: str) -> Any:
+        prefix, _, name = target.rpartition(".")
+        module = self.get_submodule(prefix)
+        found = vars(module).get(name)
+        if found is None or module._role(name) != role:
+            raise AttributeError(f"{function}: {type(self).__name__} has no {role} {target!r}")
+        return found
+
+    def __dir__(self) -> list[str]:
+        # Names such as "0" are no attributes that one could write.
+        return sorted(name for name in object.__dir__(self) if not name[0].isdigit())
+
+
+_KINDS: dict[str, tuple[Any, str]] = {
+    "parameter": (Parameter, "Parameter"),
+    "child module": (Parts | Parameter, "Module"),
+    "buffer": (Tensor | Parts, "Tensor"),
+}
+
+
+def _check_kind(name: str, value: Any, role: str) -> None:
+    kind, expected = _KINDS[role]
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"cannot assign {type(value).__name__} as {role} {name!r} ({expected} or None expected)")
+
+
+def _once(named: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Yield the pairs but for those with a value that was there before."""
+    seen: set[int] = set()
+    for name, value in named:
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield name, value
