@@ -64,6 +64,7 @@ from .ops.softmax import *
 from .ops.statistics import *
 from .ops.views import *
 from .random import *
+from .serialization import CheckpointError, load, save
 from .tensor import Size, Tensor
 
 half = float16
@@ -74,6 +75,7 @@ int = int32  # noqa: A001
 long = int64
 
 __all__ = [
+    "CheckpointError",
     "Size",
     "Tensor",
     "__version__",
@@ -104,6 +106,7 @@ __all__ = [
     "int64",
     "is_grad_enabled",
     "linalg",
+    "load",
     "long",
     "nan",
     "nn",
@@ -115,6 +118,7 @@ __all__ = [
     "random",
     "result_type",
     "return_types",
+    "save",
     "set_default_dtype",
     "set_grad_enabled",
     "set_num_threads",

@@ -418,8 +418,10 @@ class Tensor(TensorMethods):
             raise RuntimeError(f"{name}: {what} cannot be changed in place; do it under no_grad() or on a clone()")
         if not self._array.flags.writeable:
             raise RuntimeError(f"{name}: this tensor's memory is read-only; change a clone() instead")
-        if 0 in self._array.strides and any(
-            step == 0 and n > 1 for step, n in zip(self._array.strides, self._array.shape, strict=True)
+        if (
+            0 in self._array.strides
+            and self._array.size
+            and any(step == 0 and n > 1 for step, n in zip(self._array.strides, self._array.shape, strict=True))
         ):
             raise RuntimeError(f"{name}: several elements of this expanded tensor share one place; clone() it first")
 

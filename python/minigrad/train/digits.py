@@ -6,7 +6,6 @@ How the settings were chosen is told in docs/digits.md.
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from ..ops.reduce import argmax
 from ..optim import Adam
 from ..optim.lr_scheduler import CosineAnnealingLR
 from ..random import manual_seed
+from ..serialization import save
 from ..tensor import Tensor, wrap
 from ..utils.data import shuffled_batches
 
@@ -171,18 +171,10 @@ def train(settings: Settings, *, validate: bool = False) -> Result:
 
 
 def save_model(result: Result, path: Path) -> None:
-    """Write the weights and the pixels' statistics as safetensors.
-
-    The bytes depend on nothing but the settings: the description is one entry, because several would be written in any
-    order.
-    """
-    from safetensors.numpy import save_file
-
-    arrays = {f"model.{name}": t._array for name, t in result.model.state_dict().items()}
-    arrays |= {"input.mean": result.standard.mean, "input.std": result.standard.std}
+    """Write the weights, the pixels' statistics and how the model was trained; read by :func:`minigrad.load`."""
     about = {"version": __version__, "layers": "Linear with ReLU between", **asdict(result.settings)}
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    save_file(contiguous, path, metadata={"minigrad": json.dumps(about, sort_keys=True)})
+    standard = {"mean": wrap(result.standard.mean), "std": wrap(result.standard.std)}
+    save({"about": about, "model": result.model.state_dict(), "input": standard}, path)
 
 
 def save_picture(result: Result, path: Path) -> None:

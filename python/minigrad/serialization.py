@@ -1,0 +1,192 @@
+"""Checkpoints: nested values in one safetensors file, read without executing anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from typing import Any
+
+from . import _extras
+from ._device import require_cpu
+from ._files import replace_file
+from ._structure import joined, taken_apart, tensor_of
+from .graph import Array
+
+__all__ = ["CheckpointError", "load", "save"]
+
+_KEY = "minigrad"  # the entry of the file's metadata that holds the structure; a second one would be in any order
+_FORMAT = 1
+
+# A file's description, its header, becomes Python objects of up to this many bytes for each of these characters.
+_COSTS = {b"[": 100, b"{": 240, b",": 32}
+_MAX_HEADER = 16 << 20
+_MAX_EXCESS = 32 << 20  # how many bytes more than twice its size a file may take
+_DTYPES = {"BOOL", "U8", "I8", "I16", "U16", "I32", "U32", "I64", "U64", "F16", "F32", "F64", "C64"}  # NumPy has these
+
+
+class CheckpointError(RuntimeError):
+    """A file is no checkpoint, or is damaged."""
+
+
+def save(mapping: Any, path: str | os.PathLike[str]) -> None:
+    """Write nested values to a file, in the place of what was there.
+
+    The file is a safetensors file, which PyTorch and others can read: an array is called by the way to it, such as
+    ``"model.0.weight"``, and the structure is in the metadata as JSON. Being killed at any moment leaves the old file
+    or the new one. Needs the extra ``train``.
+
+    Parameters
+    ----------
+    mapping : mapping
+        As a rule a dictionary, such as a ``state_dict()`` or a dictionary of several. It may hold, nested, mappings,
+        lists, tuples, tensors, NumPy arrays, dtypes, numbers, strings and None. Mappings come back as dictionaries,
+        parameters as tensors.
+    path : str or path
+        Where to write.
+
+    Raises
+    ------
+    TypeError
+        If something in it cannot be saved; the text says where it is.
+    ValueError
+        If it is nested deeper than 100 levels, or consists of very many small values, which belong into a tensor.
+    OSError
+        If the file cannot be written.
+    ImportError
+        If safetensors is not installed.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import minigrad
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.safetensors")
+    >>> minigrad.save({"epoch": 3, "model": minigrad.nn.Linear(2, 1).state_dict()}, path)
+    >>> state = minigrad.load(path)
+    >>> state["epoch"], list(state["model"])
+    (3, ['weight', 'bias'])
+    """
+    numpy_api = _extras.require("safetensors.numpy", "train", "save")
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"save: path must be a string or a path, got {type(path).__name__}")
+    structure, arrays = taken_apart(mapping)
+    text = json.dumps({"format": _FORMAT, "value": structure}, separators=(",", ":"))
+    data = numpy_api.save(arrays, metadata={_KEY: text})
+    problem = _heaviness(data[8 : 8 + int.from_bytes(data[:8], "little")], len(data))
+    if problem:
+        raise ValueError(f"save: {problem}; put many small values into one tensor")
+    replace_file(path, data)
+
+
+def load(path: str | os.PathLike[str], map_location: Any = None, *, weights_only: bool | None = None) -> Any:  # noqa: ARG001
+    """Return what :func:`save` wrote to a file, or the tensors of any other safetensors file by their names.
+
+    Nothing in the file is executed, and it takes at most about twice its size in memory. Needs the extra ``train``.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    map_location : device or str, optional
+        Where the tensors are to be: on the CPU.
+    weights_only : bool, optional
+        Accepted for PyTorch's sake: there is nothing else that a file could hold.
+
+    Returns
+    -------
+    Any
+        The nested values; the tensors want no gradient.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is no safetensors file, or is damaged.
+    OSError
+        If it cannot be opened.
+    ImportError
+        If safetensors is not installed.
+
+    Examples
+    --------
+    See :func:`save`.
+    """
+    safetensors = _extras.require("safetensors", "train", "load")
+    require_cpu("load", map_location)
+    name = os.fspath(path)
+    try:
+        _check_header(_read_header(name))
+        with safetensors.safe_open(name, framework="np", backend="pread") as file:
+            metadata = file.metadata() or {}
+            arrays: dict[str, Array] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (no dict)
+        _check_elements(arrays)
+        if _KEY not in metadata:
+            return {key: tensor_of(key, array) for key, array in arrays.items()}
+        return _value(metadata[_KEY], arrays)
+    except (safetensors.SafetensorError, ValueError, TypeError, LookupError, RecursionError) as error:
+        raise CheckpointError(f"load: {name} is damaged or no checkpoint: {_text(error)}") from error
+
+
+def _read_header(path: str) -> bytes:
+    """Return a file's header, which follows its length; ValueError where it cannot be one."""
+    # Neither a pipe nor a device may keep the opening waiting.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is no regular file")
+        length = int.from_bytes(os.read(descriptor, 8), "little")
+        if status.st_size < 8 or length > status.st_size - 8:
+            raise ValueError(f"its header would have {length} bytes, but the file has {status.st_size}")
+        if length > _MAX_HEADER:
+            raise ValueError(f"its header has {length} bytes, more than {_MAX_HEADER}")
+        header = os.read(descriptor, length)
+    finally:
+        os.close(descriptor)
+    problem = _heaviness(header, status.st_size)
+    if problem:
+        raise ValueError(problem)
+    return header
+
+
+def _heaviness(header: bytes, size: int) -> str | None:
+    """Return what speaks against making Python objects of a header, None if nothing does."""
+    cost = sum(header.count(character) * bytes_each for character, bytes_each in _COSTS.items())
+    if len(header) <= _MAX_HEADER and cost <= 2 * size + _MAX_EXCESS:
+        return None
+    return f"its structure of {len(header)} bytes would take about {cost} bytes of memory"
+
+
+def _check_header(header: bytes) -> None:
+    """Raise ValueError for what the library does not refuse: names that are there twice, dtypes that NumPy lacks."""
+    entries = json.loads(header, object_pairs_hook=_unique)
+    if not isinstance(entries, dict):
+        raise ValueError("its header is no JSON object")  # noqa: TRY004
+    for name, entry in entries.items():
+        dtype = entry.get("dtype") if isinstance(entry, dict) and name != "__metadata__" else None
+        if isinstance(dtype, str) and dtype not in _DTYPES:
+            raise ValueError(f"{name} has dtype {dtype}, which NumPy does not have")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a name is there twice")
+    return made
+
+
+def _check_elements(arrays: dict[str, Array]) -> None:
+    """Raise ValueError for truth values that are neither 0 nor 1: kernels rely on that."""
+    for name, array in arrays.items():
+        if array.dtype == bool and array.size and array.view("u1").max() > 1:
+            raise ValueError(f"{name} has truth values that are neither 0 nor 1")
+
+
+def _value(text: str, arrays: dict[str, Array]) -> Any:
+    description = json.loads(text, object_pairs_hook=_unique)
+    if description["format"] != _FORMAT:
+        raise ValueError(f"its format is {description['format']!r}; this version of minigrad reads format {_FORMAT}")
+    return joined(description["value"], arrays)
+
+
+def _text(error: BaseException) -> str:
+    return f"{error.args[0]!r} is not there" if isinstance(error, KeyError) else str(error)
