@@ -382,7 +382,7 @@ def test_a16_scatter_in_place_undoes_gather() -> None:
     by_hand = mg.zeros(2, 3, dtype=mg.float64)
     memory = by_hand.numpy()
     assert by_hand.scatter_(1, index, const(v)) is by_hand
-    assert by_hand.numpy() is memory
+    assert np.shares_memory(by_hand.numpy(), memory)
     assert_equal(gradients(values, x, v=v)[0], memory)
     assert_equal(by_hand.gather(1, index), v)
     back = mg.zeros(2, 3, dtype=mg.float64).scatter_(1, index, x.gather(1, index))

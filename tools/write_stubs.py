@@ -23,11 +23,13 @@ ROOT = Path(__file__).resolve().parent.parent
 # Functions written in C++ do not tell their types in a form that a type checker reads.
 CORE_FUNCTIONS = {
     "broadcast_view": "(array: Array, shape: tuple[int, ...], /) -> Array",
+    "digest": "(array: Array, /) -> int",
     "empty_cache": "() -> None",
     "get_num_threads": "() -> int",
     "get_parallel_threshold": "() -> float",
     "grad_enabled": "() -> bool",
     "kernels_for": "(isa: str) -> dict[str, Kernel]",
+    "lent_view": "(array: Array, /) -> Array",
     "memory_statistics": "() -> dict[str, int]",
     "same_shape": "(*arrays: Any) -> tuple[tuple[int, ...], ...] | None",
     "set_grad_enabled": "(enabled: bool, /) -> bool",
@@ -49,6 +51,11 @@ from typing import Any, TypeAlias, final
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
+"""
+
+
+LENDER = """\
+class Lender: ...
 """
 
 
@@ -87,7 +94,7 @@ def core_stub() -> str:
 
     functions, values = [], []
     for name in sorted(vars(core)):
-        if name.startswith("_") or name == "Kernel":
+        if name.startswith("_") or isinstance(getattr(core, name), type):
             continue
         if callable(getattr(core, name)):
             functions.append(f"def {name}{CORE_FUNCTIONS[name]}: ...")
@@ -95,7 +102,9 @@ def core_stub() -> str:
             values.append(f"{name}: {CORE_VALUES[name]}")
     legend = "# The kernels: inputs (T: the dtype that they share, i: int64, b: bool, d: float64); attributes\n#"
     kernels = [kernel_signature(core.kernels[name]) for name in sorted(core.kernels)]
-    return "\n".join([CORE_HEADER, kernel_class(core), "", *values, "", *functions, "", legend, *kernels, ""])
+    return "\n".join(
+        [CORE_HEADER, kernel_class(core), "", LENDER, "", *values, "", *functions, "", legend, *kernels, ""]
+    )
 
 
 # ---- Methods ---------------------------------------------------------------------------------------------------------

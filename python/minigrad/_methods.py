@@ -11,13 +11,15 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any, TypeVar
 
+from . import _core
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: The functions that have an in-place form, by that form's name.
 in_place_forms: dict[str, Callable[..., Any]] = {}
 
 
-class TensorMethods:
+class TensorMethods(_core.Lender):
     """What operations add to `Tensor`."""
 
     __slots__ = ()

@@ -173,7 +173,9 @@ def _record(form: _Form) -> list[str]:
     saved += form.attributes
     saved += [f"x{i}.shape" if form.shapes[i] else "None" for i in inputs]
     outs = [f"(r{k}._cell, 0)" if k < form.returned else "None" for k in range(form.outputs)]
-    versions = _kept(form, "None if c{0} is None else (c{0}, c{0}[0])", outs)
+    # A negative version is that of memory that arrays outside share: see sharing.py.
+    seen = "None if c{0} is None else (c{0}, v) if (v := c{0}[0]) >= 0 else (c{0}, seen(c{0}, x{0}))"
+    versions = _kept(form, seen, outs)
     lines = [
         "node = new(Node)",
         "node.primitive = primitive",

@@ -9,16 +9,18 @@ without recursion, and with one visit for each node.
 from __future__ import annotations
 
 import itertools
+import linecache
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _core
+from . import _core, sharing
 
 if TYPE_CHECKING:
     from .handles import Hook, RemovableHandle
@@ -77,6 +79,21 @@ def observe(node: Node, outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> No
     """Show a new node to those who watch this thread."""
     for observer in observing():
         observer.recorded(node, outputs, inputs)
+
+
+def users_line() -> str:
+    """Return the innermost line outside minigrad that is being run: its file, number, function and text."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_ours(frame):
+        frame = frame.f_back
+    code, number = frame.f_code, frame.f_lineno
+    text = linecache.getline(code.co_filename, number).strip()
+    return f"{code.co_filename}:{number}, in {code.co_name}" + (f": {text}" if text else "")
+
+
+def _is_ours(frame: FrameType) -> bool:
+    module = frame.f_globals.get("__name__")  # the eager functions' namespaces have none
+    return module is None or module.partition(".")[0] == __name__.partition(".")[0]
 
 
 class Name(str):
@@ -168,7 +185,7 @@ class Node:
     outputs: int
     edges: tuple[Edge | None, ...]
     saved: tuple[Any, ...] | None
-    versions: tuple[tuple[Cell, int] | None, ...]
+    versions: tuple[tuple[Cell, int | sharing.Seen] | None, ...]
     shapes: tuple[tuple[int, ...], ...] | None
     sequence: int
     notes: dict[str, Any]
@@ -210,17 +227,17 @@ class Node:
             )
         for kept in self.versions:
             if kept is not None and kept[0][0] != kept[1]:
-                self._refuse_changed(kept)
+                self._refuse_changed()
         return self.saved
 
-    def _refuse_changed(self, kept: tuple[Cell, int]) -> None:
-        assert self.saved is not None
-        slot = self.versions.index(kept)
-        raise RuntimeError(
-            f"{self.primitive.name}: its {self.primitive.slots[slot]}, of shape {self.saved[slot].shape}, which the "
-            f"gradient needs, was changed in place: it is at version {kept[0][0]}, but was saved at version {kept[1]}; "
-            "change a clone() instead"
-        )
+    def _refuse_changed(self) -> None:
+        """Raise a RuntimeError for the first kept array that was changed, if there is one."""
+        for slot, (kept, array) in enumerate(zip(self.versions, self.saved or (), strict=False)):
+            if kept is not None and sharing.changed(*kept, array):
+                raise RuntimeError(
+                    f"{self.primitive.name}: its {self.primitive.slots[slot]}, of shape {array.shape}, which the gradient "
+                    f"needs, {sharing.history(*kept)}; change a clone() instead"
+                )
 
     def read_tensors(self) -> tuple[Any, ...]:
         """Return what was kept with arrays as tensors: inputs with their edges, outputs as outputs of this node."""

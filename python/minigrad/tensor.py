@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _core, _dtype, graph, hooks
+from . import _core, _dtype, graph, hooks, sharing
 from ._device import CPU, device
 from ._dtype import dtype as DType  # noqa: N812
 from ._methods import TensorMethods
@@ -210,12 +210,30 @@ class Tensor(TensorMethods):
         RuntimeError
             If the tensor requires a gradient, which the array could not know of: call ``detach()`` first.
         """
-        if self._edge is not None:
-            raise RuntimeError("numpy: this tensor requires a gradient; call detach().numpy() to leave the graph")
-        return self._array
+        self._refuse_export("numpy")
+        return sharing.lend(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.array(self.numpy(), dtype=dtype, copy=copy)
+        same = dtype is None or np.dtype(dtype) == self._array.dtype
+        if copy or (copy is None and not same):  # nothing is given out
+            self._refuse_export("__array__")
+            return np.array(self._array, dtype=dtype)
+        if not same:
+            raise ValueError(f"__array__: elements of {self.dtype} cannot become {np.dtype(dtype)} without a copy")
+        return self.numpy()
+
+    def __dlpack__(self, **request: Any) -> Any:
+        if request.get("copy"):
+            self._refuse_export("__dlpack__")
+            return self._array.copy().__dlpack__(**request)
+        return self.numpy().__dlpack__(**request)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)  # the CPU, as DLPack counts
+
+    def _refuse_export(self, name: str) -> None:
+        if self._edge is not None:
+            raise RuntimeError(f"{name}: this tensor requires a gradient; call detach().numpy() to leave the graph")
 
     def __bool__(self) -> bool:
         if self._array.size != 1:
@@ -388,7 +406,7 @@ class Tensor(TensorMethods):
     @property
     def _version(self) -> int:
         """How often the memory was written to through tensors."""
-        return self._cell[0]
+        return sharing.version(self._cell)
 
     # ------------------------------------------------------------------------------------------------------------------
     # Writing into its memory.
@@ -531,6 +549,7 @@ namespace.update(
     grad_enabled=grad_enabled,
     next_sequence=next_sequence,
     same_shape=_core.same_shape,
+    seen=sharing.seen,
     link_view=link_view,
     observers=graph.observers,
     observe=graph.observe,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
-import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import graph
-from ..graph import Cell, Edge, Node, Observer, observers
+from .. import graph, sharing
+from ..graph import Cell, Edge, Node, Observer, observers, users_line
 
 __all__ = ["NotFinite", "detect_anomaly", "is_anomaly_check_nan_enabled", "is_anomaly_enabled", "set_detect_anomaly"]
 __all__ += ["why_nan"]
@@ -59,21 +57,6 @@ class _State(threading.local):
 
 
 _state = _State()
-
-
-def users_line() -> str:
-    """Return the innermost line outside minigrad that is being run: its file, number, function and text."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and _is_ours(frame):
-        frame = frame.f_back
-    code, number = frame.f_code, frame.f_lineno
-    text = linecache.getline(code.co_filename, number).strip()
-    return f"{code.co_filename}:{number}, in {code.co_name}" + (f": {text}" if text else "")
-
-
-def _is_ours(frame: Any) -> bool:
-    module = frame.f_globals.get("__name__")  # the eager functions' namespaces have none
-    return module is None or module.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _first_not_finite(arrays: Sequence[Any]) -> tuple[str, tuple[int, ...]] | None:
@@ -137,8 +120,9 @@ def _lines(node: Any) -> str:
     text = f"\n  recorded at {node.metadata['line']}" if "line" in node.metadata else ""
     if node.saved is None:
         return text + (f"\n  freed by {node.metadata['freed']}" if "freed" in node.metadata else "")
-    changed = [kept[0][1] for kept in node.versions if kept is not None and kept[0][0] != kept[1] and len(kept[0]) > 1]
-    return text + "".join(f"\n  changed at {line}" for line in changed[:1])
+    kept = [(*k, x) for k, x in zip(node.versions, node.saved, strict=False) if k is not None]
+    changed = [sharing.noted(cell, then) for cell, then, x in kept if sharing.changed(cell, then, x)]
+    return text + "".join(f"\n  {line}" for line in changed[:1] if line is not None)
 
 
 _watched_classes: dict[type, type] = {}
@@ -167,8 +151,8 @@ class _Detector(Observer):
                 _state.found = NotFinite(bad[0], "forward", name, line, bad[1], _finite(inputs))
 
     def wrote(self, cell: Cell) -> None:
-        """Note the line, behind the version: who asks for the version reads the first element."""
-        cell[1:] = [users_line()]  # type: ignore[list-item]
+        """Note the line."""
+        sharing.note(cell, f"changed at {users_line()}")
 
     def sweeping(self, roots: Sequence[Edge]) -> None:
         """Watch the nodes that were recorded outside."""

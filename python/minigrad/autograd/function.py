@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import _core, _dtype, graph
+from .. import _core, _dtype, graph, sharing
 from ..graph import Cell, Edge, Node, next_sequence
 from ..tensor import Tensor, refresh_views, wrap
 
@@ -25,7 +25,7 @@ class _Kept(NamedTuple):
 
     array: Any
     cell: Cell
-    version: int
+    version: int | sharing.Seen
     edge: Edge | None
     output: int | None  # the number of the operation's output, where it is one
 
@@ -99,10 +99,10 @@ class FunctionCtx:
         edge = kept.edge if kept.output is None or node is None else (node, kept.output)
         if not graph.is_array(kept.array):
             return wrap(kept.array.unpacked(self._name, kept.cell, kept.version), edge, kept.cell)
-        if kept.cell[0] != kept.version:
+        if kept.cell[0] != kept.version and sharing.changed(kept.cell, kept.version, kept.array):
             raise RuntimeError(
-                f"{self._name}: saved tensor {n}, of shape {kept.array.shape}, was changed in place: it is at version "
-                f"{kept.cell[0]}, but was saved at version {kept.version}; change a clone() instead"
+                f"{self._name}: saved tensor {n}, of shape {kept.array.shape}, "
+                f"{sharing.history(kept.cell, kept.version)}; change a clone() instead"
             )
         return wrap(kept.array, edge, kept.cell)
 
@@ -113,7 +113,13 @@ class FunctionCtx:
             if x is None:
                 return None
             output = next((k for k, out in enumerate(outputs) if out is x), None)
-            return _Kept(x._array, x._cell, x._cell[0], None if output is not None else x._edge, output)
+            return _Kept(
+                x._array,
+                x._cell,
+                sharing.version_of(x._cell, x._array),
+                None if output is not None else x._edge,
+                output,
+            )
 
         self._kept = tuple(map(kept, self._to_save))
         self._to_save = ()

@@ -20,7 +20,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from .. import _core, graph
+from .. import _core, graph, sharing
 from ..graph import Array, Cell, Node, Observer, observers
 from ..tensor import Tensor, wrap
 from .function import FunctionNode
@@ -42,7 +42,7 @@ class _Packed:
         finally:
             _core.set_grad_enabled(before)
 
-    def unpacked(self, name: str, cell: Cell | None, version: int) -> Array:
+    def unpacked(self, name: str, cell: Cell | None, version: int | sharing.Seen) -> Array:
         """Return the array; RuntimeError where its memory is the old one and was changed since."""
         before = _core.set_grad_enabled(False)
         try:
@@ -55,10 +55,10 @@ class _Packed:
             raise RuntimeError(
                 f"saved_tensors_hooks: the unpack hook returned shape {x._array.shape} for what had {self.shape}"
             )
-        if cell is not None and x._cell is cell and cell[0] != version:
+        if cell is not None and x._cell is cell and cell[0] != version and sharing.changed(cell, version, x._array):
             raise RuntimeError(
-                f"{name}: a saved tensor of shape {self.shape}, which the gradient needs, was changed in place: it is "
-                f"at version {cell[0]}, but was saved at version {version}; pack a clone()"
+                f"{name}: a saved tensor of shape {self.shape}, which the gradient needs, "
+                f"{sharing.history(cell, version)}; pack a clone()"
             )
         return x._array
 

@@ -13,6 +13,7 @@ from .._dtype import dtype as DType  # noqa: N812
 from .._formats import contiguous_format, preserve_format, strided
 from .._methods import method
 from ..graph import Array
+from ..sharing import foreign
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import to_dtype
 from .shape import sizes_of
@@ -24,6 +25,7 @@ __all__ = [
     "empty",
     "empty_like",
     "eye",
+    "from_dlpack",
     "from_numpy",
     "full",
     "full_like",
@@ -146,9 +148,14 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
     check_options("as_tensor", device, {})
     if isinstance(data, Tensor):
         return data if dtype is None or dtype is data.dtype else to_dtype(data, dtype)
-    if isinstance(data, np.ndarray) and (dtype is None or dtype.numpy == data.dtype):
+    if isinstance(data, np.ndarray) and (dtype is None or dtype.numpy == data.dtype) and _lies_well(data):
         return from_numpy(data)
     return tensor(data, dtype=dtype)
+
+
+def _lies_well(array: Array) -> bool:
+    """Return whether kernels could write into an array's elements: whole, and in the order of this machine's bytes."""
+    return array.flags.aligned and array.dtype.isnative
 
 
 def asarray(
@@ -179,7 +186,69 @@ def from_numpy(ndarray: Array) -> Tensor:
     _dtype.from_numpy_dtype(ndarray.dtype)
     if not ndarray.flags.aligned:
         raise ValueError("from_numpy: the array's memory is misaligned; use tensor() to copy it")
-    return wrap(np.asarray(ndarray))
+    return wrap(np.asarray(ndarray), None, foreign())
+
+
+class _Capsule:
+    """A DLPack capsule as something that hands it over."""
+
+    def __init__(self, capsule: Any) -> None:
+        self._capsule = capsule
+
+    def __dlpack__(self, **_: Any) -> Any:
+        return self._capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """Return a tensor that shares the memory of another library's.
+
+    Parameters
+    ----------
+    ext_tensor : object
+        Whatever speaks DLPack (has ``__dlpack__``: arrays of NumPy, PyTorch, JAX and others), or a capsule.
+    device : optional
+        Only the CPU.
+    copy : bool, optional
+        True copies. Otherwise memory is shared; where the other library says that it is read-only, writing raises.
+
+    Returns
+    -------
+    Tensor
+        A leaf that requires no gradient.
+
+    Raises
+    ------
+    TypeError
+        If the object does not speak DLPack, or its dtype is none of a tensor's.
+    BufferError
+        If the other library cannot give its memory out: because it is on another device, or requires a gradient.
+
+    Examples
+    --------
+    >>> import minigrad, numpy
+    >>> array = numpy.zeros(2)
+    >>> x = minigrad.from_dlpack(array)
+    >>> array[0] = 3
+    >>> x
+    tensor([3., 0.], dtype=minigrad.float64)
+    """
+    check_options("from_dlpack", device, {})
+    if isinstance(ext_tensor, Tensor):
+        ext_tensor._refuse_export("from_dlpack")
+        return ext_tensor.clone() if copy else ext_tensor.detach()
+    if type(ext_tensor).__name__ == "PyCapsule":
+        ext_tensor = _Capsule(ext_tensor)
+    if not hasattr(ext_tensor, "__dlpack__"):
+        raise TypeError(f"from_dlpack: expected what speaks DLPack, got {type(ext_tensor).__name__}")
+    try:
+        array = np.from_dlpack(ext_tensor)
+    except RuntimeError as error:  # NumPy's, for dtypes that it does not have
+        raise TypeError(f"from_dlpack: {error}") from None
+    out = from_numpy(array)
+    return out.clone() if copy else out
 
 
 def _sizes(name: str, size: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:

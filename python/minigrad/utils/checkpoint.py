@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .. import _core
+from .. import _core, sharing
 from ..autograd.graph import saved_tensors_hooks
 from ..random import fork_rng, get_rng_state, set_rng_state
 from ..tensor import Tensor
@@ -19,7 +19,7 @@ class _Region:
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
         tensors = [x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]
-        self.versions = [(x._cell, x._cell[0]) for x in tensors]
+        self.versions = [(x._cell, sharing.version_of(x._cell, x._array), x._array) for x in tensors]
         self.rng: Tensor | None = None
         self.shapes: list[tuple[int, ...]] = []
         self.values: dict[int, Tensor] = {}
@@ -36,7 +36,7 @@ class _Region:
         return self.values.pop(number)
 
     def _run_again(self) -> None:
-        if any(cell[0] != version for cell, version in self.versions):
+        if any(cell[0] != then and sharing.changed(cell, then, x) for cell, then, x in self.versions):
             raise RuntimeError(
                 "checkpoint: an argument was changed in place since the function ran, so that it cannot run again; "
                 "change a clone() instead"

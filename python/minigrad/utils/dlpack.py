@@ -1,0 +1,15 @@
+"""Sharing memory with other libraries by DLPack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ops.creation import from_dlpack
+from ..tensor import Tensor
+
+__all__ = ["from_dlpack", "to_dlpack"]
+
+
+def to_dlpack(tensor: Tensor) -> Any:
+    """Return a DLPack capsule of a tensor's memory, which one other library may take over."""
+    return tensor.__dlpack__()
