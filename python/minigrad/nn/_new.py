@@ -1,10 +1,11 @@
-"""What layers' constructors share: sizes, dtypes and new parameters."""
+"""What layers' constructors share: sizes, devices, dtypes and new parameters."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from .. import _core, _dtype
+from .._device import require_cpu
 from .._dtype import dtype as DType  # noqa: N812
 from ..tensor import wrap
 from .parameter import Parameter
@@ -19,8 +20,17 @@ def layer_size(layer: str, name: str, size: Any) -> int:
     return size
 
 
-def float_dtype(layer: str, dtype: DType | None) -> DType:
-    """Return the dtype of a layer's parameters, by default the default one; TypeError if it is not of floats."""
+def parameter_dtype(layer: str, device: Any, dtype: DType | None) -> DType:
+    """Return the dtype of a layer's parameters, by default the default one.
+
+    Raises
+    ------
+    RuntimeError
+        If they are to be elsewhere than on the CPU.
+    TypeError
+        If the dtype is not of floats.
+    """
+    require_cpu(layer, device)
     kind = _dtype.get_default_dtype() if dtype is None else _dtype.as_dtype(dtype)
     if not kind.is_floating_point:
         raise TypeError(f"{layer}: dtype must be a floating-point dtype, got {kind}")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import _dtype
 from .._dtype import dtype as DType  # noqa: N812
-from ..ops.creation import full
 from ..tensor import Tensor
 from . import functional as F  # noqa: N812
+from ._new import layer_size, new_parameter, parameter_dtype
 from .function_module import FunctionModule
 from .module import Module
 from .parameter import Parameter
@@ -30,9 +29,11 @@ __all__ = [
     "Mish",
     "PReLU",
     "PairwiseDistance",
+    "RReLU",
     "ReLU6",
     "SiLU",
     "Softmax",
+    "Softmax2d",
     "Softmin",
     "Softplus",
     "Softshrink",
@@ -251,6 +252,38 @@ class LeakyReLU(_OfOne, function=F.leaky_relu, shown=("negative_slope",)):
         super().__init__(negative_slope=negative_slope, inplace=inplace)
 
 
+class RReLU(Module):
+    """x above 0; below, x times a slope that is drawn for each element while training, else the middle of the range.
+
+    Parameters
+    ----------
+    lower, upper : float
+        The range of slopes, [1/8, 1/3] by default.
+    inplace : bool, default False
+        Write the result into the input's memory.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.RReLU(0.125, 0.375).eval()(minigrad.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.2500,  0.0000,  2.0000])
+    """
+
+    def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False) -> None:
+        super().__init__()
+        self.lower = lower
+        self.upper = upper
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the function's value at `input`."""
+        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"lower={self.lower}, upper={self.upper}" + (", inplace=True" if self.inplace else "")
+
+
 class Hardsigmoid(_OfOne, function=F.hardsigmoid):
     """x / 6 + 1/2, clamped to [0, 1].
 
@@ -426,6 +459,25 @@ class Softmax(_AlongDim, function=F.softmax, shown=("dim",)):
         super().__init__(dim=dim)
 
 
+class Softmax2d(Module):
+    """The softmax over the channels of (n, c, h, w) or (c, h, w).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.Softmax2d()(minigrad.zeros(2, 1, 1))
+    tensor([[[0.5000]],
+    <BLANKLINE>
+            [[0.5000]]])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the function's value; ValueError where there are not three or four dimensions."""
+        if input.ndim not in (3, 4):
+            raise ValueError(f"Softmax2d: needs three or four dimensions, got shape {input.shape}")
+        return F.softmax(input, -3)
+
+
 class LogSoftmax(_AlongDim, function=F.log_softmax, shown=("dim",)):
     """The logarithm of the softmax along a dimension.
 
@@ -556,8 +608,8 @@ class PReLU(Module):
         One slope for all, or one for each channel (dimension 1).
     init : float, default 0.25
         What the slopes start as.
-    device : optional
-        Accepted for PyTorch's sake: everything is on the CPU.
+    device : device or str, optional
+        The CPU, or RuntimeError.
     dtype : dtype, optional
         That of the slopes, the default dtype if not given.
 
@@ -574,14 +626,14 @@ class PReLU(Module):
         self,
         num_parameters: int = 1,
         init: float = 0.25,
-        device: Any = None,  # noqa: ARG002
+        device: Any = None,
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
         self.num_parameters = num_parameters
         self.init = init
-        kind = _dtype.get_default_dtype() if dtype is None else dtype
-        self.weight = Parameter(full((num_parameters,), init, dtype=kind))
+        size = layer_size("PReLU", "num_parameters", num_parameters)
+        self.weight = new_parameter((size,), parameter_dtype("PReLU", device, dtype), init)
 
     def reset_parameters(self) -> None:
         """Let the slopes be what they started as."""

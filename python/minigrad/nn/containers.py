@@ -107,6 +107,15 @@ class ModuleSequence(Module):
             self.append(module)
         return self
 
+    def __iadd__(self, modules: Iterable[Module]) -> Self:
+        return self.extend(modules)
+
+    def pop(self, key: int | slice) -> Any:
+        """Take a module out; return it."""
+        module = self[key]
+        del self[key]
+        return module
+
 
 class Sequential(ModuleSequence):
     """Calls modules one after the other, each with what the one before it returned.
@@ -149,6 +158,28 @@ class Sequential(ModuleSequence):
 
     def _part(self, named: list[tuple[str, Module]]) -> Self:
         return type(self)(OrderedDict(named))
+
+    def __add__(self, other: Sequential) -> Sequential:
+        if not isinstance(other, Sequential):
+            raise TypeError(f"Sequential: only a Sequential can be added, got {type(other).__name__}")
+        return Sequential(*self, *other)
+
+    def __mul__(self, times: int) -> Sequential:
+        return Sequential(*self._repeated(times))
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Self:
+        self._replace(self._repeated(times))
+        return self
+
+    def _repeated(self, times: int) -> list[Module]:
+        """Return the modules several times over, the same ones."""
+        if not isinstance(times, int):
+            raise TypeError(f"Sequential: can be repeated an integer number of times, got {type(times).__name__}")
+        if times <= 0:
+            raise ValueError(f"Sequential: can be repeated at least once, got {times}")
+        return self._layers * times
 
     def forward(self, input: Any) -> Any:
         """Return what the last module makes of what the others made of the input."""
@@ -194,15 +225,6 @@ class ModuleList(ModuleSequence):
     def __add__(self, other: Iterable[Module]) -> ModuleList:
         return ModuleList([*self, *other])
 
-    def __iadd__(self, modules: Iterable[Module]) -> Self:
-        return self.extend(modules)
-
-    def pop(self, key: int | slice) -> Any:
-        """Take a module out; return it."""
-        module = self[key]
-        del self[key]
-        return module
-
     def __repr__(self) -> str:
         lines, start = [], 0
         for text, same in groupby(map(repr, self)):
@@ -213,7 +235,66 @@ class ModuleList(ModuleSequence):
         return f"{self._get_name()}(\n{inside}\n)" if lines else f"{self._get_name()}()"
 
 
-class ModuleDict(Module):
+class _Dictionary(Module):
+    """What ModuleDict and ParameterDict have in common: attributes as the values of a dictionary."""
+
+    def __init__(self, values: Any = None) -> None:
+        super().__init__()
+        self.update({} if values is None else values)
+
+    def _named(self) -> dict[str, Any]:
+        """Return names and values in order."""
+        raise NotImplementedError
+
+    def __getitem__(self, key: str) -> Any:
+        return self._named()[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        raise NotImplementedError
+
+    def __delitem__(self, key: str) -> None:
+        self.pop(key)
+
+    def __len__(self) -> int:
+        return len(self._named())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._named())
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._named()
+
+    def keys(self) -> KeysView[str]:
+        """Return the names."""
+        return self._named().keys()
+
+    def values(self) -> ValuesView[Any]:
+        """Return the values."""
+        return self._named().values()
+
+    def items(self) -> ItemsView[str, Any]:
+        """Return the pairs of names and values."""
+        return self._named().items()
+
+    def pop(self, key: str) -> Any:
+        """Take a value out; return it."""
+        value = self[key]
+        delattr(self, key)
+        return value
+
+    def clear(self) -> None:
+        """Take all values out."""
+        for key in self:
+            self.pop(key)
+
+    def update(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
+        """Put values in, in their order, in place of those with the same names."""
+        pairs = values.items() if isinstance(values, Mapping | _Dictionary) else dict(values).items()
+        for key, value in list(pairs):
+            self[key] = value
+
+
+class ModuleDict(_Dictionary):
     """A dictionary of modules, which are parts of the module that has it; it computes nothing itself.
 
     Parameters
@@ -232,57 +313,94 @@ class ModuleDict(Module):
     """
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
-        super().__init__()
-        self.update({} if modules is None else modules)
+        super().__init__(modules)
 
     def _named(self) -> dict[str, Module]:
         return dict(self._own_modules())
 
-    def __getitem__(self, key: str) -> Module:
-        return self._named()[key]
-
     def __setitem__(self, key: str, module: Module) -> None:
         self.add_module(key, module)
 
-    def __delitem__(self, key: str) -> None:
-        self.pop(key)
 
-    def __len__(self) -> int:
-        return len(self._named())
+class ParameterDict(_Dictionary):
+    """A dictionary of parameters, which belong to the module that has it.
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._named())
+    Parameters
+    ----------
+    parameters : mapping, or iterable of pairs, optional
+        What is in it, in this order. Tensors become parameters; anything else is kept as it is.
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._named()
+    Examples
+    --------
+    >>> import minigrad
+    >>> factors = minigrad.nn.ParameterDict({"left": minigrad.ones(2), "right": minigrad.ones(3, 4)})
+    >>> factors
+    ParameterDict(
+        (left): Parameter containing: [minigrad.float32 of size 2]
+        (right): Parameter containing: [minigrad.float32 of size 3x4]
+    )
+    >>> [name for name, _ in factors.named_parameters()]
+    ['left', 'right']
+    """
 
-    def keys(self) -> KeysView[str]:
-        """Return the names."""
-        return self._named().keys()
+    _keys: dict[str, None]  # the names in the order in which they were set
 
-    def values(self) -> ValuesView[Module]:
-        """Return the modules."""
-        return self._named().values()
+    def __init__(self, parameters: Any = None) -> None:
+        self._keys = {}
+        super().__init__(parameters)
 
-    def items(self) -> ItemsView[str, Module]:
-        """Return the pairs of names and modules."""
-        return self._named().items()
+    def _named(self) -> dict[str, Any]:
+        return {key: vars(self)[key] for key in self._keys}
 
-    def pop(self, key: str) -> Module:
-        """Take a module out; return it."""
-        module = self[key]
-        delattr(self, key)
-        return module
+    def __setitem__(self, key: str, value: Any) -> None:
+        name = str(key)
+        if name not in self._keys and hasattr(self, name):
+            raise KeyError(f"ParameterDict: it already has an attribute {name!r}")
+        self._keys[name] = None
+        setattr(self, name, Parameter(value) if type(value) is Tensor else value)
 
-    def clear(self) -> None:
-        """Take all modules out."""
-        for key in self:
-            delattr(self, key)
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self._keys.pop(name, None)
 
-    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Put modules in, in their order, in place of those with the same names."""
-        for key, module in dict(modules).items():
-            self[key] = module
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(list(self._keys))
+
+    def __or__(self, other: Any) -> ParameterDict:
+        both = self.copy()
+        both.update(other)
+        return both
+
+    def __ior__(self, other: Any) -> Self:
+        self.update(other)
+        return self
+
+    def copy(self) -> ParameterDict:
+        """Return a dictionary of the same parameters."""
+        return ParameterDict(self._named())
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a value, or `default` where there is none of that name."""
+        return self._named().get(key, default)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Return a value, which becomes `default` where there is none of that name."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def popitem(self) -> tuple[str, Any]:
+        """Take the last value out; return its name and it."""
+        key = next(reversed(self))
+        return key, self.pop(key)
+
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+        """Return a dictionary with these names and one value."""
+        return ParameterDict((key, default) for key in keys)
+
+    def extra_repr(self) -> str:
+        """Return one line for each entry."""
+        return _entries(self.items())
 
 
 class ParameterList(Module):
@@ -351,7 +469,11 @@ class ParameterList(Module):
 
     def extra_repr(self) -> str:
         """Return one line for each entry."""
-        return "\n".join(f"  ({i}): {_described(value)}" for i, value in enumerate(self))
+        return _entries(enumerate(self))
+
+
+def _entries(pairs: Iterable[tuple[Any, Any]]) -> str:
+    return "\n".join(f"  ({name}): {_described(value)}" for name, value in pairs)
 
 
 def _described(value: Any) -> str:

@@ -3,22 +3,68 @@
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
+
 from .. import _core
+from ..ops.norms import vector_norm
 from ..random import Generator
-from ..random.arrays import normal_array, uniform_array
-from ..tensor import Tensor
+from ..random.arrays import converted, normal_array, uniform_array
+from ..tensor import Tensor, wrap
 from .module import overwrite
 
+__all__ = [
+    "calculate_gain",
+    "constant_",
+    "dirac_",
+    "eye_",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "normal_",
+    "ones_",
+    "orthogonal_",
+    "sparse_",
+    "trunc_normal_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+    "zeros_",
+]
+
+_CONVOLUTIONS = [f"conv{transposed}{n}d" for transposed in ("", "_transpose") for n in (1, 2, 3)]
+
 _GAINS = {
-    "linear": 1.0,
-    "identity": 1.0,
+    **dict.fromkeys(["linear", *_CONVOLUTIONS], 1.0),
     "sigmoid": 1.0,
     "tanh": 5 / 3,
     "relu": math.sqrt(2),
     "selu": 3 / 4,
 }
+
+
+_skipping: ContextVar[bool] = ContextVar("skipping", default=False)
+
+
+@contextmanager
+def skipped() -> Iterator[None]:
+    """Let the functions here do nothing, in this context, as `nn.utils.skip_init` wants it."""
+    token = _skipping.set(True)
+    try:
+        yield
+    finally:
+        _skipping.reset(token)
+
+
+def _fill(tensor: Tensor, name: str, make: Callable[[], Any]) -> Tensor:
+    """Write the array that `make` returns into a tensor; return the tensor."""
+    if not _skipping.get():
+        overwrite(tensor, make(), name)
+    return tensor
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -27,7 +73,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     Parameters
     ----------
     nonlinearity : str
-        ``"linear"``, ``"sigmoid"``, ``"tanh"``, ``"relu"``, ``"leaky_relu"`` or ``"selu"``.
+        ``"linear"`` or a convolution's name, ``"sigmoid"``, ``"tanh"``, ``"relu"``, ``"leaky_relu"`` or ``"selu"``.
     param : float, optional
         For leaky_relu its slope below 0, 0.01 by default.
 
@@ -85,14 +131,81 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
     >>> bool((minigrad.nn.init.uniform_(minigrad.empty(3), 2.0, 3.0) >= 2).all())
     True
     """
-    overwrite(tensor, uniform_array(tensor, a, b, generator, "uniform_"), "uniform_")
-    return tensor
+    return _fill(tensor, "uniform_", lambda: uniform_array(tensor, a, b, generator, "uniform_"))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fill with numbers of the normal distribution with the given mean and standard deviation; see :func:`uniform_`."""
-    overwrite(tensor, normal_array(tensor, mean, std, generator, "normal_"), "normal_")
-    return tensor
+    return _fill(tensor, "normal_", lambda: normal_array(tensor, mean, std, generator, "normal_"))
+
+
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Fill with numbers of the normal distribution that lie in [a, b].
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Of any shape, of floats.
+    mean, std : float
+        Mean and standard deviation of the distribution of which those in the range are taken.
+    a, b : float
+        The range.
+    generator : Generator, optional
+        Where the numbers come from.
+
+    Returns
+    -------
+    Tensor
+        The same tensor.
+
+    Raises
+    ------
+    RuntimeError
+        If the range is empty, or `std` not positive.
+
+    Notes
+    -----
+    out = mean + std P⁻¹(u), P the normal distribution function and u uniform over [P((a - mean) / std), P((b - mean) /
+    std)]. The inverse is found by Newton's method, which from 0 goes to it without overshooting. Ranges that are further
+    than 7 standard deviations from the mean have no numbers that float64 could tell apart; a warning is given.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> bool((minigrad.nn.init.trunc_normal_(minigrad.empty(9)).abs() <= 2).all())
+    True
+    """
+    if not a <= b or not std > 0:
+        raise RuntimeError(f"trunc_normal_: needs a range and a positive std, got [{a}, {b}] and {std}")
+    low, high = (a - mean) / std, (b - mean) / std
+    if low > 7 or high < -7:
+        warnings.warn(f"trunc_normal_: [{a}, {b}] is further than 7 std from the mean {mean}", stacklevel=2)
+
+    def make() -> Any:
+        first, last = (math.erf(x / math.sqrt(2)) for x in (low, high))
+        draws = uniform_array(wrap(np.empty(tensor.shape)), first, last, generator, "trunc_normal_")
+        return converted(_inverse(draws, low, high) * std + mean, tensor.dtype).clip(a, b)
+
+    return _fill(tensor, "trunc_normal_", make)
+
+
+def _inverse(draws: Any, low: float, high: float) -> Any:
+    """Return, limited to [low, high], the x with ``erf(x / √2) == draws``."""
+    y = wrap(draws)
+    x = y * 0.0
+    for _ in range(40):
+        step = (y - (x * math.sqrt(0.5)).erf()) * math.sqrt(math.pi / 2) * (x * x * 0.5).exp()
+        x = (x + step).clamp(low, high)
+        if not bool((step.abs() > 1e-12).any()):
+            break
+    return x.numpy()
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -104,8 +217,7 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     >>> minigrad.nn.init.constant_(minigrad.empty(2), 0.5)
     tensor([0.5000, 0.5000])
     """
-    overwrite(tensor, _core.kernels["full"](float(val), tensor._array.shape, tensor.dtype.code), "constant_")
-    return tensor
+    return _fill(tensor, "constant_", lambda: _core.kernels["full"](float(val), tensor._array.shape, tensor.dtype.code))
 
 
 def zeros_(tensor: Tensor) -> Tensor:
@@ -116,6 +228,170 @@ def zeros_(tensor: Tensor) -> Tensor:
 def ones_(tensor: Tensor) -> Tensor:
     """Fill with ones; see :func:`constant_`."""
     return constant_(tensor, 1.0)
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """Make a matrix the identity, as far as its shape allows; ValueError where it is none.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.init.eye_(minigrad.empty(2, 3))
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
+    rows, columns = _matrix("eye_", tensor)
+    return _fill(tensor, "eye_", lambda: np.eye(rows, columns, dtype=tensor._array.dtype))
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """Make the weight of a convolution one that hands channels on.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Of shape (out, in, ...), with one to three further dimensions.
+    groups : int, default 1
+        How many parts of the outputs each hand the inputs on.
+
+    Returns
+    -------
+    Tensor
+        The same tensor.
+
+    Raises
+    ------
+    ValueError
+        If it has another number of dimensions, or the outputs cannot be split into the groups.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.init.dirac_(minigrad.empty(2, 1, 3))
+    tensor([[[0., 1., 0.]],
+    <BLANKLINE>
+            [[0., 0., 0.]]])
+    """
+    shape = tensor._array.shape
+    if not 3 <= len(shape) <= 5:
+        raise ValueError(f"dirac_: needs three to five dimensions, got shape {shape}")
+    if shape[0] % groups:
+        raise ValueError(f"dirac_: {shape[0]} outputs cannot be split into {groups} groups of one size")
+
+    def make() -> Any:
+        array = np.zeros(shape, tensor._array.dtype)
+        size = shape[0] // groups
+        middle = tuple(n // 2 for n in shape[2:])
+        for out in range(shape[0]):
+            if out % size < shape[1]:
+                array[(out, out % size, *middle)] = 1
+        return array
+
+    return _fill(tensor, "dirac_", make)
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
+    """Fill a matrix from N(0, std²), with a share of each column set to zero.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        A matrix, of floats.
+    sparsity : float in [0, 1]
+        The share, rounded up to whole elements.
+    std : float, default 0.01
+        The standard deviation.
+    generator : Generator, optional
+        Where the numbers come from.
+
+    Returns
+    -------
+    Tensor
+        The same tensor.
+
+    Raises
+    ------
+    ValueError
+        If it is no matrix.
+
+    Notes
+    -----
+    Martens, "Deep Learning via Hessian-Free Optimization".
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> (minigrad.nn.init.sparse_(minigrad.empty(5, 2), 0.5) == 0).sum(0)
+    tensor([3, 3])
+    """
+    rows, _ = _matrix("sparse_", tensor)
+    zeros = math.ceil(sparsity * rows)
+
+    def make() -> Any:
+        array = normal_array(tensor, 0.0, std, generator, "sparse_")
+        order = uniform_array(wrap(np.empty(array.shape)), 0.0, 1.0, generator, "sparse_").argsort(0, kind="stable")
+        np.put_along_axis(array, order[:zeros], 0, 0)
+        return array
+
+    return _fill(tensor, "sparse_", make)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
+    """Fill with rows, or columns if these are fewer, that are orthogonal to each other and of length `gain`.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Of shape (n, ...), of floats; the dimensions behind the first count as one.
+    gain : float, default 1
+        The length; see :func:`calculate_gain`.
+    generator : Generator, optional
+        Where the numbers come from.
+
+    Returns
+    -------
+    Tensor
+        The same tensor.
+
+    Raises
+    ------
+    ValueError
+        If there is one dimension only.
+
+    Notes
+    -----
+    Normal numbers, made orthogonal one row after the other (Gram-Schmidt, each time twice), in float64: uniform over all
+    such matrices. Saxe and others, "Exact Solutions to the Nonlinear Dynamics of Learning in Deep Linear Neural Networks".
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> w = minigrad.nn.init.orthogonal_(minigrad.empty(2, 3))
+    >>> minigrad.allclose(w @ w.T, minigrad.eye(2), atol=1e-6)
+    True
+    """
+    shape = tensor._array.shape
+    if len(shape) < 2:
+        raise ValueError(f"orthogonal_: needs at least two dimensions, got shape {shape}")
+    rows, columns = shape[0], math.prod(shape[1:])
+
+    def make() -> Any:
+        drawn = wrap(np.empty((min(rows, columns), max(rows, columns))))
+        q = _orthonormal(normal_array(drawn, 0.0, 1.0, generator, "orthogonal_"))
+        return converted((q if rows <= columns else q.T).reshape(shape) * gain, tensor.dtype)
+
+    return _fill(tensor, "orthogonal_", make) if math.prod(shape) else tensor
+
+
+def _orthonormal(array: Any) -> Any:
+    """Make the rows of an array orthogonal to those before them and of length 1, in its memory; return it."""
+    matmul = _core.kernels["matmul"]
+    for i in range(len(array)):
+        row, before = array[i : i + 1], array[:i]
+        for _ in range(2 if i else 0):
+            row -= matmul(matmul(row, before.T), before)
+        row /= vector_norm(wrap(row)).item()
+    return array
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
@@ -224,6 +500,13 @@ def _kaiming_std(name: str, tensor: Tensor, a: float, mode: str, nonlinearity: s
     if mode not in fans:
         raise ValueError(f"{name}: mode must be 'fan_in' or 'fan_out', got {mode!r}")
     return calculate_gain(nonlinearity, a) / math.sqrt(max(1, fans[mode]))
+
+
+def _matrix(name: str, tensor: Tensor) -> tuple[int, int]:
+    shape = tensor._array.shape
+    if len(shape) != 2:
+        raise ValueError(f"{name}: needs a matrix, got shape {shape}")
+    return shape[0], shape[1]
 
 
 def _fans(name: str, tensor: Any) -> tuple[int, int]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from .._dtype import dtype as DType  # noqa: N812
 from ..ops.elementwise import relu, sigmoid, tanh
-from ..ops.linalg import linear
+from ..ops.linalg import bilinear, linear
 from ..ops.shape import flatten
+from ..ops.views import unflatten
 from ..tensor import Tensor
 from . import init
-from ._new import float_dtype, layer_size, new_parameter
+from ._new import layer_size, new_parameter, parameter_dtype
 from .module import Module
 from .parameter import Parameter
+
+__all__ = ["Bilinear", "Flatten", "Identity", "Linear", "ReLU", "Sigmoid", "Tanh", "Unflatten"]
 
 
 class Identity(Module):
@@ -63,6 +67,46 @@ class Flatten(Module):
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
+class Unflatten(Module):
+    """Makes several dimensions of one: the reverse of :class:`Flatten`.
+
+    Parameters
+    ----------
+    dim : int
+        The dimension.
+    unflattened_size : sequence of int
+        The sizes that it becomes; one of them may be -1 and follows from the others.
+
+    Raises
+    ------
+    TypeError
+        If the dimension is no integer, or the sizes are no tuple or list of integers.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.Unflatten(1, (2, 3))(minigrad.ones(5, 6)).shape
+    minigrad.Size([5, 2, 3])
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        super().__init__()
+        if not isinstance(dim, int):
+            raise TypeError(f"Unflatten: dim must be an integer, got {dim!r}")
+        if not isinstance(unflattened_size, tuple | list) or not all(isinstance(n, int) for n in unflattened_size):
+            raise TypeError(f"Unflatten: unflattened_size must be a tuple of integers, got {unflattened_size!r}")
+        self.dim = dim
+        self.unflattened_size = unflattened_size
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the input with this dimension made several."""
+        return unflatten(input, self.dim, self.unflattened_size)
+
+    def extra_repr(self) -> str:
+        """Return the dimension and its sizes."""
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
 class Linear(Module):
     """An affine function of the last dimension: ``out = input weightᵀ + bias``.
 
@@ -72,8 +116,8 @@ class Linear(Module):
         The sizes of the last dimension of input and output.
     bias : bool, default True
         Whether a bias is added.
-    device : optional
-        Accepted for PyTorch's sake: everything is on the CPU.
+    device : device or str, optional
+        The CPU, or RuntimeError.
     dtype : dtype, optional
         That of the parameters, the default dtype if not given.
 
@@ -91,7 +135,7 @@ class Linear(Module):
     TypeError
         If `dtype` is not a floating-point dtype.
     RuntimeError
-        When called, if the input's last dimension is not in_features long.
+        If the device is not the CPU; when called, if the input's last dimension is not in_features long.
 
     Notes
     -----
@@ -116,15 +160,15 @@ class Linear(Module):
         in_features: int,
         out_features: int,
         bias: bool = True,
-        device: Any = None,  # noqa: ARG002
+        device: Any = None,
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
         self.in_features = layer_size("Linear", "in_features", in_features)
         self.out_features = layer_size("Linear", "out_features", out_features)
-        kind = float_dtype("Linear", dtype)
+        kind = parameter_dtype("Linear", device, dtype)
         self.weight = new_parameter((out_features, in_features), kind)
-        self.bias = new_parameter((out_features,), kind) if bias else None
+        self.register_parameter("bias", new_parameter((out_features,), kind) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -141,6 +185,83 @@ class Linear(Module):
     def extra_repr(self) -> str:
         """Return the sizes."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Bilinear(Module):
+    """A function linear in each of two inputs: ``out_k = x1 A_k x2 + b_k``.
+
+    Parameters
+    ----------
+    in1_features, in2_features, out_features : int
+        The sizes of the last dimensions of both inputs and the output.
+    bias : bool, default True
+        Whether a bias is added.
+    device : device or str, optional
+        The CPU, or RuntimeError.
+    dtype : dtype, optional
+        That of the parameters, the default dtype if not given.
+
+    Attributes
+    ----------
+    weight : Parameter
+        Of shape (out_features, in1_features, in2_features).
+    bias : Parameter or None
+        Of shape (out_features,).
+
+    Raises
+    ------
+    ValueError
+        If a size is negative or `in1_features` 0.
+
+    Notes
+    -----
+    out_k = Σ_ij x1_i A_kij x2_j + b_k. Weight and bias start uniform over ±1/√in1_features.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> layer = minigrad.nn.Bilinear(3, 4, 2)
+    >>> layer(minigrad.ones(5, 3), minigrad.ones(5, 4)).shape
+    minigrad.Size([5, 2])
+    """
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: DType | None = None,
+    ) -> None:
+        super().__init__()
+        self.in1_features = layer_size("Bilinear", "in1_features", in1_features)
+        self.in2_features = layer_size("Bilinear", "in2_features", in2_features)
+        self.out_features = layer_size("Bilinear", "out_features", out_features)
+        if in1_features == 0:
+            raise ValueError("Bilinear: in1_features must not be 0")
+        kind = parameter_dtype("Bilinear", device, dtype)
+        self.weight = new_parameter((out_features, in1_features, in2_features), kind)
+        self.register_parameter("bias", new_parameter((out_features,), kind) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw weight and bias anew."""
+        bound = 1 / math.sqrt(self.in1_features)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        """Return the function's value: from (..., in1_features) and (..., in2_features) to (..., out_features)."""
+        return bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """Return the sizes."""
+        sizes = f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}"
+        return f"{sizes}, bias={self.bias is not None}"
 
 
 class ReLU(Module):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from .._dtype import dtype as DType  # noqa: N812
 from ..ops.creation import ones, tensor, zeros
 from ..tensor import Tensor
 from . import functional as F  # noqa: N812
-from ._new import float_dtype, new_parameter
+from ._new import new_parameter, parameter_dtype
 from .module import Module
 from .parameter import Parameter
 
-__all__ = ["BatchNorm1d", "GroupNorm", "LayerNorm", "RMSNorm"]
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "LayerNorm", "RMSNorm"]
 
 
 class _Affine(Module):
@@ -23,8 +23,8 @@ class _Affine(Module):
     bias: Parameter | None
 
     def _make_affine(self, shape: tuple[int, ...], weight: bool, bias: bool, dtype: DType) -> None:
-        self.weight = new_parameter(shape, dtype, 1.0) if weight else None
-        self.bias = new_parameter(shape, dtype) if bias else None
+        self.register_parameter("weight", new_parameter(shape, dtype, 1.0) if weight else None)
+        self.register_parameter("bias", new_parameter(shape, dtype) if bias else None)
 
     def reset_parameters(self) -> None:
         """Let the weight be 1 and the bias 0."""
@@ -34,57 +34,12 @@ class _Affine(Module):
             self.bias.detach().fill_(0.0)
 
 
-class BatchNorm1d(_Affine):
-    """Gives each channel of a batch mean 0 and variance 1, then a scale and a shift that are learned.
-
-    Parameters
-    ----------
-    num_features : int
-        The number of channels c of input of shape (n, c) or (n, c, l).
-    eps : float, default 1e-5
-        What is added to the variance.
-    momentum : float or None, default 0.1
-        How far the running statistics move towards each batch's; None for their plain mean over all batches.
-    affine : bool, default True
-        Whether there are a weight and a bias.
-    track_running_stats : bool, default True
-        Whether there are running statistics, which take the place of the batch's outside training.
-    device : optional
-        Accepted for PyTorch's sake: everything is on the CPU.
-    dtype : dtype, optional
-        That of parameters and statistics, the default dtype if not given.
-    bias : bool, default True
-        Whether there is a bias next to the weight.
-
-    Attributes
-    ----------
-    weight, bias : Parameter or None
-        Of shape (c,), first 1 and 0.
-    running_mean, running_var : Tensor or None
-        Buffers of shape (c,), first 0 and 1. The variance is the unbiased one.
-    num_batches_tracked : Tensor or None
-        How many batches they have seen.
-
-    Raises
-    ------
-    ValueError
-        When called, if the input is not of two or three dimensions, or has one value in a channel while training.
-
-    Examples
-    --------
-    >>> import minigrad
-    >>> layer = minigrad.nn.BatchNorm1d(1)
-    >>> layer(minigrad.tensor([[0.0], [2.0]])).detach()
-    tensor([[-1.0000],
-            [ 1.0000]])
-    >>> layer.running_var
-    tensor([1.1000])
-    """
-
+class _BatchNorm(_Affine):
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
-    _ranks = (2, 3)
+    _version = 2
+    _ranks: ClassVar[tuple[int, ...]]
 
     def __init__(
         self,
@@ -93,7 +48,7 @@ class BatchNorm1d(_Affine):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
-        device: Any = None,  # noqa: ARG002
+        device: Any = None,
         dtype: DType | None = None,
         *,
         bias: bool = True,
@@ -104,7 +59,7 @@ class BatchNorm1d(_Affine):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        kind = float_dtype(self._get_name(), dtype)
+        kind = parameter_dtype(self._get_name(), device, dtype)
         self._make_affine((num_features,), affine, affine and bias, kind)
         tracked = track_running_stats
         self.register_buffer("running_mean", zeros(num_features, dtype=kind) if tracked else None)
@@ -138,12 +93,93 @@ class BatchNorm1d(_Affine):
             mean = variance = None
         return F.batch_norm(input, mean, variance, self.weight, self.bias, of_batch, momentum, self.eps)
 
+    def _complete_state(self, state: dict[str, Any], prefix: str, metadata: Mapping[str, Any]) -> None:
+        # Of version 2 is num_batches_tracked; states without a version are as old or made by hand.
+        if metadata.get("version", 1) < 2 and self.num_batches_tracked is not None:
+            state.setdefault(f"{prefix}num_batches_tracked", self.num_batches_tracked)
+
     def extra_repr(self) -> str:
         """Return the options."""
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
             f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
+
+
+class BatchNorm1d(_BatchNorm):
+    """Gives each channel of a batch mean 0 and variance 1, then a scale and a shift that are learned.
+
+    Parameters
+    ----------
+    num_features : int
+        The number of channels c of input of shape (n, c) or (n, c, l).
+    eps : float, default 1e-5
+        What is added to the variance.
+    momentum : float or None, default 0.1
+        How far the running statistics move towards each batch's; None for their plain mean over all batches.
+    affine : bool, default True
+        Whether there are a weight and a bias.
+    track_running_stats : bool, default True
+        Whether there are running statistics, which take the place of the batch's outside training.
+    device : device or str, optional
+        The CPU, or RuntimeError.
+    dtype : dtype, optional
+        That of parameters and statistics, the default dtype if not given.
+    bias : bool, default True
+        Whether there is a bias next to the weight.
+
+    Attributes
+    ----------
+    weight, bias : Parameter or None
+        Of shape (c,), first 1 and 0.
+    running_mean, running_var : Tensor or None
+        Buffers of shape (c,), first 0 and 1. The variance is the unbiased one.
+    num_batches_tracked : Tensor or None
+        How many batches they have seen.
+
+    Raises
+    ------
+    ValueError
+        When called, if the input is not of two or three dimensions, or has one value in a channel while training.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> layer = minigrad.nn.BatchNorm1d(1)
+    >>> layer(minigrad.tensor([[0.0], [2.0]])).detach()
+    tensor([[-1.0000],
+            [ 1.0000]])
+    >>> layer.running_var
+    tensor([1.1000])
+    """
+
+    _ranks = (2, 3)
+
+
+class BatchNorm2d(_BatchNorm):
+    """:class:`BatchNorm1d` for input of shape (n, c, h, w).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.BatchNorm2d(3)(minigrad.rand(2, 3, 4, 4)).shape
+    minigrad.Size([2, 3, 4, 4])
+    """
+
+    _ranks = (4,)
+
+
+class BatchNorm3d(_BatchNorm):
+    """:class:`BatchNorm1d` for input of shape (n, c, d, h, w).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.BatchNorm3d(3)(minigrad.rand(2, 3, 2, 4, 4)).shape
+    minigrad.Size([2, 3, 2, 4, 4])
+    """
+
+    _ranks = (5,)
 
 
 def _shape_of(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
@@ -163,8 +199,8 @@ class LayerNorm(_Affine):
         Whether there are a weight and a bias.
     bias : bool, default True
         Whether there is a bias next to the weight.
-    device : optional
-        Accepted for PyTorch's sake: everything is on the CPU.
+    device : device or str, optional
+        The CPU, or RuntimeError.
     dtype : dtype, optional
         That of the parameters, the default dtype if not given.
 
@@ -187,14 +223,14 @@ class LayerNorm(_Affine):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
-        device: Any = None,  # noqa: ARG002
+        device: Any = None,
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
         self.normalized_shape = _shape_of(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        kind = float_dtype("LayerNorm", dtype)
+        kind = parameter_dtype("LayerNorm", device, dtype)
         self._make_affine(self.normalized_shape, elementwise_affine, elementwise_affine and bias, kind)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -218,8 +254,8 @@ class RMSNorm(_Affine):
         What is added to the mean square, by default the dtype's precision.
     elementwise_affine : bool, default True
         Whether there is a weight.
-    device : optional
-        Accepted for PyTorch's sake: everything is on the CPU.
+    device : device or str, optional
+        The CPU, or RuntimeError.
     dtype : dtype, optional
         That of the weight, the default dtype if not given.
 
@@ -241,14 +277,14 @@ class RMSNorm(_Affine):
         normalized_shape: int | Sequence[int],
         eps: float | None = None,
         elementwise_affine: bool = True,
-        device: Any = None,  # noqa: ARG002
+        device: Any = None,
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
         self.normalized_shape = _shape_of(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        self._make_affine(self.normalized_shape, elementwise_affine, False, float_dtype("RMSNorm", dtype))
+        self._make_affine(self.normalized_shape, elementwise_affine, False, parameter_dtype("RMSNorm", device, dtype))
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the scaled input."""
@@ -272,8 +308,8 @@ class GroupNorm(_Affine):
         What is added to the variance.
     affine : bool, default True
         Whether there are a weight and a bias.
-    device : optional
-        Accepted for PyTorch's sake: everything is on the CPU.
+    device : device or str, optional
+        The CPU, or RuntimeError.
     dtype : dtype, optional
         That of the parameters, the default dtype if not given.
     bias : bool, default True
@@ -302,7 +338,7 @@ class GroupNorm(_Affine):
         num_channels: int,
         eps: float = 1e-5,
         affine: bool = True,
-        device: Any = None,  # noqa: ARG002
+        device: Any = None,
         dtype: DType | None = None,
         *,
         bias: bool = True,
@@ -314,7 +350,7 @@ class GroupNorm(_Affine):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        self._make_affine((num_channels,), affine, affine and bias, float_dtype("GroupNorm", dtype))
+        self._make_affine((num_channels,), affine, affine and bias, parameter_dtype("GroupNorm", device, dtype))
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the normalised input."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from .._methods import method
 from ..primitive import ELEMENTWISE, ONE_TO_MANY, ONE_TO_ONE, kernel_primitive
-from ..tensor import Tensor
+from ..random.arrays import uniform_array
+from ..tensor import Tensor, wrap
 from . import elementwise as ew
 from .elementwise import _add, _sub, _where, exp, gt, le, lt, mul, safe_mul, sigmoid, tanh
 
@@ -32,6 +33,8 @@ __all__ = [
     "relu",
     "relu6",
     "relu_",
+    "rrelu",
+    "rrelu_",
     "selu",
     "selu_",
     "silu",
@@ -251,6 +254,55 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """Return each positive element and the others with a small slope."""
     return _placed(_broken_line, "leaky_relu", input, inplace, 0.0, 0.0, negative_slope, negative_slope, 1.0, 0.0)
+
+
+def rrelu(
+    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """Return each positive element and the others with slopes that are drawn at random.
+
+    Parameters
+    ----------
+    input : Tensor
+        Any shape, of floats.
+    lower, upper : float
+        The range of slopes, [1/8, 1/3] by default.
+    training : bool, default False
+        Whether each element has a slope drawn for it, by the default generator, rather than the middle of the range.
+    inplace : bool, default False
+        Whether the result takes the input's memory.
+
+    Returns
+    -------
+    Tensor
+        Of `input`'s dtype and shape.
+
+    Raises
+    ------
+    RuntimeError
+        If the range is empty.
+
+    Notes
+    -----
+    out = x where x > 0, r x elsewhere, r uniform over the range (Xu and others, Empirical Evaluation of Rectified
+    Activations in Convolutional Network).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.functional.rrelu(minigrad.tensor([-1.0, 2.0]), 0.125, 0.375)
+    tensor([-0.2500,  2.0000])
+    """
+    if not lower <= upper:
+        raise RuntimeError(f"rrelu: lower must not exceed upper, got {lower} and {upper}")
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+
+    def draw(x: Tensor) -> Any:
+        slopes = wrap(uniform_array(x, lower, upper, None, "rrelu"))
+        return mul(x, _where(gt(x, 0.0), 1.0, slopes))
+
+    return _placed(draw, "rrelu", input, inplace)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -475,6 +527,11 @@ def selu_(input: Tensor) -> Tensor:
 def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     """Do as :func:`leaky_relu` does, writing the result into `input`'s memory; return it."""
     return leaky_relu(input, negative_slope, inplace=True)
+
+
+def rrelu_(input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False) -> Tensor:
+    """Change the tensor as :func:`rrelu` does; return it."""
+    return rrelu(input, lower, upper, training, True)
 
 
 def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
