@@ -13,24 +13,28 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from . import report
 from .cases import CASES, IMPORT
 
 PEERS = ("minigrad", "torch", "jax", "numpy")
+QUICK, WHOLE = (3, 0.005), (31, 0.05)  # rounds, and the seconds that a round lasts, about
+# Too long, or much like others, for a run of a minute.
+NOT_QUICK = ("4096×", "2048×2048", "1024-4096", "1024×4096", "scaling:")
 
 
 class Worker:
     """The process of one implementation."""
 
-    def __init__(self, peer: str, threads: int) -> None:
+    def __init__(self, peer: str, threads: int, round_length: float) -> None:
         environment = dict(os.environ)
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             environment[name] = str(threads)
-        if peer == "jax" and threads == 1:
-            environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", peer, str(threads)],
+            [sys.executable, "-m", "benchmarks.worker", peer, str(threads), str(round_length)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -42,7 +46,10 @@ class Worker:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(case, file=self._process.stdin, flush=True)
-        seconds: float | None = json.loads(self._process.stdout.readline())
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise SystemExit(f"the process of one implementation ended in the case {case!r}")
+        seconds: float | None = json.loads(answer)
         return seconds
 
     def close(self) -> None:
@@ -52,55 +59,79 @@ class Worker:
         self._process.wait()
 
 
-def import_time(module: str) -> float:
+@contextmanager
+def workers(peers: list[str], threads: int, round_length: float) -> Iterator[dict[str, Worker]]:
+    """Start a process for each implementation, and end them."""
+    with ExitStack() as stack:
+        started = {peer: Worker(peer, threads, round_length) for peer in peers}
+        for worker in started.values():
+            stack.callback(worker.close)
+        yield started
+
+
+def import_time(module: str) -> float | None:
     """Return the seconds that `import module` takes in a fresh process that has imported NumPy."""
+    if module == "numpy":
+        return None
     code = f"import time, numpy; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
     return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 
 
-def measure(peers: list[str], cases: list[str], rounds: int, threads: int) -> dict[str, dict[str, float]]:
+def measure(peers: list[str], cases: list[str], threads: int, rounds: int, round_length: float) -> report.Medians:
     """Return for each case and peer the median of the rounds, in seconds."""
-    workers = {peer: Worker(peer, threads) for peer in peers}
-    results: dict[str, dict[str, float]] = {}
-    for case in cases:
-        times: dict[str, list[float]] = {peer: [] for peer in peers}
-        for _ in range(rounds):
-            for peer in peers:
-                if case == IMPORT:
-                    seconds = None if peer == "numpy" else import_time(peer)
-                else:
-                    seconds = workers[peer].time(case)
-                if seconds is not None:
-                    times[peer].append(seconds)
-        results[case] = {peer: statistics.median(t) for peer, t in times.items() if t}
-        print_row(case, results[case], peers)
-    for worker in workers.values():
-        worker.close()
+    results: report.Medians = {}
+    with workers(peers, threads, round_length) as started:
+        for case in cases:
+            times: dict[str, list[float]] = {peer: [] for peer in peers}
+            for _ in range(rounds):
+                for peer in peers:
+                    seconds = import_time(peer) if case == IMPORT else started[peer].time(case)
+                    if seconds is not None:
+                        times[peer].append(seconds)
+            results[case] = {peer: statistics.median(t) for peer, t in times.items() if t}
+            report.print_row(case, results[case], peers)
     return results
 
 
-def print_row(case: str, medians: dict[str, float], peers: list[str]) -> None:
-    """Print one line of the table: microseconds, and how many times minigrad's time they are."""
-    own = medians["minigrad"]
-    cells = [f"{medians[p] * 1e6:10.1f} ({medians[p] / own:6.2f})" if p in medians else " " * 19 for p in peers]
-    print(f"{case:<32}" + " ".join(cells), flush=True)
+def select(only: str, quick: bool) -> list[str]:
+    """Return the cases whose name contains the text; a quick run leaves out the large ones."""
+    chosen = [case for case in (IMPORT, *CASES) if only in case]
+    return [case for case in chosen if not quick or not any(part in case for part in NOT_QUICK)]
+
+
+def parse() -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few short rounds on one thread: about a minute")
+    parser.add_argument("--threads", type=int, nargs="*", help="threads of each implementation (default: 1, all cores)")
+    parser.add_argument("--only", default="", help="cases whose name contains this; a name begins with its group")
+    parser.add_argument("--rounds", type=int, help="rounds of each case")
+    parser.add_argument("--peers", default=",".join(PEERS), help="implementations, with commas between them")
+    parser.add_argument("--json", type=Path, help="where to save the medians, in seconds")
+    parser.add_argument("--chart", type=Path, help="where to draw the ratios; needs matplotlib")
+    return parser.parse_args()
 
 
 def main() -> None:
-    """Parse the command line, measure, print, save."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few rounds: about a minute")
-    parser.add_argument("--threads", type=int, default=1, help="threads of each implementation (default 1)")
-    parser.add_argument("--only", default="", help="cases whose name contains this")
-    parser.add_argument("--json", type=Path, help="where to save the medians, in seconds")
-    options = parser.parse_args()
-    peers = [p for p in PEERS if importlib.util.find_spec(p) is not None]
-    print("not installed, left out:", ", ".join(p for p in PEERS if p not in peers) or "none")
-    print(f"{'µs a call (times minigrad)':<32}" + " ".join(f"{p:>19}" for p in peers))
-    cases = [case for case in CASES if options.only in case]
-    results = measure(peers, cases, 5 if options.quick else 31, options.threads)
+    """Measure, print, save."""
+    options = parse()
+    wanted = [p for p in PEERS if p in options.peers.split(",") or p == "minigrad"]
+    peers = [p for p in wanted if importlib.util.find_spec(p) is not None]
+    print("not installed, left out:", ", ".join(p for p in wanted if p not in peers) or "none")
+    rounds, round_length = QUICK if options.quick else WHOLE
+    cores = len(os.sched_getaffinity(0))
+    results: dict[int, report.Medians] = {}
+    for threads in options.threads or ([1] if options.quick else sorted({1, cores})):
+        print(f"\nthreads: {threads}")
+        report.print_head(peers)
+        cases = select(options.only, options.quick)
+        results[threads] = measure(peers, cases, threads, options.rounds or rounds, round_length)
+        report.print_means(results[threads], peers)
+        if options.chart is not None:
+            chart = options.chart.with_stem(f"{options.chart.stem}-{threads}")
+            report.draw_chart(chart, results[threads], peers, f"Threads: {threads}")
     if options.json is not None:
-        options.json.write_text(json.dumps(results, indent=2) + "\n")
+        report.save(options.json, results)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
-
-ROUND = 0.05  # seconds that one round lasts, about
 
 
 def _limit_threads(peer: str, threads: int) -> None:
@@ -16,43 +16,52 @@ def _limit_threads(peer: str, threads: int) -> None:
         import torch
 
         torch.set_num_threads(threads)
+    if peer == "jax":  # nothing else limits them
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
-def _calls_a_round(run: Callable[[], Any]) -> int:
+def _spent(run: Callable[[], Any], calls: int) -> float:
+    """Return the seconds that so many calls take."""
+    start = time.perf_counter()
+    for _ in range(calls):
+        run()
+    return time.perf_counter() - start
+
+
+def _calls_a_round(run: Callable[[], Any], round_length: float) -> int:
     """Return how many calls make a round, after having warmed up."""
     run()
     calls = 1
     while True:
-        start = time.perf_counter()
-        for _ in range(calls):
-            run()
-        spent = time.perf_counter() - start
-        if spent > ROUND / 2:
-            return max(1, round(calls * ROUND / spent))
+        spent = _spent(run, calls)
+        if spent > round_length / 2:
+            return max(1, round(calls * round_length / spent))
         calls *= 2
 
 
-def main() -> None:
-    """Answer until there is nothing more to read."""
-    from . import cases
+def _prepare(peer: str, case: str, round_length: float) -> tuple[Callable[[], Any], int] | None:
+    """Return what the case calls and how often a round does; None where this implementation has none."""
+    from .cases import CASES
 
-    peer, threads = sys.argv[1], int(sys.argv[2])
+    try:
+        run = CASES[case](peer)
+    except KeyError:
+        return None
+    return run, _calls_a_round(run, round_length)
+
+
+def main() -> None:
+    """Answer until there is nothing more to read. Only the operands of the last case are kept."""
+    peer, threads, round_length = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     _limit_threads(peer, threads)
-    prepared: dict[str, tuple[Callable[[], Any], int]] = {}
+    warnings.simplefilter("ignore")
+    name, prepared = "", None
     for line in sys.stdin:
-        case = line.strip()
-        if case not in prepared:
-            try:
-                run = cases.make(peer, case)
-            except KeyError:
-                print(json.dumps(None), flush=True)
-                continue
-            prepared[case] = run, _calls_a_round(run)
-        run, calls = prepared[case]
-        start = time.perf_counter()
-        for _ in range(calls):
-            run()
-        print(json.dumps((time.perf_counter() - start) / calls), flush=True)
+        if line.strip() != name:
+            name, prepared = line.strip(), None
+            prepared = _prepare(peer, name, round_length)
+        answer = None if prepared is None else _spent(*prepared) / prepared[1]
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":
