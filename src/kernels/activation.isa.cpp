@@ -20,32 +20,30 @@ constexpr double kNanoseconds = 0.8;
 template <class Op, class T>
 Status run_value(const Call& call) {
   const Op op(call.attributes);
-  const auto value = [op](T* out, int64_t size, const T* x) {
-    const Op own = op;
+  const auto loop = [](const void* context, void* to, int64_t size, const Neighbours& in) {
+    const Op own = *static_cast<const Op*>(context);
+    T* const out = static_cast<T*>(to);
+    const T* const x = static_cast<const T*>(in.x[0]);
 #pragma omp simd
     for (int64_t i = 0; i < size; ++i) out[i] = own(x[i]);
   };
-  for_each_row<T, T>(call, kNanoseconds, Numbers<0>{},
-                     [&](T* out, int64_t step, int64_t count, Row<T>&& x) { in_blocks(out, step, count, value, x); });
-  return Status::ok;
+  return walk(call, {1, kNanoseconds, loop, &op, kMapBlock});
 }
 
 template <class Op, class T>
 Status run_derivative(const Call& call) {
   const Op op(call.attributes);
-  const auto derivative = [op](T* out, int64_t size, const T* g, const T* x) {
-    const Op own = op;
+  const auto loop = [](const void* context, void* to, int64_t size, const Neighbours& in) {
+    const Op own = *static_cast<const Op*>(context);
+    T* const out = static_cast<T*>(to);
+    const T *const g = static_cast<const T*>(in.x[0]), *const x = static_cast<const T*>(in.x[1]);
 #pragma omp simd
     for (int64_t i = 0; i < size; ++i) {
       const T result = own(g[i], x[i]);
       out[i] = g[i] == 0 ? T{0} : result;
     }
   };
-  for_each_row<T, T, T>(call, kNanoseconds, Numbers<0, 1>{},
-                        [&](T* out, int64_t step, int64_t count, Row<T>&& g, Row<T>&& x) {
-                          in_blocks(out, step, count, derivative, g, x);
-                        });
-  return Status::ok;
+  return walk(call, {2, kNanoseconds, loop, &op, kMapBlock});
 }
 
 // x between low and high; NaN stays NaN.

@@ -5,6 +5,7 @@
 
 #include "core/half.hpp"
 #include "core/kernel.hpp"
+#include "core/loops.hpp"
 #include "core/plans.hpp"
 #include "kernels/elementwise_loops.hpp"
 #include "kernels/elementwise_ops.hpp"

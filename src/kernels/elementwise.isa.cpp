@@ -82,11 +82,10 @@ inline void division_block(T* out, int64_t size, const T* x, const T* y) {
 
 template <class F, class T>
 Status run_division(const Call& call) {
-  for_each_row<T, T, T>(call, 0.6, Numbers<0, 1>{},
-                        [](T* out, int64_t out_step, int64_t count, Row<T>&& x, Row<T>&& y) {
-                          in_blocks<true>(out, out_step, count, division_block<F, T>, x, y);
-                        });
-  return Status::ok;
+  const auto loop = [](const void*, void* out, int64_t size, const Neighbours& in) {
+    division_block<F>(static_cast<T*>(out), size, static_cast<const T*>(in.x[0]), static_cast<const T*>(in.x[1]));
+  };
+  return walk(call, {2, 0.6, loop, nullptr, kSlowBlock});
 }
 
 // The quotient, rounded, without its fraction.

@@ -35,12 +35,15 @@ inline void function_block(T* out, int64_t size, const T* x) {
   map_block<Fast<F>>(out, size, x);
 }
 
+// How many elements are looked through before they are computed.
+constexpr int64_t kSlowBlock = 256;
+
 template <class F, class T>
 Status run_function(const Call& call) {
-  for_each_row<T, T>(call, 0.6, Numbers<0>{}, [](T* out, int64_t out_step, int64_t count, Row<T>&& x) {
-    in_blocks<F::kHasSlowPath>(out, out_step, count, function_block<F, T>, x);
-  });
-  return Status::ok;
+  const auto loop = [](const void*, void* out, int64_t size, const Neighbours& in) {
+    function_block<F>(static_cast<T*>(out), size, static_cast<const T*>(in.x[0]));
+  };
+  return walk(call, {1, 0.6, loop, nullptr, F::kHasSlowPath ? kSlowBlock : kMapBlock});
 }
 
 template <template <class> class F>
@@ -49,18 +52,22 @@ constexpr RunsByDType function() {
 }
 
 // A function of two arguments.
-template <template <class> class F>
+template <template <class> class F, class T>
 struct Fast2 {
-  static constexpr double kNanoseconds = 2;
-  template <class T>
-  [[gnu::always_inline]] static inline T apply(T x, T y) {
-    return F<T>::fast(x, y);
-  }
+  [[gnu::always_inline]] static inline T apply(T x, T y) { return F<T>::fast(x, y); }
 };
+
+template <template <class> class F, class T>
+Status run_binary_function(const Call& call) {
+  const auto loop = [](const void*, void* out, int64_t size, const Neighbours& in) {
+    map_block<Fast2<F, T>>(static_cast<T*>(out), size, static_cast<const T*>(in.x[0]), static_cast<const T*>(in.x[1]));
+  };
+  return walk(call, {2, 2, loop, nullptr, kMapBlock});
+}
 
 template <template <class> class F>
 constexpr RunsByDType binary_function() {
-  return floats(run_binary<Fast2<F>, float>, run_binary<Fast2<F>, double>);
+  return floats(run_binary_function<F, float>, run_binary_function<F, double>);
 }
 
 }  // namespace

@@ -1,0 +1,224 @@
+#include "kernels/elementwise_walk.hpp"
+
+#include <cstring>
+
+#include "core/loops.hpp"
+
+namespace minigrad {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Elements moved by their size, whatever they are.
+
+template <class Bits>
+void gather(char* to, const char* from, int64_t step, int64_t count) {
+  auto* const out = reinterpret_cast<Bits*>(to);
+  const auto* const x = reinterpret_cast<const Bits*>(from);
+  if (step == -1) {  // a loop of its own, which the compiler vectorises
+    for (int64_t i = 0; i < count; ++i) out[i] = x[-i];
+  } else {
+    for (int64_t i = 0; i < count; ++i) out[i] = x[i * step];
+  }
+}
+
+template <class Bits>
+void scatter(char* to, const char* from, int64_t step, int64_t count) {
+  auto* const out = reinterpret_cast<Bits*>(to);
+  const auto* const x = reinterpret_cast<const Bits*>(from);
+  for (int64_t i = 0; i < count; ++i) out[i * step] = x[i];
+}
+
+using Mover = void (*)(char* to, const char* from, int64_t step, int64_t count);
+
+Mover gather_of(int64_t item) {
+  return item == 8 ? gather<uint64_t> : item == 4 ? gather<uint32_t> : item == 2 ? gather<uint16_t> : gather<uint8_t>;
+}
+
+Mover scatter_of(int64_t item) {
+  return item == 8 ? scatter<uint64_t>
+                   : (item == 4 ? scatter<uint32_t> : (item == 2 ? scatter<uint16_t> : scatter<uint8_t>));
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+// A panel: rows that are gathered together, because their elements are neighbours across the rows (a transposed
+// operand), and the elements of each that fit into the buffer.
+constexpr int64_t kPanelRows = 16, kPanelColumns = kMapBlock / kPanelRows;
+
+enum class Way : uint8_t { direct, repeated, gathered };
+
+// A nest with all that is the same for each of its rows. Operand 0 is the output.
+template <int N>
+class Walk {
+ public:
+  Walk(const Call& call, const Map& map) : map_(map) {
+    const View* operands[N] = {&call.out[0]};
+    for (int i = 1; i < N; ++i) operands[i] = &call.in[i - 1];
+    nest_ = make_nest<N>(reinterpret_cast<const View* const(&)[N]>(operands));
+    for (int i = 0; i < N; ++i) {
+      start_[i] = static_cast<char*>(operands[i]->data);
+      item_[i] = item_size(operands[i]->dtype);
+      step_[i] = nest_.stride[i][nest_.rank - 1];
+      way_[i] = step_[i] == 1 ? Way::direct : (step_[i] == 0 && i > 0 ? Way::repeated : Way::gathered);
+      buffered_ |= way_[i] == Way::gathered || (way_[i] == Way::repeated && map.limit > 0);
+    }
+  }
+
+  void run() const {
+    if (nest_.size == 0) return;
+    if (in_panels()) return run_panels();
+    parallel_for(nest_.size, map_.nanoseconds, [&](int64_t begin, int64_t end, int) {
+      if (!buffered_) {
+        Buffer<kLanes> buffer;
+        return for_rows(nest_, begin, end, [&](const int64_t* offset, int64_t n) { run_row(buffer, offset, n); });
+      }
+      Buffer<kMapBlock> buffer;
+      for_rows(nest_, begin, end, [&](const int64_t* offset, int64_t n) { run_row(buffer, offset, n); });
+    });
+  }
+
+ private:
+  // Uninitialised until needed; on the stack of each worker.
+  template <int64_t elements>
+  struct Buffer {
+    static constexpr int64_t kElements = elements;
+    alignas(64) char of[N][elements * 8];
+  };
+
+  char* at(int i, const int64_t* offset, int64_t from) const {
+    return start_[i] + (offset[i] + from * step_[i]) * item_[i];
+  }
+
+  // One row or a piece of it: at once where the loop can read every operand where it lies, else block by block.
+  template <class Buffer>
+  void run_row(Buffer& buffer, const int64_t* offset, int64_t count) const {
+    const int64_t most = map_.limit > 0 ? map_.limit : (buffered_ ? Buffer::kElements : count);
+    const int64_t block = most < count ? most : count;
+    Neighbours in;
+    for (int i = 1; i < N; ++i) {
+      in.x[i - 1] = buffer.of[i];
+      in.mask[i - 1] = way_[i] == Way::repeated && map_.limit == 0 ? 0 : -1;
+      if (way_[i] == Way::repeated) repeat(buffer.of[i], i, offset, map_.limit > 0 ? block : kLanes);
+    }
+    for (int64_t from = 0; from < count; from += block) {
+      const int64_t size = count - from < block ? count - from : block;
+      for (int i = 1; i < N; ++i) {
+        if (way_[i] == Way::direct) in.x[i - 1] = at(i, offset, from);
+        if (way_[i] == Way::gathered) gather_of(item_[i])(buffer.of[i], at(i, offset, from), step_[i], size);
+      }
+      char* const out = at(0, offset, from);
+      map_.loop(map_.context, way_[0] == Way::direct ? out : buffer.of[0], size, in);
+      if (way_[0] != Way::direct) scatter_of(item_[0])(out, buffer.of[0], step_[0], size);
+    }
+  }
+
+  void repeat(char* buffer, int i, const int64_t* offset, int64_t count) const {
+    gather_of(item_[i])(buffer, at(i, offset, 0), 0, count);
+  }
+
+  // Whether an input's elements lie closer together from row to row than in a row, and the output's in a row.
+  bool in_panels() const {
+    if (nest_.rank < 2 || nest_.shape[nest_.rank - 1] < kLanes || way_[0] != Way::direct) return false;
+    for (int i = 1; i < N; ++i) {
+      if (way_[i] == Way::gathered && nest_.stride[i][nest_.rank - 2] == 1) return true;
+    }
+    return false;
+  }
+
+  void run_panels() const {
+    const int64_t rows = nest_.shape[nest_.rank - 2], columns = nest_.shape[nest_.rank - 1];
+    const int64_t panels = (rows + kPanelRows - 1) / kPanelRows, planes = nest_.size / (rows * columns);
+    const double cost = map_.nanoseconds * static_cast<double>(columns * (rows < kPanelRows ? rows : kPanelRows));
+    parallel_for(planes * panels, cost, [&](int64_t begin, int64_t end, int) {
+      Buffer<kMapBlock> buffer;
+      for (int64_t number = begin; number < end; ++number) {
+        int64_t offset[N];
+        const int64_t first = number % panels * kPanelRows;
+        find_row(number / panels * rows + first, offset);
+        run_panel(buffer, offset, rows - first < kPanelRows ? rows - first : kPanelRows, columns);
+      }
+    });
+  }
+
+  // Where the row of this number begins in each operand.
+  void find_row(int64_t number, int64_t* offset) const {
+    for (int i = 0; i < N; ++i) offset[i] = 0;
+    for (int d = nest_.rank - 2; d >= 0; --d) {
+      for (int i = 0; i < N; ++i) offset[i] += number % nest_.shape[d] * nest_.stride[i][d];
+      number /= nest_.shape[d];
+    }
+  }
+
+  void run_panel(Buffer<kMapBlock>& buffer, const int64_t* offset, int64_t rows, int64_t columns) const {
+    for (int64_t from = 0; from < columns; from += kPanelColumns) {
+      const int64_t size = columns - from < kPanelColumns ? columns - from : kPanelColumns;
+      for (int i = 1; i < N; ++i) {
+        if (way_[i] != Way::direct) gather_panel(buffer.of[i], i, at(i, offset, from), rows, size);
+      }
+      for (int64_t r = 0; r < rows; ++r) {
+        Neighbours in;
+        for (int i = 1; i < N; ++i) {
+          in.x[i - 1] = way_[i] == Way::direct ? at(i, offset, from) + r * row_bytes(i)
+                                               : buffer.of[i] + r * kPanelColumns * item_[i];
+          in.mask[i - 1] = -1;
+        }
+        map_.loop(map_.context, at(0, offset, from) + r * row_bytes(0), size, in);
+      }
+    }
+  }
+
+  int64_t row_bytes(int i) const { return nest_.stride[i][nest_.rank - 2] * item_[i]; }
+
+  void gather_panel(char* to, int i, const char* from, int64_t rows, int64_t size) const {
+    const int64_t row = nest_.stride[i][nest_.rank - 2];
+    if (item_[i] == 8) return transpose<uint64_t>(to, from, row, step_[i], rows, size);
+    if (item_[i] == 4) return transpose<uint32_t>(to, from, row, step_[i], rows, size);
+    if (item_[i] == 2) return transpose<uint16_t>(to, from, row, step_[i], rows, size);
+    transpose<uint8_t>(to, from, row, step_[i], rows, size);
+  }
+
+  template <class Bits>
+  static void transpose(char* to, const char* from, int64_t row, int64_t step, int64_t rows, int64_t size) {
+    auto* const out = reinterpret_cast<Bits*>(to);
+    const auto* const x = reinterpret_cast<const Bits*>(from);
+    if (rows < kPanelRows) {
+      for (int64_t j = 0; j < size; ++j) {
+        for (int64_t r = 0; r < rows; ++r) out[r * kPanelColumns + j] = x[j * step + r * row];
+      }
+      return;
+    }
+    for (int64_t j = 0; j < size; ++j) {  // all of a line of memory at once
+#pragma GCC unroll 16
+      for (int64_t r = 0; r < kPanelRows; ++r) out[r * kPanelColumns + j] = x[j * step + r * row];
+    }
+  }
+
+  const Map& map_;
+  Nest<N> nest_;
+  char* start_[N];
+  int64_t item_[N];  // bytes
+  int64_t step_[N];  // elements from one to the next in a row
+  Way way_[N];
+  bool buffered_ = false;
+};
+
+}  // namespace
+
+Status walk(const Call& call, const Map& map) {
+  switch (map.inputs) {
+    case 1:
+      Walk<2>(call, map).run();
+      break;
+    case 2:
+      Walk<3>(call, map).run();
+      break;
+    case 3:
+      Walk<4>(call, map).run();
+      break;
+    default:
+      Walk<5>(call, map).run();
+  }
+  return Status::ok;
+}
+
+}  // namespace minigrad

@@ -1,0 +1,39 @@
+// The walk that all elementwise kernels share: broadcasting, any strides, threads. Compiled once, for all operations,
+// dtypes and instruction sets; what an operation brings is a loop over neighbours.
+#pragma once
+
+#include "core/kernel.hpp"
+
+namespace minigrad {
+
+constexpr int kMaxMapped = 4;  // inputs of an elementwise kernel
+
+// An operand that is repeated is handed over as this many equal elements, and a mask of 0.
+constexpr int64_t kLanes = 16;
+
+// What a loop reads: element i of input k is x[k][i & mask[k]] for i % kLanes = 0, and the ones behind it are its
+// neighbours, up to the next multiple of kLanes.
+struct Neighbours {
+  const void* x[kMaxMapped];
+  int64_t mask[kMaxMapped];  // -1, or 0 where the operand is repeated
+};
+
+// Writes `size` neighbours. The output may be one of the inputs.
+using MapLoop = void (*)(const void* context, void* out, int64_t size, const Neighbours& in);
+
+struct Map {
+  int inputs;
+  double nanoseconds;  // for an element
+  MapLoop loop;
+  const void* context = nullptr;
+  // How many elements the loop takes at a time, at most kMapBlock; such a loop never gets repeated operands. 0: no limit.
+  int64_t limit = 0;
+};
+
+// Elements that pass through a buffer at a time.
+constexpr int64_t kMapBlock = 1024;
+
+// Runs the loop over a call's first output and its first inputs.
+Status walk(const Call& call, const Map& map);
+
+}  // namespace minigrad
