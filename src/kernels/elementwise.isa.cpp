@@ -1,10 +1,9 @@
-// Elementwise kernels in floating point.
+// Elementwise kernels in floating point that need arithmetic only.
 #include "core/kernel.hpp"
 #include "isa/isa.hpp"
 #include "isa/math_division.hpp"
 #include "kernels/elementwise_loops.hpp"
 #include "kernels/elementwise_ops.hpp"
-#include "kernels/function_loops.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
@@ -24,69 +23,6 @@ struct SigmoidGrad : Streaming {
     return g == 0 ? T{0} : g * (out * (T{1} - out));
   }
 };
-
-// What is wanted of x = whole * y + rest.
-
-// The rest, with the sign of x.
-struct Fmod {
-  template <class T>
-  [[gnu::always_inline]] static T finish(math::Division<T> d, T, T) {
-    return d.rest;
-  }
-};
-
-// Whether the quotient rounded down is one less than whole.
-template <class T>
-[[gnu::always_inline]] inline bool rounds_down(T rest, T y) {
-  return (rest != 0) & ((rest < 0) != (y < 0));
-}
-
-// The rest of the quotient rounded down, with the sign of y.
-struct Remainder {
-  template <class T>
-  [[gnu::always_inline]] static T finish(math::Division<T> d, T, T y) {
-    return math::select(math::mask_of<T>(rounds_down(d.rest, y)), d.rest + y, d.rest);
-  }
-};
-
-// The quotient rounded down, which has the sign of x / y even if that is 0; NaN where the rest is; x / y where y is 0.
-struct FloorDivide {
-  template <class T>
-  [[gnu::always_inline]] static T finish(math::Division<T> d, T x, T y) {
-    const T quotient = x / y;
-    const T floored = d.whole - (rounds_down(d.rest, y) ? T{1} : T{0}) + (d.rest - d.rest);
-    return math::select(math::mask_of<T>(y == 0), quotient, math::copysign(floored, quotient));
-  }
-};
-
-template <class F>
-struct Divided {
-  template <class T>
-  [[gnu::always_inline]] static T apply(T x, T y) {
-    return F::finish(math::divide(x, y), x, y);
-  }
-};
-
-// As function_block: a block with a quotient of too many digits is computed one by one.
-template <class F, class T>
-inline void division_block(T* out, int64_t size, const T* x, const T* y) {
-  int slow = 0;
-  for (int64_t i = 0; i < size; ++i) slow |= math::divides_slowly(x[i], y[i]);
-  if (slow == 0) return map_block<Divided<F>>(out, size, x, y);
-  for (int64_t i = 0; i < size; ++i) {
-    const math::Division<T> d =
-        math::divides_slowly(x[i], y[i]) ? math::divide_digits(x[i], y[i]) : math::divide(x[i], y[i]);
-    out[i] = F::finish(d, x[i], y[i]);
-  }
-}
-
-template <class F, class T>
-Status run_division(const Call& call) {
-  const auto loop = [](const void*, void* out, int64_t size, const Neighbours& in) {
-    division_block<F>(static_cast<T*>(out), size, static_cast<const T*>(in.x[0]), static_cast<const T*>(in.x[1]));
-  };
-  return walk(call, {2, 0.6, loop, nullptr, kSlowBlock});
-}
 
 // The quotient, rounded, without its fraction.
 struct TruncDivide : Streaming {
@@ -220,14 +156,6 @@ constexpr RunsByDType four() {
 }
 
 constexpr Run kRows[] = {
-    {"sqrt", function<functions::Sqrt>()},
-    {"exp", function<functions::Exp>()},
-    {"log", function<functions::Log>()},
-    {"sin", function<functions::Sin>()},
-    {"cos", function<functions::Cos>()},
-    {"tanh", function<functions::Tanh>()},
-    {"sigmoid", function<functions::Sigmoid>()},
-    {"pow", binary_function<functions::Pow>()},
     {"copy", floats(run_unary<Copy, float>, run_unary<Copy, double>)},
     {"neg", floats(run_unary<Neg, float>, run_unary<Neg, double>)},
     {"abs", floats(run_unary<Abs, float>, run_unary<Abs, double>)},
@@ -239,10 +167,7 @@ constexpr Run kRows[] = {
     {"safe_mul", floats(run_binary<SafeMul, float>, run_binary<SafeMul, double>)},
     {"div", floats(run_binary<Div, float>, run_binary<Div, double>)},
     {"safe_div", floats(run_binary<SafeDiv, float>, run_binary<SafeDiv, double>)},
-    {"floor_divide", floats(run_division<FloorDivide, float>, run_division<FloorDivide, double>)},
     {"trunc_divide", floats(run_binary<TruncDivide, float>, run_binary<TruncDivide, double>)},
-    {"remainder", floats(run_division<Remainder, float>, run_division<Remainder, double>)},
-    {"fmod", floats(run_division<Fmod, float>, run_division<Fmod, double>)},
     {"maximum", floats(run_binary<Maximum, float>, run_binary<Maximum, double>)},
     {"minimum", floats(run_binary<Minimum, float>, run_binary<Minimum, double>)},
     {"maximum_share", floats(run_binary<MaximumShare, float>, run_binary<MaximumShare, double>)},

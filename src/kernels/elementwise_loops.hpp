@@ -36,12 +36,18 @@ template <class Op, class Out, class... Xs, int... k>
   }
 }
 
+// Where bytes meet floats, kLanes of them are too few for good code: such a loop gets neighbours only.
 template <class Op, class Out, class... Xs, int... k>
 Status run_map_of(const Call& call, Numbers<k...>) {
+  constexpr bool same_size = ((sizeof(Xs) == sizeof(Out)) && ...);
   const auto loop = [](const void*, void* out, int64_t size, const Neighbours& in) {
-    map_lanes<Op, Out, Xs...>(static_cast<Out*>(out), size, in, Numbers<k...>{});
+    if constexpr (same_size) {
+      map_lanes<Op, Out, Xs...>(static_cast<Out*>(out), size, in, Numbers<k...>{});
+    } else {
+      map_block<Op>(static_cast<Out*>(out), size, static_cast<const Xs*>(in.x[k])...);
+    }
   };
-  return walk(call, {sizeof...(Xs), Op::kNanoseconds, loop});
+  return walk(call, {sizeof...(Xs), Op::kNanoseconds, loop, nullptr, same_size ? 0 : kMapBlock});
 }
 
 template <class Op, class X, class Out = X>

@@ -204,17 +204,25 @@ struct Where : Streaming {
   static T apply(uint8_t condition, T x, T y) {
     using Bits = typename BitsOf<sizeof(T)>::type;
     const auto mask = static_cast<Bits>(-static_cast<int>(condition != 0));
-    const auto chosen = static_cast<Bits>((__builtin_bit_cast(Bits, x) & mask) | (__builtin_bit_cast(Bits, y) & ~mask));
-    return __builtin_bit_cast(T, chosen);
+    const auto a = __builtin_bit_cast(Bits, x), b = __builtin_bit_cast(Bits, y);
+    return __builtin_bit_cast(T, static_cast<Bits>(b ^ ((a ^ b) & mask)));
   }
 };
+
+inline bool unordered(float x, float y) { return __builtin_isunordered(x, y); }
+inline bool unordered(double x, double y) { return __builtin_isunordered(x, y); }
+template <class T>
+bool unordered(T, T) {
+  return false;
+}
 
 // x, at least lower and at most upper, which counts more; NaN where any of them is.
 struct Clamp : Streaming {
   template <class T>
   static T apply(T x, T lower, T upper) {
-    const T raised = Where::apply((x < lower) | (lower != lower), lower, x);
-    return Where::apply((upper < raised) | (upper != upper), upper, raised);
+    const T raised = lower > x ? lower : x;
+    const T limited = upper < raised ? upper : raised;
+    return unordered(lower, upper) ? static_cast<T>(lower + upper) : limited;
   }
 };
 

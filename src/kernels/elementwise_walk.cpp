@@ -51,7 +51,7 @@ enum class Way : uint8_t { direct, repeated, gathered };
 template <int N>
 class Walk {
  public:
-  Walk(const Call& call, const Map& map) : map_(map) {
+  Walk(const Call& call, const Map& map) : map_(map), direct_(map.limit == 0) {
     const View* operands[N] = {&call.out[0]};
     for (int i = 1; i < N; ++i) operands[i] = &call.in[i - 1];
     nest_ = make_nest<N>(reinterpret_cast<const View* const(&)[N]>(operands));
@@ -60,7 +60,7 @@ class Walk {
       item_[i] = item_size(operands[i]->dtype);
       step_[i] = nest_.stride[i][nest_.rank - 1];
       way_[i] = step_[i] == 1 ? Way::direct : (step_[i] == 0 && i > 0 ? Way::repeated : Way::gathered);
-      buffered_ |= way_[i] == Way::gathered || (way_[i] == Way::repeated && map.limit > 0);
+      direct_ &= way_[i] != Way::gathered;
     }
   }
 
@@ -68,31 +68,39 @@ class Walk {
     if (nest_.size == 0) return;
     if (in_panels()) return run_panels();
     parallel_for(nest_.size, map_.nanoseconds, [&](int64_t begin, int64_t end, int) {
-      if (!buffered_) {
-        Buffer<kLanes> buffer;
-        return for_rows(nest_, begin, end, [&](const int64_t* offset, int64_t n) { run_row(buffer, offset, n); });
-      }
-      Buffer<kMapBlock> buffer;
+      if (direct_) return run_direct(begin, end);
+      Buffer buffer;
       for_rows(nest_, begin, end, [&](const int64_t* offset, int64_t n) { run_row(buffer, offset, n); });
     });
   }
 
  private:
   // Uninitialised until needed; on the stack of each worker.
-  template <int64_t elements>
   struct Buffer {
-    static constexpr int64_t kElements = elements;
-    alignas(64) char of[N][elements * 8];
+    alignas(64) char of[N][kMapBlock * 8];
   };
 
   char* at(int i, const int64_t* offset, int64_t from) const {
     return start_[i] + (offset[i] + from * step_[i]) * item_[i];
   }
 
-  // One row or a piece of it: at once where the loop can read every operand where it lies, else block by block.
-  template <class Buffer>
+  // Rows whose operands the loop can read where they lie, or from kLanes equal elements.
+  void run_direct(int64_t begin, int64_t end) const {
+    alignas(64) char equal[N][kLanes * 8];
+    Neighbours in;
+    for (int i = 1; i < N; ++i) in.mask[i - 1] = way_[i] == Way::repeated ? 0 : -1;
+    for_rows(nest_, begin, end, [&](const int64_t* offset, int64_t count) {
+      for (int i = 1; i < N; ++i) {
+        in.x[i - 1] = way_[i] == Way::repeated ? equal[i] : at(i, offset, 0);
+        if (way_[i] == Way::repeated) repeat(equal[i], i, offset, kLanes);
+      }
+      map_.loop(map_.context, at(0, offset, 0), count, in);
+    });
+  }
+
+  // One row or a piece of it, block by block.
   void run_row(Buffer& buffer, const int64_t* offset, int64_t count) const {
-    const int64_t most = map_.limit > 0 ? map_.limit : (buffered_ ? Buffer::kElements : count);
+    const int64_t most = map_.limit > 0 ? map_.limit : kMapBlock;
     const int64_t block = most < count ? most : count;
     Neighbours in;
     for (int i = 1; i < N; ++i) {
@@ -130,7 +138,7 @@ class Walk {
     const int64_t panels = (rows + kPanelRows - 1) / kPanelRows, planes = nest_.size / (rows * columns);
     const double cost = map_.nanoseconds * static_cast<double>(columns * (rows < kPanelRows ? rows : kPanelRows));
     parallel_for(planes * panels, cost, [&](int64_t begin, int64_t end, int) {
-      Buffer<kMapBlock> buffer;
+      Buffer buffer;
       for (int64_t number = begin; number < end; ++number) {
         int64_t offset[N];
         const int64_t first = number % panels * kPanelRows;
@@ -149,7 +157,7 @@ class Walk {
     }
   }
 
-  void run_panel(Buffer<kMapBlock>& buffer, const int64_t* offset, int64_t rows, int64_t columns) const {
+  void run_panel(Buffer& buffer, const int64_t* offset, int64_t rows, int64_t columns) const {
     for (int64_t from = 0; from < columns; from += kPanelColumns) {
       const int64_t size = columns - from < kPanelColumns ? columns - from : kPanelColumns;
       for (int i = 1; i < N; ++i) {
@@ -199,7 +207,7 @@ class Walk {
   int64_t item_[N];  // bytes
   int64_t step_[N];  // elements from one to the next in a row
   Way way_[N];
-  bool buffered_ = false;
+  bool direct_;  // whether the loop can read and write where the operands lie
 };
 
 }  // namespace

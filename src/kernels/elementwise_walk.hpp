@@ -26,7 +26,8 @@ struct Map {
   double nanoseconds;  // for an element
   MapLoop loop;
   const void* context = nullptr;
-  // How many elements the loop takes at a time, at most kMapBlock; such a loop never gets repeated operands. 0: no limit.
+  // How many elements the loop takes at a time, at most kMapBlock; such a loop never gets repeated operands. 0: no
+  // limit.
   int64_t limit = 0;
 };
 
