@@ -1,0 +1,65 @@
+"""The benchmarks run: their cases, their worker, their report. No test here asserts a time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+benchmarks = pytest.importorskip("benchmarks", reason="the benchmarks are not part of this copy")
+
+from benchmarks import __main__ as program
+from benchmarks import report
+from benchmarks.cases import CASES, group
+
+
+def test_every_group_has_cases() -> None:
+    assert set(map(group, CASES)) == {"overhead", "kernels", "everyday", "matmul", "step", "scaling"}
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if group(c) == "overhead" or c.startswith("step: 64-64-10")])
+def test_small_cases_run(case: str) -> None:
+    CASES[case]("minigrad")()
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.startswith("step: 64-64-10")])
+def test_numpy_trains_the_same_nets(case: str) -> None:
+    CASES[case]("numpy")()
+
+
+def test_a_peer_without_the_case_is_left_out() -> None:
+    with pytest.raises(KeyError):
+        CASES["overhead: add 8×8"]("numpy")
+
+
+def test_quick_runs_leave_out_the_large_cases() -> None:
+    assert "kernels: exp 4096×1024" in program.select("kernels: exp ", quick=False)
+    assert program.select("kernels: exp ", quick=True) == ["kernels: exp 512×1024", "kernels: exp 512×1024 backward"]
+
+
+def test_means_and_what_is_below(capsys: pytest.CaptureFixture[str]) -> None:
+    medians = {
+        "kernels: a": {"minigrad": 1.0, "torch": 4.0},
+        "kernels: b": {"minigrad": 2.0, "torch": 1.0},
+        "kernels: c": {"minigrad": 2.0},
+    }
+    report.print_means(medians, ["minigrad", "torch"])
+    printed = capsys.readouterr().out
+    assert "kernels: torch takes 1.41 times as long, 0.50 at least" in printed
+    assert "below 1.0: kernels: b (0.50)" in printed
+
+
+def test_the_program_measures_saves_and_draws(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only=overhead: add", "--rounds=1", "--peers=minigrad"]
+    files = [f"--json={tmp_path / 'times.json'}", f"--chart={tmp_path / 'chart.png'}"]
+    done = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "overhead: add 8×8 backward" in done.stdout
+    saved = json.loads((tmp_path / "times.json").read_text())
+    assert set(saved["seconds"]["1"]) == {"overhead: add 8×8", "overhead: add 8×8 backward"}
+    assert (tmp_path / "chart-1.png").exists()
