@@ -51,6 +51,11 @@ class Report:
         self.failures += other.failures
         self.seconds += other.seconds
 
+    def totals(self) -> dict[str, int]:
+        """Return the counts of one operation in the order in which they are printed."""
+        counts = {what: self.counts[what] for what in ("samples", *STAGES, "error inputs")}
+        return {"operations": 1, **counts, "skipped": sum(self.skipped.values()), "failures": len(self.failures)}
+
 
 def describe(error: Exception) -> str:
     """Return how the libraries differ, or what was raised and where."""

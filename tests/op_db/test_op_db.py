@@ -26,9 +26,10 @@ THERE = [
 
 
 @pytest.mark.parametrize("name", THERE)
-def test_samples(name: str) -> None:
+def test_samples(name: str, record_totals: Callable[..., None]) -> None:
     report = run_operation(name)
     assert report is not None
+    record_totals("PyTorch's operator database", report.totals())
     assert not report.failures, "\n".join(map(str, report.failures[:5]))
     assert report.counts["forward"] + sum(report.skipped.values()) >= report.counts["samples"] > 0
 
