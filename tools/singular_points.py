@@ -229,9 +229,11 @@ ROWS = [*elementwise(), *pairs(), *branches(), *vectors(), *ties(), *norms(), *l
 # ---- PyTorch ---------------------------------------------------------------------------------------------------------
 
 #: Where PyTorch 2.13 gives something else: for an operation and a point, which columns, and what stands there.
+NAN_AT_INFINITY = {
+    "-inf": "value nan, vjp nan, jvp nan, second nan, jvp of jvp nan",
+    "inf": "vjp nan, jvp nan, second nan, jvp of jvp nan",
+}
 PYTORCH: dict[str, dict[str, str]] = {
-    "abs": {"nan": "vjp 0, jvp 0"},
-    "sign": {"nan": "value 0"},
     "atan": {"-inf": "second nan, jvp of jvp nan", "inf": "second nan, jvp of jvp nan"},
     "asinh": {"-inf": "second nan, jvp of jvp nan", "inf": "second nan, jvp of jvp nan"},
     "acosh": {"-inf": "second nan, jvp of jvp nan", "0": "jvp of jvp nan", "inf": "second nan, jvp of jvp nan"},
@@ -239,9 +241,9 @@ PYTORCH: dict[str, dict[str, str]] = {
     "erf": {"-inf": "second nan, jvp of jvp nan", "inf": "second nan, jvp of jvp nan"},
     "x ** 0.5": {"-inf": "value nan, vjp nan, jvp nan"},
     "0 ** x": {"0": "second nan", "1": "second nan", "2": "second nan", "inf": "second nan"},
-    "gelu": {"-inf": "value nan, vjp nan, jvp nan", "inf": "vjp nan, jvp nan"},
-    "silu": {"-inf": "value nan, vjp nan, jvp nan", "inf": "vjp nan, jvp nan"},
-    "mish": {"-inf": "value nan, vjp nan, jvp nan", "inf": "vjp nan, jvp nan"},
+    "gelu": NAN_AT_INFINITY,
+    "silu": NAN_AT_INFINITY,
+    "mish": NAN_AT_INFINITY,
     "hardsigmoid": {
         "-inf": "second an error, jvp of jvp an error",
         "-3": "second an error, jvp of jvp an error",
@@ -253,13 +255,17 @@ PYTORCH: dict[str, dict[str, str]] = {
     "hardswish": {"-inf": "value nan", "nan": "vjp 1, jvp 1, second 0, jvp of jvp 0"},
     "softplus": {"20": "second 0, jvp of jvp 0"},
     "softshrink": {"nan": "vjp 1, jvp 1"},
-    "gelu(approximate='tanh')": {"-inf": "value nan, vjp nan, jvp nan", "inf": "vjp nan, jvp nan"},
+    "softsign": {
+        "-inf": "value nan, vjp nan, jvp nan, second nan, jvp of jvp nan",
+        "inf": "value nan, vjp nan, jvp nan, second nan, jvp of jvp nan",
+    },
+    "gelu(approximate='tanh')": NAN_AT_INFINITY,
     "x / y": {"1; 0": "jvp -inf, jvp of jvp inf"},
     "x ** y": {
-        "0; 0": "second nan; nan, jvp of jvp 0",
-        "0; 1": "second nan; nan",
+        "0; 0": "second nan; nan",
+        "0; 1": "second nan; nan, jvp of jvp 1",
         "0; 2": "second nan; nan",
-        "0; 0.5": "second nan; nan",
+        "0; 0.5": "second nan; nan, jvp of jvp nan",
         "1; nan": "second nan; nan",
         "inf; 0": "second 0; nan",
         "0; inf": "vjp nan; 0, jvp nan, second nan; nan, jvp of jvp nan",
@@ -268,7 +274,11 @@ PYTORCH: dict[str, dict[str, str]] = {
     "minimum": {"nan; 1": "jvp 1", "1; nan": "jvp 1"},
     "atan2": {"0; 0": "jvp nan, second nan; nan, jvp of jvp nan"},
     "hypot": {"0; 0": "vjp nan; nan, jvp nan, second nan; nan, jvp of jvp nan", "inf; 1": "second nan; nan"},
-    "xlogy": {"0; 0": "vjp 0; nan, jvp nan, second inf; nan, jvp of jvp nan", "0; nan": "vjp nan; nan"},
+    "xlogy": {
+        "0; 0": "vjp 0; nan, jvp nan, second inf; nan, jvp of jvp nan",
+        "0; -1": "second -1; 0, jvp of jvp -1",
+        "0; nan": "vjp nan; nan",
+    },
     "logaddexp": {
         "-inf; -inf": "vjp nan; nan, jvp nan, second nan; nan, jvp of jvp nan",
         "inf; inf": "vjp nan; nan, jvp nan, second nan; nan, jvp of jvp nan",
@@ -276,7 +286,7 @@ PYTORCH: dict[str, dict[str, str]] = {
         "inf; 0": "second nan; nan, jvp of jvp nan",
         "nan; 0": "jvp of jvp nan",
     },
-    "copysign": {"0; -1": "second nan; 0"},
+    "copysign": {"0; -1": "second nan; 0", "nan; 1": "vjp nan; 0, jvp nan, second nan; 0, jvp of jvp nan"},
     "clamp(x, low, high)": {"nan; 0; 1": "jvp 1"},
     "where(x > 0, log(x), 0)": {"0": "vjp nan, second nan"},
     "where(x > 0, x * log(x), 0)": {"-1": "vjp nan", "0": "vjp nan, second nan"},
@@ -299,10 +309,11 @@ PYTORCH: dict[str, dict[str, str]] = {
         "[]": "jvp nan, jvp of jvp nan",
     },
     "logcumsumexp": {
-        "[-inf, -inf]": "vjp [nan, nan], jvp [nan, nan], second [nan, nan]",
-        "[-inf, 0]": "vjp [nan, 1], jvp [0, 1], second [nan, 0], jvp of jvp [0, 0]",
+        "[-inf, -inf]": "vjp [nan, nan], jvp [nan, nan], second [nan, nan], jvp of jvp [nan, nan]",
+        "[-inf, 0]": "vjp [nan, 1], jvp [0, 1], second [nan, 0]",
         "[inf, 0]": "vjp [nan, 0], jvp [nan, nan], second [nan, 0], jvp of jvp [nan, nan]",
         "[inf, inf]": "vjp [nan, nan], jvp [nan, nan], second [nan, nan], jvp of jvp [nan, nan]",
+        "[nan, 0]": "jvp [nan, nan], jvp of jvp [nan, nan]",
         "[]": "jvp an error, jvp of jvp an error",
     },
     "max": {"[1, nan, nan]": "jvp nan"},
@@ -315,13 +326,15 @@ PYTORCH: dict[str, dict[str, str]] = {
     "nanmedian": {"[nan, nan]": "jvp nan"},
     "norm(p=0.5)": {
         "[0, 0]": "second [nan, nan], jvp of jvp nan",
-        "[inf, 1]": "vjp [nan, inf], jvp inf",
+        "[0, -3]": "second [nan, 0]",
+        "[inf, 1]": "vjp [nan, inf], second [nan, nan]",
         "[]": "jvp of jvp nan",
     },
-    "norm(p=1)": {"[nan, 1]": "vjp [0, 1], jvp 1"},
-    "norm(p=2)": {"[0, 0]": "second [nan, nan]", "[inf, 1]": "second [nan, nan]"},
-    "norm(p=inf)": {"[nan, 1]": "vjp [0, 0], jvp 0"},
-    "norm(p=-inf)": {"[nan, 1]": "vjp [0, 0], jvp 0"},
+    "norm(p=2)": {
+        "[0, 0]": "second [nan, nan]",
+        "[inf, 1]": "vjp [nan, 0], jvp nan, second [nan, nan], jvp of jvp nan",
+    },
+    "norm(p=3)": {"[inf, 1]": "vjp [nan, 0], jvp nan, second [nan, nan], jvp of jvp nan"},
     "cosine_similarity": {
         "[0, 0]; [0, 0]": "second [nan, nan]; [nan, nan]",
         "[0, 0]; [1, 0]": "second [nan, nan]; [0, 1e+08]",
@@ -367,7 +380,6 @@ REASONS: dict[str, list[str]] = {
         "atan2",
         "mse_loss",
         "copysign",
-        "norm(p=0.5)",
     ],
     "A cotangent of 0 meets an infinite derivative or NaN in the branch not taken, and becomes NaN. Ours stays 0.": [
         "where(x > 0, log(x), 0)",
@@ -377,9 +389,15 @@ REASONS: dict[str, list[str]] = {
         "where(x < 9, exp(x), 0)",
         "masked_fill(1 / x, x == 0, 0)",
     ],
-    "The rule takes log 0. The mathematical derivative, where there is one, is ours.": ["0 ** x", "x ** y"],
+    "The rule takes log 0. The mathematical derivative, where there is one, is ours; 0 to the 0 has all derivatives 0.": [
+        "0 ** x",
+        "x ** y",
+    ],
     "It computes a square root there, of −∞; ours is the power, which IEEE 754 defines as +∞.": ["x ** 0.5"],
-    "The sign of NaN is 0 there; ours is NaN, as NumPy's.": ["sign", "abs", "norm(p=1)", "norm(p=inf)", "norm(p=-inf)"],
+    "It divides infinity by infinity; ours has the limit: if one element alone is infinite, a norm grows as that one does.": [
+        "softsign",
+        "norm(p=3)",
+    ],
     "It cannot be differentiated twice in this mode there.": [
         "hardsigmoid",
         "huber_loss",
@@ -414,6 +432,7 @@ REASONS: dict[str, list[str]] = {
     "Which of equal elements it chooses is open; PyTorch says so.": ["kthvalue(2)", "mode"],
     "Its rule masks the first derivative at 0, and not the second. Ours is 0 at every order.": [
         "norm(p=2)",
+        "norm(p=0.5)",
         "normalize",
         "cosine_similarity",
     ],

@@ -168,8 +168,8 @@ std::vector<Row> activation_rows() {
       {"elu", "", {x}, elu},           {"elu_grad", "", {kMatrix, x}, elu},
       {"broken_line", "", {x}, line},  {"broken_line_grad", "", {kMatrix, x}, line},
   };
-  for (const char* name : {"silu", "gelu", "gelu_tanh", "mish"}) rows.push_back({name, "", {x}});
-  for (const char* name : {"silu_grad", "gelu_grad", "gelu_tanh_grad", "mish_grad"}) {
+  for (const char* name : {"silu", "gelu", "gelu_tanh", "mish", "softsign"}) rows.push_back({name, "", {x}});
+  for (const char* name : {"silu_grad", "gelu_grad", "gelu_tanh_grad", "mish_grad", "softsign_grad"}) {
     rows.push_back({name, "", {kMatrix, x}});
   }
   return rows;

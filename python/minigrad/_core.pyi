@@ -210,6 +210,8 @@ def strided_view(array: Array, shape: tuple[int, ...], strides: tuple[int, ...],
 # softmax_grad(g: T, result: T; dim) -> out for float32, float64
 # softplus(x: T; beta, threshold) -> out for float32, float64
 # softplus_grad(g: T, x: T; beta, threshold) -> out for float32, float64
+# softsign(x: T) -> out for float32, float64
+# softsign_grad(g: T, x: T) -> out for float32, float64
 # sort(x: T; dim, descending) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # sort_rows(x: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # sqrt(x: T) -> out for float32, float64

@@ -44,6 +44,8 @@ constexpr Kernel kRows[] = {
     slope("gelu_tanh_grad", &reference::gelu_tanh_grad),
     value("mish", &reference::mish),
     slope("mish_grad", &reference::mish_grad),
+    value("softsign", &reference::softsign),
+    slope("softsign_grad", &reference::softsign_grad),
     value("softplus", &reference::softplus, kSoftplus),
     slope("softplus_grad", &reference::softplus_grad, kSoftplus),
     value("elu", &reference::elu, kElu),

@@ -5,6 +5,7 @@
 #include "core/kernel.hpp"
 #include "isa/isa.hpp"
 #include "isa/math.hpp"
+#include "isa/math_gate.hpp"
 #include "isa/math_normal.hpp"
 #include "kernels/elementwise_loops.hpp"
 
@@ -64,11 +65,10 @@ struct Plain {
 template <class T>
 constexpr T kFar = sizeof(T) == 4 ? static_cast<T>(200) : static_cast<T>(800);
 
-// silu(x) = x sigmoid(x).
 template <class T>
 struct Silu : Plain {
   using Plain::Plain;
-  [[gnu::always_inline]] inline T operator()(T x) const { return (x < -kFar<T> ? -kFar<T> : x) * math::sigmoid(x); }
+  [[gnu::always_inline]] inline T operator()(T x) const { return math::silu(x); }
 };
 
 // silu'(x) = s (1 + x (1 - s)), s = sigmoid(x).
@@ -104,55 +104,61 @@ struct GeluGrad : Plain {
   }
 };
 
-// gelu with tanh: x (1 + tanh(u)) / 2 = x sigmoid(2u), 2u = a x + b x^3, a = 2 sqrt(2 / pi), b = 0.044715 a. From
-// |x| = 25 on the sigmoid is 0 or 1.
-template <class T>
-struct TanhGate {
-  static constexpr T kLimit = 25, kA = static_cast<T>(1.5957691216057308), kB = static_cast<T>(0.07135481627260025);
-  [[gnu::always_inline]] static inline T of(T x) { return math::sigmoid(x * fma(kB * x, x, kA)); }
-};
-
+// gelu with tanh: x sigmoid(u), u = x (a + b x^2).
 template <class T>
 struct GeluTanh : Plain {
   using Plain::Plain;
-  [[gnu::always_inline]] inline T operator()(T x) const {
-    constexpr T limit = TanhGate<T>::kLimit;
-    return (x < -limit ? -limit : x) * TanhGate<T>::of(limited(x, -limit, limit));
-  }
+  [[gnu::always_inline]] inline T operator()(T x) const { return math::gelu_tanh(x); }
 };
 
+// s (1 + x u' (1 - s)), s = sigmoid(u), x u' = a x + 3 b x^3.
 template <class T>
 struct GeluTanhGrad : Plain {
   using Plain::Plain;
   [[gnu::always_inline]] inline T operator()(T g, T x) const {
-    using Gate = TanhGate<T>;
-    const T near = limited(x, -Gate::kLimit, Gate::kLimit), s = Gate::of(near);
-    const T inner = near * fma(3 * Gate::kB * near, near, Gate::kA);
+    constexpr T kA = static_cast<T>(1.5957691216057308), kB = static_cast<T>(0.07135481627260025);
+    const T near = limited(x, -math::kTanhGateLimit<T>, math::kTanhGateLimit<T>);
+    const math::Pair<T> u = math::tanh_gate(near);
+    const T rounded = math::sigmoid(u.hi), s = fma(rounded * (1 - rounded), u.lo, rounded);
+    const T inner = near * fma(3 * kB * near, near, kA);
     return g * (s * fma(inner, 1 - s, T{1}));
   }
 };
 
-// mish(x) = x tanh(log(1 + e)) = x n / (n + 2), e = exp(x), n = e (e + 2). From kLevel on the quotient is 1.
-template <class T>
-constexpr T kLevel = sizeof(T) == 4 ? static_cast<T>(20) : static_cast<T>(40);
-
 template <class T>
 struct Mish : Plain {
   using Plain::Plain;
-  [[gnu::always_inline]] inline T operator()(T x) const {
-    const T e = math::exp(x > kLevel<T> ? kLevel<T> : x), n = e * (e + 2);
-    return (x < -kFar<T> ? -kFar<T> : x) * (n / (n + 2));
-  }
+  [[gnu::always_inline]] inline T operator()(T x) const { return math::mish(x); }
 };
 
-// mish'(x) = (n (n + 2) + 4 x e (1 + e)) / (n + 2)^2.
+// mish'(x) = (n (n + 2) + 4 x e (1 + e)) / (n + 2)^2, e = exp(x), n = e (e + 2).
 template <class T>
 struct MishGrad : Plain {
   using Plain::Plain;
   [[gnu::always_inline]] inline T operator()(T g, T x) const {
-    const T near = limited(x, -kFar<T>, kLevel<T>);
+    const T near = limited(x, -kFar<T>, math::kMishLevel<T>);
     const T e = math::exp(near), n = e * (e + 2), under = 1 / (n + 2);
     return g * (fma(4 * near * (under * e), under * (1 + e), n * under));
+  }
+};
+
+// softsign(x) = x / (1 + |x|), and its derivative 1 / (1 + |x|)^2; the largest number has the limit at infinity.
+template <class T>
+struct Softsign : Plain {
+  using Plain::Plain;
+  [[gnu::always_inline]] inline T operator()(T x) const {
+    constexpr T largest = sizeof(T) == 4 ? static_cast<T>(0x1p127) : static_cast<T>(0x1p1023);
+    const T near = limited(x, -largest, largest);
+    return near / (1 + math::abs(near));
+  }
+};
+
+template <class T>
+struct SoftsignGrad : Plain {
+  using Plain::Plain;
+  [[gnu::always_inline]] inline T operator()(T g, T x) const {
+    const T under = 1 + math::abs(x);
+    return g / (under * under);
   }
 };
 
@@ -268,6 +274,8 @@ constexpr Run kRows[] = {
     {"gelu_tanh_grad", derivative<GeluTanhGrad>()},
     {"mish", value<Mish>()},
     {"mish_grad", derivative<MishGrad>()},
+    {"softsign", value<Softsign>()},
+    {"softsign_grad", derivative<SoftsignGrad>()},
     {"softplus", value<Softplus>()},
     {"softplus_grad", derivative<SoftplusGrad>()},
     {"elu", value<Elu>()},

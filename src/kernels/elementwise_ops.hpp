@@ -36,11 +36,11 @@ struct Abs : Streaming {
   }
 };
 
-// -1, 0 or 1; NaN of NaN.
+// -1, 0 or 1; 0 of NaN, as PyTorch has it.
 struct Sign : Streaming {
   template <class T>
   static T apply(T x) {
-    return x > 0 ? T{1} : (x < 0 ? static_cast<T>(-1) : (x == 0 ? T{0} : x));
+    return x > 0 ? T{1} : (x < 0 ? static_cast<T>(-1) : T{0});
   }
 };
 

@@ -101,6 +101,10 @@ const RunsByDType gelu_tanh = value<[](List, double x) { return std::max(x, -1e3
 const RunsByDType gelu_tanh_grad = slope<[](List, double x) { return gelu_tanh_slope(near(x)); }>();
 const RunsByDType mish = value<[](List, double x) { return std::max(x, -1e3) * tanh_softplus(near(x)); }>();
 const RunsByDType mish_grad = slope<[](List, double x) { return mish_slope(near(x)); }>();
+const RunsByDType softsign = value<[](List, double x) {
+  return std::fabs(x) < 1e300 ? x / (1 + std::fabs(x)) : std::copysign(x != x ? x : 1, x);
+}>();
+const RunsByDType softsign_grad = slope<[](List, double x) { return 1 / ((1 + std::fabs(x)) * (1 + std::fabs(x))); }>();
 const RunsByDType softplus = value<[](List a, double x) { return softplus_of(a, x); }>();
 const RunsByDType softplus_grad = slope<[](List a, double x) { return softplus_slope(a, x); }>();
 const RunsByDType elu = value<[](List a, double x) { return elu_of(a, x); }>();

@@ -203,7 +203,7 @@ T floored(T x, T y) {
 const RunsByDType copy = any1<[](auto x) { return x; }>();
 const RunsByDType neg = number1<[](auto x) { return -x; }>();
 const RunsByDType abs = number1<[](auto x) { return x < 0 ? -x : (x == 0 ? x * x : x); }>();
-const RunsByDType sign = with_bool(number1<[](auto x) { return x != x ? x : decltype(x)((0 < x) - (x < 0)); }>(),
+const RunsByDType sign = with_bool(number1<[](auto x) { return decltype(x)((0 < x) - (x < 0)); }>(),
                                    map1<bool, bool, bool, [](bool x) { return x; }>);
 const RunsByDType relu = number1<[](auto x) { return x <= 0 ? decltype(x)(0) : x; }>();
 const RunsByDType sqrt = float1<[](double x) { return std::sqrt(x); }>();

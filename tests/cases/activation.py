@@ -18,6 +18,7 @@ VARIANTS: dict[str, list[tuple[str, Attributes, Callable[..., Any] | None]]] = {
     "gelu": [("", (), lambda f, x: f.gelu(x))],
     "gelu_tanh": [("", (), lambda f, x: f.gelu(x, approximate="tanh"))],
     "mish": [("", (), lambda f, x: f.mish(x))],
+    "softsign": [("", (), lambda f, x: f.softsign(x))],
     "softplus": [
         ("", (1.0, 20.0), lambda f, x: f.softplus(x)),
         ("sharp ", (3.0, 4.0), lambda f, x: f.softplus(x, 3.0, 4.0)),

@@ -163,6 +163,15 @@ def binary(
         yield Case(primitive, "number", lambda draw: (x(draw, (3, 2)), 1.25), **settings)
 
 
+def ternary(primitive: str, *operands: Drawn, **settings: Any) -> Iterator[Case]:
+    """Make rows of three operands: shapes of two, and the larger of them once more."""
+    shaped.setdefault(primitive, (operands, settings.get("attributes", ())))
+    for variant, (a, b) in PAIRS.items():
+        shapes = np.broadcast_shapes(a, b), a, b
+        make = lambda draw, shapes=shapes: tuple(x(draw, s) for x, s in zip(operands, shapes, strict=True))
+        yield Case(primitive, variant, make, large="large" in variant, **settings)
+
+
 def given(primitive: str, variant: str, *operands: Any, smooth: bool = False, **settings: Any) -> Case:
     """Make a row of operands that are not drawn."""
     arrays = tuple(np.array(x, np.float64) if isinstance(x, list) else x for x in operands)

@@ -98,6 +98,12 @@ def nonempty(draw: Draw, least: int = 1) -> Shape:
     return tuple(max(n, 1) for n in any_shape(draw, least))
 
 
+def part(draw: Draw) -> Call:
+    shape = nonempty(draw)
+    kept = tuple(1 if draw.random() < 0.5 else n for n in shape)
+    return (normal(draw, kept), normal(draw, shape), nonzero(draw, kept)), ()
+
+
 def matmul(draw: Draw) -> Call:
     m, k, n = (int(x) for x in draw.choice([0, 1, 2, 3, 5], 3))
     a, b = broadcastable(draw, 2)
@@ -375,6 +381,7 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "matmul": matmul,
     "matrix_transpose": matrix_transpose,
     "overwrite": overwrite,
+    "part": part,
     "permute": permute,
     "pow_number": pow_number,
     "prod": prod,

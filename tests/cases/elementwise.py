@@ -26,6 +26,7 @@ from .case import (
     given,
     nonzero,
     normal,
+    ternary,
     unary,
 )
 
@@ -144,6 +145,11 @@ def elementwise() -> Iterator[Case]:
     yield given("pow", "zero to a negative number", [0.0, 0.0], [-1.0, -0.5], constant=(1,))
     yield given("pow", "zero to less than one", [0.0, 0.0], [0.5, 0.25])
     yield given("pow", "negative base", [-1.5, -2.0, -0.5], [2.0, 3.0, -1.0], constant=(1,))
+    by_base = lambda g, x, y: g * y * x ** (y - 1)
+    yield from ternary("pow_by_base", normal, positive, between(-2, 2), expected=by_base)
+    zeros = [0.0, 0.0, 0.0, 0.0, 2.0], [2.0, 1.0, 0.0, 0.5, 0.0]
+    expected = lambda g, *_: np.array([0.0, 2.0, 0.0, INF, 0.0], g.dtype)
+    yield given("pow_by_base", "zeros", [1.0, 2.0, 3.0, 4.0, 5.0], *zeros, expected=expected)
     yield from powers_of_numbers()
     yield from powers_of_integers()
     for name in ("relu_grad", "tanh_grad", "sigmoid_grad"):

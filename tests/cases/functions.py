@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .case import INF, NAN, Case, between, binary, given, nonzero, normal, unary
+import numpy as np
+
+from .case import INF, NAN, Case, between, binary, given, nonzero, normal, ternary, unary
 
 #: Where each function of one tensor is smooth, and where it is not.
 DOMAINS: dict[str, tuple[float, float, list[float]]] = {
@@ -44,6 +46,14 @@ def pairs() -> Iterator[Case]:
     yield given("logaddexp", "infinite", [INF, -INF, 1.0, NAN, 1.0], [1.0, 1.0, -INF, 1.0, 800.0])
     yield from binary("xlogy", normal, between(0.5, 2), number=False)
     yield given("xlogy", "zeros", [0.0, 0.0, 0.0, 2.0, 2.0], [0.5, -1.0, INF, 1.0, 0.0])
+    yield from ternary("xlogy_by_x", normal, normal, between(0.5, 2), expected=lambda g, x, y: g * np.log(y))
+    singular = [1.0, 2.0, 0.5, 3.0], [0.0, 0.0, 2.0, 0.0], [0.0, -1.0, 0.5, 2.0]
+    yield given(
+        "xlogy_by_x",
+        "zeros",
+        *singular,
+        expected=lambda g, *_: np.array([0.0, 0.0, np.log(0.5) / 2, np.log(8)], g.dtype),
+    )
     yield from binary("difference")
     yield given("difference", "infinite", [INF, -INF, INF, 1.0], [INF, -INF, 1.0, -INF])
 

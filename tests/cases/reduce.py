@@ -177,6 +177,21 @@ def norms() -> Iterator[Case]:
             "norm", f"zeros, {p}", [[0.0, 0.0, 0.0], [-0.0, 3.0, 4.0]], attributes=((1,), False, p),
             public=public if p else PRIVATE,
         )  # fmt: skip
+    share = lambda g, x, total: g * x / np.where(total == 0, x.dtype.type(INF), total)
+    for variant, shapes in {
+        "no dims": ((),) * 3,
+        "odd": ((3, 1), (3, 5), (3, 1)),
+        "large": ((67, 1), LARGE, (67, 1)),
+    }.items():
+        yield Case(
+            "part", variant, lambda draw, s=shapes: (normal(draw, s[0]), normal(draw, s[1]), nonzero(draw, s[2])),
+            expected=share, large=variant == "large", public=PRIVATE,
+        )  # fmt: skip
+    yield given("part", "zero", [[2.0]], [[0.0, 0.0]], [[0.0]], expected=share)
+    yield given(
+        "part", "infinite", [[3.0], [3.0]], [[-INF, 1.0], [INF, -INF]], [[INF], [INF]],
+        expected=lambda g, *_: np.array([[-3.0, 0.0], [NAN, NAN]], g.dtype),
+    )  # fmt: skip
     yield Case("norm", "nothing left", lambda _: (np.zeros((3, 0)),), ((1,), False, 2.0), public=public)
 
 

@@ -11,7 +11,7 @@ from ..primitive import ELEMENTWISE, ONE_TO_MANY, ONE_TO_ONE, kernel_primitive
 from ..random.arrays import uniform_array
 from ..tensor import Tensor, wrap
 from . import elementwise as ew
-from .elementwise import _add, _sub, _where, exp, gt, le, lt, mul, safe_mul, sigmoid, tanh
+from .elementwise import _add, _sub, _where, div, exp, gt, le, lt, mul, safe_mul, sigmoid, tanh
 
 __all__ = [
     "celu",
@@ -51,7 +51,9 @@ __all__ = [
 # are made of primitives.
 
 
-def _smooth(name: str, equation: str, curvature: Callable[[Any], Any], source: str) -> Callable[..., Any]:
+def _smooth(
+    name: str, equation: str, curvature: Callable[[Any], Any], source: str, promotion: str = "common"
+) -> Callable[..., Any]:
     """Make a function without options and the primitive of its derivative; `curvature` is the second derivative."""
     slope: Callable[..., Any] = kernel_primitive(
         f"{name}_grad",
@@ -68,6 +70,7 @@ def _smooth(name: str, equation: str, curvature: Callable[[Any], Any], source: s
         relation=ONE_TO_ONE,
         structure=ELEMENTWISE,
         vjp={"x": lambda g, x: slope(g, x)},
+        promotion=promotion,
     )
 
 
@@ -76,14 +79,18 @@ def _logistic_slope(s: Any) -> Any:
     return mul(s, _sub(1.0, s))
 
 
+def _cube(x: Any) -> Any:
+    return mul(mul(x, x), x)
+
+
 def _silu_curvature(x: Any) -> Any:
     s = sigmoid(x)
-    return mul(_logistic_slope(s), _add(mul(x, _sub(1.0, mul(s, 2.0))), 2.0))
+    return safe_mul(_logistic_slope(s), _add(mul(x, _sub(1.0, mul(s, 2.0))), 2.0))
 
 
 def _gelu_curvature(x: Any) -> Any:
     square = mul(x, x)
-    return mul(mul(exp(mul(square, -0.5)), 1 / math.sqrt(2 * math.pi)), _sub(2.0, square))
+    return safe_mul(mul(exp(mul(square, -0.5)), 1 / math.sqrt(2 * math.pi)), _sub(2.0, square))
 
 
 _GATE = 2 * math.sqrt(2 / math.pi)
@@ -96,14 +103,14 @@ def _gelu_tanh_curvature(x: Any) -> Any:
     s = sigmoid(mul(x, _add(mul(square, _CUBIC), _GATE)))
     rate = _add(mul(square, 3 * _CUBIC), _GATE)
     bend = _add(mul(_sub(1.0, mul(s, 2.0)), mul(rate, rate)), mul(x, 6 * _CUBIC))
-    return mul(_logistic_slope(s), _add(mul(rate, 2.0), mul(x, bend)))
+    return safe_mul(_logistic_slope(s), _add(mul(rate, 2.0), mul(x, bend)))
 
 
 def _mish_curvature(x: Any) -> Any:
     """Return f'' of f = x T, T = tanh(softplus(x)), T' = (1 - T²) s: T' (2 + x (1 - s - 2 T s))."""
     s, t = sigmoid(x), tanh(_softplus(x, 1.0, math.inf))
     inner = _sub(_sub(1.0, s), mul(mul(t, s), 2.0))
-    return mul(mul(_sub(1.0, mul(t, t)), s), _add(mul(x, inner), 2.0))
+    return safe_mul(mul(_sub(1.0, mul(t, t)), s), _add(mul(x, inner), 2.0))
 
 
 _GELU = "Hendrycks and Gimpel, Gaussian Error Linear Units (GELUs)"
@@ -112,6 +119,14 @@ _gelu = _smooth("gelu", "x P(x), P the normal distribution function", _gelu_curv
 _gelu_tanh = _smooth("gelu_tanh", "x / (1 + e^-2u), u = sqrt(2/pi) (x + 0.044715 x³)", _gelu_tanh_curvature, _GELU)
 _mish = _smooth(
     "mish", "x tanh(ln(1 + e^x))", _mish_curvature, "Misra, Mish: A Self Regularized Non-Monotonic Activation Function"
+)
+
+_softsign = _smooth(
+    "softsign",
+    "x / (1 + |x|)",
+    lambda x: div(mul(ew.sign(x), -2.0), _cube(_add(ew.abs(x), 1.0))),
+    ew.DEFINITION,
+    promotion="float",
 )
 
 _softplus_grad: Callable[..., Any] = kernel_primitive(
@@ -175,7 +190,7 @@ _broken_line_grad: Callable[..., Any] = kernel_primitive(
         "g": lambda h, x, low, high, below, between, above, shift: _broken_line_grad(
             h, x, low, high, below, between, above, shift
         ),
-        "x": lambda h: mul(h, 0.0),
+        "x": lambda h: safe_mul(h, 0.0),
     },
 )
 _broken_line: Callable[..., Any] = kernel_primitive(
@@ -350,7 +365,7 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
 
 def softsign(input: Tensor) -> Tensor:
     """Return each element over 1 plus its size."""
-    return ew.div(input, _add(ew.abs(input), 1.0))
+    return _softsign(input)  # type: ignore[no-any-return]
 
 
 def tanhshrink(input: Tensor) -> Tensor:

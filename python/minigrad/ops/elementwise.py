@@ -257,20 +257,42 @@ _pow_kernel = _core.kernels["pow"]
 _pow: Callable[..., Tensor] = _binary(
     "pow",
     "x ** y",
-    lambda g, x, y: safe_mul(g, safe_mul(y, _pow(x, _sub(y, 1.0)))),
-    lambda g, x, y, out: _where(_zero_to_no_negative(x, y), 0.0, safe_mul(g, safe_mul(out, log(x)))),
+    lambda g, x, y: _pow_by_base(g, x, y),
+    lambda g, x, y, out: _where(_zero_to_zero(x, y), 0.0, safe_mul(g, safe_mul(out, log(x)))),
     f"{ARTICLE} section 3",
 )
 
 
-def _zero_to_no_negative(x: Any, y: Any) -> Any:
-    """Return where 0 is raised to a power that is not negative: the derivative by the power is taken as 0 there."""
-    return mul(eq(x, 0.0), ge(y, 0.0))
+def _zero_to_zero(x: Any, y: Any) -> Any:
+    """Return where both are 0: x^y has no derivatives there, and all are taken as 0."""
+    return mul(eq(x, 0.0), eq(y, 0.0))
+
+
+def _pow_mixed(x: Any, y: Any) -> Any:
+    """Return x^(y-1) (1 + y ln x), the mixed second derivative of x^y; in two terms it could be infinity less infinity."""
+    product = safe_mul(_pow(x, _sub(y, 1.0)), _add(safe_mul(y, log(x)), 1.0))
+    return _where(_zero_to_zero(x, y), 0.0, product)
+
+
+_pow_by_base: Callable[..., Any] = Primitive(
+    "pow_by_base",
+    run=lambda g, x, y: safe_mul(g, safe_mul(y, _pow(x, _sub(y, 1.0)))),
+    inputs=("g", "x", "y"),
+    equation="out = g y x^(y-1)",
+    source="derivative of x^y by x",
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={
+        "g": lambda h, x, y: _pow_by_base(h, x, y),
+        "x": lambda h, g, x, y: safe_mul(mul(h, g), safe_mul(mul(y, _sub(y, 1.0)), _pow(x, _sub(y, 2.0)))),
+        "y": lambda h, g, x, y: safe_mul(mul(h, g), _pow_mixed(x, y)),
+    },
+).eager
 
 
 def _pow_rule(g: Any, x: Any, exponent: float) -> Any:
     if exponent == 0:
-        return mul(g, 0.0)
+        return safe_mul(g, 0.0)
     if exponent == 1:
         return g
     return safe_mul(g, mul(_pow_number(x, exponent - 1), exponent))
@@ -344,7 +366,7 @@ def pow(input: Any, exponent: Any) -> Tensor:  # noqa: A001
 
     Notes
     -----
-    out = x^y; dx = g y x^(y-1), 0 for y = 0 even at x = 0; dy = g x^y log x, 0 where x^y is 0.
+    out = x^y; dx = g y x^(y-1), 0 for y = 0 even at x = 0; dy = g x^y log x, 0 where x^y is 0 and for 0^0.
 
     Examples
     --------
@@ -412,7 +434,9 @@ tanh = _unary("tanh", "tanh x", lambda g, out: tanh_grad(g, out))
 sigmoid = _unary("sigmoid", "1 / (1 + e^-x)", lambda g, out: sigmoid_grad(g, out), f"{ARTICLE} (3.6)")
 relu = _unary("relu", "max(x, 0)", lambda g, out: relu_grad(g, out), f"{ARTICLE} (3.8)", promotion="common")
 abs = _unary("abs", "|x|", lambda g, x: safe_mul(g, sign(x)), promotion="common")  # noqa: A001
-sign: Callable[..., Tensor] = _unary("sign", "-1, 0 or 1 with the sign of x", lambda g: mul(g, 0.0), promotion="common")
+sign: Callable[..., Tensor] = _unary(
+    "sign", "-1, 0 or 1 with the sign of x", lambda g: safe_mul(g, 0.0), promotion="common"
+)
 method(abs, "absolute", in_place=True)
 
 
@@ -435,7 +459,7 @@ relu_grad: Callable[..., Tensor] = _derivative(
     "relu_grad",
     "0 where result ≤ 0, else g",
     lambda h, result: relu_grad(h, result),
-    lambda h: mul(h, 0.0),
+    lambda h: safe_mul(h, 0.0),
     f"{ARTICLE} (3.9)",
 )
 tanh_grad: Callable[..., Tensor] = _derivative(

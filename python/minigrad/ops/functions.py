@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import _dtype
 from .._methods import method
+from ..primitive import ELEMENTWISE, ONE_TO_MANY, Primitive
 from ..tensor import Tensor
 from .elementwise import (
     _add,
@@ -152,15 +153,23 @@ logaddexp = _binary(
 )
 
 
-def _log_factor(g: Any, x: Any, y: Any) -> Any:
-    """Return g ln y; 0 where x = 0 hides that y is no positive number."""
-    return _where(mul(eq(x, 0.0), le(y, 0.0)), 0.0, safe_mul(g, log(y)))
-
-
+_xlogy_by_x: Callable[..., Any] = Primitive(
+    "xlogy_by_x",
+    run=lambda g, x, y: _where(mul(eq(x, 0.0), le(y, 0.0)), 0.0, safe_mul(g, log(y))),
+    inputs=("g", "x", "y"),
+    equation="out = g ln y, 0 where x = 0 hides that y is no positive number",
+    source="derivative of x ln y by x",
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={
+        "g": lambda h, x, y: _xlogy_by_x(h, x, y),
+        "y": lambda h, g, y: safe_div(mul(h, g), y),
+    },
+).eager
 _xlogy = _binary(
     "xlogy",
     "x ln y, 0 where x is 0",
-    lambda g, x, y: _log_factor(g, x, y),
+    lambda g, x, y: _xlogy_by_x(g, x, y),
     lambda g, x, y: safe_div(safe_mul(g, x), y),
     promotion="float",
 )

@@ -5,14 +5,16 @@ Where a norm is 0, its gradient and all higher derivatives are 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from .. import _dtype
 from .._methods import method
-from ..primitive import MANY_TO_ONE, kernel_primitive
+from ..primitive import ELEMENTWISE, MANY_TO_ONE, ONE_TO_MANY, Primitive, kernel_primitive
 from ..tensor import Tensor, array_of
-from .elementwise import _pow_number, _where, abs, mul, ne, safe_div, safe_mul, sign, to_dtype
+from .elementwise import _pow_number, _where, abs, div, eq, mul, ne, neg, safe_div, safe_mul, sign, to_dtype
 from .reduce import Dims, Shape, _amax, _amin, _check_float, _dims_of, _kept_shape, _spread, _sum
 from .shape import _reshape, _zeros, normalise_dims
 
@@ -26,25 +28,59 @@ def _quotient(x: Any, y: Any) -> Any:
     return safe_div(_where(ne(y, 0.0), x, 0.0), y)
 
 
+def _run_part(g: Any, x: Any, total: Any) -> Any:
+    out: Any = mul(x, div(g, _where(ne(total, 0.0), total, INFINITY)))
+    infinite = np.isinf(total)
+    if not infinite.any():
+        return out
+    places = np.isinf(x)
+    single = places.sum(tuple([d for d, n in enumerate(total.shape) if n == 1]), keepdims=True) == 1
+    with np.errstate(invalid="ignore"):  # NaN has a sign of NaN
+        limit = g * np.where(places, np.where(single, np.sign(x), np.nan), 0.0)
+    return np.where(infinite, limit, out).astype(out.dtype)
+
+
+#: What an element is of a norm, which has the size 1 along the dimensions that it is of. If the norm is infinite because
+#: one element is, that one is all of it; of several, no share has a limit.
+_part: Callable[..., Any] = Primitive(
+    "part",
+    run=_run_part,
+    inputs=("g", "x", "total"),
+    equation="out = g x / total, 0 where total is 0, with the limits where one x is infinite",
+    source="derivative of a norm",
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={
+        "g": lambda h, x, total: _part(h, x, total),
+        "x": lambda h, g, total: _quotient(mul(h, g), total),
+        "total": lambda h, g, x, total: neg(_quotient(_part(mul(h, g), x, total), total)),
+    },
+    promotion=None,
+).eager
+
+
 def _weight(x: Any, out: Any, dims: Shape, p: float, x_shape: Shape) -> Any:
     """Return the derivative of the norm by each element: sign(x) (|x| / norm)^(p - 1)."""
     if p == 0:
         return _zeros(x, x_shape)
     if p == 1:
         return sign(x)
-    part = _quotient(x, _reshape(out, _kept_shape(x_shape, dims)))
-    return part if p == 2 else safe_mul(sign(part), _pow_number(abs(part), p - 1))
+    part = _part(1.0, x, _reshape(out, _kept_shape(x_shape, dims)))
+    if p == 2:
+        return part
+    if p > 2:
+        return safe_mul(part, abs(part) if p == 3 else _pow_number(abs(part), p - 2))
+    return _where(eq(x, x), safe_mul(sign(x), _pow_number(abs(part), p - 1)), part)
 
 
 def _norm_vjp(g: Any, x: Any, out: Any, dims: Shape, p: float, x_shape: Shape) -> Any:
     if p == 2:
-        return mul(x, _reshape(_quotient(g, out), _kept_shape(x_shape, dims)))
+        kept = _kept_shape(x_shape, dims)
+        return _part(_reshape(g, kept), x, _reshape(out, kept))
     return mul(_spread(g, x_shape, dims), _weight(x, out, dims, p, x_shape))
 
 
 def _norm_jvp(t: Any, x: Any, out: Any, dims: Shape, keepdim: bool, p: float, x_shape: Shape) -> Any:
-    if p == 2:
-        return _quotient(_sum(mul(t, x), dims, keepdim), out)
     return _sum(mul(t, _weight(x, out, dims, p, x_shape)), dims, keepdim)
 
 

@@ -13,8 +13,9 @@ from .. import _dtype
 from .._methods import method
 from ..primitive import LINEAR, MANY_TO_MANY, ONE_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of
-from .elementwise import ARTICLE, _where, eq, exp, mul, sub, to_dtype
-from .shape import normalise_dim
+from .elementwise import ARTICLE, _where, eq, safe_mul, sigmoid, to_dtype
+from .functions import difference
+from .shape import Shape, _zeros, normalise_dim
 
 __all__ = [
     "cumprod",
@@ -55,14 +56,14 @@ linear_recurrence: Callable[..., Any] = kernel_primitive(
     source="its adjoint is the same recurrence reversed",
     relation=MANY_TO_MANY,
     vjp={
-        "a": lambda g, a, out, dim, reverse: mul(
+        "a": lambda g, a, out, dim, reverse: safe_mul(
             _recurrence_adjoint(a, g, dim, reverse), shift(out, dim, _step(reverse))
         ),
         "b": lambda g, a, dim, reverse: _recurrence_adjoint(a, g, dim, reverse),
     },
     jvp={
         "a": lambda t, a, out, dim, reverse: linear_recurrence(
-            a, mul(t, shift(out, dim, _step(reverse))), dim, reverse
+            a, safe_mul(t, shift(out, dim, _step(reverse))), dim, reverse
         ),
         "b": lambda t, a, dim, reverse: linear_recurrence(a, t, dim, reverse),
     },
@@ -81,11 +82,11 @@ def _cumprod_vjp(g: Any, x: Any, dim: int, reverse: bool, exclusive: bool) -> An
         later = shift(linear_recurrence(x, g, dim, not reverse), dim, -_step(reverse))
     else:
         later = _recurrence_adjoint(x, g, dim, reverse)
-    return mul(before, later)
+    return safe_mul(before, later)
 
 
 def _cumprod_jvp(t: Any, x: Any, dim: int, reverse: bool, exclusive: bool) -> Any:
-    inclusive = linear_recurrence(x, mul(_cumprod(x, dim, reverse, True), t), dim, reverse)
+    inclusive = linear_recurrence(x, safe_mul(_cumprod(x, dim, reverse, True), t), dim, reverse)
     return shift(inclusive, dim, _step(reverse)) if exclusive else inclusive
 
 
@@ -100,29 +101,34 @@ _cumprod = kernel_primitive(
 )
 
 
-def _gap(a: Any, b: Any) -> Any:
-    """Return a - b, where equal infinities have no difference."""
-    return _where(eq(a, b), 0.0, sub(a, b))
+def _shares(x: Any, out: Any, dim: int, x_shape: Shape) -> tuple[Any, Any]:
+    """Return the weights of an element and of the sum before it within the sum: the logistic of their differences.
+
+    They add up to 1, where both are equal infinities too: each has a half. There is nothing before the first element.
+    """
+    before = shift(out, dim, 1)
+    own = _where(shift(eq(_zeros(x, x_shape), 0.0), dim, 1), sigmoid(difference(x, before)), 1.0)
+    return own, sigmoid(difference(before, x))
 
 
-def _later_weight(out: Any, dim: int) -> Any:
-    """Return the weight of each sum but the first within the next: exp(out[i-1] - out[i]), at most 1."""
-    return exp(_gap(shift(out, dim, 1), out))
+def _logcumsumexp_vjp(g: Any, x: Any, out: Any, dim: int, x_shape: Shape) -> Any:
+    own, earlier = _shares(x, out, dim, x_shape)
+    return safe_mul(own, _recurrence_adjoint(earlier, g, dim, False))
 
 
-# The sums grow, so every weight is at most 1 and nothing overflows, however far apart the elements are.
+def _logcumsumexp_jvp(t: Any, x: Any, out: Any, dim: int, x_shape: Shape) -> Any:
+    own, earlier = _shares(x, out, dim, x_shape)
+    return linear_recurrence(earlier, safe_mul(own, t), dim, False)
+
+
 _logcumsumexp: Callable[..., Any] = kernel_primitive(
     "logcumsumexp",
     constants=(0,),
     equation="out[i] = log Σ exp(x[j]) for j ≤ i",
-    source="a linear recurrence with the weights exp(out[i-1] - out[i])",
+    source="a linear recurrence, log-sum-exp of two: the weights are logistic functions of differences",
     relation=MANY_TO_MANY,
-    vjp={
-        "x": lambda g, x, out, dim: mul(
-            exp(_gap(x, out)), linear_recurrence(exp(_gap(out, shift(out, dim, -1))), g, dim, True)
-        )
-    },
-    jvp={"x": lambda t, x, out, dim: linear_recurrence(_later_weight(out, dim), mul(exp(_gap(x, out)), t), dim, False)},
+    vjp={"x": _logcumsumexp_vjp},
+    jvp={"x": _logcumsumexp_jvp},
     promotion=None,
 )
 
@@ -229,8 +235,8 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
 
     Notes
     -----
-    out[i] = log Σ exp(x[j]) for j ≤ i, computed from differences, so that nothing overflows. Equal infinities have no
-    difference: the first element's derivative is 1 there too.
+    out[i] = log Σ exp(x[j]) for j ≤ i, computed from differences, so that nothing overflows. An infinity and an equal one
+    before it have half of the derivative each.
 
     Examples
     --------
