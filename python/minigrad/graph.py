@@ -68,6 +68,9 @@ class Observer:
     def sweeping(self, roots: Sequence[Edge]) -> None:
         """Take note that a backward sweep is about to begin."""
 
+    def failed(self, node: Node | Leaf, error: Exception) -> None:
+        """Take note that a backward sweep failed at a node."""
+
 
 def observing() -> list[Observer]:
     """Return those who watch this thread, in the order in which they began."""
@@ -223,7 +226,7 @@ class Node:
         if self.saved is None:
             raise RuntimeError(
                 f"{self.primitive.name}: the graph was freed by an earlier backward pass; to go through it again, "
-                "call backward(retain_graph=True) the first time"
+                "call backward(retain_graph=True) the first time, or detach() what is carried over from there"
             )
         for kept in self.versions:
             if kept is not None and kept[0][0] != kept[1]:
@@ -382,29 +385,34 @@ def backward_sweep(  # noqa: PLR0912
 
     for edge, g in roots:
         send(edge, g)
-    while heap:
-        node = heappop(heap)[1]
-        g = pending.pop(node)
-        if node.hooked or wanted is not None:
-            g = _arrived(node, g, wanted, found)
-        if isinstance(node, Leaf):
-            if wanted is None:  # a root that is a leaf: its cotangent is the caller's and stays so
-                node.accumulate(_copy(g) if isinstance(g, np.ndarray) else g)
-            continue
-        values = node.read_tensors() if create_graph else node.read()
-        for edge_or_none, gx in zip(node.edges, node.pullback(g, values), strict=False):
-            if edge_or_none is None or gx is None:
+    try:
+        while heap:
+            node = heappop(heap)[1]
+            g = pending.pop(node)
+            if node.hooked or wanted is not None:
+                g = _arrived(node, g, wanted, found)
+            if isinstance(node, Leaf):
+                if wanted is None:  # a root that is a leaf: its cotangent is the caller's and stays so
+                    node.accumulate(_copy(g) if isinstance(g, np.ndarray) else g)
                 continue
-            parent = edge_or_none[0]
-            if relevant is not None:
-                if parent in relevant:
+            values = node.read_tensors() if create_graph else node.read()
+            for edge_or_none, gx in zip(node.edges, node.pullback(g, values), strict=False):
+                if edge_or_none is None or gx is None:
+                    continue
+                parent = edge_or_none[0]
+                if relevant is not None:
+                    if parent in relevant:
+                        send(edge_or_none, gx)
+                elif parent.__class__ is Leaf:
+                    parent.accumulate(gx)  # at once, not in its turn: nothing depends on it
+                else:
                     send(edge_or_none, gx)
-            elif parent.__class__ is Leaf:
-                parent.accumulate(gx)  # at once, not in its turn: nothing depends on it
-            else:
-                send(edge_or_none, gx)
-        if not retain_graph:
-            node.free()
+            if not retain_graph:
+                node.free()
+    except Exception as error:
+        for observer in observing() if observers else ():
+            observer.failed(node, error)
+        raise
     return found
 
 

@@ -156,7 +156,10 @@ def _retain(tensors: list[weakref.ref[Tensor]], g: Any) -> None:
 
 def _edge(tensor: Tensor, name: str) -> graph.Edge:
     if tensor._edge is None:
-        raise RuntimeError(f"{name}: this tensor does not require a gradient, so that no hook of it would ever run")
+        raise RuntimeError(
+            f"{name}: this tensor of shape {tensor._array.shape} does not require a gradient, so that no backward pass "
+            "would ever reach it; call requires_grad_() first"
+        )
     return tensor._edge
 
 

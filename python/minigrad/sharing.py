@@ -52,6 +52,19 @@ class _Loan(weakref.ref["Array"]):
         return before != self.digest
 
 
+def wrote(cell: Cell) -> None:
+    """Take note that memory was written to."""
+    cell[0] += 1
+    if graph.observers:
+        note_write(cell)
+
+
+def note_write(cell: Cell) -> None:
+    """Tell those who watch this thread that memory was written to, whose version is raised already."""
+    for observer in graph.observing():
+        observer.wrote(cell)
+
+
 def version(cell: Cell) -> int:
     """Return how often memory was written to."""
     return cell[0] if cell[0] >= 0 else cell[0] - SHARED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -271,8 +272,13 @@ class Tensor(TensorMethods):
         RuntimeError
             If the dtype cannot carry a gradient, or if the tensor was computed from others, whose graph it would leave.
         """
+        if not isinstance(requires_grad, bool | np.bool):
+            raise TypeError(f"requires_grad_: expected True or False, got {type(requires_grad).__name__}")
         if requires_grad and self._array.dtype.kind != "f":
-            raise RuntimeError(f"requires_grad_: only floating-point tensors can require gradients, got {self.dtype}")
+            raise RuntimeError(
+                f"requires_grad_: only floating-point tensors can require gradients, got {self.dtype}; convert it with "
+                "to(float32)"
+            )
         if not self.is_leaf:
             if requires_grad:
                 return self
@@ -298,7 +304,15 @@ class Tensor(TensorMethods):
         """The accumulated gradient of a leaf, or of a tensor that retains it."""
         if self._edge is not None and isinstance(self._edge[0], Leaf):
             return self._edge[0].grad
-        return getattr(self, "_retained", None)
+        retained: Tensor | None = getattr(self, "_retained", None)
+        if retained is None and self._edge is not None and not hooks.retains_grad(self):
+            warnings.warn(
+                f"grad: this tensor of shape {self._array.shape} is no leaf, so that no backward pass fills its grad; call "
+                "retain_grad() on it before, or read the grad of the leaf that is meant",
+                UserWarning,
+                stacklevel=2,
+            )
+        return retained
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -311,7 +325,8 @@ class Tensor(TensorMethods):
             not isinstance(value, Tensor)  # type: ignore[redundant-expr]
             or value._array.shape != self._array.shape
         ):
-            raise RuntimeError(f"grad: must be a tensor of shape {self._array.shape}, got {value!r}")
+            got = f"one of {value._array.shape}" if hasattr(value, "_array") else f"a {type(value).__name__}"
+            raise RuntimeError(f"grad: must be a tensor of shape {self._array.shape}, got {got}")
         if value is not None and value._array.dtype != self._array.dtype:
             raise RuntimeError(f"grad: must have dtype {self.dtype}, got {value.dtype}")
         self._edge[0].grad = value
@@ -397,7 +412,7 @@ class Tensor(TensorMethods):
     def data(self, value: Tensor) -> None:
         if value._array.dtype != self._array.dtype and self._edge is not None:
             raise RuntimeError(f"data: must have dtype {self.dtype}, got {value.dtype}")
-        self._cell[0] += 1  # what was saved of the old memory is not what this tensor is now
+        sharing.wrote(self._cell)  # what was saved of the old memory is not what this tensor is now
         self._array = value._array
         self._cell = value._cell
         if self._edge is not None and isinstance(self._edge[0], Leaf):
@@ -415,10 +430,7 @@ class Tensor(TensorMethods):
         """Give this tensor the elements and the origin of `value`, which has its shape; return it."""
         self._refuse_write(name)
         np.copyto(self._array, value._array, casting="same_kind")
-        self._cell[0] += 1
-        if graph.observers:
-            for observer in graph.observing():
-                observer.wrote(self._cell)
+        sharing.wrote(self._cell)
         base: Tensor = getattr(self, "_base", self)
         if (base._edge is not None or value._edge is not None) and grad_enabled():
             if base is self and value._edge is not None:

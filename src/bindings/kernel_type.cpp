@@ -184,9 +184,10 @@ class Inputs {
     const char type = self_.kernel->types[input];
     const bool number = is_real(object) || is_integer(object);
     if (!number || (type != 'T' && type != 'd')) {
-      PyErr_Format(PyExc_TypeError, "%s: %s must be an array%s, got %s", self_.kernel->name,
+      PyErr_Format(PyExc_TypeError, "%s: %s must be an array%s, got %s%s", self_.kernel->name,
                    self_.kernel->inputs[input], type == 'T' || type == 'd' ? " or a number" : "",
-                   Py_TYPE(object)->tp_name);
+                   Py_TYPE(object)->tp_name,
+                   object == Py_None ? "; the grad of a tensor is None until a backward pass has reached it" : "");
       return Taken::error;
     }
     immediates_[immediate_count_++] = {input, object};

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from .. import _core
 from ..grad_mode import enable_grad, no_grad, set_grad_enabled
-from ..graph import Edge, backward_sweep
+from ..graph import Edge, Leaf, backward_sweep
 from ..tensor import Tensor, wrap
 from . import functional, graph
 from .anomaly import (
@@ -64,10 +64,7 @@ def _root(name: str, out: Tensor, g: Tensor | None, create_graph: bool) -> tuple
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}: only tensors can be differentiated, got {type(out).__name__}")
     if out._edge is None:
-        raise RuntimeError(
-            f"{name}: a tensor of shape {out._array.shape} does not require a gradient and has no graph; "
-            "was it computed under no_grad(), or from tensors without requires_grad?"
-        )
+        _refuse_constant(name, out)
     if g is None:
         if out._array.size != 1:
             raise RuntimeError(
@@ -78,10 +75,29 @@ def _root(name: str, out: Tensor, g: Tensor | None, create_graph: bool) -> tuple
     if not isinstance(g, Tensor):
         raise TypeError(f"{name}: a gradient must be a tensor, got {type(g).__name__}")
     if g._array.shape != out._array.shape:
-        raise RuntimeError(f"{name}: the gradient has shape {g._array.shape}, its output has shape {out._array.shape}")
+        raise RuntimeError(
+            f"{name}: the gradient has shape {g._array.shape}, its output has shape {out._array.shape}; give one of the "
+            "output's shape"
+        )
     if g._array.dtype != out._array.dtype:
-        raise RuntimeError(f"{name}: the gradient has dtype {g.dtype}, its output has dtype {out.dtype}")
+        raise RuntimeError(
+            f"{name}: the gradient has dtype {g.dtype}, its output has dtype {out.dtype}; convert it with to({out.dtype})"
+        )
     return out._edge, g if create_graph else g._array
+
+
+def _refuse_constant(name: str, out: Tensor) -> NoReturn:
+    """Raise a RuntimeError for an output that has no graph."""
+    if out._array.dtype.kind != "f":
+        raise RuntimeError(
+            f"{name}: a tensor of {out.dtype} has no gradient, only floats have; argmax, comparisons and casts to integers "
+            "end the graph: differentiate something that is computed without them"
+        )
+    more = "; for a gradient of a gradient, compute the first with create_graph=True" if name == "grad" else ""
+    raise RuntimeError(
+        f"{name}: a tensor of shape {out._array.shape} does not require a gradient and has no graph; was it computed under "
+        f"no_grad(), from detach(), or from tensors without requires_grad?{more}"
+    )
 
 
 # The cotangent of a scalar loss, made once for each dtype. Being known here, it never becomes anybody's gradient.
@@ -115,7 +131,7 @@ def backward(
     create_graph : bool, default False
         Record a graph of the gradients themselves, so that they can be differentiated.
     inputs : Tensor or sequence of Tensor, optional
-        The leaves that accumulate; all by default.
+        The tensors whose ``grad`` grows; all leaves by default. One that is no leaf retains its gradient from then on.
 
     Raises
     ------
@@ -136,15 +152,17 @@ def backward(
     """
     retain = create_graph if retain_graph is None else retain_graph
     roots = _roots("backward", tensors, grad_tensors, create_graph)
-    leaves = None if inputs is None else _several(inputs)
-    if leaves is not None and (not leaves or not all(isinstance(x, Tensor) and x._edge and x.is_leaf for x in leaves)):
-        raise RuntimeError("backward: inputs must be leaves that require gradients, and not none of them")
-    targets = None if leaves is None else [x._edge for x in leaves]
+    xs = None if inputs is None else _several(inputs)
+    if xs is not None and (not xs or not all(isinstance(x, Tensor) and x._edge for x in xs)):
+        raise RuntimeError("backward: inputs must be tensors that require gradients, and at least one")
+    for x in xs or ():
+        x.retain_grad()  # the sweep itself then keeps it for what is no leaf
+    targets = None if xs is None else list(dict.fromkeys(x._edge for x in xs))
     before = _core.set_grad_enabled(create_graph)
     try:
         found = backward_sweep(roots, retain_graph=retain, create_graph=create_graph, targets=targets)
         for edge, g in zip(targets or (), found, strict=True):
-            if g is not None:
+            if g is not None and isinstance(edge[0], Leaf):
                 edge[0].accumulate(g)
     finally:
         _core.set_grad_enabled(before)
@@ -196,7 +214,10 @@ def grad(
     xs = _several(inputs)
     for x in xs:
         if not isinstance(x, Tensor) or x._edge is None:
-            raise RuntimeError(f"grad: an input does not require a gradient: {x!r}")
+            what = f"of shape {x._array.shape}" if isinstance(x, Tensor) else f"that is {type(x).__name__}, no tensor,"
+            raise RuntimeError(
+                f"grad: an input {what} does not require a gradient; call requires_grad_() before computing with it"
+            )
     roots = _roots("grad", outputs, grad_outputs, create_graph)
     unique = list(dict.fromkeys(x._edge for x in xs))
     before = _core.set_grad_enabled(create_graph)

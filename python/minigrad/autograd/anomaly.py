@@ -154,6 +154,12 @@ class _Detector(Observer):
         """Note the line."""
         sharing.note(cell, f"changed at {users_line()}")
 
+    def failed(self, node: Node | graph.Leaf, error: Exception) -> None:
+        """Name the operation and its line in the traceback."""
+        line = node.metadata.get("line") if isinstance(node, Node) else None
+        if line is not None and line not in str(error):
+            error.add_note(f"in the backward pass of {node.name}, recorded at {line}")
+
     def sweeping(self, roots: Sequence[Edge]) -> None:
         """Watch the nodes that were recorded outside."""
         for node in graph.reachable([node for node, _ in roots], 0):

@@ -257,7 +257,7 @@ class Function:
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """Return the gradients of the arguments of `forward`."""
-        raise NotImplementedError("Function: a subclass has to define backward")
+        raise NotImplementedError(f"{ctx._name}: a subclass of Function has to define backward")
 
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Any:
@@ -297,7 +297,7 @@ class Function:
                 raise RuntimeError(f"{cls.__name__}: a leaf that requires a gradient was changed in place")
             if recording and hasattr(x, "_base"):
                 raise RuntimeError(f"{cls.__name__}: a view was changed in place; change its base, or a clone()")
-            x._cell[0] += 1
+            sharing.wrote(x._cell)
         fresh = tuple(_fresh(ctx, args, out) for out in outputs)
         if not recording:
             ctx._keep(())

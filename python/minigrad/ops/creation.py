@@ -93,6 +93,10 @@ def _from_python(data: Any) -> Array:
     if array.size == 0 and array.dtype == np.float64:
         return array
     if array.dtype.kind not in "biuf":
+        if data is None:
+            raise TypeError(
+                "tensor: expected numbers, got None; the grad of a tensor is None until a backward pass reaches it"
+            )
         raise TypeError(f"tensor: expected numbers, got {type(data).__name__} that becomes an array of {array.dtype}")
     return array
 

@@ -16,6 +16,7 @@ import numpy as np
 from .. import _core
 from .._methods import method
 from ..graph import Array
+from ..sharing import wrote
 from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .elementwise import _where, clone, to_dtype
 from .index import Shape, along, gather_along, index_rows, linear_index, refuse_outside, true_positions
@@ -389,7 +390,7 @@ def _fill(view: Tensor, picked: _Picked, value: Any) -> None:
     if view._array.flags.c_contiguous and not (grad_enabled() and (view._edge or isinstance(value, Tensor))):
         view._refuse_write("setitem")
         _where_kernel.into(view._array, mask, value._array if isinstance(value, Tensor) else value, view._array)
-        view._cell[0] += 1
+        wrote(view._cell)
     else:
         view._write(_where(mask, value, wrap(view._array, view._edge)), "setitem")
 

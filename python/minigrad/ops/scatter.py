@@ -16,6 +16,7 @@ from .. import _core, _dtype
 from .._methods import method
 from ..graph import Array
 from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, kernel_primitive
+from ..sharing import wrote
 from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .elementwise import ARTICLE, DEFINITION, _where, div, eq, mul, to_dtype
 from .index import (
@@ -197,7 +198,7 @@ def combine_in_place(name: str, x: Tensor, src: Any, index: Any, dim: int, primi
     except IndexError:
         _refuse_index(name, x, index, dim)
         raise
-    x._cell[0] += 1
+    wrote(x._cell)
     return x
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from ..graph import Array
+from ..graph import Array, observers
 from ..nn.module import clear_grad
+from ..sharing import note_write
 from ..tensor import Tensor, wrap
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]]
@@ -135,6 +136,10 @@ class Optimizer:
         loss = None if closure is None else _call_with_grad(closure)
         for group in self.param_groups:
             self._update(group)
+        if observers:  # kernels write without telling them
+            for group in self.param_groups:
+                for p in group["params"]:
+                    note_write(p._cell)
         return loss
 
     def _update(self, group: dict[str, Any]) -> None:
