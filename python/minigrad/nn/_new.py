@@ -12,11 +12,11 @@ from .parameter import Parameter
 
 
 def layer_size(layer: str, name: str, size: Any) -> int:
-    """Return a size, checked: TypeError if it is no integer, ValueError if it is negative."""
+    """Return a size, checked: TypeError if it is no integer, RuntimeError if it is negative."""
     if not isinstance(size, int) or isinstance(size, bool):
         raise TypeError(f"{layer}: {name} must be an integer, got {size!r}")
     if size < 0:
-        raise ValueError(f"{layer}: {name} must not be negative, got {size}")
+        raise RuntimeError(f"{layer}: {name} must not be negative, got {size}")
     return size
 
 

@@ -44,8 +44,10 @@ class Embedding(Module):
 
     Raises
     ------
+    RuntimeError
+        If a size is negative, or the device not the CPU.
     ValueError
-        If a size is negative, or `padding_idx` out of range.
+        If `padding_idx` is out of range.
     IndexError
         When called, if an index is out of range.
 

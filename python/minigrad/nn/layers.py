@@ -130,12 +130,10 @@ class Linear(Module):
 
     Raises
     ------
-    ValueError
-        If a size is negative.
     TypeError
         If `dtype` is not a floating-point dtype.
     RuntimeError
-        If the device is not the CPU; when called, if the input's last dimension is not in_features long.
+        If a size is negative, or the device not the CPU; when called, if the input's last dimension is not in_features long.
 
     Notes
     -----
@@ -211,7 +209,7 @@ class Bilinear(Module):
     Raises
     ------
     ValueError
-        If a size is negative or `in1_features` 0.
+        If `in1_features` is not positive.
 
     Notes
     -----
@@ -238,11 +236,11 @@ class Bilinear(Module):
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
+        if in1_features <= 0:
+            raise ValueError(f"Bilinear: in1_features must be positive, got {in1_features}")
         self.in1_features = layer_size("Bilinear", "in1_features", in1_features)
         self.in2_features = layer_size("Bilinear", "in2_features", in2_features)
         self.out_features = layer_size("Bilinear", "out_features", out_features)
-        if in1_features == 0:
-            raise ValueError("Bilinear: in1_features must not be 0")
         kind = parameter_dtype("Bilinear", device, dtype)
         self.weight = new_parameter((out_features, in1_features, in2_features), kind)
         self.register_parameter("bias", new_parameter((out_features,), kind) if bias else None)

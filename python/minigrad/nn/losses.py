@@ -276,6 +276,8 @@ class HuberLoss(_Loss, function=F.huber_loss):
     """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        if not isinstance(delta, float | int):
+            raise TypeError(f"HuberLoss: delta must be a number, got {type(delta).__name__}")
         super().__init__(reduction=reduction, delta=delta)
 
 

@@ -175,10 +175,12 @@ def cross_entropy(
     shape = array_of("cross_entropy", input).shape
     kind = array_of("cross_entropy", target, "target").dtype
     if kind.kind == "f" and target._array.shape == shape and shape:
+        if ignore_index >= 0:
+            raise RuntimeError(f"cross_entropy: probabilities have no class to ignore, got ignore_index={ignore_index}")
         return _against_probabilities(input, target, weight, code, label_smoothing)
     if kind is not _INT64:
         target = _class_indices("cross_entropy", target)
-    if weight is None and len(shape) == 2:
+    if weight is None and len(shape) == 2 and shape[:1] == target._array.shape:
         return _cross_entropy(input, target, ignore_index, label_smoothing, code)  # type: ignore[no-any-return]
     rows, labels = _as_rows("cross_entropy", input, target)
     if weight is None:
@@ -190,7 +192,7 @@ def cross_entropy(
 
 def _class_indices(name: str, target: Tensor) -> Tensor:
     if target._array.dtype.kind not in "iu":
-        raise TypeError(f"{name}: the target must be integers, got {target.dtype}")
+        raise RuntimeError(f"{name}: the target must be integers, got {target.dtype}")
     return to_dtype(target, _dtype.int64)  # type: ignore[no-any-return]
 
 
@@ -204,8 +206,8 @@ def _as_rows(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
             )
         return _reshape(input, (1, *x)), _reshape(target, (1,))
     if x[:1] + x[2:] != labels:
-        needed = f"a target of shape {x[:1] + x[2:]}"
-        raise RuntimeError(f"{name}: input of shape {x} needs {needed}, got target {labels}")
+        error = ValueError if labels[:1] != x[:1] else RuntimeError
+        raise error(f"{name}: input of shape {x} needs a target of shape {x[:1] + x[2:]}, got target {labels}")
     if len(x) == 2:
         return input, target
     count = math.prod(labels)

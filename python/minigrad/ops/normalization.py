@@ -391,7 +391,7 @@ def batch_norm(
     Raises
     ------
     ValueError
-        If there is only one value in a channel while training.
+        If there is only one value in a channel while training, or `eps` is negative, or 0 while training.
     RuntimeError
         If the shapes do not fit, or running statistics are missing where they are needed.
 
@@ -417,6 +417,8 @@ def batch_norm(
     channels = shape[1]
     _check_statistics(name, running_mean, "running_mean", channels)
     _check_statistics(name, running_var, "running_var", channels)
+    if eps < 0 or (training and eps == 0):
+        raise ValueError(f"{name}: eps must be positive, or 0 outside training, got {eps}")
     if not training:
         return _with_statistics(name, input, running_mean, running_var, weight, bias, eps)
     count = math.prod(shape) // channels if channels else 0
@@ -424,10 +426,10 @@ def batch_norm(
         raise ValueError(f"{name}: needs more than one value in a channel while training, got input of shape {shape}")
     w, b = _vector(name, "weight", weight, (channels,), input), _vector(name, "bias", bias, (channels,), input)
     matrix = input if len(shape) == 2 else reshape(movedim(input, 1, -1), count, channels)
-    if running_mean is not None or running_var is not None:
+    if count and (running_mean is not None or running_var is not None):
         mean, variance = _moments(wide(matrix._array), eps, 0, True)
         _follow(running_mean, mean, momentum)
-        _follow(running_var, variance * (count / (count - 1) if count else 1), momentum)
+        _follow(running_var, variance * (count / (count - 1)), momentum)
     out = standardize(matrix, w, b, eps, 0, True)
     return out if len(shape) == 2 else _as_channels(out, shape)
 

@@ -776,7 +776,7 @@ def gaussian_nll_loss(
 
 def _variances(name: str, var: Tensor, shape: tuple[int, ...]) -> Tensor:
     own = var._array.shape
-    if own in (shape, ()) or (own[:-1] == shape[:-1] and own[-1:] == (1,)):
+    if own in (shape, ()) or (len(own) == len(shape) and [a for a, b in zip(own, shape, strict=True) if a != b] == [1]):
         return var
     if own == shape[:-1]:
         return unsqueeze(var, -1)

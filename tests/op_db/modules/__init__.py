@@ -1,0 +1,1 @@
+"""PyTorch's module database, run against minigrad: `python -m tests.op_db.modules`."""
