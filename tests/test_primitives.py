@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOATS = [np.float32, np.float64]
 
 KEY, OFFSET, VECTOR = np.array(3), np.array(5), np.array([0.5, -1.0, 2.0])
+#: What optimisers take: parameters, gradients, what is remembered; a count of steps.
+LISTS, STEP = ([VECTOR], [VECTOR + 1], [VECTOR * 0], [VECTOR * 0]), np.zeros(())
 
 #: Kernels that no primitive names: what has no gradient, and parts of primitives that are more than their kernel. With
 #: arguments; what stands in lists is written in place.
@@ -40,9 +42,15 @@ HELPERS: dict[str, tuple[Any, ...]] = {
     "cat": ((VECTOR, VECTOR), 0, False),
     "unstride": (VECTOR, (4, 4), 1, (5,)),
     "fold": (np.ones((3, 2)), 0, 7, 2),
-    "sgd_plain": ([VECTOR], [VECTOR + 1], 0.1, 0.01, False),
-    "sgd": ([VECTOR], [VECTOR + 1], [VECTOR * 0], 0.1, 0.9, 0.0, 0.01, 1.0, False, False),
-    "adam": ([VECTOR], [VECTOR + 1], [VECTOR * 0], [VECTOR * 0], 0.1, 0.9, 0.999, 1e-8, 0.01, 1.0, False, False),
+    "sgd": ([VECTOR], [VECTOR + 1], [VECTOR * 0], 0.1, 0.9, 0.0, 0.01, False, False),
+    "adam": (*LISTS, [VECTOR * 0], [STEP], 0.1, 0.9, 0.999, 1e-8, 0.01, False, False),
+    "nadam": (*LISTS, [STEP], [STEP + 1], 0.1, 0.9, 0.999, 1e-8, 0.01, 4e-3, False, False),
+    "radam": (*LISTS, [STEP], 0.1, 0.9, 0.999, 1e-8, 0.01, False, False),
+    "adamax": (*LISTS, [STEP], 0.1, 0.9, 0.999, 1e-8, 0.01, False),
+    "adagrad": (*LISTS[:3], [STEP], 0.1, 0.1, 1e-8, 0.01, False),
+    "adadelta": (*LISTS, [STEP], 0.1, 0.9, 1e-6, 0.01, False),
+    "rmsprop": (*LISTS, [VECTOR * 0], [STEP], 0.1, 0.9, 1e-8, 0.01, 0.9, False),
+    "rprop": (*LISTS, [STEP], 0.5, 1.2, 1e-6, 50.0, False),
     "nonzero_count": (VECTOR,),
     "nonzero": (VECTOR, 3),
     "searchsorted": (np.array([-1.0, 0.5, 0.5, 3.0]), VECTOR, True),

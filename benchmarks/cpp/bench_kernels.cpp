@@ -58,6 +58,7 @@ struct Operand {
   int64_t bound = 2;
   double low = 0.5, high = 1.5;
   bool transposed = false;  // lies with its last two dimensions exchanged in memory
+  bool absent = false;      // a sequence that is left out
 };
 
 Operand shaped(const Dims& shape) { return {.shapes = {shape}}; }
@@ -343,14 +344,28 @@ std::vector<Row> random_rows() {
 // Steps over the parameters of a small network.
 std::vector<Row> optimiser_rows() {
   const Operand network = {.shapes = {{kRows, kColumns}, {kColumns}, {kColumns, 10}, {10}}};
-  const Operand lr = number(1e-3), decay = number(1e-4), zero = number(0), momentum = number(0.9);
+  const Operand steps = {.shapes = {{}, {}, {}, {}}, .low = 10, .high = 10};
+  Operand none = network;
+  none.absent = true;
+  const Operand lr = number(1e-3), decay = number(1e-4), zero = number(0), most = number(0.9), eps = number(1e-8);
   return {
-      {"sgd_plain", "", {network, network, lr, decay}, {kNo}},
-      {"sgd", "", {network, network, network, lr, momentum, zero, decay, zero}, {kYes, kNo}},
-      {"adam",
+      {"sgd", "", {network, network, none, lr, zero, zero, decay}, {kNo, kNo}},
+      {"sgd", "momentum", {network, network, network, lr, most, zero, decay}, {kNo, kYes}},
+      {"adam", "", {network, network, network, network, none, steps, lr, most, most, eps, decay}, {kNo, kNo}},
+      {"adam", "amsgrad", {network, network, network, network, network, steps, lr, most, most, eps, decay}, {kNo, kNo}},
+      {"nadam", "", {network, network, network, network, steps, steps, lr, most, most, eps, decay, decay}, {kNo, kNo}},
+      {"radam", "", {network, network, network, network, steps, lr, most, most, eps, decay}, {kNo, kNo}},
+      {"adamax", "", {network, network, network, network, steps, lr, most, most, eps, decay}, {kNo}},
+      {"adagrad", "", {network, network, network, steps, lr, zero, eps, decay}, {kNo}},
+      {"adadelta", "", {network, network, network, network, steps, lr, most, eps, decay}, {kNo}},
+      {"rmsprop", "", {network, network, network, none, none, steps, lr, most, eps, decay, zero}, {kNo}},
+      {"rmsprop", "centered", {network, network, network, network, none, steps, lr, most, eps, decay, zero}, {kNo}},
+      {"rmsprop", "momentum", {network, network, network, none, network, steps, lr, most, eps, decay, most}, {kNo}},
+      {"rmsprop", "both", {network, network, network, network, network, steps, lr, most, eps, decay, most}, {kNo}},
+      {"rprop",
        "",
-       {network, network, network, network, lr, momentum, number(0.999), number(1e-8), decay, number(10)},
-       {kNo, kNo}},
+       {network, network, network, network, steps, number(0.5), number(1.2), number(1e-6), number(50)},
+       {kNo}},
   };
 }
 
@@ -375,6 +390,10 @@ class RowCall {
     for (size_t i = 0; i < row.inputs.size(); ++i) {
       const Operand& operand = row.inputs[i];
       for (const Dims& shape : operand.shapes) {
+        if (operand.absent) {
+          views.push_back(View{});
+          continue;
+        }
         views.push_back(make(operand, resolve(shape, size, dtype), resolve(operand.bound, size, dtype),
                              dtype_of(kernel.types[i], dtype)));
         if (kernel.mutates >> i & 1) written_in_place_ += arrays_.back().bytes();
@@ -400,6 +419,7 @@ class RowCall {
       case 'b':
         return DType::boolean;
       case 'd':
+      case 'D':
         return DType::float64;
       default:
         return shared;

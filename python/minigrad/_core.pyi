@@ -54,8 +54,14 @@ def strided_view(array: Array, shape: tuple[int, ...], strides: tuple[int, ...],
 # abs(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # acos(x: T) -> out for float32, float64
 # acosh(x: T) -> out for float32, float64
-# adam(params: T, grads: T, exp_avgs: T, exp_avg_sqs: T, lr: d, beta1: d, beta2: d, eps: d, weight_decay: d, step: d;
-#     decoupled, maximize) -> None for float32, float64
+# adadelta(params: T, grads: T, square_avgs: T, acc_deltas: T, steps: D, lr: d, rho: d, eps: d, weight_decay: d;
+#     maximize) -> None for float32, float64
+# adagrad(params: T, grads: T, sums: T, steps: D, lr: d, lr_decay: d, eps: d, weight_decay: d; maximize) -> None for
+#     float32, float64
+# adam(params: T, grads: T, exp_avgs: T, exp_avg_sqs: T, max_exp_avg_sqs: t, steps: D, lr: d, beta1: d, beta2: d, eps:
+#     d, weight_decay: d; maximize, decoupled) -> None for float32, float64
+# adamax(params: T, grads: T, exp_avgs: T, exp_infs: T, steps: D, lr: d, beta1: d, beta2: d, eps: d, weight_decay: d;
+#     maximize) -> None for float32, float64
 # add(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # addcdiv(x: T, y: T, z: T, value: T) -> out for float32, float64
 # addcmul(x: T, y: T, z: T, value: T) -> out for float32, float64
@@ -167,6 +173,8 @@ def strided_view(array: Array, shape: tuple[int, ...], strides: tuple[int, ...],
 # mse_loss(x: T, y: T; reduction) -> out for float32, float64
 # mse_loss_grad(g: T, x: T, y: T; reduction) -> out for float32, float64
 # mul(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# nadam(params: T, grads: T, exp_avgs: T, exp_avg_sqs: T, steps: D, mu_products: D, lr: d, beta1: d, beta2: d, eps: d,
+#     weight_decay: d, momentum_decay: d; maximize, decoupled) -> None for float32, float64
 # nan_to_num(x: T, nan: T, above: T, below: T) -> out for float32, float64
 # nansum(x: T; dims, keepdim) -> out for float32, float64
 # ne(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
@@ -179,11 +187,17 @@ def strided_view(array: Array, shape: tuple[int, ...], strides: tuple[int, ...],
 # permutation(key: i, offset: i; n) -> out for int64
 # pow(x: T, y: T) -> out for float32, float64
 # prod(x: T; dims, keepdim) -> out for int64, float32, float64
+# radam(params: T, grads: T, exp_avgs: T, exp_avg_sqs: T, steps: D, lr: d, beta1: d, beta2: d, eps: d, weight_decay: d;
+#     maximize, decoupled) -> None for float32, float64
 # randint(key: i, offset: i; low, high, shape) -> out for int64
 # relu(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # relu_grad(g: T, result: T) -> out for float32, float64
 # remainder(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# rmsprop(params: T, grads: T, square_avgs: T, grad_avgs: t, momentum_buffers: t, steps: D, lr: d, alpha: d, eps: d,
+#     weight_decay: d, momentum: d; maximize) -> None for float32, float64
 # round(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
+# rprop(params: T, grads: T, prevs: T, step_sizes: T, steps: D, eta_minus: d, eta_plus: d, least: d, most: d; maximize)
+#     -> None for float32, float64
 # rsqrt(x: T) -> out for float32, float64
 # run_numbers(x: T) -> numbers, count for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # run_starts(numbers: i; count) -> starts, lengths for int64
@@ -192,9 +206,8 @@ def strided_view(array: Array, shape: tuple[int, ...], strides: tuple[int, ...],
 # scatter(x: T, src: T, index: i; dim, mode) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # scatter_add(src: T, index: i; shape, dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # searchsorted(boundaries: T, x: T; right) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
-# sgd(params: T, grads: T, momentum_buffers: T, lr: d, momentum: d, dampening: d, weight_decay: d, first: d; nesterov,
-#     maximize) -> None for float32, float64
-# sgd_plain(params: T, grads: T, lr: d, weight_decay: d; maximize) -> None for float32, float64
+# sgd(params: T, grads: T, momentum_buffers: t, lr: d, momentum: d, dampening: d, weight_decay: d; maximize, nesterov)
+#     -> None for float32, float64
 # share_ties(g: T, x: T, result: T; dims) -> out for float32, float64
 # shift(x: T; dim, by) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # sigmoid(x: T) -> out for float32, float64

@@ -93,7 +93,7 @@ class Inputs {
     many_.reserve(64);
     Py_ssize_t length = -1;
     for (int i = 0; i < self_.input_count; ++i) {
-      if (self_.kernel->types[i] == 'T') {
+      if (is_sequence(self_.kernel->types[i])) {
         const Taken taken = take_sequence(args[i], i, length);
         if (taken != Taken::ok) return taken;
         continue;
@@ -118,6 +118,10 @@ class Inputs {
       return Taken::error;
     }
     const Py_ssize_t count = PySequence_Fast_GET_SIZE(sequence);
+    if (count == 0 && self_.kernel->types[input] == 't') {
+      for (Py_ssize_t i = 0; i < length; ++i) many_.emplace_back();
+      return Taken::ok;
+    }
     if (length >= 0 && count != length) {
       PyErr_Format(PyExc_ValueError, "%s: %s has %zd arrays where the others have %zd", self_.kernel->name,
                    self_.kernel->inputs[input], count, length);
@@ -153,7 +157,7 @@ class Inputs {
   Taken check_dtype(PyObject* object, int input, const View& view) {
     const int dtype = static_cast<int>(view.dtype);
     const char type = self_.kernel->types[input];
-    if (type == 'T') {
+    if (type == 'T' || type == 't') {
       if (key_ == kNoDType) key_ = dtype;
       if (key_ != dtype) return Taken::not_implemented;
     } else if (view.dtype != fixed_dtype(type)) {
@@ -227,6 +231,8 @@ class Inputs {
     std::memcpy(view.data, &value, static_cast<size_t>(item_size(view.dtype)));  // the low bytes: little-endian
     return Taken::ok;
   }
+
+  static bool is_sequence(char type) { return type == 'T' || type == 't' || type == 'D'; }
 
   static DType fixed_dtype(char type) {
     return type == 'i' ? DType::int64 : (type == 'b' ? DType::boolean : DType::float64);
@@ -506,7 +512,10 @@ PyGetSetDef kGetters[] = {
     {"name", get_name, nullptr, "The kernel's name.", nullptr},
     {"inputs", get_inputs, nullptr, "The names of the inputs.", nullptr},
     {"types", get_types, nullptr,
-     "A letter for each input: T the dtype that chooses the run, i int64, b bool, d float64.", nullptr},
+     "A letter for each input: T the dtype that chooses the run, i int64, b bool, d float64; of variadic kernels t T "
+     "that "
+     "may be left out, D a sequence of float64.",
+     nullptr},
     {"outputs", get_outputs, nullptr, "The names of the outputs.", nullptr},
     {"attributes", get_attributes, nullptr, "The names of the attributes, which follow the inputs.", nullptr},
     {"dtypes", get_dtypes, nullptr, "The dtypes that T may be.", nullptr},

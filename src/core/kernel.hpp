@@ -17,7 +17,7 @@
 
 namespace minigrad {
 
-constexpr int kMaxInputs = 10;
+constexpr int kMaxInputs = 12;
 constexpr int kMaxOutputs = 3;
 constexpr int kMaxAttributes = 6;
 
@@ -105,7 +105,8 @@ static constexpr RunsByDType floats(RunFunction float32, RunFunction float64) {
 // bool; d float64, which takes Python numbers (step counts, learning rates: what changes from step to step). A kernel
 // without T inputs is run for its first output's dtype. A variadic kernel takes, in place of each T input, a sequence
 // of arrays, all of them equally long; its plan and its run see the first sequence's views, then the second one's, and
-// so on.
+// so on. Two further letters are sequences as well: t may be empty, and then its views have no data; D has float64
+// arrays.
 struct Kernel {
   const char* name;
   const char* inputs[kMaxInputs + 1];  // ends with nullptr

@@ -2,18 +2,10 @@
 #include "reference/optim.hpp"
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
+#include "kernels/optim_rule.hpp"
 
 namespace minigrad {
 namespace {
-
-// The inputs of a variadic call are `lists` lists of arrays, equally long, and then `scalars` hyperparameters.
-struct Groups {
-  int lists;
-  int scalars;
-  int count;  // arrays in a list
-
-  const View& at(const Plan& plan, int list, int i) const { return plan.in[list * count + i]; }
-};
 
 // True where two positions of x are the same element: the result of updating it would depend on the order.
 bool repeats_elements(const View& x) {
@@ -24,78 +16,138 @@ bool repeats_elements(const View& x) {
   return false;
 }
 
-// All arrays of one parameter have its shape, and those that are written (`mutated` has a bit for each list) do not
-// repeat elements.
-void check_parameter(const Plan& plan, const Groups& groups, uint32_t mutated, int i) {
-  const View& param = groups.at(plan, 0, i);
-  for (int list = 0; list < groups.lists; ++list) {
-    const View& x = groups.at(plan, list, i);
+// All arrays of one parameter have its shape, and those that are written do not repeat elements.
+void check_parameter(const Plan& plan, const RuleLayout& layout, int i) {
+  const View& param = plan.in[i];
+  for (int l = 0; l < layout.lists; ++l) {
+    const View& x = layout.list(plan.in, plan.in_count, l, i);
+    if (x.data == nullptr) continue;
     if (!x.same_shape(param)) {
       fail(plan, ErrorKind::runtime,
            "parameter " + std::to_string(i) + " has shape " + shape_text(param) + ", an array that goes with it " +
                shape_text(x));
     }
-    if ((mutated >> list & 1) && repeats_elements(x)) {
+    if (l != kGradients && repeats_elements(x)) {
       fail(
           plan, ErrorKind::runtime,
           "an array of parameter " + std::to_string(i) + " repeats elements (stride 0) and cannot be updated in place");
     }
   }
+  for (int c = 0; c < layout.counters; ++c) {
+    const View& x = layout.counter(plan.in, plan.in_count, c, i);
+    if (x.rank != 0) fail(plan, ErrorKind::runtime, "a counter must have shape (), got " + shape_text(x));
+  }
 }
 
-void plan_update(Plan& plan, int lists, int scalars, uint32_t mutated, double nanoseconds) {
-  const Groups groups = {lists, scalars, (plan.in_count - scalars) / lists};
-  for (int i = 0; i < scalars; ++i) {
-    const View& x = plan.in[lists * groups.count + i];
+template <const RuleLayout& kLayout>
+void plan_rule(Plan& plan) {
+  for (int s = plan.in_count - kLayout.settings; s < plan.in_count; ++s) {
+    const View& x = plan.in[s];
     if (x.rank != 0) fail(plan, ErrorKind::runtime, "a hyperparameter must have shape (), got " + shape_text(x));
   }
   int64_t elements = 0;
-  for (int i = 0; i < groups.count; ++i) {
-    check_parameter(plan, groups, mutated, i);
-    elements += groups.at(plan, 0, i).size();
+  for (int i = 0; i < kLayout.parameters(plan.in_count); ++i) {
+    check_parameter(plan, kLayout, i);
+    elements += plan.in[i].size();
   }
-  plan.nanoseconds = nanoseconds * static_cast<double>(elements);
+  plan.nanoseconds = kLayout.nanoseconds * static_cast<double>(elements);
 }
 
-constexpr uint32_t kAdamMutates = 0b1101;
-constexpr uint32_t kSgdMutates = 0b101;
-constexpr uint32_t kSgdPlainMutates = 0b1;
+// Everything but the gradients is written.
+constexpr uint32_t written(const RuleLayout& layout) {
+  return ((1u << (layout.lists + layout.counters)) - 1) & ~(1u << kGradients);
+}
 
-void plan_adam(Plan& plan) { plan_update(plan, 4, 6, kAdamMutates, 0.7); }
-void plan_sgd(Plan& plan) { plan_update(plan, 3, 5, kSgdMutates, 0.4); }
-void plan_sgd_plain(Plan& plan) { plan_update(plan, 2, 2, kSgdPlainMutates, 0.3); }
+constexpr AttributeSpec kMaximize = {"maximize", AttributeKind::flag};
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Rows.
 
 constexpr Kernel kRows[] = {
     {.name = "sgd",
-     .inputs = {"params", "grads", "momentum_buffers", "lr", "momentum", "dampening", "weight_decay", "first"},
-     .types = "TTTddddd",
+     .inputs = {"params", "grads", "momentum_buffers", "lr", "momentum", "dampening", "weight_decay"},
+     .types = "TTtdddd",
      .outputs = {},
-     .attributes = {{"nesterov", AttributeKind::flag}, {"maximize", AttributeKind::flag}},
-     .plan = plan_sgd,
+     .attributes = {kMaximize, {"nesterov", AttributeKind::flag}},
+     .plan = plan_rule<kSgd>,
      .reference = &reference::sgd,
      .variadic = true,
-     .mutates = kSgdMutates},
-    {.name = "sgd_plain",
-     .inputs = {"params", "grads", "lr", "weight_decay"},
-     .types = "TTdd",
-     .outputs = {},
-     .attributes = {{"maximize", AttributeKind::flag}},
-     .plan = plan_sgd_plain,
-     .reference = &reference::sgd_plain,
-     .variadic = true,
-     .mutates = kSgdPlainMutates},
+     .mutates = written(kSgd)},
     {.name = "adam",
-     .inputs = {"params", "grads", "exp_avgs", "exp_avg_sqs", "lr", "beta1", "beta2", "eps", "weight_decay", "step"},
-     .types = "TTTTdddddd",
+     .inputs = {"params", "grads", "exp_avgs", "exp_avg_sqs", "max_exp_avg_sqs", "steps", "lr", "beta1", "beta2", "eps",
+                "weight_decay"},
+     .types = "TTTTtDddddd",
      .outputs = {},
-     .attributes = {{"decoupled", AttributeKind::flag}, {"maximize", AttributeKind::flag}},
-     .plan = plan_adam,
+     .attributes = {kMaximize, {"decoupled", AttributeKind::flag}},
+     .plan = plan_rule<kAdam>,
      .reference = &reference::adam,
      .variadic = true,
-     .mutates = kAdamMutates},
+     .mutates = written(kAdam)},
+    {.name = "nadam",
+     .inputs = {"params", "grads", "exp_avgs", "exp_avg_sqs", "steps", "mu_products", "lr", "beta1", "beta2", "eps",
+                "weight_decay", "momentum_decay"},
+     .types = "TTTTDDdddddd",
+     .outputs = {},
+     .attributes = {kMaximize, {"decoupled", AttributeKind::flag}},
+     .plan = plan_rule<kNadam>,
+     .reference = &reference::nadam,
+     .variadic = true,
+     .mutates = written(kNadam)},
+    {.name = "radam",
+     .inputs = {"params", "grads", "exp_avgs", "exp_avg_sqs", "steps", "lr", "beta1", "beta2", "eps", "weight_decay"},
+     .types = "TTTTDddddd",
+     .outputs = {},
+     .attributes = {kMaximize, {"decoupled", AttributeKind::flag}},
+     .plan = plan_rule<kRadam>,
+     .reference = &reference::radam,
+     .variadic = true,
+     .mutates = written(kRadam)},
+    {.name = "adamax",
+     .inputs = {"params", "grads", "exp_avgs", "exp_infs", "steps", "lr", "beta1", "beta2", "eps", "weight_decay"},
+     .types = "TTTTDddddd",
+     .outputs = {},
+     .attributes = {kMaximize},
+     .plan = plan_rule<kAdamax>,
+     .reference = &reference::adamax,
+     .variadic = true,
+     .mutates = written(kAdamax)},
+    {.name = "adagrad",
+     .inputs = {"params", "grads", "sums", "steps", "lr", "lr_decay", "eps", "weight_decay"},
+     .types = "TTTDdddd",
+     .outputs = {},
+     .attributes = {kMaximize},
+     .plan = plan_rule<kAdagrad>,
+     .reference = &reference::adagrad,
+     .variadic = true,
+     .mutates = written(kAdagrad)},
+    {.name = "adadelta",
+     .inputs = {"params", "grads", "square_avgs", "acc_deltas", "steps", "lr", "rho", "eps", "weight_decay"},
+     .types = "TTTTDdddd",
+     .outputs = {},
+     .attributes = {kMaximize},
+     .plan = plan_rule<kAdadelta>,
+     .reference = &reference::adadelta,
+     .variadic = true,
+     .mutates = written(kAdadelta)},
+    {.name = "rmsprop",
+     .inputs = {"params", "grads", "square_avgs", "grad_avgs", "momentum_buffers", "steps", "lr", "alpha", "eps",
+                "weight_decay", "momentum"},
+     .types = "TTTttDddddd",
+     .outputs = {},
+     .attributes = {kMaximize},
+     .plan = plan_rule<kRmsprop>,
+     .reference = &reference::rmsprop,
+     .variadic = true,
+     .mutates = written(kRmsprop)},
+    {.name = "rprop",
+     .inputs = {"params", "grads", "prevs", "step_sizes", "steps", "eta_minus", "eta_plus", "least", "most"},
+     .types = "TTTTDdddd",
+     .outputs = {},
+     .attributes = {kMaximize},
+     .plan = plan_rule<kRprop>,
+     .reference = &reference::rprop,
+     .variadic = true,
+     .mutates = written(kRprop)},
 };
 
 }  // namespace

@@ -1,10 +1,10 @@
-// Naive optimiser updates.
+// Naive versions of the optimisers' kernels.
 #pragma once
 
 #include "core/kernel.hpp"
 
 namespace minigrad::reference {
 
-extern const RunsByDType adam, sgd, sgd_plain;
+extern const RunsByDType sgd, adam, nadam, radam, adamax, adagrad, adadelta, rmsprop, rprop;
 
 }  // namespace minigrad::reference

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from .. import _core
-from ..graph import Array
-from .optimizer import Optimizer, Params, gradients, run, zeros_beside
-
-_adam = _core.kernels["adam"]
+from .optimizer import Number, Params
+from .rule import AT_LEAST_0, TWO_PARTS, Requirements, RuleOptimizer, number
 
 
-class Adam(Optimizer):
+class Adam(RuleOptimizer):
     """Adam: steps scaled by running means of the gradient and of its square.
 
     Parameters
     ----------
-    params : iterable of Tensor or of dict
+    params : iterable of Tensor, of (str, Tensor) or of dict
         The parameters, or groups of them.
-    lr : float, default 0.001
+    lr : float or Tensor, default 0.001
         The learning rate.
     betas : pair of float, default (0.9, 0.999)
         How much of the two running means is kept in a step.
@@ -27,24 +26,28 @@ class Adam(Optimizer):
     weight_decay : float, default 0
         The factor of the squared parameters' half in what is minimised.
     amsgrad : bool, default False
-        Not supported.
+        Whether the greatest mean of squares so far takes the place of the mean of squares.
+    foreach, fused, capturable : optional
+        Accepted for PyTorch's sake: one kernel always updates all parameters of a group.
     maximize : bool, default False
         Climb instead of descending.
-    foreach, fused : optional
-        Accepted for PyTorch's sake: one kernel always updates all parameters of a group.
+    differentiable : bool, default False
+        Not supported.
+    decoupled_weight_decay : bool, default False
+        Whether the decay is that of :class:`AdamW`.
 
     Raises
     ------
     ValueError
         If a setting makes no sense or there are no parameters.
     NotImplementedError
-        If `amsgrad` is asked for.
+        If `differentiable` is asked for.
 
     Notes
     -----
     g = ∇ + weight_decay p; m = β₁ m + (1 - β₁) g; v = β₂ v + (1 - β₂) g²;
     p = p - lr m / (1 - β₁ᵗ) / (√(v / (1 - β₂ᵗ)) + eps) in step t. Kingma and Ba, "Adam: A Method for Stochastic
-    Optimization", algorithm 1.
+    Optimization", algorithm 1; for amsgrad Reddi, Kale and Kumar, "On the Convergence of Adam and Beyond".
 
     Examples
     --------
@@ -57,20 +60,29 @@ class Adam(Optimizer):
     tensor([ 0.5000, -1.5000])
     """
 
-    _decoupled = False
+    _kernel = _core.kernels["adam"]
+    _required: ClassVar[Requirements] = {
+        "lr": AT_LEAST_0,
+        "eps": AT_LEAST_0,
+        "weight_decay": AT_LEAST_0,
+        "betas": TWO_PARTS,
+    }
 
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        lr: Number = 1e-3,
+        betas: tuple[Number, Number] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
         amsgrad: bool = False,
         *,
+        foreach: bool | None = None,
         maximize: bool = False,
-        foreach: bool | None = None,  # noqa: ARG002
-        fused: bool | None = None,  # noqa: ARG002
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -79,53 +91,25 @@ class Adam(Optimizer):
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,
             "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults)
 
-    def _check_settings(self, group: dict[str, Any]) -> None:
-        if group["amsgrad"]:
-            raise NotImplementedError(f"{self._name}: amsgrad is not supported")
-        for setting in ("lr", "eps", "weight_decay"):
-            self._require(group[setting] >= 0, setting, "not be negative", group[setting])
-        betas = group["betas"]
-        self._require(len(betas) == 2 and all(0 <= b < 1 for b in betas), "betas", "be two numbers in [0, 1)", betas)
+    def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return "exp_avg", "exp_avg_sq", "max_exp_avg_sq" if group["amsgrad"] else None, "step"
 
-    def _update(self, group: dict[str, Any]) -> None:
-        # One loop: with a few small parameters, each further pass over them costs as much as a kernel.
-        state = self.state
-        arrays: tuple[list[Array], ...] = ([], [], [], [])
-        params, grads, averages, squares = arrays
-        steps: set[int] = set()
-        for p in group["params"]:
-            edge = p._edge
-            if edge is None or (grad := edge[0].grad) is None:
-                continue
-            memory = state.get(p)
-            if memory is None:
-                memory = state[p] = {"step": 0, "exp_avg": zeros_beside(p), "exp_avg_sq": zeros_beside(p)}
-            memory["step"] = step = memory["step"] + 1
-            steps.add(step)
-            params.append(p._array)
-            grads.append(grad._array)
-            averages.append(memory["exp_avg"]._array)
-            squares.append(memory["exp_avg_sq"]._array)
-            p._cell[0] += 1
-        if len(steps) == 1:
-            self._run(group, arrays, steps.pop())
-        elif steps:
-            self._run_by_step(group, arrays)
+    def _settings(self, group: dict[str, Any]) -> tuple[Any, ...]:
+        return *moment_settings(group), group["maximize"], group["decoupled_weight_decay"]
 
-    def _run(self, group: dict[str, Any], arrays: tuple[list[Array], ...], step: int) -> None:
-        beta1, beta2 = group["betas"]
-        decay = group["weight_decay"]
-        run(_adam, arrays, group["lr"], beta1, beta2, group["eps"], decay, step, self._decoupled, group["maximize"])
 
-    def _run_by_step(self, group: dict[str, Any], arrays: tuple[list[Array], ...]) -> None:
-        """Update parameters that have not been updated equally often, together those that have."""
-        steps = [self.state[p]["step"] for p in gradients(group["params"])[0]]
-        for step in sorted(set(steps)):
-            chosen = [i for i, s in enumerate(steps) if s == step]
-            self._run(group, tuple([many[i] for i in chosen] for many in arrays), step)
+def moment_settings(group: dict[str, Any]) -> tuple[float, ...]:
+    """Return the settings that Adam and its kin share, as their kernels take them."""
+    beta1, beta2 = group["betas"]
+    return number(group["lr"]), number(beta1), number(beta2), group["eps"], group["weight_decay"]
 
 
 class AdamW(Adam):
@@ -149,19 +133,38 @@ class AdamW(Adam):
     tensor([ 0.4500, -1.4000])
     """
 
-    _decoupled = True
-
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        lr: Number = 1e-3,
+        betas: tuple[Number, Number] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,
         *,
         maximize: bool = False,
         foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, foreach=foreach, fused=fused)
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over settings and memory as :meth:`Optimizer.load_state_dict` does; the decay stays decoupled."""
+        super().load_state_dict(state_dict)
+        for group in self.param_groups:
+            group["decoupled_weight_decay"] = True

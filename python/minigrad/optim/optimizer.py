@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from .. import _core
-from ..graph import Array, observers
 from ..nn.module import clear_grad
-from ..sharing import note_write
 from ..tensor import Tensor, wrap
+from .hooks import Hookable, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-Params = Iterable[Tensor] | Iterable[dict[str, Any]]
+__all__ = ["Optimizer", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook"]
+
+Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
+Number = float | Tensor
 
 
-class Optimizer:
+class Optimizer(Hookable):
     """Base class of optimisers: groups of parameters, each with its settings, and what is remembered of each parameter.
 
-    A subclass defines `_update`, which changes the parameters of one group.
+    A subclass defines `step`.
 
     Parameters
     ----------
-    params : iterable of Tensor or of dict
-        The parameters, or groups of them: dictionaries with the parameters as ``"params"`` and settings of their own.
+    params : iterable of Tensor, of (str, Tensor) or of dict
+        The parameters, with names or without, or groups of them: dictionaries with the parameters as ``"params"`` and
+        settings of their own.
     defaults : dict
         The settings of groups that have none of their own.
 
     Attributes
     ----------
     param_groups : list of dict
-        The groups: ``"params"`` and the settings.
+        The groups: ``"params"``, the settings, and ``"param_names"`` where parameters have names.
     state : dict
         For each parameter that was updated before, what is remembered of it.
     defaults : dict
@@ -47,10 +51,11 @@ class Optimizer:
     """
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
+        super().__init__()
         if isinstance(params, Tensor):
             raise TypeError(f"{self._name}: params must be an iterable of tensors or dicts, got a Tensor")
         self.defaults = defaults
-        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         groups: list[Any] = list(params)
         if not groups:
@@ -61,6 +66,9 @@ class Optimizer:
     @property
     def _name(self) -> str:
         return type(self).__name__
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Groups.
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group of parameters.
@@ -74,22 +82,41 @@ class Optimizer:
         ------
         TypeError
             If the group is not a dict or a parameter is not a tensor.
+        KeyError
+            If the group has no ``"params"``.
         ValueError
-            If a parameter was computed by a graph or is there already, or if a setting makes no sense.
+            If a parameter was computed by a graph or is there already, if some parameters have names and others have
+            not, or if a setting makes no sense.
         """
         if not isinstance(param_group, dict):
             raise TypeError(f"{self._name}: a parameter group must be a dict, got {type(param_group).__name__}")
-        if isinstance(param_group.get("params", ()), set):
+        if "params" not in param_group:
+            raise KeyError(f"{self._name}: a parameter group must have 'params', got {list(param_group)}")
+        given = param_group["params"]
+        if isinstance(given, set):
             raise TypeError(f"{self._name}: parameters must be ordered, but a set has no order; pass a list")
-        given = param_group.get("params", [])
-        params = [given] if isinstance(given, Tensor) else list(given)
-        known = {id(p) for group in self.param_groups for p in group["params"]}
-        for p in params:
-            self._check_parameter(p, known)
-            known.add(id(p))
+        names, params = self._names_and_params([given] if isinstance(given, Tensor) else list(given))
         group = {**self.defaults, **param_group, "params": params}
+        if names:
+            group["param_names"] = names
+        if self.param_groups and ("param_names" in group) != ("param_names" in self.param_groups[0]):
+            raise ValueError(f"{self._name}: the parameters of all groups must have names, or those of none")
         self._check_settings(group)
         self.param_groups.append(group)
+
+    def _names_and_params(self, given: list[Any]) -> tuple[list[str], list[Tensor]]:
+        """Take pairs of names and parameters apart."""
+        pairs = [x if isinstance(x, tuple) and len(x) == 2 else (None, x) for x in given]
+        names = [name for name, _ in pairs if name is not None]
+        if names and len(names) != len(pairs):
+            raise ValueError(
+                f"{self._name}: all parameters must have names, or none; {len(names)} of {len(pairs)} have"
+            )
+        known = {id(p) for p in self._parameters()}
+        for _, p in pairs:
+            self._check_parameter(p, known)
+            known.add(id(p))
+        return names, [p for _, p in pairs]
 
     def _check_parameter(self, p: Any, known: set[int]) -> None:
         if not isinstance(p, Tensor):
@@ -102,9 +129,8 @@ class Optimizer:
     def _check_settings(self, group: dict[str, Any]) -> None:
         """Raise ValueError where a setting makes no sense."""
 
-    def _require(self, holds: bool, setting: str, requirement: str, value: Any) -> None:
-        if not holds:
-            raise ValueError(f"{self._name}: {setting} must {requirement}, got {value}")
+    def _parameters(self) -> list[Tensor]:
+        return [p for group in self.param_groups for p in group["params"]]
 
     # ------------------------------------------------------------------------------------------------------------------
     # The step.
@@ -133,17 +159,7 @@ class Optimizer:
         Any
             What the closure returned, None without one.
         """
-        loss = None if closure is None else _call_with_grad(closure)
-        for group in self.param_groups:
-            self._update(group)
-        if observers:  # kernels write without telling them
-            for group in self.param_groups:
-                for p in group["params"]:
-                    note_write(p._cell)
-        return loss
-
-    def _update(self, group: dict[str, Any]) -> None:
-        raise NotImplementedError(f"{self._name}: an optimiser must define step or _update")
+        raise NotImplementedError(f"{self._name}: an optimiser must define step")
 
     # ------------------------------------------------------------------------------------------------------------------
     # Its state.
@@ -157,34 +173,58 @@ class Optimizer:
             ``"state"``, from a parameter's number to what is remembered of it, and ``"param_groups"``. Tensors are not
             copied.
         """
+        for hook in self._before_saving.all():
+            hook(self)
         number = {id(p): i for i, p in enumerate(self._parameters())}
         groups = [{**group, "params": [number[id(p)] for p in group["params"]]} for group in self.param_groups]
         state = {number[id(p)]: dict(kept) for p, kept in self.state.items() if id(p) in number}
-        return {"state": state, "param_groups": groups}
+        result: dict[str, Any] = {"state": state, "param_groups": groups}
+        for hook in self._after_saving.all():
+            changed = hook(self, result)
+            result = result if changed is None else changed
+        return result
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over settings and memory that :meth:`state_dict` returned; tensors are copied.
+        """Take over settings and memory that :meth:`state_dict` returned, this class's or PyTorch's; arrays are copied.
 
         Raises
         ------
         ValueError
-            If the groups differ in number or size, or what is remembered of a parameter differs in shape.
+            If the groups differ in number or size, a setting makes no sense, or what is remembered of a parameter
+            differs in shape.
         """
+        state_dict = dict(state_dict)
+        for hook in self._before_loading.all():
+            changed = hook(self, state_dict)
+            state_dict = state_dict if changed is None else changed
         groups: list[dict[str, Any]] = list(state_dict["param_groups"])
         sizes = [len(group["params"]) for group in groups], [len(group["params"]) for group in self.param_groups]
         if sizes[0] != sizes[1]:
             raise ValueError(f"load_state_dict: the groups have {sizes[1]} parameters, but {sizes[0]} in the state")
         saved = [n for group in groups for n in group["params"]]
         parameter = dict(zip(saved, self._parameters(), strict=True))
-        state = {parameter[n]: _copied(kept, parameter[n]) for n, kept in state_dict["state"].items()}
-        for own, group in zip(self.param_groups, groups, strict=True):
-            settings = {name: copy.deepcopy(value) for name, value in group.items() if name != "params"}
-            self._check_settings({**own, **settings})
-            own.update(settings)
+        state = defaultdict(
+            dict, {parameter[n]: self._restore(parameter[n], k) for n, k in state_dict["state"].items()}
+        )
+        settings = [{k: copy.deepcopy(v) for k, v in group.items() if k != "params"} for group in groups]
+        for own, group in zip(self.param_groups, settings, strict=True):
+            self._check_settings({**own, **group})
+        for own, group in zip(self.param_groups, settings, strict=True):
+            own.update(group)
         self.state = state
+        for hook in self._after_loading.all():
+            hook(self)
 
-    def _parameters(self) -> list[Tensor]:
-        return [p for group in self.param_groups for p in group["params"]]
+    def _restore(self, p: Tensor, kept: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a copy of what is remembered of a parameter, fit for being gone on with."""
+        return {name: copied(value, p) for name, value in kept.items()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Hookable.__init__(self)
+        self.__dict__.update(state)
 
     def __repr__(self) -> str:
         lines = []
@@ -194,7 +234,8 @@ class Optimizer:
         return "\n".join([f"{self._name} (", *lines, ")"])
 
 
-def _call_with_grad(closure: Callable[[], Any]) -> Any:
+def call_with_grad(closure: Callable[[], Any]) -> Any:
+    """Call a closure with gradients recorded, whatever the caller has set."""
     enabled = _core.set_grad_enabled(True)
     try:
         return closure()
@@ -202,53 +243,16 @@ def _call_with_grad(closure: Callable[[], Any]) -> Any:
         _core.set_grad_enabled(enabled)
 
 
-def _copied(kept: Mapping[str, Any], p: Tensor) -> dict[str, Any]:
-    """Return what is remembered of a parameter with tensors copied, in the parameter's dtype."""
-    copied: dict[str, Any] = {}
-    for name, value in kept.items():
-        if not isinstance(value, Tensor):
-            copied[name] = copy.deepcopy(value)
-            continue
-        if value._array.shape != p._array.shape:
-            raise ValueError(
-                f"load_state_dict: {name} has shape {value._array.shape}, but its parameter {p._array.shape}"
-            )
-        copied[name] = zeros_beside(p)
-        np.copyto(copied[name]._array, value._array, casting="same_kind")
-    return copied
+def is_array(value: Any) -> bool:
+    """Tell whether a value of a state is an array: a tensor, NumPy's or another library's."""
+    return isinstance(value, (Tensor, np.ndarray)) or (hasattr(value, "__array__") and hasattr(value, "shape"))
 
 
-def zeros_beside(p: Tensor) -> Tensor:
-    """Return zeros in the shape, dtype and memory order of a parameter.
-
-    They come from the pool, whose arrays begin at a cache line: NumPy's, which seldom do, cost a step twice its time.
-    """
-    order = np.argsort([-abs(stride) for stride in p._array.strides], kind="stable").tolist()
-    ordered = tuple([p._array.shape[d] for d in order])
-    zeros = _core.kernels["full"](0.0, ordered, p.dtype.code)
-    return wrap(zeros.transpose(np.argsort(order).tolist()))
-
-
-def gradients(params: list[Tensor]) -> tuple[list[Tensor], list[Array]]:
-    """Return those of the parameters that have a gradient, and the gradients."""
-    found: list[Tensor] = []
-    grads: list[Array] = []
-    for p in params:
-        edge = p._edge
-        if edge is not None:
-            grad = edge[0].grad  # type: ignore[union-attr]
-            if grad is not None:
-                found.append(p)
-                grads.append(grad._array)
-    return found, grads
-
-
-def run(kernel: Any, arrays: tuple[list[Array], ...], *settings: Any) -> None:
-    """Update parameters by a kernel: once, or once for each dtype where they differ."""
-    if kernel(*arrays, *settings) is not NotImplemented:
-        return
-    for dtype in {x.dtype for x in arrays[0]}:
-        chosen = [i for i, x in enumerate(arrays[0]) if x.dtype == dtype]
-        some = [[many[i] for i in chosen] for many in arrays]
-        if kernel(*some, *settings) is NotImplemented:
-            raise TypeError(f"{kernel.name}: parameters and gradients of {dtype} cannot be optimised")
+def copied(value: Any, p: Tensor) -> Any:
+    """Return a copy of a value of a state; floating-point arrays in it get the parameter's dtype."""
+    if is_array(value):
+        array = np.asarray(value)
+        return wrap(array.astype(p._array.dtype if array.dtype.kind == "f" else array.dtype, order="C"))
+    if isinstance(value, (list, tuple)):
+        return type(value)([copied(v, p) for v in value])
+    return copy.deepcopy(value)

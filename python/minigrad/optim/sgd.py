@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import _core
 from ..tensor import Tensor
-from .optimizer import Optimizer, Params, gradients, run, zeros_beside
-
-_sgd = _core.kernels["sgd"]
-_sgd_plain = _core.kernels["sgd_plain"]
+from .optimizer import Number, Params
+from .rule import AT_LEAST_0, Calls, Memories, Requirements, RuleOptimizer, number
 
 
-class SGD(Optimizer):
+class SGD(RuleOptimizer):
     """Stochastic gradient descent, plain or with momentum.
 
     Parameters
     ----------
-    params : iterable of Tensor or of dict
+    params : iterable of Tensor, of (str, Tensor) or of dict
         The parameters, or groups of them.
-    lr : float, default 0.001
+    lr : float or Tensor, default 0.001
         The learning rate.
     momentum : float, default 0
         How much of the previous direction is kept.
@@ -33,11 +31,15 @@ class SGD(Optimizer):
         Climb instead of descending.
     foreach, fused : optional
         Accepted for PyTorch's sake: one kernel always updates all parameters of a group.
+    differentiable : bool, default False
+        Not supported.
 
     Raises
     ------
     ValueError
         If a setting makes no sense or there are no parameters.
+    NotImplementedError
+        If `differentiable` is asked for.
 
     Notes
     -----
@@ -56,18 +58,23 @@ class SGD(Optimizer):
     tensor([0., 0.])
     """
 
+    _kernel = _core.kernels["sgd"]
+    _required: ClassVar[Requirements] = {"lr": AT_LEAST_0, "momentum": AT_LEAST_0, "weight_decay": AT_LEAST_0}
+    _counters = ()
+
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
+        lr: Number = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
-        weight_decay: float = 0,
+        weight_decay: Number = 0,
         nesterov: bool = False,
         *,
         maximize: bool = False,
-        foreach: bool | None = None,  # noqa: ARG002
-        fused: bool | None = None,  # noqa: ARG002
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -76,38 +83,30 @@ class SGD(Optimizer):
             "weight_decay": weight_decay,
             "nesterov": nesterov,
             "maximize": maximize,
+            "foreach": foreach,
+            "differentiable": differentiable,
+            "fused": fused,
         }
         super().__init__(params, defaults)
 
     def _check_settings(self, group: dict[str, Any]) -> None:
-        for setting in ("lr", "momentum", "weight_decay"):
-            self._require(group[setting] >= 0, setting, "not be negative", group[setting])
-        if group["nesterov"]:
-            self._require(group["momentum"] > 0, "momentum", "be positive for Nesterov's", group["momentum"])
-            self._require(group["dampening"] == 0, "dampening", "be 0 for Nesterov's momentum", group["dampening"])
+        super()._check_settings(group)
+        if group["nesterov"] and not group["momentum"] > 0:
+            raise ValueError(f"SGD: momentum must be positive for Nesterov's, got {group['momentum']}")
+        if group["nesterov"] and group["dampening"] != 0:
+            raise ValueError(f"SGD: dampening must be 0 for Nesterov's momentum, got {group['dampening']}")
 
-    def _update(self, group: dict[str, Any]) -> None:
-        params, grads = gradients(group["params"])
-        if not params:
-            return
-        if group["momentum"] == 0:
-            arrays = [p._array for p in params], grads
-            run(_sgd_plain, arrays, group["lr"], group["weight_decay"], group["maximize"])
-        else:
-            self._update_with_momentum(group, params, grads)
-        for p in params:
-            p._cell[0] += 1
+    def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return ("momentum_buffer",) if group["momentum"] != 0 else (None,)
 
-    def _update_with_momentum(self, group: dict[str, Any], params: list[Tensor], grads: list[Any]) -> None:
-        """Update those that have a direction already, and those for which this is the first step."""
-        for first in (False, True):
-            chosen = [i for i, p in enumerate(params) if (p not in self.state) is first]
-            if not chosen:
-                continue
-            some = [params[i] for i in chosen]
-            if first:
-                self.state.update({p: {"momentum_buffer": zeros_beside(p)} for p in some})
-            buffers = [self.state[p]["momentum_buffer"]._array for p in some]
-            settings = (group["lr"], group["momentum"], group["dampening"], group["weight_decay"], float(first))
-            arrays = [p._array for p in some], [grads[i] for i in chosen], buffers
-            run(_sgd, arrays, *settings, group["nesterov"], group["maximize"])
+    def _settings(self, group: dict[str, Any]) -> tuple[Any, ...]:
+        lr, decay = number(group["lr"]), number(group["weight_decay"])
+        return lr, group["momentum"], group["dampening"], decay, group["maximize"], group["nesterov"]
+
+    def _prepare(self, group: dict[str, Any], params: list[Tensor], calls: Calls, begun: Memories) -> None:
+        if group["momentum"] != 0 and group["dampening"] != 0:
+            # What is not yet remembered is the whole gradient: the first step knows no dampening.
+            first = [p for p in params if "momentum_buffer" not in self.state.get(p, ())]
+            super()._prepare({**group, "dampening": 0}, first, calls, begun)
+            params = [p for p in params if "momentum_buffer" in self.state.get(p, ())]
+        super()._prepare(group, params, calls, begun)

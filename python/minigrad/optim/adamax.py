@@ -1,0 +1,95 @@
+"""Adamax."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from .. import _core
+from .adam import moment_settings
+from .optimizer import Number, Params
+from .rule import AT_LEAST_0, TWO_PARTS, Requirements, RuleOptimizer
+
+
+class Adamax(RuleOptimizer):
+    """Adam with the gradient's greatest size, which fades, in place of the mean of squares.
+
+    Parameters
+    ----------
+    params : iterable of Tensor, of (str, Tensor) or of dict
+        The parameters, or groups of them.
+    lr : float or Tensor, default 0.002
+        The learning rate.
+    betas : pair of float, default (0.9, 0.999)
+        How much of the gradient's mean and of its greatest size is kept in a step.
+    eps : float, default 1e-8
+        Added to the gradient's size.
+    weight_decay : float, default 0
+        The factor of the squared parameters' half in what is minimised.
+    foreach, capturable : optional
+        Accepted for PyTorch's sake: one kernel always updates all parameters of a group.
+    maximize : bool, default False
+        Climb instead of descending.
+    differentiable : bool, default False
+        Not supported.
+
+    Raises
+    ------
+    ValueError
+        If a setting makes no sense or there are no parameters.
+    NotImplementedError
+        If `differentiable` is asked for.
+
+    Notes
+    -----
+    g = ∇ + weight_decay p; m = β₁ m + (1 - β₁) g; u = max(β₂ u, |g| + eps); p = p - lr m / (1 - β₁ᵗ) / u. Kingma and
+    Ba, "Adam: A Method for Stochastic Optimization", algorithm 2.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> w = minigrad.tensor([1.0, -2.0], requires_grad=True)
+    >>> adamax = minigrad.optim.Adamax([w], lr=0.5)
+    >>> (w * w).sum().backward()
+    >>> adamax.step()
+    >>> w.detach()
+    tensor([ 0.5000, -1.5000])
+    """
+
+    _kernel = _core.kernels["adamax"]
+    _required: ClassVar[Requirements] = {
+        "lr": AT_LEAST_0,
+        "eps": AT_LEAST_0,
+        "weight_decay": AT_LEAST_0,
+        "betas": TWO_PARTS,
+    }
+
+    def __init__(
+        self,
+        params: Params,
+        lr: Number = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
+        capturable: bool = False,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+            "capturable": capturable,
+        }
+        super().__init__(params, defaults)
+
+    def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:  # noqa: ARG002
+        return "exp_avg", "exp_inf", "step"
+
+    def _settings(self, group: dict[str, Any]) -> tuple[Any, ...]:
+        return *moment_settings(group), group["maximize"]

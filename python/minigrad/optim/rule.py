@@ -1,0 +1,205 @@
+"""Optimisers whose step is a kernel: how arrays get there, and how a step is all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import starmap
+from operator import call
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .. import _core, graph
+from ..graph import Array
+from ..sharing import note_write
+from ..tensor import Tensor, wrap
+from .optimizer import Optimizer, call_with_grad, is_array
+
+_full = _core.kernels["full"]
+_FLOAT64 = 7
+_NOTHING: dict[str, Tensor] = {}
+
+Calls = list[tuple[Any, ...]]
+Memories = dict[Tensor, dict[str, Any]]
+
+#: What a setting must be: the words for it, and the test.
+Requirement = tuple[str, Callable[[Any], bool]]
+Requirements = Mapping[str, Requirement]
+
+AT_LEAST_0: Requirement = ("not be negative", lambda x: number(x) >= 0)
+TWO_PARTS: Requirement = (
+    "be two numbers in [0, 1)",
+    lambda pair: len(pair) == 2 and all(0 <= number(x) < 1 for x in pair),
+)
+
+
+def number(value: Any) -> float:
+    """Return a setting, a number or a tensor with one element, as a number."""
+    return float(value.item()) if isinstance(value, Tensor) else value
+
+
+class RuleOptimizer(Optimizer):
+    """An optimiser with a rule for an element, which a kernel applies to all parameters of a group at once.
+
+    A subclass names its kernel, what is remembered of a parameter, and the settings.
+    """
+
+    #: The kernel: lists of arrays (parameters, gradients, what is remembered), then settings and flags.
+    _kernel: Any
+    #: What settings must be.
+    _required: ClassVar[Requirements] = {}
+    #: Of what is remembered, the numbers: float64 whatever the parameter is, so that no count is ever lost.
+    _counters: tuple[str, ...] = ("step",)
+
+    def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        """Name what is remembered, in the order of the kernel's lists; None for a list that is left out."""
+        raise NotImplementedError
+
+    def _settings(self, group: dict[str, Any]) -> tuple[Any, ...]:
+        """Return what the kernel takes behind the lists."""
+        raise NotImplementedError
+
+    def _begin(self, name: str, p: Tensor, group: dict[str, Any]) -> Tensor:  # noqa: ARG002
+        """Return what is remembered under a name before the first step."""
+        return counter(0.0) if name in self._counters else beside(p)
+
+    def _check_settings(self, group: dict[str, Any]) -> None:
+        for setting, (requirement, holds) in self._required.items():
+            value = group[setting]
+            for x in value if isinstance(value, (tuple, list)) else (value,):
+                if isinstance(x, Tensor) and x._array.size != 1:
+                    raise ValueError(f"{self._name}: {setting} must have one element, got shape {x._array.shape}")
+            if not holds(value):
+                raise ValueError(f"{self._name}: {setting} must {requirement}, got {value}")
+        if group.get("differentiable"):
+            raise NotImplementedError(f"{self._name}: a step cannot be differentiated; write it with tensor operations")
+        if group.get("fused") and group.get("foreach"):
+            raise RuntimeError(f"{self._name}: fused and foreach cannot both be set")
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # The step.
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change every parameter that has a gradient.
+
+        A step is all or nothing: an interrupt (Ctrl-C) comes before it or after it.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            Called first: it computes the loss and the gradients.
+
+        Returns
+        -------
+        Any
+            What the closure returned, None without one.
+        """
+        loss = None if closure is None else call_with_grad(closure)
+        calls: Calls = []
+        begun: Memories = {}
+        for group in self.param_groups:
+            self._prepare(group, group["params"], calls, begun)
+        if begun:
+            calls.append((self.state.update, begun))
+        # Python looks for signals between its own instructions, and there are none while this runs.
+        results = list(starmap(call, calls))
+        if NotImplemented in results:
+            raise TypeError(f"{self._name}: only parameters of float32 and float64 can be optimised")
+        return loss
+
+    def _prepare(self, group: dict[str, Any], params: list[Tensor], calls: Calls, begun: Memories) -> None:
+        """Add to `calls` the kernel's calls for a group, and to `begun` what is remembered for the first time."""
+        found, arrays, grads, memories = _gather(params, self.state)
+        if not found:
+            return
+        if [x for x in arrays if x.dtype is not arrays[0].dtype]:
+            for dtype in {x.dtype for x in arrays}:
+                self._prepare(group, [p for p in found if p._array.dtype == dtype], calls, begun)
+            return
+        names = self._remembered(group)
+        try:
+            lists = _columns(names, memories)
+        except KeyError:
+            memories = [self._complete(names, p, kept, group, begun) for p, kept in zip(found, memories, strict=True)]
+            lists = _columns(names, memories)
+        calls.append((self._kernel, arrays, grads, *lists, *self._settings(group)))
+
+    def _complete(
+        self,
+        names: tuple[str | None, ...],
+        p: Tensor,
+        kept: Mapping[str, Tensor],
+        group: dict[str, Any],
+        begun: Memories,
+    ) -> Mapping[str, Tensor]:
+        """Return what is remembered of a parameter, with what is missing begun."""
+        missing = [name for name in (*self._counters, *names) if name in names and name and name not in kept]
+        if not missing:
+            return kept
+        begun[p] = {**{name: self._begin(name, p, group) for name in missing}, **kept}
+        return begun[p]
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Its state.
+
+    def _restore(self, p: Tensor, kept: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self._restored(name, value, p) for name, value in kept.items() if value is not None}
+
+    def _restored(self, name: str, value: Any, p: Tensor) -> Any:
+        if name in self._counters:
+            return counter(float(np.asarray(value).item()))
+        if not is_array(value):
+            return value
+        array = np.asarray(value)
+        if array.shape != p._array.shape:
+            raise ValueError(f"load_state_dict: {name} has shape {array.shape}, but its parameter {p._array.shape}")
+        restored = beside(p)
+        np.copyto(restored._array, array, casting="same_kind")
+        return restored
+
+
+def _gather(
+    params: list[Tensor], state: Mapping[Tensor, dict[str, Any]]
+) -> tuple[list[Tensor], list[Array], list[Array], list[Mapping[str, Tensor]]]:
+    """Return the parameters that have gradients, the arrays of both, and what is remembered; raise the versions.
+
+    One loop: with a few small parameters, each further pass over them costs as much as a kernel.
+    """
+    found: list[Tensor] = []
+    arrays: list[Array] = []
+    grads: list[Array] = []
+    memories: list[Mapping[str, Tensor]] = []
+    for p in params:
+        edge = p._edge
+        if edge is None or (grad := edge[0].grad) is None:  # type: ignore[union-attr]
+            continue
+        found.append(p)
+        arrays.append(p._array)
+        grads.append(grad._array)
+        memories.append(state.get(p, _NOTHING))
+        p._cell[0] += 1
+    if graph.observers:
+        for p in found:  # kernels write without telling them
+            note_write(p._cell)
+    return found, arrays, grads, memories
+
+
+def _columns(names: tuple[str | None, ...], memories: list[Mapping[str, Tensor]]) -> list[Any]:
+    """Return for each name the arrays that are remembered under it."""
+    return [() if name is None else [kept[name]._array for kept in memories] for name in names]
+
+
+def counter(value: float) -> Tensor:
+    """Return a number that a kernel can count in."""
+    return wrap(_full(value, (), _FLOAT64))
+
+
+def beside(p: Tensor, value: float = 0.0) -> Tensor:
+    """Return a tensor of the shape, dtype and memory order of a parameter, full of a value.
+
+    It comes from the pool, whose arrays begin at a cache line: NumPy's, which seldom do, cost a step twice its time.
+    """
+    order = np.argsort([-abs(stride) for stride in p._array.strides], kind="stable").tolist()
+    ordered = tuple([p._array.shape[d] for d in order])
+    full = _full(value, ordered, p.dtype.code)
+    return wrap(full.transpose(np.argsort(order).tolist()))
