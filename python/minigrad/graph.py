@@ -15,10 +15,12 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
+from sys import getrefcount
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy import ndarray
 
 from . import _core, sharing
 
@@ -128,12 +130,11 @@ class Leaf:
     def accumulate(self, g: Any) -> None:
         """Add the cotangent `g`, an array or under create_graph a tensor, to the gradient."""
         with _accumulation:
-            if not isinstance(g, np.ndarray):
+            if not isinstance(g, ndarray):
                 self.grad = g if self.grad is None else add(self.grad, g)
             elif self.grad is None:
                 # An array that nobody else refers to becomes the gradient as it is.
-                sole = g.base is None and sys.getrefcount(g) <= _SOLE
-                self.grad = wrap(g if sole else _copy(g))
+                self.grad = wrap(g if getrefcount(g) <= _SOLE and g.base is None else _copy(g))
             elif self.grad._edge is not None:
                 self.grad = add(self.grad, wrap(g))
             else:
@@ -145,7 +146,7 @@ class Leaf:
 
 
 def _count_references(g: Array) -> int:
-    return sys.getrefcount(g)
+    return getrefcount(g)
 
 
 def _references_of_a_sole_array() -> int:
@@ -271,7 +272,7 @@ class Node:
     def free(self) -> None:
         """Let go of the arrays that were kept. A node that kept none stays usable."""
         for x in self.saved or ():
-            if isinstance(x, np.ndarray):
+            if isinstance(x, ndarray):
                 self.saved = None
                 self.versions = ()
                 return
@@ -374,17 +375,8 @@ def backward_sweep(  # noqa: PLR0912
     relevant = None if targets is None else leading_to(targets, [edge for edge, _ in roots])
     turns = turns_of_hooked_leaves([edge for edge, _ in roots]) if hooked_leaves else {}
 
-    def send(edge: Edge, g: Any) -> None:
-        node, index = edge
-        if node in pending:
-            known = pending[node]
-            pending[node] = add(known, g) if node.outputs == 1 else _add_at(index, g, known)
-        else:
-            pending[node] = g if node.outputs == 1 else _at(index, g, node.outputs)
-            heappush(heap, (-turns.get(node, node.sequence) if turns else -node.sequence, node))
-
-    for edge, g in roots:
-        send(edge, g)
+    for (node, index), g in roots:
+        _send(g, node, index, pending, heap, turns)
     try:
         while heap:
             node = heappop(heap)[1]
@@ -393,20 +385,19 @@ def backward_sweep(  # noqa: PLR0912
                 g = _arrived(node, g, wanted, found)
             if isinstance(node, Leaf):
                 if wanted is None:  # a root that is a leaf: its cotangent is the caller's and stays so
-                    node.accumulate(_copy(g) if isinstance(g, np.ndarray) else g)
+                    node.accumulate(_copy(g) if isinstance(g, ndarray) else g)
                 continue
             values = node.read_tensors() if create_graph else node.read()
-            for edge_or_none, gx in zip(node.edges, node.pullback(g, values), strict=False):
-                if edge_or_none is None or gx is None:
+            for edge, gx in zip(node.edges, node.pullback(g, values), strict=False):
+                if edge is None or gx is None:
                     continue
-                parent = edge_or_none[0]
-                if relevant is not None:
-                    if parent in relevant:
-                        send(edge_or_none, gx)
-                elif parent.__class__ is Leaf:
+                parent, index = edge
+                if relevant is not None and parent not in relevant:
+                    continue
+                if parent.__class__ is Leaf and relevant is None:
                     parent.accumulate(gx)  # at once, not in its turn: nothing depends on it
                 else:
-                    send(edge_or_none, gx)
+                    _send(gx, parent, index, pending, heap, turns)
             if not retain_graph:
                 node.free()
     except Exception as error:
@@ -414,6 +405,23 @@ def backward_sweep(  # noqa: PLR0912
             observer.failed(node, error)
         raise
     return found
+
+
+def _send(
+    g: Any,
+    node: Node | Leaf,
+    index: int,
+    pending: dict[Node | Leaf, Any],
+    heap: list[tuple[float, Node | Leaf]],
+    turns: dict[Node | Leaf, float],
+) -> None:
+    """Add `g` to what is pending for output `index` of a node; the first to arrive puts the node into the queue."""
+    if node in pending:
+        known = pending[node]
+        pending[node] = add(known, g) if node.outputs == 1 else _add_at(index, g, known)
+    else:
+        pending[node] = g if node.outputs == 1 else _at(index, g, node.outputs)
+        heappush(heap, (-turns.get(node, node.sequence), node))
 
 
 def announce(roots: Sequence[Edge]) -> None:

@@ -53,6 +53,8 @@ def _several(x: Any) -> list[Any]:
 
 def _roots(name: str, outputs: Tensors, cotangents: Any, create_graph: bool) -> list[tuple[Edge, Any]]:
     """Return where a sweep begins: each output's edge and its cotangent."""
+    if isinstance(outputs, Tensor) and cotangents is None:
+        return [_root(name, outputs, None, create_graph)]
     outs = _several(outputs)
     gs = [None] * len(outs) if cotangents is None else _several(cotangents)
     if len(gs) != len(outs):
