@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .batching import ARRAYS
+
 if TYPE_CHECKING:
     from .tensor import Tensor
 
@@ -261,6 +263,6 @@ def _rank_and_dtype(x: Any) -> tuple[int, dtype]:
     if isinstance(x, float):
         return 2, _default
     array = getattr(x, "_array", x)
-    if not isinstance(array, np.ndarray):
+    if not isinstance(array, ARRAYS):
         raise TypeError(f"result_type: expected tensors or numbers, got {type(x).__name__}")
     return (0 if array.ndim > 0 else 1), from_numpy_dtype(array.dtype)

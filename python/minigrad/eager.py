@@ -51,12 +51,11 @@ class _Form(NamedTuple):
     view: bool
 
 
-def compile_eager(p: Primitive) -> Callable[..., Any]:
-    """Return the function that runs the primitive on tensors, arrays and numbers."""
+def _form_of(p: Primitive) -> _Form:
     kept = len(p.inputs) + len(p.outputs)
     first_shape = kept + len(p.attributes)
     public = ("input", "other") if p.promotion is not None and len(p.inputs) <= 2 else p.inputs
-    form = _Form(
+    return _Form(
         inputs=public[: len(p.inputs)],
         attributes=p.attributes,
         outputs=len(p.outputs),
@@ -68,11 +67,26 @@ def compile_eager(p: Primitive) -> Callable[..., Any]:
         constants=p.constants,
         view=p.view,
     )
+
+
+def compile_eager(p: Primitive) -> Callable[..., Any]:
+    """Return the function that runs the primitive on tensors, arrays and numbers."""
+    form = _form_of(p)
     names = {"primitive": p, "run": p.run, "form": form, "write_out": _write_out, "__builtins__": __builtins__}
     function = FunctionType(_first_call.__code__, names, p.name)
     function.__dict__.update(primitive=p, __signature__=_signature(form.inputs + form.attributes))
     names["function"] = function
     return function
+
+
+def compile_twin(p: Primitive, run: Callable[..., Any], *, whole: bool, **others: Any) -> Callable[..., Any]:
+    """Return the same function with another `run`, and `others` in place of what it refers to.
+
+    With `whole` the caller gets the outputs that only rules see as well.
+    """
+    form = _form_of(p)
+    names = {**namespace, "primitive": p, "run": run, "__builtins__": __builtins__, **others}
+    return FunctionType(_code(form._replace(returned=form.outputs) if whole else form), names, p.name)
 
 
 def _first_call(*args: Any, **kwargs: Any) -> Any:

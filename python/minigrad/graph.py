@@ -23,6 +23,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import _core, sharing
+from .batching import ARRAYS, BatchedArray, levels
 
 if TYPE_CHECKING:
     from .handles import Hook, RemovableHandle
@@ -56,6 +57,7 @@ add: Callable[[Any, Any], Any]
 sum_to: Callable[[Any, tuple[int, ...]], Any]
 broadcast_to: Callable[[Any, tuple[int, ...]], Any]
 wrap: Callable[..., Tensor]
+batched_write: Callable[[Tensor, Tensor, str], Tensor]
 
 
 class Observer:
@@ -131,6 +133,8 @@ class Leaf:
         """Add the cotangent `g`, an array or under create_graph a tensor, to the gradient."""
         with _accumulation:
             if not isinstance(g, ndarray):
+                if g.__class__ is BatchedArray:
+                    g = wrap(g)
                 self.grad = g if self.grad is None else add(self.grad, g)
             elif self.grad is None:
                 # An array that nobody else refers to becomes the gradient as it is.
@@ -272,7 +276,7 @@ class Node:
     def free(self) -> None:
         """Let go of the arrays that were kept. A node that kept none stays usable."""
         for x in self.saved or ():
-            if isinstance(x, ndarray):
+            if isinstance(x, ndarray) or (levels and isinstance(x, BatchedArray)):
                 self.saved = None
                 self.versions = ()
                 return
@@ -323,7 +327,7 @@ class Node:
 
 def is_array(x: Any) -> bool:
     """Return whether a value is a bare array, not a tensor."""
-    return isinstance(x, np.ndarray)
+    return isinstance(x, ARRAYS)
 
 
 def _add_tangents(a: Any, b: Any) -> Any:

@@ -34,6 +34,10 @@ ELEMENTWISE = "elementwise"
 LINEAR = "linear"
 MULTILINEAR = "multilinear"
 
+# Batching rules that go by one word.
+ALIGNED = "aligned"
+LEADING = "leading"
+
 Rule = Callable[..., Any]
 
 #: Every primitive by its name.
@@ -74,6 +78,10 @@ class Primitive:
         What `run` gets behind the attributes in every call.
     view : bool
         The output shares memory with the first input.
+    batch : str or callable, optional
+        How `vmap` runs it on all examples at once, where neither `structure` nor the attributes' names say so.
+        ``LEADING``: as it is, since leading dims are a batch to it. ``ALIGNED``: so, once all inputs have one rank.
+        Otherwise ``rule(level, values, batched, *attributes)``, which returns all outputs: see batching_rules.py.
     """
 
     #: The tangents of all outputs at once, where that is more than a sum over the inputs.
@@ -98,6 +106,7 @@ class Primitive:
         broadcasts: bool | None = None,
         constants: tuple[int, ...] = (),
         view: bool = False,
+        batch: str | Rule | None = None,
     ) -> None:
         self.name = name
         self.run = run
@@ -112,6 +121,7 @@ class Primitive:
         self.returned = len(outputs) if returned is None else returned
         self.constants = constants
         self.view = view
+        self.batch = batch
         #: The names of what a node may keep, in the order in which it keeps them.
         self.slots = inputs + outputs + attributes + tuple(f"{x}_shape" for x in inputs)
         for rules in (vjp or {}, jvp or {}):

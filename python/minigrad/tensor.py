@@ -13,6 +13,7 @@ from . import _core, _dtype, graph, hooks, sharing
 from ._device import CPU, device
 from ._dtype import dtype as DType  # noqa: N812
 from ._methods import TensorMethods
+from .batching import BatchedArray, is_batched, levels
 from .eager import namespace
 from .graph import Array, Cell, Edge, Leaf, Node, next_sequence
 
@@ -235,6 +236,8 @@ class Tensor(TensorMethods):
     def _refuse_export(self, name: str) -> None:
         if self._edge is not None:
             raise RuntimeError(f"{name}: this tensor requires a gradient; call detach().numpy() to leave the graph")
+        if levels and is_batched(self):
+            self._array.refuse(name)  # type: ignore[attr-defined]
 
     def __bool__(self) -> bool:
         if self._array.size != 1:
@@ -401,7 +404,10 @@ class Tensor(TensorMethods):
 
     def detach(self) -> Tensor:
         """Return a tensor that shares this one's memory and versions but has no part in the graph."""
-        return wrap(self._array, None, self._cell)
+        array: Any = self._array
+        if array.__class__ is BatchedArray:
+            array = array.detached()
+        return wrap(array, None, self._cell)
 
     @property
     def data(self) -> Tensor:
@@ -429,7 +435,10 @@ class Tensor(TensorMethods):
     def _write(self, value: Tensor, name: str) -> Tensor:
         """Give this tensor the elements and the origin of `value`, which has its shape; return it."""
         self._refuse_write(name)
-        np.copyto(self._array, value._array, casting="same_kind")
+        if levels:
+            value = graph.batched_write(self, value, name)
+        else:
+            np.copyto(self._array, value._array, casting="same_kind")
         sharing.wrote(self._cell)
         base: Tensor = getattr(self, "_base", self)
         if (base._edge is not None or value._edge is not None) and grad_enabled():

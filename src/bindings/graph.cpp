@@ -49,6 +49,7 @@ PyObject* view_of(PyArrayObject* array, int rank, const npy_intp* sizes, const n
 PyObject* broadcast_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
   View shape;
   if (count != 2 || !PyArray_Check(args[0])) {
+    if (count == 2 && is_batched(args[0])) Py_RETURN_NOTIMPLEMENTED;
     return PyErr_Format(PyExc_TypeError, "expand: takes an array and a shape");
   }
   if (!take_shape(args[1], shape)) return nullptr;
@@ -92,6 +93,7 @@ PyObject* strided_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
   npy_intp sizes[kMaxRank], strides[kMaxRank];
   int rank = 0, stride_count = 0;
   if (count != 4 || !PyArray_Check(args[0])) {
+    if (count == 4 && is_batched(args[0])) Py_RETURN_NOTIMPLEMENTED;
     return PyErr_Format(PyExc_TypeError, "strided_view: takes an array, a shape, strides and an offset");
   }
   if (!take_numbers(args[1], sizes, rank) || !take_numbers(args[2], strides, stride_count)) return nullptr;

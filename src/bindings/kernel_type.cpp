@@ -187,6 +187,7 @@ class Inputs {
   Taken take_number(PyObject* object, int input) {
     const char type = self_.kernel->types[input];
     const bool number = is_real(object) || is_integer(object);
+    if (!number && is_batched(object)) return Taken::not_implemented;
     if (!number || (type != 'T' && type != 'd')) {
       PyErr_Format(PyExc_TypeError, "%s: %s must be an array%s, got %s%s", self_.kernel->name,
                    self_.kernel->inputs[input], type == 'T' || type == 'd' ? " or a number" : "",

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _core
 from ..grad_mode import enable_grad, no_grad, set_grad_enabled
+from ..batching import recording_below
 from ..graph import Edge, Leaf, backward_sweep
 from ..tensor import Tensor, wrap
 from . import functional, graph
@@ -160,7 +161,7 @@ def backward(
     for x in xs or ():
         x.retain_grad()  # the sweep itself then keeps it for what is no leaf
     targets = None if xs is None else list(dict.fromkeys(x._edge for x in xs))
-    before = _core.set_grad_enabled(create_graph)
+    before = _core.set_grad_enabled(create_graph or recording_below())
     try:
         found = backward_sweep(roots, retain_graph=retain, create_graph=create_graph, targets=targets)
         for edge, g in zip(targets or (), found, strict=True):
@@ -222,7 +223,7 @@ def grad(
             )
     roots = _roots("grad", outputs, grad_outputs, create_graph)
     unique = list(dict.fromkeys(x._edge for x in xs))
-    before = _core.set_grad_enabled(create_graph)
+    before = _core.set_grad_enabled(create_graph or recording_below())
     try:
         found = backward_sweep(roots, retain_graph=retain, create_graph=create_graph, targets=unique)
     finally:

@@ -1,4 +1,4 @@
-"""`vmap` by running the function once for each example."""
+"""`vmap`: a function of one example, run once on all of them."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from ..ops.joining import stack
-from ..random import get_rng_state, set_rng_state
-from ..tensor import Tensor
+from ..batching import BatchedArray, Level
+from ..ops.joining import cat
+from ..ops.shape import movedim
+from ..ops.views import narrow
+from ..tensor import Tensor, wrap
 from .tree import leaves_of, rebuild
 
 
-def _spread(dims: Any, tree: Any) -> list[Any]:
+def _spread(dims: Any, tree: Any, what: str) -> list[Any]:
     """Return a dim for each leaf of the tree: `dims` is one for all of them, or a tree of such."""
     if dims is None or isinstance(dims, int):
         return [dims] * len(leaves_of(tree))
     if isinstance(dims, dict) and isinstance(tree, dict) and dims.keys() == tree.keys():
-        return [d for key, part in tree.items() for d in _spread(dims[key], part)]
+        return [d for key, part in tree.items() for d in _spread(dims[key], part, what)]
     sequences = isinstance(dims, tuple | list) and isinstance(tree, tuple | list)
     if not sequences or len(dims) != len(tree):
-        raise ValueError(f"vmap: dims {dims!r} do not have the form of what they are for")
-    return [d for one, part in zip(dims, tree, strict=True) for d in _spread(one, part)]
+        raise ValueError(f"vmap: {what} {dims!r} is not compatible with the structure of what it is for")
+    return [d for one, part in zip(dims, tree, strict=True) for d in _spread(one, part, what)]
 
 
 def _batch_size(leaves: list[Any], dims: list[Any]) -> int:
@@ -31,8 +33,6 @@ def _batch_size(leaves: list[Any], dims: list[Any]) -> int:
     sizes = {x.shape[d] for x, d in zip(leaves, dims, strict=True) if d is not None}
     if len(sizes) != 1:
         raise ValueError(f"vmap: the mapped dimensions must be of one size, and not none, got sizes {sorted(sizes)}")
-    if sizes == {0}:
-        raise ValueError("vmap: the mapped dimension is empty, so that the shapes of the results are unknown")
     return int(sizes.pop())
 
 
@@ -46,21 +46,22 @@ def vmap(
 ) -> Callable[..., Any]:
     """Return a function that maps `func` over a dimension of its arguments.
 
-    It runs `func` once for each example and stacks the results: right for every operation, at every order and nested,
-    but no faster than such a loop.
+    `func` is written for one example and runs once, each operation on all examples at the same time. It nests with itself
+    and with all transforms and gradients.
 
     Parameters
     ----------
     func : callable
-        Takes and returns tensors, or nested dictionaries, lists and tuples of them.
+        Takes and returns tensors, or nested dictionaries, lists and tuples of them. Inside, tensors have the shape of one
+        example; what would need their elements (``if``, ``item()``) raises a RuntimeError.
     in_dims : int, None or nested, default 0
         Which dimension of each argument is mapped; None for an argument that is the same for all examples.
-    out_dims : int or nested, default 0
-        Where the mapped dimension stands in the results.
+    out_dims : int, None or nested, default 0
+        Where the mapped dimension stands in the results; None for a result that is the same for all examples.
     randomness : {"error", "different", "same"}
         Whether `func` may draw random numbers, and whether every example draws the same.
     chunk_size : int, optional
-        Accepted for PyTorch's sake; examples run one at a time.
+        How many examples run at the same time; all by default. A smaller number takes less memory.
 
     Returns
     -------
@@ -70,9 +71,10 @@ def vmap(
     Raises
     ------
     ValueError
-        If the dims do not fit the arguments, or the mapped dimension is empty.
+        If the dims do not fit the arguments or the results, or `func` returns something else than tensors.
     RuntimeError
-        If `func` draws random numbers under ``randomness="error"``.
+        If `func` draws random numbers under ``randomness="error"``, needs the elements of a tensor, or writes what differs
+        from example to example into a tensor that all of them share.
 
     Examples
     --------
@@ -91,20 +93,63 @@ def vmap(
     def mapped(*args: Any, **kwargs: Any) -> Any:
         tree = (args, kwargs)
         leaves = leaves_of(tree)
-        dims = _spread((in_dims, 0), tree)
+        dims = _spread((in_dims, 0), tree, "in_dims") if args else _spread((0, 0), tree, "in_dims")
         size = _batch_size(leaves, dims)
-        results = []
-        state = None if randomness == "different" else get_rng_state()
-        for n in range(size):
-            if randomness == "same":
-                set_rng_state(state)  # type: ignore[arg-type]
-            example = [x if d is None else x.select(d, n) for x, d in zip(leaves, dims, strict=True)]
-            positional, named = rebuild(tree, example)
-            results.append(func(*positional, **named))
-        if randomness == "error" and get_rng_state().tolist() != state.tolist():  # type: ignore[union-attr]
-            raise RuntimeError("vmap: the function draws random numbers; say randomness='different' or 'same'")
-        columns = zip(*(leaves_of(r) for r in results), strict=True)
-        places = _spread(out_dims, results[0])
-        return rebuild(results[0], [stack(c, d) for c, d in zip(columns, places, strict=True)])
+
+        def run(leaves: list[Any], size: int) -> tuple[Any, list[Any], list[Any]]:
+            return _run(func, rebuild(tree, _entered_all(leaves, dims, level := Level(size, randomness))), out_dims, level)
+
+        if chunk_size is None or size <= chunk_size:
+            form, results, _ = run(leaves, size)
+            return rebuild(form, results)
+        parts = []
+        for start in range(0, size, chunk_size):
+            count = min(chunk_size, size - start)
+            some = [x if d is None else narrow(x, d, start, count) for x, d in zip(leaves, dims, strict=True)]
+            parts.append(run(some, count))
+        form, _, places = parts[0]
+        columns = zip(*(results for _, results, _ in parts), strict=True)
+        return rebuild(form, [c[0] if d is None else cat(c, d) for c, d in zip(columns, places, strict=True)])
 
     return mapped
+
+
+def _entered_all(leaves: list[Any], dims: list[Any], level: Level) -> list[Any]:
+    return [x if d is None else entered(x, d, level) for x, d in zip(leaves, dims, strict=True)]
+
+
+def entered(x: Tensor, dim: int, level: Level) -> Tensor:
+    """Return the examples that lie along a dim of a tensor as one, which shares their memory."""
+    moved = movedim(x, dim, 0) if dim % x.ndim else x
+    value = moved if moved._edge is not None else moved._array
+    return wrap(BatchedArray(level, value, True), None, x._cell)  # type: ignore[arg-type]
+
+
+def left(x: Any, dim: int | None, level: Level) -> Tensor:
+    """Return what a function gave for one example as a tensor of all examples along `dim`."""
+    if not isinstance(x, Tensor):
+        raise ValueError(f"vmap: the function must return tensors, got {type(x).__name__}: {x!r}")
+    array: Any = x._array
+    own = array.__class__ is BatchedArray and array.level is level
+    value = array.value if own else x
+    whole: Tensor = value if isinstance(value, Tensor) else wrap(value)
+    if dim is None:
+        if own and array.batched:
+            raise ValueError("vmap: out_dims is None for a result that differs from example to example")
+        return whole
+    if not own or not array.batched:
+        whole = whole.expand(level.size, *whole.shape)
+    if not -whole.ndim <= dim < whole.ndim:
+        raise IndexError(f"vmap: out_dims {dim} is out of range for a result of shape {tuple(x.shape)} an example")
+    return movedim(whole, 0, dim) if dim % whole.ndim else whole
+
+
+def _run(func: Callable[..., Any], arguments: Any, out_dims: Any, level: Level) -> tuple[Any, list[Any], list[Any]]:
+    """Return what `func` gives: its form, the tensors of all examples, and the dims along which these lie."""
+    positional, named = arguments
+    with level:
+        form = func(*positional, **named)
+    if form is None:
+        raise ValueError("vmap: the function must return tensors, got None")
+    places = _spread(out_dims, form, "out_dims")
+    return form, [left(x, d, level) for x, d in zip(leaves_of(form), places, strict=True)], places

@@ -3,6 +3,8 @@
 A transform runs its function on fresh tensors: views of those that require gradients already, leaves of its own
 otherwise. Where the results reach back to anything but those leaves, to an outer transform or to a tensor of the user
 that requires a gradient, the sweep records a graph; otherwise it runs on arrays, and the results are plain tensors.
+
+Inside `vmap` the leaves are of its level. What is outside, an outer graph knows by itself: see batching.py.
 """
 
 from __future__ import annotations
@@ -14,10 +16,13 @@ from typing import Any
 import numpy as np
 
 from .. import autograd
-from ..autograd.functional import push
+from ..autograd.functional import push, units_of, zeros
+from ..batching import current_level
+from ..batching_rules import lifted
 from ..grad_mode import enable_grad, is_grad_enabled
 from ..graph import Leaf, reachable
 from ..tensor import Tensor, wrap
+from .batching import vmap
 from .tree import leaves_of, map_tree, rebuild
 
 Function = Callable[..., Any]
@@ -28,7 +33,9 @@ def _fresh(name: str, tree: Any) -> Any:
     def one(x: Any) -> Tensor:
         if not isinstance(x, Tensor) or not x.is_floating_point():
             raise TypeError(f"{name}: arguments to differentiate by must be tensors of floats, got {x!r}")
-        return x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
+        level = current_level()
+        x = x if level is None else lifted(x, level)
+        return x.view_as(x) if x.requires_grad else wrap(x._array, None, x._cell).requires_grad_()
 
     return map_tree(one, tree)
 
@@ -51,8 +58,9 @@ def _settle(tree: Any, fresh: list[Tensor], recording: bool) -> Any:
     """Return the tree with those tensors out of the graph that depend on nothing outside the transform."""
 
     def one(y: Any) -> Any:
-        keep = not isinstance(y, Tensor) or (recording and _reaches_out([y], fresh))
-        return y if keep else y.detach()
+        if not isinstance(y, Tensor) or (recording and _reaches_out([y], fresh)):
+            return y
+        return wrap(y._array, None, y._cell) if recording else y.detach()
 
     return map_tree(one, tree)
 
@@ -88,7 +96,7 @@ def _pull(ys: list[Tensor], xs: list[Tensor], gs: list[Tensor], recording: bool)
     """Return the cotangents of xs, zeros where nothing depends on them; the graph stays."""
     live = [(y, g) for y, g in zip(ys, gs, strict=True) if y.requires_grad]
     if not live:
-        return [wrap(np.zeros_like(x._array)) for x in xs]
+        return [zeros(x) for x in xs]
     found = autograd.grad(
         [y for y, _ in live],
         xs,
@@ -135,7 +143,7 @@ def grad_and_value(func: Function, argnums: ArgNums = 0, has_aux: bool = False) 
         xs, y, aux = _run("grad", lambda new: func(*_replaced(args, argnums, new), **kwargs), chosen, has_aux)
         if not isinstance(y, Tensor) or y.ndim != 0:
             raise RuntimeError(f"grad: the function must return a tensor without dimensions, got {y!r}")
-        one = wrap(np.ones_like(y._array))
+        one = wrap(np.ones((), y._array.dtype))
         found = _pull([y], xs, [one], recording and _reaches_out([y], xs))
         g, value, aux = _settle((rebuild(chosen, found), y, aux), xs, recording)
         return g, (value, aux) if has_aux else value
@@ -195,7 +203,7 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
 
 def _pushed(xs: list[Tensor], ts: list[Tensor], ys: list[Tensor], recording: bool) -> list[Tensor]:
     found = push(tuple(xs), tuple(ts), tuple(ys), recording)
-    return [wrap(np.zeros_like(y._array)) if t is None else t for t, y in zip(found, ys, strict=True)]
+    return [zeros(y) if t is None else t for t, y in zip(found, ys, strict=True)]
 
 
 def jvp(
@@ -248,46 +256,42 @@ def linearize(func: Function, *primals: Any) -> tuple[Any, Function]:
     return _settle(outputs, xs, recording), derivative
 
 
-def _units(x: Tensor) -> list[Tensor]:
-    n = x._array.size
-    return [wrap(row.reshape(x._array.shape)) for row in np.eye(n, dtype=x._array.dtype)]
-
-
-def _stacked(parts: list[Tensor], shape: tuple[int, ...], like: Tensor) -> Tensor:
-    from ..ops.joining import stack
-
-    return stack(parts).reshape(shape) if parts else wrap(np.zeros(shape, dtype=like._array.dtype))
-
-
-def _by_rows(ys: list[Tensor], xs: list[Tensor], recording: bool) -> list[list[Tensor]]:
-    """Return for each output its Jacobian by each input: one backward pass for each output element."""
+def _by_rows(
+    ys: list[Tensor], xs: list[Tensor], recording: bool, chunk_size: int | None = None
+) -> list[list[Tensor]]:
+    """Return for each output its Jacobian by each input: one backward pass for all output elements at once."""
     table = []
     for y in ys:
-        rows = [_pull([y], xs, [unit], recording) for unit in _units(y)]
-        table.append([_stacked([r[i] for r in rows], (*y.shape, *x.shape), x) for i, x in enumerate(xs)])
+        pull = vmap(lambda g, y=y: _pull([y], xs, [g], recording), chunk_size=chunk_size)
+        rows = pull(units_of(y)) if y.numel() else [wrap(np.zeros((0, *x.shape), x._array.dtype)) for x in xs]
+        table.append([r.reshape((*y.shape, *x.shape)) for r, x in zip(rows, xs, strict=True)])
     return table
 
 
-def _by_columns(ys: list[Tensor], xs: list[Tensor], recording: bool) -> list[list[Tensor]]:
-    """Return the same by one tangent for each input element."""
+def _by_columns(
+    ys: list[Tensor], xs: list[Tensor], recording: bool, chunk_size: int | None = None
+) -> list[list[Tensor]]:
+    """Return the same by tangents, those of an input's elements at once."""
     table: list[list[Tensor]] = [[] for _ in ys]
     for x in xs:
-        columns = [_pushed([x], [unit], ys, recording) for unit in _units(x)]
-        for k, y in enumerate(ys):
-            by_input = _stacked([c[k] for c in columns], (x.numel(), y.numel()), y)
-            table[k].append(by_input.t().reshape((*y.shape, *x.shape)))
+        push = vmap(lambda t, x=x: _pushed([x], [t], ys, recording), out_dims=-1, chunk_size=chunk_size)
+        columns = push(units_of(x)) if x.numel() else [wrap(np.zeros((*y.shape, 0), y._array.dtype)) for y in ys]
+        for row, c, y in zip(table, columns, ys, strict=True):
+            row.append(c.reshape((*y.shape, *x.shape)))
     return table
 
 
-def _jacobian(name: str, func: Function, argnums: ArgNums, has_aux: bool, build: Function) -> Function:
+def _jacobian(
+    name: str, func: Function, argnums: ArgNums, has_aux: bool, build: Function, chunk_size: int | None = None
+) -> Function:
     @wraps(func)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         recording, chosen = is_grad_enabled(), _chosen(name, args, argnums)
         xs, outputs, aux = _run(name, lambda new: func(*_replaced(args, argnums, new), **kwargs), chosen, has_aux)
         ys = leaves_of(outputs)
         on = recording and _reaches_out(ys, xs)
-        with enable_grad() if on else autograd.no_grad():
-            table = build(ys, xs, on)
+        with enable_grad() if recording else autograd.no_grad():
+            table = build(ys, xs, on, chunk_size)
         result = rebuild(outputs, [rebuild(chosen, row) for row in table])
         result, aux = _settle((result, aux), xs, recording)
         return (result, aux) if has_aux else result
@@ -295,11 +299,14 @@ def _jacobian(name: str, func: Function, argnums: ArgNums, has_aux: bool, build:
     return jacobian
 
 
-def jacrev(func: Function, argnums: ArgNums = 0, *, has_aux: bool = False) -> Function:
-    """Return a function that computes the Jacobian of `func`, row by row in reverse mode.
+def jacrev(
+    func: Function, argnums: ArgNums = 0, *, has_aux: bool = False, chunk_size: int | None = None
+) -> Function:
+    """Return a function that computes the Jacobian of `func` in reverse mode, all rows of an output in one pass.
 
     Each output is replaced by its Jacobian, of shape (*output, *input), in the form of the arguments chosen by
-    `argnums`. With `has_aux`, `func` returns a pair, of which the second is handed on.
+    `argnums`. With `has_aux`, `func` returns a pair, of which the second is handed on. `chunk_size` rows are computed at
+    the same time, all of them by default.
 
     Examples
     --------
@@ -308,11 +315,20 @@ def jacrev(func: Function, argnums: ArgNums = 0, *, has_aux: bool = False) -> Fu
     tensor([[2., 0.],
             [0., 4.]])
     """
-    return _jacobian("jacrev", func, argnums, has_aux, _by_rows)
+    return _jacobian("jacrev", func, argnums, has_aux, _by_rows, chunk_size)
 
 
-def jacfwd(func: Function, argnums: ArgNums = 0, has_aux: bool = False) -> Function:
-    """Return a function that computes the Jacobian of `func`, column by column in forward mode: see :func:`jacrev`."""
+def jacfwd(
+    func: Function,
+    argnums: ArgNums = 0,
+    has_aux: bool = False,
+    *,
+    randomness: str = "error",  # noqa: ARG001
+) -> Function:
+    """Return a function that computes the Jacobian of `func` in forward mode, all columns of an input in one pass.
+
+    The parameters are those of :func:`jacrev`; `randomness` is accepted for PyTorch's sake: `func` itself runs once.
+    """
     return _jacobian("jacfwd", func, argnums, has_aux, _by_columns)
 
 

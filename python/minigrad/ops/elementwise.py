@@ -13,8 +13,10 @@ import numpy as np
 
 from .. import _core, _dtype, graph
 from .._methods import TensorMethods, method
+from ..batching import is_batched, levels
+from ..batching_rules import batched_call
 from ..eager import namespace
-from ..primitive import ELEMENTWISE, LINEAR, ONE_TO_MANY, ONE_TO_ONE, Primitive, Rule, kernel_primitive
+from ..primitive import ELEMENTWISE, LEADING, LINEAR, ONE_TO_MANY, ONE_TO_ONE, Primitive, Rule, kernel_primitive
 from ..tensor import Tensor, array_of
 
 __all__ = [
@@ -89,8 +91,17 @@ def _binary(
 # Dtypes.
 
 
-def promote(p: Primitive, inputs: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
-    """Run a primitive whose kernel did not take its operands' dtypes as they are: bring them to one that it takes."""
+def promote(
+    p: Primitive, inputs: tuple[Any, ...], attributes: tuple[Any, ...], run: Callable[..., Any] | None = None
+) -> Any:
+    """Run a primitive whose kernel did not take its operands as they are.
+
+    Dtypes are brought to one that it takes; what `vmap` maps over goes to the batching rule. `run` is what is called
+    with the new operands, the eager call unless given.
+    """
+    if levels and any(map(is_batched, inputs)):
+        return batched_call(p, _promoted(p, inputs), attributes)
+    run = run or p.eager
     types = getattr(p.run, "types", "T" * len(inputs))
     operands = [x for x, letter in zip(inputs, types, strict=True) if letter == "T"]
     try:
@@ -100,23 +111,39 @@ def promote(p: Primitive, inputs: tuple[Any, ...], attributes: tuple[Any, ...]) 
     if p.promotion == "float" and not target.is_floating_point:
         target = _dtype.get_default_dtype()
     if target is _dtype.float16 and not _takes(p, target):
-        return _in_float32(p, inputs, attributes, types)
+        return _in_float32(inputs, attributes, types, run)
     cast_inputs = tuple(_to_dtype(x, target) if letter == "T" else x for x, letter in zip(inputs, types, strict=True))
     unchanged = all(a is b for a, b in zip(inputs, cast_inputs, strict=True))
     if p.promotion is None or unchanged or not _takes(p, target):
         got = ", ".join(str(getattr(x, "dtype", type(x).__name__)) for x in inputs)
         raise TypeError(f"{p.name}: not for operands of {got}")
-    return p.eager(*cast_inputs, *attributes)
+    return run(*cast_inputs, *attributes)
+
+
+def _promoted(p: Primitive, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return batched operands in the dtype of the result; by the shapes of examples, as it were without `vmap`."""
+    if p.promotion is None:
+        return inputs
+    types = getattr(p.run, "types", "T" * len(inputs))
+    try:
+        target = _dtype.result_type(*[x for x, letter in zip(inputs, types, strict=True) if letter == "T"])
+    except TypeError as error:
+        raise TypeError(f"{p.name}: {error}") from None
+    if p.promotion == "float" and not target.is_floating_point:
+        target = _dtype.get_default_dtype()
+    return tuple([_to_dtype(x, target) if letter == "T" else x for x, letter in zip(inputs, types, strict=True)])
 
 
 def _takes(p: Primitive, d: _dtype.dtype) -> bool:
     return d.name in getattr(p.run, "dtypes", ())
 
 
-def _in_float32(p: Primitive, inputs: tuple[Any, ...], attributes: tuple[Any, ...], types: str) -> Any:
+def _in_float32(
+    inputs: tuple[Any, ...], attributes: tuple[Any, ...], types: str, run: Callable[..., Any]
+) -> Any:
     """Run a primitive on float16 operands: most kernels only move such elements, so they are computed in float32."""
     wide = (_to_dtype(x, _dtype.float32) if letter == "T" else x for x, letter in zip(inputs, types, strict=True))
-    out = p.eager(*wide, *attributes)
+    out = run(*wide, *attributes)
     return tuple(map(_narrowed, out)) if isinstance(out, tuple) else _narrowed(out)
 
 
@@ -125,7 +152,7 @@ def _narrowed(out: Any) -> Any:
 
 
 def _to_dtype(x: Any, target: _dtype.dtype) -> Any:
-    if not isinstance(x, Tensor | np.ndarray):
+    if not isinstance(x, Tensor) and not graph.is_array(x):
         return x  # a number takes the dtype of the others
     own = x.dtype if isinstance(x, Tensor) else _dtype.from_numpy_dtype(x.dtype)
     return x if own is target else to_dtype(x, target)
@@ -146,6 +173,7 @@ _cast: Callable[..., Any] = Primitive(
     structure=LINEAR,
     vjp={"x": lambda g, code, source: _cast(g, source, code)},
     promotion=None,
+    batch=LEADING,
 ).eager
 
 _convert = kernel_primitive(
@@ -155,6 +183,7 @@ _convert = kernel_primitive(
     source=DEFINITION,
     relation=ONE_TO_ONE,
     promotion=None,
+    batch=LEADING,
 )
 
 
@@ -323,7 +352,7 @@ _INTEGER_KINDS = frozenset(a + b for a in "biu" for b in "biu") - {"bb"}
 
 
 def _run_pow_integers(x: Any, y: Any) -> Any:
-    if x.dtype != y.dtype or x.dtype.kind not in "iu":
+    if x.dtype != y.dtype or x.dtype.kind not in "iu" or is_batched(x) or is_batched(y):
         return NotImplemented
     try:
         out = np.asarray(np.power(x, np.maximum(y, 0)))
@@ -399,7 +428,7 @@ def number_tensor(number: float, target: _dtype.dtype) -> Tensor:
 def _kind(x: Any) -> str:
     """Return NumPy's letter for the kind of a tensor's or an array's elements, "?" for what is neither."""
     array = getattr(x, "_array", x)
-    return array.dtype.kind if isinstance(array, np.ndarray) else "?"
+    return array.dtype.kind if graph.is_array(array) else "?"
 
 
 def _power_of_number(x: Tensor, exponent: Any) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from ..graph import Array
 from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import ARTICLE, to_dtype
-from .shape import broadcast, normalise_dim, reshape
+from .shape import _reshape, broadcast, normalise_dim, reshape
 
 __all__ = [
     "gather",
@@ -59,6 +60,7 @@ index_rows = kernel_primitive(
     structure=LINEAR,
     vjp={"x": lambda g, index, x_shape: _index_rows_add(g, index, x_shape[0])},
     promotion=None,
+    batch=lambda level, values, batched: _batched_rows(level, *values, *batched),
 )
 
 _index_rows_add: Callable[..., Any] = kernel_primitive(
@@ -69,7 +71,31 @@ _index_rows_add: Callable[..., Any] = kernel_primitive(
     structure=LINEAR,
     vjp={"g": lambda h, index: index_rows(h, index)},
     promotion=None,
+    batch=lambda level, values, batched, rows: _batched_rows_add(level, *values, *batched, rows),
 )
+
+
+def _batched_rows(level: Any, x: Any, index: Any, of_x: bool, of_index: bool) -> Any:
+    if not of_x:
+        return index_rows(x, index)
+    rest = x.shape[2:]
+    at, shape = _lines(level, index, of_index, rest)
+    return _reshape(gather_along(x, at, 1), (level.size, *shape, *rest))
+
+
+def _batched_rows_add(level: Any, g: Any, index: Any, of_g: bool, of_index: bool, rows: int) -> Any:
+    whole = g if of_g else broadcast(g, (level.size, *g.shape))
+    rest = whole.shape[1 + index.ndim - of_index :]
+    at, _ = _lines(level, index, of_index, rest)
+    return _scatter_add(_reshape(whole, at.shape), at, (level.size, rows, *rest), 1)
+
+
+def _lines(level: Any, index: Any, batched: bool, rest: Shape) -> tuple[Any, Shape]:
+    """Return indices of rows as those of `gather` along dim 1, and an example's shape."""
+    shape = index.shape[1:] if batched else index.shape
+    count = math.prod(shape)
+    flat = _reshape(index, (level.size if batched else 1, count, *(1,) * len(rest)))
+    return broadcast(flat, (level.size, count, *rest)), shape
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Indices brought to one form.

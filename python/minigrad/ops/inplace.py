@@ -13,6 +13,8 @@ import numpy as np
 
 from .. import _core
 from .._methods import TensorMethods
+from ..batching import levels
+from ..batching_rules import copy_values
 from ..tensor import Tensor, grad_enabled, wrap
 from . import elementwise as ew
 from .creation import array_from, full_like
@@ -26,10 +28,10 @@ def _compute_in_place(
 ) -> Tensor:
     """Give this tensor the elements and the origin of ``function(self, *args, **kwargs)``; return it."""
     others = (*args, *kwargs.values()) if kwargs else args
-    if not grad_enabled() or (self._edge is None and not any(isinstance(x, Tensor) and x._edge for x in others)):
+    if not grad_enabled() or (not levels and self._edge is None and not any(isinstance(x, Tensor) and x._edge for x in others)):
         return store(self, function(self, *args, **kwargs), name)
     # The graph may have to keep what the tensor was before: a copy, since its memory is about to be overwritten.
-    before = wrap(_copy(self._array), self._edge)
+    before = wrap(copy_values(self._array) if levels else _copy(self._array), self._edge)
     operands = [before if x is self else x for x in args]
     options = {key: before if x is self else x for key, x in kwargs.items()}
     return store(self, function(before, *operands, **options), name)

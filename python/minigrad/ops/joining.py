@@ -15,6 +15,8 @@ import numpy as np
 
 from .. import _core, _dtype
 from .._methods import method
+from ..batching import BatchedArray
+from ..batching_rules import level_of, lifted, split_level, spread
 from ..graph import Node, next_sequence
 from ..primitive import Variadic, registry
 from ..tensor import Tensor, array_of, grad_enabled, link_view, wrap
@@ -56,6 +58,12 @@ def join(xs: Sequence[Any], dim: int, stacked: bool) -> Any:
     """Join tensors or arrays of one dtype along `dim`, or where `stacked` along a new dimension `dim`."""
     arrays = [x._array if isinstance(x, Tensor) else x for x in xs]
     out = _cat_kernel(arrays, dim, stacked)
+    if out is NotImplemented and (level := level_of(xs)) is not None:
+        xs = [lifted(x, level) for x in xs]
+        values, batched = split_level(xs, level)
+        if any(batched):
+            values = [spread(level, v, b) for v, b in zip(values, batched, strict=True)]
+        out = BatchedArray(level, join(values, dim + any(batched), stacked), any(batched))
     if not any(isinstance(x, Tensor) for x in xs):
         return out
     result = wrap(out)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._methods import method
+from ..batching_rules import aligned
 from ..primitive import MANY_TO_MANY, MULTILINEAR, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import ARTICLE, _add
@@ -37,7 +38,26 @@ _matmul: Callable[..., Any] = kernel_primitive(
         "a": lambda g, b: _matmul(g, matrix_transpose(b)),
         "b": lambda g, a: _matmul(matrix_transpose(a), g),
     },
+    batch=lambda level, values, batched: _batched_matmul(level, *values, *batched),
 )
+
+
+def _batched_matmul(level: Any, a: Any, b: Any, of_a: bool, of_b: bool) -> Any:
+    if of_a and not of_b and a.ndim == 3 and b.ndim == 2:  # all examples' rows are one matrix
+        return _reshape(_matmul(_reshape(a, (-1, a.shape[2])), b), (level.size, a.shape[1], b.shape[1]))
+    if of_b and not of_a and a.ndim == 2 and b.ndim == 3 and b.shape[2] == 1:  # so are their columns
+        out = _matmul(_reshape(b, (level.size, b.shape[1])), matrix_transpose(a))
+        return _reshape(out, (level.size, a.shape[0], 1))
+    return _matmul(*aligned((a, b), (of_a, of_b)))
+
+
+def _batched_linear(level: Any, x: Any, w: Any, b: Any, of_x: bool, of_w: bool, of_b: bool) -> Any:
+    if of_x and not of_w and not of_b:
+        return _reshape(_linear(_reshape(x, (-1, x.shape[2])), w, b), (*x.shape[:2], w.shape[0]))
+    out = _matmul(x, matrix_transpose(w))
+    if b.shape[of_b:] == (0,):
+        return out
+    return _add(out, _reshape(b, (level.size, 1, b.shape[1])) if of_b else b)
 
 _linear = kernel_primitive(
     "linear",
@@ -55,6 +75,7 @@ _linear = kernel_primitive(
         "w": lambda t, x: _matmul(x, matrix_transpose(t)),
         "b": lambda t, x_shape, w_shape: broadcast(t, (x_shape[0], w_shape[0])),
     },
+    batch=lambda level, values, batched: _batched_linear(level, *values, *batched),
 )
 
 _NO_BIAS = {d: wrap(np.zeros(0, dtype=d)) for d in (np.float16, np.float32, np.float64)}

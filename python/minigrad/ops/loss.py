@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from .. import _dtype
+from ..batching_rules import call, spread
 from ..primitive import MANY_TO_MANY, MANY_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import _add, _sub, _where, div, mul, ne, neg, relu, safe_mul, to_dtype
 from .index import gather_along, index_rows
 from .pointwise_loss import binary_cross_entropy_with_logits, reduced, reduction_code
 from .reduce import _mean, _sum
-from .shape import _reshape, _zeros, movedim, reshape, unsqueeze
+from .shape import _reshape, _zeros, broadcast, movedim, reshape, unsqueeze
 from .softmax import _log_softmax, softmax_grad
 
 __all__ = [
@@ -67,7 +68,36 @@ _cross_entropy = kernel_primitive(
     returned=1,
     vjp={"x": _cross_entropy_vjp},
     jvp={"x": _cross_entropy_jvp},
+    batch=lambda level, values, batched, *settings: _batched_cross_entropy(level, values, batched, settings),
 )
+
+
+def _rows(level: Any, x: Any, batched: bool) -> Any:
+    """Return all examples' rows, one example behind the other."""
+    whole = spread(level, x, batched)
+    return _reshape(whole, (whole.shape[0] * whole.shape[1], *whole.shape[2:]))
+
+
+def _target_counts(level: Any, target: Any, ignore_index: int, like: Any) -> Any:
+    """Return how many targets of each example count, in the dtype of `like`."""
+    counted = to_dtype(ne(target, ignore_index), _dtype.from_numpy_dtype(getattr(like, "_array", like).dtype))
+    return _sum(_reshape(counted, (level.size, -1)), (1,), False)
+
+
+def _batched_cross_entropy(level: Any, values: Any, batched: Any, settings: _Settings) -> Any:
+    x, target = (_rows(level, v, b) for v, b in zip(values, batched, strict=True))
+    ignore_index, label_smoothing, reduction = settings
+    losses, probabilities = call(
+        _cross_entropy.primitive,  # type: ignore[attr-defined]
+        (x, target),
+        (ignore_index, label_smoothing, 0),
+    )
+    losses = _reshape(losses, (level.size, -1))
+    if reduction > 0:
+        losses = _sum(losses, (1,), False)
+    if reduction == 1:
+        losses = div(losses, _target_counts(level, target, ignore_index, losses))
+    return losses, _reshape(probabilities, (level.size, -1, x.shape[1]))
 
 _Settings = tuple[int, float, int]
 
@@ -106,7 +136,21 @@ cross_entropy_grad: Callable[..., Any] = kernel_primitive(
             t, g, probabilities, target, (ignore_index, label_smoothing, reduction)
         ),
     },
+    batch=lambda level, values, batched, *settings: _batched_cross_entropy_grad(level, values, batched, settings),
 )
+
+
+def _batched_cross_entropy_grad(level: Any, values: Any, batched: Any, settings: _Settings) -> Any:
+    p, target = (_rows(level, v, b) for v, b in zip(values[1:], batched[1:], strict=True))
+    ignore_index, label_smoothing, reduction = settings
+    n = p.shape[0] // level.size if level.size else 0
+    g = values[0]
+    if reduction == 1:
+        g = div(g, _target_counts(level, target, ignore_index, p))
+    if reduction > 0:
+        g = _reshape(g, (*g.shape, 1))
+    rows = _reshape(broadcast(g, (level.size, n)), (p.shape[0],))
+    return _reshape(cross_entropy_grad(rows, p, target, ignore_index, label_smoothing, 0), (level.size, n, p.shape[1]))
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtype
+from ..batching_rules import spread
 from ..primitive import MANY_TO_MANY, MANY_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import _add, _sub, div, mul, neg, sqrt, to_dtype
 from .pointwise_loss import wide
 from .reduce import _mean, _sum
-from .shape import _reshape, broadcast, movedim, reshape
+from .shape import _permute, _reshape, broadcast, movedim, reshape
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
 
@@ -60,7 +61,58 @@ standardize = kernel_primitive(
         "w": lambda t, x, eps, dim, centred: mul(_unit(x, eps, dim, centred), _wide(t, x)),
         "b": lambda t, x: broadcast(_wide(t, x), x.shape),
     },
+    batch=lambda level, values, batched, *settings: _batched_standardize(level, values, batched, settings),
 )
+
+
+def _as_matrix(level: Any, x: Any, batched: bool, dim: int) -> Any:
+    """Return all examples' matrices as one, next to each other where columns are standardised."""
+    whole = spread(level, x, batched)
+    if dim == 1:
+        return _reshape(whole, (whole.shape[0] * whole.shape[1], whole.shape[2]))
+    return _reshape(_permute(whole, (1, 0, 2)), (whole.shape[1], whole.shape[0] * whole.shape[2]))
+
+
+def _from_matrix(level: Any, x: Any, dim: int, shape: tuple[int, ...]) -> Any:
+    if dim == 1:
+        return _reshape(x, (level.size, *shape))
+    return _permute(_reshape(x, (shape[0], level.size, shape[1])), (1, 0, 2))
+
+
+def _of_columns(x: Any, batched: bool) -> Any:
+    """Return a weight or bias with the dimension of the rows, None where there is none of them."""
+    if x.shape[batched:] == (0,):
+        return None
+    return _reshape(x, (x.shape[0], 1, x.shape[1])) if batched else x
+
+
+def _batched_standardize(level: Any, values: Any, batched: Any, settings: Any) -> Any:
+    x, w, b = values
+    shape, dim = x.shape[batched[0] :], settings[1]
+    matrix, none = _as_matrix(level, x, batched[0], dim), _nothing(x)
+    if dim == 1 and not batched[1] and not batched[2]:
+        return _from_matrix(level, standardize(matrix, w, b, *settings), dim, shape)
+    out = _from_matrix(level, standardize(matrix, none, none, *settings), dim, shape)
+    weight, bias = _of_columns(w, batched[1]), _of_columns(b, batched[2])
+    out = out if weight is None else mul(out, weight)
+    return out if bias is None else _add(out, bias)
+
+
+def _batched_standardize_grad(level: Any, values: Any, batched: Any, settings: Any) -> Any:
+    g, x, w = values
+    shape, dim = x.shape[batched[1] :], settings[1]
+    weight = _of_columns(w, batched[2])
+    if weight is not None:
+        g, batched = mul(spread(level, g, batched[0]), weight), (True, *batched[1:])
+    g, matrix = (_as_matrix(level, v, b, dim) for v, b in ((g, batched[0]), (x, batched[1])))
+    return _from_matrix(level, standardize_grad(g, matrix, _nothing(x), *settings), dim, shape)
+
+
+def _batched_weight_grad(level: Any, values: Any, batched: Any, settings: Any) -> Any:
+    g, x = values
+    none = _nothing(x)
+    unit = _batched_standardize(level, (x, none, none), (batched[1], False, False), settings)
+    return _sum(mul(spread(level, g, batched[0]), unit), (1,), False)
 
 
 def _unit(x: Any, eps: float, dim: int, centred: bool) -> Any:
@@ -123,6 +175,7 @@ standardize_grad: Callable[..., Any] = kernel_primitive(
         "x": lambda t, g, x, w, eps, dim, centred: _bend(t, g, x, w, eps, dim, centred),
         "w": lambda t, g, x, eps, dim, centred: standardize_grad(g, x, _wide(t, x), eps, dim, centred),
     },
+    batch=lambda level, values, batched, *settings: _batched_standardize_grad(level, values, batched, settings),
 )
 
 
@@ -141,6 +194,7 @@ standardize_weight_grad: Callable[..., Any] = kernel_primitive(
             mul(g, standardize_grad(t, x, _nothing(x), eps, dim, centred)), (0,), False
         ),
     },
+    batch=lambda level, values, batched, *settings: _batched_weight_grad(level, values, batched, settings),
 )
 
 

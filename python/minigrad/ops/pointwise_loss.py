@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtype
+from ..batching_rules import spread
 from ..grad_mode import no_grad
 from ..primitive import MANY_TO_ONE, ONE_TO_MANY, Rule, kernel_primitive
 from ..tensor import Tensor, array_of
@@ -35,7 +36,7 @@ from .elementwise import (
 )
 from .reduce import _mean, _sum
 from .selection import clamp
-from .shape import broadcast, broadcast_shapes, unsqueeze
+from .shape import _reshape, broadcast, broadcast_shapes, unsqueeze
 
 __all__ = [
     "binary_cross_entropy",
@@ -133,6 +134,23 @@ def _losses(
     def bent(how: Callable[..., Any]) -> Callable[..., Any]:
         return lambda h, g, x, y, code, parameters: how(safe_mul(h, _share(g, code, x.shape)), x, y, parameters)
 
+    def batched_loss(level: Any, values: Any, batched: Any, code: int, *parameters: float) -> Any:
+        x, y = (spread(level, v, b) for v, b in zip(values, batched, strict=True))
+        losses = loss(x, y, 0, *parameters)
+        if code == 0:
+            return losses
+        flat = _reshape(losses, (level.size, math.prod(x.shape[1:])))
+        return (_mean if code == 1 else _sum)(flat, (1,), False)
+
+    def batched_grad(level: Any, values: Any, batched: Any, code: int, *parameters: float) -> Any:
+        g, *operands = values
+        x, y = (spread(level, v, b) for v, b in zip(operands, batched[1:], strict=True))
+        shape = x.shape[1:]
+        if g.shape[batched[0] :] == ():
+            g = div(g, float(math.prod(shape))) if code == 1 else g
+            g = _reshape(g, (*g.shape, *(1,) * len(shape))) if batched[0] else g
+        return grad(broadcast(g, x.shape), x, y, 0, *parameters)
+
     bends = {"x": _reading_g(bent(bend), has_beta), "y": _reading_g(bent(bend_target), has_beta)}
     loss = kernel_primitive(
         name,
@@ -141,6 +159,7 @@ def _losses(
         relation=MANY_TO_ONE,
         vjp={"x": _reading(by_x, has_beta), "y": _reading(by_y, has_beta)},
         jvp={"x": _reading(times(by_x), has_beta), "y": _reading(times(by_y), has_beta)},
+        batch=batched_loss,
     )
     grad = kernel_primitive(
         f"{name}_grad",
@@ -149,6 +168,7 @@ def _losses(
         relation=ONE_TO_MANY,
         vjp={"g": _reading(times(by_x), has_beta), **bends},
         jvp={"g": _reading(by_x, has_beta), **bends},
+        batch=batched_grad,
     )
     return loss, grad
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import _core, _dtype
 from .._methods import method
-from ..primitive import LINEAR, ONE_TO_ONE, Primitive, kernel_primitive
+from ..batching import is_batched
+from ..primitive import LEADING, LINEAR, ONE_TO_ONE, Primitive, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from . import elementwise as ew
 from .elementwise import ARTICLE, clone
@@ -59,6 +60,8 @@ _flip: Callable[..., Any] = Primitive(
 
 
 def _run_roll(x: Any, shifts: Shape, dims: Shape) -> Any:
+    if is_batched(x):
+        return NotImplemented
     out = x
     for shift, d in zip(shifts, dims, strict=True):
         if x.shape[d] and (cut := -shift % x.shape[d]):
@@ -87,6 +90,7 @@ _triangle: Callable[..., Any] = kernel_primitive(
     structure=LINEAR,
     vjp={"x": lambda g, diagonal, upper: _triangle(g, diagonal, upper)},
     promotion=None,
+    batch=LEADING,
 )
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -14,8 +14,9 @@ import numpy as np
 
 from .. import _core, _dtype, graph
 from .._methods import method
-from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, Primitive, kernel_primitive, view_primitive
-from ..tensor import Tensor, array_of, replay
+from ..batching import BatchedArray, is_batched
+from ..primitive import LEADING, LINEAR, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, Primitive, kernel_primitive, view_primitive
+from ..tensor import Tensor, array_of, replay, wrap
 from .elementwise import ARTICLE, clone
 
 __all__ = [
@@ -57,6 +58,7 @@ _permute: Callable[..., Any] = view_primitive(
     relation=ONE_TO_ONE,
     structure=LINEAR,
     vjp={"x": lambda g, dims: _permute(g, _inverse(dims))},
+    batch=lambda level, values, batched, dims: _permute(values[0], (0, *[d + 1 for d in dims])),  # noqa: ARG005
 )
 
 #: The matrix transpose: the last two dimensions exchanged.
@@ -69,6 +71,7 @@ matrix_transpose: Callable[..., Any] = view_primitive(
     relation=ONE_TO_ONE,
     structure=LINEAR,
     vjp={"x": lambda g: matrix_transpose(g)},
+    batch=LEADING,
 )
 
 #: Repeats `x` to a shape that it broadcasts to, without copying.
@@ -81,6 +84,10 @@ broadcast = view_primitive(
     relation=ONE_TO_MANY,
     structure=LINEAR,
     vjp={"x": lambda g, x_shape: sum_to(g, x_shape)},
+    batch=lambda level, values, batched, shape: broadcast(  # noqa: ARG005
+        _reshape(values[0], (level.size, *(1,) * (len(shape) + 1 - values[0].ndim), *values[0].shape[1:])),
+        (level.size, *shape),
+    ),
 )
 
 #: Undoes broadcasting: sums `x` over repeated dimensions, down to `shape`.
@@ -92,6 +99,9 @@ sum_to: Callable[..., Any] = kernel_primitive(
     structure=LINEAR,
     vjp={"x": lambda g, x_shape: broadcast(g, x_shape)},
     promotion=None,
+    batch=lambda level, values, batched, shape: _reshape(  # noqa: ARG005
+        sum_to(values[0], (level.size, *(1,) * (values[0].ndim - 1 - len(shape)), *shape)), (level.size, *shape)
+    ),
 )
 
 _index = view_primitive(
@@ -128,9 +138,22 @@ _unindex: Callable[..., Any] = Primitive(
 
 
 def _run_overwrite(x: Any, value: Any, steps: Any) -> Any:
+    if is_batched(x) or is_batched(value):
+        return NotImplemented
     out = _core.kernels["copy"](x)
     np.copyto(replay(out, steps), value)
     return out
+
+
+def _batched_overwrite(level: Any, values: Any, batched: Any, steps: Any) -> Any:
+    x, value = values
+    copied = clone(x if batched[0] else broadcast(x, (level.size, *x.shape)))
+    out = wrap(BatchedArray(level, copied, True))  # type: ignore[arg-type]
+    view = replay(out, steps)
+    if isinstance(value, float):  # of a rule: nothing is left of the view
+        value, batched = np.zeros(view.shape, copied.dtype if graph.is_array(copied) else copied._array.dtype), (True, False)
+    view._write(wrap(BatchedArray(level, value, batched[1])), "overwrite")  # type: ignore[arg-type]
+    return out._array.value  # type: ignore[attr-defined]
 
 
 #: The meaning of writing `value` into a view of `x`: out is x but for the elements of that view.
@@ -148,6 +171,7 @@ _overwrite: Callable[..., Any] = Primitive(
         "value": lambda t, steps, x_shape: _overwrite(_zeros(t, x_shape), t, steps),
     },
     promotion=None,
+    batch=_batched_overwrite,
 ).eager
 
 graph.sum_to = sum_to

@@ -1,0 +1,253 @@
+"""What `vmap` puts in the place of an array: one value for each example, that looks like the array of a single one.
+
+Inside ``vmap(f)``, a tensor's array is a `BatchedArray`. It has the shape of an example, and holds the values of all of
+them, in an array with one dimension more in front. No kernel takes it: a kernel that is handed one returns
+``NotImplemented``, as for dtypes that it does not take, and the call goes on with the operation's batching rule
+(batching_rules.py), which runs the operation once on all examples. Calls without such arrays never ask whether there are
+any.
+
+Nested `vmap`s are levels. What an array of a level holds is an array, or a tensor where an outer graph has to know of
+what is computed with it: the value may itself be of a lower level, and so on down to arrays. Graphs of different levels
+know nothing of each other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numpy as np
+
+from . import _core
+
+
+class Level:
+    """One call of a function that `vmap` made.
+
+    Attributes
+    ----------
+    depth : int
+        How many such calls it runs in, itself included.
+    size : int
+        The number of examples.
+    randomness : str
+        What random draws do: "error", "different" or "same".
+    alive : bool
+        Whether the call still runs.
+    """
+
+    __slots__ = ("alive", "depth", "randomness", "size")
+
+    def __init__(self, size: int, randomness: str) -> None:
+        self.size = size
+        self.randomness = randomness
+        self.depth = 0
+        self.alive = False
+
+    def __enter__(self) -> Level:
+        stack = _of_thread.stack
+        self.depth, self.alive = len(stack) + 1, True
+        stack.append(self)
+        levels.append(self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.alive = False
+        _of_thread.stack.pop()
+        levels.remove(self)
+
+
+class _Stack(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[Level] = []
+
+
+_of_thread = _Stack()
+
+#: The levels of all threads. That there are none, as a rule, is all that code outside `vmap` asks.
+levels: list[Level] = []
+
+
+def current_level() -> Level | None:
+    """Return the innermost level of this thread."""
+    stack = _of_thread.stack
+    return stack[-1] if stack else None
+
+
+def recording_below() -> bool:
+    """Return whether a sweep that records no graph itself has to let outer graphs know of what it computes.
+
+    It does so inside `vmap`: what it runs on then holds tensors of outer graphs. On arrays nothing is recorded anyway.
+    """
+    return bool(levels) and _core.grad_enabled()
+
+
+#: The shape operations of arrays, by their names: function(array, argument). The rules' module sets them.
+views: dict[str, Callable[[BatchedArray, Any], Any]] = {}
+#: What NumPy's functions do with such arrays, where the engine calls them.
+numpy_functions: dict[Any, Callable[..., Any]] = {}
+
+
+class BatchedArray:
+    """An example's array, of which there are several.
+
+    Attributes
+    ----------
+    level : Level
+        Whose examples they are.
+    value : array, BatchedArray of a lower level, or Tensor of lower levels
+        All examples along dimension 0; or, where not `batched`, what all examples share.
+    batched : bool
+        Whether there is one for each example.
+    shape, dtype
+        An example's.
+    """
+
+    __slots__ = ("batched", "dtype", "level", "shape", "value")
+    __array_ufunc__ = None
+    __batched__ = True  # tells the kernels to return NotImplemented
+
+    def __init__(self, level: Level, value: Any, batched: bool) -> None:
+        array = getattr(value, "_array", value)
+        self.level = level
+        self.value = value
+        self.batched = batched
+        self.dtype: np.dtype[Any] = array.dtype
+        self.shape: tuple[int, ...] = array.shape[1:] if batched else array.shape
+
+    @property
+    def array(self) -> Any:
+        """The value as an array, without the graph that it may be part of."""
+        return getattr(self.value, "_array", self.value)
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions of an example."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements of an example."""
+        n = 1
+        for extent in self.shape:
+            n *= extent
+        return n
+
+    @property
+    def itemsize(self) -> int:
+        """The size of an element, in bytes."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The size of an example, in bytes."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """How far apart neighbours of an example lie, in bytes."""
+        strides: tuple[int, ...] = self.array.strides
+        return strides[1:] if self.batched else strides
+
+    @property
+    def flags(self) -> Any:
+        """How an example lies in memory."""
+        array = self.array
+        return array[0].flags if self.batched and array.shape[0] and array.ndim > 1 else array.flags
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # Views, as an array makes them.
+
+    def reshape(self, *shape: Any) -> Any:
+        """Return the examples in another shape."""
+        sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+        if -1 in sizes:
+            known = -1
+            for n in sizes:
+                known *= n
+            sizes = tuple([self.size // known if n == -1 else n for n in sizes])
+        return views["reshape"](self, sizes)
+
+    def transpose(self, dims: tuple[int, ...]) -> Any:
+        """Return the examples with their dimensions in another order."""
+        return views["permute"](self, dims)
+
+    @property
+    def mT(self) -> Any:  # noqa: N802
+        """The examples with the last two dimensions exchanged."""
+        n = self.ndim
+        return views["permute"](self, (*range(n - 2), n - 1, n - 2))
+
+    def __getitem__(self, key: Any) -> Any:
+        parts = key if isinstance(key, tuple) else (key,)
+        if any(hasattr(k, "dtype") for k in parts):
+            self.refuse("choosing elements by an array")
+        return views["index"](self, parts)
+
+    def astype(self, dtype: Any, copy: bool = True) -> Any:
+        """Return the examples with elements of another dtype."""
+        return self if self.dtype == dtype and not copy else views["astype"](self, np.dtype(dtype))
+
+    def copy(self) -> Any:
+        """Return a copy."""
+        return views["copy"](self, None)
+
+    def detached(self) -> BatchedArray:
+        """Return the same out of the graphs of all levels."""
+        value = self.value
+        return BatchedArray(self.level, value.detach() if hasattr(value, "_array") else value, self.batched)
+
+    # ------------------------------------------------------------------------------------------------------------------
+    # What would need the elements.
+
+    def refuse(self, what: str) -> NoReturn:
+        """Raise the RuntimeError for `what`, which needs the elements."""
+        raise RuntimeError(
+            f"vmap: {what} needs the elements of a tensor of shape {self.shape}, which differ from example to example; "
+            "write it with operations on tensors, such as where(), or take it out of the function that is mapped"
+        )
+
+    def _number(self, kind: Callable[[Any], Any], what: str) -> Any:
+        return self.refuse(what) if self.batched or not self.level.alive else kind(self.array)
+
+    def __bool__(self) -> bool:
+        return bool(self._number(bool, "data-dependent control flow (if, while, and, or, bool())"))
+
+    def item(self) -> Any:
+        """Return the only element, if all examples share it."""
+        return self._number(lambda array: array.item(), "item()")
+
+    def tolist(self) -> Any:
+        """Return the elements as lists, if all examples share them."""
+        return self._number(lambda array: array.tolist(), "tolist()")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return self._number(lambda array: np.array(array, dtype=dtype, copy=copy), "numpy()")
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG002
+        known = numpy_functions.get(func)
+        return self.refuse(f"numpy.{func.__name__}") if known is None else known(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"BatchedArray has no attribute {name!r}")
+        return self.refuse(f"{name}()")
+
+    def __lt__(self, other: Any) -> Any:
+        return self.refuse("a comparison")
+
+    __le__ = __gt__ = __ge__ = __lt__
+
+    def __repr__(self) -> str:
+        what = f"{self.level.size} examples" if self.batched else "shared by all examples"
+        return f"<{what}, each of shape {self.shape}, {self.dtype}:\n{self.array!r}>"
+
+
+#: What a tensor's array may be.
+ARRAYS = (np.ndarray, BatchedArray)
+
+
+def is_batched(x: Any) -> bool:
+    """Return whether a tensor, an array or a number has, or is, a batched array."""
+    return getattr(x, "_array", x).__class__ is BatchedArray

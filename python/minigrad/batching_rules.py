@@ -1,0 +1,350 @@
+"""How an operation runs on all examples at once: its batching rule, read from its record where that is possible.
+
+A rule is handed the level, the inputs' values and which of these have examples along dimension 0, and the attributes. It
+returns the outputs with the examples along dimension 0. It is written with primitives, so that where a value is a tensor
+of an outer graph, that graph gets to know.
+
+What a record says is enough for most: elementwise operations broadcast once the ranks of all examples are the same;
+operations that speak of their dims by attributes (`dim`, `dims`, `shape`, `key`) do so one dimension further on; views
+and others whose leading dims do not matter run as they are. A few have a rule of their own, in their record.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from . import _core, batching, graph
+from .batching import BatchedArray, Level
+from .eager import compile_twin
+from .primitive import ALIGNED, ELEMENTWISE, LEADING, ONE_TO_ONE, Primitive, registry
+from .tensor import Tensor, replay, wrap
+
+Values = Sequence[Any]
+#: rule(level, values, batched, *attributes) -> output or outputs
+BatchingRule = Callable[..., Any]
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Levels.
+
+
+def level_of(xs: Sequence[Any]) -> Level | None:
+    """Return the innermost level that one of the tensors or arrays belongs to."""
+    found: Level | None = None
+    for x in xs:
+        array = getattr(x, "_array", x)
+        if array.__class__ is BatchedArray and (found is None or array.level.depth > found.depth):
+            found = array.level
+    if found is not None and not found.alive:
+        raise RuntimeError("vmap: a tensor was taken out of the function that is mapped; return it instead")
+    return found
+
+
+def lifted(x: Any, level: Level) -> Any:
+    """Return a tensor as one of `level`, whose graph does not know what it was computed from; others as they are."""
+    if not isinstance(x, Tensor) or (x._array.__class__ is BatchedArray and x._array.level is level):
+        return x
+    return wrap(BatchedArray(level, x if x._edge is not None else x._array, False), None, x._cell)
+
+
+def split_level(xs: Sequence[Any], level: Level) -> tuple[list[Any], list[bool]]:
+    """Return the values of tensors or arrays one level down, and which of them have an example each."""
+    values: list[Any] = []
+    batched: list[bool] = []
+    for x in xs:
+        array = getattr(x, "_array", x)
+        own = array.__class__ is BatchedArray and array.level is level
+        values.append(array.value if own else x)
+        batched.append(own and array.batched)
+    return values, batched
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Running a primitive.
+
+
+def batched_call(p: Primitive, inputs: Sequence[Any], attributes: Sequence[Any], whole: bool = False) -> Any:
+    """Run a primitive some of whose inputs are batched, and record it in the graph of their level.
+
+    With `whole` it returns the private outputs as well.
+    """
+    level = level_of(inputs)
+    assert level is not None
+    run = _twins(p)[whole]
+    return run(*[lifted(x, level) for x in inputs], *attributes)
+
+
+@cache
+def _twins(p: Primitive) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return what the eager call is where inputs are batched, without and with private outputs."""
+
+    def run(*args: Any) -> Any:
+        return _run_values(p, args[: len(p.inputs)], args[len(p.inputs) : len(p.inputs) + len(p.attributes)])
+
+    plain = compile_twin(p, run, whole=False, same_shape=_same_shape)
+    return plain, plain if p.returned == len(p.outputs) else compile_twin(p, run, whole=True, same_shape=_same_shape)
+
+
+@cache
+def _whole(p: Primitive) -> Callable[..., Any]:
+    """Return the eager call that gives private outputs as well."""
+    return compile_twin(p, p.run, whole=True, promote=lambda p, inputs, attributes: _promote(p, inputs, attributes, True))
+
+
+def call(p: Primitive, values: Values, attributes: Sequence[Any]) -> Any:
+    """Run a primitive on values of one level; return all of its outputs."""
+    if p.returned == len(p.outputs):
+        return p.eager(*values, *attributes)
+    if not any(isinstance(x, Tensor) for x in values):
+        if level_of(values) is not None:
+            return _run_values(p, values, attributes)
+        out = p.run(*values, *attributes, *p.constants)
+        return _promote(p, values, attributes, True) if out is NotImplemented else out
+    return _whole(p)(*values, *attributes)
+
+
+def _promote(p: Primitive, inputs: Sequence[Any], attributes: Sequence[Any], whole: bool) -> Any:
+    from .ops.elementwise import promote
+
+    if level_of(inputs) is not None:
+        return batched_call(p, inputs, attributes, whole)
+    return promote(p, tuple(inputs), tuple(attributes), lambda *args: call(p, args[: len(p.inputs)], args[len(p.inputs) :]))
+
+
+def _run_values(p: Primitive, inputs: Sequence[Any], attributes: Sequence[Any]) -> Any:
+    level = level_of(inputs)
+    assert level is not None
+    values, batched = split_level(inputs, level)
+    if any(batched):
+        out = rule_of(p)(level, values, batched, *attributes)
+    else:
+        out = call(p, values, attributes)
+    if isinstance(out, tuple):
+        return tuple([BatchedArray(level, y, any(batched)) for y in out])
+    return BatchedArray(level, out, any(batched))
+
+
+def _same_shape(*xs: Any) -> tuple[tuple[int, ...], ...] | None:
+    """Do as the kernels' `same_shape` does, for examples."""
+    shapes = [x.shape for x in xs if hasattr(x, "shape")]
+    if all(shape == shapes[0] for shape in shapes):
+        return None
+    return tuple([getattr(x, "shape", ()) for x in xs])
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Rules.
+
+
+@cache
+def rule_of(p: Primitive) -> BatchingRule:
+    """Return the batching rule of a primitive: its record's, the one derived from the record, or else a loop."""
+    if callable(p.batch):
+        return p.batch
+    if p.batch == LEADING:
+        return lambda level, values, batched, *attributes: call(p, values, attributes)  # noqa: ARG005
+    if p.batch == ALIGNED or p.structure == ELEMENTWISE:
+        return lambda level, values, batched, *attributes: call(p, aligned(values, batched), attributes)  # noqa: ARG005
+    if _SHIFTS.keys() & set(p.attributes):
+        return lambda level, values, batched, *attributes: _shifted(p, level, values, batched, attributes)
+    return lambda level, values, batched, *attributes: _looped(p, level, values, batched, attributes)
+
+
+def kind_of_rule(p: Primitive) -> str:
+    """Return where a primitive's batching rule comes from, for tests and documents."""
+    if p.batch is not None:
+        return "own" if callable(p.batch) else p.batch
+    if p.structure == ELEMENTWISE:
+        return ALIGNED
+    return "shifted" if _SHIFTS.keys() & set(p.attributes) else "loop"
+
+
+def rank(x: Any, batched: bool) -> int:
+    """Return the number of dimensions of an example."""
+    return getattr(x, "ndim", 0) - batched
+
+
+def aligned(values: Values, batched: Sequence[bool]) -> list[Any]:
+    """Return the values with dimensions of size 1 behind the examples', so that all examples have one rank."""
+    highest = max(rank(x, b) for x, b in zip(values, batched, strict=True))
+    return [
+        reshape(x, (x.shape[0], *(1,) * (highest - rank(x, b)), *x.shape[1:])) if b and rank(x, b) < highest else x
+        for x, b in zip(values, batched, strict=True)
+    ]
+
+
+def spread(level: Level, x: Any, batched: bool) -> Any:
+    """Return a value with examples along dimension 0, repeated without copying where all share it; numbers as they are."""
+    return x if batched or not hasattr(x, "shape") else expand(x, (level.size, *x.shape))
+
+
+def reshape(x: Any, shape: tuple[int, ...]) -> Any:
+    """Return a tensor or an array in another shape: a view where its memory allows it."""
+    return registry["reshape"].eager(x, shape) if x.shape != shape else x
+
+
+def expand(x: Any, shape: tuple[int, ...]) -> Any:
+    """Return a tensor or an array repeated to a shape."""
+    return registry["expand"].eager(x, shape)
+
+
+def _next(level: Level, dims: Any, ndim: int) -> Any:
+    return dims + 1 if isinstance(dims, int) else tuple([d + 1 for d in dims])
+
+
+#: What becomes of the attributes that speak of dims.
+_SHIFTS: dict[str, Callable[[Level, Any, int], Any]] = {
+    "dim": _next,
+    "dims": _next,
+    "shape": lambda level, shape, ndim: (level.size, *(shape or (1,) * (ndim == 0))),
+    "key": lambda level, key, ndim: (slice(None), *key),
+}
+
+
+def _shifted(
+    p: Primitive, level: Level, values: Values, batched: Sequence[bool], attributes: Sequence[Any]
+) -> Any:
+    """Run a primitive whose attributes say which dims it is about, one dimension further on."""
+    ranks = [rank(x, b) for x, b in zip(values, batched, strict=True)]
+    ndim = max(ranks)
+    xs = aligned([spread(level, x, b) for x, b in zip(values, batched, strict=True)], [hasattr(x, "shape") for x in values])
+    named = dict(zip(p.attributes, attributes, strict=True))
+    lone = ndim == 0 and not named.keys().isdisjoint(("dim", "dims"))  # an example is a number: it gets a dim to go along
+    if lone:
+        xs = [reshape(x, (level.size, 1)) if hasattr(x, "shape") else x for x in xs]
+        named.update({"dims": (0,)} if "dims" in named else {"dim": 0})
+    elif named.get("dims") == () and p.relation != ONE_TO_ONE:
+        named["dims"] = tuple(range(ndim))  # none of them stands for all
+    moved = [_SHIFTS[name](level, value, ndim) if name in _SHIFTS else value for name, value in named.items()]
+    out = call(p, xs, moved)
+    if not lone:
+        return out
+    return tuple([reshape(y, (level.size,)) for y in out]) if isinstance(out, tuple) else reshape(out, (level.size,))
+
+
+def _looped(p: Primitive, level: Level, values: Values, batched: Sequence[bool], attributes: Sequence[Any]) -> Any:
+    """Run a primitive on one example after the other."""
+    warnings.warn(f"vmap: {p.name} has no batching rule and runs once for each example", stacklevel=2)
+    outs = []
+    for n in range(level.size):
+        one = [registry["index"].eager(x, (n, ...)) if b else x for x, b in zip(values, batched, strict=True)]
+        outs.append(call(p, one, attributes))
+    return _stacked(outs)
+
+
+def _stacked(outs: list[Any]) -> Any:
+    from .ops.joining import join
+
+    if isinstance(outs[0], tuple):
+        return tuple([join(list(parts), 0, True) for parts in zip(*outs, strict=True)])
+    return join(outs, 0, True)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What arrays and tensors do by themselves.
+
+
+def _viewed(name: str) -> Callable[[BatchedArray, Any], Any]:
+    return lambda x, argument: _run_values(registry[name], (x,), (argument,))
+
+
+def _astype(x: BatchedArray, dtype: Any) -> BatchedArray:
+    from ._dtype import from_numpy_dtype
+    from .ops.elementwise import to_dtype
+
+    return BatchedArray(x.level, to_dtype(x.value, from_numpy_dtype(dtype)), x.batched)
+
+
+batching.views.update(
+    reshape=_viewed("reshape"),
+    permute=_viewed("permute"),
+    index=_viewed("index"),
+    astype=_astype,
+    copy=lambda x, _: BatchedArray(x.level, registry["copy"].eager(x.value), x.batched),
+)
+
+
+def _bottom(x: Any) -> Any:
+    """Return the array that an array's elements lie in, whatever its level."""
+    while x.__class__ is BatchedArray:
+        x = x.array
+    return x
+
+
+batching.numpy_functions[np.may_share_memory] = lambda a, b, **_: np.may_share_memory(_bottom(a), _bottom(b))
+batching.numpy_functions[np.shape] = lambda x: x.shape
+
+
+def write(self: Tensor, value: Tensor, name: str) -> Tensor:
+    """Copy the elements of `value`, of the same shape, into `self`, either of which may be batched.
+
+    Returns
+    -------
+    Tensor
+        The value as one of self's level, for its graph.
+    """
+    own, array = self._array, value._array
+    level = level_of((self, value))
+    if level is None:
+        np.copyto(own, array, casting="same_kind")
+        return value
+    held = own.__class__ is BatchedArray and own.level is level
+    value = lifted(value, level)
+    source, batched = value._array.value, value._array.batched
+    if batched and not (held and own.batched):
+        raise RuntimeError(
+            f"{name}: inside vmap, a tensor of shape {own.shape} that all examples share cannot be changed in place by "
+            "values that differ from example to example; make it by zeros_like(), new_zeros() or clone() of a tensor that "
+            "is mapped over"
+        )
+    if not held:
+        self._write(source if isinstance(source, Tensor) else wrap(source), name)
+        return value
+    if isinstance(source, Tensor) and not isinstance(own.value, Tensor):
+        _give_graph(self)
+        own = self._array
+    target = own.value if isinstance(own.value, Tensor) else wrap(own.value)
+    if not batched and own.batched:
+        source = expand(source, (level.size, *source.shape))
+    target._write(source if isinstance(source, Tensor) else wrap(source), name)
+    return value
+
+
+def _give_graph(x: Tensor) -> None:
+    """Let x's value, and those of all views of the same memory, be tensors that an outer graph can know of."""
+    base: Tensor = getattr(x, "_base", x)
+    own: Any = base._array
+    base._array = BatchedArray(own.level, wrap(own.value), own.batched)  # type: ignore[assignment]
+    for ref in getattr(base, "_views", []):
+        view = ref()
+        if view is not None:
+            view._array = replay(base, view._steps)._array
+
+
+def made_like(new: Tensor, like: Tensor) -> Tensor:
+    """Return a new tensor without a graph for each example where `like` has one for each."""
+    chain = []
+    array: Any = like._array
+    while array.__class__ is BatchedArray:
+        if array.batched:
+            chain.append(array.level)
+        array = array.array
+    if not chain:
+        return new
+    sizes = [level.size for level in reversed(chain)]
+    value: Any = _core.kernels["copy"](np.broadcast_to(new._array, (*sizes, *new._array.shape)))
+    for level in reversed(chain):
+        value = BatchedArray(level, value, True)
+    return wrap(value).requires_grad_(new.requires_grad)
+
+
+def copy_values(x: Any) -> Any:
+    """Return a copy of an array, batched or not."""
+    return x.copy() if x.__class__ is BatchedArray else _core.kernels["copy"](x)
+
+
+graph.batched_write = write
