@@ -14,8 +14,9 @@ know nothing of each other.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Level:
         self.depth = 0
         self.alive = False
 
-    def __enter__(self) -> Level:
+    def __enter__(self) -> Self:
         stack = _of_thread.stack
         self.depth, self.alive = len(stack) + 1, True
         stack.append(self)
@@ -225,7 +226,7 @@ class BatchedArray:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return self._number(lambda array: np.array(array, dtype=dtype, copy=copy), "numpy()")
 
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG002
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         known = numpy_functions.get(func)
         return self.refuse(f"numpy.{func.__name__}") if known is None else known(*args, **kwargs)
 
@@ -242,6 +243,55 @@ class BatchedArray:
     def __repr__(self) -> str:
         what = f"{self.level.size} examples" if self.batched else "shared by all examples"
         return f"<{what}, each of shape {self.shape}, {self.dtype}:\n{self.array!r}>"
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """Compute, in the block, as if this thread were in no `vmap`."""
+    stack = _of_thread.stack
+    _of_thread.stack = []
+    try:
+        yield
+    finally:
+        _of_thread.stack = stack
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Random draws.
+
+
+def sizes_drawn(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of what has to be drawn, inside `vmap`, for examples of `shape` to draw as they are to.
+
+    Raises
+    ------
+    RuntimeError
+        If a level has ``randomness="error"``.
+    """
+    stack = _of_thread.stack
+    if any(level.randomness == "error" for level in stack):
+        raise RuntimeError(f"{name}: vmap: the function draws random numbers; say randomness='different' or 'same'")
+    return (*[level.size for level in stack if level.randomness == "different"], *shape)
+
+
+def for_each_example(array: Any) -> Any:
+    """Return an array of the shape that `sizes_drawn` said as that of one example."""
+    different = [level for level in _of_thread.stack if level.randomness == "different"]
+    return of_levels(array, different)
+
+
+def of_levels(array: Any, nested: list[Level]) -> Any:
+    """Return an array whose leading dims are the examples of levels, the outermost first, as that of one example."""
+    for level in nested:
+        array = BatchedArray(level, array, True)
+    return array
+
+
+def bottom(x: Any) -> Any:
+    """Return the array that an array's elements lie in, whatever its level."""
+    while x.__class__ is BatchedArray:
+        x = x.array
+    return x
 
 
 #: What a tensor's array may be.

@@ -46,9 +46,15 @@ def level_of(xs: Sequence[Any]) -> Level | None:
 
 def lifted(x: Any, level: Level) -> Any:
     """Return a tensor as one of `level`, whose graph does not know what it was computed from; others as they are."""
-    if not isinstance(x, Tensor) or (x._array.__class__ is BatchedArray and x._array.level is level):
+    array = getattr(x, "_array", None)
+    if not isinstance(x, Tensor) or (array.__class__ is BatchedArray and array.level is level):
         return x
-    return wrap(BatchedArray(level, x if x._edge is not None else x._array, False), None, x._cell)
+    return of_level(level, x if x._edge is not None else array, False, x._cell)
+
+
+def of_level(level: Level, value: Any, batched: bool = True, cell: Any = None) -> Tensor:
+    """Return a tensor of a level, whose memory has the version `cell`."""
+    return wrap(BatchedArray(level, value, batched), None, cell)  # type: ignore[arg-type]
 
 
 def split_level(xs: Sequence[Any], level: Level) -> tuple[list[Any], list[bool]]:
@@ -92,7 +98,9 @@ def _twins(p: Primitive) -> tuple[Callable[..., Any], Callable[..., Any]]:
 @cache
 def _whole(p: Primitive) -> Callable[..., Any]:
     """Return the eager call that gives private outputs as well."""
-    return compile_twin(p, p.run, whole=True, promote=lambda p, inputs, attributes: _promote(p, inputs, attributes, True))
+    return compile_twin(
+        p, p.run, whole=True, promote=lambda p, inputs, attributes: _promote(p, inputs, attributes, True)
+    )
 
 
 def call(p: Primitive, values: Values, attributes: Sequence[Any]) -> Any:
@@ -112,17 +120,16 @@ def _promote(p: Primitive, inputs: Sequence[Any], attributes: Sequence[Any], who
 
     if level_of(inputs) is not None:
         return batched_call(p, inputs, attributes, whole)
-    return promote(p, tuple(inputs), tuple(attributes), lambda *args: call(p, args[: len(p.inputs)], args[len(p.inputs) :]))
+    return promote(
+        p, tuple(inputs), tuple(attributes), lambda *args: call(p, args[: len(p.inputs)], args[len(p.inputs) :])
+    )
 
 
 def _run_values(p: Primitive, inputs: Sequence[Any], attributes: Sequence[Any]) -> Any:
     level = level_of(inputs)
     assert level is not None
     values, batched = split_level(inputs, level)
-    if any(batched):
-        out = rule_of(p)(level, values, batched, *attributes)
-    else:
-        out = call(p, values, attributes)
+    out = rule_of(p)(level, values, batched, *attributes) if any(batched) else call(p, values, attributes)
     if isinstance(out, tuple):
         return tuple([BatchedArray(level, y, any(batched)) for y in out])
     return BatchedArray(level, out, any(batched))
@@ -192,34 +199,36 @@ def expand(x: Any, shape: tuple[int, ...]) -> Any:
     return registry["expand"].eager(x, shape)
 
 
-def _next(level: Level, dims: Any, ndim: int) -> Any:
+def _next(level: Level, dims: Any) -> Any:  # noqa: ARG001
     return dims + 1 if isinstance(dims, int) else tuple([d + 1 for d in dims])
 
 
 #: What becomes of the attributes that speak of dims.
-_SHIFTS: dict[str, Callable[[Level, Any, int], Any]] = {
+_SHIFTS: dict[str, Callable[[Level, Any], Any]] = {
     "dim": _next,
     "dims": _next,
-    "shape": lambda level, shape, ndim: (level.size, *(shape or (1,) * (ndim == 0))),
-    "key": lambda level, key, ndim: (slice(None), *key),
+    "shape": lambda level, shape: (level.size, *shape),
+    "key": lambda level, key: (slice(None), *key),  # noqa: ARG005
 }
 
 
-def _shifted(
-    p: Primitive, level: Level, values: Values, batched: Sequence[bool], attributes: Sequence[Any]
-) -> Any:
+def _shifted(p: Primitive, level: Level, values: Values, batched: Sequence[bool], attributes: Sequence[Any]) -> Any:
     """Run a primitive whose attributes say which dims it is about, one dimension further on."""
     ranks = [rank(x, b) for x, b in zip(values, batched, strict=True)]
     ndim = max(ranks)
-    xs = aligned([spread(level, x, b) for x, b in zip(values, batched, strict=True)], [hasattr(x, "shape") for x in values])
+    xs = aligned(
+        [spread(level, x, b) for x, b in zip(values, batched, strict=True)], [hasattr(x, "shape") for x in values]
+    )
     named = dict(zip(p.attributes, attributes, strict=True))
-    lone = ndim == 0 and not named.keys().isdisjoint(("dim", "dims"))  # an example is a number: it gets a dim to go along
+    lone = ndim == 0 and not named.keys().isdisjoint(
+        ("dim", "dims")
+    )  # an example is a number: it gets a dim to go along
     if lone:
         xs = [reshape(x, (level.size, 1)) if hasattr(x, "shape") else x for x in xs]
-        named.update({"dims": (0,)} if "dims" in named else {"dim": 0})
+        named.update({"dims": (0,)} if "dims" in named else {"dim": 0}, **({"shape": (1,)} if "shape" in named else {}))
     elif named.get("dims") == () and p.relation != ONE_TO_ONE:
         named["dims"] = tuple(range(ndim))  # none of them stands for all
-    moved = [_SHIFTS[name](level, value, ndim) if name in _SHIFTS else value for name, value in named.items()]
+    moved = [_SHIFTS[name](level, value) if name in _SHIFTS else value for name, value in named.items()]
     out = call(p, xs, moved)
     if not lone:
         return out
@@ -268,14 +277,9 @@ batching.views.update(
 )
 
 
-def _bottom(x: Any) -> Any:
-    """Return the array that an array's elements lie in, whatever its level."""
-    while x.__class__ is BatchedArray:
-        x = x.array
-    return x
-
-
-batching.numpy_functions[np.may_share_memory] = lambda a, b, **_: np.may_share_memory(_bottom(a), _bottom(b))
+batching.numpy_functions[np.may_share_memory] = lambda a, b, **_: np.may_share_memory(
+    batching.bottom(a), batching.bottom(b)
+)
 batching.numpy_functions[np.shape] = lambda x: x.shape
 
 
@@ -287,14 +291,15 @@ def write(self: Tensor, value: Tensor, name: str) -> Tensor:
     Tensor
         The value as one of self's level, for its graph.
     """
-    own, array = self._array, value._array
+    own: Any = self._array
     level = level_of((self, value))
     if level is None:
-        np.copyto(own, array, casting="same_kind")
+        np.copyto(own, value._array, casting="same_kind")
         return value
     held = own.__class__ is BatchedArray and own.level is level
     value = lifted(value, level)
-    source, batched = value._array.value, value._array.batched
+    array: Any = value._array
+    source, batched = array.value, array.batched
     if batched and not (held and own.batched):
         raise RuntimeError(
             f"{name}: inside vmap, a tensor of shape {own.shape} that all examples share cannot be changed in place by "
@@ -337,9 +342,7 @@ def made_like(new: Tensor, like: Tensor) -> Tensor:
         return new
     sizes = [level.size for level in reversed(chain)]
     value: Any = _core.kernels["copy"](np.broadcast_to(new._array, (*sizes, *new._array.shape)))
-    for level in reversed(chain):
-        value = BatchedArray(level, value, True)
-    return wrap(value).requires_grad_(new.requires_grad)
+    return wrap(batching.of_levels(value, chain[::-1])).requires_grad_(new.requires_grad)
 
 
 def copy_values(x: Any) -> Any:

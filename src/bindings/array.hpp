@@ -94,8 +94,8 @@ static inline ArrayKind view_array(PyObject* object, View& view) {
   return ArrayKind::usable;
 }
 
-// Whether an object stands for the arrays of several examples (batching.py). No function here takes one; the caller goes
-// on with a batching rule.
+// Whether an object stands for the arrays of several examples (batching.py). No function here takes one; the caller
+// goes on with a batching rule.
 static inline bool is_batched(PyObject* object) {
   return PyObject_HasAttrString(reinterpret_cast<PyObject*>(Py_TYPE(object)), "__batched__") != 0;
 }

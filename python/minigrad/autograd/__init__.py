@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .. import _core
-from ..grad_mode import enable_grad, no_grad, set_grad_enabled
 from ..batching import recording_below
+from ..grad_mode import enable_grad, no_grad, set_grad_enabled
 from ..graph import Edge, Leaf, backward_sweep
 from ..tensor import Tensor, wrap
 from . import functional, graph

@@ -279,7 +279,9 @@ def _rows(y: Tensor, xs: tuple[Tensor, ...], create_graph: bool, strict: bool, v
     return tuple([row.reshape((*y._array.shape, *x._array.shape)) for row, x in zip(rows, xs, strict=True)])
 
 
-def _columns(y: Tensor, xs: tuple[Tensor, ...], create_graph: bool, strict: bool, vectorize: bool) -> tuple[Tensor, ...]:
+def _columns(
+    y: Tensor, xs: tuple[Tensor, ...], create_graph: bool, strict: bool, vectorize: bool
+) -> tuple[Tensor, ...]:
     results = []
     for x in xs:
         shape = (*y._array.shape, *x._array.shape)

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 from ..batching import BatchedArray, Level
+from ..batching_rules import of_level
 from ..ops.joining import cat
 from ..ops.shape import movedim
 from ..ops.views import narrow
@@ -97,7 +98,9 @@ def vmap(
         size = _batch_size(leaves, dims)
 
         def run(leaves: list[Any], size: int) -> tuple[Any, list[Any], list[Any]]:
-            return _run(func, rebuild(tree, _entered_all(leaves, dims, level := Level(size, randomness))), out_dims, level)
+            return _run(
+                func, rebuild(tree, _entered_all(leaves, dims, level := Level(size, randomness))), out_dims, level
+            )
 
         if chunk_size is None or size <= chunk_size:
             form, results, _ = run(leaves, size)
@@ -122,13 +125,14 @@ def entered(x: Tensor, dim: int, level: Level) -> Tensor:
     """Return the examples that lie along a dim of a tensor as one, which shares their memory."""
     moved = movedim(x, dim, 0) if dim % x.ndim else x
     value = moved if moved._edge is not None else moved._array
-    return wrap(BatchedArray(level, value, True), None, x._cell)  # type: ignore[arg-type]
+    return of_level(level, value, cell=x._cell)
 
 
 def left(x: Any, dim: int | None, level: Level) -> Tensor:
     """Return what a function gave for one example as a tensor of all examples along `dim`."""
     if not isinstance(x, Tensor):
-        raise ValueError(f"vmap: the function must return tensors, got {type(x).__name__}: {x!r}")
+        what = f"{type(x).__name__}: {x!r}"
+        raise ValueError(f"vmap: the function must return tensors, got {what}")  # noqa: TRY004  as PyTorch's
     array: Any = x._array
     own = array.__class__ is BatchedArray and array.level is level
     value = array.value if own else x

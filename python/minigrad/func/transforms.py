@@ -256,9 +256,7 @@ def linearize(func: Function, *primals: Any) -> tuple[Any, Function]:
     return _settle(outputs, xs, recording), derivative
 
 
-def _by_rows(
-    ys: list[Tensor], xs: list[Tensor], recording: bool, chunk_size: int | None = None
-) -> list[list[Tensor]]:
+def _by_rows(ys: list[Tensor], xs: list[Tensor], recording: bool, chunk_size: int | None = None) -> list[list[Tensor]]:
     """Return for each output its Jacobian by each input: one backward pass for all output elements at once."""
     table = []
     for y in ys:
@@ -299,9 +297,7 @@ def _jacobian(
     return jacobian
 
 
-def jacrev(
-    func: Function, argnums: ArgNums = 0, *, has_aux: bool = False, chunk_size: int | None = None
-) -> Function:
+def jacrev(func: Function, argnums: ArgNums = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Function:
     """Return a function that computes the Jacobian of `func` in reverse mode, all rows of an output in one pass.
 
     Each output is replaced by its Jacobian, of shape (*output, *input), in the form of the arguments chosen by

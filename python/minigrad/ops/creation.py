@@ -12,6 +12,8 @@ from .._device import require_cpu
 from .._dtype import dtype as DType  # noqa: N812
 from .._formats import contiguous_format, preserve_format, strided
 from .._methods import method
+from ..batching import levels
+from ..batching_rules import made_like
 from ..graph import Array
 from ..sharing import foreign
 from ..tensor import Tensor, array_of, wrap
@@ -288,7 +290,12 @@ def _filled(
 
 def _filled_like(name: str, input: Tensor, value: Any, dtype: DType | None, *settings: Any) -> Tensor:
     """Return a tensor of `input`'s shape and, unless another is given, its dtype, with every element `value`."""
-    return _filled(name, array_of(name, input).shape, value, dtype or input.dtype, *settings)
+    return _for_examples(_filled(name, array_of(name, input).shape, value, dtype or input.dtype, *settings), input)
+
+
+def _for_examples(made: Tensor, like: Tensor) -> Tensor:
+    """Return a new tensor; inside `vmap` one for each example where `like` is, so that it can be written to."""
+    return made_like(made, like) if levels else made
 
 
 def zeros(
@@ -407,25 +414,25 @@ def new_tensor(
 @method
 def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: DType | None = None, **options: Any) -> Tensor:
     """Return a tensor with every element `fill_value`, in this tensor's dtype unless another is given."""
-    return full(size, fill_value, dtype=dtype or self.dtype, **options)
+    return _for_examples(full(size, fill_value, dtype=dtype or self.dtype, **options), self)
 
 
 @method
 def new_zeros(self: Tensor, *args: Any, size: Any = None, dtype: DType | None = None, **options: Any) -> Tensor:
     """Return zeros of the given sizes, in this tensor's dtype unless another is given."""
-    return zeros(*args, size=size, dtype=dtype or self.dtype, **options)
+    return _for_examples(zeros(*args, size=size, dtype=dtype or self.dtype, **options), self)
 
 
 @method
 def new_ones(self: Tensor, *args: Any, size: Any = None, dtype: DType | None = None, **options: Any) -> Tensor:
     """Return ones of the given sizes, in this tensor's dtype unless another is given."""
-    return ones(*args, size=size, dtype=dtype or self.dtype, **options)
+    return _for_examples(ones(*args, size=size, dtype=dtype or self.dtype, **options), self)
 
 
 @method
 def new_empty(self: Tensor, *args: Any, size: Any = None, dtype: DType | None = None, **options: Any) -> Tensor:
     """Return zeros, to be written, of the given sizes, in this tensor's dtype unless another is given."""
-    return empty(*args, size=size, dtype=dtype or self.dtype, **options)
+    return _for_examples(empty(*args, size=size, dtype=dtype or self.dtype, **options), self)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -138,9 +138,7 @@ def _takes(p: Primitive, d: _dtype.dtype) -> bool:
     return d.name in getattr(p.run, "dtypes", ())
 
 
-def _in_float32(
-    inputs: tuple[Any, ...], attributes: tuple[Any, ...], types: str, run: Callable[..., Any]
-) -> Any:
+def _in_float32(inputs: tuple[Any, ...], attributes: tuple[Any, ...], types: str, run: Callable[..., Any]) -> Any:
     """Run a primitive on float16 operands: most kernels only move such elements, so they are computed in float32."""
     wide = (_to_dtype(x, _dtype.float32) if letter == "T" else x for x, letter in zip(inputs, types, strict=True))
     out = run(*wide, *attributes)

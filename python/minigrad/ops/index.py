@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import _core, _dtype
 from .._methods import method
+from ..batching_rules import spread
 from ..graph import Array
 from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
@@ -60,7 +61,7 @@ index_rows = kernel_primitive(
     structure=LINEAR,
     vjp={"x": lambda g, index, x_shape: _index_rows_add(g, index, x_shape[0])},
     promotion=None,
-    batch=lambda level, values, batched: _batched_rows(level, *values, *batched),
+    batch=lambda level, values, batched: _batched_rows(level, values, batched),
 )
 
 _index_rows_add: Callable[..., Any] = kernel_primitive(
@@ -71,22 +72,23 @@ _index_rows_add: Callable[..., Any] = kernel_primitive(
     structure=LINEAR,
     vjp={"g": lambda h, index: index_rows(h, index)},
     promotion=None,
-    batch=lambda level, values, batched, rows: _batched_rows_add(level, *values, *batched, rows),
+    batch=lambda level, values, batched, rows: _batched_rows_add(level, values, batched, rows),
 )
 
 
-def _batched_rows(level: Any, x: Any, index: Any, of_x: bool, of_index: bool) -> Any:
-    if not of_x:
+def _batched_rows(level: Any, values: Any, batched: Any) -> Any:
+    x, index = values
+    if not batched[0]:
         return index_rows(x, index)
     rest = x.shape[2:]
-    at, shape = _lines(level, index, of_index, rest)
+    at, shape = _lines(level, index, batched[1], rest)
     return _reshape(gather_along(x, at, 1), (level.size, *shape, *rest))
 
 
-def _batched_rows_add(level: Any, g: Any, index: Any, of_g: bool, of_index: bool, rows: int) -> Any:
-    whole = g if of_g else broadcast(g, (level.size, *g.shape))
-    rest = whole.shape[1 + index.ndim - of_index :]
-    at, _ = _lines(level, index, of_index, rest)
+def _batched_rows_add(level: Any, values: Any, batched: Any, rows: int) -> Any:
+    whole, index = spread(level, values[0], batched[0]), values[1]
+    rest = whole.shape[1 + index.ndim - batched[1] :]
+    at, _ = _lines(level, index, batched[1], rest)
     return _scatter_add(_reshape(whole, at.shape), at, (level.size, rows, *rest), 1)
 
 
@@ -96,6 +98,7 @@ def _lines(level: Any, index: Any, batched: bool, rest: Shape) -> tuple[Any, Sha
     count = math.prod(shape)
     flat = _reshape(index, (level.size if batched else 1, count, *(1,) * len(rest)))
     return broadcast(flat, (level.size, count, *rest)), shape
+
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Indices brought to one form.

@@ -28,7 +28,9 @@ def _compute_in_place(
 ) -> Tensor:
     """Give this tensor the elements and the origin of ``function(self, *args, **kwargs)``; return it."""
     others = (*args, *kwargs.values()) if kwargs else args
-    if not grad_enabled() or (not levels and self._edge is None and not any(isinstance(x, Tensor) and x._edge for x in others)):
+    if not grad_enabled() or (
+        not levels and self._edge is None and not any(isinstance(x, Tensor) and x._edge for x in others)
+    ):
         return store(self, function(self, *args, **kwargs), name)
     # The graph may have to keep what the tensor was before: a copy, since its memory is about to be overwritten.
     before = wrap(copy_values(self._array) if levels else _copy(self._array), self._edge)

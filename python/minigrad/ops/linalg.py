@@ -44,7 +44,8 @@ _matmul: Callable[..., Any] = kernel_primitive(
 
 def _batched_matmul(level: Any, a: Any, b: Any, of_a: bool, of_b: bool) -> Any:
     if of_a and not of_b and a.ndim == 3 and b.ndim == 2:  # all examples' rows are one matrix
-        return _reshape(_matmul(_reshape(a, (-1, a.shape[2])), b), (level.size, a.shape[1], b.shape[1]))
+        rows = _reshape(a, (level.size * a.shape[1], a.shape[2]))
+        return _reshape(_matmul(rows, b), (level.size, a.shape[1], b.shape[1]))
     if of_b and not of_a and a.ndim == 2 and b.ndim == 3 and b.shape[2] == 1:  # so are their columns
         out = _matmul(_reshape(b, (level.size, b.shape[1])), matrix_transpose(a))
         return _reshape(out, (level.size, a.shape[0], 1))
@@ -53,11 +54,13 @@ def _batched_matmul(level: Any, a: Any, b: Any, of_a: bool, of_b: bool) -> Any:
 
 def _batched_linear(level: Any, x: Any, w: Any, b: Any, of_x: bool, of_w: bool, of_b: bool) -> Any:
     if of_x and not of_w and not of_b:
-        return _reshape(_linear(_reshape(x, (-1, x.shape[2])), w, b), (*x.shape[:2], w.shape[0]))
+        rows = _reshape(x, (level.size * x.shape[1], x.shape[2]))
+        return _reshape(_linear(rows, w, b), (*x.shape[:2], w.shape[0]))
     out = _matmul(x, matrix_transpose(w))
-    if b.shape[of_b:] == (0,):
+    if b.shape[of_b:] == (0,) and (of_x or of_w):
         return out
     return _add(out, _reshape(b, (level.size, 1, b.shape[1])) if of_b else b)
+
 
 _linear = kernel_primitive(
     "linear",

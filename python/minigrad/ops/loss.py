@@ -99,6 +99,7 @@ def _batched_cross_entropy(level: Any, values: Any, batched: Any, settings: _Set
         losses = div(losses, _target_counts(level, target, ignore_index, losses))
     return losses, _reshape(probabilities, (level.size, -1, x.shape[1]))
 
+
 _Settings = tuple[int, float, int]
 
 

@@ -77,10 +77,10 @@ _median_of_all = kernel_primitive(
     source=f"{DEFINITION}; ties share the gradient evenly",
     relation=MANY_TO_ONE,
     vjp={
-        "x": lambda g, x, values: share_ties(g[0], x, values, (0,)),
+        "x": lambda g, x, values, dim: share_ties(g[0], x, values, (dim,)),
     },
     jvp={
-        "x": lambda t, x, values: (_sum(mul(t, share_ties(1.0, x, values, (0,))), (0,), True), None),
+        "x": lambda t, x, values, dim: (_sum(mul(t, share_ties(1.0, x, values, (dim,))), (dim,), True), None),
     },
     promotion=None,
     returned=1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -168,13 +169,15 @@ _min_with_index = _indexed_extremum("min")
 
 
 def _index_of(name: str) -> Any:
-    return kernel_primitive(
+    primitive: Any = kernel_primitive(
         f"arg{name}",
         equation=f"out = the first index of {name} x",
         source=ew.DEFINITION,
         relation=MANY_TO_ONE,
         promotion=None,
+        batch=lambda level, values, batched, *dims: _batched_index_over(primitive, level, values[0], *dims),  # noqa: ARG005
     )
+    return primitive
 
 
 _argmax = _index_of("max")
@@ -451,6 +454,13 @@ def _index_over(primitive: Any, name: str, input: Tensor, dim: int | None, keepd
     if input._array.ndim == 0:
         return primitive(_reshape(input, (1,)), (0,), False)  # type: ignore[no-any-return]
     return primitive(input, dims, keepdim)  # type: ignore[no-any-return]
+
+
+def _batched_index_over(primitive: Any, level: Any, x: Any, dims: Shape, keepdim: bool) -> Any:
+    if dims:
+        return primitive(x, tuple([d + 1 for d in dims]), keepdim)
+    out = primitive(_reshape(x, (level.size, math.prod(x.shape[1:]))), (1,), False)
+    return _reshape(out, (level.size, *(1,) * (x.ndim - 1))) if keepdim else out
 
 
 @method

@@ -14,9 +14,19 @@ import numpy as np
 
 from .. import _core, _dtype, graph
 from .._methods import method
-from ..batching import BatchedArray, is_batched
-from ..primitive import LEADING, LINEAR, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, Primitive, kernel_primitive, view_primitive
-from ..tensor import Tensor, array_of, replay, wrap
+from ..batching import is_batched
+from ..batching_rules import of_level
+from ..primitive import (
+    LEADING,
+    LINEAR,
+    MANY_TO_ONE,
+    ONE_TO_MANY,
+    ONE_TO_ONE,
+    Primitive,
+    kernel_primitive,
+    view_primitive,
+)
+from ..tensor import Tensor, array_of, replay
 from .elementwise import ARTICLE, clone
 
 __all__ = [
@@ -84,11 +94,13 @@ broadcast = view_primitive(
     relation=ONE_TO_MANY,
     structure=LINEAR,
     vjp={"x": lambda g, x_shape: sum_to(g, x_shape)},
-    batch=lambda level, values, batched, shape: broadcast(  # noqa: ARG005
-        _reshape(values[0], (level.size, *(1,) * (len(shape) + 1 - values[0].ndim), *values[0].shape[1:])),
-        (level.size, *shape),
-    ),
+    batch=lambda level, values, batched, shape: _batched_expand(level, values[0], shape),  # noqa: ARG005
 )
+
+
+def _batched_expand(level: Any, x: Any, shape: Shape) -> Any:
+    return broadcast(_reshape(x, (level.size, *(1,) * (len(shape) + 1 - x.ndim), *x.shape[1:])), (level.size, *shape))
+
 
 #: Undoes broadcasting: sums `x` over repeated dimensions, down to `shape`.
 sum_to: Callable[..., Any] = kernel_primitive(
@@ -148,12 +160,13 @@ def _run_overwrite(x: Any, value: Any, steps: Any) -> Any:
 def _batched_overwrite(level: Any, values: Any, batched: Any, steps: Any) -> Any:
     x, value = values
     copied = clone(x if batched[0] else broadcast(x, (level.size, *x.shape)))
-    out = wrap(BatchedArray(level, copied, True))  # type: ignore[arg-type]
+    out = of_level(level, copied)
     view = replay(out, steps)
-    if isinstance(value, float):  # of a rule: nothing is left of the view
-        value, batched = np.zeros(view.shape, copied.dtype if graph.is_array(copied) else copied._array.dtype), (True, False)
-    view._write(wrap(BatchedArray(level, value, batched[1])), "overwrite")  # type: ignore[arg-type]
-    return out._array.value  # type: ignore[attr-defined]
+    if isinstance(value, float):  # of a rule: nothing is left of what the view had
+        value = _zeros(copied, view.shape)
+    view._write(of_level(level, value, batched[1]), "overwrite")
+    array: Any = out._array
+    return array.value
 
 
 #: The meaning of writing `value` into a view of `x`: out is x but for the elements of that view.

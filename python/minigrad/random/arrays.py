@@ -9,7 +9,9 @@ import numpy as np
 
 from .. import _core, _dtype
 from .._dtype import dtype as DType  # noqa: N812
-from ..graph import Array
+from ..batching import bottom, for_each_example, is_batched, levels, sizes_drawn
+from ..graph import Array, is_array
+from ..primitive import registry
 from ..tensor import Tensor
 from .generator import Generator, source_of
 
@@ -24,9 +26,10 @@ def floats(kernel: str, shape: tuple[int, ...], dtype: DType, generator: Generat
         raise RuntimeError(f"{name}: sizes must not be negative, got {shape}")
     drawn = _dtype.float64 if dtype is _dtype.float64 else _dtype.float32  # float16 has no arithmetic of its own
     in_a_counter = 4 if drawn is _dtype.float32 else 2
-    key, offset = source_of(generator, name)._reserve(-(-math.prod(shape) // in_a_counter))
-    array: Array = kernels[kernel](key, offset, shape, drawn.code)
-    return array
+    sizes = sizes_drawn(name, shape) if levels else shape
+    key, offset = source_of(generator, name)._reserve(-(-math.prod(sizes) // in_a_counter))
+    array: Array = kernels[kernel](key, offset, sizes, drawn.code)
+    return for_each_example(array) if levels else array
 
 
 def uniform_array(t: Tensor, a: float, b: float, generator: Generator | None, name: str) -> Array:
@@ -54,8 +57,10 @@ def integers(
     if any(n < 0 for n in shape):
         raise RuntimeError(f"{name}: sizes must not be negative, got {shape}")
     check_range(name, low, high - 1, dtype)
-    key, offset = source_of(generator, name)._reserve(-(-math.prod(shape) // 2))
-    return converted(kernels["randint"](key, offset, low, high, shape), dtype)
+    sizes = sizes_drawn(name, shape) if levels else shape
+    key, offset = source_of(generator, name)._reserve(-(-math.prod(sizes) // 2))
+    array = kernels["randint"](key, offset, low, high, sizes)
+    return converted(for_each_example(array) if levels else array, dtype)
 
 
 def check_range(name: str, least: int, largest: int, dtype: DType) -> None:
@@ -69,21 +74,31 @@ def check_range(name: str, least: int, largest: int, dtype: DType) -> None:
 
 def converted(array: Array, dtype: DType) -> Array:
     """Return the array in a dtype: itself, if it has that one."""
-    return array if array.dtype == dtype.numpy else kernels["cast"](array, dtype.code)
+    if array.dtype == dtype.numpy:
+        return array
+    return array.astype(dtype.numpy) if is_batched(array) else kernels["cast"](array, dtype.code)
+
+
+def computed(name: str, *arrays: Any) -> Any:
+    """Return what an operation makes of arrays, of one example or of several."""
+    return registry[name].eager(*arrays)
 
 
 def chances(p: Any, shape: tuple[int, ...], dtype: DType, generator: Generator | None, name: str) -> Array:
     """Return whether numbers uniform over [0, 1) are below the chances `p`, an array or a number."""
-    array = p if isinstance(p, np.ndarray) else np.array(p, dtype.numpy)
-    if not ((array >= 0) & (array <= 1)).all():
+    array = p if is_array(p) else np.array(p, dtype.numpy)
+    known = bottom(array)
+    if not ((known >= 0) & (known <= 1)).all():
         raise RuntimeError(f"{name}: the probabilities must be between 0 and 1")
     u = floats("uniform", shape, dtype, generator, name)
-    below: Array = kernels["lt"](u, array.astype(u.dtype, copy=False))
+    below: Array = computed("lt", u, array.astype(u.dtype, copy=False))
     return below
 
 
 def scaled(array: Array, factor: float, shift: float) -> Array:
     """Return array * factor + shift, computed in the array's memory."""
+    if is_batched(array):
+        return computed("add", computed("mul", array, float(factor)), float(shift))  # type: ignore[no-any-return]
     if factor != 1:
         kernels["mul"].into(array, array, float(factor))
     if shift != 0:

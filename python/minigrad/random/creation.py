@@ -8,10 +8,11 @@ import numpy as np
 
 from .. import _dtype
 from .._dtype import dtype as DType  # noqa: N812
+from ..batching import bottom
 from ..ops.creation import check_options, zeros
 from ..ops.shape import sizes_of
 from ..tensor import Tensor, array_of, wrap
-from .arrays import converted, floats, integers
+from .arrays import converted, floats, integers, normal_array
 from .generator import Generator
 
 
@@ -239,15 +240,15 @@ def normal(
     minigrad.Size([3])
     """
     tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
-    if (std._array < 0).any() if isinstance(std, Tensor) else std < 0:
+    if (bottom(std._array) < 0).any() if isinstance(std, Tensor) else std < 0:
         raise RuntimeError(f"normal: std must not be negative, got {std}")
     if not tensors:
         if size is None:
             raise TypeError("normal: needs size where mean and std are numbers")
         requires_grad = settings.pop("requires_grad", False)
         sample = zeros(size, **settings)
-        sample.normal_(float(mean), float(std), generator=generator)
-        return sample.requires_grad_(requires_grad)
+        drawn = wrap(normal_array(sample, float(mean), float(std), generator, "normal"))
+        return drawn.requires_grad_(requires_grad)
     if size is not None or settings:
         raise TypeError("normal: takes size and settings only where mean and std are numbers")
     shape = np.broadcast_shapes(*[x._array.shape for x in tensors])

@@ -9,7 +9,7 @@ import numpy as np
 from .. import _dtype
 from .._methods import method
 from ..tensor import Tensor, wrap
-from .arrays import chances, converted, floats, integers, kernels, normal_array, scaled, uniform_array
+from .arrays import chances, computed, converted, floats, integers, normal_array, scaled, uniform_array
 from .generator import Generator
 
 
@@ -99,7 +99,7 @@ def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | Non
     if not lambd > 0:
         raise RuntimeError(f"exponential_: lambd must be positive, got {lambd}")
     u = floats("uniform", self._array.shape, self.dtype, generator, "exponential_")
-    drawn = kernels["log"](kernels["sub"](1.0, u))  # 1 - u is never 0
+    drawn = computed("log", computed("sub", 1.0, u))  # 1 - u is never 0
     return self._write(wrap(converted(scaled(drawn, -1.0 / lambd, 0.0), self.dtype)), "exponential_")
 
 
@@ -107,4 +107,4 @@ def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | Non
 def log_normal_(self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None) -> Tensor:
     """Fill with numbers whose logarithms are normally distributed; return the tensor."""
     drawn = floats("normal", self._array.shape, self.dtype, generator, "log_normal_")
-    return self._write(wrap(converted(kernels["exp"](scaled(drawn, std, mean)), self.dtype)), "log_normal_")
+    return self._write(wrap(converted(computed("exp", scaled(drawn, std, mean)), self.dtype)), "log_normal_")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from .. import _dtype
 from .._dtype import dtype as DType  # noqa: N812
 from .._methods import method
+from ..batching import bottom, for_each_example, is_batched, levels, outside, sizes_drawn
 from ..graph import Array
 from ..ops.creation import check_options
 from ..tensor import Tensor, array_of, wrap
@@ -75,6 +77,8 @@ def multinomial(
     >>> minigrad.tensor([0.0, 1.0]).multinomial(2, replacement=True)
     tensor([1, 1])
     """
+    if levels and is_batched(input):
+        return _multinomial_of_examples(input, num_samples, replacement, generator)
     weights = _weights(input, num_samples, replacement)
     rows = weights.reshape(-1, weights.shape[-1])
     if replacement:
@@ -90,6 +94,19 @@ def multinomial(
         keys[rows == 0] = np.inf
         drawn = np.argsort(keys, axis=1, kind="stable")[:, :num_samples]
     return wrap(drawn.astype(np.int64).reshape(*weights.shape[:-1], num_samples))
+
+
+def _multinomial_of_examples(input: Tensor, num_samples: int, replacement: bool, generator: Generator | None) -> Tensor:
+    """Draw for all examples of one `vmap` at once: their rows are those of one matrix."""
+    array: Any = input._array
+    (size, *_) = sizes = sizes_drawn("multinomial", ())
+    weights = bottom(array)
+    if len(sizes) != 1 or is_batched(array.array) or weights.ndim - array.ndim != 1:
+        raise NotImplementedError("multinomial: inside vmap only in one of them, with randomness='different'")
+    with outside():
+        rows = wrap(weights.reshape(-1, array.shape[-1]))
+        drawn = multinomial(rows, num_samples, replacement, generator=generator)
+    return wrap(for_each_example(drawn._array.reshape(size, *array.shape[:-1], num_samples)))
 
 
 def _weights(input: Tensor, num_samples: int, replacement: bool) -> Array:
@@ -157,6 +174,16 @@ def randperm(
     if count < 0:
         raise RuntimeError(f"randperm: n must not be negative, got {count}")
     check_range("randperm", 0, max(count - 1, 0), target)
-    key, offset = source_of(generator, "randperm")._reserve(-(-count // 2))
-    array = kernels["permutation"](key, offset, count)
+    source = source_of(generator, "randperm")
+
+    def permutation() -> Array:
+        key, offset = source._reserve(-(-count // 2))
+        return kernels["permutation"](key, offset, count)  # type: ignore[no-any-return]
+
+    if levels:
+        sizes = sizes_drawn("randperm", (count,))
+        rows = [permutation() for _ in range(math.prod(sizes[:-1]))]
+        array = for_each_example(np.array(rows, np.int64).reshape(sizes))
+    else:
+        array = permutation()
     return wrap(converted(array, target)).requires_grad_(requires_grad)
