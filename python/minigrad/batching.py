@@ -16,7 +16,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn, Self
+from functools import wraps
+from typing import Any, NoReturn, Self, TypeVar
 
 import numpy as np
 
@@ -296,6 +297,21 @@ def bottom(x: Any) -> Any:
 
 #: What a tensor's array may be.
 ARRAYS = (np.ndarray, BatchedArray)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def for_arrays(run: F) -> F:
+    """Let a primitive's `run` that is written in Python decline batched arrays, as kernels do."""
+
+    @wraps(run)
+    def call(*args: Any) -> Any:
+        if levels and any(x.__class__ is BatchedArray for x in args):
+            return NotImplemented
+        return run(*args)
+
+    return call  # type: ignore[return-value]
 
 
 def is_batched(x: Any) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import _core, _dtype, graph
 from .._methods import TensorMethods, method
-from ..batching import is_batched, levels
+from ..batching import for_arrays, is_batched, levels
 from ..batching_rules import batched_call
 from ..eager import namespace
 from ..primitive import ELEMENTWISE, LEADING, LINEAR, ONE_TO_MANY, ONE_TO_ONE, Primitive, Rule, kernel_primitive
@@ -349,8 +349,9 @@ _pow_number = Primitive(
 _INTEGER_KINDS = frozenset(a + b for a in "biu" for b in "biu") - {"bb"}
 
 
+@for_arrays
 def _run_pow_integers(x: Any, y: Any) -> Any:
-    if x.dtype != y.dtype or x.dtype.kind not in "iu" or is_batched(x) or is_batched(y):
+    if x.dtype != y.dtype or x.dtype.kind not in "iu":
         return NotImplemented
     try:
         out = np.asarray(np.power(x, np.maximum(y, 0)))

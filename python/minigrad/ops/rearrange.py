@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _core, _dtype
 from .._methods import method
-from ..batching import is_batched
+from ..batching import for_arrays
 from ..primitive import LEADING, LINEAR, ONE_TO_ONE, Primitive, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from . import elementwise as ew
@@ -59,9 +59,8 @@ _flip: Callable[..., Any] = Primitive(
 ).eager
 
 
+@for_arrays
 def _run_roll(x: Any, shifts: Shape, dims: Shape) -> Any:
-    if is_batched(x):
-        return NotImplemented
     out = x
     for shift, d in zip(shifts, dims, strict=True):
         if x.shape[d] and (cut := -shift % x.shape[d]):

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import _core, _dtype, graph
 from .._methods import method
-from ..batching import is_batched
+from ..batching import for_arrays
 from ..batching_rules import of_level
 from ..primitive import (
     LEADING,
@@ -149,9 +149,8 @@ _unindex: Callable[..., Any] = Primitive(
 ).eager
 
 
+@for_arrays
 def _run_overwrite(x: Any, value: Any, steps: Any) -> Any:
-    if is_batched(x) or is_batched(value):
-        return NotImplemented
     out = _core.kernels["copy"](x)
     np.copyto(replay(out, steps), value)
     return out
