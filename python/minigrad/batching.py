@@ -302,8 +302,16 @@ ARRAYS = (np.ndarray, BatchedArray)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def for_arrays(run: F) -> F:
-    """Let a primitive's `run` that is written in Python decline batched arrays, as kernels do."""
+def hands_on(run: F) -> F:
+    """Declare that a primitive's `run` hands its inputs to a kernel, whose ``NotImplemented`` it returns; return it."""
+    run.declines = True  # type: ignore[attr-defined]
+    return run
+
+
+def declining(run: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a primitive's `run` so that it declines batched arrays, as kernels do by themselves."""
+    if hasattr(run, "types") or hasattr(run, "declines"):
+        return run
 
     @wraps(run)
     def call(*args: Any) -> Any:
@@ -311,7 +319,7 @@ def for_arrays(run: F) -> F:
             return NotImplemented
         return run(*args)
 
-    return call  # type: ignore[return-value]
+    return call
 
 
 def is_batched(x: Any) -> bool:

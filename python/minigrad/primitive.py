@@ -23,6 +23,7 @@ from functools import cached_property
 from typing import Any
 
 from . import _core
+from .batching import declining
 from .eager import compile_eager, compile_pullback
 
 ONE_TO_ONE = "one-to-one"
@@ -109,7 +110,7 @@ class Primitive:
         batch: str | Rule | None = None,
     ) -> None:
         self.name = name
-        self.run = run
+        self.run = run if view else declining(run)
         self.inputs = inputs
         self.attributes = attributes
         self.outputs = outputs

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import _core, _dtype, graph
 from .._methods import TensorMethods, method
-from ..batching import for_arrays, is_batched, levels
+from ..batching import hands_on, is_batched, levels
 from ..batching_rules import batched_call
 from ..eager import namespace
 from ..primitive import ELEMENTWISE, LEADING, LINEAR, ONE_TO_MANY, ONE_TO_ONE, Primitive, Rule, kernel_primitive
@@ -162,7 +162,7 @@ _cast_kernel = _core.kernels["cast"]
 
 _cast: Callable[..., Any] = Primitive(
     "cast",
-    run=lambda x, code, source: _cast_kernel(x, code),  # noqa: ARG005
+    run=hands_on(lambda x, code, source: _cast_kernel(x, code)),  # noqa: ARG005
     inputs=("x",),
     attributes=("code", "source"),
     equation="out = x in another dtype",
@@ -325,6 +325,7 @@ def _pow_rule(g: Any, x: Any, exponent: float) -> Any:
     return safe_mul(g, mul(_pow_number(x, exponent - 1), exponent))
 
 
+@hands_on
 def _run_pow_number(x: Any, exponent: float) -> Any:
     if exponent == 2 and x.dtype.kind == "f":
         return _core.kernels["mul"](x, x)
@@ -349,7 +350,6 @@ _pow_number = Primitive(
 _INTEGER_KINDS = frozenset(a + b for a in "biu" for b in "biu") - {"bb"}
 
 
-@for_arrays
 def _run_pow_integers(x: Any, y: Any) -> Any:
     if x.dtype != y.dtype or x.dtype.kind not in "iu":
         return NotImplemented

@@ -12,7 +12,6 @@ import numpy as np
 
 from .. import _dtype
 from .._methods import method
-from ..batching import for_arrays
 from ..primitive import ELEMENTWISE, MANY_TO_ONE, ONE_TO_MANY, Primitive, kernel_primitive
 from ..tensor import Tensor, array_of
 from .elementwise import _pow_number, _where, abs, div, eq, mul, ne, neg, safe_div, safe_mul, sign, to_dtype
@@ -29,7 +28,6 @@ def _quotient(x: Any, y: Any) -> Any:
     return safe_div(_where(ne(y, 0.0), x, 0.0), y)
 
 
-@for_arrays
 def _run_part(g: Any, x: Any, total: Any) -> Any:
     out: Any = mul(x, div(g, _where(ne(total, 0.0), total, INFINITY)))
     infinite = np.isinf(total)

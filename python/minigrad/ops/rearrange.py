@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _core, _dtype
 from .._methods import method
-from ..batching import for_arrays
+from ..batching import hands_on
 from ..primitive import LEADING, LINEAR, ONE_TO_ONE, Primitive, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from . import elementwise as ew
@@ -41,6 +41,7 @@ _copy = _core.kernels["copy"]
 _cat = _core.kernels["cat"]
 
 
+@hands_on
 def _run_flip(x: Any, dims: Shape) -> Any:
     return _copy(x[tuple([slice(None, None, -1 if d in dims else 1) for d in range(x.ndim)])] if dims else x)
 
@@ -59,7 +60,6 @@ _flip: Callable[..., Any] = Primitive(
 ).eager
 
 
-@for_arrays
 def _run_roll(x: Any, shifts: Shape, dims: Shape) -> Any:
     out = x
     for shift, d in zip(shifts, dims, strict=True):

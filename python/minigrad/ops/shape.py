@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import _core, _dtype, graph
 from .._methods import method
-from ..batching import for_arrays
+from ..batching import hands_on
 from ..batching_rules import of_level
 from ..primitive import (
     LEADING,
@@ -130,6 +130,7 @@ _index = view_primitive(
 _unslice = _core.kernels["unslice"]
 
 
+@hands_on
 def _run_unindex(g: Any, key: tuple[Any, ...], shape: Shape) -> Any:
     starts, sizes, steps = _slices(key, shape)
     return _unslice(g.reshape(sizes), shape, starts, steps)
@@ -149,7 +150,6 @@ _unindex: Callable[..., Any] = Primitive(
 ).eager
 
 
-@for_arrays
 def _run_overwrite(x: Any, value: Any, steps: Any) -> Any:
     out = _core.kernels["copy"](x)
     np.copyto(replay(out, steps), value)

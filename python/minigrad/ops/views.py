@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import _core
 from .._methods import method
+from ..batching import hands_on
 from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, Primitive, view_primitive
 from ..tensor import Tensor, array_of
 from .elementwise import ARTICLE
@@ -51,6 +52,7 @@ def _row_major(shape: Shape) -> Shape:
     return tuple(reversed(strides))
 
 
+@hands_on
 def _run_undiagonal(g: Any, shape: Shape, offset: int, dims: tuple[int, int]) -> Any:
     _, strides, start = _diagonal_of(shape, _row_major(shape), offset, dims)
     return _core.kernels["unstride"](g, shape, start, strides)
@@ -105,7 +107,7 @@ _fold_kernel = _core.kernels["fold"]
 
 _fold: Callable[..., Any] = Primitive(
     "fold_windows",
-    run=lambda g, dim, extent, step: _fold_kernel(g, dim, extent, step),
+    run=hands_on(lambda g, dim, extent, step: _fold_kernel(g, dim, extent, step)),
     inputs=("g",),
     attributes=("dim", "extent", "step"),
     equation="out[..., w step + k, ...] += g[..., w, ..., k], from zeros",
