@@ -1179,3 +1179,51 @@ def test_b14_a_shared_expression_is_evaluated_once() -> None:
         y.grad_fn.register_hook(lambda *_: runs.append(1))
     y.backward()
     assert len(runs) == 40
+
+
+def test_b10_gradients_vanish_through_sigmoids_and_not_through_the_remedies() -> None:
+    """《深度学习与梯度》: σ' ≤ 1/4, so n sigmoids alone pass on 4^-n at most; ReLU and residuals do not."""
+    x = leaf(np.linspace(-3, 3, 7))
+    y, chain, residual = x, x, x
+    for n in range(1, 11):
+        y = mg.sigmoid(y)
+        chain, residual = mg.relu(chain), residual + mg.sigmoid(residual)
+        slopes = [autograd.grad(out.sum(), x, retain_graph=True)[0].numpy() for out in (y, chain, residual)]
+        assert (slopes[0] <= 0.25**n).all()
+        assert (slopes[1][x.detach().numpy() > 0] == 1).all()
+        assert (slopes[2] >= 1).all()
+
+
+@pytest.mark.parametrize(
+    ("fill", "variance"),
+    [
+        (lambda w: mg.nn.init.uniform_(w, -2, 4), 3.0),
+        (lambda w: mg.nn.init.normal_(w, 1.0, 0.5), 0.25),
+        (lambda w: mg.nn.init.xavier_uniform_(w, 2.0), 4 * 2 / 700),
+        (mg.nn.init.xavier_normal_, 2 / 700),
+        (mg.nn.init.kaiming_uniform_, 2 / 300),
+        (lambda w: mg.nn.init.kaiming_normal_(w, mode="fan_out", nonlinearity="tanh"), (5 / 3) ** 2 / 400),
+        (lambda w: mg.nn.init.trunc_normal_(w, std=0.1, a=-0.2, b=0.2), 0.01 * 0.7737413),
+        (mg.nn.init.orthogonal_, 1 / 400),
+    ],
+)
+def test_b17_initialisers_have_their_variance(fill: Callable[[Tensor], Tensor], variance: float) -> None:
+    """《深度学习与梯度》 names initialisation: what the papers say is what is drawn."""
+    mg.manual_seed(1)
+    drawn = fill(mg.empty(400, 300)).numpy().astype(np.float64)
+    assert drawn.var() == pytest.approx(variance, rel=0.02)
+
+
+def test_d2_hooks_see_a_layers_gradient_before_earlier_layers_are_computed() -> None:
+    """《前向和反向传播》, the pebble graph, as a user sees it: hooks of layers and of their parameters."""
+    net = mg.nn.Sequential(mg.nn.Linear(3, 3), mg.nn.Tanh(), mg.nn.Linear(3, 2))
+    events: list[str] = []
+    for name, part in net.named_children():
+        part.register_full_backward_pre_hook(lambda *_, name=name: events.append(f"into {name}"))
+        part.register_full_backward_hook(lambda *_, name=name: events.append(f"out of {name}"))
+        for own, p in part.named_parameters():
+            p.register_post_accumulate_grad_hook(lambda *_, key=f"{name}.{own}": events.append(key))
+    net(leaf(draw(4, 3)).float()).sum().backward()
+    assert events.index("into 2") < events.index("2.weight") < events.index("into 1")
+    assert events.index("2.bias") < events.index("into 1") < events.index("out of 1") < events.index("into 0")
+    assert {"0.weight", "0.bias"} < set(events[events.index("into 0") :])

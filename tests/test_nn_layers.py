@@ -168,3 +168,131 @@ def test_parameter_list_as_a_list() -> None:
     assert factors[-1] == "text"
     with pytest.raises(IndexError, match="out of range"):
         factors[4]
+
+
+def test_dictionaries_of_parameters_are_pytorchs() -> None:
+    def build(lib: Any) -> Any:
+        made = lib.nn.ParameterDict({"a": lib.ones(2), "b": lib.zeros(3, 4)})
+        made["c"] = 5
+        made["d"] = lib.nn.Parameter(lib.ones(1), requires_grad=False)
+        made.update([("a", lib.zeros(1))])
+        del made["b"]
+        made.setdefault("e", lib.ones(1, 1))
+        return made | lib.nn.ParameterDict({"f": lib.ones(2)})
+
+    theirs, ours = build(torch), build(mg)
+    assert repr(ours).replace("minigrad.float32", "torch.FloatTensor") == repr(theirs)
+    assert list(ours) == list(theirs) == list(ours.keys())
+    assert list(reversed(ours)) == list(reversed(theirs))
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    assert [name for name, p in ours.named_parameters() if p.requires_grad] == ["a", "e", "f"]
+    assert ours.get("z", 3) == theirs.get("z", 3) == 3
+    assert ours.popitem()[0] == theirs.popitem()[0] == "f"
+    assert ours.pop("c") == theirs.pop("c")
+    assert ("a" in ours, "c" in ours, len(ours)) == ("a" in theirs, "c" in theirs, len(theirs))
+    assert list(ours.fromkeys(["x", "y"], 1).items()) == [("x", 1), ("y", 1)]
+    other = copy.deepcopy(ours)
+    other["g"] = mg.ones(1)
+    assert "g" not in ours
+    ours.clear()
+    assert list(ours.parameters()) == []
+    with pytest.raises(KeyError):
+        ours["forward"] = mg.ones(1)
+
+
+def test_sequences_add_and_multiply_as_pytorchs() -> None:
+    def build(lib: Any) -> list[Any]:
+        nn = lib.nn
+        net = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+        more = net + nn.Sequential(nn.Tanh())
+        twice = 2 * net
+        more *= 2
+        net += nn.Sequential(nn.Identity())
+        last = net.pop(-1)
+        net.insert(1, nn.Sigmoid())
+        listed = nn.ModuleList([nn.ReLU()]) + nn.ModuleList([nn.Tanh()])
+        listed.insert(0, nn.Identity())
+        return [net, more, twice, last, listed, listed[1:]]
+
+    for ours, theirs in zip(build(mg), build(torch), strict=True):
+        assert repr(ours) == repr(theirs)
+        assert list(ours.state_dict()) == list(theirs.state_dict())
+    for lib in (torch, mg):
+        net = lib.nn.Sequential(lib.nn.ReLU())
+        with pytest.raises(ValueError, match=r"."):
+            net * 0
+        with pytest.raises(TypeError):
+            net * 1.5
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"padding_idx": -1}, {"max_norm": 1.0, "norm_type": 1.0}, {"scale_grad_by_freq": True}]
+)
+def test_embedding_is_pytorchs(options: dict[str, Any]) -> None:
+    theirs, ours = both("Embedding", (6, 3), options)
+    assert repr(ours) == repr(theirs)
+    index = np.array([[0, 5, 2], [2, 2, 5]])
+    expected, out = theirs(torch.from_numpy(index)), ours(mg.tensor(index))
+    check_close(out, expected)
+    check_close(ours.weight, theirs.weight)  # which max_norm shortens
+    (expected**2).sum().backward()
+    (out**2).sum().backward()
+    check_close(ours.weight.grad, theirs.weight.grad)
+
+
+def test_embedding_of_a_given_table() -> None:
+    table = mg.rand(4, 2)
+    layer = mg.nn.Embedding.from_pretrained(table, padding_idx=0)
+    assert not layer.weight.requires_grad
+    assert np.shares_memory(layer.weight.detach().numpy(), table.numpy())
+    assert mg.nn.Embedding.from_pretrained(table, freeze=False).weight.requires_grad
+    assert repr(layer) == repr(torch.nn.Embedding.from_pretrained(torch.rand(4, 2), padding_idx=0))
+    with pytest.raises(ValueError, match="padding_idx"):
+        mg.nn.Embedding(3, 2, padding_idx=3)
+    with pytest.raises(IndexError, match="out of range"):
+        layer(mg.tensor([4]))
+
+
+OTHERS: list[tuple[str, tuple[Any, ...]]] = [
+    ("Dropout", (0.3,)),
+    ("Dropout1d", ()),
+    ("Dropout2d", (0.1, True)),
+    ("Dropout3d", ()),
+    ("AlphaDropout", ()),
+    ("FeatureAlphaDropout", (0.2,)),
+    ("RReLU", ()),
+    ("RReLU", (0.1, 0.2, True)),
+    ("Unflatten", (1, (2, -1))),
+    ("Flatten", (0, 1)),
+    ("Identity", (3,)),
+    ("Softmax2d", ()),
+    ("Bilinear", (2, 3, 4, False)),
+]
+
+
+@pytest.mark.parametrize(("name", "args"), OTHERS)
+def test_texts_and_results_outside_training(name: str, args: tuple[Any, ...]) -> None:
+    theirs, ours = both(name, args, {})
+    assert repr(ours) == repr(theirs)
+    if name != "Bilinear":
+        x = np.random.default_rng(0).standard_normal((3, 4, 5) + ((2,) if name in ("Dropout2d", "Dropout3d") else ()))
+        check_close(ours.eval()(mg.tensor(x)), theirs.eval()(torch.from_numpy(x)))
+
+
+def test_rrelu_draws_a_slope_for_each_element() -> None:
+    mg.manual_seed(0)
+    x = -mg.ones(4000, dtype=mg.float64)
+    x.requires_grad_()
+    out = mg.nn.RReLU(0.1, 0.5)(x)
+    slopes = -out.detach().numpy()
+    assert 0.1 <= slopes.min() < 0.11
+    assert 0.49 < slopes.max() <= 0.5
+    assert abs(slopes.mean() - 0.3) < 0.01
+    out.sum().backward()
+    assert x.grad is not None
+    np.testing.assert_array_equal(x.grad.numpy(), slopes)
+    y = mg.tensor([-1.0, 2.0])
+    assert mg.nn.RReLU(0.5, 0.5, inplace=True)(y) is y
+    assert y.tolist() == [-0.5, 2.0]
+    with pytest.raises(RuntimeError, match="lower must not exceed upper"):
+        mg.nn.functional.rrelu(y, 0.5, 0.1)

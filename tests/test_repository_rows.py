@@ -671,3 +671,172 @@ def test_R4_no_grad_nests_and_counts_for_its_thread() -> None:
     (x * 3).backward(mg.tensor([1.0, 2.0]))
     assert x.grad is not None
     assert x.grad.tolist() == [3.0, 6.0]
+
+
+class _Net(mg.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = mg.nn.Sequential(mg.nn.Linear(3, 4), mg.nn.BatchNorm1d(4), mg.nn.ReLU())
+        self.register_parameter("scale", mg.nn.Parameter(mg.ones(1)))
+        self.register_parameter("shift", None)
+        self.register_buffer("seen", mg.tensor(0), persistent=False)
+        self.add_module("head", mg.nn.Linear(4, 2))
+
+    def forward(self, x: mg.Tensor) -> mg.Tensor:
+        self.seen += 1
+        return self.head(self.layers(x)) * self.scale
+
+    def extra_repr(self) -> str:
+        return "two classes"
+
+
+def test_R18_a_module_knows_its_parts() -> None:
+    net = _Net()
+    names = [
+        "scale",
+        "layers.0.weight",
+        "layers.0.bias",
+        "layers.1.weight",
+        "layers.1.bias",
+        "head.weight",
+        "head.bias",
+    ]
+    assert [name for name, _ in net.named_parameters()] == names
+    assert len(list(net.parameters())) == 7
+    assert [name for name, _ in net.named_buffers()] == [
+        "seen",
+        *(f"layers.1.{name}" for name in ("running_mean", "running_var", "num_batches_tracked")),
+    ]
+    assert [name for name, _ in net.named_children()] == ["layers", "head"]
+    assert [type(m).__name__ for m in net.modules()] == [
+        "_Net",
+        "Sequential",
+        "Linear",
+        "BatchNorm1d",
+        "ReLU",
+        "Linear",
+    ]
+    visited: list[str] = []
+    assert net.apply(lambda m: visited.append(type(m).__name__)) is net
+    assert visited == ["Linear", "BatchNorm1d", "ReLU", "Sequential", "Linear", "_Net"]
+    assert net.eval() is net
+    assert not any(m.training for m in net.modules())
+    assert all(m.training for m in net.train().modules())
+    net.requires_grad_(False)
+    assert not net(mg.rand(3, 3)).requires_grad
+    assert net.seen.item() == 1
+    assert repr(net) == (
+        "_Net(\n"
+        "  two classes\n"
+        "  (layers): Sequential(\n"
+        "    (0): Linear(in_features=3, out_features=4, bias=True)\n"
+        "    (1): BatchNorm1d(4, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)\n"
+        "    (2): ReLU()\n"
+        "  )\n"
+        "  (head): Linear(in_features=4, out_features=2, bias=True)\n"
+        ")"
+    )
+
+
+def test_R19_states_say_what_is_missing_and_unexpected() -> None:
+    net, other = _Net(), _Net()
+    state = net.state_dict()
+    assert "seen" not in state
+    assert repr(other.load_state_dict(state)) == "<All keys matched successfully>"
+    x = mg.rand(5, 3)
+    assert_same = np.testing.assert_array_equal
+    assert_same(other.eval()(x).detach().numpy(), net.eval()(x).detach().numpy())
+    del state["head.bias"], state["scale"]
+    state["head.scale"] = mg.ones(1)
+    state["head.weight"] = mg.ones(4, 2)
+    before = other.head.weight.detach().clone()
+    with pytest.raises(RuntimeError) as caught:
+        other.load_state_dict(state)
+    for part in ("'scale'", "'head.bias'", "'head.scale'", "head.weight has shape (2, 4), but (4, 2) in the state"):
+        assert part in str(caught.value)
+    assert_same(other.head.weight.detach().numpy(), before.numpy())
+    del state["head.weight"]
+    keys = other.load_state_dict(state, strict=False)
+    assert keys.missing_keys == ["scale", "head.weight", "head.bias"]
+    assert keys.unexpected_keys == ["head.scale"]
+
+
+def test_R20_parameters_and_sequences() -> None:
+    p = mg.nn.Parameter(mg.ones(2))
+    assert p.requires_grad
+    assert p.is_leaf
+    net = mg.nn.Sequential(mg.nn.Linear(2, 2))
+    net.append(mg.nn.Tanh()).extend([mg.nn.Identity(), mg.nn.Linear(2, 1)])
+    assert len(net) == 4
+    assert isinstance(net[-1], mg.nn.Linear)
+    assert [type(m).__name__ for m in net[1:3]] == ["Tanh", "Identity"]
+    x = mg.rand(3, 2)
+    np.testing.assert_array_equal(net[:3](x).detach().numpy(), net[0](x).tanh().detach().numpy())
+    assert isinstance(net.pop(2), mg.nn.Identity)
+    assert list(net.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+
+
+def test_R21_the_padding_row_of_an_embedding_is_not_learned() -> None:
+    layer = mg.nn.Embedding(5, 3, padding_idx=2)
+    assert layer.weight[2].tolist() == [0.0, 0.0, 0.0]
+    layer(mg.tensor([[2, 0], [2, 4]])).sum().backward()
+    assert layer.weight.grad is not None
+    assert layer.weight.grad[:, 0].tolist() == [1.0, 0.0, 0.0, 0.0, 1.0]
+    assert layer(mg.tensor([2])).tolist() == [[0.0, 0.0, 0.0]]
+
+
+def test_R24_batch_norm_of_pictures() -> None:
+    layer = mg.nn.BatchNorm2d(1, momentum=0.1)
+    out = layer(mg.tensor([0.0, 2.0]).reshape(2, 1, 1, 1))
+    np.testing.assert_allclose(out.detach().numpy().ravel(), [-1, 1], rtol=1e-5)
+    assert layer.running_var.item() == pytest.approx(0.9 + 0.1 * 2)
+    plain = mg.nn.BatchNorm2d(1, affine=False, track_running_stats=False)
+    assert list(plain.state_dict()) == []
+    with pytest.raises(ValueError, match="BatchNorm2d: needs 4 dimensions"):
+        layer(mg.ones(2, 1))
+
+
+@pytest.mark.parametrize("name", ["Dropout", "Dropout2d"])
+def test_R25_dropout_layers_scale_and_rest(name: str) -> None:
+    layer = getattr(mg.nn, name)(0.75)
+    x = mg.ones(40, 30, 2, 2)
+    out = layer(x).numpy()
+    assert set(np.unique(out)) == {0.0, 4.0}
+    assert abs(out.mean() - 1) < 0.2
+    if name == "Dropout2d":
+        assert (out == out[:, :, :1, :1]).all()
+    assert layer.eval()(x) is x
+    with pytest.raises(ValueError, match=r"p must lie in \[0, 1\]"):
+        getattr(mg.nn, name)(1.5)
+
+
+@pytest.mark.parametrize(
+    "name", ["Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"]
+)
+def test_X23_layers_that_drop_everything(name: str) -> None:
+    rank = {"Dropout1d": 3, "Dropout3d": 5}.get(name, 4)
+    x = mg.ones((2,) * rank, requires_grad=True)
+    out = getattr(mg.nn, name)(1.0)(x)
+    assert not out.any()
+    out.sum().backward()
+    assert x.grad is not None
+    assert not x.grad.any()
+
+
+@pytest.mark.parametrize("layer", [mg.nn.PairwiseDistance(), mg.nn.CosineSimilarity()], ids=repr)
+def test_R29_distances_as_layers(layer: mg.nn.Module) -> None:
+    x, y = (mg.rand(3, 4, dtype=mg.float64).requires_grad_() for _ in range(2))
+    assert autograd.gradcheck(layer, (x, y))
+    zero = mg.zeros(3, 4, requires_grad=True)
+    layer(zero, zero * 1).sum().backward()
+    assert zero.grad is not None
+    assert zero.grad.isfinite().all()
+
+
+def test_R37_initialisers_and_schedules_are_there() -> None:
+    mg.manual_seed(0)
+    w = mg.nn.init.kaiming_normal_(mg.empty(2000, 50), nonlinearity="relu")
+    assert w.std().item() == pytest.approx((2 / 50) ** 0.5, rel=0.02)
+    assert mg.nn.init.uniform_(mg.empty(99), -0.5, 0.5).abs().max().item() <= 0.5
+    optimizer = mg.optim.SGD([mg.nn.Parameter(w)], lr=1.0)
+    assert mg.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5).get_last_lr() == [1.0]

@@ -467,6 +467,14 @@ class Tensor(TensorMethods):
     # ------------------------------------------------------------------------------------------------------------------
     # Copies.
 
+    def __copy__(self) -> Tensor:
+        """Return another tensor of the same memory and versions, a leaf with a gradient of its own."""
+        if not self.is_leaf:
+            raise RuntimeError("copy: only leaves can be copied; use clone() or detach()")
+        copied = _rebuild(type(self), self._array, self.requires_grad)
+        copied._cell = self._cell
+        return copied
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
             raise RuntimeError("deepcopy: only leaves can be copied deeply; use clone() or detach()")

@@ -133,7 +133,7 @@ class State(Parts):
         Parameters
         ----------
         state_dict : mapping
-            From names to tensors or arrays.
+            From names to tensors or arrays, those of other libraries too.
         strict : bool, default True
             Whether the names must be exactly those of :meth:`state_dict`.
         assign : bool, default False
@@ -208,7 +208,7 @@ class _Loading:
         self.keys = IncompatibleKeys([], [])
         self.problems: list[str] = []
         self.known: set[str] = set()
-        self.writes: list[tuple[State, str, Tensor, Any]] = []
+        self.writes: list[tuple[State, str, Tensor, Tensor]] = []
         self.extras: list[tuple[State, Any]] = []
         self.visited: list[State] = []
 
@@ -237,9 +237,11 @@ class _Loading:
     def _compare(self, module: State, name: str, own: Tensor, key: str) -> None:
         value = self.state[key]
         array = value._array if isinstance(value, Tensor) else value
+        if hasattr(array, "__array__"):  # another library's tensor
+            array = np.asarray(array)
         problem = _misfit(key, own, array, self.assign)
         if problem is None:
-            self.writes.append((module, name, own, value))
+            self.writes.append((module, name, own, value if isinstance(value, Tensor) else wrap(array)))
         else:
             self.problems.append(problem)
 
@@ -255,7 +257,7 @@ class _Loading:
             if self.assign:
                 setattr(module, name, _in_place_of(own, value))
             else:
-                overwrite(own, value._array if isinstance(value, Tensor) else value, "load_state_dict")
+                overwrite(own, value._array, "load_state_dict")
         for module, extra in self.extras:
             module.set_extra_state(extra)
         for module in self.visited:
@@ -288,15 +290,14 @@ def _misfit(key: str, own: Tensor, array: Any, assign: bool) -> str | None:
     return None
 
 
-def _in_place_of(own: Tensor, value: Any) -> Tensor:
-    """Return a state's tensor or array as what takes the place of `own`."""
-    given = value if isinstance(value, Tensor) else wrap(value)
+def _in_place_of(own: Tensor, value: Tensor) -> Tensor:
+    """Return a state's tensor as what takes the place of `own`."""
     if not isinstance(own, Parameter):
-        return given
-    if isinstance(given, Parameter):
-        given.requires_grad_(own.requires_grad)
-        return given
-    return Parameter(given, own.requires_grad)
+        return value
+    if isinstance(value, Parameter):
+        value.requires_grad_(own.requires_grad)
+        return value
+    return Parameter(value, own.requires_grad)
 
 
 def overwrite(t: Tensor, array: Array, name: str) -> None:

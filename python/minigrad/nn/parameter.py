@@ -89,6 +89,9 @@ class Buffer(Tensor):
             raise TypeError(f"Buffer: data must be a Tensor, got {type(data).__name__}")
         self.persistent = persistent
 
+    def __copy__(self) -> Buffer:
+        return Buffer(self, persistent=self.persistent)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Buffer:
         copied = super().__deepcopy__(memo)
         copied.persistent = self.persistent  # type: ignore[attr-defined]
