@@ -59,8 +59,6 @@ HELPERS: dict[str, tuple[Any, ...]] = {
     "run_starts": (np.array([0, 0, 1, 2, 2, 2]), 3),
     "unslice": (VECTOR, (8,), (1,), (2,)),
     "linear_index": ([np.array([1, -1]), np.array([[0], [-2]])], (3, 2)),
-    "mask_count": (VECTOR > 0,),
-    "mask_positions": (VECTOR > 0, 2),
     "moments": (VECTOR.reshape(1, 3), 1e-5, 1, True),
 }
 

@@ -312,8 +312,6 @@ std::vector<Row> index_rows() {
       {"gather_last", "", {kMatrix, columns}, {whole(1)}},
       {"linear_index", "", {columns}, {dims({kColumns})}},
       {"occurrence", "", {columns}, {whole(1), whole(kColumns), kNo}},
-      {"mask_count", "", {kMatrix}},
-      {"mask_positions", "the first ones", {kMatrix}, {whole(kRows)}},
   };
 }
 

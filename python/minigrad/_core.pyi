@@ -154,8 +154,6 @@ def strided_view(array: Array, shape: tuple[int, ...], strides: tuple[int, ...],
 # logcumsumexp(x: T; dim, reverse) -> out for float32, float64
 # logsumexp(x: T; dims, keepdim) -> out for float32, float64
 # lt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
-# mask_count(mask: b) -> out for int64
-# mask_positions(mask: b; count) -> out for int64
 # matmul(a: T, b: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # max(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # max_with_index(x: T; dim, keepdim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64

@@ -207,20 +207,10 @@ constexpr Run kRuns[] = {
     {"count_nonzero", every_dtype<Count>()},
 };
 
-constexpr Kernel counting(const char* name, PlanFunction plan, const RunsByDType* reference) {
-  return {.name = name,
-          .inputs = {"x"},
-          .types = "T",
-          .outputs = {"out"},
-          .attributes = {{"dims", AttributeKind::integers}, {"keepdim", AttributeKind::flag}},
-          .plan = plan,
-          .reference = reference};
-}
-
 constexpr Kernel kRows[] = {
-    counting("any", plan_flag, &reference::any),
-    counting("all", plan_flag, &reference::all),
-    counting("count_nonzero", plan_number, &reference::count_nonzero),
+    reduction("any", plan_flag, &reference::any),
+    reduction("all", plan_flag, &reference::all),
+    reduction("count_nonzero", plan_number, &reference::count_nonzero),
 };
 
 }  // namespace

@@ -121,16 +121,6 @@ constexpr Run kRuns[] = {
 // ---------------------------------------------------------------------------------------------------------------------
 // Rows.
 
-constexpr Kernel reduction(const char* name, PlanFunction plan, const RunsByDType* reference) {
-  return {.name = name,
-          .inputs = {"x"},
-          .types = "T",
-          .outputs = {"out"},
-          .attributes = {{"dims", AttributeKind::integers}, {"keepdim", AttributeKind::flag}},
-          .plan = plan,
-          .reference = reference};
-}
-
 constexpr Kernel kRows[] = {
     reduction("sum", plan_reduce, &reference::sum),
     reduction("mean", plan_reduce, &reference::mean),

@@ -47,5 +47,16 @@ inline void plan_costs(Plan& plan, DimMask mask) {
   plan.scratch_shared = static_cast<size_t>(chunks.count * form.kept * (form.rows ? kVectorBytes : item_size(x.dtype)));
 }
 
+// The row of a reduction over dims.
+constexpr Kernel reduction(const char* name, PlanFunction plan, const RunsByDType* reference) {
+  return {.name = name,
+          .inputs = {"x"},
+          .types = "T",
+          .outputs = {"out"},
+          .attributes = {{"dims", AttributeKind::integers}, {"keepdim", AttributeKind::flag}},
+          .plan = plan,
+          .reference = reference};
+}
+
 }  // namespace
 }  // namespace minigrad

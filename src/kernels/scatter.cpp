@@ -1,5 +1,5 @@
 // Writing to places that indices say: scatter, scatter_add, gather_last, its adjoint; and what makes and weighs
-// indices: linear_index, occurrence, mask_count, mask_positions. Plans, rows and runs.
+// indices: linear_index, occurrence. Plans, rows and runs.
 #include "kernels/scatter_loops.hpp"
 #include "reference/index.hpp"
 
@@ -80,21 +80,6 @@ void plan_occurrence(Plan& plan) {
   copy_shape(index, DType::int64, plan.out[0]);
   plan.scratch_per_worker = static_cast<size_t>(extent) * sizeof(int64_t);
   plan.nanoseconds = 3.0 * static_cast<double>(index.size());
-}
-
-void plan_mask_count(Plan& plan) {
-  plan.out[0].rank = 0;
-  plan.out[0].dtype = DType::int64;
-  plan.nanoseconds = 0.1 * static_cast<double>(plan.in[0].size());
-}
-
-void plan_mask_positions(Plan& plan) {
-  View& out = plan.out[0];
-  out.rank = 1;
-  out.shape[0] = plan.attributes[0].integer();
-  out.dtype = DType::int64;
-  if (out.shape[0] < 0) fail(plan, ErrorKind::runtime, "count must not be negative");
-  plan.nanoseconds = 1.0 * static_cast<double>(plan.in[0].size());
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -310,48 +295,6 @@ Status run_occurrence(const Call& call) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Masks.
-
-// Calls visit(mask, count, step) for the rows of a mask, in row-major order.
-template <class Visit>
-void for_mask_rows(const View& mask, Visit&& visit) {
-  const View* const operands[] = {&mask};
-  const Nest<1> nest = make_nest(operands);
-  const int64_t step = nest.stride[0][nest.rank - 1];
-  for_rows(nest, 0, nest.size,
-           [&](const int64_t* offset, int64_t count) { visit(mask.as<uint8_t>() + offset[0], count, step); });
-}
-
-Status run_mask_count(const Call& call) {
-  int64_t total = 0;
-  for_mask_rows(call.in[0], [&](const uint8_t* mask, int64_t count, int64_t step) {
-    if (step == 1) {
-#pragma omp simd reduction(+ : total)
-      for (int64_t i = 0; i < count; ++i) total += mask[i];
-    } else {
-      for (int64_t i = 0; i < count; ++i) total += mask[i * step];
-    }
-  });
-  *call.out[0].as<int64_t>() = total;
-  return Status::ok;
-}
-
-// The flat positions where the mask is true, in row-major order. Never more than there is room for.
-Status run_mask_positions(const Call& call) {
-  const View& out = call.out[0];
-  const int64_t room = out.shape[0], step_out = out.stride[0];
-  int64_t found = 0, position = 0;
-  for_mask_rows(call.in[0], [&](const uint8_t* mask, int64_t count, int64_t step) {
-    for (int64_t i = 0; i < count && found < room; ++i) {
-      out.as<int64_t>()[found * step_out] = position + i;  // overwritten where the mask is false
-      found += mask[i * step];
-    }
-    position += count;
-  });
-  return found == room ? Status::ok : Status::index_out_of_range;
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
 // Rows of the table.
 
 template <template <class> class Operation>
@@ -365,13 +308,9 @@ constexpr RunsByDType only_int64(RunFunction run) {
 }
 
 constexpr Run kRuns[] = {
-    {"scatter", every_dtype<Scatter>()},
-    {"scatter_add", every_dtype<ScatterAdd>()},
-    {"gather_last", moves<GatherLast>()},
-    {"linear_index", only_int64(run_linear_index)},
+    {"scatter", every_dtype<Scatter>()},        {"scatter_add", every_dtype<ScatterAdd>()},
+    {"gather_last", moves<GatherLast>()},       {"linear_index", only_int64(run_linear_index)},
     {"occurrence", only_int64(run_occurrence)},
-    {"mask_count", only_int64(run_mask_count)},
-    {"mask_positions", only_int64(run_mask_positions)},
 };
 
 constexpr Kernel kRows[] = {
@@ -413,19 +352,6 @@ constexpr Kernel kRows[] = {
                     {"reverse", AttributeKind::flag}},
      .plan = plan_occurrence,
      .reference = &reference::occurrence},
-    {.name = "mask_count",
-     .inputs = {"mask"},
-     .types = "b",
-     .outputs = {"out"},
-     .plan = plan_mask_count,
-     .reference = &reference::mask_count},
-    {.name = "mask_positions",
-     .inputs = {"mask"},
-     .types = "b",
-     .outputs = {"out"},
-     .attributes = {{"count", AttributeKind::integer}},
-     .plan = plan_mask_positions,
-     .reference = &reference::mask_positions},
 };
 
 }  // namespace

@@ -12,19 +12,6 @@ int axis_of(int64_t dim, int rank) { return static_cast<int>(rank == 0 ? 0 : (di
 
 int64_t extent_of(const View& x, int dim) { return x.rank == 0 ? 1 : x.shape[dim]; }
 
-// The element of x at a position of the same rank; sizes of x do not matter.
-template <class T>
-T& at(const View& x, const Position& p) {
-  int64_t offset = 0;
-  for (int d = 0; d < x.rank; ++d) offset += p.index[d] * x.stride[d];
-  return x.as<T>()[offset];
-}
-
-template <class T>
-void zero(const View& out) {
-  for_each(out, [&](const Position& p) { at<T>(out, p) = T{}; });
-}
-
 template <class T>
 Status gather_of(const Call& call) {
   const View &x = call.in[0], &index = call.in[1];
@@ -218,27 +205,6 @@ Status occurrence_of(const Call& call) {
   return status;
 }
 
-Status mask_count_of(const Call& call) {
-  int64_t& count = *call.out[0].as<int64_t>();
-  count = 0;
-  for_each(call.in[0], [&](const Position& p) { count += at<bool>(call.in[0], p); });
-  return Status::ok;
-}
-
-Status mask_positions_of(const Call& call) {
-  const int64_t room = call.out[0].shape[0];
-  Position found;
-  int64_t position = 0;
-  for_each(call.in[0], [&](const Position& p) {
-    if (at<bool>(call.in[0], p) && found.index[0] < room) {
-      at<int64_t>(call.out[0], found) = position;
-      ++found.index[0];
-    }
-    ++position;
-  });
-  return found.index[0] == room ? Status::ok : Status::index_out_of_range;
-}
-
 constexpr RunsByDType only_int64(RunFunction run) {
   return {{nullptr, nullptr, nullptr, nullptr, nullptr, run, nullptr, nullptr}};
 }
@@ -252,8 +218,6 @@ const RunsByDType gather_last = {{gather_last_of<bool>, gather_last_of<uint8_t>,
                                   gather_last_of<float>, gather_last_of<double>, gather_last_of<uint16_t>}};
 const RunsByDType linear_index = only_int64(linear_index_of);
 const RunsByDType occurrence = only_int64(occurrence_of);
-const RunsByDType mask_count = only_int64(mask_count_of);
-const RunsByDType mask_positions = only_int64(mask_positions_of);
 const RunsByDType gather = {{gather_of<bool>, gather_of<uint8_t>, gather_of<int8_t>, gather_of<int16_t>,
                              gather_of<int32_t>, gather_of<int64_t>, gather_of<float>, gather_of<double>}};
 const RunsByDType scatter_add = {{scatter_add_of<bool>, scatter_add_of<uint8_t>, scatter_add_of<int8_t>,

@@ -24,6 +24,14 @@ T& element(const View& x, const Position& position, int rank) {
   return x.as<T>()[offset];
 }
 
+// The element of x at the first x.rank indices of a position; sizes of x do not matter.
+template <class T>
+T& at(const View& x, const Position& position) {
+  int64_t offset = 0;
+  for (int d = 0; d < x.rank; ++d) offset += position.index[d] * x.stride[d];
+  return x.as<T>()[offset];
+}
+
 // Calls visit(position) for every position of x, in row-major order.
 template <class Visit>
 void for_each(const View& x, Visit&& visit) {
@@ -35,6 +43,11 @@ void for_each(const View& x, Visit&& visit) {
       position.index[d] = 0;
     }
   }
+}
+
+template <class T>
+void zero(const View& out) {
+  for_each(out, [&](const Position& p) { at<T>(out, p) = T{}; });
 }
 
 }  // namespace minigrad::reference

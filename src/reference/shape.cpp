@@ -5,19 +5,6 @@
 namespace minigrad::reference {
 namespace {
 
-// The element of x at the first x.rank indices of a position.
-template <class T>
-T& at(const View& x, const Position& p) {
-  int64_t offset = 0;
-  for (int d = 0; d < x.rank; ++d) offset += p.index[d] * x.stride[d];
-  return x.as<T>()[offset];
-}
-
-template <class T>
-void zero(const View& out) {
-  for_each(out, [&](const Position& p) { at<T>(out, p) = T{}; });
-}
-
 template <class T>
 struct Cat {
   static Status run(const Call& call) {

@@ -104,8 +104,8 @@ def _lines(level: Any, index: Any, batched: bool, rest: Shape) -> tuple[Any, Sha
 # Indices brought to one form.
 
 _linear_kernel = _core.kernels["linear_index"]
-_count_kernel = _core.kernels["mask_count"]
-_positions_kernel = _core.kernels["mask_positions"]
+_count_nonzero = _core.kernels["nonzero_count"]
+_nonzero = _core.kernels["nonzero"]
 
 
 def index_tensor(name: str, index: Any) -> Tensor:
@@ -153,7 +153,8 @@ def refuse_outside(name: str, shape: Shape, index: Array, dim: int, *, wraps: bo
 
 def true_positions(mask: Array) -> Array:
     """Return where a mask is true, as positions in the array in row-major order."""
-    return _positions_kernel(mask, int(_count_kernel(mask)))  # type: ignore[no-any-return]
+    flat = mask.reshape(-1)
+    return _nonzero(flat, int(_count_nonzero(flat))).reshape(-1)  # type: ignore[no-any-return]
 
 
 def along(index: Array, before: Shape, after: Shape) -> Array:
