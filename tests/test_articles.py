@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import sys
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import minigrad as mg
+import test_repository_rows as repository
+from cases import CASES, Case
 from minigrad import Tensor, autograd
 from minigrad.autograd import functional
 from minigrad.graph import Leaf, Node
@@ -90,6 +94,45 @@ def test_a1_vjp_is_the_transposed_jacobian_times_v(name: str) -> None:
         J = jacobian(x.detach().numpy())
         assert_close(gradients(out, x, v=v)[0], J.T @ v.reshape(-1))
         assert_close(functional.jacobian(function, x.detach()).reshape(J.shape), J)
+
+
+def case_of(name: str) -> Case:
+    """Return a smooth row of a primitive with few elements."""
+    rows = [c for c in CASES if c.primitive == name and c.smooth and not c.large and c.differentiated(c.operands())]
+    some = [c for c in rows if all(np.size(x) for x in c.operands())]
+    return min(some, key=lambda c: (any(np.size(x) > 20 for x in c.operands()), -max(np.size(x) for x in c.operands())))
+
+
+def jacobian_of(case: Case, number: int) -> tuple[Array, Callable[[Array], Array]]:
+    """Return the dense Jacobian by one operand, column by column, and the product of its transpose with a vector."""
+    function, xs = case.function(case.operands())
+    f = lambda x: function(*xs[:number], x, *xs[number + 1 :])
+    x = xs[number]
+    columns = []
+    for k in range(x.numel()):
+        unit = np.zeros(x.numel())
+        unit[k] = 1
+        columns.append(functional.jvp(f, x, const(unit.reshape(x.shape)))[1].numpy().reshape(-1))
+    shape = f(x).shape
+    return np.stack(columns, 1), lambda v: functional.vjp(f, x, const(v.reshape(shape)))[1].numpy().reshape(-1)
+
+
+DIFFERENTIABLE = [name for name, p in registry.items() if p.differentiable]
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_a1_a3_every_vjp_is_the_transposed_jacobian_times_v(name: str) -> None:
+    """《反向传播算法实现》 eq. 1.5 and section 2, for each operation: the Jacobian has the places that its class says."""
+    case = case_of(name)
+    for number in range(len(case.differentiated(case.operands()))):
+        J, pull = jacobian_of(case, number)
+        v = draw(len(J), seed=number)
+        assert_close(pull(v), J.T @ v, 1e-12 * max(1, np.abs(J).max()))
+        relation = registry[name].relation
+        if relation in (ONE_TO_ONE, ONE_TO_MANY):  # an output has one element
+            assert ((J != 0).sum(axis=1) <= 1).all()
+        if relation in (ONE_TO_ONE, MANY_TO_ONE):  # an element has one output
+            assert ((J != 0).sum(axis=0) <= 1).all()
 
 
 def test_a1_backward_needs_a_scalar() -> None:
@@ -545,30 +588,138 @@ def test_a27_the_variance_of_one_element_has_no_value() -> None:
     assert np.isnan(mg.tensor([[2.0], [3.0]]).std(1).numpy()).all()
 
 
-@pytest.mark.parametrize("zeros", [0, 1, 2, 3])
-@pytest.mark.parametrize("outer", ["reverse", "forward"])
-@pytest.mark.parametrize("inner", ["reverse", "forward"])
-def test_a14_second_derivatives_in_all_pairs_of_modes(zeros: int, outer: str, inner: str) -> None:
-    values = np.array([2.0, 3.0, -1.5, 0.5, 4.0])
-    values[:zeros] = 0
-    n = len(values)
-    expected = np.array([
-        [0.0 if i == j else np.prod(np.delete(values, [i, j])) for j in range(n)] for i in range(n)
-    ])  # fmt: skip
-    u, v = draw(n, seed=1), draw(n, seed=2)
+MODES = [("reverse", "reverse"), ("reverse", "forward"), ("forward", "reverse"), ("forward", "forward")]
+
+
+def second_derivative(f: Callable[[Tensor], Tensor], x: Array, modes: tuple[str, str], v: Array, u: Array) -> Array:
+    """Return ``H v`` by the first mode over the second one, or ``u H v``, H the second derivative of a number."""
+    outer, inner = modes
 
     def first(x: Tensor) -> Tensor:
         if inner == "forward":
-            return functional.jvp(Tensor.prod, x, const(v), create_graph=True)[1]
-        return (functional.vjp(Tensor.prod, x, const(1.0), create_graph=True)[1] * const(v)).sum()
+            return functional.jvp(f, x, const(v), create_graph=True)[1]
+        return (functional.vjp(f, x, const(1.0), create_graph=True)[1] * const(v)).sum()
 
     if outer == "forward":
-        assert_close(functional.jvp(first, const(values), const(u))[1], u @ expected @ v)
-    else:
-        assert_close(functional.vjp(first, const(values), const(1.0))[1], expected @ v)
+        return functional.jvp(first, const(x), const(u))[1].numpy()
+    return functional.vjp(first, const(x), const(1.0))[1].numpy()
+
+
+def hessian_of_product(x: Array) -> Array:
+    """Return the products of all elements but two."""
+    n = range(len(x))
+    return np.array([[0.0 if i == j else np.prod(np.delete(x, [i, j])) for j in n] for i in n])
+
+
+PRODUCTS: dict[str, tuple[Callable[[Tensor, Array], Tensor], Callable[[Array, Array], Array]]] = {
+    "prod": (lambda x, w: x.prod() * w[0], lambda x, w: hessian_of_product(x) * w[0]),
+    "prod along a dim": (
+        lambda x, w: x.reshape(1, 5, 1).prod(1).sum() * w[0],
+        lambda x, w: hessian_of_product(x) * w[0],
+    ),
+    "cumprod": (
+        lambda x, w: (x.cumprod(0) * const(w)).sum(),
+        lambda x, w: sum(np.pad(hessian_of_product(x[:k]), (0, 5 - k)) * w[k - 1] for k in range(1, 6)),
+    ),
+}
+
+
+@pytest.mark.parametrize("modes", MODES, ids=" over ".join)
+@pytest.mark.parametrize("places", [(), (0,), (2,), (4,), (0, 1), (1, 3), (3, 4), (0, 2, 4), (0, 1, 2, 3, 4)], ids=str)
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_a14_a20_second_derivatives_at_zeros(name: str, places: tuple[int, ...], modes: tuple[str, str]) -> None:
+    """《反向传播算法实现》 eq. 5.4 and 6.6, differentiated once more, in all four pairs of modes."""
+    function, hessian = PRODUCTS[name]
+    x, w, u, v = np.array([2.0, 3.0, -1.5, 0.5, 4.0]), *(draw(5, seed=seed) for seed in range(3))
+    x[list(places)] = 0
+    expected = hessian(x, w) @ v
+    found = second_derivative(lambda x: function(x, w), x, modes, v, u)
+    assert_close(found, u @ expected if modes[0] == "forward" else expected, 1e-13)
+
+
+@pytest.mark.parametrize("modes", MODES, ids=" over ".join)
+def test_a19_second_derivative_of_cumsum(modes: tuple[str, str]) -> None:
+    """《反向传播算法实现》 eq. 6.4, differentiated once more: 0 for the sums, that of the square for their squares."""
+    lower, u, v = np.tril(np.ones((4, 4))), draw(4), draw(4, seed=1)
+    expected = 2 * lower.T @ lower @ v
+    found = second_derivative(lambda x: (x.cumsum(0) ** 2).sum(), np.array([1.0, 0.0, -2.0, 0.0]), modes, v, u)
+    assert_close(found, u @ expected if modes[0] == "forward" else expected, 1e-13)
+    assert not second_derivative(lambda x: x.cumsum(0).sum(), np.zeros(4), modes, v, u).any()
+
+
+class CoarseSoftmax(autograd.Function):
+    """The softmax of a linear layer as one operation."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
+        out = (x @ w).softmax(-1)
+        ctx.save_for_backward(x, w, out)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        x, w, out = ctx.saved_tensors
+        g = out * (grads[0] - (grads[0] * out).sum(-1, keepdim=True))
+        return g @ w.mT, x.mT @ g
+
+
+def test_a24_granularity() -> None:
+    """《反向传播算法实现》: a layer as one operation, as in caffe, or composed of small ones, as in PyTorch."""
+    x, w, v = leaf(draw(3, 4)), leaf(draw(4, 5, seed=1)), draw(3, 5, seed=2)
+    coarse, fine = CoarseSoftmax.apply(x, w), (x @ w).softmax(-1)
+    assert coarse.grad_fn.next_functions == ((x._edge[0], 0), (w._edge[0], 0))  # one node
+    assert [type(node).__name__ for node, _ in fine.grad_fn.next_functions] != ["Leaf", "Leaf"]
+    assert_close(coarse, fine.detach().numpy(), 1e-15)
+    for mine, right in zip(gradients(coarse, x, w, v=v), gradients(fine, x, w, v=v), strict=True):
+        assert_close(mine, right, 1e-14)
+    assert autograd.gradcheck(CoarseSoftmax.apply, (x, w))
+    assert autograd.gradgradcheck(CoarseSoftmax.apply, (x, w))
+    page = Path(__file__).resolve().parent.parent / "docs" / "granularity.md"
+    if page.parent.is_dir():  # not part of every copy
+        assert "caffe" in page.read_text(encoding="utf-8")
 
 
 # ---- 《深度学习与梯度》 ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("x", [-1.5, 0.3, 2.0])
+@pytest.mark.parametrize(
+    ("f", "derivative"),
+    [(mg.sin, math.cos), (mg.exp, math.exp), (lambda x: x**3 - 2 * x, lambda x: 3 * x**2 - 2)],
+)
+def test_b1_derivative_and_the_direction_of_less(f: Any, derivative: Callable[[float], float], x: float) -> None:
+    """《深度学习与梯度》 eq. 2.1-2.3: in the direction -1 the derivative is -f'; so is the limit of the quotients."""
+    right = derivative(x)
+    for direction, expected in ((1.0, right), (-1.0, -right)):
+        assert_close(functional.jvp(f, const(x), const(direction))[1], expected, 1e-12)
+        steps = [(f(const(x + h * direction)) - f(const(x))).item() / h for h in (1e-3, 1e-4, 1e-5)]
+        errors = [abs(step - expected) for step in steps]
+        assert errors[2] < errors[1] < errors[0] < 0.02
+    assert_close(gradients(f(at := leaf(x)), at)[0], right, 1e-12)
+
+
+def test_b1_one_sided_derivatives_of_a_kink() -> None:
+    """《深度学习与梯度》 section 2: |x| at 0 grows in both directions, and its gradient there is taken as 0."""
+    for direction in (1.0, -1.0):
+        assert ((const(0.0) + 1e-6 * direction).abs() / 1e-6).item() == 1
+    x = leaf(0.0)
+    assert gradients(x.abs(), x)[0] == 0
+
+
+def test_b2_directional_derivative() -> None:
+    """《深度学习与梯度》 eq. 3.5: ∇f · v. Errata: (3.3), (3.4) exchange the axes; the appendix' proof says 0 = 0."""
+    f = lambda x: x[0] ** 2 * x[1] + (x[0] * x[1]).sin()
+    point = np.array([0.7, -1.2])
+    x = leaf(point)
+    (gradient,) = gradients(f(x), x)
+    a, b = point
+    assert_close(gradient, [2 * a * b + b * np.cos(a * b), a**2 + a * np.cos(a * b)], 1e-15)
+    for v in ([1.0, 0.0], [0.0, 1.0], [0.6, -0.8], list(draw(2))):
+        jvp = functional.jvp(f, const(point), const(v))[1].item()
+        h = 1e-6
+        quotient = (f(const(point + h * np.array(v))) - f(const(point - h * np.array(v)))).item() / (2 * h)
+        assert jvp == pytest.approx(gradient @ v, rel=1e-14, abs=1e-15)
+        assert jvp == pytest.approx(quotient, abs=1e-9)
 
 
 @pytest.mark.parametrize("dtype", [mg.float32, mg.float64])
@@ -602,9 +753,9 @@ def test_b6_l2_loss() -> None:
 def test_b7_l1_loss() -> None:
     """《深度学习与梯度》 eq. 5.3, 5.4: the sign, 0 where they are equal."""
     prediction, target = leaf([1.0, -2.0, 4.0]), const([3.0, -2.0, 1.0])
-    loss = (prediction - target).abs().sum()
-    assert loss.item() == 5
-    assert_equal(gradients(loss, prediction)[0], [-1, 0, 1])
+    for loss in ((prediction - target).abs().sum(), F.l1_loss(prediction, target, reduction="sum")):
+        assert loss.item() == 5
+        assert_equal(gradients(loss, prediction)[0], [-1, 0, 1])
 
 
 def test_b8_binary_cross_entropy_of_logits() -> None:
@@ -1227,3 +1378,24 @@ def test_d2_hooks_see_a_layers_gradient_before_earlier_layers_are_computed() -> 
     assert events.index("into 2") < events.index("2.weight") < events.index("into 1")
     assert events.index("2.bias") < events.index("into 1") < events.index("out of 1") < events.index("into 0")
     assert {"0.weight", "0.bias"} < set(events[events.index("into 0") :])
+
+
+# ---- Completeness ----------------------------------------------------------------------------------------------------
+
+#: The rows of the acceptance table that concern tensors and their gradients.
+ROWS = {
+    *(f"a{n}" for n in range(1, 29) if n not in (23, 25, 26)),
+    *(f"b{n}" for n in range(1, 17) if n != 15),
+    *(f"c{n}" for n in range(1, 8)),
+    *(f"d{n}" for n in range(1, 10)),
+    *(f"r{n}" for n in range(1, 18)),
+    *(f"x{n}" for n in (*range(1, 14), 24, 25, 26)),
+}
+
+
+def test_every_row_has_a_test() -> None:
+    names = [
+        name for module in (sys.modules[__name__], repository) for name in vars(module) if name.startswith("test_")
+    ]
+    named = {part.lower() for name in names for part in name.split("_")[1:]}
+    assert named >= ROWS

@@ -367,24 +367,10 @@ def test_second_order_equals_finite_differences(case: Case) -> None:
     assert gradgradcheck(of_tensors(case), tensors(case, case.operands()), check_fwd_over_rev=True)
 
 
-def functions_of_wanted(case: Case, operands: tuple[Any, ...]) -> tuple[Callable[..., Any], tuple[Tensor, ...]]:
-    """Return a row as a function of only what it is differentiated by, and that."""
-    wanted = case.differentiated(operands)
-
-    def function(*xs: Tensor) -> Any:
-        full = [wrap(x) if isinstance(x, np.ndarray) else x for x in operands]
-        for i, x in zip(wanted, xs, strict=True):
-            full[i] = x
-        outs = several(case.record.eager(*full, *case.attributes))
-        return next(y for y in outs if plain(y).dtype.kind == "f")
-
-    return function, tuple(wrap(operands[i]) for i in wanted)
-
-
 @SMALL
 def test_jvp_is_the_vjp_of_the_vjp(case: Case) -> None:
     """vᵀ J is linear in v, and its derivative by v, applied to t, is J t: at kinks and infinities too."""
-    function, xs = functions_of_wanted(case, case.operands())
+    function, xs = case.function(case.operands())
     draw = np.random.default_rng(2)
     ts = tuple(wrap(np.asarray(draw.uniform(0.5, 1.5, plain(x).shape))) for x in xs)
     y, pushed = functional.jvp(function, xs, ts)
@@ -400,7 +386,7 @@ def test_jvp_is_the_vjp_of_the_vjp(case: Case) -> None:
 
 @SMALL
 def test_vjp_is_linear_in_the_cotangent_and_has_the_inputs_shape(case: Case) -> None:
-    function, xs = functions_of_wanted(case, case.operands())
+    function, xs = case.function(case.operands())
     y = plain(function(*xs))
     for x, g in zip(xs, functional.vjp(function, xs, wrap(np.zeros_like(y)))[1], strict=True):
         assert plain(g).shape == plain(x).shape
@@ -412,7 +398,7 @@ def test_vjp_is_linear_in_the_cotangent_and_has_the_inputs_shape(case: Case) -> 
 def test_float32_derivatives_are_near_those_in_float64(case: Case) -> None:
     found = {}
     for dtype in FLOATS:
-        function, xs = functions_of_wanted(case, case.operands(dtype))
+        function, xs = case.function(case.operands(dtype))
         y = plain(function(*xs))
         found[dtype] = functional.vjp(function, xs, wrap(cotangent_of(y)))[1]
     for single, double in zip(found[np.float32], found[np.float64], strict=True):
@@ -429,7 +415,7 @@ def results(case: Case, operands: tuple[Any, ...], run: Callable[..., Any] | Non
     """Return the outputs and, run by the primitive itself, what the derivatives are for a fixed cotangent."""
     outputs = list(several((run or case.record.run)(*operands, *case.attributes, *case.record.constants)))
     if run is None and case.differentiated(operands):
-        function, xs = functions_of_wanted(case, operands)
+        function, xs = case.function(operands)
         outputs += [plain(g) for g in functional.vjp(function, xs, wrap(cotangent_of(plain(function(*xs)))))[1]]
     return outputs
 

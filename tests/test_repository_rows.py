@@ -9,6 +9,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import autograd
+from minigrad.graph import Node
 from minigrad.nn.utils.rnn import pad_sequence
 
 
@@ -52,6 +53,29 @@ def test_R9_rounding_and_its_in_place_form(name: str) -> None:
     assert x.grad.tolist() == [0.0, 0.0, 0.0]
 
 
+FUNCTIONS = {
+    **{name: [-1.2, 0.3, 0.9] for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "atan")},
+    **{name: [-0.7, 0.2, 0.9] for name in ("asin", "acos")},
+    **{name: [0.4, 1.0, 7.5] for name in ("sqrt", "log", "log2", "log10")},
+    "abs": [-2.0, 0.5, 3.0],
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_R9_functions_and_their_in_place_forms(name: str) -> None:
+    function = getattr(mg, name)
+    x = leaf(FUNCTIONS[name])
+    assert autograd.gradcheck(function, x, check_forward_ad=True)
+    assert autograd.gradgradcheck(function, x)
+    right = getattr(np, {"asin": "arcsin", "acos": "arccos", "atan": "arctan"}.get(name, name))(x.detach().numpy())
+    np.testing.assert_allclose(function(x).detach().numpy(), right, rtol=1e-15)
+    y = x * 1
+    memory = y.detach().numpy()
+    assert getattr(y, f"{name}_")() is y
+    np.testing.assert_array_equal(memory, function(x).detach().numpy())
+    assert gradient(y.sum(), x) == gradient(function(x).sum(), x)
+
+
 def test_R8_comparisons_build_no_graph() -> None:
     x = mg.tensor([1.0, -2.0], requires_grad=True)
     y = mg.tensor([1.0, 3.0], requires_grad=True)
@@ -72,6 +96,7 @@ def test_R14_where_and_clamp() -> None:
         (mg.where(x > 0, x, 0.0), [0.0, 0.0, 1.0, 1.0, 1.0]),
         (x.where(x < 0, 7.0), [1.0, 1.0, 0.0, 0.0, 0.0]),
         (x.masked_fill(x > 0, 5), [1.0, 1.0, 0.0, 0.0, 0.0]),
+        (mg.nn.functional.threshold(x, 0.5, 7.0), [0.0, 0.0, 0.0, 1.0, 1.0]),
     ):
         (dx,) = autograd.grad(y.sum(), x)
         assert dx.tolist() == expected
@@ -80,7 +105,14 @@ def test_R14_where_and_clamp() -> None:
 def test_R15_what_was_overwritten_has_no_gradient() -> None:
     x = mg.tensor([1.0, 2.0, 3.0], dtype=mg.float64, requires_grad=True)
     value = mg.tensor(5.0, dtype=mg.float64, requires_grad=True)
-    for write in (lambda y: y.zero_(), lambda y: y.fill_(4), lambda y: y.copy_(mg.ones(3)), lambda y: y.fill_(value)):
+    for write in (
+        lambda y: y.zero_(),
+        lambda y: y.uniform_(1, 2),
+        lambda y: y.normal_(5, 0.1),
+        lambda y: y.fill_(4),
+        lambda y: y.copy_(mg.ones(3)),
+        lambda y: y.fill_(value),
+    ):
         y = x * 2
         write(y)
         gradients = autograd.grad((y + 0 * x).sum(), [x, value], allow_unused=True)
@@ -184,6 +216,13 @@ def test_R10_reductions_over_axes(name: str, axis: object, keepdims: bool) -> No
     right = getattr(np, name)(values, axis=axis, keepdims=keepdims)
     assert found.shape == right.shape
     np.testing.assert_allclose(found.numpy(), right, rtol=1e-13)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 4), (4, 1), (0, 2)], ids=str)
+def test_R10_trace(shape: tuple[int, int]) -> None:
+    x = leaf(np.random.default_rng(0).standard_normal(shape))
+    np.testing.assert_allclose(x.trace().item(), np.trace(x.detach().numpy()), rtol=1e-15)
+    assert gradient(x.trace(), x) == np.eye(*shape).tolist()
 
 
 @pytest.mark.parametrize("name", ["max", "min"])
@@ -592,6 +631,44 @@ def test_X20_a_batch_norm_layer_outside_training() -> None:
     assert gradient(layer(x).sum(), x) == [[0.5, 0.5], [0.5, 0.5]]
 
 
+@pytest.mark.parametrize("requires_grad", [False, True])
+@pytest.mark.parametrize("dtype", [mg.float16, mg.float32, mg.float64], ids=str)
+def test_R1_making_tensors(dtype: mg.dtype, requires_grad: bool) -> None:
+    asked = {"dtype": dtype, "requires_grad": requires_grad}
+    like = mg.tensor([[1, 2, 3]])
+    for made, values in (
+        (mg.tensor([[1, 2], [3, 4]], **asked), [[1, 2], [3, 4]]),
+        (mg.zeros(2, 3, **asked), [[0, 0, 0]] * 2),
+        (mg.ones((2,), **asked), [1, 1]),
+        (mg.zeros_like(like, **asked), [[0, 0, 0]]),
+        (mg.ones_like(like, **asked), [[1, 1, 1]]),
+        (mg.eye(2, 3, **asked), [[1, 0, 0], [0, 1, 0]]),
+        (mg.arange(1, 7, 2, **asked), [1, 3, 5]),
+    ):
+        assert made.tolist() == values
+        assert (made.dtype, made.requires_grad, made.is_leaf) == (dtype, requires_grad, True)
+    assert mg.zeros_like(like).dtype is mg.ones_like(like).dtype is mg.arange(3).dtype is mg.int64
+    assert mg.eye(2).dtype is mg.arange(3.0).dtype is mg.float32
+    assert mg.nn.functional.one_hot(mg.tensor([2, 0]), 4).tolist() == [[0, 0, 1, 0], [1, 0, 0, 0]]
+    assert (mg.e, mg.pi, mg.inf) == (np.e, np.pi, np.inf)
+
+
+CASTS = {"half": "float16", "float": "float32", "double": "float64", "char": "int8", "short": "int16", "int": "int32"}
+
+
+@pytest.mark.parametrize(("name", "dtype"), [*CASTS.items(), ("long", "int64"), ("byte", "uint8"), ("bool", "bool")])
+def test_R2_casts(name: str, dtype: str) -> None:
+    for source in (mg.float16, mg.float32, mg.float64, mg.int8, mg.int16, mg.int32, mg.int64, mg.uint8, mg.bool):
+        y = getattr(mg.tensor([0, 1], dtype=source), name)()
+        assert y.dtype is getattr(mg, dtype)
+        assert y.tolist() == [0, 1]
+    if y.is_floating_point():
+        assert mg.zeros(2, dtype=y.dtype, requires_grad=True).requires_grad
+    else:
+        with pytest.raises(RuntimeError, match="float"):
+            mg.zeros(2, dtype=y.dtype, requires_grad=True)
+
+
 def test_R2_casts_between_floats_are_differentiable() -> None:
     x = leaf([1.5, -2.0])
     for y in (x.half(), x.float(), x.to(mg.float32).double()):
@@ -600,6 +677,56 @@ def test_R2_casts_between_floats_are_differentiable() -> None:
         assert not y.requires_grad
     with pytest.raises(RuntimeError):
         mg.tensor([1, 2], requires_grad=True)
+
+
+def test_R3_what_tensors_tell() -> None:
+    x = mg.ones(3, requires_grad=True)
+    y = 2 * x
+    y.retain_grad()
+    assert (x.is_leaf, y.is_leaf, x.grad_fn, y.grad_fn is None) == (True, False, None, False)
+    assert (x.retains_grad, y.retains_grad) == (False, True)
+    y.sum().backward()
+    assert x.grad is not None
+    assert y.grad is not None
+    assert (y.grad.tolist(), x.grad.tolist()) == ([1, 1, 1], [2, 2, 2])
+    z = mg.arange(6.0).reshape(2, 3)
+    assert (z.shape, z.size(), z.size(1), z.ndim, z.dim()) == ((2, 3), (2, 3), 3, 2, 2)
+    assert (z.stride(), z.T.stride(), z.T.shape) == ((3, 1), (1, 3), (3, 2))
+    assert z.tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert (z[1, 2].item(), type(z[1, 2].item())) == (5.0, float)
+    assert np.shares_memory(z.numpy(), z.detach().numpy())
+    assert repr(z) == "tensor([[0., 1., 2.],\n        [3., 4., 5.]])"
+    assert repr(y) == "tensor([2., 2., 2.], grad_fn=<MulBackward>)"
+    assert z.requires_grad_() is z
+    assert z.requires_grad
+    assert not z.requires_grad_(False).requires_grad
+    detached = y.detach()
+    assert (detached.requires_grad, detached.grad_fn, np.shares_memory(detached.numpy(), y.detach().numpy())) == (
+        False,
+        None,
+        True,
+    )
+    with pytest.raises(RuntimeError, match="detach"):
+        y.numpy()
+
+
+def test_R4_a_backward_pass_is_linear_in_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    visits = 0
+    original = Node.pullback
+
+    def pullback(self: Node, *args: object) -> object:
+        nonlocal visits
+        visits += 1
+        return original(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Node, "pullback", pullback)
+    for layers in (10, 20, 40):
+        x = y = leaf(1.0)
+        for _ in range(layers):
+            y = (y + x) * 0.5 + y.sin()
+        visits = 0
+        y.backward()
+        assert visits == 4 * layers
 
 
 @pytest.mark.parametrize("shapes", [((2, 3), (3,)), ((3,), (2, 1))], ids=str)
@@ -623,6 +750,11 @@ def test_R7_in_place_operators() -> None:
     y /= 5
     assert y.tolist() == [1.4, 2.4]
     np.testing.assert_allclose(gradient(y.sum(), x), [1.0, 1.0], rtol=1e-15)
+    y = x * 3
+    y **= 2
+    y %= 5
+    y //= 2
+    assert y.tolist() == [2.0, 0.0]
 
 
 def test_R8_orders_and_places() -> None:
@@ -840,3 +972,40 @@ def test_R37_initialisers_and_schedules_are_there() -> None:
     assert mg.nn.init.uniform_(mg.empty(99), -0.5, 0.5).abs().max().item() <= 0.5
     optimizer = mg.optim.SGD([mg.nn.Parameter(w)], lr=1.0)
     assert mg.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5).get_last_lr() == [1.0]
+
+
+DRAWS = {
+    "rand": lambda: mg.rand(50),
+    "uniform_": lambda: mg.zeros(50).uniform_(-1, 1),
+    "randn": lambda: mg.randn(50),
+    "normal": lambda: mg.normal(mg.zeros(50), 2.0),
+    "normal_": lambda: mg.zeros(50).normal_(3.0, 2.0),
+    "randint": lambda: mg.randint(-3, 3, (50,)),
+    "randperm": lambda: mg.randperm(50),
+    "bernoulli": lambda: mg.full((50,), 0.5).bernoulli(),
+    "multinomial": lambda: mg.ones(50).multinomial(20),
+    "rand_like": lambda: mg.rand_like(mg.ones(50)),
+    "randn_like": lambda: mg.randn_like(mg.ones(50, dtype=mg.float64)),
+    "randint_like": lambda: mg.randint_like(mg.ones(50), 9),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_R17_a_seed_replays(name: str) -> None:
+    mg.manual_seed(7)
+    first, second = DRAWS[name](), DRAWS[name]()
+    mg.manual_seed(7)
+    assert DRAWS[name]().tolist() == first.tolist() != second.tolist()
+    assert DRAWS[name]().tolist() == second.tolist()
+
+
+def test_R17_ranges() -> None:
+    mg.manual_seed(1)
+    u = mg.zeros(2000).uniform_(-1, 3)
+    assert (-1 <= u.min().item() < -0.9, 2.9 < u.max().item() < 3) == (True, True)
+    assert set(mg.randint(2, 5, (100,)).tolist()) == {2, 3, 4}
+    z = mg.normal(5.0, 2.0, (4000,))
+    assert abs(z.mean().item() - 5) < 0.15
+    assert abs(z.std().item() - 2) < 0.1
+    assert mg.rand_like(mg.ones(2, 3, dtype=mg.float64)).dtype is mg.float64
+    assert mg.initial_seed() == 1

@@ -30,7 +30,6 @@ class Kernel:
 
 class Lender: ...
 
-
 build_info: dict[str, Any]
 kernels: dict[str, Kernel]
 

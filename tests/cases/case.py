@@ -11,6 +11,7 @@ import numpy as np
 
 import minigrad
 from minigrad.primitive import Primitive, registry
+from minigrad.tensor import Tensor, wrap
 
 Array = np.ndarray[Any, Any]
 Draw = np.random.Generator
@@ -88,6 +89,19 @@ class Case:
             and self.record.vjp[i] is not None
             and i not in self.constant
         ]
+
+    def function(self, operands: tuple[Any, ...]) -> tuple[Callable[..., Any], tuple[Tensor, ...]]:
+        """Return the row as a function of only what it is differentiated by to its first float output, and that."""
+        wanted = self.differentiated(operands)
+
+        def function(*xs: Tensor) -> Any:
+            full = [wrap(x) if isinstance(x, np.ndarray) else x for x in operands]
+            for i, x in zip(wanted, xs, strict=True):
+                full[i] = x
+            out = self.record.eager(*full, *self.attributes)
+            return next(y for y in (out if isinstance(out, tuple) else (out,)) if y.is_floating_point())
+
+        return function, tuple(wrap(operands[i]) for i in wanted)
 
 
 # ---- Operands --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import _core, _dtype
 from ..batching_rules import spread
-from ..primitive import MANY_TO_MANY, MANY_TO_ONE, kernel_primitive
+from ..primitive import MANY_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import _add, _sub, div, mul, neg, sqrt, to_dtype
 from .pointwise_loss import wide
@@ -183,7 +183,7 @@ standardize_weight_grad: Callable[..., Any] = kernel_primitive(
     "standardize_weight_grad",
     equation="out = Σ g u over the rows, where u is the standardized x",
     source="derivative of standardize by the weight",
-    relation=MANY_TO_ONE,
+    relation=MANY_TO_MANY,
     vjp={
         "g": lambda h, x, eps, dim, centred: mul(_unit(x, eps, dim, centred), h),
         "x": lambda h, g, x, eps, dim, centred: _weight_bend(h, g, x, eps, dim, centred),
