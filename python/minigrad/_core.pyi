@@ -30,6 +30,7 @@ class Kernel:
 
 class Lender: ...
 
+
 build_info: dict[str, Any]
 kernels: dict[str, Kernel]
 

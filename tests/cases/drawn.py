@@ -168,18 +168,18 @@ def key_of(draw: Draw, shape: Shape) -> tuple[Any, ...]:
 
 def index(draw: Draw) -> Call:
     shape = any_shape(draw)
-    return (normal(draw, shape),), (key_of(draw, shape),)
+    return (normal(draw, shape),), ((*key_of(draw, shape), ...),)  # a view, even of one element
 
 
 def unindex(draw: Draw) -> Call:
     shape = any_shape(draw)
-    key = key_of(draw, shape)
+    key = (*key_of(draw, shape), ...)
     return (normal(draw, np.empty(shape)[key].shape),), (key, shape)
 
 
 def overwrite(draw: Draw) -> Call:
     shape = any_shape(draw)
-    key = (*key_of(draw, shape), ...)  # a view, even of one element
+    key = (*key_of(draw, shape), ...)
     return (normal(draw, shape), normal(draw, np.empty(shape)[key].shape)), (((registry["index"], (key,)),),)
 
 
