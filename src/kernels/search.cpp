@@ -98,6 +98,13 @@ bool is_nonzero(T x) {
 }
 
 template <class T>
+inline int64_t count_nonzero(const T* x, int64_t step, int64_t count) {
+  int64_t sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += is_nonzero(x[i * step]);
+  return sum;
+}
+
+template <class T>
 struct NonzeroCount {
   static Status run(const Call& call) {
     const View* const operands[] = {&call.in[0]};
@@ -108,7 +115,7 @@ struct NonzeroCount {
       int64_t sum = 0;
       for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
         const T* const x = call.in[0].as<T>() + offset[0];
-        for (int64_t i = 0; i < count; ++i) sum += is_nonzero(x[i * step]);
+        sum += step == 1 ? count_nonzero(x, 1, count) : count_nonzero(x, step, count);
       });
       total.fetch_add(sum, std::memory_order_relaxed);
     });
@@ -117,12 +124,12 @@ struct NonzeroCount {
   }
 };
 
-// Which of `count` elements are not zero, without a branch on the elements; returns how many.
+// Which of `count` elements are not zero, at most `room` of them, without a branch on the elements; returns how many.
 template <class T>
-int64_t find_nonzero(int64_t* places, const T* x, int64_t step, int64_t count) {
+int64_t find_nonzero(int64_t* places, int64_t room, const T* x, int64_t step, int64_t count) {
   int64_t found = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    places[found] = i;
+  for (int64_t i = 0; i < count && found < room; ++i) {
+    places[found] = i;  // overwritten where x[i] is zero
     found += is_nonzero(x[i * step]);
   }
   return found;
@@ -146,16 +153,20 @@ struct Nonzero {
     if (x.rank == 0 || x.size() == 0) return Status::ok;
     int64_t* out = call.out[0].as<int64_t>();
     int64_t left = call.out[0].shape[0], index[kMaxRank] = {}, places[kBlock];
+    if (x.rank == 1) {
+      find_nonzero(out, left, x.as<T>(), x.stride[0], x.shape[0]);
+      return Status::ok;
+    }
     const int last = x.rank - 1;
     for (int64_t row = x.size() / x.shape[last]; row > 0; --row) {
       const T* from = x.as<T>();
       for (int d = 0; d < last; ++d) from += index[d] * x.stride[d];
       for (int64_t begin = 0; begin < x.shape[last]; begin += kBlock) {
         const int64_t count = std::min(kBlock, x.shape[last] - begin);
-        const int64_t found = find_nonzero(places, from + begin * x.stride[last], x.stride[last], count);
-        const int64_t taken = std::min(found, left);
-        out = write_places(out, index, x.rank, begin, places, taken);
-        left -= taken;
+        const int64_t room = std::min(kBlock, left);
+        const int64_t found = find_nonzero(places, room, from + begin * x.stride[last], x.stride[last], count);
+        out = write_places(out, index, x.rank, begin, places, found);
+        left -= found;
       }
       for (int d = last - 1; d >= 0 && ++index[d] == x.shape[d]; --d) index[d] = 0;
     }
