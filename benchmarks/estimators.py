@@ -88,9 +88,7 @@ def fit(library: str, data: str, dtype: str, seed: int) -> dict[str, float]:
     x, y, x_test, y_test = load(data, dtype)
     kind = estimators.MLPRegressor if data == "california-housing" else estimators.MLPClassifier
     epochs = EPOCHS[data]
-    model = kind(
-        hidden_layer_sizes=HIDDEN[data], max_iter=epochs, n_iter_no_change=epochs, tol=0, random_state=seed
-    )
+    model = kind(hidden_layer_sizes=HIDDEN[data], max_iter=epochs, n_iter_no_change=epochs, tol=0, random_state=seed)
     start = time.perf_counter()
     model.fit(x, y)
     return {"seconds": time.perf_counter() - start, "score": model.score(x_test, y_test), "epochs": model.n_iter_}

@@ -15,13 +15,15 @@ import pytest
 import minigrad
 from minigrad import cli, nn
 from minigrad.datasets import load_digits
-from minigrad.train import digits
 
 pytest.importorskip("tqdm")
 pytest.importorskip("matplotlib")
 pytest.importorskip("safetensors")
 
+from minigrad.cli import recipe, tables
+
 PROMISED_ISAS = [isa for isa in minigrad.show_config()["isa_supported"] if isa != "x86-64-v2"]
+SETTINGS = recipe.Settings(validation=0.0)
 
 
 def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -59,19 +61,25 @@ def test_progress_is_shown(full_run: subprocess.CompletedProcess[str]) -> None:
 
 def test_files_are_written(full_run: subprocess.CompletedProcess[str], folder: Path) -> None:
     assert full_run.returncode == 0
-    assert sorted(path.name for path in folder.iterdir()) == ["digits.png", "digits.safetensors"]
-    assert (folder / "digits.png").read_bytes().startswith(b"\x89PNG\r\n")
+    names = ["digits-confusion.png", "digits-curves.png", "digits.safetensors"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    for name in names[:2]:
+        assert (folder / name).read_bytes().startswith(b"\x89PNG\r\n")
 
 
 def test_model_file_holds_the_model(full_run: subprocess.CompletedProcess[str], folder: Path) -> None:
     """A model built from the file alone has the accuracy that was shown."""
-    state = minigrad.load(folder / "digits.safetensors")
-    assert (state["about"]["seed"], state["about"]["hidden"]) == (0, (256, 128))
-    model = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10))
-    model.load_state_dict(state["model"])
+    content = minigrad.load(folder / "digits.safetensors")
+    about = content["about"]
+    assert (about["settings"]["seed"], about["settings"]["hidden"]) == (0, [256, 128])
+    used = about["features"]
+    model = nn.Sequential(nn.Linear(len(used), 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10))
+    model.load_state_dict(content["model"])
     data = load_digits()
-    x = (data.x_test - state["input"]["mean"].numpy()) / state["input"]["std"].numpy()
-    accuracy = (model(minigrad.tensor(x)).detach().argmax(1).numpy() == data.y_test).mean()
+    names = [f"pixel_{row}_{column}" for row in range(8) for column in range(8)]
+    pixels = data.x_test[:, [names.index(f["name"]) for f in used]]
+    x = (pixels - np.array([f["mean"] for f in used])) / np.array([f["std"] for f in used])
+    accuracy = (model(minigrad.tensor(x.astype(np.float32))).argmax(1).numpy() == data.y_test).mean()
     assert f"test accuracy {100 * accuracy:.1f} %" in full_run.stdout.splitlines()
 
 
@@ -96,80 +104,37 @@ def test_seeds_differ(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_every_seed_is_accurate(seed: int) -> None:
-    result = digits.train(digits.Settings(seed=seed))
-    assert result.accuracy >= 0.975
-    assert result.train_accuracy >= result.accuracy
-
-
-def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setitem(sys.modules, "safetensors", None)
-    monkeypatch.setattr(digits, "train", lambda *_, **__: pytest.fail("trained before it looked"))
-    assert cli.main(["train", "digits"]) == 2
-    message = capsys.readouterr().err
-    assert "needs safetensors" in message
-    assert 'pip install ".[train]"' in message
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        [],
-        ["train"],
-        ["train", "letters"],
-        ["train", "digits", "--epochs", "0"],
-        ["train", "digits", "--threads", "-1"],
-        ["train", "digits", "--seed", "x"],
-        ["train", "digits", "--seed", str(2**64)],
-    ],
-)
-def test_bad_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as raised:
-        cli.main(arguments)
-    assert raised.value.code == 2
-    assert "usage: minigrad" in capsys.readouterr().err
-
-
-def test_folder_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "file").touch()
-    assert cli.main(["train", "digits", "--epochs", "1", "--out", str(tmp_path / "file")]) == 1
-    assert "minigrad train digits: " in capsys.readouterr().err
-
-
-def test_version_and_config(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as raised:
-        cli.main(["--version"])
-    assert raised.value.code == 0
-    assert capsys.readouterr().out == f"minigrad {minigrad.__version__}\n"
-    assert cli.main(["config"]) == 0
-    assert minigrad.show_config()["compiler"] in capsys.readouterr().out
+    settings = recipe.Settings(seed=seed, validation=0.0)
+    result = recipe.train(recipe.pose(tables.digits(), None, settings), settings)
+    assert result is not None
+    assert result.metrics["test"]["accuracy"] >= 0.975
+    assert result.metrics["train"]["accuracy"] >= result.metrics["test"]["accuracy"]
 
 
 # ---- Its parts -------------------------------------------------------------------------------------------------------
 
 
 def test_pixels_are_standardised() -> None:
-    x = load_digits().x_train
-    standard = digits.pixel_standard(x)
-    np.testing.assert_allclose(standard.mean, x.mean(axis=0, dtype=np.float64), rtol=1e-6)
-    varies = x.min(axis=0) < x.max(axis=0)
-    assert not varies.all()
-    np.testing.assert_allclose(standard.std[varies], x.std(axis=0, dtype=np.float64)[varies], rtol=1e-6)
-    assert (standard.std[~varies] == 1).all()
-    z = standard.apply(x, load_digits().y_train).x.numpy().astype(np.float64)
-    np.testing.assert_allclose(z.mean(axis=0), 0, atol=1e-6)
-    np.testing.assert_allclose(z[:, varies].var(axis=0), 1, rtol=1e-5)
-
-
-def test_validation_leaves_the_test_digits_alone() -> None:
+    problem = recipe.pose(tables.digits(), None, SETTINGS)
     data = load_digits()
-    scored, x, y, x_other, y_other = digits.parts(validate=True)
-    assert scored == "validation"
-    np.testing.assert_array_equal(np.concatenate([x, x_other]), data.x_train)
-    np.testing.assert_array_equal(np.concatenate([y, y_other]), data.y_train)
-    assert len(x_other) == 765
+    varies = data.x_train.min(axis=0) < data.x_train.max(axis=0)
+    assert not varies.all()
+    assert len(problem.features) == varies.sum()
+    z = problem.parts["train"].x.numpy().astype(np.float64)
+    np.testing.assert_allclose(z.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(z.var(axis=0), 1, rtol=1e-5)
+    means = data.x_train.mean(axis=0, dtype=np.float64)[varies]
+    np.testing.assert_allclose([f.mean for f in problem.features], means, rtol=1e-12)
 
 
-def test_table() -> None:
-    result = digits.Result(digits.Settings(), nn.Sequential(), digits.pixel_standard(np.ones((2, 64))), "test")
-    result.train_accuracy, result.accuracy = 1.0, 0.98125
-    assert digits.table(result).splitlines()[2:] == ["train accuracy 100.0 %", "test accuracy 98.1 %"]
+def test_the_authors_split_is_kept() -> None:
+    data = load_digits()
+    problem = recipe.pose(tables.digits(), None, SETTINGS)
+    assert {name: len(part.y) for name, part in problem.parts.items()} == {"train": 3823, "test": 1797}
+    np.testing.assert_array_equal(problem.parts["train"].y.numpy(), data.y_train)
+    np.testing.assert_array_equal(problem.parts["test"].y.numpy(), data.y_test)
+
+
+def test_what_is_held_back_comes_from_the_training_part() -> None:
+    problem = recipe.pose(tables.digits(), None, recipe.Settings(validation=0.2, test=0.0))
+    assert {name: len(part.y) for name, part in problem.parts.items()} == {"train": 3058, "validation": 765}

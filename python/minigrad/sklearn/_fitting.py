@@ -84,15 +84,12 @@ class PlainAdam(optim.Adam):
     p = p - lr √(1 - β₂ᵗ) / (1 - β₁ᵗ) m / (√v + eps): Kingma and Ba, the last line of their section 2.
     """
 
-    def __init__(self, params: Any, lr: float, betas: tuple[float, float], eps: float) -> None:
-        super().__init__(params, lr, betas, eps)
-        self.steps = 0
-
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient."""
-        self.steps += 1
+        memory = next(iter(self.state.values()), {"step": 0})  # all parameters take all steps
+        done = int(memory["step"])
         for group in self.param_groups:
-            group["eps"] = self.defaults["eps"] / math.sqrt(1 - group["betas"][1] ** self.steps)
+            group["eps"] = self.defaults["eps"] / math.sqrt(1 - group["betas"][1] ** (done + 1))
         return super().step(closure)
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .._extras import require
+from ..tensor import Tensor
 
 if TYPE_CHECKING:
     from ..graph import Array
@@ -158,28 +162,58 @@ class Checkpoint(Callback):
         The file. It is replaced at once: there is always an old or a new one.
     every : int, default 1
         After how many epochs it is written.
+    seconds : float, default 0
+        How much later than the last time it is written at least. When a run ends or is interrupted, its last whole
+        epoch is written at any rate.
     extra : mapping, optional
         What else it holds.
     """
 
-    def __init__(self, path: str | Path, every: int = 1, extra: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, path: str | Path, every: int = 1, seconds: float = 0.0, extra: Mapping[str, Any] | None = None
+    ) -> None:
         if every < 1:
             raise ValueError(f"Checkpoint: every must be positive, got {every}")
         self.path = Path(path)
         self.every = every
+        self.seconds = seconds
         self.extra = dict(extra or {})
+        self._written = -math.inf
+        self._pending: dict[str, Any] | None = None
 
     def on_epoch_end(self, run: Run) -> None:
-        """Save, if it is time."""
-        if run.epoch % self.every == 0 or run.stopped is not None or run.epoch == run.epochs:
-            self.save(run)
-
-    def save(self, run: Run) -> None:
-        """Write the file."""
-        from .. import save
+        """Save, if it is time; otherwise keep a copy."""
+        if run.epoch % self.every:
+            return
         from ..random import get_rng_state
 
-        save({**self.extra, "run": run.state_dict(), "generator": get_rng_state()}, self.path)
+        state = {**self.extra, "run": run.state_dict(), "generator": get_rng_state()}
+        if time.monotonic() - self._written >= self.seconds:
+            self._write(state)
+        else:
+            self._pending = copied(state)
+
+    def on_train_end(self, run: Run) -> None:  # noqa: ARG002
+        """Write what is not written yet."""
+        if self._pending is not None:
+            self._write(self._pending)
+
+    def _write(self, state: dict[str, Any]) -> None:
+        from ..serialization import save
+
+        save(state, self.path)
+        self._written, self._pending = time.monotonic(), None
+
+
+def copied(value: Any) -> Any:
+    """Return nested values with the tensors and arrays in them copied."""
+    if isinstance(value, Mapping):
+        return {name: copied(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(copied(part) for part in value)
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 class ProgressBar(Callback):

@@ -1,1 +1,0 @@
-"""What ``minigrad train`` trains."""
