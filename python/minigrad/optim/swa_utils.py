@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..grad_mode import no_grad
 from ..nn import Module
+from ..nn.norms import _BatchNorm
 from ..ops.creation import tensor
 from ..tensor import Tensor
 from .lr_scheduler import LRScheduler, _between, _for_groups, _is_linear
@@ -140,6 +141,47 @@ def _tensors(model: Module, buffers: bool) -> list[Tensor]:
 def _copy(into: Sequence[Tensor], values: Sequence[Tensor]) -> None:
     for x, value in zip(into, values, strict=True):
         x.copy_(value)
+
+
+def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
+    """Make the running statistics of a model's batch norms those of the data, each batch weighing alike.
+
+    Averaged weights have statistics of their own, which no training step has seen.
+
+    Parameters
+    ----------
+    loader : iterable of Tensor or of sequences of Tensor
+        The batches, of which the model gets the first tensor.
+    model : Module
+        The model. Afterwards it is in the mode, training or not, in which it was.
+    device : optional
+        Where the batches go to: there is one device.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> model = minigrad.nn.Sequential(minigrad.nn.BatchNorm1d(1))
+    >>> minigrad.optim.swa_utils.update_bn([minigrad.tensor([[1.0], [3.0]]), minigrad.tensor([[5.0], [7.0]])], model)
+    >>> model[0].running_mean
+    tensor([4.])
+    """
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    if not norms:
+        return
+    momenta, training = [norm.momentum for norm in norms], model.training
+    try:
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # which stands for the mean of all batches
+        model.train()
+        with no_grad():
+            for batch in loader:
+                first = batch[0] if isinstance(batch, (list, tuple)) else batch
+                model(first if device is None else first.to(device))
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        model.train(training)
 
 
 class SWALR(LRScheduler):
