@@ -374,3 +374,8 @@ def test_schedule_goes_on_where_it_was() -> None:
 def test_bad_schedules(error: type[Exception], match: str, call: Callable[[Any], Any]) -> None:
     with pytest.raises(error, match=match):
         call(optim.SGD([parameter([1.0])]))
+
+
+def test_settings_that_are_tensors_print_as_numbers() -> None:
+    assert f"{minigrad.tensor(0.5)}" == "0.5"
+    assert "    lr: 0.5\n" in repr(optim.SGD([parameter([1.0])], lr=minigrad.tensor(0.5)))  # type: ignore[arg-type]

@@ -35,7 +35,7 @@ def mlp(lib: Any) -> tuple[list[Any], Any]:
     rng = np.random.default_rng(0)
     x, y = lib.tensor(rng.standard_normal((40, 6))), lib.tensor((rng.standard_normal(40) > 0).astype(np.float64))
     starts = [0.3 * rng.standard_normal((6, 5)), np.zeros(5), 0.3 * rng.standard_normal(5), np.ones(2)]
-    w, b, v, unused = params = [lib.tensor(start, requires_grad=True) for start in starts]
+    w, b, v, _unused = params = [lib.tensor(start, requires_grad=True) for start in starts]
 
     def loss() -> Any:
         out = lib.tanh(x @ w + b) @ v
@@ -103,7 +103,7 @@ def test_goes_on_from_pytorchs_state() -> None:
 
 def test_finds_rosenbrocks_minimum() -> None:
     p = minigrad.tensor(np.array([-1.2, 1.0, -1.2, 1.0]), requires_grad=True)
-    lbfgs = optim.LBFGS([p], line_search_fn="strong_wolfe", max_iter=200, max_eval=1000)
+    lbfgs = optim.LBFGS([p], line_search_fn="strong_wolfe", max_iter=200, tolerance_change=1e-14)
     lbfgs.step(closure_of(lbfgs, lambda: rosenbrock(minigrad, p)))
     np.testing.assert_allclose(p.tolist(), 1, rtol=1e-6)
 

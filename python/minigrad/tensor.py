@@ -188,7 +188,7 @@ class Tensor(TensorMethods):
         return tensor_text(self)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self._array.ndim == 0 and spec else repr(self)
+        return format(self.item(), spec) if self._array.ndim == 0 else repr(self)
 
     # ------------------------------------------------------------------------------------------------------------------
     # Leaving the world of tensors.

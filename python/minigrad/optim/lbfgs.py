@@ -178,13 +178,10 @@ class _Minimisation:
 
     def is_enough(self, grad: Tensor, change: float, d: Tensor, t: float) -> bool:
         """Tell whether to stop iterating."""
-        group = self.group
-        return (
-            self.evaluated >= group["max_eval"]
-            or _greatest(grad) <= group["tolerance_grad"]
-            or _greatest(d * t) <= group["tolerance_change"]
-            or abs(change) < group["tolerance_change"]
-        )
+        most: int = self.group["max_eval"]
+        flat: float = self.group["tolerance_grad"]
+        small: float = self.group["tolerance_change"]
+        return self.evaluated >= most or _greatest(grad) <= flat or _greatest(d * t) <= small or abs(change) < small
 
     def direction(self, grad: Tensor) -> Tensor:
         """Return the direction: the gradient, turned round, times the inverse Hessian as the memory knows it."""
