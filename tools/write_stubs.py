@@ -56,6 +56,10 @@ Array: TypeAlias = NDArray[Any]
 
 LENDER = """\
 class Lender: ...
+
+class OutFunction:
+    def __init__(self, function: Any, store: Any, /) -> None: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 """
 
 

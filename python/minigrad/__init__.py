@@ -67,6 +67,11 @@ from .random import *
 from .serialization import CheckpointError, load, save
 from .tensor import Size, Tensor
 
+# isort: split
+from . import _out
+
+_out.give_out(globals(), (*_out.NAMES, *_out.MAKERS))
+
 half = float16
 float = float32  # noqa: A001
 double = float64

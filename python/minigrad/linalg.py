@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from ._out import give_out
 from .ops.linalg import matmul
 from .ops.norms import linalg_norm as norm
 from .ops.norms import matrix_norm, vector_norm
 from .ops.products import multi_dot
 
 __all__ = ["matmul", "matrix_norm", "multi_dot", "norm", "vector_norm"]
+
+give_out(globals(), ("matmul", "multi_dot", "norm", "vector_norm"))

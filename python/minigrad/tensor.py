@@ -418,11 +418,19 @@ class Tensor(TensorMethods):
     def data(self, value: Tensor) -> None:
         if value._array.dtype != self._array.dtype and self._edge is not None:
             raise RuntimeError(f"data: must have dtype {self.dtype}, got {value.dtype}")
-        sharing.wrote(self._cell)  # what was saved of the old memory is not what this tensor is now
-        self._array = value._array
-        self._cell = value._cell
+        self._move_to(value)
         if self._edge is not None and isinstance(self._edge[0], Leaf):
             self._edge[0].array = value._array
+
+    def _move_to(self, value: Tensor) -> None:
+        """Make this a tensor of another one's memory. Views of the old memory share it with each other alone."""
+        sharing.wrote(self._cell)  # what was saved of the old memory is not what this tensor is now
+        for view in [v() for v in getattr(self, "_views", ())] + [self]:
+            if view is not None and hasattr(view, "_base"):
+                del view._base, view._steps
+        self._views = []
+        self._array = value._array
+        self._cell = value._cell
 
     @property
     def _version(self) -> int:

@@ -1,5 +1,7 @@
 #include "bindings/graph.hpp"
 
+#include "bindings/out_function.hpp"
+
 namespace minigrad {
 namespace {
 
@@ -239,13 +241,18 @@ PyMethodDef kFunctions[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
+// Adds what was made, if it was, and lets go of it.
+bool add_type(PyObject* module, const char* name, PyObject* type) {
+  const bool added = type != nullptr && PyModule_AddObjectRef(module, name, type) == 0;
+  Py_XDECREF(type);
+  return added;
+}
+
 }  // namespace
 
 bool add_graph_functions(PyObject* module) {
-  PyObject* const lender = make_lender_type();
-  const bool added = lender != nullptr && PyModule_AddObjectRef(module, "Lender", lender) == 0;
-  Py_XDECREF(lender);
-  return added && PyModule_AddFunctions(module, kFunctions) == 0;
+  return add_type(module, "Lender", make_lender_type()) && add_type(module, "OutFunction", make_out_function_type()) &&
+         PyModule_AddFunctions(module, kFunctions) == 0;
 }
 
 }  // namespace minigrad

@@ -1,0 +1,276 @@
+"""``out=``: storing a function's result in a tensor that the caller gives.
+
+PyTorch's functions that take it are wrapped, in the public modules alone, so that methods, operators and rules call the
+plain functions. The wrapper hands a call without ``out`` straight on (`_core.OutFunction`).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import _core
+from .grad_mode import no_grad
+from .ops.elementwise import to_dtype
+from .tensor import Tensor
+
+#: The functions of `minigrad` that take it, as those of the same names in PyTorch do.
+NAMES = [
+    "abs",
+    "absolute",
+    "acos",
+    "acosh",
+    "add",
+    "addcdiv",
+    "addcmul",
+    "addmm",
+    "addmv",
+    "all",
+    "amax",
+    "amin",
+    "aminmax",
+    "any",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "argmax",
+    "argmin",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "baddbmm",
+    "bernoulli",
+    "bitwise_and",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "bmm",
+    "bucketize",
+    "cat",
+    "ceil",
+    "clamp",
+    "clip",
+    "column_stack",
+    "concat",
+    "concatenate",
+    "copysign",
+    "cos",
+    "cosh",
+    "cross",
+    "cummax",
+    "cummin",
+    "cumprod",
+    "cumsum",
+    "diag",
+    "div",
+    "divide",
+    "dot",
+    "dstack",
+    "eq",
+    "erf",
+    "exp",
+    "exp2",
+    "expm1",
+    "fix",
+    "floor",
+    "floor_divide",
+    "fmax",
+    "fmin",
+    "fmod",
+    "frac",
+    "gather",
+    "ge",
+    "greater",
+    "greater_equal",
+    "gt",
+    "heaviside",
+    "hstack",
+    "hypot",
+    "index_add",
+    "index_copy",
+    "index_reduce",
+    "index_select",
+    "inner",
+    "isneginf",
+    "isposinf",
+    "kron",
+    "kthvalue",
+    "le",
+    "lerp",
+    "less",
+    "less_equal",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "logaddexp",
+    "logcumsumexp",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "logsumexp",
+    "lt",
+    "masked_select",
+    "matmul",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "mm",
+    "mode",
+    "msort",
+    "mul",
+    "multinomial",
+    "multiply",
+    "mv",
+    "nan_to_num",
+    "nanmean",
+    "ne",
+    "neg",
+    "negative",
+    "nonzero",
+    "norm",
+    "not_equal",
+    "outer",
+    "pow",
+    "prod",
+    "reciprocal",
+    "remainder",
+    "round",
+    "row_stack",
+    "rsqrt",
+    "scatter",
+    "scatter_add",
+    "searchsorted",
+    "sgn",
+    "sigmoid",
+    "sign",
+    "signbit",
+    "sin",
+    "sinh",
+    "softmax",
+    "sort",
+    "sqrt",
+    "square",
+    "stack",
+    "std",
+    "sub",
+    "subtract",
+    "sum",
+    "take",
+    "take_along_dim",
+    "tan",
+    "tanh",
+    "topk",
+    "tril",
+    "triu",
+    "true_divide",
+    "trunc",
+    "var",
+    "vstack",
+    "where",
+    "xlogy",
+]
+
+#: Those that make a tensor of nothing: its dtype is that of ``out``.
+MAKERS = [
+    "arange",
+    "empty",
+    "eye",
+    "full",
+    "linspace",
+    "logspace",
+    "normal",
+    "ones",
+    "rand",
+    "randint",
+    "randn",
+    "randperm",
+    "zeros",
+]
+
+
+def give_out(namespace: dict[str, Any], names: Sequence[str]) -> None:
+    """Let those functions of a public module that have one of these names take ``out=``."""
+    for name in names:
+        function = namespace.get(name)
+        if function is not None:
+            wrapped = _core.OutFunction(function, _store)
+            wrapped.__dict__.update(
+                __name__=name,
+                __qualname__=name,
+                __module__=namespace["__name__"],
+                __doc__=function.__doc__,
+                __wrapped__=function,
+            )
+            namespace[name] = wrapped
+
+
+def _store(function: Callable[..., Any], out: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return `out`, a tensor or a tuple of them, holding the results of a function."""
+    name = function.__name__
+    if out is None:
+        return function(*args, **kwargs)
+    outs = tuple(out) if isinstance(out, tuple | list) else (out,)
+    for x in outs:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{name}: out must be a tensor, got {type(x).__name__}")
+    if _core.grad_enabled() and any(
+        x._edge is not None for x in (*_tensors(args), *_tensors([*kwargs.values()]), *outs)
+    ):
+        raise RuntimeError(
+            f"{name}: with out= no gradient is recorded, but one of the arguments requires one; leave out= out, or call it "
+            "under no_grad()"
+        )
+    if name in MAKERS and kwargs.get("dtype") is None:
+        kwargs["dtype"] = outs[0].dtype
+    result = function(*args, **kwargs)
+    results = result if isinstance(result, tuple) else (result,)
+    if len(results) != len(outs):
+        raise TypeError(f"{name}: out must be {len(results)} tensors, got {len(outs)}")
+    for x, value in zip(outs, results, strict=True):
+        _refuse_dtype(name, x, value)
+    for x, value in zip(outs, results, strict=True):
+        _write(name, x, value)
+    return out if result is results[0] else type(result)(outs)
+
+
+def _tensors(args: Sequence[Any]) -> list[Tensor]:
+    """Return the tensors among arguments, and in their sequences."""
+    several = [y for x in args if isinstance(x, tuple | list) for y in x]
+    return [x for x in (*args, *several) if isinstance(x, Tensor)]
+
+
+def _refuse_dtype(name: str, out: Tensor, value: Tensor) -> None:
+    """Raise a RuntimeError where a result's dtype is of a higher kind than its place's: bool, integer, float."""
+    kinds = ["biuf".index(x._array.dtype.kind.replace("u", "i")) for x in (value, out)]
+    if kinds[0] > kinds[1]:
+        raise RuntimeError(f"{name}: a result of {value.dtype} cannot be stored in out, which has {out.dtype}")
+
+
+def _write(name: str, out: Tensor, value: Tensor) -> None:
+    if value.dtype is not out.dtype:
+        value = to_dtype(value, out.dtype)
+    if value._array.shape == out._array.shape:
+        with no_grad():
+            out._write(value, name)
+        return
+    if out._array.size > 0:
+        warnings.warn(
+            f"{name}: out has shape {out._array.shape} and gets new memory for a result of shape {value._array.shape}; give "
+            "one of that shape, or an empty one",
+            UserWarning,
+            stacklevel=3,
+        )
+    out._move_to(value.clone())  # which may be an argument's view
