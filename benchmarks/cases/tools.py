@@ -77,7 +77,7 @@ def forward(function: Function, shape: tuple[int, ...]) -> Callable[[str], Run]:
 
 
 def backward(function: Function, shape: tuple[int, ...]) -> Callable[[str], Run]:
-    """Return the maker of a case that takes the gradients of the function by all its operands of floats."""
+    """Return the maker of a case that takes the gradients of the function by its operands of floats."""
 
     def make(peer: str) -> Run:
         lib = library(peer)
@@ -89,8 +89,13 @@ def backward(function: Function, shape: tuple[int, ...]) -> Callable[[str], Run]
         ]
         out = _first(function.call(lib, *tensors))
         g = lib.tensor(np.ones(tuple(out.shape), np.float32))
-        grad = lib.autograd.grad
-        return lambda: grad(out, wanted, g, retain_graph=True)
+
+        def run() -> None:
+            out.backward(g, retain_graph=True)
+            for t in wanted:
+                t.grad = None
+
+        return run
 
     return make
 

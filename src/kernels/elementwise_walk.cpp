@@ -28,6 +28,16 @@ void scatter(char* to, const char* from, int64_t step, int64_t count) {
   for (int64_t i = 0; i < count; ++i) out[i * step] = x[i];
 }
 
+// Rows of `count` elements behind one another, from rows that are `row` apart.
+template <class Bits>
+void gather_rows(char* to, const char* from, int64_t rows, int64_t row, int64_t count, int64_t step) {
+  auto* out = reinterpret_cast<Bits*>(to);
+  const auto* x = reinterpret_cast<const Bits*>(from);
+  for (int64_t r = 0; r < rows; ++r, x += row, out += count) {
+    for (int64_t i = 0; i < count; ++i) out[i] = x[i * step];
+  }
+}
+
 using Mover = void (*)(char* to, const char* from, int64_t step, int64_t count);
 
 Mover gather_of(int64_t item) {
@@ -39,7 +49,17 @@ Mover scatter_of(int64_t item) {
                    : (item == 4 ? scatter<uint32_t> : (item == 2 ? scatter<uint16_t> : scatter<uint8_t>));
 }
 
+void gather_rows_of(int64_t item, char* to, const char* from, int64_t rows, int64_t row, int64_t count, int64_t step) {
+  if (item == 8) return gather_rows<uint64_t>(to, from, rows, row, count, step);
+  if (item == 4) return gather_rows<uint32_t>(to, from, rows, row, count, step);
+  if (item == 2) return gather_rows<uint16_t>(to, from, rows, row, count, step);
+  gather_rows<uint8_t>(to, from, rows, row, count, step);
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
+
+// Rows of fewer elements are taken together.
+constexpr int64_t kShortRow = 64;
 
 // A panel: rows that are gathered together, because their elements are neighbours across the rows (a transposed
 // operand), and the elements of each that fit into the buffer.
@@ -66,6 +86,7 @@ class Walk {
 
   void run() const {
     if (nest_.size == 0) return;
+    if (short_rows()) return run_short_rows();
     if (in_panels()) return run_panels();
     parallel_for(nest_.size, map_.nanoseconds, [&](int64_t begin, int64_t end, int) {
       if (direct_) return run_direct(begin, end);
@@ -122,6 +143,49 @@ class Walk {
 
   void repeat(char* buffer, int i, const int64_t* offset, int64_t count) const {
     gather_of(item_[i])(buffer, at(i, offset, 0), 0, count);
+  }
+
+  // Whether rows are short, and those of the output lie behind one another.
+  bool short_rows() const {
+    const int inner = nest_.rank - 1;
+    return inner > 0 && nest_.shape[inner] < kShortRow && way_[0] == Way::direct && steps_on(0);
+  }
+
+  // Whether the operand goes from a row to the next as it goes from element to element.
+  bool steps_on(int i) const {
+    const int inner = nest_.rank - 1;
+    return step_[i] == 1 && nest_.stride[i][inner - 1] == nest_.shape[inner];
+  }
+
+  void run_short_rows() const {
+    const int64_t count = nest_.shape[nest_.rank - 1], rows = nest_.shape[nest_.rank - 2];
+    const int64_t most = (map_.limit > 0 ? map_.limit : kMapBlock) / count;
+    parallel_for(nest_.size / count, map_.nanoseconds * static_cast<double>(count), [&](int64_t begin, int64_t end, int) {
+      Buffer buffer;
+      const char* known[N] = {};  // what a buffer holds of an operand whose rows are all the same
+      while (begin < end) {
+        int64_t offset[N];
+        find_row(begin, offset);
+        const int64_t left = rows - begin % rows, until = left < end - begin ? left : end - begin;
+        const int64_t together = until < most ? until : most;
+        run_together(buffer, known, offset, together, count);
+        begin += together;
+      }
+    });
+  }
+
+  void run_together(Buffer& buffer, const char** known, const int64_t* offset, int64_t rows, int64_t count) const {
+    Neighbours in;
+    for (int i = 1; i < N; ++i) {
+      const char* const from = at(i, offset, 0);
+      in.mask[i - 1] = -1;
+      in.x[i - 1] = steps_on(i) ? from : buffer.of[i];
+      if (steps_on(i) || known[i] == from) continue;
+      const int64_t row = nest_.stride[i][nest_.rank - 2];
+      gather_rows_of(item_[i], buffer.of[i], from, row == 0 ? kMapBlock / count : rows, row, count, step_[i]);
+      known[i] = row == 0 ? from : nullptr;
+    }
+    map_.loop(map_.context, at(0, offset, 0), rows * count, in);
   }
 
   // Whether an input's elements lie closer together from row to row than in a row, and the output's in a row.
