@@ -135,7 +135,7 @@ std::vector<Row> elementwise_rows() {
   rows.push_back({"add", "column", {kMatrix, kColumnVector}});
   rows.push_back({"add", "scalar", {kMatrix, kScalar}});
   rows.push_back({"add", "transposed", {kMatrix, transposed({kRows, kColumns})}});
-  for (const char* name : {"where", "clamp", "lerp"}) {
+  for (const char* name : {"where", "clamp", "lerp", "prelu"}) {
     rows.push_back({name, "", {kMatrix, kMatrix, kMatrix}});
     rows.push_back({name, "scalars", {kMatrix, kScalar, kScalar}});
   }
@@ -169,8 +169,11 @@ std::vector<Row> activation_rows() {
       {"elu", "", {x}, elu},           {"elu_grad", "", {kMatrix, x}, elu},
       {"broken_line", "", {x}, line},  {"broken_line_grad", "", {kMatrix, x}, line},
   };
-  for (const char* name : {"silu", "gelu", "gelu_tanh", "mish", "softsign"}) rows.push_back({name, "", {x}});
-  for (const char* name : {"silu_grad", "gelu_grad", "gelu_tanh_grad", "mish_grad", "softsign_grad"}) {
+  rows.push_back({"cut", "", {kMatrix, x}, {fraction(-1), fraction(1), fraction(0)}});
+  for (const char* name : {"silu", "gelu", "gelu_tanh", "mish", "hardswish", "softsign"})
+    rows.push_back({name, "", {x}});
+  for (const char* name :
+       {"silu_grad", "gelu_grad", "gelu_tanh_grad", "mish_grad", "hardswish_grad", "softsign_grad"}) {
     rows.push_back({name, "", {kMatrix, x}});
   }
   return rows;

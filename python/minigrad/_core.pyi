@@ -107,6 +107,7 @@ def strided_view(array: Array, shape: tuple[int, ...], strides: tuple[int, ...],
 # cummin(x: T; dim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # cumprod(x: T; dim, reverse, exclusive) -> out for int64, float32, float64
 # cumsum(x: T; dim, reverse) -> out for int64, float32, float64
+# cut(g: T, x: T; low, high, value) -> out for float32, float64
 # deviation(g: T, x: T, mean: T) -> out for float32, float64
 # difference(x: T, y: T) -> out for float32, float64
 # div(x: T, y: T) -> out for float32, float64
@@ -134,6 +135,8 @@ def strided_view(array: Array, shape: tuple[int, ...], strides: tuple[int, ...],
 # gelu_tanh(x: T) -> out for float32, float64
 # gelu_tanh_grad(g: T, x: T) -> out for float32, float64
 # gt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# hardswish(x: T) -> out for float32, float64
+# hardswish_grad(g: T, x: T) -> out for float32, float64
 # heaviside(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # huber_loss(x: T, y: T; reduction, beta) -> out for float32, float64
 # huber_loss_grad(g: T, x: T, y: T; reduction, beta) -> out for float32, float64
@@ -188,6 +191,7 @@ def strided_view(array: Array, shape: tuple[int, ...], strides: tuple[int, ...],
 # occurrence(index: i; dim, extent, reverse) -> out for int64
 # permutation(key: i, offset: i; n) -> out for int64
 # pow(x: T, y: T) -> out for float32, float64
+# prelu(y: T, x: T, weight: T) -> out for float32, float64
 # prod(x: T; dims, keepdim) -> out for int64, float32, float64
 # radam(params: T, grads: T, exp_avgs: T, exp_avg_sqs: T, steps: D, lr: d, beta1: d, beta2: d, eps: d, weight_decay: d;
 #     maximize, decoupled) -> None for float32, float64

@@ -15,6 +15,7 @@ constexpr AttributeSpec number(const char* name) { return {name, AttributeKind::
 constexpr Attributes kNone = {};
 constexpr Attributes kSoftplus = {{number("beta"), number("threshold")}};
 constexpr Attributes kElu = {{number("alpha"), number("scale"), number("rate")}};
+constexpr Attributes kCut = {{number("low"), number("high"), number("value")}};
 constexpr Attributes kBrokenLine = {
     {number("low"), number("high"), number("below"), number("between"), number("above"), number("shift")}};
 
@@ -52,6 +53,9 @@ constexpr Kernel kRows[] = {
     slope("elu_grad", &reference::elu_grad, kElu),
     value("broken_line", &reference::broken_line, kBrokenLine),
     slope("broken_line_grad", &reference::broken_line_grad, kBrokenLine),
+    slope("cut", &reference::cut, kCut),
+    value("hardswish", &reference::hardswish),
+    slope("hardswish_grad", &reference::hardswish_grad),
 };
 
 }  // namespace

@@ -47,6 +47,20 @@ Status run_derivative(const Call& call) {
   return walk(call, {2, kNanoseconds, loop, &op, kMapBlock});
 }
 
+// Of two arguments, whatever they are.
+template <class Op, class T>
+Status run_pair(const Call& call) {
+  const Op op(call.attributes);
+  const auto loop = [](const void* context, void* to, int64_t size, const Neighbours& in) {
+    const Op own = *static_cast<const Op*>(context);
+    T* const out = static_cast<T*>(to);
+    const T *const x = static_cast<const T*>(in.x[0]), *const y = static_cast<const T*>(in.x[1]);
+#pragma omp simd
+    for (int64_t i = 0; i < size; ++i) out[i] = own(x[i], y[i]);
+  };
+  return walk(call, {2, kNanoseconds, loop, &op, kMapBlock});
+}
+
 // x between low and high; NaN stays NaN.
 template <class T>
 [[gnu::always_inline]] inline T limited(T x, T low, T high) {
@@ -254,6 +268,40 @@ struct BrokenLineGrad : BrokenLine<T> {
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
+// y, but a value where x lies between low and high, or is one of them.
+
+template <class T>
+struct Cut {
+  explicit Cut(const Attribute* attributes)
+      : low(static_cast<T>(attributes[0].real)),
+        high(static_cast<T>(attributes[1].real)),
+        value(static_cast<T>(attributes[2].real)) {}
+  [[gnu::always_inline]] inline T operator()(T y, T x) const { return ((x >= low) & (x <= high)) ? value : y; }
+  T low, high, value;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// hardswish(x) = x s(x), s(x) = (x + 3) / 6, but at least 0 and at most 1.
+
+template <class T>
+struct HardSwish : Plain {
+  using Plain::Plain;
+  static constexpr T kSixth = T{1} / 6;
+  [[gnu::always_inline]] static inline T gate(T x) { return kSixth * (limited(x, T{-3}, T{3}) + 3); }
+  [[gnu::always_inline]] inline T operator()(T x) const { return (x < -3 ? T{-3} : x) * gate(x); }
+};
+
+// hardswish'(x) = s(x) + x / 6 between -3 and 3, else s(x).
+template <class T>
+struct HardSwishGrad : Plain {
+  using Plain::Plain;
+  [[gnu::always_inline]] inline T operator()(T g, T x) const {
+    const T s = HardSwish<T>::gate(x), inside = fma(x, HardSwish<T>::kSixth, s);
+    return g * (math::abs(x) < 3 ? inside : s);
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
 
 template <template <class> class Op>
 constexpr RunsByDType value() {
@@ -282,6 +330,9 @@ constexpr Run kRows[] = {
     {"elu_grad", derivative<EluGrad>()},
     {"broken_line", value<BrokenLine>()},
     {"broken_line_grad", derivative<BrokenLineGrad>()},
+    {"cut", floats(run_pair<Cut<float>, float>, run_pair<Cut<double>, double>)},
+    {"hardswish", value<HardSwish>()},
+    {"hardswish_grad", derivative<HardSwishGrad>()},
 };
 
 }  // namespace

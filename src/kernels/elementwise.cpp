@@ -341,6 +341,7 @@ constexpr Kernel kRows[] = {
     binary("bitwise_right_shift", &reference::bitwise_right_shift),
     ternary("clamp", &reference::clamp, "x", "lower", "upper"),
     ternary("lerp", &reference::lerp, "x", "y", "weight"),
+    ternary("prelu", &reference::prelu, "y", "x", "weight"),
     quaternary("addcmul", &reference::addcmul, "x", "y", "z", "value"),
     quaternary("addcdiv", &reference::addcdiv, "x", "y", "z", "value"),
     quaternary("nan_to_num", &reference::nan_to_num, "x", "nan", "above", "below"),

@@ -124,6 +124,15 @@ struct Lerp : Streaming {
   }
 };
 
+// y where x is above 0, else w y.
+struct Prelu : Streaming {
+  template <class T>
+  static T apply(T y, T x, T w) {
+    const T product = w * y;
+    return x > 0 ? y : product;
+  }
+};
+
 struct AddCMul : Streaming {
   template <class T>
   static T apply(T x, T y, T z, T value) {
@@ -193,6 +202,7 @@ constexpr Run kRows[] = {
     {"clamp", three<Clamp>()},
     {"clamp_grad", floats(run_clamp_grad<float>, run_clamp_grad<double>)},
     {"lerp", three<Lerp>()},
+    {"prelu", three<Prelu>()},
     {"addcmul", four<AddCMul>()},
     {"addcdiv", four<AddCDiv>()},
     {"nan_to_num", four<NanToNum>()},

@@ -31,6 +31,20 @@ Status map_slope(const Call& call) {
   return Status::ok;
 }
 
+// g, the value where x lies within.
+template <class T>
+Status cut_of(const Call& call) {
+  const View& out = call.out[0];
+  const T low = static_cast<T>(call.attributes[0].real), high = static_cast<T>(call.attributes[1].real);
+  for_each(out, [&](const Position& p) {
+    const T x = element<T>(call.in[1], p, out.rank);
+    const bool within = low <= x && x <= high;
+    element<T>(out, p, out.rank) =
+        within ? static_cast<T>(call.attributes[2].real) : element<T>(call.in[0], p, out.rank);
+  });
+  return Status::ok;
+}
+
 template <auto f>
 constexpr RunsByDType value() {
   return floats(map_value<float, f>, map_value<double, f>);
@@ -80,6 +94,8 @@ double line_slope(List a, double x) {
   return x > a[1].real ? a[4].real : a[3].real;
 }
 
+double hard_gate(double x) { return (std::clamp(x, -3.0, 3.0) + 3) / 6; }
+
 double softplus_of(List a, double x) {
   const double beta = a[0].real;
   return a[1].real < beta * x ? x : (std::max(beta * x, 0.0) + std::log1p(std::exp(-std::fabs(beta * x)))) / beta;
@@ -111,5 +127,9 @@ const RunsByDType elu = value<[](List a, double x) { return elu_of(a, x); }>();
 const RunsByDType elu_grad = slope<[](List a, double x) { return elu_slope(a, x); }>();
 const RunsByDType broken_line = value<[](List a, double x) { return line(a, x); }>();
 const RunsByDType broken_line_grad = slope<[](List a, double x) { return line_slope(a, x); }>();
+const RunsByDType cut = floats(cut_of<float>, cut_of<double>);
+const RunsByDType hardswish = value<[](List, double x) { return std::max(x, -3.0) * hard_gate(x); }>();
+const RunsByDType hardswish_grad =
+    slope<[](List, double x) { return hard_gate(x) + (std::fabs(x) < 3 ? x / 6 : 0.0); }>();
 
 }  // namespace minigrad::reference

@@ -256,6 +256,7 @@ const RunsByDType bitwise_right_shift = bits2<[](auto x, auto y) { return shifte
 const RunsByDType clamp = any3<[](auto x, auto lower, auto upper) { return clamped(x, lower, upper); }>();
 const RunsByDType clamp_grad = floats(clamp_grad_of<float>, clamp_grad_of<double>);
 const RunsByDType lerp = float3<[](double x, double y, double w) { return x + w * (y - x); }>();
+const RunsByDType prelu = float3<[](double y, double x, double w) { return 0 < x ? y : w * y; }>();
 const RunsByDType addcmul = float4<[](double x, double y, double z, double value) { return x + value * y * z; }>();
 const RunsByDType addcdiv = float4<[](double x, double y, double z, double value) { return x + value * y / z; }>();
 const RunsByDType nan_to_num = float4<[](double x, double nan, double above, double below) {

@@ -10,7 +10,7 @@ extern const RunsByDType add, sub, mul, safe_mul, div, safe_div, pow, maximum, m
 extern const RunsByDType floor_divide, trunc_divide, remainder, fmod;
 extern const RunsByDType floor, ceil, trunc, round, frac, copysign, heaviside, fmax, fmin;
 extern const RunsByDType bitwise_not, bitwise_and, bitwise_or, bitwise_xor, bitwise_left_shift, bitwise_right_shift;
-extern const RunsByDType clamp, clamp_grad, lerp, addcmul, addcdiv, nan_to_num;
+extern const RunsByDType clamp, clamp_grad, lerp, prelu, addcmul, addcdiv, nan_to_num;
 extern const RunsByDType relu_grad, tanh_grad, sigmoid_grad;
 extern const RunsByDType eq, ne, lt, le, gt, ge, where, cast;
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .case import INF, NAN, PRIVATE, Case, apart, between, binary, given, normal, unary
+from .case import INF, NAN, PAIRS, PRIVATE, Case, apart, between, binary, given, normal, unary
 
 SPECIAL = [INF, -INF, 800.0, -800.0, NAN, 0.0, -0.0]
 
@@ -19,6 +19,7 @@ VARIANTS: dict[str, list[tuple[str, Attributes, Callable[..., Any] | None]]] = {
     "gelu_tanh": [("", (), lambda f, x: f.gelu(x, approximate="tanh"))],
     "mish": [("", (), lambda f, x: f.mish(x))],
     "softsign": [("", (), lambda f, x: f.softsign(x))],
+    "hardswish": [("", (), None)],
     "softplus": [
         ("", (1.0, 20.0), lambda f, x: f.softplus(x)),
         ("sharp ", (3.0, 4.0), lambda f, x: f.softplus(x, 3.0, 4.0)),
@@ -56,7 +57,7 @@ def activations() -> Iterator[Case]:
             settings: dict[str, Any] = {"attributes": attributes, "public": of_library(function)}
             yield from named(prefix, unary(name, draw, **settings))
             # What is infinite there PyTorch makes NaN of.
-            finite = name in ("softplus", "elu", "broken_line")
+            finite = name in ("softplus", "elu", "broken_line", "hardswish")
             points = [x for x in SPECIAL if not np.isnan(x) or prefix != "shrink "] if finite else SPECIAL[2:]
             yield given(name, prefix + "special", points, **settings)
             settings["public"] = PRIVATE
@@ -65,10 +66,28 @@ def activations() -> Iterator[Case]:
             yield given(f"{name}_grad", prefix + "special", [1.0, 2.0, 0.0, 3.0], [INF, -INF, NAN, 0.0], **settings)
 
 
+def cuts() -> Iterator[Case]:
+    """Rows of cut, which is hardshrink and threshold, and of prelu."""
+    yield from binary("cut", normal, apart, attributes=(-0.3, 0.4, 0.0), number=False, public=PRIVATE)
+    points = [INF, -INF, NAN, 0.5, -0.5, 0.0]
+    for prefix, attributes in (
+        ("", (-0.5, 0.5, 0.0)),
+        ("threshold ", (-INF, 0.5, 7.0)),
+        ("negative ", (0.5, -0.5, 0.0)),
+    ):
+        yield given("cut", prefix + "special", points, points, attributes=attributes, public=PRIVATE)
+    for variant, (a, b) in PAIRS.items():
+        make = lambda draw, a=a, b=b: (normal(draw, a), apart(draw, b), normal(draw, b))
+        yield Case("prelu", variant, make, public=PRIVATE, large="large" in variant)
+    yield given("prelu", "special", points, points, [0.25] * 6, public=PRIVATE)
+    yield given("hardswish", "joints", [-3.0, 3.0, 0.0])
+    yield given("hardswish_grad", "joints", [1.0, 2.0, 3.0], [-3.0, 3.0, 0.0])
+
+
 def joints() -> Iterator[Case]:
     for prefix, attributes, function in VARIANTS["broken_line"]:
         settings: dict[str, Any] = {"attributes": attributes, "public": of_library(function)}
         yield given("broken_line", prefix + "joints", [*attributes[:2], 0.0], **settings)
 
 
-FAMILIES = (activations, joints)
+FAMILIES = (activations, cuts, joints)

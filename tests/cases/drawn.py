@@ -384,6 +384,7 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "part": part,
     "permute": permute,
     "pow_number": pow_number,
+    "prelu": elements(normal, normal, normal),
     "prod": prod,
     "reshape": reshape,
     "scatter": scatter,

@@ -74,6 +74,10 @@ def _smooth(
     )
 
 
+def _hardswish_curvature(x: Any) -> Any:
+    return mul(ew.sign(ew.relu(_sub(3.0, ew.abs(x)))), 1 / 3)
+
+
 def _logistic_slope(s: Any) -> Any:
     """Return the derivative of the logistic function from its value."""
     return mul(s, _sub(1.0, s))
@@ -127,6 +131,13 @@ _softsign = _smooth(
     lambda x: div(mul(ew.sign(x), -2.0), _cube(_add(ew.abs(x), 1.0))),
     ew.DEFINITION,
     promotion="float",
+)
+
+_hardswish = _smooth(
+    "hardswish",
+    "x (min(max(x, -3), 3) + 3) / 6",
+    _hardswish_curvature,
+    "Howard and others, Searching for MobileNetV3",
 )
 
 _softplus_grad: Callable[..., Any] = kernel_primitive(
@@ -203,6 +214,26 @@ _broken_line: Callable[..., Any] = kernel_primitive(
         "x": lambda g, x, low, high, below, between, above, shift: _broken_line_grad(
             g, x, low, high, below, between, above, shift
         )
+    },
+)
+
+_cut: Callable[..., Any] = kernel_primitive(
+    "cut",
+    equation="out = g, but value where low <= x <= high",
+    source=ew.DEFINITION,
+    relation=ONE_TO_ONE,
+    structure=ELEMENTWISE,
+    vjp={"g": lambda h, x, low, high: _cut(h, x, low, high, 0.0)},
+)
+_prelu: Callable[..., Any] = kernel_primitive(
+    "prelu",
+    equation="out = y where x > 0, else weight y",
+    source="He and others, Delving Deep into Rectifiers",
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={
+        "y": lambda g, x, weight: _prelu(g, x, weight),
+        "weight": lambda g, y, x: _where(gt(x, 0.0), 0.0, safe_mul(g, y)),
     },
 )
 
@@ -342,7 +373,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """Return each element times its hardsigmoid."""
-    return _placed(lambda x: safe_mul(hardsigmoid(x), x), "hardswish", input, inplace)
+    return _placed(_hardswish, "hardswish", input, inplace)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -355,12 +386,18 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 @method
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Return each element, but small ones as 0."""
-    return _where(le(ew.abs(input), lambd), 0.0, input)  # type: ignore[no-any-return]
+    return _cut(input, input, -lambd, lambd, 0.0)  # type: ignore[no-any-return]
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """Return each element above the threshold, else a value."""
-    return _placed(lambda x: _where(le(x, threshold), value, x), "threshold", input, inplace)
+    return _placed(lambda x: _above(x, threshold, value), "threshold", input, inplace)
+
+
+def _above(x: Tensor, threshold: float, value: float) -> Any:
+    if x._array.dtype.kind != "f":
+        return _where(le(x, threshold), value, x)
+    return _cut(x, x, -math.inf, threshold, value)
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -383,7 +420,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
             f"got shapes {tuple(input.shape)} and {tuple(weight.shape)}"
         )
     shape = (-1,) + (1,) * (input.ndim - 2) if weight.numel() > 1 else ()
-    return _where(gt(input, 0.0), input, mul(weight.reshape(shape), input))  # type: ignore[no-any-return]
+    return _prelu(input, input, weight.reshape(shape))  # type: ignore[no-any-return]
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -556,4 +593,4 @@ def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Ten
 
 def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
     """Do as :func:`threshold` does, writing the result into `input`'s memory; return it."""
-    return _placed(lambda x: _where(le(x, threshold), value, x), "threshold", input, True)
+    return _placed(lambda x: _above(x, threshold, value), "threshold", input, True)

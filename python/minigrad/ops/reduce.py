@@ -82,8 +82,15 @@ _mean = kernel_primitive(
 )
 
 
+#: A vector of a multiple of these is taken as rows of so many: its exclusive products are chains of as many lanes.
+_LANES = 1024
+
+
 def _others(x: Any, dims: Shape) -> Any:
     """Return for each element the product of all others along the one dim: no division, so zeros do no harm."""
+    if len(x.shape) == 1 and x.shape[0] % _LANES == 0 and x.shape[0] > _LANES:
+        rows = _reshape(x, (x.shape[0] // _LANES, _LANES))
+        return _reshape(mul(_others(rows, (0,)), _others(_prod(rows, (0,), False), (0,))), x.shape)
     return mul(_cumprod(x, dims[0], False, True), _cumprod(x, dims[0], True, True))
 
 
