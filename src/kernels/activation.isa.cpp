@@ -1,77 +1,14 @@
-// Activations and their derivatives, in floating point.
+// Activations that are computed from exponential functions, and their derivatives, in floating point.
 //
 // A derivative is multiplied by the cotangent g; it is 0 where g is 0. What a product takes to be x is limited to where
 // the other factor is not 0 yet, so that infinite arguments have their limits.
-#include "core/kernel.hpp"
-#include "isa/isa.hpp"
 #include "isa/math.hpp"
 #include "isa/math_gate.hpp"
 #include "isa/math_normal.hpp"
-#include "kernels/elementwise_loops.hpp"
+#include "kernels/activation_loops.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Loops. An operation is made from the attributes and called with the elements; it is inlined by force and
-// taken by value, because a loop that calls it, or whose results could overwrite it, would not vectorise.
-
-constexpr double kNanoseconds = 0.8;
-
-template <class Op, class T>
-Status run_value(const Call& call) {
-  const Op op(call.attributes);
-  const auto loop = [](const void* context, void* to, int64_t size, const Neighbours& in) {
-    const Op own = *static_cast<const Op*>(context);
-    T* const out = static_cast<T*>(to);
-    const T* const x = static_cast<const T*>(in.x[0]);
-#pragma omp simd
-    for (int64_t i = 0; i < size; ++i) out[i] = own(x[i]);
-  };
-  return walk(call, {1, kNanoseconds, loop, &op, kMapBlock});
-}
-
-template <class Op, class T>
-Status run_derivative(const Call& call) {
-  const Op op(call.attributes);
-  const auto loop = [](const void* context, void* to, int64_t size, const Neighbours& in) {
-    const Op own = *static_cast<const Op*>(context);
-    T* const out = static_cast<T*>(to);
-    const T *const g = static_cast<const T*>(in.x[0]), *const x = static_cast<const T*>(in.x[1]);
-#pragma omp simd
-    for (int64_t i = 0; i < size; ++i) {
-      const T result = own(g[i], x[i]);
-      out[i] = g[i] == 0 ? T{0} : result;
-    }
-  };
-  return walk(call, {2, kNanoseconds, loop, &op, kMapBlock});
-}
-
-// Of two arguments, whatever they are.
-template <class Op, class T>
-Status run_pair(const Call& call) {
-  const Op op(call.attributes);
-  const auto loop = [](const void* context, void* to, int64_t size, const Neighbours& in) {
-    const Op own = *static_cast<const Op*>(context);
-    T* const out = static_cast<T*>(to);
-    const T *const x = static_cast<const T*>(in.x[0]), *const y = static_cast<const T*>(in.x[1]);
-#pragma omp simd
-    for (int64_t i = 0; i < size; ++i) out[i] = own(x[i], y[i]);
-  };
-  return walk(call, {2, kNanoseconds, loop, &op, kMapBlock});
-}
-
-// x between low and high; NaN stays NaN.
-template <class T>
-[[gnu::always_inline]] inline T limited(T x, T low, T high) {
-  const T raised = x < low ? low : x;
-  return raised > high ? high : raised;
-}
-
-// What has no attributes.
-struct Plain {
-  explicit Plain(const Attribute*) {}
-};
 
 // ---------------------------------------------------------------------------------------------------------------------
 // x times a probability. Where x is less than -kFar, the product underflows to 0.
@@ -227,92 +164,6 @@ struct EluGrad : Elu<T> {
   }
 };
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Three straight pieces, joined at low and high: between (x + shift) with x limited to [low, high], and what leads on
-// from there with the slopes below and above.
-
-template <class T>
-struct BrokenLine {
-  explicit BrokenLine(const Attribute* attributes)
-      : low(static_cast<T>(attributes[0].real)),
-        high(static_cast<T>(attributes[1].real)),
-        below(static_cast<T>(attributes[2].real)),
-        between(static_cast<T>(attributes[3].real)),
-        above(static_cast<T>(attributes[4].real)),
-        shift(static_cast<T>(attributes[5].real)) {}
-  [[gnu::always_inline]] inline T operator()(T x) const {
-    const T inside = limited(x, low, high), outside = x - inside;
-    const T slope = outside < 0 ? below : above, led_on = slope * outside;
-    return between * (inside + shift) + (slope == 0 ? T{0} : led_on);
-  }
-  T low, high, below, between, above, shift;
-};
-
-// At a joint the smaller one of the two slopes counts.
-template <class T>
-struct BrokenLineGrad : BrokenLine<T> {
-  explicit BrokenLineGrad(const Attribute* attributes)
-      : BrokenLine<T>(attributes),
-        at_low(smaller(this->below, this->between)),
-        at_high(smaller(this->between, this->above)) {}
-  static T smaller(T a, T b) { return math::abs(a) < math::abs(b) ? a : b; }
-  [[gnu::always_inline]] inline T operator()(T g, T x) const {
-    const T inside = x > this->high ? this->above : this->between;
-    const T right = x == this->high ? at_high : inside;
-    const T left = x == this->low ? at_low : right;
-    const T slope = x < this->low ? this->below : left;
-    const T product = g * slope;
-    return slope == 0 ? T{0} : product;
-  }
-  T at_low, at_high;
-};
-
-// ---------------------------------------------------------------------------------------------------------------------
-// y, but a value where x lies between low and high, or is one of them.
-
-template <class T>
-struct Cut {
-  explicit Cut(const Attribute* attributes)
-      : low(static_cast<T>(attributes[0].real)),
-        high(static_cast<T>(attributes[1].real)),
-        value(static_cast<T>(attributes[2].real)) {}
-  [[gnu::always_inline]] inline T operator()(T y, T x) const { return ((x >= low) & (x <= high)) ? value : y; }
-  T low, high, value;
-};
-
-// ---------------------------------------------------------------------------------------------------------------------
-// hardswish(x) = x s(x), s(x) = (x + 3) / 6, but at least 0 and at most 1.
-
-template <class T>
-struct HardSwish : Plain {
-  using Plain::Plain;
-  static constexpr T kSixth = T{1} / 6;
-  [[gnu::always_inline]] static inline T gate(T x) { return kSixth * (limited(x, T{-3}, T{3}) + 3); }
-  [[gnu::always_inline]] inline T operator()(T x) const { return (x < -3 ? T{-3} : x) * gate(x); }
-};
-
-// hardswish'(x) = s(x) + x / 6 between -3 and 3, else s(x).
-template <class T>
-struct HardSwishGrad : Plain {
-  using Plain::Plain;
-  [[gnu::always_inline]] inline T operator()(T g, T x) const {
-    const T s = HardSwish<T>::gate(x), inside = fma(x, HardSwish<T>::kSixth, s);
-    return g * (math::abs(x) < 3 ? inside : s);
-  }
-};
-
-// ---------------------------------------------------------------------------------------------------------------------
-
-template <template <class> class Op>
-constexpr RunsByDType value() {
-  return floats(run_value<Op<float>, float>, run_value<Op<double>, double>);
-}
-
-template <template <class> class Op>
-constexpr RunsByDType derivative() {
-  return floats(run_derivative<Op<float>, float>, run_derivative<Op<double>, double>);
-}
-
 constexpr Run kRows[] = {
     {"silu", value<Silu>()},
     {"silu_grad", derivative<SiluGrad>()},
@@ -328,11 +179,6 @@ constexpr Run kRows[] = {
     {"softplus_grad", derivative<SoftplusGrad>()},
     {"elu", value<Elu>()},
     {"elu_grad", derivative<EluGrad>()},
-    {"broken_line", value<BrokenLine>()},
-    {"broken_line_grad", derivative<BrokenLineGrad>()},
-    {"cut", floats(run_pair<Cut<float>, float>, run_pair<Cut<double>, double>)},
-    {"hardswish", value<HardSwish>()},
-    {"hardswish_grad", derivative<HardSwishGrad>()},
 };
 
 }  // namespace

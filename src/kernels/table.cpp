@@ -31,6 +31,7 @@
   X(elementwise) \
   X(functions) \
   X(activation) \
+  X(line) \
   X(matmul) \
   X(optim) \
   X(random) \

@@ -1,0 +1,99 @@
+// Activations made of straight pieces, and their derivatives, in floating point: memory is what they wait for.
+#include "kernels/activation_loops.hpp"
+
+namespace minigrad::MINIGRAD_ISA {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Three straight pieces, joined at low and high: between (x + shift) with x limited to [low, high], and what leads on
+// from there with the slopes below and above.
+
+template <class T>
+struct BrokenLine {
+  explicit BrokenLine(const Attribute* attributes)
+      : low(static_cast<T>(attributes[0].real)),
+        high(static_cast<T>(attributes[1].real)),
+        below(static_cast<T>(attributes[2].real)),
+        between(static_cast<T>(attributes[3].real)),
+        above(static_cast<T>(attributes[4].real)),
+        shift(static_cast<T>(attributes[5].real)) {}
+  [[gnu::always_inline]] inline T operator()(T x) const {
+    const T inside = limited(x, low, high), outside = x - inside;
+    const T slope = outside < 0 ? below : above, led_on = slope * outside;
+    return between * (inside + shift) + (slope == 0 ? T{0} : led_on);
+  }
+  T low, high, below, between, above, shift;
+};
+
+// At a joint the smaller one of the two slopes counts.
+template <class T>
+struct BrokenLineGrad : BrokenLine<T> {
+  explicit BrokenLineGrad(const Attribute* attributes)
+      : BrokenLine<T>(attributes),
+        first(math::abs(this->below) < math::abs(this->between) ? above_of(this->low) : this->low),
+        last(math::abs(this->above) < math::abs(this->between) ? -above_of(-this->high) : this->high) {}
+  // The next number, infinity after infinity.
+  static T above_of(T x) {
+    const auto bits = __builtin_bit_cast(math::UInt<T>, x == 0 ? T{0} : x);
+    if (x != x || x == math::kInf<T>) return x;
+    return __builtin_bit_cast(T, x < 0 ? bits - 1 : bits + 1);
+  }
+  [[gnu::always_inline]] inline T operator()(T g, T x) const {
+    const T right = x > last ? this->above : this->between;
+    const T slope = x < first ? this->below : right;
+    const T product = g * slope;
+    return slope == 0 ? T{0} : product;
+  }
+  T first, last;  // where the piece between begins and ends, the joints being its own or not
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// y, but a value where x lies between low and high, or is one of them.
+
+template <class T>
+struct Cut {
+  explicit Cut(const Attribute* attributes)
+      : low(static_cast<T>(attributes[0].real)),
+        high(static_cast<T>(attributes[1].real)),
+        value(static_cast<T>(attributes[2].real)) {}
+  [[gnu::always_inline]] inline T operator()(T y, T x) const { return ((x >= low) & (x <= high)) ? value : y; }
+  T low, high, value;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// hardswish(x) = x s(x), s(x) = (x + 3) / 6, but at least 0 and at most 1.
+
+template <class T>
+struct HardSwish : Plain {
+  using Plain::Plain;
+  static constexpr T kSixth = T{1} / 6;
+  [[gnu::always_inline]] static inline T gate(T x) { return kSixth * (limited(x, T{-3}, T{3}) + 3); }
+  [[gnu::always_inline]] inline T operator()(T x) const { return (x < -3 ? T{-3} : x) * gate(x); }
+};
+
+// hardswish'(x) = s(x) + x / 6 between -3 and 3, else s(x).
+template <class T>
+struct HardSwishGrad : Plain {
+  using Plain::Plain;
+  [[gnu::always_inline]] inline T operator()(T g, T x) const {
+    const T s = HardSwish<T>::gate(x), inside = fma(x, HardSwish<T>::kSixth, s);
+    return g * (math::abs(x) < 3 ? inside : s);
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+constexpr Run kRows[] = {
+    {"broken_line", value<BrokenLine>()},
+    {"broken_line_grad", floats(run_pair<BrokenLineGrad<float>, float>, run_pair<BrokenLineGrad<double>, double>)},
+    {"cut", floats(run_pair<Cut<float>, float>, run_pair<Cut<double>, double>)},
+    {"hardswish", value<HardSwish>()},
+    {"hardswish_grad", derivative<HardSwishGrad>()},
+};
+
+}  // namespace
+
+extern const Runs line_runs;
+const Runs line_runs = {kRows, sizeof(kRows) / sizeof(Run)};
+
+}  // namespace minigrad::MINIGRAD_ISA
