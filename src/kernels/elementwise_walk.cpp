@@ -160,18 +160,19 @@ class Walk {
   void run_short_rows() const {
     const int64_t count = nest_.shape[nest_.rank - 1], rows = nest_.shape[nest_.rank - 2];
     const int64_t most = (map_.limit > 0 ? map_.limit : kMapBlock) / count;
-    parallel_for(nest_.size / count, map_.nanoseconds * static_cast<double>(count), [&](int64_t begin, int64_t end, int) {
-      Buffer buffer;
-      const char* known[N] = {};  // what a buffer holds of an operand whose rows are all the same
-      while (begin < end) {
-        int64_t offset[N];
-        find_row(begin, offset);
-        const int64_t left = rows - begin % rows, until = left < end - begin ? left : end - begin;
-        const int64_t together = until < most ? until : most;
-        run_together(buffer, known, offset, together, count);
-        begin += together;
-      }
-    });
+    parallel_for(nest_.size / count, map_.nanoseconds * static_cast<double>(count),
+                 [&](int64_t begin, int64_t end, int) {
+                   Buffer buffer;
+                   const char* known[N] = {};  // what a buffer holds of an operand whose rows are all the same
+                   while (begin < end) {
+                     int64_t offset[N];
+                     find_row(begin, offset);
+                     const int64_t left = rows - begin % rows, until = left < end - begin ? left : end - begin;
+                     const int64_t together = until < most ? until : most;
+                     run_together(buffer, known, offset, together, count);
+                     begin += together;
+                   }
+                 });
   }
 
   void run_together(Buffer& buffer, const char** known, const int64_t* offset, int64_t rows, int64_t count) const {
