@@ -216,6 +216,12 @@ class BatchedArray:
     def __bool__(self) -> bool:
         return bool(self._number(bool, "data-dependent control flow (if, while, and, or, bool())"))
 
+    def __int__(self) -> int:
+        return int(self._number(int, "int()"))
+
+    def __float__(self) -> float:
+        return float(self._number(float, "float()"))
+
     def item(self) -> Any:
         """Return the only element, if all examples share it."""
         return self._number(lambda array: array.item(), "item()")
@@ -244,6 +250,15 @@ class BatchedArray:
     def __repr__(self) -> str:
         what = f"{self.level.size} examples" if self.batched else "shared by all examples"
         return f"<{what}, each of shape {self.shape}, {self.dtype}:\n{self.array!r}>"
+
+
+def refuse_ragged(name: str, x: Any) -> None:
+    """Raise a RuntimeError where `x`, on whose elements the shape of a result depends, is batched."""
+    if is_batched(x):
+        raise RuntimeError(
+            f"{name}: inside vmap the result would have another shape for each example; keep all elements, with where() or "
+            "a product with the mask"
+        )
 
 
 @contextmanager

@@ -345,6 +345,23 @@ def made_like(new: Tensor, like: Tensor) -> Tensor:
     return wrap(batching.of_levels(value, chain[::-1])).requires_grad_(new.requires_grad)
 
 
+def writable_copy(x: Tensor, *others: Any) -> Tensor:
+    """Return a copy of `x` that can take what is made of `others`: one for each example where they are batched."""
+    out: Tensor = registry["copy"].eager(x)
+    level = level_of(others) if batching.levels else None
+    if level is None:
+        return out
+    values, batched = split_level(others, level)
+    out = lifted(out, level)
+    array: Any = out._array
+    if any(batched) and not array.batched:
+        whole = expand(
+            array.value if isinstance(array.value, Tensor) else wrap(array.value), (level.size, *array.shape)
+        )
+        out._array = BatchedArray(level, writable_copy(whole, *values), True)  # type: ignore[assignment]
+    return out
+
+
 def copy_values(x: Any) -> Any:
     """Return a copy of an array, batched or not."""
     return x.copy() if x.__class__ is BatchedArray else _core.kernels["copy"](x)

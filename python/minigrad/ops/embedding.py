@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _dtype
+from ..batching import bottom, refuse_ragged
 from ..grad_mode import no_grad
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import _add, _sub, _where, div, eq, gt, mul, to_dtype
@@ -81,8 +82,9 @@ def embedding(
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise ValueError(f"{name}: padding_idx must lie in [-{rows}, {rows}), got {padding_idx}")
     indices = indices.astype(np.int64, copy=False)
-    if indices.size and (indices.min() < 0 or indices.max() >= rows):
-        raise IndexError(f"{name}: an index is out of range for {rows} rows, got {indices.min()} to {indices.max()}")
+    known = bottom(indices)
+    if known.size and (known.min() < 0 or known.max() >= rows):
+        raise IndexError(f"{name}: an index is out of range for {rows} rows, got {known.min()} to {known.max()}")
     if max_norm is not None:
         _shorten(weight, np.unique(indices), max_norm, norm_type)
     picked = index_rows(weight, wrap(indices))
@@ -106,8 +108,8 @@ def _shares(indices: Any, padding: int | None, by_frequency: bool) -> Any:
     if by_frequency:
         _, place, counts = np.unique(indices, return_inverse=True, return_counts=True)
         shares = (1.0 / counts)[place.reshape(indices.shape)]
-    if padding is not None and (indices == padding).any():
-        shares = np.where(indices == padding, 0.0, 1.0 if shares is None else shares)
+    if padding is not None and (bottom(indices) == padding).any():
+        shares = _where(eq(indices, padding), 0.0, np.ones(()) if shares is None else shares)
     return shares
 
 
@@ -151,7 +153,10 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise RuntimeError(f"one_hot: the classes must be int64, got {tensor.dtype}")
     if classes.size == 0 and num_classes <= 0:
         raise RuntimeError("one_hot: no classes to tell their number from; give num_classes")
-    least, most = (int(classes.min()), int(classes.max())) if classes.size else (0, -1)
+    if num_classes == -1:
+        refuse_ragged("one_hot: without num_classes", classes)
+    known = bottom(classes)
+    least, most = (int(known.min()), int(known.max())) if known.size else (0, -1)
     count = most + 1 if num_classes == -1 else num_classes
     if least < 0 or most >= count:
         raise RuntimeError(f"one_hot: classes must lie in [0, {count}), got {least} to {most}")

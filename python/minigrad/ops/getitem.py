@@ -15,7 +15,9 @@ import numpy as np
 
 from .. import _core
 from .._methods import method
-from ..graph import Array
+from ..batching import is_batched, levels
+from ..batching_rules import writable_copy
+from ..graph import Array, is_array
 from ..sharing import wrote
 from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .elementwise import _where, clone, to_dtype
@@ -43,9 +45,9 @@ def _is_basic(k: Any) -> bool:
         return True
     if isinstance(k, bool | np.bool_):
         return False
-    if isinstance(k, Tensor | np.ndarray):
+    if isinstance(k, Tensor) or is_array(k):
         array = k._array if isinstance(k, Tensor) else k
-        return array.ndim == 0 and array.dtype.kind in "iu" and array.dtype != np.uint8
+        return array.ndim == 0 and array.dtype.kind in "iu" and array.dtype != np.uint8 and not is_batched(array)
     return isinstance(k, int | np.integer)
 
 
@@ -79,7 +81,7 @@ def _as_array(name: str, k: Any) -> Array:
     """Return a key's indices or mask as an array of its own dtype; uint8 is a mask."""
     if isinstance(k, Tensor):
         array = k._array
-    elif isinstance(k, np.ndarray):
+    elif is_array(k):
         array = k
     elif isinstance(k, bool | np.bool_):
         array = np.array(bool(k))
@@ -98,7 +100,7 @@ def _as_array(name: str, k: Any) -> Array:
 
 def _consumed(k: Any) -> int:
     """Return how many of the tensor's dims a part of a key speaks of."""
-    if isinstance(k, np.ndarray):
+    if is_array(k):
         return k.ndim if k.dtype == np.bool_ else 1
     return 0 if k is None or k is Ellipsis else 1
 
@@ -120,7 +122,7 @@ def _split(name: str, x: Tensor, parts: Sequence[Any]) -> tuple[Tensor, list[_Pi
             filled = True
             key += [slice(None)] * width
             dim, own = dim + width, own + width
-        elif isinstance(k, np.ndarray):
+        elif is_array(k):
             width = _consumed(k)
             if width == 0:  # a mask without dims: of a dim of size 1, all or nothing
                 key.append(None)
@@ -382,12 +384,16 @@ def _fill(view: Tensor, picked: _Picked, value: Any) -> None:
     """Write one number where a mask is true."""
     shape = view._array.shape
     behind = shape[picked.dim + picked.dims :]
-    mask = _core.broadcast_view(picked.array.reshape(picked.array.shape + (1,) * len(behind)), shape)
+    mask = broadcast(picked.array.reshape(picked.array.shape + (1,) * len(behind)), shape)
     if isinstance(value, Tensor):
         value = value if value._array.dtype == view._array.dtype else to_dtype(value, view.dtype)
     else:
         value = number_for(view._array, value)
-    if view._array.flags.c_contiguous and not (grad_enabled() and (view._edge or isinstance(value, Tensor))):
+    if (
+        not levels
+        and view._array.flags.c_contiguous
+        and not (grad_enabled() and (view._edge or isinstance(value, Tensor)))
+    ):
         view._refuse_write("setitem")
         _where_kernel.into(view._array, mask, value._array if isinstance(value, Tensor) else value, view._array)
         wrote(view._cell)
@@ -426,8 +432,8 @@ def _put(name: str, input: Tensor, indices: Sequence[Any], values: Tensor, accum
     array, given = array_of(name, input), array_of(name, values, "values")
     if given.dtype != array.dtype:
         raise RuntimeError(f"{name}: values must have input's dtype {array.dtype}, got {given.dtype}")
-    parts = [slice(None) if k is None else _as_array(name, k) for k in indices]
-    parts = [k.reshape(1) if isinstance(k, np.ndarray) and k.ndim == 0 and k.dtype.kind != "b" else k for k in parts]
+    parts: list[Any] = [slice(None) if k is None else _as_array(name, k) for k in indices]
+    parts = [k.reshape(1) if is_array(k) and k.ndim == 0 and k.dtype.kind != "b" else k for k in parts]
     view, picked = _split(name, input, parts)
     if not picked:
         raise IndexError(f"{name}: at least one tensor of indices is needed")
@@ -470,7 +476,7 @@ def index_put(input: Tensor, indices: tuple[Tensor | None, ...], values: Tensor,
     tensor([3., 0.])
     """
     array_of("index_put", input)
-    out: Tensor = clone(input)
+    out = writable_copy(input, *indices, values)
     _put("index_put", out, indices, values, accumulate)
     return out
 
@@ -482,7 +488,7 @@ def index_put(input: Tensor, indices: tuple[Tensor | None, ...], values: Tensor,
 def _with_view_written(name: str, input: Tensor, key: tuple[Any, ...], src: Tensor) -> Tensor:
     """Return a copy of `input` in which the view that a basic key means has the elements of `src`."""
     array_of(name, src, "src")
-    out: Tensor = clone(input)
+    out = writable_copy(input, src)
     part = basic_index(out, key)
     if src._array.shape != part._array.shape:
         raise RuntimeError(f"{name}: src must have shape {part._array.shape}, got {src._array.shape}")

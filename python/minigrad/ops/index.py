@@ -10,7 +10,8 @@ import numpy as np
 
 from .. import _core, _dtype
 from .._methods import method
-from ..batching_rules import spread
+from ..batching import BatchedArray, bottom, levels, refuse_ragged
+from ..batching_rules import aligned, level_of, split_level, spread
 from ..graph import Array
 from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
@@ -126,6 +127,10 @@ def linear_index(name: str, indices: Sequence[Array], sizes: Shape, dims: Sequen
     A new array of positions in the one dim that these dims, of the given sizes, make when they are merged. `dims` are
     the dims' numbers in `shape`, the tensor's, for the IndexError that names an index out of range.
     """
+    if levels and (level := level_of(indices)) is not None:
+        values, batched = split_level(indices, level)
+        inner = linear_index(name, aligned(values, batched), sizes, dims, shape)
+        return BatchedArray(level, inner, any(batched))  # type: ignore[return-value]
     signed = list(indices)
     if any(a.dtype != np.int64 for a in indices):
         signed = [a.astype(np.int64) for a in indices]
@@ -143,6 +148,7 @@ def linear_index(name: str, indices: Sequence[Array], sizes: Shape, dims: Sequen
 def refuse_outside(name: str, shape: Shape, index: Array, dim: int, *, wraps: bool = True) -> None:
     """Raise the IndexError that names the first index out of range in a dim of `shape`, if there is one."""
     size = shape[dim] if shape else 1
+    index = bottom(index)
     outside = index[(index < (-size if wraps else 0)) | (index >= size)]
     if outside.size > 0:
         raise IndexError(
@@ -153,6 +159,7 @@ def refuse_outside(name: str, shape: Shape, index: Array, dim: int, *, wraps: bo
 
 def true_positions(mask: Array) -> Array:
     """Return where a mask is true, as positions in the array in row-major order."""
+    refuse_ragged("choosing elements by a mask", mask)
     flat = mask.reshape(-1)
     return _nonzero(flat, int(_count_nonzero(flat))).reshape(-1)  # type: ignore[no-any-return]
 
@@ -163,7 +170,7 @@ def along(index: Array, before: Shape, after: Shape) -> Array:
         return index
     if after:
         index = index.reshape(index.shape + (1,) * len(after))
-    return _core.broadcast_view(index, (*before, index.shape[0], *after))
+    return broadcast(index, (*before, index.shape[0], *after))  # type: ignore[no-any-return]
 
 
 def _check_same_rank(name: str, x: Array, index: Array) -> None:
@@ -370,7 +377,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     own, theirs = list(full), list(full)
     own[d], theirs[d] = array.shape[d], at.shape[d]
     x = broadcast(input, tuple(own)) if tuple(own) != array.shape else input
-    return gather_along(x, _core.broadcast_view(at, tuple(theirs)), d)  # type: ignore[no-any-return]
+    return gather_along(x, broadcast(at, tuple(theirs)), d)  # type: ignore[no-any-return]
 
 
 @method
@@ -416,4 +423,4 @@ def broadcast_with_mask(name: str, input: Tensor, mask: Tensor) -> tuple[Tensor,
         shape = np.broadcast_shapes(array.shape, m.shape)
     except ValueError:
         raise RuntimeError(f"{name}: shapes {array.shape} and {m.shape} do not broadcast") from None
-    return broadcast(input, shape), _core.broadcast_view(m, shape)
+    return broadcast(input, shape), broadcast(m, shape)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtype
+from ..batching import is_batched
 from ..batching_rules import spread
-from ..primitive import MANY_TO_MANY, kernel_primitive
+from ..primitive import MANY_TO_MANY, kernel_primitive, registry
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import _add, _sub, div, mul, neg, sqrt, to_dtype
 from .pointwise_loss import wide
@@ -397,10 +398,22 @@ def group_norm(
 _moments = _core.kernels["moments"]
 
 
+def _mean_and_variance(matrix: Any, eps: float, dim: int) -> Any:
+    if is_batched(matrix):
+        variance, mean = registry["var_mean"].eager(matrix, (dim,), False, 0.0)
+        return mean, variance
+    return _moments(wide(matrix), eps, dim, True)
+
+
 def _follow(running: Tensor | None, now: Any, momentum: float) -> None:
     """Move running statistics towards what is now, in place."""
     if running is not None:
         new = _add(mul(running.detach(), 1 - momentum), mul(wrap(now), momentum))
+        if is_batched(new) and not is_batched(running):
+            raise RuntimeError(
+                "batch_norm, instance_norm: inside vmap, running statistics that all examples share cannot follow each "
+                "of them; use eval(), track_running_stats=False or a normalisation within an example (group_norm)"
+            )
         running.detach().copy_(new)
 
 
@@ -481,9 +494,9 @@ def batch_norm(
     w, b = _vector(name, "weight", weight, (channels,), input), _vector(name, "bias", bias, (channels,), input)
     matrix = input if len(shape) == 2 else reshape(movedim(input, 1, -1), count, channels)
     if count and (running_mean is not None or running_var is not None):
-        mean, variance = _moments(wide(matrix._array), eps, 0, True)
+        mean, variance = _mean_and_variance(matrix._array, eps, 0)
         _follow(running_mean, mean, momentum)
-        _follow(running_var, variance * (count / (count - 1)), momentum)
+        _follow(running_var, mul(variance, count / (count - 1)), momentum)
     out = standardize(matrix, w, b, eps, 0, True)
     return out if len(shape) == 2 else _as_channels(out, shape)
 
@@ -549,8 +562,8 @@ def instance_norm(
         raise ValueError(f"{name}: needs more than one value in a channel of a sample, got input of shape {shape}")
     rows = _reshape(input, (shape[0] * shape[1], count))
     if running_mean is not None or running_var is not None:
-        mean, variance = (x.reshape(shape[:2]).mean(0) for x in _moments(wide(rows._array), eps, 1, True))
+        mean, variance = (_mean(_reshape(x, shape[:2]), (0,), False) for x in _mean_and_variance(rows._array, eps, 1))
         _follow(running_mean, mean, momentum)
-        _follow(running_var, variance * (count / (count - 1) if count else 1), momentum)
+        _follow(running_var, mul(variance, count / (count - 1) if count else 1.0), momentum)
     none = wrap(_nothing(input))
     return _of_channels(name, _reshape(standardize(rows, none, none, eps, 1, True), shape), weight, bias)

@@ -6,11 +6,14 @@ of these share one rule each way, and none is written per operation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from .. import _core, _dtype, _return_types
 from .._methods import method
+from ..batching import BatchedArray, levels, refuse_ragged
+from ..batching_rules import level_of, split_level, spread
 from ..primitive import MANY_TO_MANY, MANY_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import DEFINITION, mul, to_dtype
@@ -420,6 +423,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
             [1, 1]])
     """
     array = array_of("nonzero", input)
+    refuse_ragged("nonzero", array)
     if as_tuple and array.ndim == 0:
         array = _reshape(array, (1,))
     places = _nonzero(array, int(_nonzero_count(array)))
@@ -457,8 +461,24 @@ def _search(name: str, boundaries: Tensor, input: Any, out_int32: bool, right: b
         boundaries, input = to_dtype(boundaries, target), tensor(input, dtype=target)
     if boundaries.dtype is not input.dtype:
         raise RuntimeError(f"{name}: boundaries of {boundaries.dtype} but values of {input.dtype}")
-    out = wrap(_searchsorted(boundaries._array, input._array, right))
+    out = wrap(_places(boundaries._array, input._array, right))
     return to_dtype(out, _dtype.int32) if out_int32 else out
+
+
+def _places(boundaries: Any, values: Any, right: bool) -> Any:
+    """Return where values would be inserted into lines, which are one or as many as there are lines of values."""
+    level = level_of((boundaries, values)) if levels else None
+    if level is None:
+        return _searchsorted(boundaries, values, right)
+    (lines, numbers), (of_lines, of_numbers) = split_level((boundaries, values), level)
+    if of_lines:  # a line for each example, so that an example's values are a line as well
+        numbers = spread(level, numbers, of_numbers)
+        if lines.ndim == 2:
+            flat = _reshape(numbers, (level.size, math.prod(numbers.shape[1:])))
+            return BatchedArray(level, _reshape(_places(lines, flat, right), numbers.shape), True)
+    elif of_numbers and lines.ndim > 1:
+        lines = spread(level, lines, False)
+    return BatchedArray(level, _places(lines, numbers, right), of_lines or of_numbers)
 
 
 def searchsorted(
@@ -585,6 +605,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         raise RuntimeError(f"bincount: needs one line of integers, got {input.dtype} of shape {array.shape}")
     if minlength < 0:
         raise RuntimeError(f"bincount: minlength must not be negative, got {minlength}")
+    refuse_ragged("bincount", array)
     if array.size and int(_amin(array, (), False)) < 0:
         raise RuntimeError("bincount: the integers must not be negative")
     size = max(minlength, int(_amax(array, (), False)) + 1 if array.size else 0)
@@ -627,6 +648,7 @@ def _distinct(
     name: str, input: Tensor, consecutive: bool, return_inverse: bool, return_counts: bool, dim: int | None
 ) -> Any:
     array = array_of(name, input)
+    refuse_ragged(name, array)
     if dim is None:
         line = _reshape(array, (array.size,))
         order = None if consecutive else _sort(line, 0, False)[1]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtype
+from ..batching import bottom
 from ..batching_rules import spread
 from ..grad_mode import no_grad
 from ..primitive import MANY_TO_ONE, ONE_TO_MANY, Rule, kernel_primitive
@@ -491,7 +492,7 @@ def wide(array: Any) -> Any:
 
 
 def _check_probabilities(name: str, x: Tensor, what: str) -> None:
-    array = x._array
+    array = bottom(x._array)
     if array.size and array.dtype.kind == "f":
         array = wide(array)
         least, most = _core.kernels["min"](array, (), False), _core.kernels["max"](array, (), False)
@@ -783,7 +784,7 @@ def gaussian_nll_loss(
     if not isinstance(var, Tensor):
         var = full_like(input, var)
     variances = _variances(name, var, shape)
-    if variances._array.size and not _core.kernels["min"](wide(variances._array), (), False) >= 0:
+    if variances._array.size and not _core.kernels["min"](wide(bottom(variances._array)), (), False) >= 0:
         raise ValueError(f"{name}: the variances must not be negative")
     with no_grad():
         raised = maximum(variances, eps)

@@ -14,11 +14,12 @@ import numpy as np
 
 from .. import _core, _dtype
 from .._methods import method
+from ..batching import bottom, levels
 from ..graph import Array
 from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, kernel_primitive
 from ..sharing import wrote
 from ..tensor import Tensor, array_of, grad_enabled, wrap
-from .elementwise import ARTICLE, DEFINITION, _where, div, eq, mul, to_dtype
+from .elementwise import ARTICLE, DEFINITION, _add, _where, div, eq, maximum, mul, to_dtype
 from .index import (
     _scatter_add,
     along,
@@ -184,7 +185,7 @@ def _refuse_index(name: str, x: Tensor, index: Any, dim: int) -> None:
 def combine_in_place(name: str, x: Tensor, src: Any, index: Any, dim: int, primitive: Callable[..., Any]) -> Tensor:
     """Combine `src` into the memory of `x`, touching nothing but the places that the indices say; return `x`."""
     recorded = grad_enabled() and (x._edge is not None or (isinstance(src, Tensor) and src._edge is not None))
-    if recorded or not x._array.flags.c_contiguous or x._array.dtype == np.float16:
+    if levels or recorded or not x._array.flags.c_contiguous or x._array.dtype == np.float16:
         # Setting and adding have rules that do not read x, whose memory may thus be overwritten.
         return x._write(combine(name, wrap(x._array, x._edge), src, index, dim, primitive), name)
     x._refuse_write(name)
@@ -445,10 +446,11 @@ def _identity(dtype: Any, reduce: str) -> Any:
 def _mean(total: Tensor, index: Array, dim: int, include_self: bool) -> Tensor:
     """Return sums divided by the numbers of their terms."""
     array = total._array
-    counts = np.maximum(_kernel(np.full(array.shape, int(include_self)), 1, index, dim, 1), 1).astype(array.dtype)
-    if array.dtype.kind == "f":
-        return div(total, wrap(counts))
-    return wrap(np.floor_divide(array, counts))
+    counts: Any = maximum(_scatter_sum(np.full(array.shape, int(include_self)), 1, index, dim), 1)
+    from .rounding import floor_divide
+
+    divisors = wrap(counts.astype(array.dtype, copy=False))
+    return div(total, divisors) if array.dtype.kind == "f" else floor_divide(total, divisors)
 
 
 def _product(name: str, x: Tensor, src: Any, index: Array, dim: int) -> Tensor:
@@ -464,10 +466,10 @@ def _product(name: str, x: Tensor, src: Any, index: Array, dim: int) -> Tensor:
     refuse_outside(name, shape, at, dim, wraps=False)
     if not isinstance(src, Tensor) or src._array.shape != at.shape:
         src = reshape(src, at.shape) if isinstance(src, Tensor) else src
-    rank = _core.kernels["occurrence"](at, dim, extent, False)
-    width = int(rank.max()) + 1
+    rank = _occurrence(at, dim, extent, False)
+    width = int(bottom(rank).max()) + 1
     rows = wrap(np.ones((*shape[:dim], extent * width, *shape[dim + 1 :]), x._array.dtype))
-    rows = combine(name, rows, src, at * width + rank, dim, _scatter)
+    rows = combine(name, rows, src, _add(mul(at, width), rank), dim, _scatter)
     factors = prod(reshape(rows, (*shape[:dim], extent, width, *shape[dim + 1 :])), dim + 1)
     return mul(x, reshape(factors, x._array.shape))
 
