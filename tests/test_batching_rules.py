@@ -60,7 +60,8 @@ def occurrence(draw: Draw) -> Call:
 
 def ends_with_ellipsis(call: Call) -> Call:
     """Return a call of `index` or `unindex` as the public functions make it: a view, even of one element."""
-    return call[0], ((*call[1][0], ...), *call[1][1:])
+    key = call[1][0]
+    return call[0], (key if Ellipsis in key else (*key, ...), *call[1][1:])
 
 
 OTHERS: dict[str, Callable[[Draw], Call]] = {
