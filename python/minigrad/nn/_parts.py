@@ -40,6 +40,8 @@ class Parts:
                 self._forget(name)
             elif role != "buffer":
                 self._note_absence(name, role if value is None else None)
+        if _role_of(value) not in (None, role):
+            self.__dict__.pop(name, None)  # what takes on a role comes behind the others of it
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -48,12 +50,9 @@ class Parts:
 
     def _role(self, name: str) -> str | None:
         """Return what an attribute is of the module, None for any other one."""
-        value = self.__dict__.get(name)
-        if isinstance(value, Parameter):
-            return "parameter"
-        if isinstance(value, Parts):
-            return "child module"
-        return "buffer" if name in self._buffer_names else self._absent.get(name)
+        if name in self._buffer_names:
+            return "buffer"
+        return _role_of(self.__dict__.get(name)) or self._absent.get(name)
 
     def _note_buffer(self, name: str, persistent: bool) -> None:
         self.__dict__["_buffer_names"] = {**self._buffer_names, name: persistent}
@@ -111,7 +110,7 @@ class Parts:
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(f"register_buffer: {name} must be a Tensor or None, got {type(tensor).__name__}")
         self._note_buffer(name, persistent)
-        setattr(self, name, tensor)
+        object.__setattr__(self, name, tensor)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Make `module` the attribute `name`; None says that there is none.
@@ -123,9 +122,9 @@ class Parts:
         KeyError
             If the name is empty, contains a dot or is taken.
         """
-        self._check_name("add_module", name, "child module")
         if module is not None and not isinstance(module, Parts):
             raise TypeError(f"add_module: {name} must be a Module or None, got {type(module).__name__}")
+        self._check_name("add_module", name, "child module")
         self._register(name, module, "child module")
 
     def register_module(self, name: str, module: Module | None) -> None:
@@ -172,6 +171,9 @@ class Parts:
     def _own_modules(self) -> Iterator[tuple[str, Module]]:
         return cast("Iterator[tuple[str, Module]]", self._own(Parts))
 
+    def _own_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        return ((name, p) for name, p in self._own(Parameter) if name not in self._buffer_names)
+
     def _own_buffers(self) -> Iterator[tuple[str, Tensor]]:
         return ((name, value) for name in self._buffer_names if (value := vars(self).get(name)) is not None)
 
@@ -189,9 +191,9 @@ class Parts:
         for name, part in self._own_modules():
             yield from part.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
-    def modules(self) -> Iterator[Module]:
-        """Yield the module itself and all its parts."""
-        return (module for _, module in self.named_modules())
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+        """Yield the module itself and all its parts; what is there twice only once, unless asked otherwise."""
+        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Yield the immediate parts, each with its name."""
@@ -215,7 +217,7 @@ class Parts:
         remove_duplicate : bool, default True
             Whether to yield a parameter that is there twice only once.
         """
-        named = self._members(lambda module: module._own(Parameter), prefix, recurse, remove_duplicate)
+        named = self._members(lambda module: module._own_parameters(), prefix, recurse, remove_duplicate)
         return _once(named) if remove_duplicate else named
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
@@ -272,28 +274,30 @@ class Parts:
         if not target or not isinstance(module, Parts):
             what = type(module).__name__
             raise ValueError(f"set_submodule: needs a name and a module, got {target!r} and {what}")
-        prefix, _, name = target.rpartition(".")
-        parent = self.get_submodule(prefix)
-        there = getattr(parent, name, None)
-        if (strict and there is None) or (there is not None and not isinstance(there, Parts)):
+        parent, name = self._parent(target)
+        if (strict or hasattr(parent, name)) and not isinstance(getattr(parent, name, None), Parts):
             raise AttributeError(f"set_submodule: there is no module {target!r} to replace")
         setattr(parent, name, module)
 
     def get_parameter(self, target: str) -> Parameter:
         """Return the parameter of a name such as ``"layers.0.weight"``; AttributeError where there is none."""
-        return cast("Parameter", self._member("get_parameter", target, "parameter"))
+        module, name = self._parent(target)
+        found = vars(module).get(name)
+        if not isinstance(found, Parameter):
+            raise AttributeError(f"get_parameter: {type(self).__name__} has no parameter {target!r}")  # noqa: TRY004
+        return found
 
     def get_buffer(self, target: str) -> Tensor:
         """Return the buffer of a name such as ``"layers.0.running_mean"``; AttributeError where there is none."""
-        return cast("Tensor", self._member("get_buffer", target, "buffer"))
+        module, name = self._parent(target)
+        if name not in module._buffer_names:
+            raise AttributeError(f"get_buffer: {type(self).__name__} has no buffer {target!r}")
+        return cast("Tensor", vars(module).get(name))
 
-    def _member(self, function: str, target: str, role: str) -> Any:
+    def _parent(self, target: str) -> tuple[Module, str]:
+        """Return the module that a name such as ``"layers.0.weight"`` leads to, and the attribute's own name."""
         prefix, _, name = target.rpartition(".")
-        module = self.get_submodule(prefix)
-        found = vars(module).get(name)
-        if found is None or module._role(name) != role:
-            raise AttributeError(f"{function}: {type(self).__name__} has no {role} {target!r}")
-        return found
+        return self.get_submodule(prefix), name
 
     def __dir__(self) -> list[str]:
         # Names such as "0" are no attributes that one could write.
@@ -305,6 +309,10 @@ _KINDS: dict[str, tuple[Any, str]] = {
     "child module": (Parts | Parameter, "Module"),
     "buffer": (Tensor | Parts, "Tensor"),
 }
+
+
+def _role_of(value: Any) -> str | None:
+    return "parameter" if isinstance(value, Parameter) else "child module" if isinstance(value, Parts) else None
 
 
 def _check_kind(name: str, value: Any, role: str) -> None:

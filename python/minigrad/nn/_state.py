@@ -104,7 +104,7 @@ class State(Parts):
             destination[prefix + _EXTRA] = self.get_extra_state()
 
     def _own_state(self) -> Iterator[tuple[str, Tensor]]:
-        yield from self._own(Parameter)
+        yield from self._own_parameters()
         for name, buffer in self._own_buffers():
             if self._buffer_names[name]:
                 yield name, buffer

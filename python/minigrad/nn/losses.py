@@ -379,7 +379,7 @@ class KLDivLoss(_Loss, function=F.kl_div):
         super().__init__(size_average=size_average, reduce=reduce, reduction=reduction, log_target=log_target)
 
 
-class PoissonNLLLoss(_Loss, function=F.poisson_nll_loss):
+class PoissonNLLLoss(_Reduced, function=F.poisson_nll_loss):
     """The negative log likelihood of counts, given their rate.
 
     Parameters
@@ -416,6 +416,10 @@ class PoissonNLLLoss(_Loss, function=F.poisson_nll_loss):
         super().__init__(
             log_input=log_input, full=full, size_average=size_average, eps=eps, reduce=reduce, reduction=reduction
         )
+
+    def forward(self, log_input: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of rates, or their logarithms, against counts."""
+        return self._compute(log_input, target)  # type: ignore[no-any-return]
 
 
 class GaussianNLLLoss(_Reduced, function=F.gaussian_nll_loss):
