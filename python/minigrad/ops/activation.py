@@ -530,7 +530,7 @@ _TEXTS: dict[Callable[..., Tensor], tuple[str, str, str]] = {
         "",
         "tensor([0.0000, 0.4583, 0.5833, 1.0000])",
     ),
-    hardswish: ("out = x min(max(x + 3, 0), 6) / 6", "", "tensor([ 0.0000, -0.1146,  0.2917,  8.0000])"),
+    hardswish: ("out = x min(max(x + 3, 0), 6) / 6", "", "tensor([-0.0000, -0.1146,  0.2917,  8.0000])"),
     softshrink: (
         "out = x - lambd where x > lambd, x + lambd where x < -lambd, else 0",
         "",
