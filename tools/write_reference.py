@@ -141,7 +141,7 @@ than 1e-12 is shown as 0. All of it is computed when this page is made. The rule
 - **jvp**: the tangent of the output for tangents of 1.
 - **second**: the vjp of the vjp; both cotangents are 1. For a vector it is the Hessian of the sum, times ones. The jvp of
   the vjp and the vjp of the jvp agree with it; where one does not, it is added
-  (only where the value is NaN, and for infinity in a norm of order below 1).
+  (only where the value is NaN or stands alone, and for infinity in a norm of order below 1).
 - **jvp of jvp**: the second derivative along tangents of 1, forward mode over forward mode.
 - **PyTorch**: what PyTorch 2.13 gives instead, where it differs. The reasons stand below the tables.
 """

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+import minigrad
+import minigrad.utils.checkpoint
 from minigrad.primitive import Primitive, registry
 
 from .case import FLOAT64, Array, Draw, Drawn, Shape, apart, between, nonzero, normal, shaped
@@ -70,7 +72,7 @@ BY_NAME: dict[str, Callable[[Draw, Shape, dict[str, Any]], Any]] = {
 
 
 #: Of no elements, these are infinite, not a number, or an error.
-NEED_ELEMENTS = {"amax", "amin", "logsumexp", "mean", "norm", "var_mean"}
+NEED_ELEMENTS = {"amax", "amin", "logsumexp", "mean", "norm", "var_mean", "max_with_index", "min_with_index", "mode"}
 
 
 def of_one_shape(p: Primitive) -> Callable[[Draw], Call] | None:
@@ -79,12 +81,13 @@ def of_one_shape(p: Primitive) -> Callable[[Draw], Call] | None:
         return None
 
     def call(draw: Draw) -> Call:
-        shape = any_shape(draw, least=1)
-        if "dim" in p.attributes or p.name in NEED_ELEMENTS:
-            shape = tuple(max(n, 1) for n in shape)
+        shape = any_shape(draw, least="dim" in p.attributes)
         chosen: dict[str, Any] = {}
         for name in p.attributes:
             chosen[name] = BY_NAME[name](draw, shape, chosen)
+        if p.name in NEED_ELEMENTS:  # along what is reduced; dims () are all
+            reduced = (chosen["dim"],) if "dim" in chosen else chosen["dims"] or range(len(shape))
+            shape = tuple(max(n, 1) if d in reduced else n for d, n in enumerate(shape))
         return tuple(normal(draw, shape) for _ in p.inputs), tuple(chosen.values())
 
     return call
@@ -99,7 +102,7 @@ def nonempty(draw: Draw, least: int = 1) -> Shape:
 
 
 def part(draw: Draw) -> Call:
-    shape = nonempty(draw)
+    shape = any_shape(draw)
     kept = tuple(1 if draw.random() < 0.5 else n for n in shape)
     return (normal(draw, kept), normal(draw, shape), nonzero(draw, kept)), ()
 
@@ -115,11 +118,19 @@ def linear(draw: Draw) -> Call:
     return (normal(draw, (m, k)), normal(draw, (n, k)), normal(draw, (n,))), ()
 
 
+def lined(draw: Draw) -> tuple[Shape, int]:
+    """Return a shape and a dim along which there are elements."""
+    shape = any_shape(draw, least=1)
+    dim = int(draw.integers(0, len(shape)))
+    return (*shape[:dim], max(shape[dim], 1), *shape[dim + 1 :]), dim
+
+
 def along(draw: Draw) -> tuple[Shape, Array, int]:
     """Return a shape, indices along one of its dims, and that dim."""
-    shape = nonempty(draw)
-    dim = int(draw.integers(0, len(shape)))
-    counts = tuple(int(draw.integers(0, 4)) if d == dim else int(draw.integers(1, n + 1)) for d, n in enumerate(shape))
+    shape, dim = lined(draw)
+    counts = tuple(
+        int(draw.integers(0, 4)) if d == dim else int(draw.integers(min(n, 1), n + 1)) for d, n in enumerate(shape)
+    )
     return shape, draw.integers(0, shape[dim], counts), dim
 
 
@@ -139,8 +150,8 @@ def scatter(draw: Draw) -> Call:
 
 
 def rows(draw: Draw) -> tuple[Shape, Array]:
-    shape = nonempty(draw)
-    return shape, draw.integers(0, shape[0], any_shape(draw)[-2:])
+    first, *rest = any_shape(draw, least=1)
+    return (max(first, 1), *rest), draw.integers(0, max(first, 1), any_shape(draw)[-2:])
 
 
 def index_rows(draw: Draw) -> Call:
@@ -291,8 +302,7 @@ def undiagonal(draw: Draw) -> Call:
 
 
 def unfold(draw: Draw) -> Call:
-    shape = nonempty(draw)
-    dim = int(draw.integers(0, len(shape)))
+    shape, dim = lined(draw)
     return (normal(draw, shape),), (dim, int(draw.integers(1, shape[dim] + 1)), int(draw.integers(1, 3)))
 
 
@@ -315,8 +325,7 @@ def triangle(draw: Draw) -> Call:
 
 def line(draw: Draw) -> tuple[tuple[Any, ...], int, int]:
     """Return an operand, a dim and how many elements lie along it."""
-    shape = nonempty(draw)
-    dim = int(draw.integers(0, len(shape)))
+    shape, dim = lined(draw)
     return (apart(draw, shape),), dim, shape[dim]
 
 
@@ -437,3 +446,77 @@ def call_of(name: str) -> Callable[[Draw], Call] | None:
     if name in OTHERS:
         return OTHERS[name]
     return elementwise(name) if name in shaped else of_one_shape(registry[name])
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What is no primitive, because it has any number of operands or results: a function and its operands. Sines give it a
+# second derivative.
+
+Joined = tuple[Callable[..., Any], list[Array]]
+
+
+def joined(draw: Draw) -> Joined:
+    shape, count = any_shape(draw, least=1), int(draw.integers(1, 5))
+    dim = int(draw.integers(0, len(shape)))
+    sizes = [int(draw.integers(0, 4)) for _ in range(count)]
+    xs = [normal(draw, (*shape[:dim], n, *shape[dim + 1 :])) for n in sizes]
+    negative = dim - len(shape)
+    return lambda *ts: minigrad.cat([t.sin() for t in ts], negative), xs
+
+
+def stacked(draw: Draw) -> Joined:
+    shape = any_shape(draw)
+    dim = int(draw.integers(0, len(shape) + 1))
+    xs = [normal(draw, shape) for _ in range(int(draw.integers(1, 5)))]
+    return lambda *ts: minigrad.stack([t.sin() for t in ts], dim), xs
+
+
+def parted(part: Callable[[Any, int, Draw], tuple[Any, ...]]) -> Callable[[Draw], Joined]:
+    """Return what draws a tensor of which one or two parts are used, and the others are not."""
+
+    def call(draw: Draw) -> Joined:
+        (shape, dim), seed = lined(draw), int(draw.integers(1 << 30))
+
+        def function(x: Any) -> Any:
+            again = np.random.default_rng(seed)
+            parts = part(x.sin(), dim, again)
+            first, second = (parts[int(k)] for k in again.integers(0, len(parts), 2))
+            return minigrad.cat([first.reshape(-1), second.exp().reshape(-1)])
+
+        return function, [normal(draw, shape)]
+
+    return call
+
+
+class Cube(minigrad.autograd.Function):
+    """An operation that a user wrote, in both modes."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        ctx.save_for_forward(x)
+        return x * x * x
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        (x,) = ctx.saved_tensors
+        return grads[0] * x * x * 3.0
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        (x,) = ctx.saved_tensors
+        return tangents[0] * x * x * 3.0
+
+
+JOINING: dict[str, Callable[[Draw], Joined]] = {
+    "cat": joined,
+    "stack": stacked,
+    "split": parted(lambda x, dim, draw: x.split(int(draw.integers(1, 4)), dim)),
+    "tensor_split": parted(lambda x, dim, draw: x.tensor_split(int(draw.integers(1, 4)), dim)),
+    "unbind": parted(lambda x, dim, _: x.unbind(dim)),
+    "Function": lambda draw: (Cube.apply, [normal(draw, any_shape(draw))]),
+    "checkpoint": lambda draw: (
+        lambda x: minigrad.utils.checkpoint.checkpoint(lambda y: (y.exp() * y).sin(), x, use_reentrant=False),
+        [normal(draw, any_shape(draw))],
+    ),
+}

@@ -21,6 +21,7 @@ from .elementwise import (
     exp,
     le,
     log,
+    lt,
     mul,
     neg,
     number_tensor,
@@ -163,7 +164,7 @@ _xlogy_by_x: Callable[..., Any] = Primitive(
     structure=ELEMENTWISE,
     vjp={
         "g": lambda h, x, y: _xlogy_by_x(h, x, y),
-        "y": lambda h, g, y: safe_div(mul(h, g), y),
+        "y": lambda h, g, x, y: _where(mul(eq(x, 0.0), lt(y, 0.0)), 0.0, safe_div(mul(h, g), y)),
     },
 ).eager
 _xlogy = _binary(
