@@ -25,7 +25,6 @@ from minigrad.training import (
     Run,
     TensorBoardLogger,
 )
-from minigrad.utils.data import shuffled_batches
 
 
 def make_run(**settings: Any) -> tuple[Run, Any]:
@@ -37,7 +36,7 @@ def make_run(**settings: Any) -> tuple[Run, Any]:
     optimizer = optim.Adam(model.parameters(), lr=0.05)
     schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=10)
     run = Run(model, optimizer, F.cross_entropy, schedule=schedule, **settings)
-    return run, lambda: shuffled_batches(x, y, batch_size=16)
+    return run, lambda: [(x[rows], y[rows]) for rows in minigrad.randperm(60).split(16)]
 
 
 def accuracy(output: Any, target: Any) -> float:
