@@ -287,8 +287,8 @@ x = mg.ones(4, requires_grad=True)
 y = x * 1
 for _ in range(20000):
     y = y * 1
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     while True:
         y.sum().backward(retain_graph=True)
         x.grad = None

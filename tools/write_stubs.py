@@ -30,6 +30,7 @@ CORE_FUNCTIONS = {
     "grad_enabled": "() -> bool",
     "kernels_for": "(isa: str) -> dict[str, Kernel]",
     "lent_view": "(array: Array, /) -> Array",
+    "link_view": "(view: Any, source: Any, primitive: Any, attributes: tuple[Any, ...], /) -> int",
     "memory_statistics": "() -> dict[str, int]",
     "same_shape": "(*arrays: Any) -> tuple[tuple[int, ...], ...] | None",
     "set_grad_enabled": "(enabled: bool, /) -> bool",

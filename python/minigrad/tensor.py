@@ -533,15 +533,9 @@ def array_of(name: str, x: Any, role: str = "input") -> Array:
 
 def link_view(view: Tensor, source: Tensor, primitive: Primitive, attributes: tuple[Any, ...]) -> None:
     """Make `view` known as what `primitive` made of `source`."""
-    base: Tensor = getattr(source, "_base", source)
-    view._cell = source._cell
-    view._base = base
-    view._steps = (*getattr(source, "_steps", ()), (primitive, attributes))
-    views: list[weakref.ref[Tensor]] | None = getattr(base, "_views", None)
-    if views is None:
-        views = base._views = []
-    views.append(weakref.ref(view))
-    if len(views) >= 16 and len(views) & (len(views) - 1) == 0:
+    known = _core.link_view(view, source, primitive, attributes)
+    if known >= 16 and known & (known - 1) == 0:
+        views = view._base._views
         views[:] = [v for v in views if v() is not None]
 
 

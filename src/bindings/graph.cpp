@@ -205,6 +205,86 @@ PyObject* same_shape(PyObject*, PyObject* const* args, Py_ssize_t count) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+// Views as tensors. A tensor's attributes are slots, which may be empty; Python would need an exception to see that.
+
+// Where a slot lies in the objects of a class; -1 with an exception set.
+Py_ssize_t slot_offset(PyTypeObject* type, const char* name) {
+  PyObject* const slot = PyObject_GetAttrString(reinterpret_cast<PyObject*>(type), name);
+  if (slot == nullptr) return -1;
+  const bool good = Py_TYPE(slot) == &PyMemberDescr_Type;
+  const Py_ssize_t offset = good ? reinterpret_cast<PyMemberDescrObject*>(slot)->d_member->offset : -1;
+  Py_DECREF(slot);  // its class keeps it
+  if (!good) PyErr_Format(PyExc_TypeError, "link_view: %s is no slot", name);
+  return offset;
+}
+
+struct Slots {
+  Py_ssize_t cell, base, steps, views;
+};
+
+bool find_slots(PyTypeObject* type, Slots& slots) {
+  slots = {slot_offset(type, "_cell"), 0, 0, 0};
+  if (slots.cell >= 0) slots.base = slot_offset(type, "_base");
+  if (slots.base >= 0) slots.steps = slot_offset(type, "_steps");
+  if (slots.steps >= 0) slots.views = slot_offset(type, "_views");
+  return !PyErr_Occurred();
+}
+
+PyObject*& slot(PyObject* object, Py_ssize_t offset) {
+  return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset);
+}
+
+// Puts what the caller owns into a slot.
+void fill_slot(PyObject* object, Py_ssize_t offset, PyObject* value) {
+  PyObject* const before = slot(object, offset);
+  slot(object, offset) = value;
+  Py_XDECREF(before);
+}
+
+// The steps that lead to `source`, if it is a view itself, and one more.
+PyObject* steps_to(PyObject* before, PyObject* primitive, PyObject* attributes) {
+  const Py_ssize_t known = before == nullptr ? 0 : PyTuple_GET_SIZE(before);
+  PyObject* const steps = PyTuple_New(known + 1);
+  PyObject* const step = PyTuple_Pack(2, primitive, attributes);
+  if (steps == nullptr || step == nullptr) {
+    Py_XDECREF(steps);
+    Py_XDECREF(step);
+    return nullptr;
+  }
+  for (Py_ssize_t i = 0; i < known; ++i) PyTuple_SET_ITEM(steps, i, Py_NewRef(PyTuple_GET_ITEM(before, i)));
+  PyTuple_SET_ITEM(steps, known, step);
+  return steps;
+}
+
+// Whether `view` now is among the views that `base` knows of.
+bool add_view(PyObject*& views, PyObject* view) {
+  if (views == nullptr) views = PyList_New(0);
+  PyObject* const reference = PyWeakref_NewRef(view, nullptr);
+  const bool good = views != nullptr && reference != nullptr && PyList_Append(views, reference) == 0;
+  Py_XDECREF(reference);
+  return good;
+}
+
+// link_view(view, source, primitive, attributes) makes `view` known as what `primitive` made of `source`, and returns
+// how many views the base has had.
+PyObject* link_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  static Slots slots;
+  static bool found = false;
+  if (count != 4) return PyErr_Format(PyExc_TypeError, "link_view: takes two tensors, a primitive and its attributes");
+  if (!found && !(found = find_slots(Py_TYPE(args[0]), slots))) return nullptr;
+  PyObject *const view = args[0], *const source = args[1];
+  PyObject* const own_base = slot(source, slots.base);
+  PyObject* const base = own_base == nullptr ? source : own_base;
+  PyObject* const steps = steps_to(slot(source, slots.steps), args[2], args[3]);
+  if (steps == nullptr) return nullptr;
+  fill_slot(view, slots.steps, steps);
+  fill_slot(view, slots.cell, Py_XNewRef(slot(source, slots.cell)));
+  fill_slot(view, slots.base, Py_NewRef(base));
+  if (!add_view(slot(base, slots.views), view)) return nullptr;
+  return PyLong_FromSsize_t(PyList_GET_SIZE(slot(base, slots.views)));
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
 // The buffer protocol, which Python classes cannot speak before 3.12.
 
 // Lends what the object's method numpy() returns.
@@ -236,6 +316,9 @@ PyMethodDef kFunctions[] = {
      "strided_view(array, shape, strides, offset): elements of the array's memory by strides in bytes; unchecked."},
     {"lent_view", lent_view, METH_O, "The same memory as an array on which every array made from it depends."},
     {"digest", digest, METH_O, "An integer that tells whether an array's elements are what they were."},
+    {"link_view", fastcall(link_view), METH_FASTCALL,
+     "link_view(view, source, primitive, attributes): make it known what a view was made of; return how many views its "
+     "base has had."},
     {"same_shape", fastcall(same_shape), METH_FASTCALL,
      "same_shape(*arrays): None where all shapes are equal, otherwise the tuple of them."},
     {nullptr, nullptr, 0, nullptr},

@@ -268,6 +268,8 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     kind = type(key)
     if kind is int:  # the common cases, which the general way would take three times as long for
         return basic_index(x, (key, Ellipsis)) if x._array.ndim > 0 else _refuse_no_dims("index")
+    if kind is slice and key.step is None and x._array.ndim > 0:
+        return basic_index(x, (key, Ellipsis))
     if kind is Tensor and x._array.ndim > 0 and key._array.dtype == np.int64 and key._array.ndim > 0:
         return _rows(x, key)
     split = _quickly(x, key) if kind is tuple else None

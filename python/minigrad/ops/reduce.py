@@ -311,6 +311,8 @@ def sum(  # noqa: A001
     >>> minigrad.ones(2, 3).sum(dim=1)
     tensor([3., 3.])
     """
+    if dim is None and dtype is None and array_of("sum", input).dtype.kind == "f":
+        return _sum(input, (), keepdim)  # type: ignore[no-any-return]
     return _total("sum", _sum, input, _dims_of("sum", input, dim), keepdim, dtype)
 
 

@@ -6,6 +6,7 @@ One-to-one where every element goes to one place, one-to-many where it is repeat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from operator import index
 from typing import Any
@@ -261,14 +262,14 @@ def sizes_of(args: tuple[Any, ...], named: Any = None) -> Shape:
 def _resolve(name: str, sizes: Shape, x: Tensor) -> Shape:
     """Return the sizes with -1 replaced by what is left of x's elements."""
     count = array_of(name, x).size
+    if math.prod(sizes) == count and (not sizes or min(sizes) >= 0):
+        return sizes
     known = 1
     for n in sizes:
         known *= n if n != -1 else 1
     if sizes.count(-1) == 1 and known > 0 and count % known == 0:
         return tuple([count // known if n == -1 else n for n in sizes])
-    if -1 in sizes or known != count or any(n < 0 for n in sizes):
-        raise RuntimeError(f"{name}: shape {tuple(x._array.shape)} cannot become {sizes}")
-    return sizes
+    raise RuntimeError(f"{name}: shape {tuple(x._array.shape)} cannot become {sizes}")
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -307,7 +308,9 @@ def reshape(input: Tensor, *args: Any, shape: Any = None) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    sizes = _resolve("reshape", sizes_of(args, shape), input)
+    # The common case, sizes one by one, is not brought to another form.
+    several = len(args) > 1 and shape is None and set(map(type, args)) == {int}
+    sizes = _resolve("reshape", args if several else sizes_of(args, shape), input)
     return _reshape(input if _viewable(input._array, sizes) else clone(input), sizes)  # type: ignore[no-any-return]
 
 
