@@ -44,7 +44,7 @@ HELPERS: dict[str, tuple[Any, ...]] = {
     "fold": (np.ones((3, 2)), 0, 7, 2),
     "sgd": ([VECTOR], [VECTOR + 1], [VECTOR * 0], 0.1, 0.9, 0.0, 0.01, False, False),
     "adam": (*LISTS, [VECTOR * 0], [STEP], 0.1, 0.9, 0.999, 1e-8, 0.01, False, False),
-    "nadam": (*LISTS, [STEP], [STEP + 1], 0.1, 0.9, 0.999, 1e-8, 0.01, 4e-3, False, False),
+    "nadam": (*LISTS, [STEP], [np.asarray(STEP + 1)], 0.1, 0.9, 0.999, 1e-8, 0.01, 4e-3, False, False),
     "radam": (*LISTS, [STEP], 0.1, 0.9, 0.999, 1e-8, 0.01, False, False),
     "adamax": (*LISTS, [STEP], 0.1, 0.9, 0.999, 1e-8, 0.01, False),
     "adagrad": (*LISTS[:3], [STEP], 0.1, 0.1, 1e-8, 0.01, False),

@@ -57,6 +57,7 @@ add: Callable[[Any, Any], Any]
 sum_to: Callable[[Any, tuple[int, ...]], Any]
 broadcast_to: Callable[[Any, tuple[int, ...]], Any]
 wrap: Callable[..., Tensor]
+backward: Callable[..., None]
 batched_write: Callable[[Tensor, Tensor, str], Tensor]
 
 
@@ -400,8 +401,11 @@ def backward_sweep(  # noqa: PLR0912
                     continue
                 if parent.__class__ is Leaf and relevant is None:
                     parent.accumulate(gx)  # at once, not in its turn: nothing depends on it
-                else:
+                elif turns or parent.outputs > 1 or parent in pending:
                     _send(gx, parent, index, pending, heap, turns)
+                else:  # the same, without a call
+                    pending[parent] = gx
+                    heappush(heap, (-parent.sequence, parent))
             if not retain_graph:
                 node.free()
     except Exception as error:

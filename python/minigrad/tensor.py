@@ -349,9 +349,7 @@ class Tensor(TensorMethods):
 
         See :func:`minigrad.autograd.backward`.
         """
-        from .autograd import backward
-
-        backward(self, gradient, retain_graph, create_graph, inputs)
+        graph.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Hook) -> RemovableHandle:
         """Run `hook` whenever a backward pass has computed this tensor's gradient.

@@ -537,7 +537,7 @@ SPECIAL: dict[str, list[tuple[float, ...]]] = {
     "difference": [(INF, INF, 0), (-INF, -INF, 0), (INF, 1, INF), (3, 1, 2), (NAN, NAN, NAN)],
     "sqrt": [(0, 0), (-0.0, -0.0), (INF, INF), (-1, NAN), (NAN, NAN), (4, 2)],
     "relu": [(0, 0), (-0.0, 0), (-3, 0), (3, 3), (INF, INF), (-INF, 0), (NAN, NAN)],
-    "sign": [(0, 0), (-3, -1), (3, 1), (INF, 1), (-INF, -1), (NAN, NAN)],
+    "sign": [(0, 0), (-3, -1), (3, 1), (INF, 1), (-INF, -1), (NAN, 0)],  # PyTorch's at NaN; NumPy has NaN
     "abs": [(-0.0, 0), (-3, 3), (-INF, INF), (NAN, NAN)],
     "neg": [(0, -0.0), (-0.0, 0), (INF, -INF), (NAN, NAN)],
     "safe_mul": [(0, INF, 0), (INF, 0, 0), (0, NAN, 0), (NAN, 0, 0), (-0.0, NAN, 0), (2, INF, INF), (2, NAN, NAN)],

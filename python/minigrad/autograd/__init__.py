@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .. import _core
+from .. import graph as engine
 from ..batching import recording_below
 from ..grad_mode import enable_grad, no_grad, set_grad_enabled
 from ..graph import Edge, Leaf, backward_sweep
@@ -169,6 +170,9 @@ def backward(
                 edge[0].accumulate(g)
     finally:
         _core.set_grad_enabled(before)
+
+
+engine.backward = backward  # which a tensor's method calls
 
 
 def grad(
