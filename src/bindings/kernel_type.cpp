@@ -5,6 +5,12 @@
 // caller one comparison, where the kernel does not take these dtypes as they are: promotion is the Python layer's.
 #include "bindings/kernel_type.hpp"
 
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
 #include <vector>
 
 #include "core/half.hpp"
@@ -311,9 +317,7 @@ bool take_attributes(const KernelObject& self, PyObject* const* args, Attribute*
 class Outputs {
  public:
   explicit Outputs(const KernelObject& self) : self_(self) {}
-  ~Outputs() {
-    for (int i = 0; i < count_; ++i) Py_DECREF(arrays_[i]);
-  }
+  ~Outputs() { drop(); }
   Outputs(const Outputs&) = delete;
   Outputs& operator=(const Outputs&) = delete;
 
@@ -324,6 +328,10 @@ class Outputs {
       arrays_[count_++] = array;
     }
     return true;
+  }
+
+  void drop() {
+    while (count_ > 0) Py_DECREF(arrays_[--count_]);
   }
 
   // Checks that `array` can take the planned output as it lies.
@@ -376,30 +384,166 @@ bool make_plan(const KernelObject& self, Plan& plan) {
 // Every worker's scratch starts on a cache line of its own.
 size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
-bool execute(const KernelObject& self, RunFunction run, const Plan& plan) {
-  const size_t shared = aligned(plan.scratch_shared);
-  const size_t each = aligned(plan.scratch_per_worker);
-  const ScratchBuffer scratch(shared + each * static_cast<size_t>(each > 0 ? get_num_threads() : 0));
-  if (scratch.failed()) {
-    PyErr_NoMemory();
-    return false;
+// One call, from arguments to results. Arguments have to outlive it.
+class Invocation {
+ public:
+  explicit Invocation(const KernelObject& self) : self_(self), inputs_(self), outputs_(self) {}
+  Invocation(const Invocation&) = delete;
+  Invocation& operator=(const Invocation&) = delete;
+
+  // Everything before the run: arrays to views, the plan, memory for the outputs.
+  Taken prepare(const RunsByDType& runs, PyObject* const* args, PyObject* out) {
+    const Taken taken = inputs_.take(args);
+    if (taken != Taken::ok) return taken;
+    if (!take_attributes(self_, args + self_.input_count, attributes_)) return Taken::error;
+    if (inputs_.key() != kNoDType && runs.of[inputs_.key()] == nullptr) return Taken::not_implemented;
+    plan_.name = self_.kernel->name;
+    plan_.in = inputs_.views();
+    plan_.in_count = inputs_.count();
+    plan_.attributes = attributes_;
+    if (!make_plan(self_, plan_)) return Taken::error;
+    const bool by_output = inputs_.key() == kNoDType && self_.output_count > 0;
+    const int key = by_output ? static_cast<int>(plan_.out[0].dtype) : inputs_.key();
+    if (key == kNoDType || runs.of[key] == nullptr) return Taken::not_implemented;
+    run_ = runs.of[key];
+    return (out != nullptr ? outputs_.use(out, plan_) : outputs_.allocate(plan_)) ? Taken::ok : Taken::error;
   }
-  const Call call = {plan.in, plan.in_count, plan.out, plan.attributes, scratch.data(), scratch.data() + shared, each};
-  Status status;
-  if (plan.nanoseconds > kReleaseLock) {
+
+  double nanoseconds() const { return plan_.nanoseconds; }
+  void drop_outputs() { outputs_.drop(); }
+
+  // The run itself, which knows nothing of Python.
+  void run() {
+    const size_t shared = aligned(plan_.scratch_shared);
+    const size_t each = aligned(plan_.scratch_per_worker);
+    const ScratchBuffer scratch(shared + each * static_cast<size_t>(each > 0 ? get_num_threads() : 0));
+    no_memory_ = scratch.failed();
+    if (no_memory_) return;
+    status_ =
+        run_({plan_.in, plan_.in_count, plan_.out, plan_.attributes, scratch.data(), scratch.data() + shared, each});
+  }
+
+  // What was computed; nullptr with an exception set.
+  PyObject* result() {
+    if (no_memory_) return PyErr_NoMemory();
+    if (status_ == Status::ok) return outputs_.result();
+    PyObject* const type = status_ == Status::index_out_of_range ? PyExc_IndexError : PyExc_ZeroDivisionError;
+    std::string shapes;
+    for (int i = 0; i < plan_.in_count; ++i) shapes += (i > 0 ? ", " : "") + shape_text(plan_.in[i]);
+    return PyErr_Format(type, "%s: %s, got shapes %s", self_.kernel->name, kStatusTexts[static_cast<int>(status_)],
+                        shapes.c_str());
+  }
+
+ private:
+  const KernelObject& self_;
+  Inputs inputs_;
+  Attribute attributes_[kMaxAttributes];
+  Plan plan_;
+  Outputs outputs_;
+  RunFunction run_ = nullptr;
+  Status status_ = Status::ok;
+  bool no_memory_ = false;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Long runs, which the user may interrupt.
+
+// Work beyond this, in nanoseconds of one thread, runs on a thread of its own, while the main thread listens for
+// signals. A signal handler that raises ends the call at once; the run goes on to its end, and its results are dropped.
+constexpr double kInterruptible = 50e6;
+constexpr auto kListen = std::chrono::milliseconds(10);
+
+const unsigned long g_main_thread = PyThread_get_thread_ident();
+
+bool is_finalizing() {
+#if PY_VERSION_HEX >= 0x030D0000
+  return Py_IsFinalizing();
+#else
+  return _Py_IsFinalizing();
+#endif
+}
+
+// A call with the arguments that it needs, so that it can outlive its caller.
+class Job {
+ public:
+  Job(const KernelObject& self, PyObject* const* args, Py_ssize_t count) : invocation_(self) {
+    for (Py_ssize_t i = 0; i < count; ++i) {  // of a list the elements, which it might lose
+      args_.push_back(PyList_Check(args[i]) ? PyList_AsTuple(args[i]) : Py_NewRef(args[i]));
+    }
+  }
+  ~Job() {
+    for (PyObject* const arg : args_) Py_XDECREF(arg);
+  }
+  Job(const Job&) = delete;
+  Job& operator=(const Job&) = delete;
+
+  bool prepare(const RunsByDType& runs) { return invocation_.prepare(runs, args_.data(), nullptr) == Taken::ok; }
+  PyObject* result() { return invocation_.result(); }
+
+  // Runs on this thread. Whoever comes last, this or `leave`, has to delete the job; this does it itself.
+  void run() {
+    invocation_.run();
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      done_ = true;
+      if (!left_) {
+        finished_.notify_one();
+        return;
+      }
+    }
+    if (is_finalizing()) return;  // nobody can take Python's lock any more
+    const PyGILState_STATE state = PyGILState_Ensure();
+    delete this;
+    PyGILState_Release(state);
+  }
+
+  // Whether it is done within a while.
+  bool wait() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return finished_.wait_for(lock, kListen, [this] { return done_; });
+  }
+
+  // Goes away; false where the run was done already and the job is the caller's.
+  bool leave() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    left_ = !done_;
+    return left_;
+  }
+
+ private:
+  std::vector<PyObject*> args_;
+  Invocation invocation_;
+  std::mutex mutex_;
+  std::condition_variable finished_;
+  bool done_ = false;
+  bool left_ = false;
+};
+
+// Waits for a job's end or for a signal whose handler raises; false for the latter.
+bool listen(Job& job) {
+  for (;;) {
+    bool done;
     Py_BEGIN_ALLOW_THREADS;
-    status = run(call);
+    done = job.wait();
     Py_END_ALLOW_THREADS;
-  } else {
-    status = run(call);
+    if (done) return true;
+    if (PyErr_CheckSignals() != 0) return false;
   }
-  if (status == Status::ok) return true;
-  PyObject* const type = status == Status::index_out_of_range ? PyExc_IndexError : PyExc_ZeroDivisionError;
-  std::string shapes;
-  for (int i = 0; i < plan.in_count; ++i) shapes += (i > 0 ? ", " : "") + shape_text(plan.in[i]);
-  PyErr_Format(type, "%s: %s, got shapes %s", self.kernel->name, kStatusTexts[static_cast<int>(status)],
-               shapes.c_str());
-  return false;
+}
+
+PyObject* call_interruptibly(const KernelObject& self, const RunsByDType& runs, PyObject* const* args,
+                             Py_ssize_t count) {
+  std::unique_ptr<Job> job = std::make_unique<Job>(self, args, count);
+  if (!job->prepare(runs)) return PyErr_Occurred() != nullptr ? nullptr : PyErr_NoMemory();
+  try {
+    std::thread(&Job::run, job.get()).detach();
+  } catch (const std::system_error&) {  // no thread to be had
+    job->run();
+    return job->result();
+  }
+  if (listen(*job)) return job->result();
+  if (job->leave()) job.release();
+  return nullptr;
 }
 
 PyObject* call_kernel(const KernelObject& self, const RunsByDType& runs, PyObject* const* args, Py_ssize_t count,
@@ -408,27 +552,23 @@ PyObject* call_kernel(const KernelObject& self, const RunsByDType& runs, PyObjec
     return PyErr_Format(PyExc_TypeError, "%s: takes %d inputs and %d attributes, got %zd arguments", self.kernel->name,
                         self.input_count, self.attribute_count, count);
   }
-  Inputs inputs(self);
-  const Taken taken = inputs.take(args);
+  Invocation invocation(self);
+  const Taken taken = invocation.prepare(runs, args, out);
   if (taken == Taken::error) return nullptr;
   if (taken == Taken::not_implemented) Py_RETURN_NOTIMPLEMENTED;
-  Attribute attributes[kMaxAttributes];
-  if (!take_attributes(self, args + self.input_count, attributes)) return nullptr;
-  if (inputs.key() != kNoDType && runs.of[inputs.key()] == nullptr) Py_RETURN_NOTIMPLEMENTED;
-
-  Plan plan;
-  plan.name = self.kernel->name;
-  plan.in = inputs.views();
-  plan.in_count = inputs.count();
-  plan.attributes = attributes;
-  if (!make_plan(self, plan)) return nullptr;
-  const int key =
-      inputs.key() != kNoDType || self.output_count == 0 ? inputs.key() : static_cast<int>(plan.out[0].dtype);
-  if (key == kNoDType || runs.of[key] == nullptr) Py_RETURN_NOTIMPLEMENTED;
-
-  Outputs outputs(self);
-  if (out != nullptr ? !outputs.use(out, plan) : !outputs.allocate(plan)) return nullptr;
-  return execute(self, runs.of[key], plan) ? outputs.result() : nullptr;
+  if (invocation.nanoseconds() <= kReleaseLock) {
+    invocation.run();
+    return invocation.result();
+  }
+  const bool fresh = out == nullptr && self.kernel->mutates == 0;
+  if (fresh && invocation.nanoseconds() > kInterruptible && PyThread_get_thread_ident() == g_main_thread) {
+    invocation.drop_outputs();
+    return call_interruptibly(self, runs, args, count);
+  }
+  Py_BEGIN_ALLOW_THREADS;
+  invocation.run();
+  Py_END_ALLOW_THREADS;
+  return invocation.result();
 }
 
 PyObject* kernel_vectorcall(PyObject* object, PyObject* const* args, size_t nargsf, PyObject* keywords) {
