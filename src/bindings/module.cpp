@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #define MINIGRAD_IMPORTS_NUMPY
+#include "bindings/gather.hpp"
 #include "bindings/graph.hpp"
 #include "bindings/kernel_type.hpp"
 #include "core/parallel.hpp"
@@ -83,7 +84,7 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "The compiled kernels of minigrad.";
   PyObject* const type = make_kernel_type();
   if (type == nullptr) throw py::error_already_set();
-  if (!add_graph_functions(m.ptr())) throw py::error_already_set();
+  if (!add_graph_functions(m.ptr()) || !add_gather_function(m.ptr())) throw py::error_already_set();
   m.attr("Kernel") = py::reinterpret_borrow<py::object>(type);
   const Isa isa = chosen_isa();
   m.attr("kernels") = kernels_of(isa);

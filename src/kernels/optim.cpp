@@ -17,10 +17,10 @@ bool repeats_elements(const View& x) {
 }
 
 // All arrays of one parameter have its shape, and those that are written do not repeat elements.
-void check_parameter(const Plan& plan, const RuleLayout& layout, int i) {
+void check_parameter(const Plan& plan, const RuleLayout& layout, const RuleInputs& inputs, int i) {
   const View& param = plan.in[i];
   for (int l = 0; l < layout.lists; ++l) {
-    const View& x = layout.list(plan.in, plan.in_count, l, i);
+    const View& x = inputs.list(l, i);
     if (x.data == nullptr) continue;
     if (!x.same_shape(param)) {
       fail(plan, ErrorKind::runtime,
@@ -34,20 +34,21 @@ void check_parameter(const Plan& plan, const RuleLayout& layout, int i) {
     }
   }
   for (int c = 0; c < layout.counters; ++c) {
-    const View& x = layout.counter(plan.in, plan.in_count, c, i);
+    const View& x = inputs.counter(c, i);
     if (x.rank != 0) fail(plan, ErrorKind::runtime, "a counter must have shape (), got " + shape_text(x));
   }
 }
 
 template <const RuleLayout& kLayout>
 void plan_rule(Plan& plan) {
-  for (int s = plan.in_count - kLayout.settings; s < plan.in_count; ++s) {
-    const View& x = plan.in[s];
+  const RuleInputs inputs(kLayout, plan.in, plan.in_count);
+  for (int s = 0; s < kLayout.settings; ++s) {
+    const View& x = inputs.settings[s];
     if (x.rank != 0) fail(plan, ErrorKind::runtime, "a hyperparameter must have shape (), got " + shape_text(x));
   }
   int64_t elements = 0;
-  for (int i = 0; i < kLayout.parameters(plan.in_count); ++i) {
-    check_parameter(plan, kLayout, i);
+  for (int i = 0; i < inputs.parameters; ++i) {
+    check_parameter(plan, kLayout, inputs, i);
     elements += plan.in[i].size();
   }
   plan.nanoseconds = kLayout.nanoseconds * static_cast<double>(elements);

@@ -409,7 +409,7 @@ constexpr Rule kRule = {&kLayout,
                         update<T, typename Element<T>::Loop, sizeof...(K)>};
 
 bool given(const Call& call, const RuleLayout& layout, int list) {
-  return layout.list(call.in, call.in_count, list, 0).data != nullptr;
+  return RuleInputs(layout, call.in, call.in_count).list(list, 0).data != nullptr;
 }
 
 template <class T, template <class> class Element, const RuleLayout& kLayout, int... K>

@@ -22,15 +22,6 @@ struct RuleLayout {
   int settings;
   int flags;           // attributes: whether to maximise, then a rule's own
   double nanoseconds;  // for an element of float32
-
-  int parameters(int inputs) const { return (inputs - settings) / (lists + counters); }
-  const View& list(const View* in, int inputs, int l, int parameter) const {
-    return in[l * parameters(inputs) + parameter];
-  }
-  const View& counter(const View* in, int inputs, int c, int parameter) const {
-    return in[(lists + c) * parameters(inputs) + parameter];
-  }
-  double setting(const View* in, int inputs, int s) const { return *in[inputs - settings + s].as<double>(); }
 };
 
 constexpr RuleLayout kSgd = {3, 0, 4, 2, 0.4};
@@ -42,6 +33,24 @@ constexpr RuleLayout kAdagrad = {3, 1, 4, 1, 0.6};
 constexpr RuleLayout kAdadelta = {4, 1, 4, 1, 0.7};
 constexpr RuleLayout kRmsprop = {5, 1, 5, 1, 0.7};
 constexpr RuleLayout kRprop = {4, 1, 4, 1, 0.7};
+
+// The inputs of a call by their place in the layout.
+struct RuleInputs {
+  const View* in;
+  const View* settings;
+  int lists;
+  int parameters;
+
+  RuleInputs(const RuleLayout& layout, const View* inputs, int count)
+      : in(inputs),
+        settings(inputs + count - layout.settings),
+        lists(layout.lists),
+        parameters((count - layout.settings) / (layout.lists + layout.counters)) {}
+
+  const View& list(int l, int parameter) const { return in[l * parameters + parameter]; }
+  const View& counter(int c, int parameter) const { return in[(lists + c) * parameters + parameter]; }
+  double setting(int s) const { return *settings[s].as<double>(); }
+};
 
 // What the coefficients of one parameter follow from: the settings and flags of the call, and the parameter's counters.
 struct RuleSettings {

@@ -10,21 +10,19 @@ namespace {
 // Elements of an array that do not lie one after the other are updated through a buffer, so many at a time.
 constexpr int64_t kBlock = 128;
 
-// The lists of one parameter that the rule reads; the parameter itself comes first.
-struct Arrays {
-  View view[kMaxLists];
-};
+// The arrays of one parameter that the rule reads; the parameter itself comes first.
+using Arrays = const View* [kMaxLists];
 
 // Reorders the dimensions so that the parameter's strides decrease: a transposed parameter is walked in the order in
 // which it lies in memory.
-void reorder(Arrays& arrays, int count) {
-  const int rank = arrays.view[0].rank;
+void reorder(View* views, int count) {
+  const int rank = views[0].rank;
   for (int d = 1; d < rank; ++d) {
     for (int e = d; e > 0; --e) {
-      const int64_t outer = arrays.view[0].stride[e - 1], inner = arrays.view[0].stride[e];
+      const int64_t outer = views[0].stride[e - 1], inner = views[0].stride[e];
       if ((outer < 0 ? -outer : outer) >= (inner < 0 ? -inner : inner)) break;
       for (int k = 0; k < count; ++k) {
-        View& view = arrays.view[k];
+        View& view = views[k];
         const int64_t shape = view.shape[e], stride = view.stride[e];
         view.shape[e] = view.shape[e - 1];
         view.stride[e] = view.stride[e - 1];
@@ -57,29 +55,31 @@ void update_row(const Rule& rule, Word* const* first, const int64_t* step, int64
 
 // The elements [begin, end) of one parameter in any layout.
 template <class Word>
-void update_strided(const Rule& rule, Arrays arrays, int64_t begin, int64_t end, const void* coefficients) {
-  reorder(arrays, rule.count);
+void update_strided(const Rule& rule, const Arrays& arrays, int64_t begin, int64_t end, const void* coefficients) {
+  View views[kMaxLists];
+  for (int k = 0; k < rule.count; ++k) views[k] = *arrays[k];
+  reorder(views, rule.count);
   const View* operands[kMaxLists];
-  for (int k = 0; k < kMaxLists; ++k) operands[k] = &arrays.view[k < rule.count ? k : 0];
+  for (int k = 0; k < kMaxLists; ++k) operands[k] = &views[k < rule.count ? k : 0];
   const Nest<kMaxLists> nest = make_nest(operands);
   int64_t step[kMaxLists];
   for (int k = 0; k < kMaxLists; ++k) step[k] = nest.stride[k][nest.rank - 1];
   for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
     Word* first[kMaxLists];
-    for (int k = 0; k < rule.count; ++k) first[k] = arrays.view[k].as<Word>() + offset[k];
+    for (int k = 0; k < rule.count; ++k) first[k] = views[k].as<Word>() + offset[k];
     update_row(rule, first, step, count, coefficients);
   });
 }
 
 void update_range(const Rule& rule, const Arrays& arrays, int64_t begin, int64_t end, const void* coefficients) {
-  const int64_t size = item_size(arrays.view[0].dtype);
+  const int64_t size = item_size(arrays[0]->dtype);
   char* data[kMaxLists];
   for (int k = 0; k < rule.count; ++k) {
-    if (!arrays.view[k].contiguous()) {
+    if (!arrays[k]->contiguous()) {
       return size == 4 ? update_strided<uint32_t>(rule, arrays, begin, end, coefficients)
                        : update_strided<uint64_t>(rule, arrays, begin, end, coefficients);
     }
-    data[k] = arrays.view[k].as<char>() + begin * size;
+    data[k] = arrays[k]->as<char>() + begin * size;
   }
   rule.update(data, end - begin, coefficients);
 }
@@ -91,41 +91,43 @@ int64_t cut(int64_t position, int64_t size) {
   return position < size ? position / 16 * 16 : size;
 }
 
-// The coefficients of one parameter after the other: computed anew only where the counters are not those before.
+// The counters and coefficients of one parameter after the other: computed anew only where the counters are not those
+// of the one before.
 class Coefficients {
  public:
-  Coefficients(const Call& call, const Rule& rule) : call_(call), rule_(rule), layout_(*rule.layout) {
-    for (int s = 0; s < layout_.settings; ++s) settings_.value[s] = layout_.setting(call.in, call.in_count, s);
-    for (int f = 0; f < layout_.flags; ++f) settings_.flag[f] = call.attributes[f].flag();
+  Coefficients(const Call& call, const Rule& rule, const RuleInputs& inputs)
+      : rule_(rule), inputs_(inputs), counters_(rule.layout->counters) {
+    for (int s = 0; s < rule.layout->settings; ++s) settings_.value[s] = inputs.setting(s);
+    for (int f = 0; f < rule.layout->flags; ++f) settings_.flag[f] = call.attributes[f].flag();
   }
 
   const void* of(int parameter) {
+    if (advance(parameter)) rule_.prepare(settings_, memory_);
+    return memory_;
+  }
+
+  void store_counters(int parameter) {
+    advance(parameter);
+    for (int c = 0; c < counters_; ++c) *inputs_.counter(c, parameter).as<double>() = settings_.counter[c];
+  }
+
+ private:
+  // Brings the counters to the next step; false where they are there.
+  bool advance(int parameter) {
     double now[kMaxCounters];
-    for (int c = 0; c < layout_.counters; ++c) now[c] = *counter(c, parameter);
-    const size_t bytes = sizeof(double) * static_cast<size_t>(layout_.counters);
-    if (known_ && std::memcmp(now, before_, bytes) == 0) return memory_;
+    for (int c = 0; c < counters_; ++c) now[c] = *inputs_.counter(c, parameter).as<double>();
+    const size_t bytes = sizeof(double) * static_cast<size_t>(counters_);
+    if (known_ && std::memcmp(now, before_, bytes) == 0) return false;
     known_ = true;
     std::memcpy(before_, now, bytes);
     std::memcpy(settings_.counter, now, bytes);
     rule_.advance(settings_);
-    rule_.prepare(settings_, memory_);
-    return memory_;
+    return true;
   }
 
-  // Stores the advanced counters.
-  void advance(int parameter) {
-    of(parameter);
-    for (int c = 0; c < layout_.counters; ++c) *counter(c, parameter) = settings_.counter[c];
-  }
-
- private:
-  double* counter(int c, int parameter) const {
-    return layout_.counter(call_.in, call_.in_count, c, parameter).as<double>();
-  }
-
-  const Call& call_;
   const Rule& rule_;
-  const RuleLayout& layout_;
+  const RuleInputs& inputs_;
+  const int counters_;
   RuleSettings settings_;
   double before_[kMaxCounters];
   bool known_ = false;
@@ -136,28 +138,25 @@ class Coefficients {
 
 // The elements of all parameters are numbered through, so that threads share large and small ones evenly.
 Status run_rule(const Call& call, const Rule& rule) {
-  const RuleLayout& layout = *rule.layout;
-  const int parameters = layout.parameters(call.in_count);
+  const RuleInputs inputs(*rule.layout, call.in, call.in_count);
   int64_t total = 0;
-  for (int i = 0; i < parameters; ++i) total += call.in[i].size();
-  const double each = layout.nanoseconds * (call.in[0].dtype == DType::float32 ? 1 : 2);
+  for (int i = 0; i < inputs.parameters; ++i) total += call.in[i].size();
+  const double each = rule.layout->nanoseconds * (call.in[0].dtype == DType::float32 ? 1 : 2);
   parallel_for(total, each, [&](int64_t begin, int64_t end, int) {
-    Coefficients coefficients(call, rule);
-    Arrays arrays;
+    Coefficients coefficients(call, rule, inputs);
     int64_t first = 0;
-    for (int i = 0; i < parameters && first < end; ++i) {
+    for (int i = 0; i < inputs.parameters && first < end; ++i) {
       const int64_t size = call.in[i].size();
       const int64_t from = cut(begin - first, size), to = cut(end - first, size);
       first += size;
       if (from >= to) continue;
-      for (int k = 0; k < rule.count; ++k) {
-        arrays.view[k] = layout.list(call.in, call.in_count, rule.list[k], i);
-      }
+      Arrays arrays;
+      for (int k = 0; k < rule.count; ++k) arrays[k] = &inputs.list(rule.list[k], i);
       update_range(rule, arrays, from, to, coefficients.of(i));
     }
   });
-  Coefficients coefficients(call, rule);
-  for (int i = 0; layout.counters > 0 && i < parameters; ++i) coefficients.advance(i);
+  Coefficients coefficients(call, rule, inputs);
+  for (int i = 0; rule.layout->counters > 0 && i < inputs.parameters; ++i) coefficients.store_counters(i);
   return Status::ok;
 }
 

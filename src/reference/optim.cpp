@@ -27,38 +27,40 @@ void count_step(Step& step) { step.c[0] += 1; }
 // Calls update for every element of a parameter: its value in each list, in double, rounded and written back
 // afterwards, but for the gradient.
 template <class T>
-void update_parameter(const Call& call, const RuleLayout& layout, int parameter, const Step& step, Update update) {
+void update_parameter(const Call& call, const RuleLayout& layout, const RuleInputs& inputs, int parameter,
+                      const Step& step, Update update) {
   const View& param = call.in[parameter];
   for_each(param, [&](const Position& p) {
     double x[kMaxLists] = {};
     for (int l = 0; l < layout.lists; ++l) {
-      if (step.given[l]) x[l] = element<T>(layout.list(call.in, call.in_count, l, parameter), p, param.rank);
+      if (step.given[l]) x[l] = element<T>(inputs.list(l, parameter), p, param.rank);
     }
     if (call.attributes[0].flag()) x[1] = -x[1];
     update(x, step);
     for (int l = 0; l < layout.lists; ++l) {
       if (!step.given[l] || l == kGradients) continue;
-      element<T>(layout.list(call.in, call.in_count, l, parameter), p, param.rank) = static_cast<T>(x[l]);
+      element<T>(inputs.list(l, parameter), p, param.rank) = static_cast<T>(x[l]);
     }
   });
 }
 
 template <class T>
 Status step_of(const Call& call, const RuleLayout& layout, Advance advance, Update update) {
-  for (int i = 0; i < layout.parameters(call.in_count); ++i) {
+  const RuleInputs inputs(layout, call.in, call.in_count);
+  for (int i = 0; i < inputs.parameters; ++i) {
     Step step = {};
-    for (int s = 0; s < layout.settings; ++s) step.s[s] = layout.setting(call.in, call.in_count, s);
+    for (int s = 0; s < layout.settings; ++s) step.s[s] = inputs.setting(s);
     for (int l = 0; l < layout.lists; ++l) {
-      step.given[l] = layout.list(call.in, call.in_count, l, i).data != nullptr;
+      step.given[l] = inputs.list(l, i).data != nullptr;
     }
     step.flag = layout.flags > 1 && call.attributes[1].flag();
     for (int c = 0; c < layout.counters; ++c) {
-      step.c[c] = *layout.counter(call.in, call.in_count, c, i).template as<double>();
+      step.c[c] = *inputs.counter(c, i).as<double>();
     }
     advance(step);
-    update_parameter<T>(call, layout, i, step, update);
+    update_parameter<T>(call, layout, inputs, i, step, update);
     for (int c = 0; c < layout.counters; ++c) {
-      *layout.counter(call.in, call.in_count, c, i).template as<double>() = step.c[c];
+      *inputs.counter(c, i).as<double>() = step.c[c];
     }
   }
   return Status::ok;

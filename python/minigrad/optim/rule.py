@@ -10,14 +10,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import _core, graph
-from ..graph import Array
 from ..sharing import note_write
 from ..tensor import Tensor, wrap
 from .optimizer import Optimizer, call_with_grad, is_array
 
+_gather = _core.gather
 _full = _core.kernels["full"]
 _FLOAT64 = 7
-_NOTHING: dict[str, Tensor] = {}
 
 Calls = list[tuple[Any, ...]]
 Memories = dict[Tensor, dict[str, Any]]
@@ -103,36 +102,33 @@ class RuleOptimizer(Optimizer):
             calls.append((self.state.update, begun))
         # Python looks for signals between its own instructions, and there are none while this runs.
         results = list(starmap(call, calls))
-        if NotImplemented in results:
+        if results.count(None) != len(results):  # a kernel returned NotImplemented
             raise TypeError(f"{self._name}: only parameters of float32 and float64 can be optimised")
         return loss
 
     def _prepare(self, group: dict[str, Any], params: list[Tensor], calls: Calls, begun: Memories) -> None:
         """Add to `calls` the kernel's calls for a group, and to `begun` what is remembered for the first time."""
-        found, arrays, grads, memories = _gather(params, self.state)
-        if not found:
+        names, settings = self._remembered(group), self._settings(group)
+        ready = _gather(self._kernel, params, self.state, names, settings)
+        if graph.observers:
+            for p in params:  # kernels write without telling them
+                note_write(p._cell)
+        if isinstance(ready, tuple):
+            calls.append(ready)
             return
-        if [x for x in arrays if x.dtype is not arrays[0].dtype]:
-            for dtype in {x.dtype for x in arrays}:
-                self._prepare(group, [p for p in found if p._array.dtype == dtype], calls, begun)
-            return
-        names = self._remembered(group)
-        try:
-            lists = _columns(names, memories)
-        except KeyError:
-            memories = [self._complete(names, p, kept, group, begun) for p, kept in zip(found, memories, strict=True)]
-            lists = _columns(names, memories)
-        calls.append((self._kernel, arrays, grads, *lists, *self._settings(group)))
+        dtypes = {p._array.dtype for p in ready}
+        if len(dtypes) > 1:
+            for dtype in dtypes:
+                self._prepare(group, [p for p in ready if p._array.dtype == dtype], calls, begun)
+        elif ready:
+            state = {p: self._complete(names, p, group, begun) for p in ready}
+            calls.append(tuple(_gather(self._kernel, ready, state, names, settings)))
 
     def _complete(
-        self,
-        names: tuple[str | None, ...],
-        p: Tensor,
-        kept: Mapping[str, Tensor],
-        group: dict[str, Any],
-        begun: Memories,
-    ) -> Mapping[str, Tensor]:
+        self, names: tuple[str | None, ...], p: Tensor, group: dict[str, Any], begun: Memories
+    ) -> dict[str, Any]:
         """Return what is remembered of a parameter, with what is missing begun."""
+        kept = self.state.get(p, {})
         missing = [name for name in (*self._counters, *names) if name in names and name and name not in kept]
         if not missing:
             return kept
@@ -156,37 +152,6 @@ class RuleOptimizer(Optimizer):
         restored = beside(p)
         np.copyto(restored._array, array, casting="same_kind")
         return restored
-
-
-def _gather(
-    params: list[Tensor], state: Mapping[Tensor, dict[str, Any]]
-) -> tuple[list[Tensor], list[Array], list[Array], list[Mapping[str, Tensor]]]:
-    """Return the parameters that have gradients, the arrays of both, and what is remembered; raise the versions.
-
-    One loop: with a few small parameters, each further pass over them costs as much as a kernel.
-    """
-    found: list[Tensor] = []
-    arrays: list[Array] = []
-    grads: list[Array] = []
-    memories: list[Mapping[str, Tensor]] = []
-    for p in params:
-        edge = p._edge
-        if edge is None or (grad := edge[0].grad) is None:  # type: ignore[union-attr]
-            continue
-        found.append(p)
-        arrays.append(p._array)
-        grads.append(grad._array)
-        memories.append(state.get(p, _NOTHING))
-        p._cell[0] += 1
-    if graph.observers:
-        for p in found:  # kernels write without telling them
-            note_write(p._cell)
-    return found, arrays, grads, memories
-
-
-def _columns(names: tuple[str | None, ...], memories: list[Mapping[str, Tensor]]) -> list[Any]:
-    """Return for each name the arrays that are remembered under it."""
-    return [() if name is None else [kept[name]._array for kept in memories] for name in names]
 
 
 def counter(value: float) -> Tensor:
