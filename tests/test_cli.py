@@ -386,6 +386,29 @@ def test_folder_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "minigrad train: " in capsys.readouterr().err
 
 
+def test_reader_that_wants_no_more(trained: Path) -> None:
+    code = "from minigrad import cli; import sys; sys.exit(cli.main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "predict", str(trained / "people.safetensors"), str(trained / "people.csv")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    shown = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(20) == 1
+    assert "Broken" not in shown
+    assert "Traceback" not in shown
+
+
+def test_batches_grow_with_the_table() -> None:
+    from minigrad.cli import commands
+
+    arguments = cli.make_parser().parse_args(["train", "x.csv"])
+    for rows, size in ((100, 64), (60_000, 256), (10**6, 1024)):
+        column = tables.Column("x", np.zeros(rows))
+        assert commands.settings_of(arguments, tables.Table("x", {"x": column})).batch_size == size
+
+
 def test_version_and_config(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         cli.main(["--version"])

@@ -33,6 +33,7 @@ NEEDS = {
     "spiral.py": "matplotlib",
     "adversarial.py": "matplotlib",
     "vanishing_gradient.py": "matplotlib",
+    "digits.py": "tqdm",
     "letters.py": "sklearn",
     "housing.py": "sklearn",
 }
@@ -140,7 +141,7 @@ def test_R39_examples_show_digits_and_a_siamese_network_and_run_offline() -> Non
         "logistic_regression.py",
         "spiral.py",
     }
-    assert names >= {"letters.py", "housing.py", "adversarial.py", "vanishing_gradient.py", "siamese.py"}
+    assert names >= {"digits.py", "letters.py", "housing.py", "adversarial.py", "vanishing_gradient.py", "siamese.py"}
     assert set(NEEDS) <= names
     for script in EXAMPLES:
         imported = {

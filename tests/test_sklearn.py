@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from typing import Any
 
@@ -140,6 +141,18 @@ def test_warm_start_goes_on() -> None:
     assert [record["epoch"] for record in own.history_] == list(range(1, 16))
     with pytest.raises(ValueError, match=r"not in `self\.classes_`"):
         own.fit(X, np.where(y == "one", "four", y))
+
+
+@pytest.mark.parametrize("data", ["california-housing", "optdigits"])
+def test_scores_on_real_data_are_scikit_learns(data: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the benchmark measures, for few epochs."""
+    if not os.environ.get("MINIGRAD_DATA"):
+        pytest.skip("MINIGRAD_DATA names no folder with the data")
+    benchmark = pytest.importorskip("benchmarks.estimators", reason="the benchmarks are not beside the tests")
+    monkeypatch.setitem(benchmark.EPOCHS, data, 3)
+    own, theirs = (benchmark.fit(library, data, "float64", 0) for library in ("minigrad", "scikit-learn"))
+    assert own["score"] == pytest.approx(theirs["score"], abs=1e-3)
+    assert own["epochs"] == theirs["epochs"] == 3
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

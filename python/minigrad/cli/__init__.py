@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,9 +28,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = make_parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print(f"minigrad {arguments.command}: interrupted", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # whoever read the output wants no more
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (Python flushes it at the end)
+        return 1
     except Exception as error:
         expected = status_of(error)
         if expected is None:
@@ -88,7 +93,7 @@ def _add_train(commands: Commands[argparse.ArgumentParser]) -> None:
     settings = train.add_argument_group("how it learns")
     settings.add_argument("--epochs", type=count, help="how often the rows are gone through at most")
     settings.add_argument("--hidden", type=sizes, metavar="N,N,...", help="sizes of the hidden layers (256,128)")
-    settings.add_argument("--batch-size", type=count, help="rows in a step (default: 64)")
+    settings.add_argument("--batch-size", type=count, help="rows in a step (default: 64, more for large tables)")
     settings.add_argument("--lr", type=positive, help="the first learning rate (default: 0.002)")
     settings.add_argument("--dropout", type=fraction, help="the chance of dropping a hidden value (default: 0)")
     settings.add_argument("--test", type=fraction, help="the part of the rows that is for the test (default: 0.2)")

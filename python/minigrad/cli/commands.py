@@ -23,6 +23,7 @@ from .preparation import Amount, Category, Classes, Target, encode
 from .recipe import Result, Settings
 from .tables import BUILT_IN, Table, read
 
+BATCHES = ((500_000, 1024), (50_000, 256), (0, 64))  # from how many rows on, how many there are in a step
 LIBRARIES = ("tqdm", "matplotlib", "safetensors")
 
 
@@ -89,6 +90,7 @@ def settings_of(arguments: argparse.Namespace, table: Table) -> Settings:
     """
     built_in = table.test is not None
     suited: dict[str, Any] = {"epochs": 40, "validation": 0.0} if built_in else {"epochs": 100}
+    suited["batch_size"] = next(size for least, size in BATCHES if len(table) >= least)
     given = {
         name: value
         for name in ("epochs", "hidden", "batch_size", "lr", "dropout", "test", "validation", "patience", "task")

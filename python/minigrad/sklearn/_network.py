@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _dtype, nn
-from ..graph import Array
 from ..ops.creation import full
 from ..random import Generator, bernoulli
 from ..tensor import Tensor
@@ -184,8 +183,3 @@ def _own_activation(given: Any) -> nn.Module:
 def linear_layers(model: nn.Module) -> list[nn.Linear]:
     """Return the linear layers in their order."""
     return [part for part in model.modules() if isinstance(part, nn.Linear)]
-
-
-def copied_state(model: nn.Module) -> dict[str, Array]:
-    """Return the elements of all parameters and buffers, copied."""
-    return {name: value._array.copy() for name, value in model.state_dict().items()}
