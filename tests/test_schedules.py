@@ -35,7 +35,7 @@ SCHEDULES: dict[str, Make] = {
     "polynomial": lambda m, o: m.PolynomialLR(o, total_iters=33, power=1.7),
     "cosine": lambda m, o: m.CosineAnnealingLR(o, T_max=9, eta_min=0.01),
     "warm_restarts": lambda m, o: m.CosineAnnealingWarmRestarts(o, T_0=4, T_mult=2, eta_min=0.01),
-    "one_cycle": lambda m, o: m.OneCycleLR(o, max_lr=[0.7, 1.1], total_steps=EPOCHS + 1),
+    "one_cycle": lambda m, o: m.OneCycleLR(o, max_lr=[0.7, 1.1], total_steps=EPOCHS),
     "one_cycle_linear": lambda m, o: m.OneCycleLR(o, 0.7, epochs=7, steps_per_epoch=9, anneal_strategy="linear"),
     "one_cycle_three": lambda m, o: m.OneCycleLR(o, 0.7, total_steps=EPOCHS + 5, three_phase=True),
     "cyclic": lambda m, o: m.CyclicLR(o, 0.01, 0.3, step_size_up=5),

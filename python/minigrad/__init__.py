@@ -10,6 +10,7 @@ tensor([ 1.3818,  0.0770, -2.8289])
 
 from __future__ import annotations
 
+from importlib import import_module
 from math import e, inf, nan, pi
 
 from . import _load  # noqa: F401  (first: it loads the extension)
@@ -153,3 +154,10 @@ __all__ += ops.softmax.__all__
 __all__ += ops.statistics.__all__
 __all__ += ops.views.__all__
 __all__ += random.__all__
+
+
+def __getattr__(name: str) -> object:
+    """Import what not every program needs when it is first asked for."""
+    if name in {"datasets", "utils"}:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

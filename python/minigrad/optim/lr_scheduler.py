@@ -299,7 +299,7 @@ class MultiStepLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         """Return the rates, multiplied if this epoch is one of those."""
-        return [lr * self.gamma ** self.milestones[self.last_epoch] for lr in self._rates()]
+        return [lr * self.gamma ** self.milestones.get(self.last_epoch, 0) for lr in self._rates()]
 
 
 class ConstantLR(LRScheduler):
@@ -676,8 +676,8 @@ class OneCycleLR(_MomentumCycle):
     def get_lr(self) -> list[float]:
         """Return the rates of this step, and set the momentum."""
         step = self.last_epoch
-        if step >= self.total_steps:
-            raise ValueError(f"OneCycleLR: step {step + 1}, but the cycle has {self.total_steps} steps")
+        if step > self.total_steps:
+            raise ValueError(f"OneCycleLR: step {step}, but the cycle has {self.total_steps} steps")
         i = next((i for i, phase in enumerate(self._phases[:-1]) if step <= phase[0]), len(self._phases) - 1)
         start = self._phases[i - 1][0] if i > 0 else 0.0
         end, *names = self._phases[i]
