@@ -262,10 +262,10 @@ def refuse_ragged(name: str, x: Any) -> None:
 
 
 @contextmanager
-def outside() -> Iterator[None]:
-    """Compute, in the block, as if this thread were in no `vmap`."""
+def below(level: Level | None = None) -> Iterator[None]:
+    """Compute, in the block, as if this thread were not in a level or those inside it; by default, in none."""
     stack = _of_thread.stack
-    _of_thread.stack = []
+    _of_thread.stack = [] if level is None else stack[: level.depth - 1]
     try:
         yield
     finally:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _core, _dtype, graph, sharing
+from ..batching import is_batched, levels
 from ..graph import Cell, Edge, Node, next_sequence
 from ..tensor import Tensor, refresh_views, wrap
 
@@ -264,15 +265,33 @@ class Function:
         """Return the tangents of the outputs."""
         raise NotImplementedError("Function: a subclass has to define jvp to be used in forward mode")
 
+    #: Whether `vmap` maps the methods themselves, where there is no static method `vmap`.
+    generate_vmap_rule = False
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> Any:
+        """Return the outputs for all examples, and along which dims of them the examples lie (None for shared ones).
+
+        `info` has ``batch_size`` and ``randomness``; `in_dims` says along which dims of `args` the examples lie.
+        """
+        raise NotImplementedError("Function: a subclass has to define vmap, or set generate_vmap_rule = True")
+
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Run the operation."""
         ctx = FunctionCtx(cls.__name__)
+        run = cls._run
+        if levels and any(map(is_batched, args)):
+            from .function_vmap import batched_forward, run_batched
+
+            level, args = batched_forward(cls, args)
+            on = _core.grad_enabled()
+            run = lambda ctx, args: run_batched(cls, ctx, args, level, on)
         ctx.needs_input_grad = tuple(isinstance(x, Tensor) and x._edge is not None for x in args)
         recording = any(ctx.needs_input_grad) and _core.grad_enabled()
         before = _core.set_grad_enabled(False)
         try:
-            output = cls._run(ctx, args)
+            output = run(ctx, args)
         finally:
             _core.set_grad_enabled(before)
         outputs = output if isinstance(output, tuple) else (output,)

@@ -10,7 +10,7 @@ import numpy as np
 from .. import _dtype
 from .._dtype import dtype as DType  # noqa: N812
 from .._methods import method
-from ..batching import bottom, for_each_example, is_batched, levels, outside, sizes_drawn
+from ..batching import below, bottom, for_each_example, is_batched, levels, sizes_drawn
 from ..graph import Array
 from ..ops.creation import check_options
 from ..tensor import Tensor, array_of, wrap
@@ -103,7 +103,7 @@ def _multinomial_of_examples(input: Tensor, num_samples: int, replacement: bool,
     weights = bottom(array)
     if len(sizes) != 1 or is_batched(array.array) or weights.ndim - array.ndim != 1:
         raise NotImplementedError("multinomial: inside vmap only in one of them, with randomness='different'")
-    with outside():
+    with below():
         rows = wrap(weights.reshape(-1, array.shape[-1]))
         drawn = multinomial(rows, num_samples, replacement, generator=generator)
     return wrap(for_each_example(drawn._array.reshape(size, *array.shape[:-1], num_samples)))
