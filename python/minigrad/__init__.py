@@ -40,6 +40,7 @@ from ._dtype import (
 from ._formats import contiguous_format, preserve_format, strided
 from ._printing import set_printoptions
 from .grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .inference import inference_mode, is_inference, is_inference_mode_enabled
 from .ops.activation import celu, hardshrink, prelu, selu
 from .ops.arithmetic import *
 from .ops.conversion import *
@@ -105,12 +106,15 @@ __all__ = [
     "half",
     "iinfo",
     "inf",
+    "inference_mode",
     "int",
     "int8",
     "int16",
     "int32",
     "int64",
     "is_grad_enabled",
+    "is_inference",
+    "is_inference_mode_enabled",
     "linalg",
     "load",
     "long",

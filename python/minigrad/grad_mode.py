@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, TypeVar
 
 from . import _core
@@ -12,7 +12,7 @@ from . import _core
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _GradMode:
+class GradMode:
     """A context and a decorator that sets the thread's state and puts it back. It nests."""
 
     def __init__(self, mode: bool) -> None:
@@ -22,25 +22,52 @@ class _GradMode:
     def __enter__(self) -> None:
         self._before.append(_core.set_grad_enabled(self._mode))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         _core.set_grad_enabled(self._before.pop())
 
+    def again(self) -> GradMode:
+        """Return another context of the same kind."""
+        return GradMode(self._mode)
+
     def __call__(self, function: F) -> F:
+        """Return the decorated function, or generator function."""
+        if inspect.isgeneratorfunction(function):
+            return self._of_generator(function)  # type: ignore[return-value]
+
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
-            with type(self)._of(self._mode):
+            with self.again():
                 return function(*args, **kwargs)
 
         return call  # type: ignore[return-value]
 
-    @staticmethod
-    def _of(mode: bool) -> _GradMode:
-        return _GradMode(mode)
+    def _of_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the generator function with the state set while its body runs, and as it was while it waits."""
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with self.again():
+                generator = function(*args, **kwargs)
+            step, argument = generator.send, None
+            while True:
+                try:
+                    with self.again():
+                        value = step(argument)
+                except StopIteration as end:
+                    return end.value
+                try:
+                    step, argument = generator.send, (yield value)
+                except GeneratorExit:
+                    with self.again():
+                        generator.close()
+                    raise
+                except BaseException as error:  # noqa: BLE001  the generator decides
+                    step, argument = generator.throw, error
+
+        return call
 
 
-class no_grad(_GradMode):  # noqa: N801
+class no_grad(GradMode):  # noqa: N801
     """Record no graph inside: a context, or a decorator.
 
     Examples
@@ -60,14 +87,14 @@ class no_grad(_GradMode):  # noqa: N801
         super().__init__(False)
 
 
-class enable_grad(_GradMode):  # noqa: N801
+class enable_grad(GradMode):  # noqa: N801
     """Record a graph inside, even within :class:`no_grad`: a context, or a decorator."""
 
     def __init__(self) -> None:
         super().__init__(True)
 
 
-class set_grad_enabled(_GradMode):  # noqa: N801
+class set_grad_enabled(GradMode):  # noqa: N801
     """Record a graph from now on, or not; as a context, only inside.
 
     Parameters
@@ -79,6 +106,13 @@ class set_grad_enabled(_GradMode):  # noqa: N801
     def __init__(self, mode: bool) -> None:
         super().__init__(bool(mode))
         self._at_call: bool | None = _core.set_grad_enabled(bool(mode))
+
+    def __call__(self, function: F) -> F:
+        """Return the decorated function; the state outside of it is as before."""
+        if self._at_call is not None:
+            _core.set_grad_enabled(self._at_call)
+            self._at_call = None
+        return super().__call__(function)
 
     def __enter__(self) -> None:
         before = _core.set_grad_enabled(self._mode) if self._at_call is None else self._at_call

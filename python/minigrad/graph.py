@@ -59,6 +59,7 @@ broadcast_to: Callable[[Any, tuple[int, ...]], Any]
 wrap: Callable[..., Tensor]
 backward: Callable[..., None]
 batched_write: Callable[[Tensor, Tensor, str], Tensor]
+refuse_inference: Callable[[Tensor, str], None]
 
 
 class Observer:

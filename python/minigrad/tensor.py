@@ -282,6 +282,8 @@ class Tensor(TensorMethods):
                 f"requires_grad_: only floating-point tensors can require gradients, got {self.dtype}; convert it with "
                 "to(float32)"
             )
+        if requires_grad and _core.inference_arrays():
+            graph.refuse_inference(self, "requires_grad_")
         if not self.is_leaf:
             if requires_grad:
                 return self
@@ -430,6 +432,10 @@ class Tensor(TensorMethods):
         self._array = value._array
         self._cell = value._cell
 
+    def is_inference(self) -> bool:
+        """Return whether this tensor was made in :class:`minigrad.inference_mode`, or is a view of one that was."""
+        return _core.is_inference(self._array)
+
     @property
     def _version(self) -> int:
         """How often the memory was written to through tensors."""
@@ -461,6 +467,8 @@ class Tensor(TensorMethods):
         if grad_enabled() and base._edge is not None and isinstance(base._edge[0], Leaf):
             what = "a leaf that requires a gradient" if base is self else "a view of a leaf that requires a gradient"
             raise RuntimeError(f"{name}: {what} cannot be changed in place; do it under no_grad() or on a clone()")
+        if _core.inference_arrays():
+            graph.refuse_inference(self, name)
         if not self._array.flags.writeable:
             raise RuntimeError(f"{name}: this tensor's memory is read-only; change a clone() instead")
         if (

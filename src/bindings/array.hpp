@@ -13,6 +13,7 @@
 #include <numpy/arrayobject.h>
 #include <structmember.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 
@@ -158,6 +159,41 @@ static inline PyObject* pool_handler() {
   return capsule;
 }
 
+// Inference mode: arrays made in it are told by their memory handler. How many of them live is counted, so that nobody
+// looks for them while there are none.
+constexpr char kInferenceMemory[] = "minigrad_inference";
+inline thread_local bool t_inference = false;
+inline std::atomic<int64_t> g_inference_arrays{0};
+
+static inline void inference_free(void*, void* buffer, size_t bytes) {
+  if (buffer == nullptr) return;
+  pool_free(buffer, bytes);
+  --g_inference_arrays;
+}
+
+// For arrays from kernels: `new_array` takes their memory from the pool, and counts it.
+static inline PyObject* inference_handler() {
+  static PyDataMem_Handler handler = {
+      "minigrad_inference", 1, {nullptr, handler_malloc, handler_calloc, handler_realloc, inference_free}};
+  static PyObject* const capsule = PyCapsule_New(&handler, "mem_handler", nullptr);
+  return capsule;
+}
+
+static inline bool is_inference_array(PyObject* object) {
+  while (PyArray_Check(object)) {
+    PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(object);
+    PyObject* const base = PyArray_BASE(array);
+    if (base == nullptr) {
+      PyObject* const capsule = PyArray_HANDLER(array);
+      if (capsule == nullptr) return false;
+      const void* const handler = PyCapsule_GetPointer(capsule, "mem_handler");
+      return std::strcmp(static_cast<const PyDataMem_Handler*>(handler)->name, kInferenceMemory) == 0;
+    }
+    object = base;
+  }
+  return false;
+}
+
 // The bytes that `view` takes laid out row-major, or -1 where that is more than there can be.
 static inline int64_t byte_count(const View& view) {
   int64_t bytes = item_size(view.dtype);
@@ -196,7 +232,9 @@ static inline PyObject* new_array(View& view, const char* name) {
     return nullptr;
   }
   PyArray_ENABLEFLAGS(reinterpret_cast<PyArrayObject*>(array), NPY_ARRAY_OWNDATA);
-  reinterpret_cast<PyArrayObject_fields*>(array)->mem_handler = Py_NewRef(pool_handler());
+  if (t_inference) ++g_inference_arrays;
+  reinterpret_cast<PyArrayObject_fields*>(array)->mem_handler =
+      Py_NewRef(t_inference ? inference_handler() : pool_handler());
   return array;
 }
 

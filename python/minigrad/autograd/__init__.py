@@ -12,6 +12,7 @@ from .. import graph as engine
 from ..batching import recording_below
 from ..grad_mode import enable_grad, no_grad, set_grad_enabled
 from ..graph import Edge, Leaf, backward_sweep
+from ..inference import inference_mode
 from ..tensor import Tensor, wrap
 from . import functional, graph
 from .anomaly import (
@@ -37,6 +38,7 @@ __all__ = [
     "gradcheck",
     "gradgradcheck",
     "graph",
+    "inference_mode",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
     "no_grad",

@@ -1,0 +1,104 @@
+"""Inference mode: no graph, and tensors that never become part of one.
+
+Arrays that are made in it are told from others by their memory's handler (src/bindings/array.hpp), so that no operation
+pays for it. While some of them live outside of it, an observer looks at what new nodes save.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from . import _core, graph
+from .grad_mode import GradMode
+from .graph import Node, Observer
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+
+class inference_mode(GradMode):  # noqa: N801
+    """Record no graph inside, and make tensors that never will be part of one: a context, or a decorator.
+
+    Outside, such a tensor can be read by operations that record nothing. It cannot be saved for a backward pass, changed
+    in place, or made to require a gradient: ``clone()`` it.
+
+    Parameters
+    ----------
+    mode : bool, default True
+        False: as it is outside, within such a context.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> w = minigrad.ones(2, requires_grad=True)
+    >>> with minigrad.inference_mode():
+    ...     y = w * 2
+    >>> y.requires_grad, y.is_inference()
+    (False, True)
+    """
+
+    def __new__(cls, mode: bool | Callable[..., Any] = True) -> Any:
+        """Return a context, or the decorated function where used as ``@inference_mode`` without parentheses."""
+        return object.__new__(cls) if isinstance(mode, bool) else inference_mode()(mode)
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__(not mode)
+        self._inference = mode
+        self._handlers: list[tuple[bool, Any]] = []
+
+    def again(self) -> inference_mode:
+        """Return another context of the same kind."""
+        return inference_mode(self._inference)
+
+    def __enter__(self) -> None:
+        self._handlers.append(_core.set_inference(self._inference, None))
+        super().__enter__()
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        _core.set_inference(*self._handlers.pop())
+        if _core.inference_arrays() and not any(observer is _watch for _, observer in graph.observers):
+            graph.observers.append((None, _watch))
+
+
+class _Watch(Observer):
+    """Refuses nodes that save what was made in inference mode."""
+
+    def recorded(self, node: Node, outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:  # noqa: ARG002
+        """Look at what a node saved; leave where no such array lives any more."""
+        if not _core.inference_arrays():
+            graph.observers[:] = [entry for entry in graph.observers if entry[1] is not self]
+            return
+        kept = [k.array for k in node.ctx._kept or () if k is not None] if hasattr(node, "ctx") else node.saved or ()
+        for array in kept:
+            if _core.is_inference(array):
+                raise RuntimeError(
+                    f"{node.primitive.name}: a tensor of shape {array.shape} that was made in inference_mode() cannot be "
+                    "saved for the backward pass; use a clone() of it, or no_grad() in place of inference_mode()"
+                )
+
+
+_watch = _Watch()
+
+
+def is_inference_mode_enabled() -> bool:
+    """Return whether this thread is in inference mode."""
+    return _core.inference_enabled()
+
+
+def is_inference(t: Tensor) -> bool:
+    """Return whether a tensor was made in inference mode, or is a view of one that was."""
+    return _core.is_inference(t._array)
+
+
+def refuse_outside(t: Tensor, name: str) -> None:
+    """Raise a RuntimeError where a tensor made in inference mode is about to be changed outside of it."""
+    if _core.is_inference(t._array) and not _core.inference_enabled():
+        raise RuntimeError(
+            f"{name}: a tensor that was made in inference_mode() cannot be changed, nor require a gradient, outside of it; "
+            "use a clone() of it"
+        )
+
+
+graph.refuse_inference = refuse_outside

@@ -1,0 +1,233 @@
+"""no_grad, enable_grad, set_grad_enabled and inference_mode: nested, as decorators, in generators, per thread."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import graph
+
+CONTEXTS = {
+    "no_grad": (mg.no_grad, False),
+    "enable_grad": (mg.enable_grad, True),
+    "set off": (lambda: mg.set_grad_enabled(False), False),
+    "set on": (lambda: mg.set_grad_enabled(True), True),
+    "inference": (mg.inference_mode, False),
+    "no inference": (lambda: mg.inference_mode(False), True),
+}
+
+
+@pytest.fixture(autouse=True)
+def state_is_put_back() -> Iterator[None]:
+    yield
+    assert mg.is_grad_enabled()
+    assert not mg.is_inference_mode_enabled()
+
+
+@pytest.mark.parametrize("outer", CONTEXTS)
+@pytest.mark.parametrize("inner", CONTEXTS)
+def test_nesting(outer: str, inner: str) -> None:
+    (make_outer, on_outside), (make_inner, on_inside) = CONTEXTS[outer], CONTEXTS[inner]
+    with make_outer():
+        assert mg.is_grad_enabled() == on_outside
+        with make_inner():  # within inference mode nothing else records
+            assert mg.is_grad_enabled() == (on_inside and not (outer == "inference" and "inference" not in inner))
+        assert mg.is_grad_enabled() == on_outside
+        with contextlib.suppress(KeyError), make_inner():
+            raise KeyError
+        assert mg.is_grad_enabled() == on_outside
+
+
+@pytest.mark.parametrize("name", CONTEXTS)
+def test_decorator(name: str) -> None:
+    make, on = CONTEXTS[name]
+
+    @make()
+    def function(x: int) -> tuple[int, bool]:
+        return x, mg.is_grad_enabled()
+
+    assert function(3) == (3, on)
+    assert function.__name__ == "function"
+    assert mg.is_grad_enabled()
+
+
+def test_decorator_without_parentheses() -> None:
+    assert mg.no_grad(mg.is_grad_enabled)() is False
+    assert mg.inference_mode(mg.is_inference_mode_enabled)() is True
+
+
+@pytest.mark.parametrize("make", [mg.no_grad, mg.inference_mode])
+def test_generators_run_in_the_mode_and_wait_outside_of_it(make: Callable[[], Any]) -> None:
+    seen: list[Any] = []
+
+    @make()
+    def numbers() -> Iterator[Any]:
+        try:
+            while True:
+                seen.append((yield mg.is_grad_enabled()))
+        except KeyError:
+            seen.append(mg.is_grad_enabled())
+            yield "caught"
+        finally:
+            seen.append(("closed", mg.is_grad_enabled()))
+
+    g: Any = numbers()
+    assert next(g) is False
+    assert mg.is_grad_enabled()
+    assert g.send(7) is False
+    assert g.throw(KeyError()) == "caught"
+    assert mg.is_grad_enabled()
+    g.close()
+    assert seen == [7, False, ("closed", False)]
+
+
+def test_a_generator_returns_its_value() -> None:
+    @mg.no_grad()
+    def one() -> Any:
+        yield 1
+        return 2
+
+    g = one()
+    next(g)
+    with pytest.raises(StopIteration) as end:
+        next(g)
+    assert end.value.value == 2
+
+
+@pytest.mark.parametrize("name", CONTEXTS)
+def test_threads_have_modes_of_their_own(name: str) -> None:
+    seen: list[bool] = []
+    with CONTEXTS[name][0]():
+        thread = threading.Thread(target=lambda: seen.extend([mg.is_grad_enabled(), mg.is_inference_mode_enabled()]))
+        thread.start()
+        thread.join()
+    assert seen == [True, False]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Inference tensors.
+
+
+def made() -> tuple[mg.Tensor, mg.Tensor]:
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    with mg.inference_mode():
+        return w, w * 2
+
+
+def test_what_is_an_inference_tensor() -> None:
+    w = mg.ones(2, 2, requires_grad=True)
+    outside = mg.ones(2)
+    assert not w.is_inference()
+    with mg.inference_mode():
+        results = [w * 2, mg.zeros(2), mg.tensor([1.0]), mg.arange(3), (w * 2)[0], mg.rand(2), mg.cat([w, w])]
+        assert all(x.is_inference() for x in results)
+        assert not any(x.requires_grad for x in results)
+        assert not any(mg.is_inference(x) for x in (w[0], w.T, outside.add_(1), w.detach()))
+        with mg.inference_mode(False):
+            assert not (w * 2).is_inference()
+            assert (w * 2).requires_grad
+        assert (w * 2).is_inference()
+    assert not (results[0] + 1).is_inference()
+    assert results[0][0].is_inference()
+    assert not results[0].clone().is_inference()
+
+
+def test_changes_inside_are_free() -> None:
+    w = mg.ones(2, requires_grad=True)
+    with mg.inference_mode():
+        y = w * 2
+        y += 1
+        w.mul_(3)
+        leaf = mg.zeros(2, requires_grad=True)
+    assert y.tolist() == [3.0, 3.0]
+    assert w.tolist() == [3.0, 3.0]
+    assert leaf.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (lambda y: y.add_(1), "add_"),
+        (lambda y: y.zero_(), "zero_"),
+        (lambda y: y.__setitem__(0, 1.0), "setitem"),
+        (lambda y: y[0].fill_(1.0), "fill_"),
+        (lambda y: y.requires_grad_(), "requires_grad_"),
+    ],
+)
+def test_no_change_outside(change: Callable[[mg.Tensor], Any], name: str) -> None:
+    _, y = made()
+    with pytest.raises(RuntimeError, match=f"{name}: a tensor that was made in inference_mode"):
+        change(y)
+    with mg.inference_mode():
+        change(y)
+
+
+def test_not_saved_for_a_backward_pass() -> None:
+    w, y = made()
+    with pytest.raises(RuntimeError, match=r"mul: .*inference_mode.* cannot be saved"):
+        w * y
+    (w + y).sum().backward()  # nothing is saved
+    assert w.grad is not None
+    (w * y.clone()).sum().backward()
+    with mg.no_grad():
+        w * y
+
+
+def test_not_saved_by_a_function() -> None:
+    class Times(mg.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: mg.Tensor, y: mg.Tensor) -> mg.Tensor:
+            ctx.save_for_backward(y)
+            return x * y
+
+    w, y = made()
+    with pytest.raises(RuntimeError, match=r"Times: .*inference_mode"):
+        Times.apply(w, y)
+
+
+def test_nothing_is_watched_once_none_lives() -> None:
+    w, y = made()
+    assert graph.observers
+    del y
+    w * w
+    assert not graph.observers
+
+
+def test_beside_torch() -> None:
+    torch = pytest.importorskip("torch")
+
+    def story(m: Any) -> list[Any]:
+        w, told = m.ones(2, requires_grad=True), []
+        with m.inference_mode():
+            y = w * 2
+            told += [y.is_inference(), w[0].is_inference(), y[0].is_inference(), m.is_inference_mode_enabled()]
+            with m.inference_mode(False):
+                told += [(w * 2).is_inference(), (w * 2).requires_grad, m.is_grad_enabled()]
+            with m.enable_grad():
+                told.append((w * 2).requires_grad)
+        for use in (lambda: w * y, lambda: y.add_(1), lambda: y.requires_grad_(), lambda: (w + y).requires_grad):
+            try:
+                use()
+                told.append("fine")
+            except RuntimeError:
+                told.append("error")
+        return [*told, (y + 1).is_inference(), y.clone().is_inference(), y.detach().is_inference()]
+
+    assert story(mg) == story(torch)
+
+
+def test_memory_is_counted() -> None:
+    from minigrad import _core
+
+    before = _core.inference_arrays()
+    with mg.inference_mode():
+        kept = [mg.zeros(n) + np.ones(n, np.float32).sum().item() for n in range(5)]
+    assert _core.inference_arrays() >= before + 5
+    kept.clear()
+    assert _core.inference_arrays() == before
