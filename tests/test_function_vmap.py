@@ -71,7 +71,11 @@ def same(make: Callable[[Any], Any], f: Any) -> None:
 
 
 def scalar(f: Any) -> Any:
-    return lambda x, w: (lambda o: o[0].sin().sum() + o[1].sin())(f(x, w))
+    def function(x: Any, w: Any) -> Any:
+        a, b = f(x, w)
+        return a.sin().sum() + b.sin()
+
+    return function
 
 
 def leaves(*xs: Any) -> list[Any]:
@@ -134,9 +138,9 @@ def test_misuse() -> None:
             return x
 
     x, w = draw(4, 3), draw(4)
-    with pytest.raises(RuntimeError, match="NoRule: .* needs a static method vmap or generate_vmap_rule"):
+    with pytest.raises(RuntimeError, match=r"NoRule: .* needs a static method vmap or generate_vmap_rule"):
         vmap(NoRule.apply)(x, w)
     with pytest.raises(RuntimeError, match="TwoRules: it has both"):
         vmap(TwoRules.apply)(x, w)
-    with pytest.raises(RuntimeError, match="OldForm: .* setup_context"):
+    with pytest.raises(RuntimeError, match=r"OldForm: .* setup_context"):
         vmap(OldForm.apply)(x)
