@@ -102,6 +102,16 @@ def test_R14_where_and_clamp() -> None:
         assert dx.tolist() == expected
 
 
+def test_R14_conditions_of_another_dtype() -> None:
+    x = leaf([1.0, 2.0, 3.0])
+    with pytest.warns(UserWarning, match="where: a condition of uint8 is deprecated"):
+        y = mg.where(mg.tensor([1, 0, 2], dtype=mg.uint8), x, 0.0)
+    assert gradient(y.sum(), x) == [1.0, 0.0, 1.0]
+    for dtype in (mg.int64, mg.float32):
+        with pytest.raises(TypeError, match="where: the condition must be a tensor of bool, got minigrad"):
+            mg.where(mg.ones(3, dtype=dtype), x, 0.0)
+
+
 def test_R15_what_was_overwritten_has_no_gradient() -> None:
     x = mg.tensor([1.0, 2.0, 3.0], dtype=mg.float64, requires_grad=True)
     value = mg.tensor(5.0, dtype=mg.float64, requires_grad=True)

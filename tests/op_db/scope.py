@@ -33,6 +33,7 @@ SHAPE = """
 INDEXING = """
     __getitem__ __setitem__ gather scatter scatter_add scatter_reduce index_select index_add index_copy index_fill
     index_put take take_along_dim masked_select nonzero searchsorted bucketize bincount
+    diagonal_scatter select_scatter slice_scatter
 """
 
 PRODUCTS = """

@@ -6,6 +6,7 @@ rules, sums a cotangent over repeated elements.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -554,7 +555,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     Parameters
     ----------
     condition : Tensor
-        Booleans.
+        Booleans; PyTorch's older uint8 with a warning.
     input, other : Tensor or number
         What to choose from; all three shapes broadcast.
 
@@ -579,8 +580,12 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         from .order import nonzero
 
         return nonzero(condition, as_tuple=True)
-    if not isinstance(condition, Tensor) or condition.dtype is not _dtype.bool_:  # type: ignore[redundant-expr]
-        raise TypeError(f"where: the condition must be a tensor of bool, got {getattr(condition, 'dtype', condition)}")
+    kind = condition.dtype if isinstance(condition, Tensor) else condition  # type: ignore[redundant-expr]
+    if kind is _dtype.uint8:
+        warnings.warn("where: a condition of uint8 is deprecated; use booleans", UserWarning, stacklevel=2)
+        condition = ne(condition, 0)
+    elif kind is not _dtype.bool_:
+        raise TypeError(f"where: the condition must be a tensor of bool, got {kind}")
     if not isinstance(input, Tensor) and not isinstance(other, Tensor):
         from .creation import full
 
