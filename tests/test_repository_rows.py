@@ -1019,3 +1019,32 @@ def test_R17_ranges() -> None:
     assert abs(z.std().item() - 2) < 0.1
     assert mg.rand_like(mg.ones(2, 3, dtype=mg.float64)).dtype is mg.float64
     assert mg.initial_seed() == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "argsort",
+        "cumprod",
+        "cumsum",
+        "log_softmax",
+        "softmax",
+        "sort",
+        "squeeze",
+        "unsqueeze",
+        "topk",
+        "unbind",
+        "chunk",
+        "kthvalue",
+        "median",
+        "diff",
+    ],
+)
+def test_R10_axis_is_dim(name: str) -> None:
+    x = mg.tensor(np.random.default_rng(0).standard_normal((3, 4)))
+    number = {"topk": [2], "chunk": [2], "kthvalue": [2]}.get(name, [])
+    by_axis, by_dim = (getattr(mg, name)(x, *number, **{word: 1}) for word in ("axis", "dim"))
+    for a, b in zip(*(y if isinstance(y, tuple) else (y,) for y in (by_axis, by_dim)), strict=True):
+        assert a.equal(b)
+    assert mg.cat([x, x], axis=1).shape == (3, 8)
+    assert mg.stack([x, x], axis=2).shape == (3, 4, 2)

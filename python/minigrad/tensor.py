@@ -210,7 +210,8 @@ class Tensor(TensorMethods):
         Raises
         ------
         RuntimeError
-            If the tensor requires a gradient, which the array could not know of: call ``detach()`` first.
+            If the tensor requires a gradient, which the array could not know of, and gradients are recorded: call
+            ``detach()`` first.
         """
         self._refuse_export("numpy")
         return sharing.lend(self)
@@ -234,7 +235,7 @@ class Tensor(TensorMethods):
         return (1, 0)  # the CPU, as DLPack counts
 
     def _refuse_export(self, name: str) -> None:
-        if self._edge is not None:
+        if self._edge is not None and grad_enabled():
             raise RuntimeError(f"{name}: this tensor requires a gradient; call detach().numpy() to leave the graph")
         if levels and is_batched(self):
             self._array.refuse(name)  # type: ignore[attr-defined]

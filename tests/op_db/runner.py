@@ -118,12 +118,13 @@ def run_operation(name: str, quick: bool = False) -> Report | None:
             mine = calls.minigrad_call(name, info)
             if mine is None:
                 return None
-            _run_entry(Entry(name, info, calls.torch_call(name, info), mine, report), quick)
+            run_entry(Entry(name, info, calls.torch_call(name, info), mine, report), quick)
     report.seconds = time.perf_counter() - start
     return report
 
 
-def _run_entry(entry: Entry, quick: bool) -> None:
+def run_entry(entry: Entry, quick: bool) -> None:
+    """Run the samples and the error inputs of an entry of a database; what comes of them is in its report."""
     for dtype in FLOATS[:1] if quick else FLOATS:
         if dtype in entry.info.dtypes:
             _run_floats(entry, dtype, 10 if quick else None)

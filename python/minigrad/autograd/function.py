@@ -7,6 +7,7 @@ are fine-grained, as PyTorch's: 《反向传播算法实现》 compares the two.
 from __future__ import annotations
 
 import functools
+import inspect
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -277,8 +278,10 @@ class Function:
         raise NotImplementedError("Function: a subclass has to define vmap, or set generate_vmap_rule = True")
 
     @classmethod
-    def apply(cls, *args: Any) -> Any:
-        """Run the operation."""
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """Run the operation. Where `forward` takes no context, names and defaults are resolved first."""
+        if kwargs or _has_defaults(cls.forward):
+            args = _resolved(cls, args, kwargs)
         ctx = FunctionCtx(cls.__name__)
         run = cls._run
         if levels and any(map(is_batched, args)):
@@ -332,6 +335,22 @@ class Function:
             tensors = tuple(x._array for x in args if isinstance(x, Tensor))
             graph.observe(node, tuple(x for x in fresh if isinstance(x, Tensor)), tensors)
         return fresh
+
+
+@functools.lru_cache(maxsize=256)
+def _has_defaults(forward: Callable[..., Any]) -> bool:
+    return any(p.default is not p.empty for p in inspect.signature(forward).parameters.values())
+
+
+def _resolved(cls: type[Function], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """Return all arguments of `forward` by position, defaults too, where it takes no context."""
+    if cls.setup_context is Function.setup_context:
+        if kwargs:
+            raise TypeError(f"{cls.__name__}: apply() takes names only where setup_context is defined")
+        return args
+    bound = inspect.signature(cls.forward).bind(*args, **kwargs)
+    bound.apply_defaults()
+    return bound.args
 
 
 def _fresh(ctx: FunctionCtx, args: tuple[Any, ...], out: Any) -> Any:

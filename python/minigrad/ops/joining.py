@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from .. import _core, _dtype
-from .._methods import method
+from .._methods import method, numpy_names
 from ..batching import BatchedArray
 from ..batching_rules import level_of, lifted, split_level, spread
 from ..graph import Node, next_sequence
@@ -169,6 +169,7 @@ def _common(name: str, tensors: Any) -> list[Tensor]:
     return [x if x.dtype is dtype else to_dtype(x, dtype) for x in given]
 
 
+@numpy_names
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors along a dimension.
 
@@ -209,16 +210,19 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return join(kept, normalise_dim("cat", dim, len(shape), shape), False)  # type: ignore[no-any-return]
 
 
+@numpy_names
 def concat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors along a dimension; the same as :func:`cat`."""
     return cat(tensors, dim)
 
 
+@numpy_names
 def concatenate(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors along a dimension; the same as :func:`cat`."""
     return cat(tensors, dim)
 
 
+@numpy_names
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new dimension.
 
@@ -353,6 +357,7 @@ def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) ->
 
 
 @method
+@numpy_names
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Return views of at most `chunks` pieces of one size, the last perhaps smaller, along a dimension."""
     if chunks <= 0:
@@ -365,6 +370,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 @method
+@numpy_names
 def tensor_split(input: Tensor, indices_or_sections: int | Sequence[int] | Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Return views of pieces along a dimension: so many of about one size, or those between the given indices."""
     d, extent = _extent("tensor_split", input, dim)
@@ -421,6 +427,7 @@ def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
 
 
 @method
+@numpy_names
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Return views of all slices along a dimension, without it.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _core, _dtype, _return_types
-from .._methods import method
+from .._methods import method, numpy_names
 from ..batching import BatchedArray, levels, refuse_ragged
 from ..batching_rules import level_of, split_level, spread
 from ..primitive import MANY_TO_MANY, MANY_TO_ONE, kernel_primitive
@@ -107,6 +107,7 @@ def _dim_of(name: str, input: Tensor, dim: int) -> int:
 
 
 @method
+@numpy_names
 def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Any:  # noqa: ARG001
     """Return the elements in order along a dimension, and where each stood.
 
@@ -148,6 +149,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool
 
 
 @method
+@numpy_names
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Tensor:  # noqa: ARG001
     """Return the indices that :func:`sort` returns, as int64; no graph is recorded.
 
@@ -174,6 +176,7 @@ def msort(input: Tensor) -> Tensor:
 
 
 @method
+@numpy_names
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """Return the k largest or smallest elements along a dimension, and where each stood.
 
@@ -219,6 +222,7 @@ def _one_of_each_line(name: str, results: tuple[Tensor, Tensor], dim: int, keepd
 
 
 @method
+@numpy_names
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """Return the k-th smallest elements along a dimension, k counted from 1, and where each stood.
 
@@ -272,6 +276,7 @@ def _amax_of_nothing(input: Tensor) -> Tensor:
 
 
 @method
+@numpy_names
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """Return the median of all elements, or along a dimension with its index.
 
@@ -310,6 +315,7 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
 
 
 @method
+@numpy_names
 def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """Return the median of the elements that are not NaN; see :func:`median`. It is NaN if all of them are.
 
@@ -323,6 +329,7 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
 
 
 @method
+@numpy_names
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     """Return the most frequent elements along a dimension, and where each stands last.
 
@@ -356,6 +363,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
 
 
 @method
+@numpy_names
 def cummax(input: Tensor, dim: int) -> Any:
     """Return the largest element so far along a dimension, and where it stands last.
 
@@ -381,6 +389,7 @@ def cummax(input: Tensor, dim: int) -> Any:
 
 
 @method
+@numpy_names
 def cummin(input: Tensor, dim: int) -> Any:
     """Return the smallest element so far along a dimension, and where it stands last; NaN once there was one.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtype
-from .._methods import method
+from .._methods import method, numpy_names
 from ..batching import hands_on
 from ..primitive import LEADING, LINEAR, ONE_TO_ONE, Primitive, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
@@ -159,6 +159,7 @@ def tile(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
 
 
 @method
+@numpy_names
 def repeat_interleave(
     input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
@@ -406,6 +407,7 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
 
 
 @method
+@numpy_names
 def diff(
     input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
 ) -> Tensor:

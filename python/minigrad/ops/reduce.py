@@ -561,6 +561,7 @@ def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:  # no
 
 
 @method
+@numpy_names
 def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
     """Return how many elements are not 0, over all or some dimensions, as int64.
 

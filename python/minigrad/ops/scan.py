@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _dtype
-from .._methods import method
+from .._methods import method, numpy_names
 from ..primitive import LINEAR, MANY_TO_MANY, ONE_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of
 from .elementwise import ARTICLE, _where, eq, safe_mul, sigmoid, to_dtype
@@ -147,6 +147,7 @@ def _finished(out: Tensor, target: _dtype.dtype) -> Tensor:
 
 
 @method(in_place=True)
+@numpy_names
 def cumsum(input: Tensor, dim: int, *, dtype: _dtype.dtype | None = None) -> Tensor:
     """Return the running sums along a dimension.
 
@@ -179,6 +180,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: _dtype.dtype | None = None) -> Ten
 
 
 @method(in_place=True)
+@numpy_names
 def cumprod(input: Tensor, dim: int, *, dtype: _dtype.dtype | None = None) -> Tensor:
     """Return the running products along a dimension.
 
@@ -213,6 +215,7 @@ def cumprod(input: Tensor, dim: int, *, dtype: _dtype.dtype | None = None) -> Te
 
 
 @method
+@numpy_names
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """Return the logarithms of the running sums of exponentials along a dimension.
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtype, graph
-from .._methods import method
+from .._methods import method, numpy_names
 from ..batching import hands_on
 from ..batching_rules import of_level
 from ..primitive import (
@@ -348,6 +348,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 @method
+@numpy_names
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """Return a view with a dimension of size 1 inserted at `dim`."""
     shape = array_of("unsqueeze", input).shape
@@ -356,6 +357,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 
 
 @method
+@numpy_names
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """Return a view without the dimensions of size 1, or without those of `dim` that have size 1."""
     shape = array_of("squeeze", input).shape

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _dtype
-from .._methods import method
+from .._methods import method, numpy_names
 from ..primitive import MANY_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of
 from .elementwise import ARTICLE, _sub, exp, mul, neg, to_dtype
@@ -89,6 +89,7 @@ def _apply(primitive: Any, name: str, input: Tensor, dim: int, dtype: _dtype.dty
 
 
 @method
+@numpy_names
 def softmax(input: Tensor, dim: int, dtype: _dtype.dtype | None = None) -> Tensor:
     """Return the exponentials along a dimension, divided by their sum.
 
@@ -121,6 +122,7 @@ def softmax(input: Tensor, dim: int, dtype: _dtype.dtype | None = None) -> Tenso
 
 
 @method
+@numpy_names
 def log_softmax(input: Tensor, dim: int, dtype: _dtype.dtype | None = None) -> Tensor:
     """Return the logarithm of :func:`softmax`, computed without its overflow: out = x - ln Σ e^x."""
     return _apply(_log_softmax, "log_softmax", input, dim, dtype)
