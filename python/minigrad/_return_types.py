@@ -23,7 +23,7 @@ class NamedResults(tuple["Tensor", ...]):
     _fields: ClassVar[tuple[str, ...]] = ()
 
     def __repr__(self) -> str:
-        items = ",\n".join(f"{name}={item}" for name, item in zip(self._fields, self, strict=True))
+        items = ",\n".join(f"{name}={item!r}" for name, item in zip(self._fields, self, strict=True))
         return f"minigrad.return_types.{type(self).__name__}(\n{items})"
 
 
