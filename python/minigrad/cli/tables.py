@@ -17,6 +17,8 @@ from ..graph import Array
 #: What counts as an empty cell of a CSV file.
 MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "-"]
 SEPARATORS = ",;\t|"
+DECIMAL_COMMA = r"^(\s*[-+]?\d*),(\d+)"
+NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
 
 
 class InputError(Exception):
@@ -155,9 +157,9 @@ def read(source: str, header: bool | None = None) -> Table:
 def _read_csv(pl: Any, path: Path, header: bool | None) -> tuple[Any, tuple[str, ...]]:
     """Return the cells as texts: what they mean is decided column by column."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        first = file.readline()
-    separator = max(SEPARATORS, key=first.count)
-    names = [name.strip() for name in next(csv.reader([first], delimiter=separator))]
+        separator = max(SEPARATORS, key=file.readline().count)
+        file.seek(0)
+        names = [name.strip() for name in next(csv.reader(file, delimiter=separator))]
     notes: tuple[str, ...] = ()
     if header is None:
         header = not any(map(_is_number, names))
@@ -173,7 +175,14 @@ def _read_csv(pl: Any, path: Path, header: bool | None) -> tuple[Any, tuple[str,
     frame = pl.read_csv(
         path, has_header=header, separator=separator, infer_schema=False, null_values=MISSING, new_columns=names
     )
-    return frame, notes
+    return (frame.with_columns(map(_with_points, frame)) if separator == ";" else frame), notes
+
+
+def _with_points(series: Any) -> Any:
+    """Return a column of a file with semicolons, decimal commas made points if all its cells are numbers then."""
+    changed = series.str.replace(DECIMAL_COMMA, "${1}.${2}")
+    numbers = changed.str.strip_chars().str.contains(NUMBER)
+    return changed if numbers.all() else series
 
 
 def _read_parquet(pl: Any, path: Path) -> tuple[Any, tuple[str, ...]]:
@@ -183,12 +192,21 @@ def _read_parquet(pl: Any, path: Path) -> tuple[Any, tuple[str, ...]]:
     for series in frame:
         kind = series.dtype
         if kind.is_temporal():
-            columns.append(series.cast(pl.Datetime("us"), strict=False).dt.timestamp("us") / 1e6)
-        elif kind.is_numeric() or kind in {pl.Boolean, pl.String, pl.Categorical, pl.Enum, pl.Null}:
+            columns.append(_seconds(pl, series))
+        elif kind.is_numeric() or isinstance(kind, pl.Boolean | pl.String | pl.Categorical | pl.Enum | pl.Null):
             columns.append(series)
         else:
             left_out.append(f"column {series.name!r} left out: it holds {kind}")
     return pl.DataFrame(columns), tuple(left_out)
+
+
+def _seconds(pl: Any, series: Any) -> Any:
+    """Return times as seconds: since 1970, since midnight, or how long something took."""
+    if series.dtype == pl.Duration:
+        return series.dt.total_microseconds() / 1e6
+    if series.dtype == pl.Time:
+        return series.to_physical() / 1e9
+    return series.cast(pl.Datetime("us")).dt.timestamp("us") / 1e6
 
 
 def _is_number(cell: str) -> bool:
