@@ -175,6 +175,15 @@ def test_functions_and_packing_see_writes_too() -> None:
     assert x.grad.tolist() == [2.0, 4.0]
 
 
+def test_memory_that_was_taken_in_is_mapped_over() -> None:
+    array = np.arange(6.0).reshape(2, 3)
+    x, w = mg.from_numpy(array), mg.ones(3, dtype=mg.float64)
+    g = mg.func.vmap(mg.func.grad(lambda w, v: (w * v * v).sum()), in_dims=(None, 0))(w, x)
+    np.testing.assert_array_equal(g.numpy(), array**2)
+    with pytest.raises(RuntimeError, match=r"^vmap: numpy needs the elements"):
+        mg.func.vmap(lambda v: mg.tensor(v.numpy()))(x)
+
+
 def test_an_error_names_the_line_that_gave_the_array_out() -> None:
     with detect_anomaly():
         y, z = product()

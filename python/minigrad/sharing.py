@@ -15,6 +15,8 @@ import sys
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from . import _core, graph
 
 if TYPE_CHECKING:
@@ -24,7 +26,16 @@ if TYPE_CHECKING:
 #: What versions of memory that arrays outside share are counted from.
 SHARED = -(1 << 62)
 
-_digest = _core.digest
+
+def bare(array: Any) -> Array:
+    """Return an array; inside vmap, that of all examples."""
+    while not isinstance(array, np.ndarray):
+        array = array.array
+    return array
+
+
+def _digest(array: Any) -> int:
+    return _core.digest(bare(array))
 
 
 class Seen(NamedTuple):

@@ -60,7 +60,7 @@ _state = _State()
 
 
 def _first_not_finite(arrays: Sequence[Any]) -> tuple[str, tuple[int, ...]] | None:
-    for x in arrays:
+    for x in map(_bare, arrays):
         if x is not None and x.dtype.kind == "f" and not np.isfinite(x).all():
             nan = np.isnan(x)
             bad = nan if nan.any() else np.isinf(x)
@@ -69,11 +69,13 @@ def _first_not_finite(arrays: Sequence[Any]) -> tuple[str, tuple[int, ...]] | No
 
 
 def _bare(x: Any) -> Any:
-    return getattr(x, "_array", x)
+    """Return the array of a tensor or of a value inside vmap; numbers and None as they are."""
+    x = getattr(x, "_array", x)
+    return sharing.bare(x) if hasattr(x, "level") else x
 
 
 def _finite(arrays: Sequence[Any]) -> tuple[bool, ...]:
-    return tuple(bool(np.isfinite(np.asarray(x)).all()) for x in arrays if x is not None)
+    return tuple(bool(np.isfinite(np.asarray(_bare(x))).all()) for x in arrays if x is not None)
 
 
 class _Watched:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .. import _core, _dtype
+from .. import _core, _dtype, graph
 from .._methods import method, numpy_names
 from ..batching import BatchedArray
 from ..batching_rules import level_of, lifted, split_level, spread
@@ -71,7 +71,10 @@ def join(xs: Sequence[Any], dim: int, stacked: bool) -> Any:
         edges = tuple([x._edge if isinstance(x, Tensor) else None for x in xs])
         if any(edge is not None for edge in edges):
             saved = (tuple([a.shape for a in arrays]), dim, stacked)
-            result._edge = (_node(_join_record, edges, saved, 1), 0)
+            node = _node(_join_record, edges, saved, 1)
+            result._edge = (node, 0)
+            if graph.observers:
+                graph.observe(node, (result,), tuple(arrays))
     return result
 
 
@@ -101,6 +104,8 @@ def pieces_of(x: Any, sizes: Shape, dim: int, dropped: bool) -> tuple[Any, ...]:
         node = _node(_split_record, (x._edge,), (shapes, sizes, dim, dropped), len(pieces))
         for k, piece in enumerate(pieces):
             piece._edge = (node, k)
+        if graph.observers:
+            graph.observe(node, pieces, (x._array,))
     for piece, key in zip(pieces, keys, strict=True):
         link_view(piece, x, _index, (key,))
     return pieces
