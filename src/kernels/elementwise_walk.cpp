@@ -28,6 +28,21 @@ void scatter(char* to, const char* from, int64_t step, int64_t count) {
   for (int64_t i = 0; i < count; ++i) out[i * step] = x[i];
 }
 
+// kLanes times the element.
+template <class Bits>
+void fill(char* to, const char* from) {
+  auto* const out = reinterpret_cast<Bits*>(to);
+  const Bits value = *reinterpret_cast<const Bits*>(from);
+  for (int64_t i = 0; i < kLanes; ++i) out[i] = value;
+}
+
+void fill_lanes(char* to, const char* from, int64_t item) {
+  if (item == 4) return fill<uint32_t>(to, from);
+  if (item == 8) return fill<uint64_t>(to, from);
+  if (item == 2) return fill<uint16_t>(to, from);
+  fill<uint8_t>(to, from);
+}
+
 // Rows of `count` elements behind one another, from rows that are `row` apart.
 template <class Bits>
 void gather_rows(char* to, const char* from, int64_t rows, int64_t row, int64_t count, int64_t step) {
@@ -61,6 +76,9 @@ void gather_rows_of(int64_t item, char* to, const char* from, int64_t rows, int6
 // Rows of fewer elements are taken together.
 constexpr int64_t kShortRow = 64;
 
+// A matrix of at least so many rows is shared among threads by rows.
+constexpr int64_t kManyRows = 64;
+
 // A panel: rows that are gathered together, because their elements are neighbours across the rows (a transposed
 // operand), and the elements of each that fit into the buffer.
 constexpr int64_t kPanelRows = 16, kPanelColumns = kMapBlock / kPanelRows;
@@ -88,6 +106,7 @@ class Walk {
     if (nest_.size == 0) return;
     if (short_rows()) return run_short_rows();
     if (in_panels()) return run_panels();
+    if (direct_ && nest_.rank == 2 && nest_.shape[0] >= kManyRows) return run_matrix();
     parallel_for(nest_.size, map_.nanoseconds, [&](int64_t begin, int64_t end, int) {
       if (direct_) return run_direct(begin, end);
       Buffer buffer;
@@ -113,9 +132,32 @@ class Walk {
     for_rows(nest_, begin, end, [&](const int64_t* offset, int64_t count) {
       for (int i = 1; i < N; ++i) {
         in.x[i - 1] = way_[i] == Way::repeated ? equal[i] : at(i, offset, 0);
-        if (way_[i] == Way::repeated) repeat(equal[i], i, offset, kLanes);
+        if (way_[i] == Way::repeated) fill_lanes(equal[i], at(i, offset, 0), item_[i]);
       }
       map_.loop(map_.context, at(0, offset, 0), count, in);
+    });
+  }
+
+  // As run_direct, for whole rows of a matrix.
+  void run_matrix() const {
+    const int64_t columns = nest_.shape[1];
+    parallel_for(nest_.shape[0], map_.nanoseconds * static_cast<double>(columns), [&](int64_t begin, int64_t end, int) {
+      alignas(64) char equal[N][kLanes * 8];
+      Neighbours in;
+      char* at_row[N];
+      for (int i = 0; i < N; ++i) {
+        at_row[i] = start_[i] + begin * row_bytes(i);
+        if (i > 0) in.mask[i - 1] = way_[i] == Way::repeated ? 0 : -1;
+      }
+      for (int64_t row = begin; row < end; ++row) {
+        for (int i = 1; i < N; ++i) {
+          in.x[i - 1] = way_[i] == Way::repeated ? equal[i] : at_row[i];
+          if (way_[i] == Way::repeated) fill_lanes(equal[i], at_row[i], item_[i]);
+          at_row[i] += row_bytes(i);
+        }
+        map_.loop(map_.context, at_row[0], columns, in);
+        at_row[0] += row_bytes(0);
+      }
     });
   }
 
