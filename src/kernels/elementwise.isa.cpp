@@ -150,7 +150,9 @@ struct AddCDiv : Streaming {
 struct NanToNum : Streaming {
   template <class T>
   static T apply(T x, T nan, T above, T below) {
-    return x != x ? nan : (x == math::kInf<T> ? above : (x == -math::kInf<T> ? below : x));
+    const T at_most = math::select(math::mask_of<T>(x == math::kInf<T>), above, x);
+    const T finite = math::select(math::mask_of<T>(x == -math::kInf<T>), below, at_most);
+    return math::select(math::mask_of<T>(x != x), nan, finite);
   }
 };
 

@@ -23,9 +23,23 @@ template <class Op, class Out, class... Xs>
   for (int64_t i = 0; i < size; ++i) out[i] = Op::apply(x[i]...);
 }
 
+// As map_block, where all operands but the first are single numbers, which stay in registers.
+template <class Op, class Out, class X, class... Numbers>
+[[gnu::always_inline]] inline void map_with_numbers(Out* out, int64_t size, const X* x, Numbers... numbers) {
+#pragma omp simd
+  for (int64_t i = 0; i < size; ++i) out[i] = Op::apply(x[i], numbers...);
+}
+
 // The loop of an operation: kLanes elements at a time, then one by one.
 template <class Op, class Out, class... Xs, int... k>
 [[gnu::always_inline]] inline void map_lanes(Out* out, int64_t size, const Neighbours& in, Numbers<k...>) {
+  if constexpr (sizeof...(Xs) > 2) {
+    if (in.mask[0] != 0 && (in.mask[1] | in.mask[2] | in.mask[sizeof...(Xs) - 1]) == 0) {
+      return [&]<class X, class... Ys>(const X* x, const Ys*... y) __attribute__((always_inline)) {
+        map_with_numbers<Op>(out, size, x, *y...);
+      }(static_cast<const Xs*>(in.x[k])...);
+    }
+  }
   int64_t i = 0;
   for (; i + kLanes <= size; i += kLanes) {
     map_block<Op>(out + i, kLanes, static_cast<const Xs*>(in.x[k]) + (i & in.mask[k])...);
@@ -47,7 +61,8 @@ Status run_map_of(const Call& call, Numbers<k...>) {
       map_block<Op>(static_cast<Out*>(out), size, static_cast<const Xs*>(in.x[k])...);
     }
   };
-  return walk(call, {sizeof...(Xs), Op::kNanoseconds, loop, nullptr, same_size ? 0 : kMapBlock});
+  return walk(call,
+              {sizeof...(Xs), Op::kNanoseconds, loop, nullptr, same_size ? 0 : kMapBlock, requires { Op::kCopies; }});
 }
 
 template <class Op, class X, class Out = X>

@@ -14,6 +14,7 @@ struct Streaming {
 };
 
 struct Copy : Streaming {
+  static constexpr bool kCopies = true;
   template <class T>
   static T apply(T x) {
     return x;

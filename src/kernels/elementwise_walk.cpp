@@ -163,6 +163,9 @@ class Walk {
 
   // One row or a piece of it, block by block.
   void run_row(Buffer& buffer, const int64_t* offset, int64_t count) const {
+    if (map_.copies && way_[0] == Way::direct && way_[1] == Way::gathered) {
+      return gather_of(item_[1])(at(0, offset, 0), at(1, offset, 0), step_[1], count);
+    }
     const int64_t most = map_.limit > 0 ? map_.limit : kMapBlock;
     const int64_t block = most < count ? most : count;
     Neighbours in;

@@ -25,6 +25,31 @@ struct BrokenLine {
   T low, high, below, between, above, shift;
 };
 
+// The line where it is level outside of the middle piece.
+template <class T>
+struct Level : BrokenLine<T> {
+  using BrokenLine<T>::BrokenLine;
+  [[gnu::always_inline]] inline T operator()(T x) const {
+    return this->between * (limited(x, this->low, this->high) + this->shift);
+  }
+};
+
+// The line where it is bent at 0 only, and level nowhere.
+template <class T>
+struct Bent : BrokenLine<T> {
+  using BrokenLine<T>::BrokenLine;
+  [[gnu::always_inline]] inline T operator()(T x) const { return (x > 0 ? this->above : this->below) * x; }
+};
+
+template <class T>
+Status run_line(const Call& call) {
+  const BrokenLine<T> line(call.attributes);
+  if (line.below == 0 && line.above == 0) return run_value<Level<T>, T>(call);
+  const bool at_0 = line.low == 0 && line.high == 0 && line.shift == 0;
+  if (at_0 && line.below != 0 && line.above != 0) return run_value<Bent<T>, T>(call);
+  return run_value<BrokenLine<T>, T>(call);
+}
+
 // At a joint the smaller one of the two slopes counts.
 template <class T>
 struct BrokenLineGrad : BrokenLine<T> {
@@ -84,7 +109,7 @@ struct HardSwishGrad : Plain {
 // ---------------------------------------------------------------------------------------------------------------------
 
 constexpr Run kRows[] = {
-    {"broken_line", value<BrokenLine>()},
+    {"broken_line", floats(run_line<float>, run_line<double>)},
     {"broken_line_grad", floats(run_pair<BrokenLineGrad<float>, float>, run_pair<BrokenLineGrad<double>, double>)},
     {"cut", floats(run_pair<Cut<float>, float>, run_pair<Cut<double>, double>)},
     {"hardswish", value<HardSwish>()},

@@ -177,17 +177,22 @@ struct Nonzero {
 // ---------------------------------------------------------------------------------------------------------------------
 // searchsorted: how many boundaries lie below x (kRight: at or below x). NaN lies behind all of them.
 
-template <bool kRight, class T>
-int64_t search_line(const T* boundaries, int64_t step, int64_t n, T x) {
-  int64_t start = 0;
+// Values that are looked for together, so that the processor need not wait for one before it begins with the next.
+constexpr int64_t kTogether = 8;
+
+// How many of n boundaries lie below each of `count` values. All take the same number of halvings; none branches.
+template <bool kRight, int64_t count, class T>
+void search_line(const T* boundaries, int64_t step, int64_t n, const T* x, int64_t* found) {
+  for (int64_t i = 0; i < count; ++i) found[i] = 0;
   while (n > 0) {
     const int64_t half = (n + 1) / 2;
-    const T middle = boundaries[(start + half - 1) * step];
-    const bool beyond = kRight ? !(middle > x) : !(middle >= x);
-    start = beyond ? start + half : start;
-    n = beyond ? n - half : half - 1;
+    for (int64_t i = 0; i < count; ++i) {
+      const T middle = boundaries[(found[i] + half - 1) * step];
+      const bool beyond = kRight ? !(middle > x[i]) : !(middle >= x[i]);
+      found[i] += half & -static_cast<int64_t>(beyond);
+    }
+    n -= half;
   }
-  return start;
 }
 
 template <bool kRight, class T>
@@ -204,10 +209,21 @@ Status run_search(const Call& call) {
   const int64_t out_step = nest.stride[0][inner], x_step = nest.stride[1][inner], b_step = nest.stride[2][inner];
   parallel_for(nest.size, 15, [&](int64_t begin, int64_t end, int) {
     for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-      for (int64_t i = 0; i < count; ++i) {
-        const T* const line = boundaries.as<T>() + offset[2] + i * b_step;
-        const T value = x.as<T>()[offset[1] + i * x_step];
-        out.as<int64_t>()[offset[0] + i * out_step] = search_line<kRight>(line, step, length, value);
+      const T* const line = boundaries.as<T>() + offset[2];
+      const T* const values = x.as<T>() + offset[1];
+      int64_t* const to = out.as<int64_t>() + offset[0];
+      T value[kTogether];
+      int64_t found[kTogether];
+      for (int64_t i = 0; i < count;) {
+        const int64_t together = b_step == 0 && count - i >= kTogether ? kTogether : 1;
+        for (int64_t k = 0; k < together; ++k) value[k] = values[(i + k) * x_step];
+        if (together == 1) {
+          search_line<kRight, 1>(line + i * b_step, step, length, value, found);
+        } else {
+          search_line<kRight, kTogether>(line, step, length, value, found);
+        }
+        for (int64_t k = 0; k < together; ++k) to[(i + k) * out_step] = found[k];
+        i += together;
       }
     });
   });

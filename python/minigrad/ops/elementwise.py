@@ -281,6 +281,13 @@ def reciprocal(input: Tensor) -> Tensor:
 
 
 _pow_kernel = _core.kernels["pow"]
+#: Powers that are other functions, as they are in PyTorch: the square root of -0 is -0, of -∞ NaN.
+_KNOWN_POWERS: dict[float, Callable[[Any], Any]] = {
+    2: lambda x: _core.kernels["mul"](x, x),
+    0.5: _core.kernels["sqrt"],
+    -0.5: _core.kernels["rsqrt"],
+    -1: lambda x: _core.kernels["div"](1.0, x),
+}
 
 _pow: Callable[..., Tensor] = _binary(
     "pow",
@@ -323,14 +330,15 @@ def _pow_rule(g: Any, x: Any, exponent: float) -> Any:
         return safe_mul(g, 0.0)
     if exponent == 1:
         return g
+    if exponent == 2:
+        return safe_mul(g, mul(x, 2.0))
     return safe_mul(g, mul(_pow_number(x, exponent - 1), exponent))
 
 
 @hands_on
 def _run_pow_number(x: Any, exponent: float) -> Any:
-    if exponent == 2 and x.dtype.kind == "f":
-        return _core.kernels["mul"](x, x)
-    return _pow_kernel(x, exponent)
+    known = _KNOWN_POWERS.get(exponent)
+    return _pow_kernel(x, exponent) if known is None or x.dtype.kind != "f" else known(x)
 
 
 _pow_number = Primitive(

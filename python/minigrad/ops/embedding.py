@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import _dtype
 from ..batching import bottom, refuse_ragged
 from ..grad_mode import no_grad
 from ..tensor import Tensor, array_of, wrap
-from .elementwise import _add, _sub, _where, div, eq, gt, mul, to_dtype
-from .index import index_rows
+from .elementwise import _add, _sub, _where, div, eq, gt, mul
+from .index import _scatter_add, index_rows
 from .norms import vector_norm
 from .shape import unsqueeze
 
@@ -160,4 +159,5 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     count = most + 1 if num_classes == -1 else num_classes
     if least < 0 or most >= count:
         raise RuntimeError(f"one_hot: classes must lie in [0, {count}), got {least} to {most}")
-    return to_dtype(eq(unsqueeze(tensor, -1), wrap(np.arange(count))), _dtype.int64)  # type: ignore[no-any-return]
+    at = unsqueeze(tensor, -1)
+    return _scatter_add(wrap(np.ones(at.shape, np.int64)), at, (*classes.shape, count), classes.ndim)  # type: ignore[no-any-return]
