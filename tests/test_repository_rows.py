@@ -992,6 +992,8 @@ DRAWS = {
     "normal_": lambda: mg.zeros(50).normal_(3.0, 2.0),
     "randint": lambda: mg.randint(-3, 3, (50,)),
     "randperm": lambda: mg.randperm(50),
+    "cauchy_": lambda: mg.zeros(50).cauchy_(1.0, 2.0),
+    "geometric_": lambda: mg.zeros(50, dtype=mg.int64).geometric_(0.3),
     "bernoulli": lambda: mg.full((50,), 0.5).bernoulli(),
     "multinomial": lambda: mg.ones(50).multinomial(20),
     "rand_like": lambda: mg.rand_like(mg.ones(50)),
@@ -1019,6 +1021,12 @@ def test_R17_ranges() -> None:
     assert abs(z.std().item() - 2) < 0.1
     assert mg.rand_like(mg.ones(2, 3, dtype=mg.float64)).dtype is mg.float64
     assert mg.initial_seed() == 1
+    c = mg.zeros(4001, dtype=mg.float64).cauchy_(3.0, 2.0).sort().values
+    assert abs(c[2000].item() - 3) < 0.2
+    assert abs((c[3000] - c[1000]).item() / 2 - 2) < 0.2  # half the quartiles' distance is sigma
+    trials = mg.zeros(4000, dtype=mg.int32).geometric_(0.25)
+    assert trials.min().item() == 1
+    assert abs(trials.double().mean().item() - 4) < 0.2
 
 
 @pytest.mark.parametrize(

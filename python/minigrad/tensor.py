@@ -99,6 +99,8 @@ class Tensor(TensorMethods):
         """Return the number of dimensions."""
         return self._array.ndim
 
+    ndimension = dim
+
     def numel(self) -> int:
         """Return the number of elements."""
         return int(self._array.size)

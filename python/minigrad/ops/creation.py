@@ -16,7 +16,7 @@ from ..batching import levels
 from ..batching_rules import made_like
 from ..graph import Array
 from ..sharing import foreign
-from ..tensor import Tensor, array_of, wrap
+from ..tensor import Size, Tensor, array_of, wrap
 from .elementwise import to_dtype
 from .shape import sizes_of
 
@@ -409,6 +409,14 @@ def new_tensor(
 ) -> Tensor:
     """Return a tensor with a copy of `data`, in this tensor's dtype unless another is given."""
     return tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+
+
+@method
+def new(self: Tensor, *args: Any, device: Any = None) -> Tensor:
+    """Return zeros of the given sizes, or a tensor with the given data, in this tensor's dtype: PyTorch's older form."""
+    if len(args) == 1 and not isinstance(args[0], int | Size):
+        return new_tensor(self, args[0], device=device)
+    return new_empty(self, *args, device=device)
 
 
 @method

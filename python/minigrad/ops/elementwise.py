@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtype, graph
+from .._formats import contiguous_format, preserve_format
 from .._methods import TensorMethods, method
 from ..batching import hands_on, is_batched, levels
 from ..batching_rules import batched_call
@@ -546,7 +547,7 @@ _where: Callable[..., Any] = kernel_primitive(
     vjp={"x": lambda g, condition: _where(condition, g, 0.0), "y": lambda g, condition: _where(condition, 0.0, g)},
 )
 
-clone = kernel_primitive(
+_copy = kernel_primitive(
     "copy",
     equation="out = x",
     source=DEFINITION,
@@ -555,6 +556,38 @@ clone = kernel_primitive(
     vjp={"x": lambda g: g},
     promotion=None,
 )
+
+
+@method
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
+    """Return a copy, whose gradient goes to the original.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any dtype.
+    memory_format : optional
+        PyTorch's: what is made is row-major.
+
+    Returns
+    -------
+    Tensor
+        Of `input`'s shape and dtype, with memory of its own.
+
+    Raises
+    ------
+    RuntimeError
+        If the memory format is another than `contiguous_format` or `preserve_format`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.clone(minigrad.tensor([1, 2]))
+    tensor([1, 2])
+    """
+    if memory_format is not None and memory_format not in (contiguous_format, preserve_format):
+        raise RuntimeError(f"clone: memory_format={memory_format!r} is not supported")
+    return _copy(input)  # type: ignore[no-any-return]
 
 
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
@@ -689,11 +722,6 @@ _DOCUMENTED: dict[Callable[..., Any], tuple[str, str, str]] = {
         "minigrad.ge(minigrad.tensor([1, 2]), 2)",
         "tensor([False,  True])",
     ),
-    clone: (
-        "Return a copy, whose gradient goes to the original.",
-        "minigrad.clone(minigrad.tensor([1, 2]))",
-        "tensor([1, 2])",
-    ),
 }
 
 
@@ -748,7 +776,6 @@ for _function in (maximum, minimum):
     method(_function)
 for _function in (mul, eq, ne, lt, le, gt, ge):
     method(_function, in_place=True)
-method(clone, "clone")
 method(mul, "multiply", in_place=True)
 method(neg, "negative", in_place=True)
 

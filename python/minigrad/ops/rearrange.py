@@ -104,7 +104,7 @@ def _repeated(input: Tensor, shape: Shape, counts: Shape) -> Tensor:
         apart += [n] if count == 1 else [1, n]
         wide += [n] if count == 1 else [count, n]
     if apart == wide:
-        return clone(reshape(input, shape))  # type: ignore[no-any-return]
+        return clone(reshape(input, shape))
     repeated = clone(broadcast(reshape(input, tuple(apart)), tuple(wide)))
     return reshape(repeated, tuple([n * count for n, count in zip(shape, counts, strict=True)]))
 
@@ -307,7 +307,7 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     a, b = two_dims("rot90", dims[0], dims[1], shape)
     turns = k % 4
     if turns == 0:
-        return clone(input)  # type: ignore[no-any-return]
+        return clone(input)
     if turns == 2:
         return flip(input, (a, b))
     return flip(transpose(input, a, b), (a,) if turns == 1 else (b,))
@@ -390,7 +390,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
         return diag_embed(input, diagonal)
     if ndim != 2:
         raise RuntimeError(f"diag: needs a vector or a matrix, got shape {input._array.shape}")
-    return clone(_diagonal(input, diagonal))  # type: ignore[no-any-return]
+    return clone(_diagonal(input, diagonal))
 
 
 _diagonal = diagonal
@@ -442,7 +442,7 @@ def diff(
     if n < 0:
         raise RuntimeError(f"diff: n must not be negative, got {n}")
     if n == 0:
-        return clone(input)  # type: ignore[no-any-return]
+        return clone(input)
     parts = [x for x in (prepend, input, append) if x is not None]
     x = cat(parts, d) if len(parts) > 1 else input
     for _ in range(min(n, x._array.shape[d])):

@@ -293,7 +293,7 @@ def nan_to_num(
     """
     array = array_of("nan_to_num", input)
     if array.dtype.kind != "f":
-        return clone(input)  # type: ignore[no-any-return]
+        return clone(input)
     largest = float(np.finfo(array.dtype).max)
     above, below = largest if posinf is None else posinf, -largest if neginf is None else neginf
     return _nan_to_num(input, 0.0 if nan is None else nan, above, below)  # type: ignore[no-any-return]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,27 @@ def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | Non
     u = floats("uniform", self._array.shape, self.dtype, generator, "exponential_")
     drawn = computed("log", computed("sub", 1.0, u))  # 1 - u is never 0
     return self._write(wrap(converted(scaled(drawn, -1.0 / lambd, 0.0), self.dtype)), "exponential_")
+
+
+@method
+def cauchy_(self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    """Fill with numbers of the Cauchy distribution, sigma / (π (sigma² + (x - median)²)); return the tensor."""
+    if not sigma > 0:
+        raise RuntimeError(f"cauchy_: sigma must be positive, got {sigma}")
+    u = floats("uniform", self._array.shape, self.dtype, generator, "cauchy_")
+    drawn = computed("tan", scaled(u, math.pi, -math.pi / 2))
+    return self._write(wrap(converted(scaled(drawn, sigma, median), self.dtype)), "cauchy_")
+
+
+@method
+def geometric_(self: Tensor, p: float, *, generator: Generator | None = None) -> Tensor:
+    """Fill with how many trials a first success takes whose chance is `p`, at least 1; return the tensor."""
+    if not 0 < p < 1:
+        raise RuntimeError(f"geometric_: p must lie between 0 and 1, got {p}")
+    u = floats("uniform", self._array.shape, _dtype.float64, generator, "geometric_")
+    logs = computed("log", computed("sub", 1.0, u))  # 1 - u is never 0
+    drawn = computed("add", computed("floor", scaled(logs, 1 / math.log1p(-p), 0.0)), 1.0)
+    return self._write(wrap(converted(drawn, self.dtype)), "geometric_")
 
 
 @method
