@@ -36,7 +36,8 @@ class FunctionModule(Module):
 
     def _compute(self, *inputs: Any) -> Any:
         """Return the function's value with the options as they are now."""
-        return self._function(*inputs, **{name: getattr(self, name) for name in self._options})
+        own = self.__dict__
+        return self._function(*inputs, **{name: own[name] for name in self._options})
 
     def extra_repr(self) -> str:
         """Return the options that matter."""
