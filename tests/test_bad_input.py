@@ -557,7 +557,7 @@ ARRAY = np.ones((2, 3), np.float32)
 
 # Kernels whose attributes are all floating-point numbers, which 2**80 is too. The one of searchsorted is a truth value,
 # which every object has.
-REALS = {"broken_line", "broken_line_grad", "elu", "elu_grad", "softplus", "softplus_grad"}
+REALS = {"broken_line", "broken_line_grad", "cut", "elu", "elu_grad", "softplus", "softplus_grad"}
 
 
 @pytest.mark.parametrize(

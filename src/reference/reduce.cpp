@@ -260,13 +260,16 @@ Status share_ties_of(const Call& call) {
   const View& x = call.in[1];
   const View& result = call.in[2];
   const auto tied = [](T a, T b) { return a == b || (a != a && b != b); };
-  for_each(x, [&](const Position& p) {
-    const T extremum = element<T>(result, p, x.rank);
-    const View part = reduced_part(x, call.attributes[0], x, p);
+  for_each(result, [&](const Position& of) {
+    const T extremum = element<T>(result, of, x.rank);
+    const View part = reduced_part(x, call.attributes[0], result, of);
+    const View out = reduced_part(call.out[0], call.attributes[0], result, of);
     double ties = 0;
-    for_each(part, [&](const Position& q) { ties += tied(element<T>(part, q, part.rank), extremum) ? 1 : 0; });
-    const double share = static_cast<double>(element<T>(call.in[0], p, x.rank)) / ties;
-    element<T>(call.out[0], p, x.rank) = static_cast<T>(tied(element<T>(x, p, x.rank), extremum) ? share : 0);
+    for_each(part, [&](const Position& p) { ties += tied(element<T>(part, p, part.rank), extremum) ? 1 : 0; });
+    const T share = static_cast<T>(static_cast<double>(element<T>(call.in[0], of, x.rank)) / ties);
+    for_each(part, [&](const Position& p) {
+      element<T>(out, p, out.rank) = tied(element<T>(part, p, part.rank), extremum) ? share : 0;
+    });
   });
   return Status::ok;
 }
