@@ -75,6 +75,7 @@ def seen(m: Any) -> dict[str, Any]:
         "parameters": [
             (n, tuple(p.shape), str(p.dtype).split(".")[-1], p.requires_grad) for n, p in m.named_parameters()
         ],
+        "in order": [x is p for x, (_, p) in zip(m.parameters(), m.named_parameters(), strict=True)],
         "all parameters": [n for n, _ in m.named_parameters(remove_duplicate=False)],
         "own": [n for n, _ in m.named_parameters(recurse=False)],
         "buffers": [(n, str(b.dtype).split(".")[-1]) for n, b in m.named_buffers()],

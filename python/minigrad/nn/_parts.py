@@ -165,31 +165,31 @@ class Parts:
     def _by_role(self, role: str) -> Mapping[str, Any]:
         return MappingProxyType({name: value for name, value in vars(self).items() if self._role(name) == role})
 
-    def _own(self, kind: type[T]) -> Iterator[tuple[str, T]]:
-        return ((name, value) for name, value in list(vars(self).items()) if isinstance(value, kind))
+    def _own_modules(self) -> list[tuple[str, Module]]:
+        return [(name, part) for name, part in vars(self).items() if isinstance(part, Parts)]  # type: ignore[misc]
 
-    def _own_modules(self) -> Iterator[tuple[str, Module]]:
-        return cast("Iterator[tuple[str, Module]]", self._own(Parts))
+    def _own_parameters(self) -> list[tuple[str, Parameter]]:
+        buffers = self._buffer_names
+        return [(name, p) for name, p in vars(self).items() if isinstance(p, Parameter) and name not in buffers]
 
-    def _own_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        return ((name, p) for name, p in self._own(Parameter) if name not in self._buffer_names)
-
-    def _own_buffers(self) -> Iterator[tuple[str, Tensor]]:
-        return ((name, value) for name in self._buffer_names if (value := vars(self).get(name)) is not None)
+    def _own_buffers(self) -> list[tuple[str, Tensor]]:
+        return [(name, value) for name in self._buffer_names if (value := vars(self).get(name)) is not None]
 
     def named_modules(
         self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Module]]:
         """Yield the module itself and all its parts, each with its name; what is there twice only once."""
         memo = set() if memo is None else memo
-        module = cast("Module", self)
-        if module in memo:
-            return
-        if remove_duplicate:
-            memo.add(module)
-        yield prefix, module
-        for name, part in self._own_modules():
-            yield from part.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+        waiting = [(prefix, cast("Module", self))]
+        while waiting:
+            name, module = waiting.pop()
+            if module in memo:
+                continue
+            if remove_duplicate:
+                memo.add(module)
+            yield name, module
+            start = f"{name}." if name else ""
+            waiting += [(start + own, part) for own, part in reversed(module._own_modules())]
 
     def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
         """Yield the module itself and all its parts; what is there twice only once, unless asked otherwise."""
@@ -197,7 +197,7 @@ class Parts:
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Yield the immediate parts, each with its name."""
-        return _once(self._own_modules())
+        return _once(iter(self._own_modules()))
 
     def children(self) -> Iterator[Module]:
         """Yield the immediate parts."""
@@ -217,18 +217,36 @@ class Parts:
         remove_duplicate : bool, default True
             Whether to yield a parameter that is there twice only once.
         """
-        named = self._members(lambda module: module._own_parameters(), prefix, recurse, remove_duplicate)
+        named = self._members(Parts._own_parameters, prefix, recurse, remove_duplicate)
         return _once(named) if remove_duplicate else named
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Yield the parameters, the module's own and with `recurse` those of its parts."""
-        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+        if not recurse:
+            yield from (p for _, p in self.named_parameters(recurse=False))
+            return
+        seen: set[Any] = set()
+        waiting: list[Any] = [self]
+        while waiting:  # what named_parameters does, without the names
+            module = waiting.pop()
+            if module in seen:
+                continue
+            seen.add(module)
+            parts = []
+            for name, value in module.__dict__.items():
+                if isinstance(value, _MEMBERS) and value not in seen:
+                    if isinstance(value, Parts):
+                        parts.append(value)
+                    elif name not in module._buffer_names:
+                        seen.add(value)
+                        yield value
+            waiting += reversed(parts)
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         """Yield the buffers, each with its name; the arguments are those of :meth:`named_parameters`."""
-        named = self._members(lambda module: module._own_buffers(), prefix, recurse, remove_duplicate)
+        named = self._members(Parts._own_buffers, prefix, recurse, remove_duplicate)
         return _once(named) if remove_duplicate else named
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
@@ -236,12 +254,13 @@ class Parts:
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     def _members(
-        self, own: Callable[[Parts], Iterator[tuple[str, T]]], prefix: str, recurse: bool, remove_duplicate: bool
+        self, own: Callable[[Parts], list[tuple[str, T]]], prefix: str, recurse: bool, remove_duplicate: bool
     ) -> Iterator[tuple[str, T]]:
         alone: Iterator[tuple[str, Parts]] = iter([(prefix, self)])
         for module_name, module in self.named_modules(None, prefix, remove_duplicate) if recurse else alone:
+            start = f"{module_name}." if module_name else ""
             for name, value in own(module):
-                yield f"{module_name}.{name}" if module_name else name, value
+                yield start + name, value
 
     # ------------------------------------------------------------------------------------------------------------------
     # Finding them by name.
@@ -303,6 +322,8 @@ class Parts:
         # Names such as "0" are no attributes that one could write.
         return sorted(name for name in object.__dir__(self) if not name[0].isdigit())
 
+
+_MEMBERS = (Parameter, Parts)
 
 _KINDS: dict[str, tuple[Any, str]] = {
     "parameter": (Parameter, "Parameter"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,11 +103,9 @@ class State(Parts):
         if self._has_extra("get_extra_state"):
             destination[prefix + _EXTRA] = self.get_extra_state()
 
-    def _own_state(self) -> Iterator[tuple[str, Tensor]]:
-        yield from self._own_parameters()
-        for name, buffer in self._own_buffers():
-            if self._buffer_names[name]:
-                yield name, buffer
+    def _own_state(self) -> list[tuple[str, Tensor]]:
+        kept = [(name, buffer) for name, buffer in self._own_buffers() if self._buffer_names[name]]
+        return [*self._own_parameters(), *kept]
 
     def get_extra_state(self) -> Any:
         """Return what else belongs to the state; a subclass that has such things defines it, and `set_extra_state`."""

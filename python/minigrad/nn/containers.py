@@ -44,7 +44,7 @@ class ModuleSequence(Module):
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return self._part(list(self._own_modules())[index])
+            return self._part(self._own_modules()[index])
         return self._layers[self._position(index)]
 
     def __setitem__(self, index: int, module: Module) -> None:

@@ -383,15 +383,26 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     return _fill(tensor, "orthogonal_", make) if math.prod(shape) else tensor
 
 
+_BLOCK = 32  # rows that are made orthogonal to all before them at once
+
+
 def _orthonormal(array: Any) -> Any:
     """Make the rows of an array orthogonal to those before them and of length 1, in its memory; return it."""
-    matmul = _core.kernels["matmul"]
-    for i in range(len(array)):
-        row, before = array[i : i + 1], array[:i]
-        for _ in range(2 if i else 0):
-            row -= matmul(matmul(row, before.T), before)
-        row /= vector_norm(wrap(row)).item()
+    for start in range(0, len(array), _BLOCK):
+        block = array[start : start + _BLOCK]
+        _take_away(block, array[:start])
+        for i in range(len(block)):
+            row = block[i : i + 1]
+            _take_away(row, block[:i])
+            row /= vector_norm(wrap(row)).item()
     return array
+
+
+def _take_away(rows: Any, before: Any) -> None:
+    """Take from rows what lies along orthonormal ones, twice, for what the first time left by rounding."""
+    matmul = _core.kernels["matmul"]
+    for _ in range(2 if len(before) else 0):
+        rows -= matmul(matmul(rows, before.T), before)
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:

@@ -14,7 +14,6 @@ from .._dtype import dtype as DType  # noqa: N812
 from ..tensor import Tensor, wrap
 from ._calls import Calls
 from ._state import IncompatibleKeys, State, overwrite
-from .parameter import Parameter
 
 __all__ = ["IncompatibleKeys", "Module", "clear_grad", "overwrite"]
 
@@ -83,13 +82,8 @@ class Module(Calls, State):
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all parameters' gradients or, with ``set_to_none=False``, make them zeros."""
-        stack: list[Module] = [self]
-        while stack:
-            for value in stack.pop().__dict__.values():
-                if isinstance(value, Parameter):
-                    clear_grad(value, set_to_none)
-                elif isinstance(value, Module):
-                    stack.append(value)
+        for parameter in self.parameters():
+            clear_grad(parameter, set_to_none)
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call `fn` with each part and then with the module itself; return it."""

@@ -47,6 +47,12 @@ class Parameter(Tensor):
             raise RuntimeError(f"Parameter: only floating-point tensors can require gradients, got {self.dtype}")
         self._edge = (Leaf(self._array), 0) if requires_grad else None
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """Return a parameter with memory of its own and, as PyTorch has it, without the gradient."""
+        copied = super().__deepcopy__(memo)
+        copied.grad = None
+        return copied
+
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
 

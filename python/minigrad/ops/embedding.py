@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.function import Function
 from ..batching import bottom, refuse_ragged
 from ..grad_mode import no_grad
 from ..tensor import Tensor, array_of, wrap
-from .elementwise import _add, _sub, _where, div, eq, gt, mul
+from .elementwise import _add, _where, div, gt, mul
 from .index import _scatter_add, index_rows
 from .norms import vector_norm
 from .shape import unsqueeze
@@ -86,9 +87,9 @@ def embedding(
         raise IndexError(f"{name}: an index is out of range for {rows} rows, got {known.min()} to {known.max()}")
     if max_norm is not None:
         _shorten(weight, np.unique(indices), max_norm, norm_type)
-    picked = index_rows(weight, wrap(indices))
-    share = _shares(indices, None if padding_idx is None else padding_idx % rows, scale_grad_by_freq)
-    return picked if share is None else _with_share(picked, share)  # type: ignore[no-any-return]
+    if weight.requires_grad and (padding_idx is not None or scale_grad_by_freq):
+        weight = _Shared.apply(weight, _shares(indices, rows, padding_idx, scale_grad_by_freq))
+    return index_rows(weight, wrap(indices))  # type: ignore[no-any-return]
 
 
 def _shorten(weight: Tensor, rows: Any, length: float, order: float) -> None:
@@ -101,23 +102,33 @@ def _shorten(weight: Tensor, rows: Any, length: float, order: float) -> None:
         table.index_copy_(0, wrap(rows), mul(picked, factor))
 
 
-def _shares(indices: Any, padding: int | None, by_frequency: bool) -> Any:
-    """Return which share of its gradient each picked row passes on, or None where that is all."""
-    shares = None
-    if by_frequency:
-        _, place, counts = np.unique(indices, return_inverse=True, return_counts=True)
-        shares = (1.0 / counts)[place.reshape(indices.shape)]
-    if padding is not None and (bottom(indices) == padding).any():
-        shares = _where(eq(indices, padding), 0.0, np.ones(()) if shares is None else shares)
-    return shares
+def _shares(indices: Any, rows: int, padding: int | None, by_frequency: bool) -> Any:
+    """Return which share of its gradient each row of the table gets."""
+    shares = 1.0 / np.bincount(indices.ravel(), minlength=rows).clip(1) if by_frequency else np.ones(rows)
+    if padding is not None:
+        shares[padding] = 0.0
+    return shares[:, None]
 
 
-def _with_share(picked: Tensor, share: Any) -> Any:
-    """Return the same values, of whose gradient only a share goes back: x + s (x' - x), where x' alone is x's tangent."""
-    if not picked.requires_grad:
-        return picked
-    fixed = picked.detach()
-    return _add(fixed, mul(_sub(picked, fixed), wrap(share[..., None].astype(picked._array.dtype))))
+class _Shared(Function):
+    """Hands a table on; of the gradient, a share of each row goes back."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, shares: Any) -> Tensor:
+        ctx.shares = wrap(shares.astype(table._array.dtype))
+        return table
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        return mul(grads[0], ctx.shares), None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        return mul(tangents[0], ctx.shares)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, table: Tensor, shares: Any) -> Any:  # noqa: ARG004
+        return _Shared.apply(table.movedim(in_dims[0], 0), shares), 0
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
