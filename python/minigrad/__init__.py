@@ -17,7 +17,7 @@ from . import _load  # noqa: F401  (first: it loads the extension)
 
 # isort: split
 from . import _return_types as return_types
-from . import autograd, cuda, func, linalg, nn, ops, optim, random
+from . import autograd, cuda, func, linalg, memory, nn, ops, optim, random
 from ._config import __version__, get_num_threads, set_num_threads, show_config
 from ._device import device
 from ._dtype import bool_ as bool
@@ -118,6 +118,7 @@ __all__ = [
     "linalg",
     "load",
     "long",
+    "memory",
     "nan",
     "nn",
     "no_grad",

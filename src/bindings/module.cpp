@@ -66,6 +66,7 @@ py::dict memory_statistics() {
   out["in_use"] = statistics.in_use;
   out["peak"] = statistics.peak;
   out["cached"] = statistics.cached;
+  out["limit"] = statistics.limit;
   return out;
 }
 
@@ -96,4 +97,6 @@ PYBIND11_MODULE(_core, m) {
   m.def("set_parallel_threshold", &set_parallel_threshold, py::arg("nanoseconds"));
   m.def("memory_statistics", &memory_statistics);
   m.def("empty_cache", &pool_empty_cache);
+  m.def("reset_peak", &pool_reset_peak);
+  m.def("set_cache_limit", &pool_set_limit, py::arg("bytes"));
 }

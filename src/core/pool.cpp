@@ -17,7 +17,6 @@ constexpr int kSmallClasses = 8;
 constexpr int kDoublings = 40;
 constexpr int kClasses = kSmallClasses + 4 * kDoublings;
 constexpr size_t kLargest = size_t{512} << kDoublings;  // of the last class: more than there are addresses
-constexpr size_t kCacheLimit = size_t{1} << 30;         // bytes kept at the most
 
 struct SizeClass {
   int index;
@@ -43,8 +42,20 @@ struct Link {
 struct Pool {
   std::mutex mutex;
   Link* free[kClasses] = {};
-  PoolStatistics statistics = {};
+  PoolStatistics statistics = {.in_use = 0, .peak = 0, .cached = 0, .limit = size_t{1} << 30};
 };
+
+// Gives every cached buffer back; the caller holds the lock.
+void empty(Pool& p) {
+  for (Link*& head : p.free) {
+    while (head != nullptr) {
+      Link* const next = head->next;
+      std::free(head);
+      head = next;
+    }
+  }
+  p.statistics.cached = 0;
+}
 
 Pool& pool() {
   static Pool* const instance = new Pool;  // never destroyed: arrays may be freed while the interpreter shuts down
@@ -95,7 +106,7 @@ void pool_free(void* buffer, size_t bytes) {
   {
     const std::lock_guard lock(p.mutex);
     p.statistics.in_use -= size.bytes;
-    if (kReuse && p.statistics.cached + size.bytes <= kCacheLimit) {
+    if (kReuse && p.statistics.cached + size.bytes <= p.statistics.limit) {
       p.free[size.index] = new (buffer) Link{p.free[size.index]};
       p.statistics.cached += size.bytes;
       return;
@@ -113,14 +124,20 @@ PoolStatistics pool_statistics() {
 void pool_empty_cache() {
   Pool& p = pool();
   const std::lock_guard lock(p.mutex);
-  for (Link*& head : p.free) {
-    while (head != nullptr) {
-      Link* const next = head->next;
-      std::free(head);
-      head = next;
-    }
-  }
-  p.statistics.cached = 0;
+  empty(p);
+}
+
+void pool_reset_peak() {
+  Pool& p = pool();
+  const std::lock_guard lock(p.mutex);
+  p.statistics.peak = p.statistics.in_use;
+}
+
+void pool_set_limit(size_t bytes) {
+  Pool& p = pool();
+  const std::lock_guard lock(p.mutex);
+  p.statistics.limit = bytes;
+  if (p.statistics.cached > bytes) empty(p);
 }
 
 }  // namespace minigrad

@@ -20,12 +20,19 @@ struct PoolStatistics {
   size_t in_use;  // bytes handed out
   size_t peak;    // the most that was handed out at once
   size_t cached;  // bytes kept for later
+  size_t limit;   // the most that is kept
 };
 
 PoolStatistics pool_statistics();
 
 // Gives all cached bytes back to the system.
 void pool_empty_cache();
+
+// Takes what is in use now for the peak.
+void pool_reset_peak();
+
+// Keeps at most so many bytes of freed buffers from now on.
+void pool_set_limit(size_t bytes);
 
 // A buffer for the time of one call.
 class ScratchBuffer {
