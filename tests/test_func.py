@@ -62,6 +62,15 @@ def mixed(x: Any) -> Any:
     return (x.sin()[:, None] * x.exp()[None, :]).sum(0)
 
 
+def written(m: Any, x: Any) -> Any:
+    """Write parts of x into a new tensor, and then all over it."""
+    out = m.zeros_like(x)
+    out[0] = x[1] * 3
+    out[1:] = x[:2].sin()
+    out += x
+    return out * x
+
+
 TRANSFORMS = {
     "grad": (lambda f, m: f.grad(wave), draw(3)),
     "grad of grad": (lambda f, m: f.grad(lambda x: f.grad(wave)(x).cos().sum()), draw(3)),
@@ -97,6 +106,40 @@ TRANSFORMS = {
     "vmap of hessian": (lambda f, m: f.vmap(f.hessian(wave)), draw(4, 3)),
     "jacrev of vmap": (lambda f, m: f.jacrev(f.vmap(lambda x: x.prod())), draw(2, 3)),
     "hessian of vmap": (lambda f, m: f.hessian(lambda x: f.vmap(wave)(x).prod()), draw(2, 3)),
+    "jacfwd of vmap": (lambda f, m: f.jacfwd(f.vmap(lambda x: x.prod())), draw(2, 3)),
+    "vmap of jacfwd": (lambda f, m: f.vmap(f.jacfwd(mixed)), draw(4, 3)),
+    "vmap of jacrev": (lambda f, m: f.vmap(f.jacrev(mixed), out_dims=-1), draw(4, 3)),
+    "jacrev in chunks": (lambda f, m: f.jacrev(mixed, chunk_size=2), draw(3)),
+    "vmap in chunks": (lambda f, m: f.vmap(mixed, in_dims=1, out_dims=-1, chunk_size=3), draw(3, 7)),
+    "vmap of jvp of vmap": (
+        lambda f, m: f.vmap(lambda x: f.jvp(lambda y: f.vmap(lambda z: z.sin() * y.sum())(y), (x,), (x * 2,))), draw(4, 3)),
+    "vmap of a pull": (lambda f, m: lambda x, g: f.vmap(f.vjp(mixed, x)[1])(g), draw(3), draw(5, 3, seed=1)),
+    "vmap of a derivative": (lambda f, m: lambda x, t: f.vmap(f.linearize(mixed, x)[1])(t), draw(3), draw(5, 3, seed=1)),
+    "vmap of vjp": (lambda f, m: f.vmap(lambda x, g: f.vjp(mixed, x)[1](g), in_dims=(0, None)), draw(4, 3), draw(3, seed=1)),
+    "grad of vmap of grad": (
+        lambda f, m: f.grad(lambda w, x: f.vmap(f.grad(lambda x: (x.sin() * w).prod()))(x).exp().sum()),
+        draw(3), draw(4, 3, seed=1)),
+    "captured by both": (
+        lambda f, m: f.jacrev(lambda w, x: f.vmap(lambda x: f.vmap(lambda u: (u * w).sum() * x)(x))(x)),
+        draw(3), draw(4, 3, seed=1)),
+    "three levels": (
+        lambda f, m: f.vmap(f.vmap(f.vmap(f.grad(lambda x, y: (x * y).sin()), in_dims=(0, None)), in_dims=(None, 0))),
+        draw(2, 3), draw(2, 4, seed=1)),
+    "dims": (lambda f, m: f.vmap(lambda x, y: (x @ y, x.sum(), y), in_dims=(-1, 1), out_dims=(1, 0, -1)),
+             draw(2, 3, 4), draw(3, 4, seed=1)),
+    "keywords": (lambda f, m: lambda x: f.vmap(lambda x, y: x * y.sum())(x, y=x + 1), draw(3, 2)),
+    "a result that all share": (lambda f, m: f.vmap(lambda x, y: (x, y * 2), in_dims=(0, None), out_dims=(0, None)),
+                                draw(3, 2), draw(2, seed=1)),
+    "loss and softmax": (
+        lambda f, m: f.vmap(f.grad(lambda x: m.nn.functional.cross_entropy(x, m.arange(3)) + x.softmax(1)[0, 1])),
+        draw(4, 3, 5)),
+    "layer norm": (
+        lambda f, m: f.vmap(f.hessian(lambda x: m.nn.functional.layer_norm(x, (4,)).exp().sum())), draw(2, 4)),
+    "indices": (
+        lambda f, m: lambda x: f.vmap(f.grad(lambda x, i: (x[i] * x[:2, :1]).sum()))(x, (x[:, 0] * 0).long()[:, :2]),
+        draw(4, 3, 3)),
+    "in place": (lambda f, m: f.vmap(f.grad(lambda x: written(m, x).pow(2).sum())), draw(4, 3)),
+    "in place outside": (lambda f, m: f.grad(lambda x: f.vmap(lambda x: written(m, x))(x).pow(2).sum()), draw(4, 3)),
     "per-sample gradients": (
         lambda f, m: f.vmap(f.grad(lambda p, x, y: ((x @ p["a"]).tanh() @ p["b"] - y).pow(2).sum()), in_dims=(None, 0, 0)),
         {"a": draw(3, 5), "b": draw(5, 2, seed=1)}, draw(6, 3, seed=2), draw(6, 2, seed=3)),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _dtype
+from .batching import is_batched
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -92,6 +93,8 @@ def set_printoptions(
 
 def tensor_text(t: Tensor) -> str:
     """Return ``tensor([...], dtype=..., grad_fn=...)``."""
+    if is_batched(t):
+        return repr(t._array)
     text = _PREFIX + _array_text(t._array)
     room = _options.linewidth - 4 - len(text.rsplit("\n", 1)[-1])
     for suffix in _suffixes(t):

@@ -248,8 +248,8 @@ class BatchedArray:
     __le__ = __gt__ = __ge__ = __lt__
 
     def __repr__(self) -> str:
-        what = f"{self.level.size} examples" if self.batched else "shared by all examples"
-        return f"<{what}, each of shape {self.shape}, {self.dtype}:\n{self.array!r}>"
+        what = f"{self.level.size} examples" if self.batched else "shared by all examples,"
+        return f"<{what} of shape {self.shape}, {self.dtype}, inside vmap:\n{self.array!r}>"
 
 
 def refuse_ragged(name: str, x: Any) -> None:

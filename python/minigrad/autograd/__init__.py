@@ -183,7 +183,9 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,  # noqa: ARG001
     allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor, ...]:
     """Return the gradients of `outputs` with respect to `inputs`; no leaf accumulates.
@@ -196,8 +198,13 @@ def grad(
         For each output its cotangent; not needed for an output with one element.
     retain_graph, create_graph : bool
         As for :func:`backward`.
+    only_inputs : bool, default True
+        Accepted for PyTorch's sake.
     allow_unused : bool, optional
         Return None for an input that no output depends on, instead of raising.
+    is_grads_batched : bool, default False
+        Each of `grad_outputs` has several cotangents along dimension 0, and so have the results: one pass, by
+        :func:`minigrad.func.vmap`, for all of them.
     materialize_grads : bool, default False
         Return zeros for such an input.
 
@@ -219,6 +226,9 @@ def grad(
     >>> minigrad.autograd.grad(dx, x)
     (tensor(18.),)
     """
+    if is_grads_batched:
+        settings = {"retain_graph": retain_graph, "create_graph": create_graph, "allow_unused": allow_unused}
+        return _batched_grad(outputs, inputs, grad_outputs, {**settings, "materialize_grads": materialize_grads})
     retain = create_graph if retain_graph is None else retain_graph
     xs = _several(inputs)
     for x in xs:
@@ -236,6 +246,27 @@ def grad(
         _core.set_grad_enabled(before)
     by_edge = dict(zip(unique, found, strict=True))
     return tuple(_result(x, by_edge[x._edge], bool(allow_unused), materialize_grads) for x in xs)
+
+
+def _batched_grad(outputs: Tensors, inputs: Tensors, grad_outputs: Any, settings: dict[str, Any]) -> tuple[Tensor, ...]:
+    from ..func.batching import vmap
+
+    gs = [] if grad_outputs is None else _several(grad_outputs)
+    if not any(isinstance(g, Tensor) for g in gs):
+        raise RuntimeError("grad: is_grads_batched needs grad_outputs, with the cotangents along dimension 0")
+    given = [n for n, g in enumerate(gs) if isinstance(g, Tensor)]
+    missing: list[bool] = []
+
+    def one(*parts: Tensor) -> Any:
+        whole: list[Any] = [None] * len(gs)
+        for n, part in zip(given, parts, strict=True):
+            whole[n] = part
+        found: Any = grad(outputs, inputs, whole, **settings)
+        missing[:] = [g is None for g in found]
+        return [g for g in found if g is not None]
+
+    rows = iter(vmap(one)(*[gs[n] for n in given]))
+    return tuple([None if absent else next(rows) for absent in missing])  # type: ignore[misc]
 
 
 def _result(x: Tensor, g: Any, allow_unused: bool, materialize: bool) -> Any:

@@ -67,7 +67,7 @@ def vmap(
     Returns
     -------
     callable
-        Takes positional arguments as `in_dims` says; keyword arguments are mapped over dimension 0.
+        Takes positional arguments as `in_dims` says; keyword arguments are the same for all examples.
 
     Raises
     ------
@@ -92,15 +92,16 @@ def vmap(
 
     @wraps(func)
     def mapped(*args: Any, **kwargs: Any) -> Any:
-        tree = (args, kwargs)
-        leaves = leaves_of(tree)
-        dims = _spread((in_dims, 0), tree, "in_dims") if args else _spread((0, 0), tree, "in_dims")
+        leaves = leaves_of(args)
+        dims = _spread(in_dims, args, "in_dims")
         size = _batch_size(leaves, dims)
 
         def run(leaves: list[Any], size: int) -> tuple[Any, list[Any], list[Any]]:
-            return _run(
-                func, rebuild(tree, _entered_all(leaves, dims, level := Level(size, randomness))), out_dims, level
+            level = Level(size, randomness)
+            examples = rebuild(
+                args, [x if d is None else entered(x, d, level) for x, d in zip(leaves, dims, strict=True)]
             )
+            return _run(lambda: func(*examples, **kwargs), out_dims, level)
 
         if chunk_size is None or size <= chunk_size:
             form, results, _ = run(leaves, size)
@@ -115,10 +116,6 @@ def vmap(
         return rebuild(form, [c[0] if d is None else cat(c, d) for c, d in zip(columns, places, strict=True)])
 
     return mapped
-
-
-def _entered_all(leaves: list[Any], dims: list[Any], level: Level) -> list[Any]:
-    return [x if d is None else entered(x, d, level) for x, d in zip(leaves, dims, strict=True)]
 
 
 def entered(x: Tensor, dim: int, level: Level) -> Tensor:
@@ -148,11 +145,10 @@ def left(x: Any, dim: int | None, level: Level) -> Tensor:
     return movedim(whole, 0, dim) if dim % whole.ndim else whole
 
 
-def _run(func: Callable[..., Any], arguments: Any, out_dims: Any, level: Level) -> tuple[Any, list[Any], list[Any]]:
-    """Return what `func` gives: its form, the tensors of all examples, and the dims along which these lie."""
-    positional, named = arguments
+def _run(call: Callable[[], Any], out_dims: Any, level: Level) -> tuple[Any, list[Any], list[Any]]:
+    """Return what a call gives: its form, the tensors of all examples, and the dims along which these lie."""
     with level:
-        form = func(*positional, **named)
+        form = call()
     if form is None:
         raise ValueError("vmap: the function must return tensors, got None")
     places = _spread(out_dims, form, "out_dims")

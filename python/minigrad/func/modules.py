@@ -16,6 +16,7 @@ def functional_call(
     args: Any = None,
     kwargs: Mapping[str, Any] | None = None,
     *,
+    tie_weights: bool = True,
     strict: bool = False,
 ) -> Any:
     """Return what a module computes with other parameters and buffers, in place of its own.
@@ -30,6 +31,8 @@ def functional_call(
         The positional arguments, or the only one.
     kwargs : mapping, optional
         The keyword arguments.
+    tie_weights : bool, default True
+        A tensor that stands under several names takes its new value under all of them, whichever is given.
     strict : bool, default False
         Raise where a name of the module is not given.
 
@@ -42,6 +45,8 @@ def functional_call(
     ------
     RuntimeError
         If a name is unknown, or under `strict` missing.
+    ValueError
+        If a name is given twice, or tied names are given different tensors.
 
     Examples
     --------
@@ -52,37 +57,62 @@ def functional_call(
     >>> functional_call(layer, new, minigrad.tensor([1.0, 2.0]))
     tensor([3.])
     """
-    given: dict[str, Tensor] = {}
-    dicts = (
-        [parameter_and_buffer_dicts] if isinstance(parameter_and_buffer_dicts, Mapping) else parameter_and_buffer_dicts
-    )
-    for d in dicts:
-        given.update(d)
-    places = _places(module)
-    unknown, missing = given.keys() - places.keys(), places.keys() - given.keys()
+    given = _united(parameter_and_buffer_dicts)
+    places = _places(module, tie_weights)
+    taken = _places_of(given, places)
+    unknown, missing = given.keys() - places.keys(), [n for n in places if not set(places[n]) & taken.keys()]
     if unknown or (strict and missing):
         raise RuntimeError(f"functional_call: unknown names {sorted(unknown)}, names not given {sorted(missing)}")
     arguments = () if args is None else args if isinstance(args, tuple) else (args,)
-    saved = [(owner, name, vars(owner)[name]) for n in given for owner, name in places[n]]
+    saved = [(owner, name, vars(owner)[name]) for owner, name in taken]
     try:
-        for n, value in given.items():
-            for owner, name in places[n]:
-                vars(owner)[name] = value  # a plain tensor in a parameter's place, which setattr would refuse
+        for (owner, name), n in taken.items():
+            vars(owner)[name] = given[n]  # a plain tensor in a parameter's place, which setattr would refuse
         return module(*arguments, **(kwargs or {}))
     finally:
         for owner, name, value in saved:
             vars(owner)[name] = value
 
 
-def _places(module: Module) -> dict[str, list[tuple[Module, str]]]:
-    """Return by its name where each parameter and buffer stands; tied ones stand in all their places."""
-    held: dict[int, list[tuple[Module, str]]] = {}
-    names: dict[str, int] = {}
+Place = tuple[Module, str]
+
+
+def _united(dicts: Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return one dictionary, or several without common names, as one."""
+    if isinstance(dicts, Mapping):
+        return dict(dicts)
+    given: dict[str, Tensor] = {}
+    for d in dicts:
+        twice = sorted(given.keys() & d.keys())
+        if twice:
+            raise ValueError(f"functional_call: the names {twice} are given more than once")
+        given.update(d)
+    return given
+
+
+def _places(module: Module, tied: bool) -> dict[str, list[Place]]:
+    """Return by its name where each parameter and buffer stands; where `tied`, in all places of the same tensor."""
+    held: dict[int, list[Place]] = {}
+    own: dict[str, Place] = {}
     for prefix, owner in module.named_modules(remove_duplicate=False):
         for name, value in [*owner.named_parameters(recurse=False), *owner.named_buffers(recurse=False)]:
-            names[f"{prefix}.{name}" if prefix else name] = id(value)
+            own[f"{prefix}.{name}" if prefix else name] = (owner, name)
             held.setdefault(id(value), []).append((owner, name))
-    return {name: held[key] for name, key in names.items()}
+    return {n: held[id(vars(owner)[name])] if tied else [(owner, name)] for n, (owner, name) in own.items()}
+
+
+def _places_of(given: Mapping[str, Tensor], places: Mapping[str, list[Place]]) -> dict[Place, str]:
+    """Return for each place that gets a new tensor under which name that is given."""
+    taken: dict[Place, str] = {}
+    for n, value in given.items():
+        for place in places.get(n, ()):
+            first = taken.setdefault(place, n)
+            if given[first] is not value:
+                raise ValueError(
+                    f"functional_call: {first!r} and {n!r} are tied, but are given different tensors; give one of them, or "
+                    "say tie_weights=False"
+                )
+    return taken
 
 
 def stack_module_state(models: Sequence[Module]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

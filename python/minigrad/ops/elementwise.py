@@ -16,7 +16,7 @@ from .. import _core, _dtype, graph
 from .._formats import contiguous_format, preserve_format
 from .._methods import TensorMethods, method
 from ..batching import hands_on, is_batched, levels
-from ..batching_rules import batched_call
+from ..batching_rules import batched_call, level_of
 from ..eager import namespace
 from ..primitive import ELEMENTWISE, LEADING, LINEAR, ONE_TO_MANY, ONE_TO_ONE, Primitive, Rule, kernel_primitive
 from ..tensor import Tensor, array_of
@@ -104,6 +104,8 @@ def promote(
     if levels and any(map(is_batched, inputs)):
         return batched_call(p, _promoted(p, inputs), attributes)
     run = run or p.eager
+    if any(map(is_batched, inputs)):
+        level_of(inputs)  # which is over, and says so
     types = getattr(p.run, "types", "T" * len(inputs))
     operands = [x for x, letter in zip(inputs, types, strict=True) if letter == "T"]
     try:
