@@ -17,6 +17,8 @@ import minigrad as torch
 import minigrad.nn.functional as F
 from minigrad import Tensor, nn
 
+COLORS = ["tab:blue", "tab:orange", "tab:green"]
+
 
 def spirals(points: int) -> tuple[Tensor, Tensor]:
     """Return the points of three noisy arms, (3 points, 2), and their arms, (3 points,)."""
@@ -33,8 +35,8 @@ def draw(model: nn.Module, x: Tensor, y: Tensor) -> None:
     with torch.no_grad():
         arms = model(places).argmax(1).reshape(200, 200)
     axes = Figure(figsize=(5, 5), layout="constrained").subplots()
-    axes.contourf(side.numpy(), side.numpy(), arms.numpy(), levels=[-0.5, 0.5, 1.5, 2.5], cmap="Pastel2")
-    axes.scatter(*x.T.numpy(), c=y.numpy(), s=8, cmap="Dark2")
+    axes.contourf(side.numpy(), side.numpy(), arms.numpy(), levels=[-0.5, 0.5, 1.5, 2.5], colors=COLORS, alpha=0.3)
+    axes.scatter(*x.T.numpy(), c=[COLORS[arm] for arm in y.tolist()], s=8)
     axes.figure.savefig("spiral.png", dpi=100)
 
 

@@ -104,7 +104,7 @@ def main() -> None:
     losses = [f"{name} loss {loss_after(model, x, y, 100):.3f}" for name, model in models.items()]
     print("after 100 steps:", ", ".join(losses))
 
-    axes.set(xlabel="layer", ylabel="norm of the gradient by its weight")
+    axes.set(xlabel="layer", ylabel="norm of the gradient by its weight", xticks=range(2, DEPTH + 1, 2))
     axes.legend()
     axes.figure.savefig("vanishing_gradient.png", dpi=100)
     print("wrote vanishing_gradient.png")

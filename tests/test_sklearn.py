@@ -245,6 +245,36 @@ def test_early_stopping_keeps_the_best_weights_by_any_metric() -> None:
         assert set(model.history_.names()) >= {"loss", "val_loss", "val_score", "lr", "seconds"}
 
 
+def test_what_is_held_back_is_scored_with_the_weights_of_samples() -> None:
+    X, y = three_classes()
+    weight = np.where(y == "one", 5.0, 1.0)
+    seen: list[Any] = []
+
+    def weighted(model: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
+        seen.append((y, sample_weight))
+        return 0.0
+
+    settings: dict[str, Any] = {"early_stopping": True, "max_iter": 2, "class_weight": {"one": 9, "two": 1, "three": 1}}
+    MLPClassifier((4,), scoring=weighted, **settings).fit(X, y, weight)
+    labels, weights = seen[0]
+    np.testing.assert_array_equal(weights, np.where(labels == "one", 5.0, 1.0))
+    MLPClassifier((4,), scoring=weighted, **settings).fit(X, y)
+    assert seen[-1][1] is None
+    MLPClassifier((4,), scoring=lambda model, X, y: 0.0, **settings).fit(X, y, weight)
+
+
+def test_a_schedule_goes_on_over_partial_fits() -> None:
+    X, y = three_classes()
+    model = MLPClassifier((4,), scheduler="cosine", max_iter=10)
+    for _ in range(10):
+        model.partial_fit(X.astype(np.float32), y, classes=np.unique(y))
+    rates = model.history_["lr"]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 1e-4
+    model.partial_fit(X, y)  # float64 is taken as what the network has
+    assert model.coefs_[0].dtype == np.float32
+
+
 def test_best_weights_are_those_of_the_best_epoch() -> None:
     X, y = three_classes()
     kept: list[Any] = []

@@ -114,6 +114,17 @@ def test_interruption_ends_the_run_between_epochs() -> None:
     assert (run.interrupted, run.stopped, run.epoch, len(run.history)) == (True, "interrupted", 2, 2)
 
 
+def test_lbfgs_computes_the_loss_several_times() -> None:
+    minigrad.manual_seed(0)
+    x = minigrad.randn(40, 2, dtype=minigrad.float64)
+    y = x @ minigrad.tensor([[2.0], [-1.0]], dtype=minigrad.float64)
+    model = nn.Linear(2, 1, dtype=minigrad.float64)
+    optimizer = optim.LBFGS(model.parameters(), line_search_fn="strong_wolfe")
+    run = Run(model, optimizer, F.mse_loss).train(lambda: [(x, y)], 2)
+    assert run.history["loss"][0] > 0.1
+    assert run.history["loss"][1] < 1e-12
+
+
 def test_no_batches() -> None:
     run, _ = make_run()
     with pytest.raises(ValueError, match="no batches"):

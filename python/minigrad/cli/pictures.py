@@ -52,7 +52,7 @@ def _confusion(table: Array, names: list[str], scored: str, path: Path) -> None:
         axes.set_yticks(range(len(names)), names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    axes.set_title(f"{scored}: {table.trace() / max(1, table.sum()):.1%} right")
+    axes.set_title(f"{scored}: {100 * table.trace() / max(1, table.sum()):.1f} % right")
     figure.savefig(path, dpi=120)
 
 
@@ -66,5 +66,6 @@ def _residuals(predicted: Array, true: Array, title: str, path: Path) -> None:
     left.set_ylabel("predicted")
     right.hist(predicted - true, bins=50)
     right.set_xlabel("predicted − true")
+    right.locator_params(axis="x", nbins=5)
     figure.suptitle(title)
     figure.savefig(path, dpi=120)

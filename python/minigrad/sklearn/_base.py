@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 import numbers
 import warnings
@@ -23,7 +24,7 @@ from ..graph import Array
 from ..tensor import Tensor, wrap
 from ..training import Callback, History
 from . import _fitting
-from ._fitting import Batches, FittingRun, Samples, Stopper
+from ._fitting import Batches, FittingRun, Samples, Stopper, weighted
 from ._losses import Loss
 from ._network import build, hidden_layers, linear_layers
 
@@ -127,23 +128,23 @@ class BaseMLP(BaseEstimator):
         first = not hasattr(self, "model_") or not (self.warm_start or incremental)
         X, y = self._validate(X, y, first)
         y = self._read_targets(y, first)
-        weight = self._weights(X, y, sample_weight)
-        target = self._encode(y, X.dtype)
+        given, weight = self._weights(X, y, sample_weight)
+        samples, mean_weight = weighted(Samples(X, self._encode(y, X.dtype), y, given, weight))
         loss = self._find_loss()
         self._random = check_random_state(self.random_state)
         if first:
             self._begin(X)
-        samples = _fitting.weighted(X, target, weight)
+        alpha = self.alpha / mean_weight
         if self.solver == "lbfgs":
-            self._fit_at_once(loss, samples)
+            self._fit_at_once(loss, samples, alpha)
         else:
-            self._fit_in_batches(loss, samples, None if weight is None else np.flatnonzero(weight), y, incremental)
+            self._fit_in_batches(loss, samples, alpha, incremental)
         self._check_finite()
         del self._random
         return self
 
     def _validate(self, X: Any, y: Any, first: bool) -> tuple[Any, Any]:  # noqa: N803
-        return validate_data(  # type: ignore[no-any-return]
+        X, y = validate_data(
             self,
             X,
             y,
@@ -153,17 +154,21 @@ class BaseMLP(BaseEstimator):
             dtype=(np.float64, np.float32),
             reset=first,
         )
+        return (X if first else X.astype(self._dtype(), copy=False)), y
 
-    def _weights(self, X: Any, y: Any, sample_weight: Any) -> Array | None:  # noqa: N803
-        """Return the product of the samples' and the classes' weights."""
-        weight: Array | None = None
+    def _dtype(self) -> Any:
+        """Return the dtype that the network computes in."""
+        return linear_layers(self.model_)[0].weight.dtype.numpy
+
+    def _weights(self, X: Any, y: Any, sample_weight: Any) -> tuple[Array | None, Array | None]:  # noqa: N803
+        """Return the samples' weights, and their product with those of their classes."""
+        given: Array | None = None
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+            given = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
         by_class = self._class_weights(y)
         if by_class is None:
-            return weight
-        by_class = by_class.astype(X.dtype)
-        return by_class if weight is None else weight * by_class
+            return given, given
+        return given, by_class.astype(X.dtype) * (1 if given is None else given)
 
     def _begin(self, X: Any) -> None:  # noqa: N803
         """Make the network, and forget what was before."""
@@ -175,6 +180,7 @@ class BaseMLP(BaseEstimator):
         self.history_ = History()
         self.t_ = 0
         self._optimizer: optim.Optimizer | None = None
+        self._schedule: Any = None
         scored = "val_score" if self.early_stopping else "loss"
         self._stopper = Stopper(
             scored,
@@ -187,9 +193,9 @@ class BaseMLP(BaseEstimator):
     def _count_outputs(self) -> int:
         return self.n_outputs_
 
-    def _fit_at_once(self, loss: Loss, samples: Samples) -> None:
+    def _fit_at_once(self, loss: Loss, samples: Samples, alpha: float) -> None:
         """Fit by L-BFGS."""
-        result = _fitting.fit_lbfgs(self, self.model_, loss, samples)
+        result = _fitting.fit_lbfgs(self, self.model_, loss, samples, alpha / len(samples))
         self.n_iter_ = min(int(result.nit), self.max_iter)
         self.loss_ = float(result.fun)
         if result.status != 0:
@@ -199,32 +205,29 @@ class BaseMLP(BaseEstimator):
                 stacklevel=4,
             )
 
-    def _fit_in_batches(self, loss: Loss, samples: Samples, kept: Array | None, y: Any, incremental: bool) -> None:
+    def _fit_in_batches(self, loss: Loss, samples: Samples, alpha: float, incremental: bool) -> None:
         """Fit by batches: go over the samples until the loss, or the score of what is held back, improves no more."""
         validate = None
         if self.early_stopping:
             train, held_back = self._split(samples)
-            where = held_back if kept is None else kept[held_back]
-            validate = self._validation(loss, samples.rows(held_back), y[where])
+            validate = self._validation(loss, samples.rows(held_back))
             samples = samples.rows(train)
         size = _fitting.batch_size(self.batch_size, len(samples))
         run = self._prepare_run(loss, len(samples), incremental)
         run.validate = validate
-        run.alpha, run.batch_size = self.alpha / samples.mean_weight, size
+        run.alpha, run.batch_size = alpha, size
         begun = run.epoch
         epochs = 1 if incremental else self.max_iter
         run.train(Batches(samples, size, self._random if self.shuffle else None), begun + epochs)
         self.n_iter_ = run.epoch - begun
         self.t_ += self.n_iter_ * len(samples)
-        self._optimizer = run.optimizer
         self._tell(run, incremental)
 
     def _prepare_run(self, loss: Loss, count: int, incremental: bool) -> FittingRun:
-        optimizer = self._optimizer
-        if optimizer is None or not incremental:
-            optimizer = _fitting.make_optimizer(self, self.model_)
-        schedule = _fitting.make_schedule(self.scheduler, optimizer, self.max_iter)
-        run = FittingRun(self.model_, optimizer, loss.weighted, schedule=schedule)
+        if self._optimizer is None or not incremental:
+            self._optimizer = _fitting.make_optimizer(self, self.model_)
+            self._schedule = _fitting.make_schedule(self.scheduler, self._optimizer, self.max_iter)
+        run = FittingRun(self.model_, self._optimizer, loss.weighted, schedule=self._schedule)
         run.history, run.epoch = self.history_, len(self.history_)
         self._stopper.adaptive = self.solver == "sgd" and self.learning_rate == "adaptive"
         run.callbacks = self._own_callbacks(count)
@@ -264,20 +267,20 @@ class BaseMLP(BaseEstimator):
             )
         return train, held_back
 
-    def _validation(self, loss: Loss, samples: Samples, y: Any) -> Any:
+    def _validation(self, loss: Loss, samples: Samples) -> Any:
         """Return a function that scores the network on what is held back."""
         whole = samples.batch(np.arange(len(samples)))
         frozen = copy.copy(self)
         frozen.__dict__.pop("feature_names_in_", None)
         scorer = None if self.scoring == "loss" else check_scoring(frozen, self.scoring)
+        weights = {"sample_weight": samples.given} if samples.given is not None and takes_weights(scorer) else {}
 
         def validate() -> dict[str, float]:
             with no_grad():
                 value = loss.weighted(self.model_(whole[0]), *whole[1:]).item()
             if scorer is None:
                 return {"val_loss": value, "val_score": -value}
-            weights = {} if samples.weight is None else {"sample_weight": samples.weight}
-            return {"val_loss": value, "val_score": float(scorer(frozen, samples.x, y, **weights))}
+            return {"val_loss": value, "val_score": float(scorer(frozen, samples.x, samples.labels, **weights))}
 
         return validate
 
@@ -288,7 +291,7 @@ class BaseMLP(BaseEstimator):
         """Return the network's output for samples that are checked first."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
-        own = linear_layers(self.model_)[0].weight.dtype.numpy
+        own = self._dtype()
         parts = []
         with no_grad():
             for start in range(0, X.shape[0], ROWS_AT_ONCE):
@@ -384,6 +387,12 @@ class BaseMLP(BaseEstimator):
         tags.input_tags.sparse = True
         tags.target_tags.multi_output = True
         return tags
+
+
+def takes_weights(scorer: Any) -> bool:
+    """Return whether a scorer can be given the weights of samples."""
+    parameters = inspect.signature(scorer).parameters.values() if callable(scorer) else ()
+    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def _range(low: float, high: float, closed: bool) -> str:

@@ -141,7 +141,7 @@ n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
         return self._fit(X, y, sample_weight)  # type: ignore[no-any-return]
 
     @available_if(lambda estimator: estimator._check_solver())
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:  # noqa: N803
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:  # noqa: N803
         """Go once over samples; the arguments are those of :meth:`fit`.
 
         Parameters

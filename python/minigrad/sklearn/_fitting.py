@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -22,21 +23,23 @@ from ._network import linear_layers
 _take = _core.kernels["index_rows"]
 
 
-class Samples(NamedTuple):
-    """What is learned from: rows of features, targets, and weights with a mean of 1."""
+@dataclass(frozen=True)
+class Samples:
+    """What is learned from: rows of features, targets, and what the losses are weighted with."""
 
     x: Any  # (n, features), an array or a sparse matrix in rows
-    y: Array
-    weight: Array | None
-    mean_weight: float  # of the weights as they were given
+    y: Array  # as the network learns them
+    labels: Any  # as the user gave them
+    given: Array | None  # the user's weights
+    weight: Array | None  # with the classes' weights, over the mean of all
 
     def __len__(self) -> int:
         return len(self.y)
 
     def rows(self, chosen: Array) -> Samples:
         """Return some of the samples; weights stay as they are."""
-        weight = None if self.weight is None else self.weight[chosen]
-        return Samples(self.x[chosen], self.y[chosen], weight, self.mean_weight)
+        given, weight = (None if w is None else w[chosen] for w in (self.given, self.weight))
+        return Samples(self.x[chosen], self.y[chosen], self.labels[chosen], given, weight)
 
     def batch(self, chosen: Array) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return some of them as tensors: by one gather each, or a sparse matrix made dense."""
@@ -45,16 +48,18 @@ class Samples(NamedTuple):
         return wrap(x), wrap(_take(self.y, chosen)), weight
 
 
-def weighted(x: Any, y: Array, weight: Array | None) -> Samples:
-    """Return samples without those of weight 0, the other weights divided by their mean."""
-    if weight is None:
-        return Samples(x, y, None, 1.0)
-    counts = np.flatnonzero(weight)
-    weight = weight[counts]
-    mean = float(weight.mean(dtype=np.float64))
-    if np.ptp(weight) == 0:
-        return Samples(x[counts], y[counts], None, mean)
-    return Samples(x[counts], y[counts], weight / weight.dtype.type(mean), mean)
+def weighted(samples: Samples) -> tuple[Samples, float]:
+    """Return samples without those of weight 0, the weights over their mean, and the mean.
+
+    Equal weights are none.
+    """
+    if samples.weight is None:
+        return samples, 1.0
+    samples = samples.rows(np.flatnonzero(samples.weight))
+    assert samples.weight is not None
+    mean = float(samples.weight.mean(dtype=np.float64))
+    equal = np.ptp(samples.weight) == 0
+    return replace(samples, weight=None if equal else samples.weight / samples.weight.dtype.type(mean)), mean
 
 
 class Batches:
@@ -231,12 +236,11 @@ def penalty(model: nn.Module, alpha: float) -> float:
 # L-BFGS.
 
 
-def fit_lbfgs(estimator: Any, model: nn.Module, loss: Loss, samples: Samples) -> Any:
+def fit_lbfgs(estimator: Any, model: nn.Module, loss: Loss, samples: Samples, alpha: float) -> Any:
     """Let SciPy's L-BFGS-B find the weights, with all samples in each step; return its result."""
     x, y, weight = samples.batch(np.arange(len(samples)))
     params = list(model.parameters())
     ends = np.cumsum([p.numel() for p in params])[:-1]
-    alpha = estimator.alpha / (len(samples) * samples.mean_weight)
     decayed = {id(layer.weight) for layer in linear_layers(model)}
 
     def put(flat: Array) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..nn.module import Module
-from ..optim import Optimizer
+from ..optim import LBFGS, Optimizer
 from ..optim.lr_scheduler import ReduceLROnPlateau
 from ..tensor import Tensor
 from .callbacks import Callback
@@ -155,12 +155,28 @@ class Run:
 
     def step(self, x: Any, *rest: Any) -> tuple[Tensor, float]:
         """Change the parameters once; return the model's output and the loss before."""
+        if isinstance(self.optimizer, LBFGS):
+            return self._step_of_several(x, *rest)
         output = self.model(x)
         loss = self.loss(output, *rest)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
         return output, loss.item()
+
+    def _step_of_several(self, x: Any, *rest: Any) -> tuple[Tensor, float]:
+        """Let an optimiser that computes the loss several times make its step."""
+        outputs: list[Tensor] = []
+
+        def closure() -> Tensor:
+            self.optimizer.zero_grad()
+            outputs.append(self.model(x))
+            loss = self.loss(outputs[-1], *rest)
+            loss.backward()
+            return loss
+
+        loss = self.optimizer.step(closure)
+        return outputs[0].detach(), float(loss.item())
 
     def _advance(self, record: Record) -> None:
         """Let the schedule go on to the next epoch."""
