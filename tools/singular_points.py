@@ -224,7 +224,75 @@ def losses() -> Iterator[Row]:
     yield of("Losses, for class 0", "cross_entropy", lambda lib, x: find(lib, "cross_entropy")(x, target(lib)), *logits)
 
 
-ROWS = [*elementwise(), *pairs(), *branches(), *vectors(), *ties(), *norms(), *losses()]
+def further() -> Iterator[Row]:
+    """Yield what scales, rounds or scatters, and further losses."""
+    f: Any = lambda lib: lib.nn.functional
+    section = "Normalisation"
+    rows = ([2.0, 2.0], [0.0, 0.0], [inf, 1.0], [nan, 1.0])
+    yield of(section, "layer_norm", lambda lib, x: f(lib).layer_norm(x, (2,)), *rows)
+    yield of(section, "rms_norm", lambda lib, x: f(lib).rms_norm(x, (2,)), *rows)
+    yield of(section, "batch_norm", lambda lib, x: f(lib).batch_norm(x, None, None, training=True), [[2.0], [2.0]])
+    section = "Two operands"
+    yield binary("prelu", ([0.0], [0.5]), ([-inf], [0.5]), ([-inf], [0.0]), ([nan], [0.5]))
+    yield of(section, "addcdiv(1, x, y)", lambda lib, x, y: lib.addcdiv(lib.ones_like(x), x, y), (1.0, inf), (0.0, 0.0))
+    yield of(section, "lerp(x, y, 0.5)", lambda lib, x, y: lib.lerp(x, y, 0.5), (inf, 1.0), (inf, -inf), (nan, 1.0))
+    for mode in ("floor", "trunc"):
+        name = f"div(x, y, rounding_mode={mode!r})"
+        yield of(section, name, lambda lib, x, y, m=mode: lib.div(x, y, rounding_mode=m), (6.0, 2.0), (1.0, 0.0))
+    section = "Scatters"
+    values = ([1.0, 3.0], [3.0, 3.0]), ([0.0, 2.0], [0.0, 5.0]), ([nan, 2.0], [1.0, 2.0])
+    for how in ("prod", "amax", "amin", "mean"):
+        yield of(
+            section,
+            f"scatter_reduce({how!r}) to place 0",
+            lambda lib, x, y, h=how: lib.scatter_reduce(x, 0, lib.tensor([0, 0]), y, h),
+            *values,
+        )
+    section = "Losses"
+    yield of(
+        section,
+        "kl_div",
+        lambda lib, x, y: f(lib).kl_div(x, y, reduction="sum"),
+        ([-1.0], [0.0]),
+        ([-inf], [0.0]),
+        ([-inf], [0.5]),
+    )
+    yield of(
+        section, "poisson_nll_loss", lambda lib, x: f(lib).poisson_nll_loss(x, lib.ones_like(x)), [-inf], [0.0], [inf]
+    )
+    yield of(
+        section,
+        "gaussian_nll_loss",
+        lambda lib, x, v: f(lib).gaussian_nll_loss(x, lib.ones_like(x), v),
+        ([1.0], [0.0]),
+        ([2.0], [0.0]),
+        ([inf], [1.0]),
+    )
+    yield of(
+        section,
+        "margin_ranking_loss",
+        lambda lib, x, y: f(lib).margin_ranking_loss(x, y, lib.ones_like(x), margin=1.0),
+        ([1.0], [0.0]),
+        ([0.0], [0.0]),
+    )
+    yield of(
+        section,
+        "triplet_margin_loss",
+        lambda lib, x, y: f(lib).triplet_margin_loss(x, y, y + 1.0, margin=1.0, eps=0.0),
+        ([[0.0, 0.0]], [[0.0, 0.0]]),
+        ([[1.0, 0.0]], [[0.0, 0.0]]),
+    )
+    yield of(
+        section,
+        "multi_margin_loss, class 0",
+        lambda lib, x: f(lib).multi_margin_loss(x, lib.tensor([0])),
+        [[1.0, 0.0]],
+        [[0.0, 0.0]],
+        [[inf, 0.0]],
+    )
+
+
+ROWS = [*elementwise(), *pairs(), *branches(), *vectors(), *ties(), *norms(), *losses(), *further()]
 
 # ---- PyTorch ---------------------------------------------------------------------------------------------------------
 
@@ -338,6 +406,29 @@ PYTORCH: dict[str, dict[str, str]] = {
         "[0, 0]; [1, 0]": "second [nan, nan]; [0, 1e+08]",
     },
     "normalize": {"[0, 0]": "second [nan, nan]"},
+    "prelu": {"[0]; [0.5]": "jvp [1], second [0]; [0], jvp of jvp [0]"},
+    "addcdiv(1, x, y)": {
+        "1; inf": "second 0; nan",
+        "0; 0": "vjp inf; nan, jvp nan, second -inf; nan, jvp of jvp nan",
+    },
+    "scatter_reduce('prod') to place 0": {
+        "[1, 3]; [3, 3]": "jvp [0, 0], jvp of jvp [0, 0]",
+        "[0, 2]; [0, 5]": "jvp [0, 0], jvp of jvp [0, 0]",
+        "[nan, 2]; [1, 2]": "vjp [nan, 1]; [nan, nan], jvp [0, 0], second [nan, 0]; [nan, nan], jvp of jvp [0, 0]",
+    },
+    "scatter_reduce('amax') to place 0": {"[nan, 2]; [1, 2]": "vjp [nan, 1]; [nan, nan], jvp [nan, 1]"},
+    "scatter_reduce('amin') to place 0": {"[nan, 2]; [1, 2]": "vjp [nan, 1]; [nan, nan], jvp [nan, 1]"},
+    "kl_div": {
+        "[-1]; [0]": "vjp [0]; [nan], jvp nan, second [-1]; [nan], jvp of jvp nan",
+        "[-inf]; [0]": "value nan, second [-1]; [nan], jvp of jvp nan",
+    },
+    "gaussian_nll_loss": {"[1]; [0]": "jvp 0, jvp of jvp 1e+06", "[2]; [0]": "jvp 1e+06, jvp of jvp 1e+06"},
+    "triplet_margin_loss": {"[[0, 0]]; [[0, 0]]": "second [[nan, nan]]; [[nan, nan]]"},
+    "multi_margin_loss, class 0": {
+        "[[1, 0]]": "jvp an error, second an error, jvp of jvp an error",
+        "[[0, 0]]": "jvp an error, second an error, jvp of jvp an error",
+        "[[inf, 0]]": "jvp an error, second an error, jvp of jvp an error",
+    },
     "huber_loss": {
         "[1]": "jvp of jvp an error",
         "[0]": "jvp of jvp an error",
@@ -378,6 +469,8 @@ REASONS: dict[str, list[str]] = {
         "atan2",
         "mse_loss",
         "copysign",
+        "addcdiv(1, x, y)",
+        "kl_div",
     ],
     "A cotangent of 0 meets an infinite derivative or NaN in the branch not taken, and becomes NaN. Ours stays 0.": [
         "where(x > 0, log(x), 0)",
@@ -400,6 +493,7 @@ REASONS: dict[str, list[str]] = {
         "huber_loss",
         "binary_cross_entropy_with_logits",
         "soft_margin_loss",
+        "multi_margin_loss, class 0",
     ],
     "It is a straight line from there on, without a second derivative.": ["softplus"],
     "NaN takes another of the two pieces.": ["softshrink", "clamp(x, low, high)"],
@@ -413,6 +507,8 @@ REASONS: dict[str, list[str]] = {
         "logsumexp",
         "logcumsumexp",
     ],
+    "Its modes take different pieces at the joint; ours take one.": ["prelu", "gaussian_nll_loss"],
+    "Its forward mode takes the product for a constant.": ["scatter_reduce('prod') to place 0"],
     "Its forward mode over forward mode loses half of the second derivative; its other modes agree with ours.": [
         "cumprod"
     ],
@@ -424,12 +520,15 @@ REASONS: dict[str, list[str]] = {
         "min",
         "median",
         "nanmedian",
+        "scatter_reduce('amax') to place 0",
+        "scatter_reduce('amin') to place 0",
     ],
     "The variance of too few elements is NaN; its rule makes 0 of it.": ["var"],
     "Which of equal elements it chooses is open; PyTorch says so.": ["kthvalue(2)", "mode"],
     "Its rule masks the first derivative at 0, and not the second. Ours is 0 at every order.": [
         "norm(p=2)",
         "norm(p=0.5)",
+        "triplet_margin_loss",
         "normalize",
         "cosine_similarity",
     ],

@@ -19,7 +19,7 @@ from ..graph import Array
 from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, kernel_primitive
 from ..sharing import wrote
 from ..tensor import Tensor, array_of, grad_enabled, wrap
-from .elementwise import ARTICLE, DEFINITION, _add, _where, div, eq, maximum, mul, to_dtype
+from .elementwise import ARTICLE, DEFINITION, _add, _where, div, eq, maximum, mul, ne, to_dtype
 from .index import (
     _scatter_add,
     along,
@@ -120,11 +120,15 @@ _scatter_product = kernel_primitive(
 )
 
 
+def _is_one(x: Any, extremum: Any, code: Any) -> Any:
+    """Return 1 where an element is the extremum, which is NaN where one of them is."""
+    return _add(to_dtype(eq(x, extremum), code), to_dtype(ne(x, x), code))
+
+
 def _shared(g: Any, x: Any, src: Any, index: Any, out: Any, dim: int) -> tuple[Any, Any, Any]:
     """Return where x and where src are the extremum, and g divided by how many are."""
     code = _dtype.from_numpy_dtype((g._array if isinstance(g, Tensor) else g).dtype)
-    of_x = to_dtype(eq(x, out), code)
-    of_src = to_dtype(eq(src, gather_along(out, index, dim)), code)
+    of_x, of_src = _is_one(x, out, code), _is_one(src, gather_along(out, index, dim), code)
     ties = _scatter_sum(of_x, of_src, index, dim)
     return of_x, of_src, _where(eq(ties, 0.0), 0.0, div(g, ties))
 
