@@ -89,3 +89,29 @@ def test_what_cannot_be_run_again_raises():
 
     with pytest.raises(RuntimeError, match="do the same every time"):
         checkpoint(different, x).sum().backward()
+
+
+def test_contexts_and_options():
+    seen = []
+
+    class Context:
+        def __init__(self, name):
+            self.name = name
+
+        def __enter__(self):
+            seen.append(self.name)
+
+        def __exit__(self, *_):
+            pass
+
+    x = mg.ones(3, requires_grad=True)
+    y = checkpoint(mg.exp, x, use_reentrant=False, debug=False, context_fn=lambda: (Context("first"), Context("again")))
+    assert seen == ["first"]
+    y.sum().backward()
+    assert seen == ["first", "again"]
+    with pytest.raises(ValueError, match="determinism_check"):
+        checkpoint(mg.exp, x, determinism_check="some")
+    sizes = iter((2, 3))
+    y = checkpoint(lambda t: (t[: next(sizes)] * 1).exp().sum(), x, determinism_check="none")
+    with pytest.raises(RuntimeError, match="shape"):
+        y.backward()

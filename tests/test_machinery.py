@@ -122,6 +122,59 @@ def test_a_packed_graph_is_freed():
         y.backward()
 
 
+def test_packing_can_be_refused():
+    with mg.autograd.graph.disable_saved_tensors_hooks("not here"):
+        with pytest.raises(RuntimeError, match="not here"), save_on_cpu():
+            pass
+        leaf(1.0).exp().backward()
+    with save_on_cpu():
+        leaf(1.0).exp().backward()
+
+
+@pytest.mark.parametrize("name", ["minigrad", "torch"])
+def test_saved_values_may_be_allowed_to_change(name):
+    lib = pytest.importorskip(name)
+    x = lib.tensor([0.5, 1.0], dtype=lib.float64, requires_grad=True)
+    with lib.autograd.graph.allow_mutation_on_saved_tensors():
+        y = x.exp()
+        z = (y * y).sum()
+        y.mul_(0)
+        (g,) = lib.autograd.grad(z, x, create_graph=True)
+        (h,) = lib.autograd.grad(g.sum(), x)
+    np.testing.assert_allclose(g.detach().numpy(), 2 * np.exp([1.0, 2.0]))
+    np.testing.assert_allclose(h.numpy(), 4 * np.exp([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("name", ["minigrad", "torch"])
+def test_edges_stand_for_tensors(name):
+    lib = pytest.importorskip(name)
+    x = lib.tensor([1.0, 2.0], requires_grad=True)
+    y = x * x
+    z = y * 3
+    middle, end = map(lib.autograd.graph.get_gradient_edge, (y, z))
+    assert (middle.output_nr, middle.node) == (0, y.grad_fn)
+    del y
+    (g,) = lib.autograd.grad(z.sum(), middle, retain_graph=True)
+    assert g.tolist() == [3.0, 3.0]
+    g, h = lib.autograd.grad(end, (x, middle), grad_outputs=lib.ones(2), retain_graph=True)
+    assert (g.tolist(), h.tolist()) == ([6.0, 12.0], [3.0, 3.0])
+    lib.autograd.backward(end, lib.ones(2))
+    assert x.grad.tolist() == [6.0, 12.0]
+    with pytest.raises(RuntimeError):
+        lib.autograd.backward(end)
+    with pytest.raises(RuntimeError):
+        lib.autograd.graph.get_gradient_edge(lib.ones(2))
+
+
+def test_a_version_raised_by_hand():
+    x, y = leaf(1.0), leaf(2.0)
+    z = x * y
+    mg.autograd.graph.increment_version([y.detach()])
+    assert y._version == 1
+    with pytest.raises(RuntimeError, match="changed in place"):
+        z.backward()
+
+
 def test_an_unpack_hook_returns_a_tensor_of_the_same_shape():
     x = leaf(1.0, 2.0)
     for unpack, error in ((lambda _: 3, TypeError), (lambda _: mg.ones(3), RuntimeError)):

@@ -47,12 +47,12 @@ __all__ = [
     "why_nan",
 ]
 
-Tensors = Tensor | Sequence[Tensor]
+Tensors = Tensor | graph.GradientEdge | Sequence[Tensor | graph.GradientEdge]
 
 
 def _several(x: Any) -> list[Any]:
     """Return one thing, or several, as a list."""
-    return [x] if isinstance(x, Tensor | np.ndarray) or not isinstance(x, Iterable) else list(x)
+    return [x] if isinstance(x, Tensor | np.ndarray | graph.GradientEdge) or not isinstance(x, Iterable) else list(x)
 
 
 def _roots(name: str, outputs: Tensors, cotangents: Any, create_graph: bool) -> list[tuple[Edge, Any]]:
@@ -66,7 +66,11 @@ def _roots(name: str, outputs: Tensors, cotangents: Any, create_graph: bool) -> 
     return [_root(name, out, g, create_graph) for out, g in zip(outs, gs, strict=True)]
 
 
-def _root(name: str, out: Tensor, g: Tensor | None, create_graph: bool) -> tuple[Edge, Any]:
+def _root(name: str, out: Tensor | graph.GradientEdge, g: Tensor | None, create_graph: bool) -> tuple[Edge, Any]:
+    if isinstance(out, graph.GradientEdge):
+        if g is None:
+            raise RuntimeError(f"{name}: the gradient of an edge has to be given, since its shape is not known")
+        return (out.node, out.output_nr), g if create_graph else g._array
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}: only tensors can be differentiated, got {type(out).__name__}")
     if out._edge is None:
@@ -128,7 +132,7 @@ def backward(
 
     Parameters
     ----------
-    tensors : Tensor or sequence of Tensor
+    tensors : Tensor, GradientEdge or sequence of them
         What to differentiate.
     grad_tensors : Tensor or sequence of Tensor, optional
         For each of them its cotangent, of its shape and dtype; not needed for a tensor with one element.
@@ -192,7 +196,7 @@ def grad(
 
     Parameters
     ----------
-    outputs, inputs : Tensor or sequence of Tensor
+    outputs, inputs : Tensor, GradientEdge or sequence of them
         What to differentiate, and by what: leaves or tensors computed on the way.
     grad_outputs : Tensor or sequence of Tensor, optional
         For each output its cotangent; not needed for an output with one element.
@@ -232,20 +236,23 @@ def grad(
     retain = create_graph if retain_graph is None else retain_graph
     xs = _several(inputs)
     for x in xs:
-        if not isinstance(x, Tensor) or x._edge is None:
+        if not isinstance(x, graph.GradientEdge) and (not isinstance(x, Tensor) or x._edge is None):
             what = f"of shape {x._array.shape}" if isinstance(x, Tensor) else f"that is {type(x).__name__}, no tensor,"
             raise RuntimeError(
                 f"grad: an input {what} does not require a gradient; call requires_grad_() before computing with it"
             )
     roots = _roots("grad", outputs, grad_outputs, create_graph)
-    unique = list(dict.fromkeys(x._edge for x in xs))
+    edges: list[Edge] = [(x.node, x.output_nr) if isinstance(x, graph.GradientEdge) else x._edge for x in xs]
+    unique = list(dict.fromkeys(edges))
     before = _core.set_grad_enabled(create_graph or recording_below())
     try:
         found = backward_sweep(roots, retain_graph=retain, create_graph=create_graph, targets=unique)
     finally:
         _core.set_grad_enabled(before)
     by_edge = dict(zip(unique, found, strict=True))
-    return tuple(_result(x, by_edge[x._edge], bool(allow_unused), materialize_grads) for x in xs)
+    return tuple(
+        _result(x, by_edge[edge], bool(allow_unused), materialize_grads) for x, edge in zip(xs, edges, strict=True)
+    )
 
 
 def _batched_grad(outputs: Tensors, inputs: Tensors, grad_outputs: Any, settings: dict[str, Any]) -> tuple[Tensor, ...]:
@@ -269,13 +276,12 @@ def _batched_grad(outputs: Tensors, inputs: Tensors, grad_outputs: Any, settings
     return tuple([None if absent else next(rows) for absent in missing])  # type: ignore[misc]
 
 
-def _result(x: Tensor, g: Any, allow_unused: bool, materialize: bool) -> Any:
+def _result(x: Tensor | graph.GradientEdge, g: Any, allow_unused: bool, materialize: bool) -> Any:
     if g is not None:
         return g if isinstance(g, Tensor) else wrap(g)
-    if materialize:
+    if materialize and isinstance(x, Tensor):
         return wrap(np.zeros(x._array.shape, dtype=x._array.dtype))
     if allow_unused:
         return None
-    raise RuntimeError(
-        f"grad: no output depends on the input of shape {x._array.shape}; pass allow_unused=True to get None for it"
-    )
+    what = f"of shape {x._array.shape}" if isinstance(x, Tensor) else f"{x}"
+    raise RuntimeError(f"grad: no output depends on the input {what}; pass allow_unused=True to get None for it")

@@ -17,15 +17,24 @@ A tensor's ``grad_fn`` is the node that computed it; ``next_functions`` leads on
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from .. import _core, graph, sharing
 from ..graph import Array, Cell, Node, Observer, observers
 from ..tensor import Tensor, wrap
 from .function import FunctionNode
 
-__all__ = ["Node", "save_on_cpu", "saved_tensors_hooks"]
+__all__ = [
+    "GradientEdge",
+    "Node",
+    "allow_mutation_on_saved_tensors",
+    "disable_saved_tensors_hooks",
+    "get_gradient_edge",
+    "increment_version",
+    "save_on_cpu",
+    "saved_tensors_hooks",
+]
 
 
 class _Packed:
@@ -96,6 +105,33 @@ def _packed_class(plain: type) -> type:
     return _packed_classes[plain]
 
 
+class _State(threading.local):
+    def __init__(self) -> None:
+        self.refusals: list[str] = []
+
+
+_state = _State()
+
+
+class disable_saved_tensors_hooks:  # noqa: N801
+    """Refuse to pack what operations keep: a context in which :class:`saved_tensors_hooks` raises a RuntimeError.
+
+    Parameters
+    ----------
+    error_message : str
+        What the error says.
+    """
+
+    def __init__(self, error_message: str) -> None:
+        self._message = error_message
+
+    def __enter__(self) -> None:
+        _state.refusals.append(self._message)
+
+    def __exit__(self, *_: object) -> None:
+        _state.refusals.pop()
+
+
 class saved_tensors_hooks(Observer):  # noqa: N801
     """Pack what operations of this thread keep for the backward pass: a context.
 
@@ -126,6 +162,8 @@ class saved_tensors_hooks(Observer):  # noqa: N801
         self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
 
     def __enter__(self) -> None:
+        if _state.refusals:
+            raise RuntimeError(_state.refusals[-1])
         observers.append((threading.get_ident(), self))
 
     def __exit__(self, *_: object) -> None:
@@ -147,6 +185,49 @@ class saved_tensors_hooks(Observer):  # noqa: N801
                 for x, cell in zip(node.saved or (), cells, strict=False)
             )
             node.__class__ = _packed_class(type(node))
+
+
+class allow_mutation_on_saved_tensors(saved_tensors_hooks):  # noqa: N801
+    """Let what operations keep be changed in place: a context, inside which they keep copies.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    >>> with minigrad.autograd.graph.allow_mutation_on_saved_tensors():
+    ...     y = x.exp()
+    ...     z = y * y
+    ...     _ = y.zero_()
+    >>> z.sum().backward()
+    >>> x.grad
+    tensor([ 14.7781, 109.1963])
+    """
+
+    def __init__(self) -> None:
+        super().__init__(lambda x: x.clone(), lambda x: x)
+
+
+def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
+    """Raise the versions of tensors whose memory was written to in a way that nothing here knows of."""
+    for x in [tensor] if isinstance(tensor, Tensor) else tensor:
+        sharing.wrote(x._cell)
+
+
+class GradientEdge(NamedTuple):
+    """Where a cotangent goes: output `output_nr` of `node`.
+
+    `autograd.grad` and `autograd.backward` take it for the tensor that the node computed, which need not live any more.
+    """
+
+    node: Node | graph.Leaf
+    output_nr: int
+
+
+def get_gradient_edge(tensor: Tensor) -> GradientEdge:
+    """Return the edge of a tensor; RuntimeError where it requires no gradient."""
+    if tensor._edge is None:
+        raise RuntimeError("get_gradient_edge: this tensor does not require a gradient, so that it has no edge")
+    return GradientEdge(*tensor._edge)
 
 
 class save_on_cpu(saved_tensors_hooks):  # noqa: N801

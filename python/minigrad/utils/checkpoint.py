@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any
 
 from .. import _core, sharing
@@ -16,8 +17,11 @@ __all__ = ["checkpoint", "checkpoint_sequential"]
 class _Region:
     """One checkpointed call: how to run it again, and what it would have kept, while a backward pass reads it."""
 
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], again: Any, checked: bool
+    ) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
+        self.again, self.checked = again, checked
         tensors = [x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]
         self.versions = [(x._cell, sharing.version_of(x._cell, x._array), x._array) for x in tensors]
         self.rng: Tensor | None = None
@@ -42,7 +46,7 @@ class _Region:
                 "change a clone() instead"
             )
         values: list[Tensor] = []
-        with fork_rng(enabled=self.rng is not None), saved_tensors_hooks(_into(values), _never):
+        with fork_rng(enabled=self.rng is not None), saved_tensors_hooks(_into(values), _never), self.again:
             if self.rng is not None:
                 set_rng_state(self.rng)
             before = _core.set_grad_enabled(True)
@@ -51,7 +55,7 @@ class _Region:
             finally:
                 _core.set_grad_enabled(before)
         shapes = [x._array.shape for x in values]
-        if shapes != self.shapes:
+        if len(shapes) != len(self.shapes) or (self.checked and shapes != self.shapes):
             raise RuntimeError(
                 f"checkpoint: run again, the function kept tensors of shapes {shapes}, at first {self.shapes}; it must do "
                 "the same every time"
@@ -70,7 +74,11 @@ def _never(_: Any) -> Tensor:
 def checkpoint(
     function: Callable[..., Any],
     *args: Any,
-    use_reentrant: bool = False,  # noqa: ARG001
+    use_reentrant: bool | None = None,  # noqa: ARG001
+    context_fn: Callable[[], tuple[Any, Any]] | None = None,
+    determinism_check: str = "default",
+    debug: bool = False,  # noqa: ARG001
+    early_stop: bool = True,  # noqa: ARG001
     preserve_rng_state: bool = True,
     **kwargs: Any,
 ) -> Any:
@@ -80,8 +88,12 @@ def checkpoint(
     ----------
     function : callable
         Takes `args` and `kwargs`. It must do the same every time.
-    use_reentrant : bool, default False
-        Ignored: there is one implementation.
+    use_reentrant, debug, early_stop : bool
+        Ignored: there is one implementation, and an error says which shapes differ.
+    context_fn : callable, optional
+        Returns two contexts: one to run the function in, and one to run it in again.
+    determinism_check : str
+        "default" compares the shapes of what is kept when the function runs again; "none" does not.
     preserve_rng_state : bool, default True
         Draw the same random numbers again from the default generator.
 
@@ -98,6 +110,9 @@ def checkpoint(
     -----
     Chen et al., "Training Deep Nets with Sublinear Memory Cost": a chain of n operations in √n regions keeps O(√n).
 
+    36 layers of 256 units with tanh and a batch of 1024 need 41.7 MB at most as they are, of which the graph keeps 37.7 MB;
+    in six segments 19.2 MB, of which it keeps 11.5 MB.
+
     Examples
     --------
     >>> import minigrad
@@ -107,10 +122,13 @@ def checkpoint(
     >>> x.grad
     tensor([2., 4.])
     """
-    region = _Region(function, args, kwargs)
+    if determinism_check not in {"default", "none"}:
+        raise ValueError(f"checkpoint: determinism_check must be 'default' or 'none', got {determinism_check!r}")
+    first, again = (nullcontext(), nullcontext()) if context_fn is None else context_fn()
+    region = _Region(function, args, kwargs, again, determinism_check == "default")
     if preserve_rng_state:
         region.rng = get_rng_state()
-    with saved_tensors_hooks(region.pack, region.unpack):
+    with saved_tensors_hooks(region.pack, region.unpack), first:
         return function(*args, **kwargs)
 
 
@@ -118,7 +136,7 @@ def checkpoint_sequential(
     functions: Iterable[Callable[..., Any]],
     segments: int,
     input: Any,
-    use_reentrant: bool = False,
+    use_reentrant: bool | None = None,
     preserve_rng_state: bool = True,
 ) -> Any:
     """Run functions one after the other in checkpointed segments; the last segment keeps what it needs.
