@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import re
 import signal
 import time
 import warnings
@@ -208,3 +209,22 @@ def test_states_go_through_a_file(name: str, schedule: str | None, tmp_path: Pat
     steps(*second, 6)
     assert second[2].tolist() == first[2].tolist()
     assert second[0].param_groups[0]["lr"] == first[0].param_groups[0]["lr"]
+
+
+def test_the_loop_of_the_documentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs, and goes on where it was."""
+    page = Path(__file__).resolve().parent.parent / "docs" / "data.md"
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+    monkeypatch.chdir(tmp_path)
+
+    def weights(epochs: int) -> list[float]:
+        mg.manual_seed(0)
+        names: dict[str, Any] = {}
+        exec(code.replace("range(loader.epoch, 10)", f"range(loader.epoch, {epochs})"), names)  # noqa: S102
+        return list(names["model"][0].weight.reshape(-1).tolist())
+
+    whole = weights(10)
+    Path("run.safetensors").unlink()
+    weights(4)
+    assert mg.load("run.safetensors")["loader"]["epoch"] == 3
+    assert weights(10) == whole

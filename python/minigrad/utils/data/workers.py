@@ -79,6 +79,7 @@ class Pool:
     def __init__(self, context: BaseContext, count: int, job: Job, init_fn: Callable[[int], Any] | None) -> None:
         self._run = 0
         self._workers: list[_Worker] = []
+        self._process = os.getpid()
         try:
             for number in range(count):
                 self._workers.append(_Worker(context, number, count, job, init_fn))
@@ -147,7 +148,9 @@ class Pool:
         return END if kind == "end" else value
 
     def stop(self, gently: bool = False) -> None:
-        """End the workers: at once, or with what ends a process ordinarily."""
+        """End the workers: at once, or with what ends a process ordinarily. A fork's copy of the pool lets them be."""
+        if os.getpid() != self._process:
+            return
         for worker in self._workers:
             if gently:
                 with contextlib.suppress(BrokenPipeError):
