@@ -581,3 +581,26 @@ def test_parameters_as_a_vector() -> None:
         nn.utils.vector_to_parameters(vector[1:], other.parameters())
     with pytest.raises(TypeError, match="must be a Tensor, got list"):
         nn.utils.vector_to_parameters([1.0], other.parameters())  # type: ignore[arg-type]
+
+
+def test_dictionaries_of_parts_can_be_read_and_written() -> None:
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.BatchNorm1d(3))
+    for name, part in net._modules.items():
+        if isinstance(part, nn.ReLU):
+            net._modules[name] = nn.Tanh()
+    assert isinstance(net[1], nn.Tanh)
+    del net._modules["1"]
+    assert len(net) == 2
+    assert net(minigrad.ones(2, 2)).shape == (2, 3)
+    assert list(net[0]._parameters) == ["weight", "bias"]
+    assert list(net[1]._buffers) == ["running_mean", "running_var", "num_batches_tracked"]
+    net[0]._parameters["bias"] = None
+    assert net[0].bias is None
+    net[1]._buffers["more"] = minigrad.zeros(1)
+    assert "2.more" in net.state_dict()
+    with pytest.raises(KeyError):
+        net._modules["nothing"]
+    with pytest.raises(KeyError):
+        del net._modules["training"]
+    with pytest.raises(TypeError, match="cannot assign int as child module"):
+        net._modules["0"] = 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -35,7 +35,7 @@ class Parts:
         if isinstance(value, Buffer) and role is None:
             self._note_buffer(name, value.persistent)
         elif role is not None:
-            _check_kind(name, value, role)
+            check_kind(name, value, role)
             if role == "buffer" and isinstance(value, Parameter | Parts):
                 self._forget(name)
             elif role != "buffer":
@@ -148,22 +148,19 @@ class Parts:
     # Naming them.
 
     @property
-    def _parameters(self) -> Mapping[str, Any]:
-        """The module's own parameters by name: what PyTorch keeps in a dictionary, here only to be read."""
-        return self._by_role("parameter")
+    def _parameters(self) -> Members:
+        """The module's own parameters by name, as PyTorch's private dictionary of them."""
+        return Members(self, "parameter")
 
     @property
-    def _modules(self) -> Mapping[str, Any]:
-        """The module's immediate parts by name; only to be read."""
-        return self._by_role("child module")
+    def _modules(self) -> Members:
+        """The module's immediate parts by name."""
+        return Members(self, "child module")
 
     @property
-    def _buffers(self) -> Mapping[str, Any]:
-        """The module's own buffers by name; only to be read."""
-        return self._by_role("buffer")
-
-    def _by_role(self, role: str) -> Mapping[str, Any]:
-        return MappingProxyType({name: value for name, value in vars(self).items() if self._role(name) == role})
+    def _buffers(self) -> Members:
+        """The module's own buffers by name."""
+        return Members(self, "buffer")
 
     def _own_modules(self) -> list[tuple[str, Module]]:
         return [(name, part) for name, part in vars(self).items() if isinstance(part, Parts)]  # type: ignore[misc]
@@ -332,11 +329,45 @@ _KINDS: dict[str, tuple[Any, str]] = {
 }
 
 
+class Members(MutableMapping[str, Any]):
+    """The parameters, parts or buffers of a module as a dictionary: what is put in becomes an attribute."""
+
+    def __init__(self, module: Parts, role: str) -> None:
+        self._module, self._role = module, role
+
+    def __getitem__(self, name: str) -> Any:
+        if self._module._role(name) != self._role:
+            raise KeyError(name)
+        return vars(self._module)[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if self._role == "buffer":
+            self._module.register_buffer(name, value, self._module._buffer_names.get(name, True))
+        else:
+            check_kind(name, value, self._role)
+            self._module._check_name(type(self._module).__name__, name, self._role)
+            self._module._register(name, value, self._role)
+
+    def __delitem__(self, name: str) -> None:
+        if name not in self:
+            raise KeyError(name)
+        delattr(self._module, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([name for name in vars(self._module) if self._module._role(name) == self._role])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
 def _role_of(value: Any) -> str | None:
     return "parameter" if isinstance(value, Parameter) else "child module" if isinstance(value, Parts) else None
 
 
-def _check_kind(name: str, value: Any, role: str) -> None:
+def check_kind(name: str, value: Any, role: str) -> None:
     kind, expected = _KINDS[role]
     if value is not None and not isinstance(value, kind):
         raise TypeError(f"cannot assign {type(value).__name__} as {role} {name!r} ({expected} or None expected)")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+import numpy as np
+
 from ... import grad_mode
 from ...ops.creation import tensor
 from ...ops.joining import stack
 from ...ops.norms import vector_norm
-from ...tensor import Tensor
+from ...tensor import Tensor, wrap
 
 Tensors = Tensor | Iterable[Tensor]
 
@@ -50,10 +52,11 @@ def get_total_norm(
     tensor(5.)
     """
     order = float(norm_type)
-    norms = [vector_norm(t, order) for t in _listed(tensors)]
-    if not norms:
-        return tensor(0.0)
-    total = norms[0] if len(norms) == 1 else vector_norm(stack(norms), order)
+    with grad_mode.no_grad():
+        norms = [vector_norm(t, order) for t in _listed(tensors)]
+        if not norms:
+            return tensor(0.0)
+        total = norms[0] if len(norms) == 1 else vector_norm(_together(norms), order)
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(
             f"get_total_norm: the norm of order {order} is {total.item()}; "
@@ -82,8 +85,8 @@ def clip_grads_with_norm_(
         Without effect.
     """
     with grad_mode.no_grad():
-        factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
-        for grad in _gradients(parameters):
+        factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0).item()
+        for grad in _gradients(parameters) if factor != 1 else ():
             grad.mul_(factor)
 
 
@@ -134,8 +137,7 @@ def clip_grad_norm_(
     tensor([0.6000, 0.8000])
     """
     listed = _listed(parameters)
-    with grad_mode.no_grad():
-        total = get_total_norm(_gradients(listed), norm_type, error_if_nonfinite)
+    total = get_total_norm(_gradients(listed), norm_type, error_if_nonfinite)
     clip_grads_with_norm_(listed, max_norm, total, foreach)
     return total
 
@@ -171,5 +173,12 @@ def _listed(tensors: Tensors) -> list[Tensor]:
     return [tensors] if isinstance(tensors, Tensor) else list(tensors)
 
 
+def _together(norms: list[Tensor]) -> Tensor:
+    """Return numbers as one vector."""
+    if len({n._array.dtype for n in norms}) > 1 or not all(isinstance(n._array, np.ndarray) for n in norms):
+        return stack(norms)
+    return wrap(np.array([n._array for n in norms]))
+
+
 def _gradients(parameters: Tensors) -> list[Tensor]:
-    return [p.grad for p in _listed(parameters) if p.grad is not None]
+    return [g for p in _listed(parameters) if (g := p.grad) is not None]
