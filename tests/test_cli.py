@@ -165,6 +165,27 @@ def test_dialects_of_csv(tmp_path: Path) -> None:
     assert table.columns["column_2"].strays == []
 
 
+@pytest.mark.parametrize("name", ["log.csv", "deep/log.jsonl", "board"])
+def test_history_is_logged(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if name == "board":
+        pytest.importorskip("tensorboardX")
+    data = write(tmp_path / "people.csv", people())
+    result(capsys, "train", data, "--epochs", "3", "--out", str(tmp_path), "--log", str(tmp_path / name))
+    if name == "board":
+        assert len(list((tmp_path / name).iterdir())) == 1
+        return
+    lines = (tmp_path / name).read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 3 + name.endswith("csv")
+    assert "val_accuracy" in lines[0]
+
+
+def test_divergence_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = write(tmp_path / "people.csv", people())
+    arguments = ["--target", "pay", "--epochs", "3", "--lr", "1e30", "--out", str(tmp_path)]
+    assert cli.main(["train", data, *arguments]) == 2
+    assert_one_sentence(capsys, "train", "training diverged: give a smaller --lr")
+
+
 def test_file_without_a_header(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = write(tmp_path / "people.csv", people(), header=False)
     found = result(capsys, "train", data, "--target", "column_6", "--epochs", "1", "--out", str(tmp_path))
@@ -246,6 +267,9 @@ def test_resuming_needs_the_same_settings(tmp_path: Path, capsys: pytest.Capture
     assert "was made with lr = 0.002, not 0.5: resume with the same" in capsys.readouterr().err
     assert cli.main(["train", data, "--resume", "--target", "bonus", "--out", str(tmp_path)]) == 2
     assert "target = rich, not bonus" in capsys.readouterr().err
+    write(tmp_path / "people.csv", {**people(), "more": [1] * 200})
+    assert cli.main(["train", data, "--resume", "--target", "rich", "--out", str(tmp_path)]) == 2
+    assert "was made with data of other columns" in capsys.readouterr().err
 
 
 # ---- Predicting and inspecting ----------------------------------------------------------------------------------------

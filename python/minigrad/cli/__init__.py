@@ -86,6 +86,12 @@ def _add_train(commands: Commands[argparse.ArgumentParser]) -> None:
     train.add_argument("--drop", action="append", default=[], metavar="COLUMN", help="a column to leave out")
     train.add_argument("--header", choices=["yes", "no"], help="whether the first line of a CSV file has the names")
     train.add_argument("--out", type=Path, default=Path(), help="the folder to write to (default: the current one)")
+    train.add_argument(
+        "--log",
+        type=Path,
+        metavar="PATH",
+        help="write the history as it grows: to a .csv or .jsonl file, or to a folder for TensorBoard",
+    )
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint of an interrupted run")
     train.add_argument("--seed", type=seed, default=0, help="where the random numbers begin (default: 0)")
     train.add_argument("--threads", type=count, help="how many threads to use; the result is the same for any")

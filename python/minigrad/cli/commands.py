@@ -17,7 +17,7 @@ from .._config import set_num_threads
 from .._extras import require
 from ..graph import Array
 from ..tensor import wrap
-from ..training import ProgressBar
+from ..training import Callback, CSVLogger, JSONLinesLogger, ProgressBar, TensorBoardLogger
 from . import INTERRUPTED, files, metrics, pictures, recipe
 from .preparation import Amount, Category, Classes, Target, encode
 from .recipe import Result, Settings
@@ -44,9 +44,9 @@ def train(arguments: argparse.Namespace) -> int:
     made_with["target"] = problem.target.name
     state = files.read_checkpoint(checkpoint, made_with) if arguments.resume else None
     began = time.perf_counter()
-    bar = ProgressBar(name, percent=metrics.PERCENT)
+    callbacks = [ProgressBar(name, percent=metrics.PERCENT), *loggers(arguments.log)]
     about = {"made_with": made_with}
-    result = recipe.train(problem, settings, callbacks=[bar], checkpoint=checkpoint, about=about, state=state)
+    result = recipe.train(problem, settings, callbacks=callbacks, checkpoint=checkpoint, about=about, state=state)
     if result is None:
         return tell_interruption(checkpoint)
     checkpoint.unlink(missing_ok=True)
@@ -59,6 +59,16 @@ def train(arguments: argparse.Namespace) -> int:
         print(report(result))
         print("wrote " + ", ".join(map(str, written)))
     return 0
+
+
+def loggers(path: Path | None) -> list[Callback]:
+    """Return what writes the history, by the ending of a path."""
+    if path is None:
+        return []
+    if path.suffix not in {".csv", ".jsonl"}:
+        return [TensorBoardLogger(path)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return [CSVLogger(path) if path.suffix == ".csv" else JSONLinesLogger(path)]
 
 
 def tell_interruption(checkpoint: Path) -> int:

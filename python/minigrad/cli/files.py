@@ -70,6 +70,8 @@ def read_checkpoint(path: Path, fingerprint: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(made_with, dict) or "run" not in content:
         raise InputError(f"{path} is no checkpoint of minigrad train")
     for name, value in fingerprint.items():
+        if made_with.get(name) != value and name == "columns":
+            raise InputError(f"{path} was made with data of other columns")
         if made_with.get(name) != value:
             raise InputError(f"{path} was made with {name} = {made_with.get(name)}, not {value}: resume with the same")
     return content
