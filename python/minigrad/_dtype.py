@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .batching import ARRAYS
+from .batching import ARRAYS, array_in
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -262,7 +262,7 @@ def _rank_and_dtype(x: Any) -> tuple[int, dtype]:
         return 2, int64
     if isinstance(x, float):
         return 2, _default
-    array = getattr(x, "_array", x)
+    array = array_in(x)
     if not isinstance(array, ARRAYS):
         raise TypeError(f"result_type: expected tensors or numbers, got {type(x).__name__}")
     return (0 if array.ndim > 0 else 1), from_numpy_dtype(array.dtype)

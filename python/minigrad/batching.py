@@ -111,7 +111,7 @@ class BatchedArray:
     __batched__ = True  # tells the kernels to return NotImplemented
 
     def __init__(self, level: Level, value: Any, batched: bool) -> None:
-        array = getattr(value, "_array", value)
+        array = array_in(value)
         self.level = level
         self.value = value
         self.batched = batched
@@ -121,7 +121,7 @@ class BatchedArray:
     @property
     def array(self) -> Any:
         """The value as an array, without the graph that it may be part of."""
-        return getattr(self.value, "_array", self.value)
+        return array_in(self.value)
 
     @property
     def ndim(self) -> int:
@@ -337,6 +337,11 @@ def declining(run: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def array_in(x: Any) -> Any:
+    """Return a tensor's array; what is no tensor as it is."""
+    return x if x.__class__ is BatchedArray else getattr(x, "_array", x)
+
+
 def is_batched(x: Any) -> bool:
     """Return whether a tensor, an array or a number has, or is, a batched array."""
-    return getattr(x, "_array", x).__class__ is BatchedArray
+    return array_in(x).__class__ is BatchedArray

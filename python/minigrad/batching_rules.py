@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from . import _core, batching, graph
-from .batching import BatchedArray, Level
+from .batching import BatchedArray, Level, array_in
 from .eager import compile_twin
 from .primitive import ALIGNED, ELEMENTWISE, LEADING, ONE_TO_ONE, Primitive, registry
 from .tensor import Tensor, replay, wrap
@@ -36,7 +36,7 @@ def level_of(xs: Sequence[Any]) -> Level | None:
     """Return the innermost level that one of the tensors or arrays belongs to."""
     found: Level | None = None
     for x in xs:
-        array = getattr(x, "_array", x)
+        array = array_in(x)
         if array.__class__ is BatchedArray and (found is None or array.level.depth > found.depth):
             found = array.level
     if found is not None and not found.alive:
@@ -62,7 +62,7 @@ def split_level(xs: Sequence[Any], level: Level) -> tuple[list[Any], list[bool]]
     values: list[Any] = []
     batched: list[bool] = []
     for x in xs:
-        array = getattr(x, "_array", x)
+        array = array_in(x)
         own = array.__class__ is BatchedArray and array.level is level
         values.append(array.value if own else x)
         batched.append(own and array.batched)

@@ -15,7 +15,7 @@ import numpy as np
 from .. import _core, _dtype, graph
 from .._formats import contiguous_format, preserve_format
 from .._methods import TensorMethods, method
-from ..batching import hands_on, is_batched, levels
+from ..batching import array_in, hands_on, is_batched, levels
 from ..batching_rules import batched_call, level_of
 from ..eager import namespace
 from ..primitive import ELEMENTWISE, LEADING, LINEAR, ONE_TO_MANY, ONE_TO_ONE, Primitive, Rule, kernel_primitive
@@ -129,8 +129,12 @@ def _promoted(p: Primitive, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     if p.promotion is None:
         return inputs
     types = getattr(p.run, "types", "T" * len(inputs))
+    operands = [x for x, letter in zip(inputs, types, strict=True) if letter == "T"]
+    dtypes = {array_in(x).dtype for x in operands if hasattr(x, "dtype")}
+    if len(dtypes) == 1 and next(iter(dtypes)).kind == "f":
+        return inputs  # numbers take the dtype of the others
     try:
-        target = _dtype.result_type(*[x for x, letter in zip(inputs, types, strict=True) if letter == "T"])
+        target = _dtype.result_type(*operands)
     except TypeError as error:
         raise TypeError(f"{p.name}: {error}") from None
     if p.promotion == "float" and not target.is_floating_point:
