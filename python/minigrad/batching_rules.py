@@ -200,7 +200,7 @@ def expand(x: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _next(level: Level, dims: Any) -> Any:  # noqa: ARG001
-    return dims + 1 if isinstance(dims, int) else tuple([d + 1 for d in dims])
+    return dims + (dims >= 0) if isinstance(dims, int) else tuple([d + (d >= 0) for d in dims])
 
 
 #: What becomes of the attributes that speak of dims.

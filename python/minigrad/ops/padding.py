@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..batching import levels
+from ..batching_rules import made_like
 from ..tensor import Tensor, array_of, wrap
 
 __all__ = ["pad"]
@@ -60,6 +62,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     if any(n + min(a, 0) + min(b, 0) < 0 for n, a, b in zip(shape, before, after, strict=True)):
         raise RuntimeError(f"pad: {pad} cuts off more than shape {shape} has")
     out = wrap(np.full(sizes, 0 if value is None else value, dtype=input.dtype.numpy))
+    out = made_like(out, input) if levels else out
     out[_within(before, after)] = input[_within([-n for n in before], [-n for n in after])]
     return out
 
