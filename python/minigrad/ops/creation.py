@@ -260,7 +260,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
 def _sizes(name: str, size: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:
     """Return the sizes given one by one, as one sequence or by name; RuntimeError where one is negative."""
     sizes = sizes_of(size, named)
-    if any(n < 0 for n in sizes):
+    if sizes and min(sizes) < 0:
         raise RuntimeError(f"{name}: sizes must not be negative, got {sizes}")
     return sizes
 
@@ -268,9 +268,11 @@ def _sizes(name: str, size: tuple[Any, ...], named: Any = None) -> tuple[int, ..
 def filled(sizes: tuple[int, ...], value: float, dtype: DType | None, requires_grad: bool = False) -> Tensor:
     """Return a tensor with every element `value`, in the default dtype unless another is given."""
     dtype = dtype or _dtype.get_default_dtype()
-    if dtype.is_floating_point or value in (0, 1):
-        return wrap(_full_kernel(float(value), sizes, dtype.code)).requires_grad_(requires_grad)
-    return wrap(np.full(sizes, np.array(value).astype(dtype.numpy))).requires_grad_(requires_grad)
+    if value in (0, 1) or dtype.is_floating_point:
+        out = wrap(_full_kernel(float(value), sizes, dtype.code))
+    else:
+        out = wrap(np.full(sizes, np.array(value).astype(dtype.numpy)))
+    return out if requires_grad is False else out.requires_grad_(requires_grad)
 
 
 def _filled(
@@ -288,9 +290,20 @@ def _filled(
     return filled(sizes, value, dtype, requires_grad)
 
 
-def _filled_like(name: str, input: Tensor, value: Any, dtype: DType | None, *settings: Any) -> Tensor:
+def _filled_like(
+    name: str,
+    input: Tensor,
+    value: Any,
+    dtype: DType | None,
+    device: Any,
+    requires_grad: bool,
+    options: dict[str, Any],
+) -> Tensor:
     """Return a tensor of `input`'s shape and, unless another is given, its dtype, with every element `value`."""
-    return _for_examples(_filled(name, array_of(name, input).shape, value, dtype or input.dtype, *settings), input)
+    if options or device is not None:
+        check_options(name, device, options)
+    made = filled(array_of(name, input).shape, value, dtype or input.dtype, requires_grad)
+    return made_like(made, input) if levels else made
 
 
 def _for_examples(made: Tensor, like: Tensor) -> Tensor:

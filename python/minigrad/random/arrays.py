@@ -22,7 +22,7 @@ def floats(kernel: str, shape: tuple[int, ...], dtype: DType, generator: Generat
     """Return what a kernel draws: float64, or float32 for a narrower dtype."""
     if not dtype.is_floating_point:
         raise RuntimeError(f"{name}: only floating-point tensors can be filled, got {dtype}")
-    if any(n < 0 for n in shape):
+    if shape and min(shape) < 0:
         raise RuntimeError(f"{name}: sizes must not be negative, got {shape}")
     drawn = _dtype.float64 if dtype is _dtype.float64 else _dtype.float32  # float16 has no arithmetic of its own
     in_a_counter = 4 if drawn is _dtype.float32 else 2

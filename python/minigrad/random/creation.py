@@ -30,7 +30,8 @@ def _drawn(
     if options or device is not None:
         check_options(name, device, options)
     wanted = _dtype.get_default_dtype() if dtype is None else _dtype.as_dtype(dtype)
-    return wrap(converted(floats(kernel, shape, wanted, generator, name), wanted)).requires_grad_(requires_grad)
+    out = wrap(converted(floats(kernel, shape, wanted, generator, name), wanted))
+    return out if requires_grad is False else out.requires_grad_(requires_grad)
 
 
 def rand(
