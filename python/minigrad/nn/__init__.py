@@ -1,7 +1,8 @@
 """Neural networks: modules, layers, losses and initialisation."""
 
-from . import activations, dropout, functional, init, layers, losses, norms, utils
+from . import activations, channel_norms, dropout, functional, init, layers, losses, norms, utils
 from .activations import *
+from .channel_norms import *
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .dropout import *
 from .embedding import Embedding
@@ -14,6 +15,7 @@ from .parameter import Buffer, Parameter
 __all__ = ["Buffer", "Embedding", "Module", "ModuleDict", "ModuleList", "Parameter", "ParameterDict", "ParameterList"]
 __all__ += ["Sequential", "functional", "init", "utils"]
 __all__ += activations.__all__
+__all__ += channel_norms.__all__
 __all__ += dropout.__all__
 __all__ += layers.__all__
 __all__ += losses.__all__

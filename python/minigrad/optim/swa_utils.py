@@ -8,7 +8,7 @@ from typing import Any
 
 from ..grad_mode import no_grad
 from ..nn import Module
-from ..nn.norms import _BatchNorm
+from ..nn.channel_norms import _BatchNorm
 from ..ops.creation import tensor
 from ..tensor import Tensor
 from .lr_scheduler import LRScheduler, _between, _for_groups, _is_linear

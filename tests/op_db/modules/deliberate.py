@@ -37,7 +37,7 @@ _OUT_OF_SCOPE = """
     LazyConv1d LazyConv2d LazyConv3d LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d
     ReflectionPad1d ReflectionPad2d ReflectionPad3d ReplicationPad1d ReplicationPad2d ReplicationPad3d
     ZeroPad1d ZeroPad2d ZeroPad3d CircularPad1d CircularPad2d CircularPad3d ConstantPad1d ConstantPad2d ConstantPad3d
-    InstanceNorm1d InstanceNorm2d InstanceNorm3d LocalResponseNorm LinearCrossEntropyLoss CTCLoss
+    LocalResponseNorm LinearCrossEntropyLoss CTCLoss
     RNN GRU LSTM RNNCell GRUCell LSTMCell
     Transformer TransformerEncoder TransformerEncoderLayer TransformerDecoderLayer MultiheadAttention
 """
