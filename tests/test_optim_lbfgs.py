@@ -168,6 +168,9 @@ def test_layouts_and_dtypes_may_differ() -> None:
     np.testing.assert_allclose(w.detach().numpy(), 1, rtol=1e-6)
     np.testing.assert_allclose(v.tolist(), 2, rtol=1e-6)
     assert (w.dtype, v.dtype) == (minigrad.float64, minigrad.float32)
+    other = optim.LBFGS([v, w], line_search_fn="strong_wolfe")
+    other.load_state_dict(optim.LBFGS([v, w]).state_dict() | {"state": {0: dict(lbfgs.state[w])}})
+    assert other.state[v]["d"].dtype is minigrad.float64
 
 
 def test_versions_rise() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ._wolfe import Point, strong_wolfe
 from .optimizer import Number, Optimizer, Params, call_with_grad
 from .rule import number
 
+_matmul = _core.kernels["matmul"]
 _sgd = _core.kernels["sgd"]
 
 
@@ -105,6 +106,10 @@ class LBFGS(Optimizer):
         if group["line_search_fn"] not in {None, "strong_wolfe"}:
             raise ValueError(f"LBFGS: line_search_fn must be None or 'strong_wolfe', got {group['line_search_fn']!r}")
 
+    def _restore(self, p: Tensor, kept: Mapping[str, Any]) -> dict[str, Any]:
+        # Vectors are all parameters, one behind the other, in the dtype that holds them all.
+        return super()._restore(max(self._parameters(), key=lambda p: p._array.itemsize, default=p), kept)
+
     def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
         """Take up to `max_iter` steps.
 
@@ -166,7 +171,7 @@ class _Minimisation:
             if state["n_iter"] == 1:
                 t *= min(1.0, 1.0 / float(grad.abs().sum()))
             state["t"] = t
-            slope = float(grad.dot(d))
+            slope = _dot(grad, d)
             if slope > -group["tolerance_change"]:
                 break
             before = loss
@@ -196,17 +201,17 @@ class _Minimisation:
         r = -grad
         factors = []
         for s, y, rho in zip(reversed(steps), reversed(changes), reversed(ro), strict=True):
-            factors.append(float(s.dot(r)) * float(rho))
-            r.add_(y, alpha=-factors[-1])
+            factors.append(_dot(s, r) * float(rho))
+            _add(r, y, -factors[-1])
         r.mul_(float(state["H_diag"]))
         for s, y, rho, factor in zip(steps, changes, ro, reversed(factors), strict=True):
-            r.add_(s, alpha=factor - float(y.dot(r)) * float(rho))
+            _add(r, s, factor - _dot(y, r) * float(rho))
         return r
 
     def remember(self, y: Tensor, s: Tensor) -> None:
         """Take a step `s` and the change `y` of the gradient into the memory, if the loss curves upwards along it."""
         state = self.state
-        ys = float(y.dot(s))
+        ys = _dot(y, s)
         if not ys > 1e-10:
             return
         pairs = ((state["old_dirs"], y), (state["old_stps"], s), (state["ro"], 1.0 / ys))
@@ -214,7 +219,7 @@ class _Minimisation:
             if len(kept) == self.group["history_size"]:
                 kept.pop(0)
             kept.append(value)
-        state["H_diag"] = ys / float(y.dot(y))
+        state["H_diag"] = ys / _dot(y, y)
 
     def advance(self, start: Point, d: Tensor, t: float, *, last: bool) -> tuple[float, float, Tensor]:
         """Move along `d`; return how far, and the loss and the gradient there, which the last iteration leaves."""
@@ -228,7 +233,7 @@ class _Minimisation:
             self.move(d, at)
             loss, grad = float(self.evaluate()), self.gradient()
             self.place(origin)
-            return Point(at, loss, grad, float(grad.dot(d)))
+            return Point(at, loss, grad, _dot(grad, d))
 
         most = group["max_eval"] - self.evaluated
         point, _ = strong_wolfe(evaluate, start, t, _greatest(d), 1e-9, most)
@@ -273,6 +278,15 @@ class _Minimisation:
             p._cell[0] += 1
             if graph.observers:
                 note_write(p._cell)
+
+
+def _dot(x: Tensor, y: Tensor) -> float:
+    return float(_matmul(x._array.reshape(1, -1), y._array.reshape(-1, 1)).item())
+
+
+def _add(x: Tensor, y: Tensor, factor: float) -> None:
+    """Add `factor` times a vector, in one pass over memory."""
+    _sgd([x._array], [y._array], (), -factor, 0.0, 0.0, 0.0, False, False)
 
 
 def _greatest(x: Tensor) -> float:
