@@ -309,6 +309,46 @@ def test_jax_shares_both_ways() -> None:
     assert (back * 2).tolist() == [0.0, 2.0, 4.0]
 
 
+@pytest.mark.parametrize("name", ["minigrad", "torch"])
+def test_buffers_are_taken_in(name: str) -> None:
+    lib = pytest.importorskip(name)
+    memory = bytearray(np.arange(4.0).tobytes())
+    x = lib.frombuffer(memory, dtype=lib.float64, count=2, offset=8)
+    assert x.tolist() == [1.0, 2.0]
+    x[0] = 9.0
+    assert np.frombuffer(memory).tolist() == [0.0, 9.0, 2.0, 3.0]
+    for wrong in ({"offset": 64}, {"count": 9}, {"offset": 7, "count": -1}):
+        with pytest.raises(ValueError, match=r".+"):
+            lib.frombuffer(memory, dtype=lib.float64, **wrong)
+
+
+def test_bytes_are_read_only() -> None:
+    x = mg.frombuffer(b"abc", dtype=mg.uint8)
+    with pytest.raises(RuntimeError, match=r"^zero_: .*read-only"):
+        x.zero_()
+    assert (x - 97).tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="misaligned"):
+        mg.frombuffer(bytes(17), dtype=mg.float64, offset=1)
+
+
+@pytest.mark.parametrize("name", ["minigrad", "torch"])
+def test_where_memory_lies(name: str) -> None:
+    lib = pytest.importorskip(name)
+    x = lib.ones(3, 4, requires_grad=True)
+    part = x[1:, 2:]
+    assert (part.storage_offset(), x.storage_offset()) == (6, 0)
+    assert part.data_ptr() == x.data_ptr() + 6 * x.element_size()
+    assert (part._is_view(), x._is_view(), x.is_complex(), x.is_signed()) == (True, False, False, True)
+    assert x.numpy(force=True).sum() == 12
+    assert (x.output_nr, lib.split(x, 1)[2].output_nr) == (0, 2)
+    y = x * 2
+    assert y.detach_() is y
+    assert not y.requires_grad
+    assert y.is_leaf
+    with pytest.raises(RuntimeError, match=r"(?i)view"):
+        part.detach_()
+
+
 # ---- Arrays that lie oddly -------------------------------------------------------------------------------------------
 
 

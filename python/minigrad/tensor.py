@@ -167,6 +167,27 @@ class Tensor(TensorMethods):
         """Return -1: PyTorch's number for the CPU."""
         return -1
 
+    def data_ptr(self) -> int:
+        """Return the address of the first element."""
+        address: int = self._array.__array_interface__["data"][0]
+        return address
+
+    def storage_offset(self) -> int:
+        """Return how many elements behind the first one of its base this view's first one lies; 0 for no view."""
+        base: Tensor = getattr(self, "_base", self)
+        return (self.data_ptr() - base.data_ptr()) // self._array.itemsize
+
+    def _is_view(self) -> bool:
+        return hasattr(self, "_base")
+
+    def is_complex(self) -> bool:
+        """Return False: there are no complex tensors."""
+        return False
+
+    def is_signed(self) -> bool:
+        """Return whether the dtype has negative numbers."""
+        return self._array.dtype.kind in "if"
+
     def is_floating_point(self) -> bool:
         """Return whether the elements are floats."""
         return bool(self._array.dtype.kind == "f")
@@ -206,8 +227,13 @@ class Tensor(TensorMethods):
         """Return the elements as nested lists of Python numbers."""
         return self._array.tolist()
 
-    def numpy(self) -> Array:
+    def numpy(self, *, force: bool = False) -> Array:
         """Return the elements as an array that shares this tensor's memory.
+
+        Parameters
+        ----------
+        force : bool, default False
+            Leave the graph where there is one, as ``detach().numpy()`` does.
 
         Raises
         ------
@@ -215,7 +241,8 @@ class Tensor(TensorMethods):
             If the tensor requires a gradient, which the array could not know of, and gradients are recorded: call
             ``detach()`` first.
         """
-        self._refuse_export("numpy")
+        if not force:
+            self._refuse_export("numpy")
         return sharing.lend(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -411,6 +438,18 @@ class Tensor(TensorMethods):
         if array.__class__ is BatchedArray:
             array = array.detached()
         return wrap(array, None, self._cell)
+
+    def detach_(self) -> Tensor:
+        """Leave the graph for good; RuntimeError for a view, whose base would stay. Return the tensor."""
+        if hasattr(self, "_base"):
+            raise RuntimeError("detach_: a view cannot leave the graph without its base; use detach()")
+        self._edge = None
+        return self
+
+    @property
+    def output_nr(self) -> int:
+        """Which output of its `grad_fn` this is; 0 for a leaf."""
+        return 0 if self._edge is None else self._edge[1]
 
     @property
     def data(self) -> Tensor:

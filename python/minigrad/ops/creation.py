@@ -29,6 +29,7 @@ __all__ = [
     "eye",
     "from_dlpack",
     "from_numpy",
+    "frombuffer",
     "full",
     "full_like",
     "linspace",
@@ -193,6 +194,47 @@ def from_numpy(ndarray: Array) -> Tensor:
     if not ndarray.flags.aligned:
         raise ValueError("from_numpy: the array's memory is misaligned; use tensor() to copy it")
     return wrap(np.asarray(ndarray), None, foreign())
+
+
+def frombuffer(buffer: Any, *, dtype: DType, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
+    """Return a tensor of one dimension that shares the memory of an object with the buffer protocol.
+
+    Parameters
+    ----------
+    buffer : bytes, bytearray, memoryview, array.array, ...
+        Whose memory is shared. Where it is read-only, as that of bytes, writing to the tensor raises.
+    dtype : dtype
+        What the bytes are read as.
+    count : int, default -1
+        How many elements; all that are there by default.
+    offset : int, default 0
+        How many bytes to leave out first.
+    requires_grad : bool, default False
+        Whether backward passes accumulate a gradient in it.
+
+    Raises
+    ------
+    TypeError
+        If the object has no buffer.
+    ValueError
+        If the buffer is too small, does not hold whole elements, or its elements are misaligned.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> memory = bytearray(b"abc")
+    >>> x = minigrad.frombuffer(memory, dtype=minigrad.uint8)
+    >>> x[0] = 65
+    >>> memory
+    bytearray(b'Abc')
+    """
+    if not isinstance(dtype, DType):
+        raise TypeError(f"frombuffer: dtype must be a dtype, got {type(dtype).__name__}")
+    try:
+        array = np.frombuffer(buffer, dtype=dtype.numpy, count=index(count), offset=index(offset))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise type(error)(f"frombuffer: {error}") from None
+    return from_numpy(array).requires_grad_(requires_grad)
 
 
 class _Capsule:
