@@ -49,6 +49,12 @@ def test_examples_in_docstrings_run(module: ModuleType) -> None:
     assert runner.summarize(verbose=False).failed == 0
 
 
+def test_examples_of_the_page_on_the_engine_run() -> None:
+    failed, tried = doctest.testfile(str(ROOT / "docs" / "autograd.md"), module_relative=False)
+    assert tried > 10
+    assert failed == 0
+
+
 def public_names() -> list[str]:
     return [name for name in minigrad.__all__ if callable(getattr(minigrad, name))]
 
