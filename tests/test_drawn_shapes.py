@@ -16,7 +16,7 @@ import pytest
 from cases import CASES
 from cases.drawn import JOINING, call_of, laid_out
 from minigrad import Tensor
-from minigrad.autograd import functional, grad
+from minigrad.autograd import Function, functional, grad
 from minigrad.primitive import registry
 from minigrad.tensor import wrap
 
@@ -223,3 +223,37 @@ def test_gradients(name: str) -> None:
     draw = np.random.default_rng(zlib.crc32(name.encode()))
     for _ in range(CALLS):
         check(name, draw)
+
+
+class ForgetsZero(Function):
+    """Twice x, with a derivative of 0 at 0 in both modes."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.save_for_forward(x)
+        return x * 2.0
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return grads[0] * (ctx.saved_tensors[0] != 0) * 2.0
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor) -> Tensor:
+        return tangents[0] * (ctx.saved_tensors[0] != 0) * 2.0
+
+
+class ModesDiffer(ForgetsZero):
+    """The same with another forward mode."""
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor) -> Tensor:
+        return tangents[0] * 2.0
+
+
+@pytest.mark.parametrize("wrong", [ForgetsZero, ModesDiffer])
+def test_a_wrong_derivative_at_zero_is_found(wrong: type[Function]) -> None:
+    draw = np.random.default_rng(0)
+    check_both_modes(wrong.apply, [np.array([1.0, -2.0])], draw)
+    with pytest.raises(AssertionError, match="Not equal"):
+        check_both_modes(wrong.apply, [np.array([1.0, 0.0])], draw)
