@@ -61,6 +61,9 @@ backward: Callable[..., None]
 batched_write: Callable[[Tensor, Tensor, str], Tensor]
 refuse_inference: Callable[[Tensor, str], None]
 
+#: Not empty once somebody has entered inference mode: until then nobody looks for tensors made in it.
+inference_used: list[bool] = []
+
 
 class Observer:
     """Watches nodes being recorded, writes and sweeps; see `observers`."""

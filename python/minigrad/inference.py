@@ -52,6 +52,7 @@ class inference_mode(GradMode):  # noqa: N801
         return inference_mode(self._inference)
 
     def __enter__(self) -> None:
+        graph.inference_used[:] = [True]
         self._handlers.append(_core.set_inference(self._inference, None))
         super().__enter__()
 

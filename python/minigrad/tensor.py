@@ -15,7 +15,7 @@ from ._dtype import dtype as DType  # noqa: N812
 from ._methods import TensorMethods
 from .batching import BatchedArray, is_batched, levels
 from .eager import namespace
-from .graph import Array, Cell, Edge, Leaf, Node, next_sequence
+from .graph import Array, Cell, Edge, Leaf, Node, inference_used, next_sequence
 
 if TYPE_CHECKING:
     from .handles import Hook, RemovableHandle
@@ -312,7 +312,7 @@ class Tensor(TensorMethods):
                 f"requires_grad_: only floating-point tensors can require gradients, got {self.dtype}; convert it with "
                 "to(float32)"
             )
-        if requires_grad and _core.inference_arrays():
+        if requires_grad and inference_used and _core.inference_arrays():
             graph.refuse_inference(self, "requires_grad_")
         if not self.is_leaf:
             if requires_grad:
@@ -509,7 +509,7 @@ class Tensor(TensorMethods):
         if grad_enabled() and base._edge is not None and isinstance(base._edge[0], Leaf):
             what = "a leaf that requires a gradient" if base is self else "a view of a leaf that requires a gradient"
             raise RuntimeError(f"{name}: {what} cannot be changed in place; do it under no_grad() or on a clone()")
-        if _core.inference_arrays():
+        if inference_used and _core.inference_arrays():
             graph.refuse_inference(self, name)
         if not self._array.flags.writeable:
             raise RuntimeError(f"{name}: this tensor's memory is read-only; change a clone() instead")
