@@ -92,6 +92,9 @@ def test_misuse() -> None:
 
 
 def test_dims_are_those_of_an_example() -> None:
+    with pytest.raises(RuntimeError, match="add: shapes") as raised:
+        vmap(lambda x: x + mg.ones(4, dtype=mg.float64))(draw(5, 3))
+    assert "its 5 examples" in raised.value.__notes__[0]
     with pytest.raises(IndexError, match="dim 1 out of range"):
         vmap(lambda x: x.sum(1))(draw(5, 3))
 

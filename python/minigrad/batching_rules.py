@@ -129,7 +129,11 @@ def _run_values(p: Primitive, inputs: Sequence[Any], attributes: Sequence[Any]) 
     level = level_of(inputs)
     assert level is not None
     values, batched = split_level(inputs, level)
-    out = rule_of(p)(level, values, batched, *attributes) if any(batched) else call(p, values, attributes)
+    try:
+        out = rule_of(p)(level, values, batched, *attributes) if any(batched) else call(p, values, attributes)
+    except (RuntimeError, IndexError) as error:
+        error.add_note(f"This was inside vmap: dimension 0 of such shapes may be that of its {level.size} examples.")
+        raise
     if isinstance(out, tuple):
         return tuple([BatchedArray(level, y, any(batched)) for y in out])
     return BatchedArray(level, out, any(batched))

@@ -281,10 +281,13 @@ class Node:
     def free(self) -> None:
         """Let go of the arrays that were kept. A node that kept none stays usable."""
         for x in self.saved or ():
-            if isinstance(x, ndarray) or (levels and isinstance(x, BatchedArray)):
+            if isinstance(x, ndarray):
                 self.saved = None
                 self.versions = ()
                 return
+        if levels and any(map(is_array, self.saved or ())):
+            self.saved = None
+            self.versions = ()
 
     # ------------------------------------------------------------------------------------------------------------------
     # The two directions.

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _core
 from .. import graph as engine
-from ..batching import recording_below
+from ..batching import levels, recording_below
 from ..grad_mode import enable_grad, no_grad, set_grad_enabled
 from ..graph import Edge, Leaf, backward_sweep
 from ..inference import inference_mode
@@ -168,7 +168,7 @@ def backward(
     for x in xs or ():
         x.retain_grad()  # the sweep itself then keeps it for what is no leaf
     targets = None if xs is None else list(dict.fromkeys(x._edge for x in xs))
-    before = _core.set_grad_enabled(create_graph or recording_below())
+    before = _core.set_grad_enabled(create_graph or bool(levels and recording_below()))
     try:
         found = backward_sweep(roots, retain_graph=retain, create_graph=create_graph, targets=targets)
         for edge, g in zip(targets or (), found, strict=True):
@@ -244,7 +244,7 @@ def grad(
     roots = _roots("grad", outputs, grad_outputs, create_graph)
     edges: list[Edge] = [(x.node, x.output_nr) if isinstance(x, graph.GradientEdge) else x._edge for x in xs]
     unique = list(dict.fromkeys(edges))
-    before = _core.set_grad_enabled(create_graph or recording_below())
+    before = _core.set_grad_enabled(create_graph or bool(levels and recording_below()))
     try:
         found = backward_sweep(roots, retain_graph=retain, create_graph=create_graph, targets=unique)
     finally:
