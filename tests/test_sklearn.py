@@ -186,6 +186,16 @@ def test_layers_have_their_own_activation_dropout_and_normalisation() -> None:
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
 
 
+def test_a_module_as_activation_is_copied_and_learned() -> None:
+    X, y = three_classes()
+    slope = nn.PReLU()
+    model = MLPClassifier((8, 8), activation=slope, max_iter=5, random_state=0).fit(X, y)
+    learned = [part.weight for part in model.model_.modules() if isinstance(part, nn.PReLU)]
+    assert slope.weight.item() == 0.25
+    assert len({w.item() for w in learned} - {0.25}) == 2
+    assert {w.dtype for w in model.model_.parameters()} == {minigrad.float64}
+
+
 @pytest.mark.parametrize("loss", ["hinge", "focal"])
 @pytest.mark.parametrize("data", [two_classes, three_classes, labels])
 def test_losses_of_classifiers(loss: str, data: Any) -> None:

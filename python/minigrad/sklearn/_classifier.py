@@ -27,7 +27,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     activation : str, callable, or a list of them, default "relu"
         The function behind each hidden layer: scikit-learn's "identity", "logistic", "tanh" and "relu", or "gelu", "silu",
         "elu", "selu", "celu", "mish", "leaky_relu", "relu6", "hardswish", "softplus", "softsign", or a function of a tensor,
-        or a class of modules. A list has one for each layer.
+        or a module or a class of modules. A list has one for each layer.
     solver : str or callable, default "adam"
         "adam", "sgd", "lbfgs", another of minigrad's optimisers in small letters, such as "adamw", or a function that makes
         an optimiser of a list of parameter groups.

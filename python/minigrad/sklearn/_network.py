@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections import OrderedDict
@@ -148,7 +149,7 @@ def build(
     for part in parts.values():
         if isinstance(part, SeededDropout):
             part.generator.manual_seed(int(random.randint(np.iinfo(np.int32).max)))
-    return nn.Sequential(parts)
+    return nn.Sequential(parts).to(kind)
 
 
 def _linear(before: int, after: int, factor: float, kind: Any, random: np.random.RandomState) -> nn.Linear:
@@ -174,10 +175,10 @@ def _behind_linear(number: int, layer: Hidden, kind: Any) -> dict[str, nn.Module
 
 
 def _own_activation(given: Any) -> nn.Module:
-    """Return a user's activation as a module: a class of modules, or a function."""
+    """Return a user's activation as a module: a class of modules, a module, which is copied, or a function."""
     if isinstance(given, type) and issubclass(given, nn.Module):
         return given()
-    return Elementwise(given)
+    return copy.deepcopy(given) if isinstance(given, nn.Module) else Elementwise(given)
 
 
 def linear_layers(model: nn.Module) -> list[nn.Linear]:
