@@ -374,7 +374,7 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
         raise TypeError(f"prod: dim must be an int, got {dim}")
     dims = _dims_of("prod", input, dim)
     if dim is None or array.ndim == 0:
-        return _total("prod", _prod, reshape(input, -1), (0,), False, dtype)
+        return _total("prod", _prod, input if array.ndim == 1 else reshape(input, -1), (0,), False, dtype)
     return _total("prod", _prod, input, dims, keepdim, dtype)
 
 

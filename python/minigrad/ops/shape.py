@@ -308,9 +308,11 @@ def reshape(input: Tensor, *args: Any, shape: Any = None) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    # The common case, sizes one by one, is not brought to another form.
-    several = len(args) > 1 and shape is None and set(map(type, args)) == {int}
-    sizes = _resolve("reshape", args if several else sizes_of(args, shape), input)
+    if len(args) > 1 and shape is None:  # the common case: sizes one by one, none of them to be found out
+        count = math.prod(args)
+        if type(count) is int and count == array_of("reshape", input).size and min(args) >= 0:
+            return _reshape(input if _viewable(input._array, args) else clone(input), args)  # type: ignore[no-any-return]
+    sizes = _resolve("reshape", sizes_of(args, shape), input)
     return _reshape(input if _viewable(input._array, sizes) else clone(input), sizes)  # type: ignore[no-any-return]
 
 
@@ -428,8 +430,9 @@ def expand(input: Tensor, *args: Any, size: Any = None) -> Tensor:
     added = len(wanted) - len(shape)
     if added < 0 or -1 in wanted[:added]:
         raise RuntimeError(f"expand: shape {shape} does not broadcast to {wanted}")
-    full = wanted[:added] + tuple([own if n == -1 else n for n, own in zip(wanted[added:], shape, strict=True)])
-    return broadcast(input, full)  # type: ignore[no-any-return]
+    if -1 in wanted:
+        wanted = wanted[:added] + tuple([own if n == -1 else n for n, own in zip(wanted[added:], shape, strict=True)])
+    return broadcast(input, wanted)  # type: ignore[no-any-return]
 
 
 @method
