@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
+import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -288,3 +290,50 @@ def test_copies_keep_hooks(duplicate: Callable[[Any], Any]) -> None:
     x = minigrad.ones(1, 2)
     np.testing.assert_array_equal(other(x).detach().numpy(), layer(x).detach().numpy())
     assert other(x).min().item() > 90
+
+
+class Pair(NamedTuple):
+    first: Any
+    second: Any
+
+
+def test_results_keep_their_class() -> None:
+    class Both(minigrad.nn.Module):
+        def forward(self, x: Any, named: bool) -> Any:
+            return Pair(x * 2, 3) if named else x.max(0)
+
+    m = Both()
+    seen = []
+    m.register_full_backward_hook(lambda module, ins, outs: seen.append(len(outs)))
+    x = minigrad.ones(2, requires_grad=True)
+    named, largest = m(x, True), m(x, False)
+    assert isinstance(named, Pair)
+    assert type(largest) is type(x.max(0))
+    (named.first.sum() + largest.values).backward()
+    assert seen == [2, 2]
+
+
+def test_hooks_leave_no_cycles(layer: Any) -> None:
+    layer.register_full_backward_hook(lambda module, ins, outs: None)
+    layer.register_full_backward_pre_hook(lambda module, outs: None)
+    gc.disable()
+    try:
+        x = leaf(minigrad, 1.0, 2.0) * 1
+        out = layer(x)[0]
+        kept = [weakref.ref(x), weakref.ref(out)]
+        out.sum().backward()
+        del x, out
+        assert [ref() for ref in kept] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_hooks_of_all_modules_cost_nothing_once_they_are_gone(layer: Any) -> None:
+    of_all = minigrad.nn.modules.module.register_module_forward_hook
+    with of_all(lambda module, args, out: None):
+        assert minigrad.nn.Tanh._call_hooks is not None
+    layer(leaf(minigrad, 1.0, 2.0))
+    assert minigrad.nn.Tanh._call_hooks is None
+    handle = layer.register_forward_hook(lambda module, args, out: 5)
+    assert layer(leaf(minigrad, 1.0, 2.0)) == 5
+    handle.remove()

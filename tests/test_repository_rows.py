@@ -1056,3 +1056,11 @@ def test_R10_axis_is_dim(name: str) -> None:
         assert a.equal(b)
     assert mg.cat([x, x], axis=1).shape == (3, 8)
     assert mg.stack([x, x], axis=2).shape == (3, 4, 2)
+
+
+@pytest.mark.parametrize("name", ["prod", "cumsum", "cumprod", "expand", "permute", "gather"])
+def test_R38_operations_that_were_absent(name: str) -> None:
+    x = mg.rand(2, 3, dtype=mg.float64).requires_grad_()
+    arguments = {"expand": (4, 2, 3), "permute": ((1, 0),), "gather": (1, mg.tensor([[2, 0], [1, 1]])), "prod": ()}
+    function = getattr(mg.Tensor, name)
+    assert autograd.gradcheck(lambda x: function(x, *arguments.get(name, (1,))), x)

@@ -49,6 +49,12 @@ def _spread(gradients: Sequence[Any], places: list[int], count: int) -> tuple[An
     return tuple(spread)
 
 
+def _of_form(result: tuple[Any, ...], values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return values as a tuple of the result's class, which may have names."""
+    make = getattr(type(result), "_make", type(result))
+    return values if type(result) is tuple else make(values)
+
+
 def _replaced(name: str, given: Any, old: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return what a hook gave in place of gradients, or these."""
     if given is None:
@@ -98,13 +104,14 @@ class BackwardHooks:
         results = result if isinstance(result, tuple) else (result,)
         results, node, places = _passed(results)
         if node is not None:
+            count = len(results)  # the hook, which the node holds, must not hold the results
 
             def arrived(grads: tuple[Any, ...]) -> tuple[Any, ...]:
-                new = self._start(_spread(grads, places, len(results)))
+                new = self._start(_spread(grads, places, count))
                 return tuple(new[i] for i in places)
 
             node.register_prehook(arrived)
-        return results if isinstance(result, tuple) else results[0]
+        return _of_form(result, results) if isinstance(result, tuple) else results[0]
 
     def _start(self, grads: tuple[Any, ...]) -> tuple[Any, ...]:
         for hook in self.before:

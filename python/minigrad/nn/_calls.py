@@ -27,6 +27,9 @@ class CallHooks:
     def __init__(self) -> None:
         self.before, self.after, self.backward_before, self.backward = Hooks(), Hooks(), Hooks(), Hooks()
 
+    def __bool__(self) -> bool:
+        return bool(self.before or self.after or self.backward_before or self.backward)
+
 
 #: The hooks of all modules. It becomes `Module._call_hooks`, which is otherwise None, when the first one is registered.
 EVERYWHERE = CallHooks()
@@ -75,13 +78,11 @@ class Calls:
         return self.forward(*args, **kwargs) if kwargs else self.forward(*args)
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        hooks = (
-            [EVERYWHERE]
-            if self._call_hooks is EVERYWHERE or self._call_hooks is None
-            else [EVERYWHERE, self._call_hooks]
-        )
-        after = [hook for h in hooks for hook in h.after.all()]
-        waiting = [hook for hook in after if hook.always]  # type: ignore[attr-defined]
+        if not EVERYWHERE:
+            Calls._call_hooks = None  # none of all modules are left
+        hooks = [h for h in (EVERYWHERE, vars(self).get("_call_hooks")) if h]
+        after: list[Any] = [hook for h in hooks for hook in h.after.all()]
+        waiting = [hook for hook in after if hook.always]
         result = None
         try:
             for before in [hook for h in hooks for hook in h.before.all()]:
