@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import signal
@@ -73,6 +74,7 @@ def alive() -> list[int]:
 @pytest.fixture(autouse=True)
 def nobody_is_left() -> Iterator[None]:
     yield
+    gc.collect()  # an exception and the frame that caught it refer to each other
     assert alive() == []
 
 
@@ -264,7 +266,7 @@ def failing(index: int) -> int:
         (3, KeyError, "KeyError", "spawn"),
         (5, RuntimeError, "OddError", "fork"),
         (7, Exception, "Error", "fork"),
-        (9, StopIteration, "StopIteration", "fork"),
+        (9, RuntimeError, "RuntimeError", "fork"),
     ],
 )
 def test_exceptions_come_with_their_traceback(index: int, error: type[Exception], name: str, context: str) -> None:
@@ -280,7 +282,6 @@ def test_exceptions_come_with_their_traceback(index: int, error: type[Exception]
     assert f"{name} in DataLoader worker process 0.\nOriginal Traceback" in text
     if index != 7:
         assert "in failing" in text
-    assert alive() == []
 
 
 def same(sample: Any) -> Any:
@@ -436,3 +437,42 @@ def test_workers_of_a_killed_process_end(context: str, tmp_path: Path) -> None:
     while not all(gone(p) for p in found) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert all(gone(p) for p in found)
+
+
+def odd_ones_fail(index: int) -> int:
+    if index % 2:
+        raise NotImplementedError(f"sample {index}")
+    return index
+
+
+def test_a_kept_exception_keeps_no_workers() -> None:
+    kept = []
+    try:
+        for _ in DataLoader(Told(9, odd_ones_fail), num_workers=2, multiprocessing_context="fork"):
+            pass
+    except NotImplementedError as error:
+        kept.append(error)
+    assert len(kept) == 1
+    assert alive() == []
+
+
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_a_sample_cannot_end_the_epoch(batch_size: int | None) -> None:
+    with pytest.raises(RuntimeError, match="raised StopIteration"):
+        list(DataLoader(Told(10, failing), batch_size, sampler=[0, 1, 9, 2]))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_fails_does_not_end_the_epoch(workers: int) -> None:
+    settings = {"num_workers": workers, "multiprocessing_context": "fork"} if workers else {}
+    batches = iter(DataLoader(Told(9, odd_ones_fail), None, **settings))  # type: ignore[arg-type]
+    assert len(batches) == 9
+    for index in range(9):
+        if index % 2:
+            with pytest.raises(NotImplementedError, match=f"sample {index}"):
+                next(batches)
+        else:
+            assert next(batches)[1] == index
+    for _ in range(2):
+        with pytest.raises(StopIteration):
+            next(batches)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...random import Generator, default_generator
 from ...tensor import Tensor
 from .collate import default_collate, default_convert
-from .fetch import END, Job
+from .fetch import END, Failure, Job
 from .sampler import BatchSampler, OrderSampler, RandomSampler, SequentialSampler, drawn_seed
 
 if TYPE_CHECKING:
@@ -213,9 +213,14 @@ class DataLoader:
         with _going_back(generators, progress):
             seed = drawn_seed(self.generator)
             requests = self._requests(progress.position)
-        batches = self._in_workers(seed, requests, progress) if self.num_workers else self._here(requests)
-        skipped = progress.position if self._job.streams else 0
-        return _counted(batches, progress, skipped)
+        streams = self._job.streams
+        if self.num_workers:
+            batches = self._in_workers(seed, requests, 0 if streams else progress.position)
+        else:
+            batches = map(self._job.fetch(), requests)
+        for _ in itertools.islice(batches, progress.position if streams else 0):
+            pass
+        return _Epoch(self, batches, progress)
 
     def _next_progress(self) -> _Progress:
         last = self._progress
@@ -235,10 +240,7 @@ class DataLoader:
             pass
         return requests
 
-    def _here(self, requests: Iterator[Any]) -> Iterator[Any]:
-        return map(self._job.fetch(), requests)
-
-    def _in_workers(self, seed: int, requests: Iterator[Any], progress: _Progress) -> Iterator[Any]:
+    def _in_workers(self, seed: int, requests: Iterator[Any], first: int) -> Iterator[Any]:
         from .workers import Pool
 
         pool = self._pool
@@ -249,7 +251,6 @@ class DataLoader:
             pool = Pool(context, self.num_workers, self._job, self.worker_init_fn)
         if self.persistent_workers:
             self._pool = pool
-        first = 0 if self._job.streams else progress.position
         finished = False
         try:
             yield from pool.run(seed, requests, first, self.prefetch_factor or 1, self.timeout)
@@ -321,14 +322,34 @@ class DataLoader:
         self._progress = _Progress(epoch, position, begun, resumed=begun is not None)
 
 
-def _counted(batches: Iterator[Any], progress: _Progress, skipped: int) -> Iterator[Any]:
-    """Yield the batches behind those that are skipped; keep count of them."""
-    for batch in itertools.islice(batches, skipped, None):
+class _Epoch:
+    """The batches that remain of an epoch. One that fails raises, and the next one can be had all the same."""
+
+    __slots__ = ("_batches", "_loader", "_progress")
+
+    def __init__(self, loader: DataLoader, batches: Iterator[Any], progress: _Progress) -> None:
+        self._loader = loader
+        self._batches = batches
+        self._progress = progress
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        progress = self._progress
+        progress.position += 1  # also if it fails: the sampler has moved on
+        batch = next(self._batches, END)
         if batch is END:
-            break
-        progress.position += 1
-        yield batch
-    progress.finished = True
+            progress.position -= 1
+            progress.finished = True
+            raise StopIteration
+        if type(batch) is Failure:
+            del self, progress  # the traceback keeps what is named here: it must not keep the workers
+            raise batch.error()
+        return batch
+
+    def __len__(self) -> int:
+        return len(self._loader)
 
 
 @contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import operator
+import pickle
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +19,12 @@ from ...tensor import Tensor, wrap
 from .collate import default_collate
 from .dataset import IterableDataset, Subset, TensorDataset, samples_of
 
-__all__ = ["END", "Fetch", "Job", "shuffled_batches"]
+__all__ = ["END", "Failure", "Fetch", "Job", "shuffled_batches"]
 
 Fetch = Callable[[Any], Any]
+
+# It would end the epoch as if there were no more batches.
+_STOPPED = "DataLoader: the data set or collate_fn raised StopIteration"
 
 END = object()  # in place of a batch: the stream has ended
 
@@ -59,12 +64,24 @@ class Job:
             batches = self._stream()
             return lambda _: next(batches, END)
         if not self.batched:
-            return lambda number: self.collate_fn(self.dataset[number])
+            return self._sample
         if self.collate_fn is default_collate:
             rows = _rows_of(self.dataset)
             if rows is not None:
                 return _gathering(*rows)
-        return lambda numbers: self.collate_fn(samples_of(self.dataset, _as_list(numbers)))
+        return self._batch
+
+    def _sample(self, number: Any) -> Any:
+        try:
+            return self.collate_fn(self.dataset[number])
+        except StopIteration as error:
+            raise RuntimeError(_STOPPED) from error
+
+    def _batch(self, numbers: Any) -> Any:
+        try:
+            return self.collate_fn(samples_of(self.dataset, _as_list(numbers)))
+        except StopIteration as error:
+            raise RuntimeError(_STOPPED) from error
 
     def _stream(self) -> Iterator[Any]:
         samples = iter(self.dataset)
@@ -76,6 +93,35 @@ class Job:
             if len(batch) < size and self.drop_last:
                 return
             yield self.collate_fn(batch)
+
+
+class Failure:
+    """An exception in a worker, with its traceback as text."""
+
+    def __init__(self, exception: Exception, number: int) -> None:
+        self.kind: type[Exception] = type(exception)
+        try:
+            pickle.loads(pickle.dumps(self.kind))
+        except Exception:  # noqa: BLE001  (anything: a class that was made in a function, one that says no)
+            self.kind = RuntimeError
+        text = "".join(traceback.format_exception(exception))
+        self.text = f"Caught {type(exception).__name__} in DataLoader worker process {number}.\nOriginal {text}"
+
+    def error(self) -> Exception:
+        """Return the exception, of its class where that takes a text alone."""
+        try:
+            return self.kind(_Lines(self.text))
+        except TypeError:
+            return RuntimeError(self.text)
+
+
+class _Lines(str):
+    """A text that a KeyError shows as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def _as_list(numbers: Any) -> list[int]:

@@ -16,7 +16,6 @@ import random
 import signal
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from multiprocessing import connection
@@ -29,7 +28,7 @@ import numpy as np
 from ..._config import set_num_threads
 from ...random import default_generator
 from . import worker_info
-from .fetch import END, Fetch, Job
+from .fetch import END, Failure, Fetch, Job
 from .worker_info import WorkerInfo
 
 __all__ = ["Pool"]
@@ -88,7 +87,7 @@ class Pool:
             raise
 
     def run(self, seed: int, requests: Iterator[Any], first: int, prefetch: int, timeout: float) -> Iterator[Any]:
-        """Yield the batches of one epoch.
+        """Yield the batches of one epoch, in place of one that failed a :class:`Failure`.
 
         Parameters
         ----------
@@ -143,8 +142,6 @@ class Pool:
                 raise RuntimeError(worker.describe_end()) from None
             if run == self._run:  # not one that an earlier epoch left behind
                 break
-        if kind == "error":
-            raise value.error()
         return END if kind == "end" else value
 
     def stop(self, gently: bool = False) -> None:
@@ -168,35 +165,6 @@ class Pool:
 
     def __del__(self) -> None:
         self.stop()
-
-
-class _Remote:
-    """An exception in a worker, with its traceback as text."""
-
-    def __init__(self, exception: Exception, number: int) -> None:
-        self.kind: type[Exception] = type(exception)
-        try:
-            pickle.loads(pickle.dumps(self.kind))
-        except Exception:  # noqa: BLE001  (anything: a class that was made in a function, one that says no)
-            self.kind = RuntimeError
-        text = "".join(traceback.format_exception(exception))
-        self.text = f"Caught {type(exception).__name__} in DataLoader worker process {number}.\nOriginal {text}"
-
-    def error(self) -> Exception:
-        """Return the exception, of its class where that takes a text alone."""
-        try:
-            return self.kind(_Lines(self.text))
-        except TypeError:
-            return RuntimeError(self.text)
-
-
-class _Lines(str):
-    """A text that a KeyError shows as it is."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -303,4 +271,4 @@ def _answer(fetch: Fetch, run: int, number: int, batch: int, numbers: Any) -> tu
         value = fetch(numbers)
         return _packed((run, "end", None) if value is END else (run, "batch", value))
     except Exception as error:  # noqa: BLE001  (the loader raises it)
-        return _packed((run, "error", _Remote(error, number)))
+        return _packed((run, "batch", Failure(error, number)))
