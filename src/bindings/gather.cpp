@@ -11,34 +11,62 @@ struct Release {
 };
 using Reference = std::unique_ptr<PyObject, Release>;
 
-// Names of attributes, and 1.
-struct Constants {
-  PyObject* edge = PyUnicode_InternFromString("_edge");
-  PyObject* grad = PyUnicode_InternFromString("grad");
-  PyObject* array = PyUnicode_InternFromString("_array");
-  PyObject* cell = PyUnicode_InternFromString("_cell");
+// An attribute that lies in a slot: where, in objects of the class that was met last.
+class Slot {
+ public:
+  explicit Slot(const char* name) : name_(PyUnicode_InternFromString(name)) {}
+
+  // The attribute; null with an exception set.
+  Reference of(PyObject* object) {
+    if (Py_TYPE(object) != type_ && !find(Py_TYPE(object))) return Reference(PyObject_GetAttr(object, name_));
+    PyObject* const value = *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset_);
+    return Reference(value != nullptr ? Py_NewRef(value) : PyObject_GetAttr(object, name_));
+  }
+
+ private:
+  bool find(PyTypeObject* type) {
+    const Reference descriptor(PyObject_GetAttr(reinterpret_cast<PyObject*>(type), name_));
+    if (descriptor == nullptr) PyErr_Clear();
+    if (descriptor == nullptr || Py_TYPE(descriptor.get()) != &PyMemberDescr_Type) return false;
+    const PyMemberDef* const member = reinterpret_cast<PyMemberDescrObject*>(descriptor.get())->d_member;
+    if (member->type != T_OBJECT_EX) return false;
+    Py_INCREF(type);
+    Py_XDECREF(type_);
+    type_ = type;
+    offset_ = member->offset;
+    return true;
+  }
+
+  PyObject* name_;
+  PyTypeObject* type_ = nullptr;  // kept alive, so that no other class comes to lie there
+  Py_ssize_t offset_ = 0;
+};
+
+struct Slots {
+  Slot edge{"_edge"}, grad{"grad"}, cell{"_cell"};
+  Slot array_of_parameter{"_array"}, array{"_array"};
   PyObject* one = PyLong_FromLong(1);
 };
 
-const Constants& constants() {
-  static const Constants made;
+Slots& slots() {
+  static Slots made;
   return made;
 }
 
 // The gradient of a tensor; null where it has none, or with an exception set.
 Reference gradient_of(PyObject* tensor) {
-  const Reference edge(PyObject_GetAttr(tensor, constants().edge));
+  const Reference edge = slots().edge.of(tensor);
   if (edge == nullptr || !PyTuple_Check(edge.get())) return nullptr;
-  Reference grad(PyObject_GetAttr(PyTuple_GET_ITEM(edge.get(), 0), constants().grad));
+  Reference grad = slots().grad.of(PyTuple_GET_ITEM(edge.get(), 0));
   if (grad.get() == Py_None) grad.reset();
   return grad;
 }
 
 bool raise_version(PyObject* tensor) {
-  const Reference cell(PyObject_GetAttr(tensor, constants().cell));
+  const Reference cell = slots().cell.of(tensor);
   if (cell == nullptr) return false;
   if (!PyList_Check(cell.get())) return PyErr_Format(PyExc_TypeError, "gather: a version cell must be a list"), false;
-  PyObject* const next = PyNumber_Add(PyList_GET_ITEM(cell.get(), 0), constants().one);
+  PyObject* const next = PyNumber_Add(PyList_GET_ITEM(cell.get(), 0), slots().one);
   return next != nullptr && PyList_SetItem(cell.get(), 0, next) == 0;
 }
 
@@ -99,7 +127,7 @@ class Gathering {
 
   // Appends a tensor's array to a list. Parameters of several dtypes do not make a list.
   bool append(size_t list, PyObject* tensor) {
-    const Reference array(PyObject_GetAttr(tensor, constants().array));
+    const Reference array = (list == 0 ? slots().array_of_parameter : slots().array).of(tensor);
     if (array == nullptr || PyList_Append(lists_[list].get(), array.get()) < 0) return false;
     if (list == 0 && PyArray_Check(array.get())) {
       const int type = PyArray_TYPE(reinterpret_cast<PyArrayObject*>(array.get()));
