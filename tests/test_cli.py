@@ -412,10 +412,13 @@ def test_data_that_do_not_fit_the_model(trained: Path, tmp_path: Path, capsys: p
 def test_files_that_are_no_models(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     minigrad.save({"about": {"format": "something"}}, tmp_path / "other")
     minigrad.save({"about": {"format": "minigrad model", "features": 3}}, tmp_path / "wrong")
+    content = minigrad.load(trained / "people.safetensors")
+    content["about"]["target"]["values"] = [str(i) for i in range(1000)]
+    minigrad.save(content, tmp_path / "unlike")
     whole = (trained / "people.safetensors").read_bytes()
     (tmp_path / "half").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text").write_text("hello", encoding="utf-8")
-    for name in ("other", "wrong", "half", "text", "none", "."):
+    for name in ("other", "wrong", "unlike", "half", "text", "none", "."):
         assert cli.main(["inspect", str(tmp_path / name)]) == 2
         shown = capsys.readouterr().err
         assert shown.count("\n") == 1

@@ -311,6 +311,13 @@ def test_schedules(scheduler: Any) -> None:
         assert rates[-1] == pytest.approx(1e-6)
 
 
+def test_warm_restarts() -> None:
+    X, y = three_classes()
+    model = MLPClassifier((8,), scheduler="warm_restarts", max_iter=21, tol=0, random_state=0).fit(X, y)
+    rates = model.history_["lr"]
+    assert [i for i in range(21) if rates[i] == 0.001] == [0, 3, 9]
+
+
 @pytest.mark.parametrize("solver", ["adamw", lambda groups: optim.SGD(groups, lr=0.1)])
 def test_solvers(solver: Any) -> None:
     X, y = three_classes()

@@ -53,8 +53,10 @@ def read_model(source: str) -> Saved:
             raise ValueError(about["format"])
         features = [restore(described) for described in about["features"]]
         target = restore(about["target"])
-        inputs = content["model"]["0.weight"].shape[1]
-        model = build(inputs, target.outputs, about["settings"]["hidden"], about["settings"]["dropout"])
+        # The sizes come from the weights, so that a file cannot ask for more memory than it fills.
+        weights = [w for name, w in content["model"].items() if name.endswith("weight")]
+        hidden = [w.shape[0] for w in weights[:-1]]
+        model = build(sum(feature.width for feature in features), target.outputs, hidden, about["settings"]["dropout"])
         model.load_state_dict(content["model"])
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise InputError(f"{source} is no model file of minigrad train") from error

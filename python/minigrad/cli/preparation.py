@@ -35,6 +35,8 @@ class Number:
     mean: float
     std: float
 
+    width = 1
+
     def encode(self, column: Column) -> tuple[Array, str]:
         """Return the standardised numbers, (n, 1), and a note on what was filled.
 
@@ -64,6 +66,11 @@ class Category:
 
     name: str
     values: list[str]
+
+    @property
+    def width(self) -> int:
+        """How many columns it becomes."""
+        return len(self.values)
 
     def encode(self, column: Column) -> tuple[Array, str]:
         """Return the indicators, (n, values), and a note on values that were not there in training."""

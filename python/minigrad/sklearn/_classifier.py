@@ -48,8 +48,10 @@ n_iter_no_change, max_fun
     scoring : str or callable, optional
         The metric of early stopping, with one of scikit-learn's names or as a scorer; "loss" is the loss of what is held
         back; by default what :meth:`score` returns. The weights of the best epoch are kept.
-    scheduler : {"cosine", "linear", "plateau"} or callable, optional
-        How the learning rate changes from epoch to epoch; a function makes a schedule of the optimiser.
+    scheduler : {"cosine", "warm_restarts", "linear", "plateau"} or callable, optional
+        How the learning rate changes from epoch to epoch: along half a cosine wave, along three of them, each twice as
+        long as the one before, along a line, or whenever the loss no longer falls. A function makes a schedule of the
+        optimiser.
     callbacks : sequence of Callback, optional
         What is told of every epoch: see :mod:`minigrad.training`.
 

@@ -142,6 +142,9 @@ def make_optimizer(estimator: Any, model: nn.Module) -> optim.Optimizer:
 SCHEDULES: dict[str, Callable[[optim.Optimizer, int], lr_scheduler.LRScheduler]] = {
     "cosine": lambda optimizer, epochs: lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs),
     "linear": lambda optimizer, epochs: lr_scheduler.LinearLR(optimizer, 1.0, 1 / epochs, total_iters=epochs - 1),
+    "warm_restarts": lambda optimizer, epochs: lr_scheduler.CosineAnnealingWarmRestarts(
+        optimizer, T_0=max(1, epochs // 7), T_mult=2
+    ),
     "plateau": lambda optimizer, epochs: lr_scheduler.ReduceLROnPlateau(optimizer, patience=max(1, epochs // 20)),
 }
 
