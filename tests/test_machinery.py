@@ -286,6 +286,20 @@ def test_why_nan_tells_the_line_wherever_it_is(program):
     assert all(found.inputs_finite)
 
 
+def test_nothing_is_remembered_outside():
+    x = leaf(1.0)
+    with detect_anomaly():
+        inside = x.exp().grad_fn
+    outside = x.exp().grad_fn
+    assert type(outside) is mg.graph.Node
+    assert not hasattr(outside, "notes")
+    assert "line" in inside.metadata
+    assert mg.graph.observers == []
+    y = x * 1
+    y.mul_(2)
+    assert y._cell == [1]
+
+
 def test_set_detect_anomaly():
     x = leaf(-1.0)
     mg.autograd.set_detect_anomaly(True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -145,6 +146,26 @@ def test_memory_is_private_again_when_its_arrays_are_gone() -> None:
     with mg.no_grad():
         y.mul_(1)
     assert y._version == 1
+
+
+def test_threads_that_take_arrays_leave_the_memory_private() -> None:
+    y, z = product()
+
+    def run() -> None:
+        for n in range(300):
+            array = y.detach().numpy()
+            part = np.asarray(y.detach()[n % 2 :])
+            del array
+            assert part.size
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    gc.collect()
+    assert y._cell == [0, None]
+    z.backward()
 
 
 def test_functions_and_packing_see_writes_too() -> None:

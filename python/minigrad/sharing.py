@@ -12,6 +12,7 @@ it keeps it alive (`lent_view`).
 from __future__ import annotations
 
 import sys
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -36,6 +37,10 @@ def bare(array: Any) -> Array:
 
 def _digest(array: Any) -> int:
     return _core.digest(bare(array))
+
+
+#: Loans begin and end under it: arrays are given out, and go, in any thread.
+_lending = threading.RLock()
 
 
 class Seen(NamedTuple):
@@ -142,17 +147,18 @@ def lend(t: Tensor) -> Array:
     """Return an array that shares a tensor's memory."""
     array: Array = _core.lent_view(t._array)
     cell = t._cell
-    loans = _loans(cell)
-    if cell[0] < 0 and not loans:  # foreign: all that was ever saved of it has its digest
-        return array
-    loan = _Loan(array, _returned)
-    loan.digest = _digest(t._array) if _is_saved(t, cell, len(loans)) else None
-    loan.array, loan.cell = t._array, cell
-    loan.line = graph.users_line() if graph.observers else None
-    loans.append(loan)
-    if cell[0] >= 0:
-        cell[0] += SHARED
-        cell[1:] = [cell[1] if len(cell) > 1 else None, loans]  # type: ignore[list-item]
+    with _lending:
+        loans = _loans(cell)
+        if cell[0] < 0 and not loans:  # foreign: all that was ever saved of it has its digest
+            return array
+        loan = _Loan(array, _returned)
+        loan.digest = _digest(t._array) if _is_saved(t, cell, len(loans)) else None
+        loan.array, loan.cell = t._array, cell
+        loan.line = graph.users_line() if graph.observers else None
+        loans.append(loan)
+        if cell[0] >= 0:
+            cell[0] += SHARED
+            cell[1:] = [cell[1] if len(cell) > 1 else None, loans]  # type: ignore[list-item]
     return array
 
 
@@ -177,13 +183,14 @@ def _raise(cell: Cell, loan: _Loan) -> None:
 def _returned(loan: _Loan) -> None:
     """Take note that an array which was given out is gone; without any, nobody outside can write."""
     cell = loan.cell
-    loans = _loans(cell)
-    if loan.written():
-        _raise(cell, loan)
-    loans.remove(loan)
-    if not loans:
-        cell[0] -= SHARED
-        del cell[2:]
+    with _lending:
+        loans = _loans(cell)
+        if loan.written():
+            _raise(cell, loan)
+        loans.remove(loan)
+        if not loans:
+            cell[0] -= SHARED
+            del cell[2:]
 
 
 def _is_saved(t: Tensor, cell: Cell, loans: int) -> bool:
