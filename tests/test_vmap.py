@@ -359,6 +359,17 @@ def test_running_statistics() -> None:
     assert vmap(models[0])(draw(2, 6, 3)).shape == (2, 6, 3)
 
 
+@pytest.mark.parametrize("options", [{}, {"padding_idx": 0}, {"padding_idx": 1, "scale_grad_by_freq": True}])
+def test_an_embedding(options: Any) -> None:
+    table, indices = draw(5, 2), mg.tensor([[0, 1, 1], [4, 0, 4], [1, 1, 1]])
+    value = lambda w, i: F.embedding(i, w, **options).sin().sum()
+    each = mg.stack([grad(value)(table, i) for i in indices])
+    close(vmap(grad(value), in_dims=(None, 0))(table, indices), each)
+    close(grad(lambda w: vmap(value, in_dims=(None, 0))(w, indices).sum())(table), each.sum(0))
+    tables = mg.stack([table, table * 2])
+    close(vmap(grad(value), in_dims=(0, None))(tables, indices[0])[0], each[0])
+
+
 class Tied(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ from ..autograd.function import Function
 from ..batching import bottom, refuse_ragged
 from ..grad_mode import no_grad
 from ..tensor import Tensor, array_of, wrap
-from .elementwise import _add, _where, div, gt, mul
+from .elementwise import _add, _where, div, gt, maximum, mul
 from .index import _scatter_add, index_rows
 from .norms import vector_norm
 from .shape import unsqueeze
@@ -88,7 +88,8 @@ def embedding(
     if max_norm is not None:
         _shorten(weight, np.unique(indices), max_norm, norm_type)
     if weight.requires_grad and (padding_idx is not None or scale_grad_by_freq):
-        weight = _Shared.apply(weight, _shares(indices, rows, padding_idx, scale_grad_by_freq))
+        shares = _shares(indices, rows, padding_idx, scale_grad_by_freq)
+        weight = _Shared.apply(weight, wrap(shares.astype(table.dtype)))
     return index_rows(weight, wrap(indices))  # type: ignore[no-any-return]
 
 
@@ -104,31 +105,36 @@ def _shorten(weight: Tensor, rows: Any, length: float, order: float) -> None:
 
 def _shares(indices: Any, rows: int, padding: int | None, by_frequency: bool) -> Any:
     """Return which share of its gradient each row of the table gets."""
-    shares = 1.0 / np.bincount(indices.ravel(), minlength=rows).clip(1) if by_frequency else np.ones(rows)
+    shares: Any = np.ones(rows)
     if padding is not None:
         shares[padding] = 0.0
-    return shares[:, None]
+    if by_frequency:
+        places = indices.reshape(-1)
+        counts = _scatter_add(np.ones(places.shape), places, (rows,), 0)
+        shares = div(shares, maximum(counts, 1.0))
+    return shares.reshape(rows, 1)
 
 
 class _Shared(Function):
     """Hands a table on; of the gradient, a share of each row goes back."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, table: Tensor, shares: Any) -> Tensor:
-        ctx.shares = wrap(shares.astype(table._array.dtype))
+    def forward(table: Tensor, shares: Tensor) -> Tensor:  # noqa: ARG004
         return table
 
     @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:  # noqa: ARG004
+        ctx.save_for_backward(inputs[1])
+
+    @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        return mul(grads[0], ctx.shares), None
+        return mul(grads[0], ctx.saved_tensors[0]), None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
-        return mul(tangents[0], ctx.shares)
-
-    @staticmethod
-    def vmap(info: Any, in_dims: Any, table: Tensor, shares: Any) -> Any:  # noqa: ARG004
-        return _Shared.apply(table.movedim(in_dims[0], 0), shares), 0
+        return mul(tangents[0], ctx.saved_tensors[0])
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
