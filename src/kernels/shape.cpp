@@ -120,6 +120,9 @@ struct Cat {
   static Status run(const Call& call) {
     const int dim = static_cast<int>(call.attributes[0].integer());
     const bool stacked = call.attributes[1].flag();
+    int64_t rows = 1;
+    for (int d = 0; d < dim; ++d) rows *= call.out[0].shape[d];
+    if (rows >= kManyRows && all_contiguous(call)) return interleave(call, rows);
     View part = call.out[0];
     for (int i = 0; i < call.in_count; ++i) {
       const View& x = call.in[i];
@@ -131,6 +134,30 @@ struct Cat {
   }
 
  private:
+  static constexpr int64_t kManyRows = 16;
+
+  static bool all_contiguous(const Call& call) {
+    bool all = call.out[0].contiguous();
+    for (int i = 0; i < call.in_count; ++i) all = all && call.in[i].contiguous();
+    return all;
+  }
+
+  // Where nothing has gaps, the output is a row of each input in turn: written from its beginning to its end.
+  static Status interleave(const Call& call, int64_t rows) {
+    const int64_t row = call.out[0].size() / rows;
+    parallel_for(rows, 0.05 * static_cast<double>(row * sizeof(T)), [&](int64_t begin, int64_t end, int) {
+      T* to = call.out[0].as<T>() + begin * row;
+      for (int64_t r = begin; r < end; ++r) {
+        for (int i = 0; i < call.in_count; ++i) {
+          const int64_t piece = call.in[i].size() / rows;
+          if (piece > 0) copy_piece(to, call.in[i].as<T>() + r * piece, piece, 1, 1);
+          to += piece;
+        }
+      }
+    });
+    return Status::ok;
+  }
+
   static View without_dim(const View& x, int dim) {
     View out = x;
     out.rank = x.rank - 1;
