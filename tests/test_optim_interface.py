@@ -101,11 +101,24 @@ def test_fused_and_foreach_exclude_each_other() -> None:
 
 
 def test_parameters_of_other_dtypes_are_refused_before_anything_is_done() -> None:
-    half = nn.Parameter(minigrad.ones(2, dtype=minigrad.float16))
+    half, p = nn.Parameter(minigrad.ones(2, dtype=minigrad.float16)), with_grad(1.0)
     half.grad = minigrad.ones(2, dtype=minigrad.float16)
-    with pytest.raises(TypeError, match="only parameters of float32 and float64"):
-        optim.SGD([half]).step()
-    assert half.tolist() == [1, 1]
+    for groups in ([{"params": [p]}, {"params": [half]}], [{"params": [p, half]}]):
+        sgd = optim.SGD(groups, momentum=0.9)
+        with pytest.raises(TypeError, match="only parameters of float32 and float64 can be optimised, got float16"):
+            sgd.step()
+        assert half.tolist() == [1, 1]
+        assert p.tolist() == [1]
+        assert sgd.state == {}
+
+
+def test_memory_of_another_dtype_is_refused() -> None:
+    p = with_grad(1.0)
+    adam = optim.Adam([p])
+    adam.step()
+    adam.state[p]["exp_avg"] = minigrad.zeros(1)
+    with pytest.raises(TypeError, match="what is remembered of a parameter must have its dtype"):
+        adam.step()
 
 
 # ---- Groups and names ------------------------------------------------------------------------------------------------

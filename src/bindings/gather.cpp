@@ -125,13 +125,14 @@ class Gathering {
     return PyErr_Occurred() == nullptr;
   }
 
-  // Appends a tensor's array to a list. Parameters of several dtypes do not make a list.
+  // Appends a tensor's array to a list. Parameters of several dtypes do not make a list, nor do those of other dtypes
+  // than float32 and float64.
   bool append(size_t list, PyObject* tensor) {
     const Reference array = (list == 0 ? slots().array_of_parameter : slots().array).of(tensor);
     if (array == nullptr || PyList_Append(lists_[list].get(), array.get()) < 0) return false;
     if (list == 0 && PyArray_Check(array.get())) {
       const int type = PyArray_TYPE(reinterpret_cast<PyArrayObject*>(array.get()));
-      complete_ = complete_ && (type_ < 0 || type_ == type);
+      complete_ = complete_ && (type_ < 0 || type_ == type) && (type == NPY_FLOAT || type == NPY_DOUBLE);
       type_ = type;
     }
     return true;

@@ -103,7 +103,7 @@ class RuleOptimizer(Optimizer):
         # Python looks for signals between its own instructions, and there are none while this runs.
         results = list(starmap(call, calls))
         if results.count(None) != len(results):  # a kernel returned NotImplemented
-            raise TypeError(f"{self._name}: only parameters of float32 and float64 can be optimised")
+            raise TypeError(f"{self._name}: what is remembered of a parameter must have its dtype")
         return loss
 
     def _prepare(self, group: dict[str, Any], params: list[Tensor], calls: Calls, begun: Memories) -> None:
@@ -117,6 +117,8 @@ class RuleOptimizer(Optimizer):
             calls.append(ready)
             return
         dtypes = {p._array.dtype for p in ready}
+        if bad := [dtype for dtype in dtypes if dtype.char not in "fd"]:
+            raise TypeError(f"{self._name}: only parameters of float32 and float64 can be optimised, got {bad[0]}")
         if len(dtypes) > 1:
             for dtype in dtypes:
                 self._prepare(group, [p for p in ready if p._array.dtype == dtype], calls, begun)
