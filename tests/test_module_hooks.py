@@ -337,3 +337,26 @@ def test_hooks_of_all_modules_cost_nothing_once_they_are_gone(layer: Any) -> Non
     handle = layer.register_forward_hook(lambda module, args, out: 5)
     assert layer(leaf(minigrad, 1.0, 2.0)) == 5
     handle.remove()
+
+
+def test_hooked_modules_inside_transforms() -> None:
+    from minigrad import func
+
+    net = minigrad.nn.Sequential(minigrad.nn.Linear(3, 4), minigrad.nn.Tanh(), minigrad.nn.Linear(4, 1))
+    x = minigrad.rand(5, 3)
+    parameters = {name: p.detach() for name, p in net.named_parameters()}
+
+    def loss(parameters: Any, x: Any) -> Any:
+        return func.functional_call(net, parameters, (x,)).sum()
+
+    per_sample = func.vmap(func.grad(loss), in_dims=(None, 0))
+    expected = per_sample(parameters, x)
+    _, tangent = func.jvp(net, (x,), (minigrad.ones(5, 3),))
+    for part in net:
+        part.register_full_backward_hook(lambda module, ins, outs: None)
+        part.register_forward_hook(lambda module, args, out: None)
+    for name, g in per_sample(parameters, x).items():
+        np.testing.assert_array_equal(g.numpy(), expected[name].numpy())
+    np.testing.assert_array_equal(
+        func.jvp(net, (x,), (minigrad.ones(5, 3),))[1].detach().numpy(), tangent.detach().numpy()
+    )

@@ -296,3 +296,21 @@ def test_rrelu_draws_a_slope_for_each_element() -> None:
     assert y.tolist() == [-0.5, 2.0]
     with pytest.raises(RuntimeError, match="lower must not exceed upper"):
         mg.nn.functional.rrelu(y, 0.5, 0.1)
+
+
+def test_a_padding_row_inside_transforms() -> None:
+    table = mg.rand(5, 3, dtype=mg.float64)
+    index = mg.tensor([[0, 1, 1], [2, 4, 0]])
+
+    def loss(table: Any, index: Any) -> Any:
+        return (mg.nn.functional.embedding(index, table, padding_idx=1) ** 2).sum()
+
+    per_sample = mg.func.vmap(mg.func.grad(loss), in_dims=(None, 0))(table, index)
+    one_by_one = mg.stack([mg.func.grad(loss)(table, i) for i in index])
+    check_close(per_sample, one_by_one)
+    assert not per_sample[:, 1].any()
+    stacked = mg.func.vmap(mg.func.grad(loss))(mg.stack([table, 2 * table]), index)
+    check_close(stacked[1], 2 * one_by_one[1])
+    rows = mg.func.jacfwd(lambda t: mg.nn.functional.embedding(index[0], t, padding_idx=1))(table)
+    assert not rows[:, :, 1].any()
+    assert rows[0, :, 0].sum().item() == 3

@@ -15,11 +15,15 @@ from ..tensor import Tensor, wrap
 class _Passage(Function):
     """Hands tensors on, as views of themselves."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, *tensors: Tensor) -> tuple[Tensor, ...]:
-        views = tuple(x.view_as(x) for x in tensors)
-        ctx.mark_non_differentiable(*(v for v, x in zip(views, tensors, strict=True) if not x.requires_grad))
-        return views
+    def forward(*tensors: Tensor) -> tuple[Tensor, ...]:
+        return tuple(x.view_as(x) for x in tensors)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.mark_non_differentiable(*(v for v, x in zip(output, inputs, strict=True) if not x.requires_grad))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG004
