@@ -248,3 +248,19 @@ def test_buffers_of_their_own_class() -> None:
         assert duplicate(buffer).persistent is False
     with pytest.raises(TypeError, match="Buffer: data must be a Tensor"):
         mg.nn.Buffer([1.0])  # type: ignore[arg-type]
+
+
+class Wrapper(mg.nn.Module):
+    def __init__(self, module: mg.nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.module, name)
+
+
+@pytest.mark.parametrize("duplicate", COPIES)
+def test_copies_of_modules_that_hand_attributes_on(duplicate: Callable[[Any], Any]) -> None:
+    other = duplicate(Wrapper(mg.nn.Linear(3, 2)))
+    assert other.out_features == 2
+    assert list(other.state_dict()) == ["module.weight", "module.bias"]

@@ -44,6 +44,10 @@ class Parts:
             self.__dict__.pop(name, None)  # what takes on a role comes behind the others of it
         object.__setattr__(self, name, value)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Here so that copying finds it in the class: a module's __getattr__ may need what is not there yet.
+        self.__dict__.update(state)
+
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
         self._forget(name)
