@@ -381,12 +381,30 @@ def assert_one_sentence(capsys: pytest.CaptureFixture[str], command: str, messag
         (b"a,b\n\xff\xfe,1\n", "cannot be read"),
         (b"\xff\xfea,b\n", "cannot be read"),
         (b"PAR1 and nothing more", "cannot be read"),
+        (b"a" * 200_000 + b",b\nx,y\n", "cannot be read"),
     ],
 )
 def test_bad_files(content: bytes, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.csv").write_bytes(content)
     assert cli.main(["train", str(tmp_path / "bad.csv")]) == 2
     assert_one_sentence(capsys, "train", message)
+
+
+def test_damaged_parquet_files_are_said_to_be(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pl.DataFrame({"a": range(50), "b": ["x", "y"] * 25}).write_parquet(path)
+    whole, draw, told = path.read_bytes(), random.Random(0), []
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for _ in range(3):
+            damaged[draw.randrange(4, len(whole))] = draw.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            tables.read(str(path))
+        except tables.InputError as error:
+            told.append(str(error))
+    assert len(told) > 30
+    assert all("cannot be read: " in text for text in told)
 
 
 def test_files_that_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -147,7 +147,7 @@ def read(source: str, header: bool | None = None) -> Table:
     try:
         with path.open("rb") as file:
             frame, notes = _read_parquet(pl, path) if file.read(4) == b"PAR1" else _read_csv(pl, path, header)
-    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"{source} cannot be read: {_first_line(error)}") from error
     if frame.height == 0 or frame.width == 0:
         raise InputError(f"{source} has no rows")
@@ -217,7 +217,7 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0].rstrip(".")
 
 
