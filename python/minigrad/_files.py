@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 
 __all__ = ["replace_file"]
@@ -15,7 +16,7 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
 
     The bytes go to a file beside it, ``.NAME.partial``, and reach the disk before that file takes the name; then the
     folder reaches the disk. What is killed on the way leaves the old file, and a partial one that the next call uses
-    again. Calls for one file, from any process, wait for each other.
+    again. Calls for one file, from any process, wait for each other. The file keeps its permissions.
 
     Parameters
     ----------
@@ -36,10 +37,13 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     partial = os.path.join(folder, f".{name}.partial")
     with _locked(partial) as descriptor:
         try:
+            if os.path.exists(target):
+                os.fchmod(descriptor, stat.S_IMODE(os.stat(target).st_mode))
             _write(descriptor, data)
             os.replace(partial, target)
         except BaseException:
-            os.unlink(partial)
+            if _is_named(descriptor, partial):
+                os.unlink(partial)
             raise
     _sync_folder(folder)
 

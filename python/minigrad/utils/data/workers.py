@@ -54,8 +54,10 @@ class _Worker:
         their_batches.close()
 
     def describe_end(self) -> str:
-        self.process.join()
+        self.process.join(5)
         code = self.process.exitcode
+        if code is None:
+            return f"DataLoader worker (pid(s) {self.process.pid}) closed its pipe"
         how = f"killed by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         return f"DataLoader worker (pid(s) {self.process.pid}) exited unexpectedly: {how}"
 
@@ -116,7 +118,10 @@ class Pool:
         start = first % len(self._workers)
         for worker in (self._workers[start:] + self._workers[:start]) * prefetch:
             ask(worker)
+        mine = self._run
         while turns:
+            if mine != self._run:
+                raise RuntimeError("DataLoader: its persistent workers have begun another epoch")
             worker = turns.popleft()
             batch = self._receive(worker, timeout)
             if batch is not END:
