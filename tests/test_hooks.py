@@ -125,6 +125,41 @@ def test_hooks_take_part_in_the_graph_of_gradients(lib: Any) -> None:
     assert (values(g), values(h)) == ([8.0], [8.0])
 
 
+def gradients_around_writes(lib: Any) -> list[Any]:
+    """Return what tensors retain, and hooks see, where tensors are written to in place behind them."""
+    x, seen = lib.tensor([1.0, 2.0, 3.0], requires_grad=True), []
+
+    def product() -> Any:
+        x.grad = None
+        return x * 3
+
+    y = product()
+    y.retain_grad()
+    y.register_hook(lambda g: seen.append(("before", g.tolist())))
+    y.mul_(2)
+    y.register_hook(lambda g: seen.append(("after", g.tolist())))
+    (y * y).sum().backward()
+    seen += [y.grad.tolist(), y.retains_grad, x.grad.tolist()]
+    y = product()
+    y.retain_grad()
+    y[0].mul_(5)
+    y.sum().backward()
+    seen += [y.grad.tolist(), x.grad.tolist()]
+    for write in (lambda y, part: y.mul_(7), lambda y, part: part.mul_(7)):
+        y = product()
+        part = y[1:]
+        part.retain_grad()
+        write(y, part)
+        (part * 2).sum().backward()
+        seen += [part.grad.tolist(), part.retains_grad, x.grad.tolist()]
+    return seen
+
+
+def test_gradients_around_writes_in_place_are_pytorchs() -> None:
+    """A hook sees the gradient of what the tensor was when it was registered; what is retained is that of what it is."""
+    assert gradients_around_writes(mg) == gradients_around_writes(pytest.importorskip("torch"))
+
+
 def test_a_backward_pass_inside_a_hook() -> None:
     x = mg.ones(2, requires_grad=True)
     other = mg.ones(2, requires_grad=True)

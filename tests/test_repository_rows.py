@@ -191,6 +191,19 @@ def test_X10_assignment_cuts_the_gradient_of_what_it_replaced() -> None:
     assert x.grad.tolist() == [0.0, 2.0, 2.0]
 
 
+def test_X11_data_overwritten_is_noticed() -> None:
+    """The repository gives 10 here, and so does PyTorch; 4 would be right for what was computed."""
+    x = mg.tensor([2.0], requires_grad=True)
+    y = x * x
+    x.data = mg.tensor([5.0])
+    with pytest.raises(RuntimeError, match=r"^mul: .*changed in place"):
+        y.backward()
+    y = x * x
+    x.data.fill_(2.0)
+    with pytest.raises(RuntimeError, match=r"^mul: .*changed in place"):
+        y.backward()
+
+
 def gradient(y: mg.Tensor, x: mg.Tensor) -> list[float]:
     return list(autograd.grad(y, x)[0].tolist())
 

@@ -176,6 +176,16 @@ def retain_grad(tensor: Tensor) -> None:
         hooks_of(node).retained.setdefault(index, []).append(weakref.ref(tensor))
 
 
+def retain_still(tensor: Tensor, before: graph.Edge | None) -> None:
+    """Let a tensor that came by another edge than `before`, by a write, retain the gradient of what it now is."""
+    if before is None or not before[0].hooked or before == tensor._edge:
+        return
+    retaining = hooks_of(before[0]).retained.get(before[1], [])
+    for ref in [ref for ref in retaining if ref() is tensor]:
+        retaining.remove(ref)
+        retain_grad(tensor)
+
+
 def retains_grad(tensor: Tensor) -> bool:
     """Return whether a tensor that is no leaf keeps its gradient."""
     if tensor._edge is None or not tensor._edge[0].hooked:

@@ -496,10 +496,12 @@ class Tensor(TensorMethods):
         sharing.wrote(self._cell)
         base: Tensor = getattr(self, "_base", self)
         if (base._edge is not None or value._edge is not None) and grad_enabled():
+            before = base._edge
             if base is self and value._edge is not None:
                 self._edge = value._edge
             else:
                 base._edge = _overwritten(base, getattr(self, "_steps", ()), value)
+            hooks.retain_still(base, before)
             refresh_views(base)
         return self
 
@@ -599,7 +601,9 @@ def refresh_views(base: Tensor) -> None:
     views: list[weakref.ref[Tensor]] = getattr(base, "_views", [])
     alive = [v for v in (ref() for ref in views) if v is not None]
     for view in alive:
+        before = view._edge
         view._edge = replay(base, view._steps)._edge
+        hooks.retain_still(view, before)
     base._views = [weakref.ref(view) for view in alive]
 
 

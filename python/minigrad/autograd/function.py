@@ -17,6 +17,7 @@ import numpy as np
 from .. import _core, _dtype, graph, sharing
 from ..batching import is_batched, levels
 from ..graph import Cell, Edge, Node, next_sequence
+from ..hooks import retain_still
 from ..tensor import Tensor, refresh_views, wrap
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
@@ -328,7 +329,9 @@ class Function:
         constant = [id(x) for x in ctx._constant]
         for k, (out, original) in enumerate(zip(fresh, outputs, strict=True)):
             if isinstance(out, Tensor) and id(original) not in constant and out._array.dtype.kind == "f":
+                before = out._edge
                 out._edge = (node, k)
+                retain_still(out, before)
         for x in ctx._dirty:
             refresh_views(x)
         if graph.observers:
