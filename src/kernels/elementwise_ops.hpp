@@ -78,7 +78,8 @@ struct Mul : Streaming {
 struct SafeMul : Streaming {
   template <class T>
   static T apply(T x, T y) {
-    return ((x == 0) | (y == 0)) ? T{0} : x * y;
+    const T product = x * y;
+    return x == 0 ? T{0} : (y == 0 ? T{0} : product);
   }
 };
 

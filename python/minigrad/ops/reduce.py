@@ -370,6 +370,8 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
     tensor([0., 6., 0.])
     """
     array = array_of("prod", input)
+    if dim is None and dtype is None and array.dtype.kind == "f" and array.flags.c_contiguous:
+        return _prod(input if array.ndim == 1 else _reshape(input, (array.size,)), (0,), False)  # type: ignore[no-any-return]
     if dim is not None and not isinstance(dim, int):
         raise TypeError(f"prod: dim must be an int, got {dim}")
     dims = _dims_of("prod", input, dim)
