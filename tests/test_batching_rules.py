@@ -19,7 +19,7 @@ from minigrad import Tensor, stack
 from minigrad.autograd import functional, grad
 from minigrad.batching_rules import kind_of_rule
 from minigrad.func import jvp, vjp, vmap
-from minigrad.primitive import registry
+from minigrad.primitive import ONE_TO_ONE, Primitive, registry
 from minigrad.tensor import wrap
 
 assert CASES  # which says how the elementwise primitives' operands are drawn
@@ -29,7 +29,7 @@ Array = np.ndarray[Any, Any]
 Call = tuple[tuple[Any, ...], tuple[Any, ...]]
 
 EXAMPLES = 3
-CALLS = 6
+CALLS = 10
 #: Primitives that run once for each example. There is none; a new one needs a reason.
 LOOPS: set[str] = set()
 DIFFERENTIABLE = [name for name, p in registry.items() if p.differentiable]
@@ -190,6 +190,24 @@ def test_every_primitive_has_a_rule() -> None:
 
 def test_every_primitive_is_drawn() -> None:
     assert not [name for name in registry if drawn(name) is None]
+
+
+def test_a_primitive_without_a_rule_runs_in_a_loop() -> None:
+    backwards = Primitive(
+        "backwards",
+        run=lambda x, y: (x[::-1] * y).copy(),
+        inputs=("x", "y"),
+        equation="out[i] = x[n - 1 - i] y",
+        source="this test",
+        relation=ONE_TO_ONE,
+        promotion=None,
+    )
+    del registry["backwards"]
+    x, y = wrap(np.arange(6.0).reshape(2, 3)), wrap(np.array(2.0))
+    assert kind_of_rule(backwards) == "loop"
+    with pytest.warns(UserWarning, match="backwards has no batching rule and runs once for each example"):
+        out = vmap(backwards.eager, in_dims=(0, None))(x, y)
+    assert out.tolist() == [[4.0, 2.0, 0.0], [10.0, 8.0, 6.0]]
 
 
 @pytest.mark.parametrize("name", registry)

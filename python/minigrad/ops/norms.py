@@ -34,7 +34,7 @@ def _run_part(g: Any, x: Any, total: Any) -> Any:
     if not infinite.any():
         return out
     places = np.isinf(x)
-    single = places.sum(tuple([d for d, n in enumerate(total.shape) if n == 1]), keepdims=True) == 1
+    single = places.sum(tuple([d - total.ndim for d, n in enumerate(total.shape) if n == 1]), keepdims=True) == 1
     with np.errstate(invalid="ignore"):  # NaN has a sign of NaN
         limit = g * np.where(places, np.where(single, np.sign(x), np.nan), 0.0)
     return np.where(infinite, limit, out).astype(out.dtype)
