@@ -274,6 +274,21 @@ def test_R10_norm(p: float, dim: int | tuple[int, ...] | None) -> None:
     np.testing.assert_allclose(found.numpy(), right, rtol=1e-14)
 
 
+@pytest.mark.parametrize("dtype", [mg.float32, mg.float64], ids=str)
+@pytest.mark.parametrize("shape", [(1, 1), (4, 7), (30, 20), (3, 5, 5), (2, 3)], ids=str)
+def test_R10_norms_by_singular_values(shape: tuple[int, ...], dtype: mg.dtype) -> None:
+    values = np.random.default_rng(0).standard_normal(shape)
+    s = np.linalg.svd(values, compute_uv=False)
+    eps = float(np.finfo(dtype.numpy).eps)
+    x = mg.tensor(values, dtype=dtype)
+    for order, right in (("nuc", s.sum(-1)), (2, s.max(-1)), (-2, s.min(-1))):
+        found = mg.linalg.matrix_norm(x, order).numpy()
+        np.testing.assert_allclose(found, right, atol=8 * eps * s.sum(-1).max(), rtol=0)
+    rank_one = leaf(np.outer([1.0, 2.0, 2.0], [3.0, 4.0]))
+    assert rank_one.norm("nuc").item() == pytest.approx(15)
+    np.testing.assert_allclose(gradient(rank_one.norm("nuc"), rank_one), rank_one.detach().numpy() / 15, rtol=1e-14)
+
+
 def test_X1_a_constant_times_the_maximum() -> None:
     x = leaf([1.0, 3.0, 2.0])
     assert gradient(3 * x.max(), x) == [0.0, 3.0, 0.0]

@@ -107,6 +107,11 @@ def part(draw: Draw) -> Call:
     return (normal(draw, kept), normal(draw, shape), nonzero(draw, kept)), ()
 
 
+def tall(draw: Draw) -> Call:
+    *batch, m, n = any_shape(draw, least=2)
+    return (normal(draw, (*batch, max(m, n), n)),), ()
+
+
 def matmul(draw: Draw) -> Call:
     m, k, n = (int(x) for x in draw.choice([0, 1, 2, 3, 5], 3))
     a, b = broadcastable(draw, 2)
@@ -420,6 +425,7 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "roll": roll,
     "smooth_l1_loss": pointwise_loss(normal, normal, options=(0.5,)),
     "smooth_l1_loss_grad": pointwise_loss(normal, normal, cotangent=True, options=(0.5,)),
+    "singular_values": tall,
     "sort": sort,
     "standardize": standardized(1, 2),
     "standardize_grad": standardized(2, 1),

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .case import Case, Draw, normal
+import numpy as np
+
+from minigrad.primitive import registry
+
+from .case import Array, Case, Draw, given, normal
 
 
 def matrices() -> Iterator[Case]:
@@ -50,4 +54,18 @@ def layers() -> Iterator[Case]:
         )  # fmt: skip
 
 
-FAMILIES = (matrices, layers)
+def singular() -> Iterator[Case]:
+    def expected(x: Array) -> tuple[Array, ...]:
+        u, s, vh = np.linalg.svd(x.astype(np.float64), full_matrices=False)
+        found = registry["singular_values"].run(x)
+        signs = np.sign((found[2] * np.swapaxes(vh, -1, -2)).sum(-2, keepdims=True))  # which are open
+        return tuple(a.astype(x.dtype) for a in (s, u * signs, np.swapaxes(vh, -1, -2) * signs))
+
+    shapes = {"tall": (5, 3), "square": (4, 4), "batch": (2, 3, 2), "one": (1, 1), "vector": (3, 1), "empty": (0, 2, 2)}
+    for variant, shape in shapes.items():
+        yield Case("singular_values", variant, lambda draw, s=shape: (normal(draw, s),), expected=expected)
+    far = [[1e-9, 2e3, 0.0], [0.0, 3.0, 1e5], [2e-9, 1.0, 1.0]]
+    yield given("singular_values", "far apart", far, expected=expected)
+
+
+FAMILIES = (singular, matrices, layers)

@@ -27,31 +27,12 @@ def _makes_half(arguments: Any) -> bool:
     return arguments[2].get("dtype") is torch.float16
 
 
-def needs_singular_values(sample: Any) -> bool:
-    x, args, kwargs = sample[:3]
-    order = args[0] if args else kwargs.get("ord")
-    dim = args[1] if len(args) > 1 else kwargs.get("dim", tuple(range(x.ndim)))
-    return order == "nuc" or (order in (2, -2) and isinstance(dim, tuple) and len(dim) == 2)
-
-
 DELIBERATE = [
     Difference(
         "rsub __radd__ __rmul__ __rdiv__ atan2 fmod maximum minimum logaddexp hypot eq ne lt le gt ge __rand__ __ror__ __rxor__",
         "errors raised",
         _has_number,
         "a number is as good as a tensor on either side, as it is for the operators; PyTorch refuses some and takes others",
-    ),
-    Difference(
-        "norm",
-        "forward, gradient, second order, forward mode",
-        lambda sample: "nuc" in sample[1],
-        "singular values are outside the scope",
-    ),
-    Difference(
-        "linalg.norm linalg.matrix_norm",
-        "forward, gradient, second order, forward mode",
-        needs_singular_values,
-        "singular values are outside the scope",
     ),
     Difference(
         "linalg.norm",
