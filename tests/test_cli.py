@@ -226,30 +226,38 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_and_resumed_run_has_the_same_bits(how: signal.Signals, whole: Path, tmp_path: Path) -> None:
     arguments = [str(whole / "people.csv"), *LONG]
-    command = [sys.executable, "-c", SLOW, "train", *arguments, "--out", str(tmp_path / "parts")]
+    mark = tmp_path / "mark"
+    command = [sys.executable, "-c", WAITING, str(mark), "train", *arguments, "--out", str(tmp_path / "parts")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    checkpoint = tmp_path / "parts" / "people-checkpoint.safetensors"
-    end = time.monotonic() + 20
-    while not checkpoint.exists() and time.monotonic() < end:
+    end = time.monotonic() + 30
+    while not mark.exists() and time.monotonic() < end:
         time.sleep(0.01)
-    time.sleep(0.2)
     process.send_signal(how)
     _, shown = process.communicate(timeout=20)
     assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
     assert ("--resume goes on" in shown) == (how == signal.SIGINT)
     assert "Traceback" not in shown
-    assert 0 < minigrad.load(checkpoint)["run"]["epoch"] < 20
+    checkpoint = tmp_path / "parts" / "people-checkpoint.safetensors"
+    done = minigrad.load(checkpoint)["run"]["epoch"]
+    assert done == 5 if how == signal.SIGINT else 1 <= done <= 5
     assert cli.main(["train", *arguments, "--out", str(tmp_path / "parts"), "--resume"]) == 0
     assert not checkpoint.exists()
     assert (whole / "people.safetensors").read_bytes() == (tmp_path / "parts" / "people.safetensors").read_bytes()
 
 
-SLOW = """
-import sys, time
+# The command, which waits in the middle of its sixth epoch until it is ended.
+WAITING = """
+import pathlib, sys, time
 from minigrad import cli
 from minigrad.training import ProgressBar
-ProgressBar.on_epoch_begin = lambda self, run: time.sleep(0.05)
-sys.exit(cli.main(sys.argv[1:]))
+
+def wait(self, run):
+    if run.epoch == 5:
+        pathlib.Path(sys.argv[1]).touch()
+        time.sleep(60)
+
+ProgressBar.on_batch_end = wait
+sys.exit(cli.main(sys.argv[2:]))
 """
 
 
