@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import signal
 import time
 from collections import Counter, OrderedDict
@@ -486,6 +487,70 @@ def test_shuffled_batches_refuse() -> None:
         next(shuffled_batches(mg.zeros(2), batch_size=0))
     with pytest.raises(ValueError, match="equally many rows"):
         next(shuffled_batches(batch_size=1))
+
+
+# ---- Drawn loaders ---------------------------------------------------------------------------------------------------
+
+
+def drawn_sample(rng: random.Random, depth: int = 0) -> tuple[str, list[Any]]:
+    """Return a kind of samples, and the kinds of its parts."""
+    kinds = ["tensor", "array", "int", "float", "text", "bool"] + ["list", "tuple", "dict"] * (depth < 2)
+    kind = rng.choice(kinds)
+    parts = kind in {"list", "tuple", "dict"}
+    return kind, [drawn_sample(rng, depth + 1) for _ in range(rng.randint(0, 3))] if parts else []
+
+
+def made_sample(lib: Any, kind: tuple[str, list[Any]], i: int) -> Any:
+    parts = [made_sample(lib, part, i) for part in kind[1]]
+    return {
+        "tensor": lambda: lib.arange(3) + i,
+        "array": lambda: np.full(2, i + 0.5, np.float32),
+        "int": lambda: i,
+        "float": lambda: i / 2,
+        "text": lambda: str(i),
+        "bool": lambda: i % 2 == 0,
+        "list": lambda: parts,
+        "tuple": lambda: tuple(parts),
+        "dict": lambda: dict(enumerate(parts)),
+    }[kind[0]]()
+
+
+def drawn_settings(rng: random.Random, n: int) -> dict[str, Any]:
+    numbers = [[rng.randrange(-(n > 0), n + 1) for _ in range(rng.randint(0, 4))] for _ in range(3)]
+    return rng.choice(
+        [
+            {"batch_size": rng.randint(1, 15), "drop_last": rng.random() < 0.5},
+            {"batch_size": None},
+            {"batch_size": rng.randint(1, 4), "sampler": numbers[0] + numbers[1]},
+            {"batch_sampler": numbers},
+        ]
+    )
+
+
+def loaded(lib: Any, kind: Any, n: int, arrangement: int, settings: dict[str, Any]) -> Any:
+    """Return the loader's length and batches, or the kind of exception that it raises."""
+    u = lib.utils.data
+    samples: Any = [made_sample(lib, kind, i) for i in range(n)]
+    if arrangement % 3 == 1 and n:
+        samples = u.ConcatDataset([samples[: n // 2], samples[n // 2 :]])
+    if arrangement % 3 == 2:
+        samples = u.StackDataset(samples, list(range(n)))
+    if arrangement % 2:
+        samples = u.Subset(samples, list(range(n))[::-1])
+    try:
+        loader = u.DataLoader(samples, **settings)
+        return len(loader), [plain(batch) for batch in loader]
+    except Exception as error:  # noqa: BLE001  (it is compared)
+        return type(error).__name__
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_drawn_loaders_are_pytorchs(seed: int) -> None:
+    torch = pytest.importorskip("torch")
+    rng = random.Random(seed)
+    kind, n = drawn_sample(rng), rng.randint(0, 13)
+    settings = drawn_settings(rng, n)
+    assert loaded(mg, kind, n, seed, settings) == loaded(torch, kind, n, seed, settings)
 
 
 # ---- Its state -------------------------------------------------------------------------------------------------------
