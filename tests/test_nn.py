@@ -604,3 +604,33 @@ def test_dictionaries_of_parts_can_be_read_and_written() -> None:
         del net._modules["training"]
     with pytest.raises(TypeError, match="cannot assign int as child module"):
         net._modules["0"] = 3
+
+
+def test_conversions_as_pytorchs() -> None:
+    def kinds(m: Any) -> list[str]:
+        return [str(t.dtype).split(".")[1] for t in m.state_dict().values()]
+
+    torch = pytest.importorskip("torch")
+    said = []
+    for lib in (torch, minigrad):
+        m = lib.nn.Sequential(lib.nn.Linear(2, 3), lib.nn.BatchNorm1d(3))
+        (m(lib.ones(2, 2))).sum().backward()
+        steps = [kinds(m), kinds(m.to(lib.float64, non_blocking=True)), kinds(m.half()), kinds(m.to(lib.ones(1)))]
+        steps += [str(m[0].weight.grad.dtype).split(".")[1], kinds(m.type(lib.float64)), kinds(m.to("cpu"))]
+        steps += [kinds(m.to(dtype=lib.float32, device="cpu")), kinds(m.to(memory_format=lib.contiguous_format))]
+        steps.append(m.to_empty(device="cpu") is m)
+        with pytest.raises(TypeError):
+            m.to(lib.int64)
+        said.append(steps)
+    assert said[0] == said[1]
+    with pytest.raises(TypeError, match="must be of floats"):
+        nn.Linear(1, 1).type(minigrad.int64)
+    with pytest.raises(RuntimeError, match="CPU only"):
+        nn.Linear(1, 1).to_empty(device="meta")
+
+
+def test_states_with_gradients_load() -> None:
+    torch = pytest.importorskip("torch")
+    theirs, ours = torch.nn.Linear(2, 3), nn.Linear(2, 3)
+    ours.load_state_dict(dict(theirs.named_parameters()))
+    np.testing.assert_array_equal(ours.weight.detach().numpy(), theirs.weight.detach().numpy())

@@ -235,8 +235,8 @@ class _Loading:
     def _compare(self, module: State, name: str, own: Tensor, key: str) -> None:
         value = self.state[key]
         array = value._array if isinstance(value, Tensor) else value
-        if hasattr(array, "__array__"):  # another library's tensor
-            array = np.asarray(array)
+        if not isinstance(value, Tensor) and hasattr(value, "__array__"):  # another library's tensor
+            array = np.asarray(value.detach() if hasattr(value, "detach") else value)
         problem = _misfit(key, own, array, self.assign)
         if problem is None:
             self.writes.append((module, name, own, value if isinstance(value, Tensor) else wrap(array)))

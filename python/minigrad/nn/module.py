@@ -92,7 +92,14 @@ class Module(Calls, State):
         fn(self)
         return self
 
-    def to(self, *args: Any, dtype: DType | None = None, device: Any = None, non_blocking: bool = False) -> Self:  # noqa: ARG002
+    def to(
+        self,
+        *args: Any,
+        dtype: DType | None = None,
+        device: Any = None,
+        non_blocking: bool = False,  # noqa: ARG002
+        memory_format: Any = None,  # noqa: ARG002
+    ) -> Self:
         """Turn the floating-point parameters, gradients and buffers into another dtype; return the module.
 
         Parameters
@@ -103,7 +110,7 @@ class Module(Calls, State):
             The new dtype.
         device : device or str, optional
             Where the module is to be: on the CPU.
-        non_blocking : bool, default False
+        non_blocking, memory_format : optional
             Without effect.
 
         Raises
