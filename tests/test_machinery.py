@@ -229,6 +229,16 @@ def test_why_nan_tells_the_first_of_the_forward_pass():
     assert why_nan() is None
 
 
+def test_why_nan_tells_what_came_in_from_outside():
+    data = mg.tensor([0.0, 1.0]).log()  # records nothing
+    with detect_anomaly():
+        mg.ones(2, requires_grad=True) + data
+    assert why_nan().inputs_finite == (True, False)
+    assert str(why_nan()).startswith(
+        "add passed on the first inf forward, at index (0,): its inputs were (finite, not finite)"
+    )
+
+
 def test_why_nan_tells_the_first_of_the_backward_pass():
     x = leaf(1.0, 0.0)
     with detect_anomaly():

@@ -44,11 +44,17 @@ class NotFinite:
     inputs_finite: tuple[bool, ...]
 
     def __str__(self) -> str:
-        finite = ", ".join("finite" if f else "not finite" for f in self.inputs_finite)
-        return (
-            f"{self.operation} made the first {self.kind} {self.direction}, at index {self.index}, from inputs that are "
-            f"({finite}); it was called at {self.line}"
-        )
+        if all(self.inputs_finite):
+            what = (
+                f"made the first {self.kind} {self.direction}, at index {self.index}, from inputs that are all finite"
+            )
+        else:
+            finite = ", ".join("finite" if f else "not finite" for f in self.inputs_finite)
+            what = (
+                f"passed on the first {self.kind} {self.direction}, at index {self.index}: its inputs were ({finite}), and "
+                "no recorded operation had made that"
+            )
+        return f"{self.operation} {what}; it was called at {self.line}"
 
 
 class _State(threading.local):
