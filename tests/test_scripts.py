@@ -157,3 +157,42 @@ def test_no_such_profile() -> None:
         mg.set_printoptions(profile="long")
     with pytest.raises(ValueError, match="set_printoptions: precision must be a number that is not negative, got -1"):
         mg.set_printoptions(precision=-1)
+
+
+def test_switches_of_a_script_that_wants_to_be_reproducible() -> None:
+    import minigrad.backends.cudnn as cudnn
+
+    cudnn.benchmark, cudnn.deterministic = False, True
+    mg.use_deterministic_algorithms(True)
+    mg.cuda.empty_cache()
+    assert mg.are_deterministic_algorithms_enabled()
+    assert not (mg.backends.cudnn.is_available() or mg.backends.mps.is_available() or mg.backends.mps.is_built())
+    with pytest.raises(TypeError, match="mode must be a bool, got str"):
+        mg.use_deterministic_algorithms("yes")  # type: ignore[arg-type]
+
+
+def test_precision_of_products() -> None:
+    mg.set_float32_matmul_precision("medium")
+    assert mg.get_float32_matmul_precision() == "highest"
+    with pytest.raises(RuntimeError, match="one of highest, high, medium, got 'low'"):
+        mg.set_float32_matmul_precision("low")
+
+
+def test_the_default_device() -> None:
+    mg.set_default_device("cpu")
+    assert mg.get_default_device() == mg.device("cpu")
+    with pytest.raises(RuntimeError, match="the CPU only, got device 'cuda'"):
+        mg.set_default_device("cuda")
+
+
+def test_compiling() -> None:
+    model = mg.nn.Linear(2, 1)
+
+    @mg.compile(fullgraph=True)
+    def double(x: mg.Tensor) -> mg.Tensor:
+        return 2 * x
+
+    assert mg.compile(model, mode="max-autotune") is model
+    assert double(mg.ones(2)).tolist() == [2, 2]
+    with pytest.raises(TypeError, match="a function or a module, got int"):
+        mg.compile(3)

@@ -16,8 +16,8 @@ from math import e, inf, nan, pi
 from . import _load  # noqa: F401  (first: it loads the extension)
 
 # isort: split
+from . import _environment, autograd, backends, cuda, func, linalg, memory, nn, ops, optim, random
 from . import _return_types as return_types
-from . import autograd, cuda, func, linalg, memory, nn, ops, optim, random
 from ._config import __version__, get_num_threads, set_num_threads, show_config
 from ._device import device
 from ._dtype import bool_ as bool
@@ -37,8 +37,10 @@ from ._dtype import (
     set_default_dtype,
     uint8,
 )
+from ._environment import *
 from ._formats import contiguous_format, preserve_format, strided
 from ._printing import set_printoptions
+from .func import vmap
 from .grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .inference import inference_mode, is_inference, is_inference_mode_enabled
 from .ops.activation import celu, hardshrink, prelu, selu
@@ -87,6 +89,7 @@ __all__ = [
     "Tensor",
     "__version__",
     "autograd",
+    "backends",
     "bool",
     "contiguous_format",
     "cuda",
@@ -138,8 +141,10 @@ __all__ = [
     "show_config",
     "strided",
     "uint8",
+    "vmap",
 ]
 __all__ += ["celu", "hardshrink", "prelu", "selu"]
+__all__ += _environment.__all__
 __all__ += ops.conversion.__all__
 __all__ += ops.creation.__all__
 __all__ += ops.elementwise.__all__

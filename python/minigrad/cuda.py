@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["device_count", "is_available", "manual_seed", "manual_seed_all", "synchronize"]
+__all__ = ["device_count", "empty_cache", "is_available", "manual_seed", "manual_seed_all", "synchronize"]
 
 
 def is_available() -> bool:
@@ -21,6 +21,10 @@ def manual_seed(seed: int) -> None:
 
 def manual_seed_all(seed: int) -> None:
     """Do nothing, as PyTorch does where there is no graphics card; ``minigrad.manual_seed`` seeds the CPU."""
+
+
+def empty_cache() -> None:
+    """Do nothing, as PyTorch does where there is no graphics card; see ``minigrad.memory.empty_cache``."""
 
 
 def synchronize(device: object = None) -> None:  # noqa: ARG001

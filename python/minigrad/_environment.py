@@ -1,0 +1,105 @@
+"""What scripts set before they begin: here it holds already, or means nothing, or is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ._device import CPU, device, require_cpu
+
+__all__ = [
+    "are_deterministic_algorithms_enabled",
+    "compile",
+    "get_default_device",
+    "get_float32_matmul_precision",
+    "set_default_device",
+    "set_float32_matmul_precision",
+    "use_deterministic_algorithms",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PRECISIONS = ("highest", "high", "medium")
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:  # noqa: ARG001
+    """Do nothing: the same inputs always give the same bits, for any number of threads.
+
+    Raises
+    ------
+    TypeError
+        If `mode` is not a bool.
+    """
+    if not isinstance(mode, bool):
+        raise TypeError(f"use_deterministic_algorithms: mode must be a bool, got {type(mode).__name__}")
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """Return True: there are no others."""
+    return True
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Allow products of float32 to be computed less exactly, which they never are.
+
+    Parameters
+    ----------
+    precision : {"highest", "high", "medium"}
+        The least precision that is allowed.
+
+    Raises
+    ------
+    RuntimeError
+        If there is no such precision.
+    """
+    if precision not in _PRECISIONS:
+        raise RuntimeError(f"set_float32_matmul_precision: expected one of {', '.join(_PRECISIONS)}, got {precision!r}")
+
+
+def get_float32_matmul_precision() -> str:
+    """Return ``"highest"``: products of float32 are computed in float32."""
+    return "highest"
+
+
+def set_default_device(device: Any) -> None:
+    """Accept the CPU; RuntimeError for any other device."""
+    require_cpu("set_default_device", device)
+
+
+def get_default_device() -> device:
+    """Return the CPU."""
+    return CPU
+
+
+def compile(model: F | None = None, **options: Any) -> Any:  # noqa: A001
+    """Return a function or module as it is: there is nothing to compile, calls are short already.
+
+    Parameters
+    ----------
+    model : callable, optional
+        What is to be compiled; without it, the decorator that does so is returned.
+    **options
+        PyTorch's, which stand for nothing here.
+
+    Returns
+    -------
+    callable
+        `model`.
+
+    Raises
+    ------
+    TypeError
+        If `model` is not callable.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> net = minigrad.nn.Linear(3, 2)
+    >>> minigrad.compile(net) is net
+    True
+    """
+    if model is None:
+        return lambda function: compile(function, **options)
+    if not callable(model):
+        raise TypeError(f"compile: expected a function or a module, got {type(model).__name__}")
+    return model
