@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -714,14 +715,18 @@ print("CALLS", len(calls))
 """
 
 
-def fuzz(seed: int, mode: str) -> list[str]:
-    """Return the lines that the fuzz in a process of its own prints, having checked that it did not crash."""
+def fuzz(seed: int, mode: str, folder: Path) -> list[str]:
+    """Return the lines that the fuzz in a process of its own prints, having checked that it did not crash.
+
+    It may write files into the folder.
+    """
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", FUZZ, str(seed), "120", mode],
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
+        cwd=folder,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     lines = done.stdout.splitlines()
@@ -730,9 +735,9 @@ def fuzz(seed: int, mode: str) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_fuzz(seed: int) -> None:
+def test_fuzz(seed: int, tmp_path: Path) -> None:
     """Random shapes and dtypes in every public function and method: only exceptions that explain themselves."""
-    lines = fuzz(seed, "typed")
+    lines = fuzz(seed, "typed", tmp_path)
     unexpected = [line for line in lines if line.startswith("UNEXPECTED")]
     assert not unexpected, "\n".join(unexpected)
     # The fuzz would be worth nothing if its arguments fitted few functions.
@@ -742,7 +747,7 @@ def test_fuzz(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_fuzz_with_anything(seed: int) -> None:
+def test_fuzz_with_anything(seed: int, tmp_path: Path) -> None:
     """Objects of any type: a mistake that Python itself may name, but no crash and no broken interpreter."""
-    unexpected = [line for line in fuzz(seed, "wild") if line.startswith("UNEXPECTED")]
+    unexpected = [line for line in fuzz(seed, "wild", tmp_path) if line.startswith("UNEXPECTED")]
     assert not unexpected, "\n".join(unexpected)
