@@ -81,6 +81,14 @@ def test_import_needs_only_numpy() -> None:
     assert not {"torch", "tqdm", "matplotlib", "safetensors", "scipy"} & set(loaded)
 
 
+def test_data_utilities_are_imported_when_asked_for() -> None:
+    code = "import sys, minigrad as m; n = 'minigrad.utils' in sys.modules; print(n, m.utils.data.DataLoader.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "False DataLoader\n"
+    with pytest.raises(AttributeError, match="module 'minigrad' has no attribute 'nonsense'"):
+        minigrad.nonsense  # noqa: B018
+
+
 # ---- Stubs -----------------------------------------------------------------------------------------------------------
 
 write_stubs = load_tool("write_stubs")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from math import e, inf, nan, pi
+from typing import TYPE_CHECKING
 
 from . import _load  # noqa: F401  (first: it loads the extension)
 
@@ -165,9 +166,13 @@ __all__ += ops.statistics.__all__
 __all__ += ops.views.__all__
 __all__ += random.__all__
 
+if TYPE_CHECKING:
+    from . import datasets as datasets
+    from . import utils as utils
+else:
 
-def __getattr__(name: str) -> object:
-    """Import what not every program needs when it is first asked for."""
-    if name in {"datasets", "utils"}:
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        """Import what not every program needs when it is first asked for."""
+        if name in {"datasets", "utils"}:
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
