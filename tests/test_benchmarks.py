@@ -19,11 +19,11 @@ from benchmarks.cases import CASES, group
 
 
 def test_every_group_has_cases() -> None:
-    assert set(map(group, CASES)) == {"overhead", "kernels", "everyday", "matmul", "step", "loading", "scaling"}
+    assert set(map(group, CASES)) == {"overhead", "kernels", "everyday", "matmul", "step", "func", "loading", "scaling"}
 
 
 @pytest.mark.parametrize(
-    "case", [c for c in CASES if group(c) in {"overhead", "loading"} or c.startswith("step: 64-64-10")]
+    "case", [c for c in CASES if group(c) in {"overhead", "loading", "func"} or c.startswith("step: 64-64-10")]
 )
 def test_small_cases_run(case: str) -> None:
     CASES[case]("minigrad")()

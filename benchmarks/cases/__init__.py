@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import kernels, loading, overhead, products, scaling, steps
+from . import kernels, loading, overhead, products, scaling, steps, transforms
 from .tools import Run
 
 IMPORT = "import: over import numpy"
@@ -20,6 +20,7 @@ CASES: dict[str, Callable[[str], Run]] = {
     **kernels.everyday_cases(),
     **products.cases(),
     **steps.cases(),
+    **transforms.cases(),
     **loading.cases(),
     **scaling.cases(),
 }
