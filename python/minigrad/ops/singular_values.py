@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array
-from ..primitive import MANY_TO_MANY, Primitive
+from ..primitive import LEADING, MANY_TO_MANY, Primitive
 from .elementwise import _add, _sub, _where, div, eq, mul
 from .linalg import _matmul
 from .reduce import _sum
@@ -145,4 +145,5 @@ singular_values: Callable[..., Any] = Primitive(
     jvp={"x": _jvp},
     promotion=None,
     returned=1,
+    batch=LEADING,
 ).eager
