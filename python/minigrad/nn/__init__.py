@@ -1,6 +1,18 @@
 """Neural networks: modules, layers, losses and initialisation."""
 
-from . import activations, channel_norms, dropout, functional, init, layers, losses, norms, utils
+from . import (
+    activations,
+    channel_norms,
+    dropout,
+    functional,
+    init,
+    layers,
+    losses,
+    norms,
+    pair_losses,
+    regression_losses,
+    utils,
+)
 from .activations import *
 from .channel_norms import *
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
@@ -10,7 +22,9 @@ from .layers import *
 from .losses import *
 from .module import Module
 from .norms import *
+from .pair_losses import *
 from .parameter import Buffer, Parameter
+from .regression_losses import *
 
 __all__ = ["Buffer", "Embedding", "Module", "ModuleDict", "ModuleList", "Parameter", "ParameterDict", "ParameterList"]
 __all__ += ["Sequential", "functional", "init", "utils"]
@@ -20,6 +34,8 @@ __all__ += dropout.__all__
 __all__ += layers.__all__
 __all__ += losses.__all__
 __all__ += norms.__all__
+__all__ += pair_losses.__all__
+__all__ += regression_losses.__all__
 
 from . import modules  # the last one: it has the names above
 

@@ -1,0 +1,36 @@
+"""The bases of losses as modules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ops.pointwise_loss import REDUCTIONS, reduction_code
+from ..tensor import Tensor
+from .function_module import FunctionModule
+
+_NAMES = {code: name for name, code in REDUCTIONS.items()}
+
+
+def reduction_name(loss: str, reduction: str, size_average: bool | None = None, reduce: bool | None = None) -> str:
+    """Return a reduction, checked, or the one that what PyTorch had before means."""
+    return _NAMES[reduction_code(loss, reduction, size_average, reduce)]
+
+
+class ReducedLoss(FunctionModule):
+    """A loss as a module; what PyTorch had before `reduction` becomes a reduction."""
+
+    def __init__(
+        self, reduction: str = "mean", size_average: bool | None = None, reduce: bool | None = None, **options: Any
+    ) -> None:
+        name = type(self).__name__
+        if reduction != "batchmean" or name != "KLDivLoss" or size_average is not None or reduce is not None:
+            reduction = reduction_name(name, reduction, size_average, reduce)
+        super().__init__(reduction=reduction, **options)
+
+
+class Loss(ReducedLoss):
+    """A loss of an input against a target."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of `input` against `target`."""
+        return self._compute(input, target)  # type: ignore[no-any-return]
