@@ -58,6 +58,22 @@ def test_no_more_is_kept_than_the_limit() -> None:
     assert memory.stats()["cached"] == 0
 
 
+def test_a_full_cache_makes_room_for_what_is_freed_now() -> None:
+    memory.empty_cache()
+    memory.set_cache_limit("4M")
+    large, small = mg.ones(1024, 1024) + 1, [mg.ones(256, 256) + 1 for _ in range(3)]
+    del large
+    assert memory.stats()["cached"] == 4 * MIB
+    del small
+    assert memory.stats()["cached"] == 3 * MIB // 4
+    for rows in (1, 3, 40, 700, 5000):  # buffers of many sizes are counted right as they go
+        x = mg.ones(rows, 160) + 1
+        del x
+    assert memory.stats()["cached"] <= 4 * MIB
+    memory.empty_cache()
+    assert memory.stats()["cached"] == 0
+
+
 @pytest.mark.parametrize("limit", ["", "M", "-1", -1, "many", "1T", 1.5])
 def test_bad_limits_are_refused(limit: int | str) -> None:
     with pytest.raises(ValueError, match="set_cache_limit: needs bytes"):

@@ -34,6 +34,12 @@ SizeClass size_class(size_t bytes) {
   return {kSmallClasses + 4 * (doubling - 9) + static_cast<int>(quarters) - 5, quarters * quarter};
 }
 
+size_t bytes_of_class(int index) {
+  if (index < kSmallClasses) return 64 * static_cast<size_t>(index + 1);
+  const int above = index - kSmallClasses;
+  return static_cast<size_t>(5 + above % 4) << (7 + above / 4);
+}
+
 // A cached buffer's first bytes point to the next one of its class.
 struct Link {
   Link* next;
@@ -44,6 +50,19 @@ struct Pool {
   Link* free[kClasses] = {};
   PoolStatistics statistics = {.in_use = 0, .peak = 0, .cached = 0, .limit = size_t{1} << 30};
 };
+
+// Gives cached buffers of other classes back, the largest first, until one of `size` can be kept. What is freed now
+// will sooner be asked for than what nobody has asked for since. The caller holds the lock.
+void make_room(Pool& p, SizeClass size) {
+  for (int i = kClasses - 1; i >= 0 && p.statistics.cached + size.bytes > p.statistics.limit; --i) {
+    while (i != size.index && p.free[i] != nullptr && p.statistics.cached + size.bytes > p.statistics.limit) {
+      Link* const link = p.free[i];
+      p.free[i] = link->next;
+      p.statistics.cached -= bytes_of_class(i);
+      std::free(link);
+    }
+  }
+}
 
 // Gives every cached buffer back; the caller holds the lock.
 void empty(Pool& p) {
@@ -106,6 +125,7 @@ void pool_free(void* buffer, size_t bytes) {
   {
     const std::lock_guard lock(p.mutex);
     p.statistics.in_use -= size.bytes;
+    if (kReuse && size.bytes <= p.statistics.limit) make_room(p, size);
     if (kReuse && p.statistics.cached + size.bytes <= p.statistics.limit) {
       p.free[size.index] = new (buffer) Link{p.free[size.index]};
       p.statistics.cached += size.bytes;
