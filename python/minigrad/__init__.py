@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from . import _load  # noqa: F401  (first: it loads the extension)
 
 # isort: split
-from . import _environment, autograd, backends, cuda, func, linalg, memory, nn, ops, optim, random
+from . import _environment, autograd, backends, cuda, func, linalg, memory, nn, ops, random
 from . import _return_types as return_types
 from ._config import __version__, get_num_threads, set_num_threads, show_config
 from ._device import device
@@ -69,7 +69,6 @@ from .ops.softmax import *
 from .ops.statistics import *
 from .ops.views import *
 from .random import *
-from .serialization import CheckpointError, load, save
 from .tensor import Size, Tensor
 
 # isort: split
@@ -166,13 +165,20 @@ __all__ += ops.statistics.__all__
 __all__ += ops.views.__all__
 __all__ += random.__all__
 
+# What not every program needs is imported when it is first asked for.
+
 if TYPE_CHECKING:
     from . import datasets as datasets
+    from . import optim as optim
     from . import utils as utils
+    from .serialization import CheckpointError, load, save
 else:
+    _MODULES = {"datasets", "optim", "utils"}
+    _NAMES = {"CheckpointError": "serialization", "load": "serialization", "save": "serialization"}
 
     def __getattr__(name: str) -> object:
-        """Import what not every program needs when it is first asked for."""
-        if name in {"datasets", "utils"}:
+        if name in _MODULES:
             return import_module(f"{__name__}.{name}")
+        if name in _NAMES:
+            return getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
