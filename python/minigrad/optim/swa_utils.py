@@ -11,7 +11,8 @@ from ..nn import Module
 from ..nn.channel_norms import _BatchNorm
 from ..ops.creation import tensor
 from ..tensor import Tensor
-from .lr_scheduler import LRScheduler, _between, _for_groups, _is_linear
+from .lr_scheduler import LRScheduler
+from .lr_scheduler.cycles import between, for_groups, is_linear
 from .optimizer import Optimizer
 
 AverageOne = Callable[[Tensor, Tensor, int], Tensor]
@@ -225,14 +226,14 @@ class SWALR(LRScheduler):
     ) -> None:
         if anneal_epochs != int(anneal_epochs) or anneal_epochs < 0:
             raise ValueError(f"SWALR: anneal_epochs must be an integer of at least 0, got {anneal_epochs}")
-        self.linear = _is_linear("SWALR", anneal_strategy)
+        self.linear = is_linear("SWALR", anneal_strategy)
         self.anneal_epochs = anneal_epochs
-        for group, lr in zip(optimizer.param_groups, _for_groups(optimizer, "swa_lr", swa_lr), strict=True):
+        for group, lr in zip(optimizer.param_groups, for_groups(optimizer, "swa_lr", swa_lr), strict=True):
             group["swa_lr"] = lr
         super().__init__(optimizer, last_epoch)
 
     def _part(self, epoch: int) -> float:
-        return _between(0.0, 1.0, max(0.0, min(1.0, epoch / max(1, self.anneal_epochs))), linear=self.linear)
+        return between(0.0, 1.0, max(0.0, min(1.0, epoch / max(1, self.anneal_epochs))), linear=self.linear)
 
     def get_lr(self) -> list[float]:
         """Return the rates, as far on their way as this epoch is."""
