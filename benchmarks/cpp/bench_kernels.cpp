@@ -186,6 +186,8 @@ std::vector<Row> matmul_rows() {
       {"matmul", "transposed", {kMatrix, transposed({kColumns, kColumns})}, {}, kColumns},
       {"matmul", "vector", {kMatrix, shaped({kColumns, 1})}, {}, kColumns},
       {"linear", "relu", {kMatrix, square, shaped({kColumns})}, {whole(1)}, kColumns},
+      {"singular_values", "square", {shaped({64, 64})}},
+      {"singular_values", "batch", {shaped({kRows, 8, 4})}},
   };
 }
 

@@ -230,6 +230,7 @@ def strided_view(array: Array, shape: tuple[int, ...], strides: tuple[int, ...],
 # silu(x: T) -> out for float32, float64
 # silu_grad(g: T, x: T) -> out for float32, float64
 # sin(x: T) -> out for float32, float64
+# singular_values(x: T) -> out, u, v for float32, float64
 # sinh(x: T) -> out for float32, float64
 # smooth_l1_loss(x: T, y: T; reduction, beta) -> out for float32, float64
 # smooth_l1_loss_grad(g: T, x: T, y: T; reduction, beta) -> out for float32, float64

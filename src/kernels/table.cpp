@@ -25,7 +25,8 @@
   X(ties) \
   X(count) \
   X(order) \
-  X(search)
+  X(search) \
+  X(singular_values)
 
 #define MINIGRAD_ISA_FAMILIES(X) \
   X(elementwise) \
@@ -57,7 +58,8 @@
   X(arg_reduce) \
   X(count) \
   X(order) \
-  X(search)
+  X(search) \
+  X(singular_values)
 // clang-format on
 
 namespace minigrad {

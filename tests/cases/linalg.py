@@ -64,6 +64,10 @@ def singular() -> Iterator[Case]:
     shapes = {"tall": (5, 3), "square": (4, 4), "batch": (2, 3, 2), "one": (1, 1), "vector": (3, 1), "empty": (0, 2, 2)}
     for variant, shape in shapes.items():
         yield Case("singular_values", variant, lambda draw, s=shape: (normal(draw, s),), expected=expected)
+    sizes = np.array([1.0, 4.0, 16.0, 64.0])  # apart, as the vectors are the less certain the nearer the values are
+    yield Case(
+        "singular_values", "large", lambda draw: (normal(draw, (90, 7, 4)) * sizes,), expected=expected, large=True
+    )
     far = [[1e-9, 2e3, 0.0], [0.0, 3.0, 1e5], [2e-9, 1.0, 1.0]]
     yield given("singular_values", "far apart", far, expected=expected)
 
