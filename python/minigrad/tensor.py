@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 grad_enabled: Callable[[], bool] = _core.grad_enabled
 
+#: What the properties of that name return. The module that makes views sets them, being imported later.
+view_properties: dict[str, Callable[[Tensor], Tensor]] = {}
+
 
 class Size(tuple[int, ...]):
     """A tensor's shape: a tuple that knows how many elements it means."""
@@ -108,18 +111,14 @@ class Tensor(TensorMethods):
     @property
     def T(self) -> Tensor:  # noqa: N802
         """A view with all dimensions in reverse order."""
-        from .ops.shape import reversed_dims
-
-        return reversed_dims(self)
+        return view_properties["T"](self)
 
     @property
     def mT(self) -> Tensor:  # noqa: N802
         """A view with the last two dimensions exchanged; RuntimeError where there are fewer."""
-        from .ops.shape import matrix_transpose
-
         if self._array.ndim < 2:
             raise RuntimeError(f"mT: needs at least two dimensions, got shape {self._array.shape}")
-        return matrix_transpose(self)  # type: ignore[no-any-return]
+        return view_properties["mT"](self)
 
     def stride(self, dim: int | None = None) -> tuple[int, ...] | int:
         """Return how many elements apart neighbours along each dimension, or along `dim`, lie."""

@@ -27,7 +27,7 @@ from ..primitive import (
     kernel_primitive,
     view_primitive,
 )
-from ..tensor import Tensor, array_of, replay
+from ..tensor import Tensor, array_of, replay, view_properties
 from .elementwise import ARTICLE, clone
 
 __all__ = [
@@ -498,6 +498,9 @@ def moveaxis(input: Tensor, source: int | Sequence[int], destination: int | Sequ
 def reversed_dims(x: Tensor) -> Tensor:
     """Return a view with all dimensions in reverse order."""
     return _permute(x, tuple(range(x._array.ndim - 1, -1, -1)))  # type: ignore[no-any-return]
+
+
+view_properties.update(T=reversed_dims, mT=matrix_transpose)
 
 
 @method
