@@ -248,7 +248,11 @@ _logsumexp = kernel_primitive(
 
 def _dims_of(name: str, x: Tensor, dim: Dims) -> Shape:
     array = array_of(name, x)
-    return () if dim is None else normalise_dims(name, dim, array.ndim, array.shape)
+    if dim is None:
+        return ()
+    if dim.__class__ is int and 0 <= dim < array.ndim:  # the usual one needs no call
+        return (dim,)
+    return normalise_dims(name, dim, array.ndim, array.shape)
 
 
 def _converted(name: str, x: Tensor, dtype: _dtype.dtype | None) -> Tensor:
@@ -311,8 +315,8 @@ def sum(  # noqa: A001
     >>> minigrad.ones(2, 3).sum(dim=1)
     tensor([3., 3.])
     """
-    if dim is None and dtype is None and array_of("sum", input).dtype.kind == "f":
-        return _sum(input, (), keepdim)  # type: ignore[no-any-return]
+    if dtype is None and array_of("sum", input).dtype.kind == "f":
+        return _sum(input, _dims_of("sum", input, dim), keepdim)  # type: ignore[no-any-return]
     return _total("sum", _sum, input, _dims_of("sum", input, dim), keepdim, dtype)
 
 
