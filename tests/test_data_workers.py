@@ -103,6 +103,7 @@ def test_turns(n: int, workers: int, prefetch: int) -> None:
     assert lists(loader) == [[[i], [0], [i % workers]] for i in range(n)]
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # PyTorch's, of more workers than cores
 def test_streams_in_parts() -> None:
     torch = pytest.importorskip("torch")
 
