@@ -25,8 +25,7 @@ CORE_FUNCTIONS = {
     "broadcast_view": "(array: Array, shape: tuple[int, ...], /) -> Array",
     "digest": "(array: Array, /) -> int",
     "empty_cache": "() -> None",
-    "gather": "(function: Any, params: list[Any], state: dict[Any, Any], names: tuple[Any, ...], "
-    "settings: tuple[Any, ...], /) -> tuple[Any, ...] | list[Any]",
+    "gather": "(function: Any, params: Any, state: Any, names: Any, settings: Any, /) -> tuple[Any, ...] | list[Any]",
     "get_num_threads": "() -> int",
     "get_parallel_threshold": "() -> float",
     "grad_enabled": "() -> bool",
