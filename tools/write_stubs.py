@@ -114,9 +114,7 @@ def core_stub() -> str:
             values.append(f"{name}: {CORE_VALUES[name]}")
     legend = "# The kernels: inputs (T: the dtype that they share, i: int64, b: bool, d: float64); attributes\n#"
     kernels = [kernel_signature(core.kernels[name]) for name in sorted(core.kernels)]
-    return "\n".join(
-        [CORE_HEADER, kernel_class(core), "", LENDER, "", *values, "", *functions, "", legend, *kernels, ""]
-    )
+    return "\n".join([CORE_HEADER, kernel_class(core), "", LENDER, *values, "", *functions, "", legend, *kernels, ""])
 
 
 # ---- Methods ---------------------------------------------------------------------------------------------------------

@@ -34,7 +34,6 @@ class OutFunction:
     def __init__(self, function: Any, store: Any, /) -> None: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
-
 build_info: dict[str, Any]
 kernels: dict[str, Kernel]
 
