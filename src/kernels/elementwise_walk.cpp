@@ -204,7 +204,8 @@ class Walk {
 
   void run_short_rows() const {
     const int64_t count = nest_.shape[nest_.rank - 1], rows = nest_.shape[nest_.rank - 2];
-    const int64_t most = (map_.limit > 0 ? map_.limit : kMapBlock) / count;
+    const int64_t fitting = (map_.limit > 0 ? map_.limit : kMapBlock) / count;
+    const int64_t most = fitting < rows ? fitting : rows;
     parallel_for(nest_.size / count, map_.nanoseconds * static_cast<double>(count),
                  [&](int64_t begin, int64_t end, int) {
                    Buffer buffer;
@@ -214,13 +215,15 @@ class Walk {
                      find_row(begin, offset);
                      const int64_t left = rows - begin % rows, until = left < end - begin ? left : end - begin;
                      const int64_t together = until < most ? until : most;
-                     run_together(buffer, known, offset, together, count);
+                     run_together(buffer, known, offset, together, most, count);
                      begin += together;
                    }
                  });
   }
 
-  void run_together(Buffer& buffer, const char** known, const int64_t* offset, int64_t rows, int64_t count) const {
+  // `rows` rows of `count` elements; an operand with one row for all of them is repeated `most` times, once.
+  void run_together(Buffer& buffer, const char** known, const int64_t* offset, int64_t rows, int64_t most,
+                    int64_t count) const {
     Neighbours in;
     for (int i = 1; i < N; ++i) {
       const char* const from = at(i, offset, 0);
@@ -228,7 +231,7 @@ class Walk {
       in.x[i - 1] = steps_on(i) ? from : buffer.of[i];
       if (steps_on(i) || known[i] == from) continue;
       const int64_t row = nest_.stride[i][nest_.rank - 2];
-      gather_rows_of(item_[i], buffer.of[i], from, row == 0 ? kMapBlock / count : rows, row, count, step_[i]);
+      gather_rows_of(item_[i], buffer.of[i], from, row == 0 ? most : rows, row, count, step_[i]);
       known[i] = row == 0 ? from : nullptr;
     }
     map_.loop(map_.context, at(0, offset, 0), rows * count, in);
@@ -320,9 +323,35 @@ class Walk {
   bool direct_;  // whether the loop can read and write where the operands lie
 };
 
+// Whether an operand's elements lie behind one another as the output's do, or there is only one.
+bool is_flat(const View& x, int64_t size) { return x.contiguous() && (x.size() == size || x.size() == 1); }
+
+// The usual case without a nest: nothing has to be repeated but single elements.
+bool run_flat(const Call& call, const Map& map) {
+  const View& out = call.out[0];
+  const int64_t size = out.size();
+  bool flat = map.limit == 0 && out.contiguous();
+  for (int i = 0; flat && i < map.inputs; ++i) flat = is_flat(call.in[i], size);
+  if (!flat) return false;
+  parallel_for(size, map.nanoseconds, [&](int64_t begin, int64_t end, int) {
+    alignas(64) char equal[kMaxMapped][kLanes * 8];
+    Neighbours in;
+    for (int i = 0; i < map.inputs; ++i) {
+      const View& x = call.in[i];
+      const int64_t item = item_size(x.dtype);
+      in.mask[i] = x.size() == size ? -1 : 0;
+      in.x[i] = in.mask[i] != 0 ? static_cast<const char*>(x.data) + begin * item : equal[i];
+      if (in.mask[i] == 0) fill_lanes(equal[i], static_cast<const char*>(x.data), item);
+    }
+    map.loop(map.context, static_cast<char*>(out.data) + begin * item_size(out.dtype), end - begin, in);
+  });
+  return true;
+}
+
 }  // namespace
 
 Status walk(const Call& call, const Map& map) {
+  if (run_flat(call, map)) return Status::ok;
   switch (map.inputs) {
     case 1:
       Walk<2>(call, map).run();
