@@ -35,6 +35,12 @@ struct ConvertTo : Streaming {
 };
 
 template <class X>
+struct ConvertTo<X, X> : Streaming {
+  static constexpr bool kCopies = true;
+  static X apply(X x) { return x; }
+};
+
+template <class X>
 Status run_cast(const Call& call) {
   constexpr RunFunction kByTarget[kDTypeCount] = {
       run_unary<ConvertTo<X, bool>, X, bool>,       run_unary<ConvertTo<X, uint8_t>, X, uint8_t>,

@@ -326,12 +326,15 @@ class Walk {
 // Whether an operand's elements lie behind one another as the output's do, or there is only one.
 bool is_flat(const View& x, int64_t size) { return x.contiguous() && (x.size() == size || x.size() == 1); }
 
-// The usual case without a nest: nothing has to be repeated but single elements.
+// The usual case without a nest: nothing has to be repeated but single elements, and those only where the loop takes
+// them.
 bool run_flat(const Call& call, const Map& map) {
   const View& out = call.out[0];
   const int64_t size = out.size();
-  bool flat = map.limit == 0 && out.contiguous();
-  for (int i = 0; flat && i < map.inputs; ++i) flat = is_flat(call.in[i], size);
+  bool flat = size > 0 && size <= (map.limit > 0 ? map.limit : size) && out.contiguous();
+  for (int i = 0; flat && i < map.inputs; ++i) {
+    flat = is_flat(call.in[i], size) && (map.limit == 0 || call.in[i].size() == size);
+  }
   if (!flat) return false;
   parallel_for(size, map.nanoseconds, [&](int64_t begin, int64_t end, int) {
     alignas(64) char equal[kMaxMapped][kLanes * 8];
@@ -343,7 +346,12 @@ bool run_flat(const Call& call, const Map& map) {
       in.x[i] = in.mask[i] != 0 ? static_cast<const char*>(x.data) + begin * item : equal[i];
       if (in.mask[i] == 0) fill_lanes(equal[i], static_cast<const char*>(x.data), item);
     }
-    map.loop(map.context, static_cast<char*>(out.data) + begin * item_size(out.dtype), end - begin, in);
+    char* const to = static_cast<char*>(out.data) + begin * item_size(out.dtype);
+    if (map.copies && in.mask[0] != 0) {
+      std::memmove(to, in.x[0], static_cast<size_t>((end - begin) * item_size(out.dtype)));
+    } else {
+      map.loop(map.context, to, end - begin, in);
+    }
   });
   return true;
 }

@@ -88,8 +88,6 @@ void scatter_lane(T* out, const T* src, const int64_t* index, const ScatterSteps
       const int64_t target = index[k * s.index_dim];
       if (places.own(target)) out[target * s.out_dim] = Op::combine(out[target * s.out_dim], src[k * s.src_dim]);
     }
-  } else if (s.out_dim == 1 && s.src_dim == 1 && s.index_dim == 1) {
-    for (int64_t k = 0; k < s.length; ++k) out[index[k]] = Op::combine(out[index[k]], src[k]);
   } else {
     for (int64_t k = 0; k < s.length; ++k) {
       T& element = out[index[k * s.index_dim] * s.out_dim];
@@ -98,11 +96,30 @@ void scatter_lane(T* out, const T* src, const int64_t* index, const ScatterSteps
   }
 }
 
+// One lane whose elements lie next to each other. A branch that is never taken costs less than a look at all indices
+// beforehand.
+template <class Op, class T>
+bool scatter_unit_lane(T* out, const T* src, const int64_t* index, int64_t length, int64_t extent) {
+  for (int64_t k = 0; k < length; ++k) {
+    const int64_t target = index[k];
+    if (!in_range(target, extent)) return false;
+    out[target] = Op::combine(out[target], src[k]);
+  }
+  return true;
+}
+
 // One lane after the other: good where dim is the innermost dimension. Indices that lanes share are checked once.
 template <class Op, class T>
 bool scatter_by_lane(T* out, const T* src, const int64_t* index, int64_t lanes, const ScatterSteps& s, Places places) {
+  const bool unit = s.out_dim == 1 && s.src_dim == 1 && s.index_dim == 1;
+  const bool everywhere = places.begin <= 0 && places.end >= s.extent;
   for (int64_t lane = 0; lane < lanes; ++lane) {
     const int64_t* const at = index + lane * s.index_lane;
+    if (unit && everywhere) {
+      if (!scatter_unit_lane<Op>(out + lane * s.out_lane, src + lane * s.src_lane, at, s.length, s.extent))
+        return false;
+      continue;
+    }
     const bool known = lane > 0 && s.index_lane == 0;
     if (!known && !all_in_range(at, s.length, s.index_dim, s.extent)) return false;
     scatter_lane<Op>(out + lane * s.out_lane, src + lane * s.src_lane, at, s, places);
