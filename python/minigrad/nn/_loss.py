@@ -34,3 +34,10 @@ class Loss(ReducedLoss):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Return the loss of `input` against `target`."""
         return self._compute(input, target)  # type: ignore[no-any-return]
+
+
+class PlainLoss(Loss):
+    """A loss of an input against a target that has no options but the reduction."""
+
+    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
+        super().__init__(reduction, size_average, reduce)

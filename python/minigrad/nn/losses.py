@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..tensor import Tensor
 from . import functional as F  # noqa: N812
-from ._loss import Loss
+from ._loss import Loss, PlainLoss
 
 __all__ = [
     "BCELoss",
@@ -124,7 +124,7 @@ class MultiLabelSoftMarginLoss(Loss, function=F.multilabel_soft_margin_loss):
         super().__init__(weight=weight, size_average=size_average, reduce=reduce, reduction=reduction)
 
 
-class MultiLabelMarginLoss(Loss, function=F.multilabel_margin_loss):
+class MultiLabelMarginLoss(PlainLoss, function=F.multilabel_margin_loss):
     """By how much scores of other classes come near those of the targets.
 
     Parameters
@@ -142,9 +142,6 @@ class MultiLabelMarginLoss(Loss, function=F.multilabel_margin_loss):
     >>> minigrad.nn.MultiLabelMarginLoss()(minigrad.tensor([[0.5, 0.25]]), minigrad.tensor([[0, -1]]))
     tensor(0.3750)
     """
-
-    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
-        super().__init__(size_average=size_average, reduce=reduce, reduction=reduction)
 
 
 class BCELoss(Loss, function=F.binary_cross_entropy):

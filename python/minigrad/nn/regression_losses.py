@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..tensor import Tensor
 from . import functional as F  # noqa: N812
-from ._loss import Loss, ReducedLoss
+from ._loss import Loss, PlainLoss, ReducedLoss
 
 __all__ = [
     "GaussianNLLLoss",
@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 
-class MSELoss(Loss, function=F.mse_loss):
+class MSELoss(PlainLoss, function=F.mse_loss):
     """The squared error, (input - target)².
 
     Parameters
@@ -36,11 +36,8 @@ class MSELoss(Loss, function=F.mse_loss):
     tensor(0.1562)
     """
 
-    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
-        super().__init__(size_average=size_average, reduce=reduce, reduction=reduction)
 
-
-class L1Loss(Loss, function=F.l1_loss):
+class L1Loss(PlainLoss, function=F.l1_loss):
     """The absolute error, |input - target|.
 
     Parameters
@@ -58,9 +55,6 @@ class L1Loss(Loss, function=F.l1_loss):
     >>> minigrad.nn.L1Loss()(minigrad.tensor([0.5, 0.25]), minigrad.tensor([1.0, 0.0]))
     tensor(0.3750)
     """
-
-    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
-        super().__init__(size_average=size_average, reduce=reduce, reduction=reduction)
 
 
 class SmoothL1Loss(Loss, function=F.smooth_l1_loss):
@@ -183,7 +177,7 @@ class GaussianNLLLoss(ReducedLoss, function=F.gaussian_nll_loss):
         return self._compute(input, target, var)  # type: ignore[no-any-return]
 
 
-class SoftMarginLoss(Loss, function=F.soft_margin_loss):
+class SoftMarginLoss(PlainLoss, function=F.soft_margin_loss):
     """The logistic loss of targets 1 and -1.
 
     Parameters
@@ -201,6 +195,3 @@ class SoftMarginLoss(Loss, function=F.soft_margin_loss):
     >>> minigrad.nn.SoftMarginLoss()(minigrad.tensor([0.5, 0.25]), minigrad.tensor([1.0, -1.0]))
     tensor(0.6500)
     """
-
-    def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
-        super().__init__(size_average=size_average, reduce=reduce, reduction=reduction)

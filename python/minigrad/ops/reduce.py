@@ -316,7 +316,7 @@ def sum(  # noqa: A001
     tensor([3., 3.])
     """
     if dtype is None and array_of("sum", input).dtype.kind == "f":
-        return _sum(input, _dims_of("sum", input, dim), keepdim)  # type: ignore[no-any-return]
+        return _sum(input, () if dim is None else _dims_of("sum", input, dim), keepdim)  # type: ignore[no-any-return]
     return _total("sum", _sum, input, _dims_of("sum", input, dim), keepdim, dtype)
 
 
