@@ -1,6 +1,7 @@
 #include "core/pool.hpp"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <bit>
@@ -38,6 +39,20 @@ size_t bytes_of_class(int index) {
   if (index < kSmallClasses) return 64 * static_cast<size_t>(index + 1);
   const int above = index - kSmallClasses;
   return static_cast<size_t>(5 + above % 4) << (7 + above / 4);
+}
+
+// Large buffers begin where a huge page would, and ask for such pages: the processor then looks up one address in place
+// of 512, which for arrays larger than its caches is a quarter of the time of a copy.
+constexpr size_t kHugePage = size_t{2} << 20;
+
+void* allocate(size_t bytes) {
+  if (bytes < 2 * kHugePage) return std::aligned_alloc(kAlignment, bytes);
+  void* buffer = nullptr;
+  if (posix_memalign(&buffer, kHugePage, bytes) != 0) return nullptr;
+#if defined(MADV_HUGEPAGE)
+  madvise(buffer, bytes, MADV_HUGEPAGE);  // where the system has none, nothing is lost
+#endif
+  return buffer;
 }
 
 // A cached buffer's first bytes point to the next one of its class.
@@ -107,10 +122,10 @@ void* pool_allocate(size_t bytes) {
       return link;
     }
   }
-  void* buffer = std::aligned_alloc(kAlignment, size.bytes);
+  void* buffer = allocate(size.bytes);
   if (buffer == nullptr) {
     pool_empty_cache();
-    buffer = std::aligned_alloc(kAlignment, size.bytes);
+    buffer = allocate(size.bytes);
   }
   if (buffer == nullptr) {
     const std::lock_guard lock(p.mutex);
