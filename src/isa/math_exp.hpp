@@ -18,19 +18,18 @@ struct ReducedExp {
 };
 
 template <class T>
-[[gnu::always_inline]] inline ReducedExp<T> reduce_exp(T x, T inverse_ln2, T ln2_hi, T ln2_lo) {
-  const T k = fma(x, inverse_ln2, Format<T>::kRound) - Format<T>::kRound;
-  const T first = fma(-k, ln2_hi, x);
-  const T r = fma(-k, ln2_lo, first);
-  return {k, r, fma(-k, ln2_lo, first - r)};
-}
+constexpr T kInverseLn2 = sizeof(T) == 4 ? static_cast<T>(0x1.715476p+0f) : static_cast<T>(0x1.71547652b82fep+0);
+template <class T>
+constexpr T kLn2Hi = sizeof(T) == 4 ? static_cast<T>(0x1.62e4p-1f) : static_cast<T>(0x1.62e42fefa4p-1);
+template <class T>
+constexpr T kLn2Lo = sizeof(T) == 4 ? static_cast<T>(0x1.7f7d1cp-20f) : static_cast<T>(-0x1.8432a1b0e2634p-43);
 
-[[gnu::always_inline]] inline ReducedExp<float> reduce_exp(float x) {
-  return reduce_exp(x, 0x1.715476p+0f, 0x1.62e4p-1f, 0x1.7f7d1cp-20f);
-}
-
-[[gnu::always_inline]] inline ReducedExp<double> reduce_exp(double x) {
-  return reduce_exp(x, 0x1.71547652b82fep+0, 0x1.62e42fefa4p-1, -0x1.8432a1b0e2634p-43);
+template <class T>
+[[gnu::always_inline]] inline ReducedExp<T> reduce_exp(T x) {
+  const T k = fma(x, kInverseLn2<T>, Format<T>::kRound) - Format<T>::kRound;
+  const T first = fma(-k, kLn2Hi<T>, x);
+  const T r = fma(-k, kLn2Lo<T>, first);
+  return {k, r, fma(-k, kLn2Lo<T>, first - r)};
 }
 
 // exp(r) - 1 = r + r^2 q(r) for |r| <= ln2 / 2 (1 + 1/2000), q of degree 4 for float, 9 for double; the polynomials'
@@ -56,6 +55,20 @@ template <class T>
 [[gnu::always_inline]] inline T exp(T x) {
   const ReducedExp<T> reduced = reduce_exp(clamp(x, kExpLimit<T>));
   return times_power_of_2(1 + exp_reduced_minus_1(reduced.r), reduced.k);
+}
+
+// The same bits for x <= 0 in fewer steps. The low bits of the number that rounds to k hold the exponent of a power of
+// 2 already, so far from underflow that s + s (exp(r) - 1) is rounded as 1 + (exp(r) - 1) is.
+template <class T>
+[[gnu::always_inline]] inline T exp_below_0(T x) {
+  constexpr int kLift = sizeof(T) == 4 ? 64 : 512;
+  constexpr T kRound = Format<T>::kRound + (Format<T>::kBias + kLift);
+  constexpr T kDrop = sizeof(T) == 4 ? static_cast<T>(0x1p-64) : static_cast<T>(0x1p-512);
+  const T limited = x < -kExpLimit<T> ? -kExpLimit<T> : x;
+  const T rounded = fma(limited, kInverseLn2<T>, kRound), k = rounded - kRound;
+  const T r = fma(-k, kLn2Lo<T>, fma(-k, kLn2Hi<T>, limited));
+  const T s = from_bits<T>(bits(rounded) << Format<T>::kDigits);
+  return fma(s, exp_reduced_minus_1(r), s) * kDrop;
 }
 
 // 2^r for |r| <= 1/2: 1 + r P(r), P of degree 5, its error 2^-27.5 of the result, for float; degree 10, 2^-57.

@@ -90,7 +90,7 @@ struct CrossEntropy {
     tile_max(tile, classes, m);
     map_tile(tile, tile, tile, m, classes, [](T value, T, T largest) { return value - largest; });
     if (smoothing != 0) combine_tile<Sum>(tile, classes, d_sum);
-    map_tile(tile, tile, tile, m, classes, [](T d, T, T) { return math::exp(d); });
+    map_tile(tile, tile, tile, m, classes, [](T d, T, T) { return math::exp_below_0(d); });
     combine_tile<Sum>(tile, classes, s);
     finish_rows(m, s, d_sum, logit);
     map_tile(tile, tile, tile, s, classes, [](T e, T, T scale) { return e * scale; });

@@ -142,7 +142,7 @@ struct Forward {
     alignas(64) T x_copy[kRowBlock<T>], e[kRowBlock<T>];
     return fold<Sum>(combine_row_blocks<Sum, T>(n, [&](int64_t begin, int64_t count) {
       map_row(e, x.at(begin, count, x_copy), count,
-              [m](T value) __attribute__((always_inline)) { return math::exp(value - m); });
+              [m](T value) __attribute__((always_inline)) { return math::exp_below_0(value - m); });
       return block_lanes<Sum, T>(PlainRow<T>{e}, count);
     }));
   }
@@ -153,7 +153,7 @@ struct Forward {
     alignas(64) T m[kTileRows], total[kTileRows];
     load_tile(x, rows.a, rows.across.a, rows.along.a, count, rows.n);
     tile_max(x, rows.n, m);
-    map_tile(e, x, x, m, rows.n, [](T value, T, T largest) { return math::exp(value - largest); });
+    map_tile(e, x, x, m, rows.n, [](T value, T, T largest) { return math::exp_below_0(value - largest); });
     combine_tile<Sum>(e, rows.n, total);
     for (int r = 0; r < kTileRows; ++r) total[r] = F::total(total[r]);
     if constexpr (F::kFromExp) {
@@ -189,7 +189,7 @@ struct Forward {
 
   static void exp_columns(T* out, const T* x, const T* m, int64_t cols) {
     map_row(out, x, m, cols,
-            [](T value, T largest) __attribute__((always_inline)) { return math::exp(value - largest); });
+            [](T value, T largest) __attribute__((always_inline)) { return math::exp_below_0(value - largest); });
   }
 
   static void result_columns(T* out, const T* x, const T* m, const T* total, int64_t cols) {

@@ -120,7 +120,7 @@ template <class T>
   return fold<Sum>(combine_row_blocks<Sum, T>(n, [&](int64_t begin, int64_t count) {
     const T* const block = x.at(begin, count, x_copy);
     T* const e = out.at(begin, out_copy);
-    map_row(e, block, count, [m](T value) __attribute__((always_inline)) { return math::exp(value - m); });
+    map_row(e, block, count, [m](T value) __attribute__((always_inline)) { return math::exp_below_0(value - m); });
     out.flush(begin, count, e);
     return block_lanes<Sum, T>(PlainRow<T>{e}, count);
   }));

@@ -4,7 +4,7 @@
 // Every sum has the order of reduce_blocks.hpp, so a result's bits depend on the elements that it is made of alone.
 //   var_mean    the mean m, as mean computes it; then the sums r of x - m and s of (x - m)^2; the variance is
 //               (s - r^2 / n) / (n - correction), where r^2 / n takes out what rounding m has put in.
-//   logsumexp   the maximum m (0 where it is infinite); log(sum of exp(x - m)) + m. A row of -inf gives -inf, one with
+//   logsumexp   the maximum m (0 where it is -inf); log(sum of exp(x - m)) + m. A row of -inf gives -inf, one with
 //               +inf gives +inf, one with NaN gives NaN.
 //   norm        the sum of |x|^p, then its p-th root; p = 0 counts what is not 0. Squares may overflow.
 #include "core/kernel.hpp"
@@ -38,7 +38,7 @@ struct SquaredDeviation {
 struct Exponential {
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T c, T) {
-    return math::exp(x - c);
+    return math::exp_below_0(x - c);
   }
 };
 
@@ -205,10 +205,11 @@ Status run_logsumexp(const Call& call) {
   T* const largest = s.values(0);
   T* const total = s.values(1);
   s.reduce(kOperation<Largest, T>, 1, largest);
-  for (int64_t i = 0; i < s.form.kept; ++i)
-    largest[i] = math::abs(largest[i]) == Smallest::kIdentity<T> ? T{0} : largest[i];
+  for (int64_t i = 0; i < s.form.kept; ++i) largest[i] = largest[i] == Largest::kIdentity<T> ? T{0} : largest[i];
   s.sum(map_rows<Exponential, T>, largest, 0, total);
-  s.finish(call.out[0], total, largest, [](T sum, T m) __attribute__((always_inline)) { return math::log(sum) + m; });
+  s.finish(call.out[0], total, largest, [](T sum, T m) __attribute__((always_inline)) {
+    return m == Smallest::kIdentity<T> ? m : math::log(sum) + m;
+  });
   return Status::ok;
 }
 

@@ -188,7 +188,7 @@ def _reading_g(function: Callable[..., Any], has_beta: bool) -> Rule:
 
 
 def _minus(by_x: Any, g: Any, x: Any, y: Any, code: int, parameters: Parameters) -> Any:
-    return neg(by_x(g, x, y, code, parameters))
+    return by_x(neg(g), x, y, code, parameters)
 
 
 def _of_difference(bend: Callable[[Any, Any, Parameters], Any]) -> dict[str, Any]:
@@ -283,7 +283,7 @@ _binary_cross_entropy_with_logits, binary_cross_entropy_with_logits_grad = _loss
     "|x| (y where x < 0, else 1 - y) + ln(1 + e^-|x|)",
     "(σ(x) - y)",
     f"{GRADIENTS} (5.7), (5.9)",
-    to_target=lambda by_x, g, x, y, code, parameters: neg(safe_mul(_share(g, code, x.shape), x)),  # noqa: ARG005
+    to_target=lambda by_x, g, x, y, code, parameters: safe_mul(neg(_share(g, code, x.shape)), x),  # noqa: ARG005
     bend=_bend_logits,
     bend_target=lambda h, x, y, parameters: neg(_like(h, y)),  # noqa: ARG005
 )
