@@ -18,59 +18,68 @@ struct Nest {
   int64_t stride[N][kMaxRank];
 };
 
+static inline void swap(int64_t& a, int64_t& b) {
+  const int64_t kept = a;
+  a = b;
+  b = kept;
+}
+
 // The nest of operands[0 ... N), broadcast to operands[0]'s shape. Dimensions of size 1 are dropped; neighbours that
 // every operand walks through in equal steps are merged.
 template <int N>
 static inline Nest<N> make_nest(const View* const (&operands)[N]) {
   const View& out = *operands[0];
-  int64_t shape[kMaxRank];
-  int64_t strides[kMaxRank][N];
-  int depth = 0;  // built from the innermost dimension outwards
-  int64_t size = 1;
+  Nest<N> nest;
+  nest.size = 1;
+  int depth = 0;  // built from the innermost dimension outwards, and turned round at the end
   for (int d = out.rank - 1; d >= 0; --d) {
     const int64_t extent = out.shape[d];
-    size *= extent;
+    nest.size *= extent;
     if (extent == 1) continue;
     int64_t step[N];
+    bool merge = depth > 0;
+#pragma GCC unroll 5
     for (int i = 0; i < N; ++i) {
       const View& x = *operands[i];
       const int own = d - (out.rank - x.rank);
       step[i] = own >= 0 && x.shape[own] != 1 ? x.stride[own] : 0;
+      merge = merge && step[i] == nest.stride[i][depth - 1] * nest.shape[depth - 1];
     }
-    bool merge = depth > 0;
-    for (int i = 0; merge && i < N; ++i) merge = step[i] == strides[depth - 1][i] * shape[depth - 1];
     if (merge) {
-      shape[depth - 1] *= extent;
-    } else {
-      shape[depth] = extent;
-      for (int i = 0; i < N; ++i) strides[depth][i] = step[i];
-      ++depth;
+      nest.shape[depth - 1] *= extent;
+      continue;
     }
+    nest.shape[depth] = extent;
+#pragma GCC unroll 5
+    for (int i = 0; i < N; ++i) nest.stride[i][depth] = step[i];
+    ++depth;
   }
-  Nest<N> nest;
-  nest.size = size;
-  nest.rank = depth > 0 ? depth : 1;
   if (depth == 0) {
     nest.shape[0] = 1;
     for (int i = 0; i < N; ++i) nest.stride[i][0] = 1;
+    depth = 1;
   }
-  for (int d = 0; d < depth; ++d) {
-    nest.shape[depth - 1 - d] = shape[d];
-    for (int i = 0; i < N; ++i) nest.stride[i][depth - 1 - d] = strides[d][i];
+  nest.rank = depth;
+  for (int d = 0, e = depth - 1; d < e; ++d, --e) {
+    swap(nest.shape[d], nest.shape[e]);
+#pragma GCC unroll 5
+    for (int i = 0; i < N; ++i) swap(nest.stride[i][d], nest.stride[i][e]);
   }
   return nest;
 }
 
-// Calls row(offsets, count) for every piece of an innermost row in the flat index range [begin, end): offsets[i] is
-// where the piece starts in operand i, in elements; within it operand i advances by nest.stride[i][nest.rank - 1].
+// Calls row(offsets, count) for every piece of a row of dimension `inner` in the flat index range [begin, end) of the
+// dimensions up to it: offsets[i] is where the piece starts in operand i, in elements; within it operand i advances by
+// nest.stride[i][inner].
 template <int N, class Row>
-static inline void for_rows(const Nest<N>& nest, int64_t begin, int64_t end, Row&& row) {
+static inline void for_rows_of(const Nest<N>& nest, int inner, int64_t begin, int64_t end, Row&& row) {
   if (begin >= end) return;
-  const int inner = nest.rank - 1;
   int64_t index[kMaxRank];
   int64_t offset[N] = {};
   int64_t rest = begin;
   for (int d = inner; d >= 0; --d) {
+    index[d] = 0;
+    if (rest == 0) continue;
     index[d] = rest % nest.shape[d];
     rest /= nest.shape[d];
     for (int i = 0; i < N; ++i) offset[i] += index[d] * nest.stride[i][d];
@@ -90,6 +99,12 @@ static inline void for_rows(const Nest<N>& nest, int64_t begin, int64_t end, Row
       index[d] = 0;
     }
   }
+}
+
+// The same for the innermost dimension.
+template <int N, class Row>
+static inline void for_rows(const Nest<N>& nest, int64_t begin, int64_t end, Row&& row) {
+  for_rows_of(nest, nest.rank - 1, begin, end, row);
 }
 
 }  // namespace minigrad

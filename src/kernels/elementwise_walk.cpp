@@ -43,11 +43,45 @@ void fill_lanes(char* to, const char* from, int64_t item) {
   fill<uint8_t>(to, from);
 }
 
-// Rows of `count` elements behind one another, from rows that are `row` apart.
+// Bits in a register of 16 bytes, which may lie anywhere.
+template <class Bits>
+struct PieceOf {
+  typedef Bits type __attribute__((vector_size(16), aligned(1), may_alias));
+};
+
+// Rows of `bytes` bytes behind one another, all of an element that is repeated in its row. Up to 15 bytes behind the
+// last row are overwritten.
+template <class Bits>
+void fill_rows(char* to, const Bits* x, int64_t rows, int64_t row, int64_t bytes) {
+  using Piece = typename PieceOf<Bits>::type;
+  for (int64_t r = 0; r < rows; ++r, x += row, to += bytes) {
+    const Piece equal = Piece{} + *x;
+    for (int64_t b = 0; b < bytes; b += sizeof(Piece)) *reinterpret_cast<Piece*>(to + b) = equal;
+  }
+}
+
+// The row at `from` over and over. Up to 15 bytes behind the last one are overwritten.
+void repeat_row(char* to, const char* from, int64_t rows, int64_t bytes) {
+  using Piece = PieceOf<char>::type;
+  const char* const first = to;
+  std::memcpy(to, from, static_cast<size_t>(bytes));
+  for (int64_t r = 1; r < rows; ++r) {
+    to += bytes;
+    for (int64_t b = 0; b < bytes; b += sizeof(Piece)) {
+      *reinterpret_cast<Piece*>(to + b) = *reinterpret_cast<const Piece*>(first + b);
+    }
+  }
+}
+
+// Rows of `count` elements behind one another, from rows that are `row` apart; behind the last one there is room for 15
+// bytes more.
 template <class Bits>
 void gather_rows(char* to, const char* from, int64_t rows, int64_t row, int64_t count, int64_t step) {
   auto* out = reinterpret_cast<Bits*>(to);
   const auto* x = reinterpret_cast<const Bits*>(from);
+  const int64_t bytes = count * static_cast<int64_t>(sizeof(Bits));
+  if (step == 0) return fill_rows(to, x, rows, row, bytes);
+  if (step == 1 && row == 0) return repeat_row(to, from, rows, bytes);
   for (int64_t r = 0; r < rows; ++r, x += row, out += count) {
     for (int64_t i = 0; i < count; ++i) out[i] = x[i * step];
   }
@@ -89,14 +123,14 @@ enum class Way : uint8_t { direct, repeated, gathered };
 template <int N>
 class Walk {
  public:
-  Walk(const Call& call, const Map& map) : map_(map), direct_(map.limit == 0) {
-    const View* operands[N] = {&call.out[0]};
-    for (int i = 1; i < N; ++i) operands[i] = &call.in[i - 1];
-    nest_ = make_nest<N>(reinterpret_cast<const View* const(&)[N]>(operands));
+  Walk(const Call& call, const Map& map) : map_(map), nest_(nest_of(call)), direct_(map.limit == 0) {
+    const int inner = nest_.rank - 1;
+#pragma GCC unroll 5
     for (int i = 0; i < N; ++i) {
-      start_[i] = static_cast<char*>(operands[i]->data);
-      item_[i] = item_size(operands[i]->dtype);
-      step_[i] = nest_.stride[i][nest_.rank - 1];
+      const View& x = i == 0 ? call.out[0] : call.in[i - 1];
+      start_[i] = static_cast<char*>(x.data);
+      item_[i] = item_size(x.dtype);
+      step_[i] = nest_.stride[i][inner];
       way_[i] = step_[i] == 1 ? Way::direct : (step_[i] == 0 && i > 0 ? Way::repeated : Way::gathered);
       direct_ &= way_[i] != Way::gathered;
     }
@@ -117,8 +151,14 @@ class Walk {
  private:
   // Uninitialised until needed; on the stack of each worker.
   struct Buffer {
-    alignas(64) char of[N][kMapBlock * 8];
+    alignas(64) char of[N][kMapBlock * 8 + 64];
   };
+
+  static Nest<N> nest_of(const Call& call) {
+    const View* operands[N] = {&call.out[0]};
+    for (int i = 1; i < N; ++i) operands[i] = &call.in[i - 1];
+    return make_nest<N>(reinterpret_cast<const View* const(&)[N]>(operands));
+  }
 
   char* at(int i, const int64_t* offset, int64_t from) const {
     return start_[i] + (offset[i] + from * step_[i]) * item_[i];
@@ -203,38 +243,38 @@ class Walk {
   }
 
   void run_short_rows() const {
-    const int64_t count = nest_.shape[nest_.rank - 1], rows = nest_.shape[nest_.rank - 2];
-    const int64_t fitting = (map_.limit > 0 ? map_.limit : kMapBlock) / count;
-    const int64_t most = fitting < rows ? fitting : rows;
-    parallel_for(nest_.size / count, map_.nanoseconds * static_cast<double>(count),
-                 [&](int64_t begin, int64_t end, int) {
-                   Buffer buffer;
-                   const char* known[N] = {};  // what a buffer holds of an operand whose rows are all the same
-                   while (begin < end) {
-                     int64_t offset[N];
-                     find_row(begin, offset);
-                     const int64_t left = rows - begin % rows, until = left < end - begin ? left : end - begin;
-                     const int64_t together = until < most ? until : most;
-                     run_together(buffer, known, offset, together, most, count);
-                     begin += together;
-                   }
-                 });
+    const int outer = nest_.rank - 2;
+    const int64_t count = nest_.shape[outer + 1];
+    const int64_t fitting = static_cast<int32_t>(map_.limit > 0 ? map_.limit : kMapBlock) / static_cast<int32_t>(count);
+    const int64_t most = fitting < nest_.shape[outer] ? fitting : nest_.shape[outer];
+    const int64_t rows = outer == 0 ? nest_.shape[0] : nest_.size / count;
+    parallel_for(rows, map_.nanoseconds * static_cast<double>(count), [&](int64_t begin, int64_t end, int) {
+      Buffer buffer;
+      const char* known[N] = {};  // what a buffer holds of an operand whose rows are all the same
+      for_rows_of(nest_, outer, begin, end, [&](const int64_t* offset, int64_t left) {
+        const char* from[N];
+        for (int i = 0; i < N; ++i) from[i] = at(i, offset, 0);
+        for (int64_t done = 0; done < left; done += most) {
+          run_together(buffer, known, from, left - done < most ? left - done : most, most, count);
+          for (int i = 0; i < N; ++i) from[i] += most * row_bytes(i);
+        }
+      });
+    });
   }
 
   // `rows` rows of `count` elements; an operand with one row for all of them is repeated `most` times, once.
-  void run_together(Buffer& buffer, const char** known, const int64_t* offset, int64_t rows, int64_t most,
+  void run_together(Buffer& buffer, const char** known, const char* const* from, int64_t rows, int64_t most,
                     int64_t count) const {
     Neighbours in;
     for (int i = 1; i < N; ++i) {
-      const char* const from = at(i, offset, 0);
       in.mask[i - 1] = -1;
-      in.x[i - 1] = steps_on(i) ? from : buffer.of[i];
-      if (steps_on(i) || known[i] == from) continue;
+      in.x[i - 1] = steps_on(i) ? from[i] : buffer.of[i];
+      if (steps_on(i) || known[i] == from[i]) continue;
       const int64_t row = nest_.stride[i][nest_.rank - 2];
-      gather_rows_of(item_[i], buffer.of[i], from, row == 0 ? most : rows, row, count, step_[i]);
-      known[i] = row == 0 ? from : nullptr;
+      gather_rows_of(item_[i], buffer.of[i], from[i], row == 0 ? most : rows, row, count, step_[i]);
+      known[i] = row == 0 ? from[i] : nullptr;
     }
-    map_.loop(map_.context, at(0, offset, 0), rows * count, in);
+    map_.loop(map_.context, const_cast<char*>(from[0]), rows * count, in);
   }
 
   // Whether an input's elements lie closer together from row to row than in a row, and the output's in a row.

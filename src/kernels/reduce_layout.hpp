@@ -97,7 +97,7 @@ struct Chunks {
 inline Chunks divide_into_chunks(const Reduction& r, int64_t lanes) {
   constexpr int64_t kMostResults = 256, kElements = 1 << 14;  // of a chunk, at the least
   const int64_t width = r.rows ? lanes : 1;
-  if (r.kept == 0 || r.kept * width > kMostResults || r.reduced < 4 * kElements / r.kept) return {0, 0};
+  if (r.kept == 0 || r.kept * width > kMostResults || r.kept * r.reduced < 4 * kElements) return {0, 0};
   const int64_t block = kBlockOfVectors * width, blocks = (r.reduced - 1) / block + 1;
   int64_t each = 1;
   while (each * kMostChunks < blocks || each * block * r.kept < kElements) each *= 2;

@@ -140,9 +140,9 @@ inline Walk choose_walk(const Reduction& r, const ReductionNest& nest) {
 template <class T>
 int64_t strip_width(Walk walk, int64_t blocks) {
   constexpr int64_t kMost[] = {1, 1, 128, 4096, 64, kTile};  // in the order of Walk
-  const int64_t lanes = walk == Walk::lanes ? kVirtualLanes<T> : 1;
-  const int64_t room = kLevelBytes / static_cast<int64_t>(sizeof(T)) / (tree_levels(blocks) * lanes);
-  return smaller(room / kVirtualLanes<T> * kVirtualLanes<T>, kMost[static_cast<int>(walk)]);
+  const int lanes = walk == Walk::lanes ? kVirtualLanes<T> : 1;
+  const int room = kLevelBytes / static_cast<int>(sizeof(T)) / (tree_levels(blocks) * lanes);
+  return smaller(int64_t{room / kVirtualLanes<T> * kVirtualLanes<T>}, kMost[static_cast<int>(walk)]);
 }
 
 // Elements that are mapped go through a copy.
@@ -153,7 +153,7 @@ template <class T>
 struct Reducer {
   const Operation<T>& op;
   Reduction form;
-  ReductionNest nest;
+  const ReductionNest& nest;
   Walk walk;
   const T* x;
   T* out;
@@ -165,6 +165,8 @@ struct Reducer {
   // Values that a result is made of before the last fold, and elements in a block.
   int64_t lanes() const { return form.rows ? kVirtualLanes<T> : 1; }
   int64_t block() const { return kBlockVectors * lanes(); }
+  // How many blocks there are in n elements.
+  int64_t blocks(int64_t n) const { return divide_up(form.rows ? divide_up(n, kVirtualLanes<T>) : n, kBlockVectors); }
   bool single_block() const { return !form.rows && form.reduced <= block(); }
   const T* centre_of(int64_t result) const { return centre == nullptr ? &parameter : centre + result; }
   int64_t col_step() const { return nest.kept.stride[1][nest.kept.rank - 1]; }
@@ -265,7 +267,7 @@ struct Reducer {
   void combine_strip(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* levels) const {
     if (walk == Walk::rows) return op.row_lanes(levels, from + begin, n);
     if (walk == Walk::along) return op.along(levels, cols, from + begin, col_step(), n);
-    combine_blocks(levels, lanes() * cols, divide_up(n, block()), op.merge, [&](int64_t b, T* to) {
+    combine_blocks(levels, lanes() * cols, blocks(n), op.merge, [&](int64_t b, T* to) {
       combine_block(from, cols, begin + b * block(), smaller(block(), n - b * block()), c, to);
     });
   }
@@ -319,7 +321,7 @@ struct Reducer {
   // All others, strip by strip. A strip of one block goes straight to out where out is contiguous.
   void run_strips(int64_t begin, int64_t end) const {
     alignas(64) T levels[kLevelBytes / sizeof(T)];
-    const int64_t width = strip_width<T>(walk, divide_up(form.reduced, block()));
+    const int64_t width = strip_width<T>(walk, blocks(form.reduced));
     const bool straight = nest.kept.stride[0][nest.kept.rank - 1] == 1;
     for_strips(begin, end, width, [&](T* to, const T* from, int64_t cols, int64_t before) {
       T* const place = straight && single_block() ? to : levels;
