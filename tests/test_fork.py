@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import PATIENCE, in_forked_child
 
 import minigrad as mg
 from minigrad import _core
@@ -20,7 +20,6 @@ from minigrad import _core
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
 
 FORKS = 50
-PATIENCE = 30.0  # seconds for one child, which needs some milliseconds
 
 
 @pytest.fixture(autouse=True)
@@ -46,26 +45,6 @@ def compute() -> bytes:
     loss.backward()
     assert w.grad is not None
     return loss.detach().numpy().tobytes() + w.grad.numpy().tobytes()
-
-
-def in_forked_child(function: Callable[[], bool]) -> bool:
-    """Return whether `function` is true in a forked child; kill one that hangs."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = 0 if function() else 1
-        finally:
-            os._exit(code)
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        finished, status = os.waitpid(child, os.WNOHANG)
-        if finished:
-            return os.waitstatus_to_exitcode(status) == 0
-        time.sleep(0.001)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    pytest.fail(f"a forked child did not finish within {PATIENCE} seconds")
 
 
 def test_fifty_forks() -> None:

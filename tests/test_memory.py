@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
+from helpers import in_forked_child, with_threads
 
 import minigrad as mg
 from minigrad import memory, nn, optim
+from minigrad.utils.data import DataLoader, TensorDataset
 
 MIB = 1 << 20
 
@@ -90,20 +96,210 @@ def test_the_environment_sets_the_limit(text: str, limit: int) -> None:
     assert int(out.stdout) == limit
 
 
-def test_a_steady_training_loop_needs_no_fresh_pages() -> None:
-    model = nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
-    optimizer = optim.Adam(model.parameters(), lr=1e-3)
-    x, y = mg.randn(128, 784), mg.randint(0, 10, (128,))
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(
+    ("sizes", "batch", "optimizer"),
+    [
+        ((64, 64, 10), 32, optim.Adam),
+        ((784, 256, 10), 128, optim.SGD),
+        ((784, 256, 10), 128, optim.Adam),
+        ((784, 1024, 1024, 10), 512, optim.Adam),
+    ],
+)
+def test_a_steady_training_loop_needs_no_fresh_pages(
+    sizes: tuple[int, ...], batch: int, optimizer: Callable[..., optim.Optimizer], threads: int
+) -> None:
+    steps = 3 if sizes[1] == 1024 else 30
+    with with_threads(threads):
+        step = training_step(sizes, batch, optimizer)
+        for _ in range(steps // 3):
+            step()
+        faults, before = page_faults(), memory.stats()
+        for _ in range(steps):
+            step()
+        assert page_faults() - faults < 5
+        assert memory.stats()["in_use"] == before["in_use"]
 
-    def steps(count: int) -> None:
-        for _ in range(count):
+
+def test_an_epoch_of_batches_needs_no_fresh_pages_when_it_comes_again() -> None:
+    """Also where the last batch is smaller, and an evaluation without graph comes between."""
+    data = TensorDataset(mg.randn(1000, 100), mg.randint(0, 10, (1000,)))
+    model = nn.Sequential(nn.Linear(100, 128), nn.ReLU(), nn.Linear(128, 10))
+    optimizer = optim.Adam(model.parameters())
+    loader = DataLoader(data, batch_size=64, shuffle=True)
+
+    def epoch() -> None:
+        for x, y in loader:
             optimizer.zero_grad()
             nn.functional.cross_entropy(model(x), y).backward()
             optimizer.step()
+        with mg.no_grad():
+            model(data.tensors[0]).argmax(1)
 
-    steps(5)
+    for _ in range(3):
+        epoch()
+    faults = page_faults()
+    for _ in range(5):
+        epoch()
+    assert page_faults() - faults < 5
+
+
+def page_faults() -> int:
+    gc.collect()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+def training_step(
+    sizes: tuple[int, ...], batch: int, make: Callable[..., optim.Optimizer] = optim.Adam
+) -> Callable[[], None]:
+    layers = [layer for i, o in pairwise(sizes) for layer in (nn.Linear(i, o), nn.ReLU())]
+    model = nn.Sequential(*layers[:-1])
+    optimizer = make(model.parameters(), lr=1e-3)
+    x, y = mg.randn(batch, sizes[0]), mg.randint(0, sizes[-1], (batch,))
+
+    def step() -> None:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+    return step
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the platform does not tell")
+def test_what_is_given_back_leaves_the_process() -> None:
+    """Also where something lies behind it, and after large buffers have made the allocator keep more."""
+    code = """
+import minigrad as mg
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+before = resident()
+large = [mg.ones(2048, 2048) + 1 for _ in range(2)]
+del large
+mg.memory.empty_cache()
+several = [mg.ones(512, 512) + 1 for _ in range(100)]
+behind = mg.ones(512, 512) + 1
+del several
+assert resident() - before > 100 << 20
+mg.memory.empty_cache()
+print(resident() - before)
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(out.stdout) < 10 * MIB
+
+
+def test_the_limit_of_the_environment_holds_in_a_training_loop() -> None:
+    code = """
+import minigrad as mg
+from minigrad import nn
+model, x, y = nn.Linear(500, 500), mg.randn(500, 500), mg.randint(0, 500, (500,))
+most = 0
+for _ in range(5):
+    nn.functional.cross_entropy(model(x).tanh(), y).backward()
+    most = max(most, mg.memory.stats()["cached"])
+print(most)
+"""
+    environment = {**os.environ, "MINIGRAD_CACHE_LIMIT": "1500K"}
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert 0 < int(out.stdout) <= 1500 << 10
+
+
+def test_a_bad_limit_in_the_environment_says_which_variable() -> None:
+    out = subprocess.run(
+        [sys.executable, "-c", "import minigrad"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "MINIGRAD_CACHE_LIMIT": "much"},
+    )
+    assert out.returncode != 0
+    assert "MINIGRAD_CACHE_LIMIT: needs bytes, or a number with K, M or G behind it, got 'much'" in out.stderr
+
+
+# ---- Threads and forks -----------------------------------------------------------------------------------------------
+
+
+def churn(seed: int, rounds: int = 200) -> None:
+    """Make, check and drop arrays of many sizes, several at a time."""
+    draw = random.Random(seed)
+    alive: list[mg.Tensor] = []
+    for n in range(rounds):
+        alive.append(mg.full((draw.randint(1, 200), draw.randint(1, 200)), float(seed * rounds + n)))
+        if len(alive) > 5:
+            x = alive.pop(draw.randrange(5))
+            assert x.min().item() == x.max().item()  # nobody else writes to its memory
+
+
+def test_threads_share_the_memory_that_is_kept() -> None:
+    gc.collect()
+    memory.set_cache_limit("2M")
+    before = memory.stats()["in_use"]
+    errors: list[BaseException] = []
+    most = [0]
+
+    def work(seed: int) -> None:
+        try:
+            for _ in range(5):
+                churn(seed)
+                most.append(memory.stats()["cached"])
+                if seed == 0:
+                    memory.empty_cache()
+        except BaseException as error:  # noqa: BLE001
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert max(most) <= 2 * MIB
+    assert memory.stats()["in_use"] == before
+
+
+def test_memory_freed_in_another_thread_is_used_again() -> None:
+    memory.empty_cache()
+    x = [mg.ones(512, 512) + 1]
+    thread = threading.Thread(target=x.clear)
+    thread.start()
+    thread.join()
+    assert memory.stats()["cached"] >= MIB
+    kept = memory.stats()["cached"]
+    x.append(mg.ones(512, 512) + 1)
+    assert memory.stats()["cached"] < kept + MIB
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_has_a_pool_of_its_own() -> None:
+    x = mg.ones(512, 512) + 1
     before = memory.stats()
-    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    steps(40)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults < 40
-    assert memory.stats()["in_use"] == before["in_use"]
+
+    def child() -> bool:
+        same = memory.stats() == before
+        memory.empty_cache()
+        y = x + 1
+        return same and memory.stats()["in_use"] == before["in_use"] + MIB and y.sum().item() == 3 * 512 * 512
+
+    assert in_forked_child(child)
+    assert memory.stats() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_children_forked_while_another_thread_takes_memory() -> None:
+    """The pool's lock is free in the child, and what is kept is whole, whenever the fork comes."""
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.is_set():
+            churn(1, 20)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        for seed in range(30):
+            assert in_forked_child(lambda seed=seed: churn(seed, 50) is None)  # type: ignore[misc]
+    finally:
+        done.set()
+        thread.join()

@@ -3,6 +3,8 @@
 A freed array's memory is kept, because memory that is fresh from the system costs a page fault for every 4 KiB: for large
 results four fifths of the time of an addition. At most 1 GiB is kept, or what the environment variable
 ``MINIGRAD_CACHE_LIMIT`` says when minigrad is imported: a number of bytes, or one with ``K``, ``M`` or ``G`` behind it.
+
+All threads share what is kept. A forked child has its parent's and goes on alone.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ def stats() -> dict[str, int]:
     Returns
     -------
     dict
-        With the keys ``in_use``, ``peak``, ``cached`` and ``limit``. Memory that NumPy or anyone else allocated does not
-        count.
+        With the keys ``in_use``, ``peak``, ``cached`` and ``limit``. Arrays count as the buffers that they lie in, which
+        are up to a fifth larger. Memory that NumPy or anyone else allocated does not count.
 
     Examples
     --------

@@ -41,8 +41,12 @@ int worker_count(int64_t count, double nanoseconds) {
   return static_cast<int>(std::max<int64_t>(1, workers));
 }
 
+// A calling thread's team grows and does not shrink: the runtime would end the threads that are too many and start
+// others for the next larger team, which costs more than to wake some in vain, and on a busy machine milliseconds.
 void run_parallel(int64_t count, int workers, ParallelBody body, void* context) {
-#pragma omp parallel num_threads(workers)
+  thread_local int t_team = 0;
+  t_team = std::min(std::max(t_team, workers), get_num_threads());
+#pragma omp parallel num_threads(t_team)
   {
     // The runtime may give fewer threads than it was asked for: each then takes several of the ranges.
     for (int worker = omp_get_thread_num(); worker < workers; worker += omp_get_num_threads()) {

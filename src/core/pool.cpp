@@ -8,6 +8,9 @@
 #include <cstdint>
 #include <cstdlib>
 #include <mutex>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 namespace minigrad {
 namespace {
@@ -79,7 +82,8 @@ void make_room(Pool& p, SizeClass size) {
   }
 }
 
-// Gives every cached buffer back; the caller holds the lock.
+// Gives every cached buffer back; the caller holds the lock. The C library keeps what it gets where something that is
+// in use lies behind it, unless it is told to look.
 void empty(Pool& p) {
   for (Link*& head : p.free) {
     while (head != nullptr) {
@@ -89,6 +93,9 @@ void empty(Pool& p) {
     }
   }
   p.statistics.cached = 0;
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
 }
 
 Pool& pool() {

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import pytest
 
 from minigrad import _core
 
 Array = np.ndarray[Any, Any]
+PATIENCE = 30.0  # seconds for one forked child, which needs some milliseconds
 
 
 def promised_isas() -> list[str]:
@@ -89,3 +94,23 @@ def output_layouts(like: Array) -> Iterator[tuple[Array, Surroundings]]:
         out, own = (x[room : room + size].reshape(spread)[parts] for x in (memory, mask))
         own[...] = False
         yield out if order == "C" else out.T, Surroundings(memory, mask)
+
+
+def in_forked_child(function: Callable[[], bool]) -> bool:
+    """Return whether `function` is true in a forked child; kill one that hangs."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if function() else 1
+        finally:
+            os._exit(code)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        finished, status = os.waitpid(child, os.WNOHANG)
+        if finished:
+            return os.waitstatus_to_exitcode(status) == 0
+        time.sleep(0.001)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    pytest.fail(f"a forked child did not finish within {PATIENCE} seconds")
