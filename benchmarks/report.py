@@ -13,6 +13,8 @@ from .cases import group
 
 Medians = dict[str, dict[str, float]]  # of each case, the seconds of each implementation
 
+MOST_BARS = 60  # of cases in a chart: of more, the groups are drawn
+
 # What no case of a group should be below against PyTorch.
 LEAST = {"overhead": 1.5, "kernels": 1.0, "everyday": 1.0, "matmul": 0.97, "step": 1.0}
 
@@ -59,25 +61,46 @@ def save(path: Path, medians: dict[int, Medians]) -> None:
     path.write_text(json.dumps(record, indent=2) + "\n")
 
 
+def _lines(medians: Medians, peers: list[str]) -> dict[str, dict[str, list[float]]]:
+    """Return the chart's lines, each with the ratios of every peer: the cases, or where they are many the groups."""
+    cases = [case for case, m in medians.items() if len(m) > 1]
+    lines: dict[str, dict[str, list[float]]] = {}
+    if len(cases) > MOST_BARS:
+        for of in dict.fromkeys(map(group, cases)):
+            found = {peer: list(ratios(medians, peer, of).values()) for peer in peers[1:]}
+            lines[f"{of}: mean of {max(map(len, found.values()))}"] = {p: r for p, r in found.items() if r}
+        cases = [case for case in cases if group(case) == "step"]
+    for case in cases:
+        own = medians[case]["minigrad"]
+        lines[case] = {peer: [medians[case][peer] / own] for peer in peers[1:] if peer in medians[case]}
+    return lines
+
+
 def draw_chart(path: Path, medians: Medians, peers: list[str], title: str) -> None:
-    """Draw a bar for each case and peer: how many times minigrad's time it takes, on a logarithmic axis."""
+    """Draw a bar for each case and peer: how many times minigrad's time it takes, on a logarithmic axis.
+
+    Where there are many cases, a bar is the geometric mean of a group, a thin line goes from its least to its greatest
+    ratio, and only training steps have bars of their own.
+    """
     from matplotlib.figure import Figure
 
-    cases = [case for case, m in medians.items() if len(m) > 1][::-1]
-    figure = Figure(figsize=(9, 1.5 + 0.16 * len(cases) * len(peers[1:])), layout="constrained")
+    lines = _lines(medians, peers)
+    figure = Figure(figsize=(9, 1.5 + 0.15 * len(lines) * len(peers)), layout="constrained")
     axes = figure.subplots()
     height = 0.8 / max(1, len(peers) - 1)
     for n, peer in enumerate(peers[1:]):
-        drawn = [
-            (i, medians[case][peer] / medians[case]["minigrad"])
-            for i, case in enumerate(cases)
-            if peer in medians[case]
-        ]
-        axes.barh([i - n * height for i, _ in drawn], [r - 1 for _, r in drawn], height, left=1, label=peer)
+        places = [i + n * height for i, of in enumerate(lines.values()) if peer in of]
+        found = [np.array(of[peer]) for of in lines.values() if peer in of]
+        means = [float(np.exp(np.log(r).mean())) for r in found]
+        axes.barh(places, [m - 1 for m in means], height, left=1, label=peer)
+        axes.hlines(places, [r.min() for r in found], [r.max() for r in found], color="black", linewidth=0.6)
+        for place, mean, r in zip(places, means, found, strict=True):
+            axes.text(max(1, r.max()) * 1.03, place, f"{mean:.2g}", va="center", fontsize=6)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.axvline(1, color="black", linewidth=0.8)
-    axes.set_yticks(range(len(cases)), cases, fontsize=7)
-    axes.set_ylim(-1, len(cases))
+    axes.set_yticks([i + height * (len(peers) - 2) / 2 for i in range(len(lines))], list(lines), fontsize=7)
+    axes.set_ylim(len(lines), -1)
     axes.set_xlabel("times minigrad's time")
     axes.set_title(title)
     axes.legend()

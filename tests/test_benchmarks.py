@@ -56,6 +56,17 @@ def test_means_and_what_is_below(capsys: pytest.CaptureFixture[str]) -> None:
     assert "below 1.0: kernels: b (0.50)" in printed
 
 
+def test_a_chart_of_many_cases_has_a_line_for_each_group() -> None:
+    peers = ["minigrad", "torch", "jax"]
+    few = {f"kernels: {n}": {"minigrad": 1.0, "torch": 4.0 ** (n % 2)} for n in range(report.MOST_BARS)}
+    assert report._lines(few, peers)["kernels: 1"] == {"torch": [4.0]}
+    many = {**few, "step: a": {"minigrad": 2.0, "torch": 1.0, "jax": 6.0}, "overhead: b": {"minigrad": 1.0}}
+    lines = report._lines(many, peers)
+    assert list(lines) == [f"kernels: mean of {report.MOST_BARS}", "step: mean of 1", "step: a"]
+    assert lines["step: a"] == {"torch": [0.5], "jax": [3.0]}
+    assert sorted(lines[f"kernels: mean of {report.MOST_BARS}"]["torch"])[29:31] == [1.0, 4.0]
+
+
 def test_the_program_measures_saves_and_draws(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     command = [sys.executable, "-m", "benchmarks", "--quick", "--only=overhead: add", "--rounds=1", "--peers=minigrad"]
