@@ -124,6 +124,7 @@ constexpr Run kRuns[] = {
 constexpr Kernel kRows[] = {
     reduction("sum", plan_reduce, &reference::sum),
     reduction("mean", plan_reduce, &reference::mean),
+    reduction("nansum", plan_reduce, &reference::nansum),
     reduction("prod", plan_reduce, &reference::prod),
     reduction("max", plan_extremum, &reference::max),
     reduction("min", plan_extremum, &reference::min),

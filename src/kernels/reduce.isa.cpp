@@ -1,4 +1,4 @@
-// Reductions in floating point: sum, mean, prod, max, min, sum_to.
+// Reductions in floating point: sum, mean, nansum, prod, max, min, sum_to.
 //
 // The order of operations is in reduce_blocks.hpp: it follows from shape and dims. Everything below decides only how
 // the elements are reached, by the strides, and who computes which part. A sum of n elements has been rounded about 20
@@ -43,6 +43,7 @@ Status run_sum_to(const Call& call) {
 constexpr Run kRows[] = {
     {"sum", floats(run_reduce<Sum, float>, run_reduce<Sum, double>)},
     {"mean", floats(run_mean<float>, run_mean<double>)},
+    {"nansum", floats(run_reduce<SumOfNumbers, float>, run_reduce<SumOfNumbers, double>)},
     {"prod", floats(run_reduce<Product, float>, run_reduce<Product, double>)},
     {"max", floats(run_reduce<Largest, float>, run_reduce<Largest, double>)},
     {"min", floats(run_reduce<Smallest, float>, run_reduce<Smallest, double>)},

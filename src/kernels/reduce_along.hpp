@@ -53,8 +53,8 @@ struct Along<Op, float> {
   }
 
   [[gnu::always_inline]] static inline Row add(Row total, const float* const (&x)[4], int64_t i) {
-    const Vec<float> front = combine_pairs<Op, float>(load(x[0] + i), load(x[1] + i));
-    const Vec<float> back = combine_pairs<Op, float>(load(x[2] + i), load(x[3] + i));
+    const auto at = [&x, i](int c) __attribute__((always_inline)) { return Op::read(load(x[c] + i)); };
+    const Vec<float> front = combine_pairs<Op, float>(at(0), at(1)), back = combine_pairs<Op, float>(at(2), at(3));
     return add_groups<0>(total, combine_pairs<Op, float>(front, back));
   }
 };
@@ -72,7 +72,8 @@ struct Along<Op, double> {
 
   [[gnu::always_inline]] static inline Row pairs(const double* const (&x)[2], int64_t i) {
     using Unaligned = SquareOf<double>::Unaligned;
-    const Row a = *reinterpret_cast<const Unaligned*>(x[0] + i), b = *reinterpret_cast<const Unaligned*>(x[1] + i);
+    const Row a = Op::read(Row{*reinterpret_cast<const Unaligned*>(x[0] + i)});
+    const Row b = Op::read(Row{*reinterpret_cast<const Unaligned*>(x[1] + i)});
     return Op::combine(__builtin_shufflevector(a, b, 0, 2), __builtin_shufflevector(a, b, 1, 3));
   }
 };
@@ -80,10 +81,11 @@ struct Along<Op, double> {
 // The last groups of a column, from element i on.
 template <class Op, class T>
 inline T add_last_groups(T total, const T* x, int64_t i, int64_t count) {
+  const auto at = [x](int64_t k) __attribute__((always_inline)) { return Op::read(x[k]); };
   for (; i < count; i += 4) {
-    T group = x[i];
-    if (i + 1 < count) group = Op::combine(group, x[i + 1]);
-    if (i + 2 < count) group = Op::combine(group, i + 3 < count ? Op::combine(x[i + 2], x[i + 3]) : x[i + 2]);
+    T group = at(i);
+    if (i + 1 < count) group = Op::combine(group, at(i + 1));
+    if (i + 2 < count) group = Op::combine(group, i + 3 < count ? Op::combine(at(i + 2), at(i + 3)) : at(i + 2));
     total = Op::combine(total, group);
   }
   return total;

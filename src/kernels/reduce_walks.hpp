@@ -49,7 +49,7 @@ template <class Op, class T>
   int depth = 0;
   for (int64_t b = 0; b * kRowBlock<T> < n; ++b) {
     const int64_t done = b * kRowBlock<T>;
-    levels[depth++] = block_lanes<Op, T>(PlainRow<T>{x + done}, smaller(kRowBlock<T>, n - done));
+    levels[depth++] = block_lanes<Op, T>(PlainRow<T, Op>{x + done}, smaller(kRowBlock<T>, n - done));
     for (int64_t pairs = b; pairs & 1; pairs >>= 1) {
       --depth;
       levels[depth - 1] = combine<Op>(levels[depth - 1], levels[depth]);
@@ -66,7 +66,7 @@ void row_lanes_of(T* lanes, const T* x, int64_t n) {
 
 template <class Op, class T>
 void row_groups_of(T* lanes, const T* x, int64_t count) {
-  store_lanes(lanes, add_groups<Op>(load_lanes(lanes), PlainRow<T>{x}, count));
+  store_lanes(lanes, add_groups<Op>(load_lanes(lanes), PlainRow<T, Op>{x}, count));
 }
 
 // Rows of many blocks, of one block, and of one vector: the last ones transposed, many at a time, because folding the
@@ -77,7 +77,7 @@ void rows_of(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows,
     for (int64_t i = 0; i < rows; ++i) out[i * out_step] = fold<Op>(long_row_lanes<Op>(x + i * x_step, n));
   } else if (n > kVirtualLanes<T> || rows < kTileRows / 2) {
     for (int64_t i = 0; i < rows; ++i) {
-      out[i * out_step] = fold<Op>(block_lanes<Op, T>(PlainRow<T>{x + i * x_step}, n));
+      out[i * out_step] = fold<Op>(block_lanes<Op, T>(PlainRow<T, Op>{x + i * x_step}, n));
     }
   } else {
     Tile<T> tile;
@@ -93,12 +93,12 @@ void rows_of(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows,
 
 template <class Op, class T>
 void column_block_of(T* out, int64_t cols, const T* x, int64_t step, int64_t count) {
-  column_block<Op>(out, cols, PlainRows<T>{x, step}, count);
+  column_block<Op>(out, cols, PlainRows<T, Op>{x, step}, count);
 }
 
 template <class Op, class T>
 void lane_group_of(T* lanes, int64_t cols, const T* x, int64_t step, int64_t count) {
-  lane_group<Op>(lanes, cols, PlainRows<T>{x, step}, count);
+  lane_group<Op>(lanes, cols, PlainRows<T, Op>{x, step}, count);
 }
 
 template <class Op, class T>
@@ -371,7 +371,8 @@ struct Reducer {
   // One call from beginning to end; `partial` has room for the chunks.
   void run_all(const Chunks& chunks, T* partial) const {
     if (form.reduced == 0) return run_empty();
-    chunks.count > 0 ? run_chunks(chunks, partial) : run();
+    const double cost = kNanosecondsEach * static_cast<double>(form.kept * form.reduced);
+    chunks.count > 0 && worker_count(chunks.count, cost / chunks.count) > 1 ? run_chunks(chunks, partial) : run();
   }
 
   // No elements: each result is what an empty combination is.

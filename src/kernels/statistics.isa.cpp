@@ -1,4 +1,4 @@
-// Reductions of what is made of the elements: var_mean, logsumexp, norm, nansum; and the elementwise functions that
+// Reductions of what is made of the elements: var_mean, logsumexp, norm; and the elementwise functions that
 // carry cotangents back through them.
 //
 // Every sum has the order of reduce_blocks.hpp, so a result's bits depend on the elements that it is made of alone.
@@ -81,13 +81,6 @@ struct Power {
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T, T p) {
     return math::pow(math::abs(x), p);
-  }
-};
-
-struct Number {
-  template <class T>
-  [[gnu::always_inline]] static inline T apply(T x, T, T) {
-    return x == x ? x : T{0};
   }
 };
 
@@ -241,16 +234,6 @@ Status run_norm(const Call& call) {
   return Status::ok;
 }
 
-template <class T>
-Status run_nansum(const Call& call) {
-  const Statistic<T> s(call);
-  if (s.form.kept == 0) return Status::ok;
-  T* const total = s.values(0);
-  s.sum(map_rows<Number, T>, nullptr, 0, total);
-  s.finish(call.out[0], total, total, [](T sum, T) __attribute__((always_inline)) { return sum; });
-  return Status::ok;
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
 // Functions of three operands that broadcast.
 
@@ -305,7 +288,6 @@ constexpr Run kRows[] = {
     {"var_mean", floats(run_var_mean<float>, run_var_mean<double>)},
     {"logsumexp", floats(run_logsumexp<float>, run_logsumexp<double>)},
     {"norm", floats(run_norm<float>, run_norm<double>)},
-    {"nansum", floats(run_nansum<float>, run_nansum<double>)},
     {"deviation", floats(run_ternary<TimesDeviation, float>, run_ternary<TimesDeviation, double>)},
     {"exp_difference", floats(run_ternary<TimesExpDifference, float>, run_ternary<TimesExpDifference, double>)},
 };

@@ -204,7 +204,7 @@ _nansum = kernel_primitive(
     equation="out = Σ x, without NaN",
     source=ew.DEFINITION,
     relation=MANY_TO_ONE,
-    vjp={"x": lambda g, x, dims, x_shape: ew._where(eq(x, x), _spread(g, x_shape, dims), 0.0)},
+    vjp={"x": lambda g, x, dims, x_shape: ew._where(eq(x, x), _reshape(g, _kept_shape(x_shape, dims)), 0.0)},
     jvp={"x": lambda t, x, dims, keepdim: _sum(ew._where(eq(x, x), t, 0.0), dims, keepdim)},
     promotion=None,
 )
@@ -619,8 +619,9 @@ def nanmean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _d
     if dtype is not None:
         input = _converted("nanmean", input, dtype)
     _check_float("nanmean", input)
-    count = sum(eq(input, input), dim, keepdim)
-    return div(nansum(input, dim, keepdim), to_dtype(count, input.dtype))
+    dims = _dims_of("nanmean", input, dim)
+    count = _count_nonzero(eq(input, input), dims, keepdim)
+    return div(_nansum(input, dims, keepdim), to_dtype(count, input.dtype))
 
 
 @method
