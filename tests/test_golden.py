@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 from helpers import promised_isas, with_threads
 
 import minigrad
+from minigrad import _core
 
 ROOT = Path(__file__).resolve().parent.parent
 if not (ROOT / "tools").is_dir():
     pytest.skip("the tools are not part of this copy", allow_module_level=True)
 if not minigrad.show_config()["promised_bits"]:
     pytest.skip("the baseline without FMA has bits of its own", allow_module_level=True)
+sys.path.insert(0, str(ROOT / "tools"))
 
-specification = importlib.util.spec_from_file_location("golden", ROOT / "tools" / "golden.py")
-assert specification is not None
-assert specification.loader is not None
-golden = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(golden)
+import golden
+import golden_calls
+
 KNOWN = json.loads(golden.FILE.read_text())
 
 
@@ -37,6 +38,40 @@ def test_digests(isa: str, threads: int) -> None:
 def test_a_thousand_steps(threads: int) -> None:
     with with_threads(threads):
         assert golden.of_training() == KNOWN["training"]
+
+
+def test_every_kernel_has_a_digest() -> None:
+    covered = {*golden_calls.FUNCTIONS, *golden_calls.SEVERAL, *golden_calls.OTHERS, *golden_calls.EXACT}
+    with_settings = {"elu", "softplus", "broken_line"}  # by the names of the functions that they are
+    assert set(_core.kernels) - covered - with_settings == set()
+    assert {name.removeprefix("kernel ") for name in KNOWN if name.startswith("kernel ")} == {
+        *golden_calls.SEVERAL,
+        *golden_calls.OTHERS,
+    }
+
+
+def test_every_function_has_a_digest_of_all_floats() -> None:
+    """``python tools/golden.py --write`` makes them."""
+    assert {name.removeprefix("all floats ") for name in KNOWN if name.startswith("all floats ")} == {
+        *golden_calls.FUNCTIONS
+    }
+
+
+@pytest.mark.skipif("MINIGRAD_ALL_FLOATS" not in os.environ, reason="MINIGRAD_ALL_FLOATS asks for it: many minutes")
+@pytest.mark.parametrize("isa", promised_isas())
+def test_all_floats(isa: str) -> None:
+    found = golden.all_floats(golden_calls.FUNCTIONS, _core.kernels_for(isa))
+    assert [name for name, text in found.items() if KNOWN.get(name) != text] == []
+
+
+def test_the_baseline_differs() -> None:
+    """Without a fused multiply-add some bits are others: digests are no constants."""
+    if "x86-64-v2" not in _core.build_info["isa_supported"]:
+        pytest.skip("every instruction set of this machine has a fused multiply-add")
+    kernels = _core.kernels_for("x86-64-v2")
+    assert golden.of_function(kernels, "exp") != KNOWN["function exp"]
+    assert golden.of_kernel(kernels, "matmul") != KNOWN["kernel matmul"]
+    assert golden.of_function(kernels, "ceil") == KNOWN["function ceil"]
 
 
 def test_nan_is_one_value() -> None:

@@ -1,9 +1,12 @@
 """Digests of results that no machine, instruction set with FMA, compiler or number of threads may change.
 
-``python tools/golden.py`` compares the installed package with ``tests/golden.json`` and prints what differs; ``--write``
-writes the file after a deliberate change of the numerics; ``--isa x86-64-v3`` computes with another instruction set, and
-``--all-floats`` takes all 2³² float32 numbers through the elementwise functions in place of about a million of them, which
-takes about half an hour on one thread.
+``python tools/golden.py`` compares the installed package with ``tests/golden.json`` and prints what differs, for the
+instruction set of ``MINIGRAD_ISA`` and the number of threads of ``OMP_NUM_THREADS``; ``--matrix`` does so for every
+instruction set with FMA that the machine runs, with 1, 2, 3, 4 and 8 threads. ``--write`` writes the file after a
+deliberate change of the numerics.
+
+Functions of one argument have a digest of about a million float32 and float64 numbers, and one of all 2³² float32 numbers,
+which ``--all-floats`` computes: a quarter of a minute for each on one core. ``--write`` does so where the sample changed.
 
 A digest is the SHA-256 of the results' bytes, every NaN being one and the same.
 """
@@ -13,66 +16,26 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import golden_calls as calls
 import minigrad
+from golden_calls import FUNCTIONS, OTHERS, SEVERAL, Array, Kernels
 from minigrad import _core, nn, optim
 from minigrad.datasets import load_digits
 
 FILE = Path(__file__).resolve().parent.parent / "tests" / "golden.json"
-Array = np.ndarray[Any, Any]
-
-#: Kernels of one argument without options that are defined for every float.
-FUNCTIONS = [
-    "abs",
-    "acos",
-    "acosh",
-    "asin",
-    "asinh",
-    "atan",
-    "atanh",
-    "ceil",
-    "copy",
-    "cos",
-    "cosh",
-    "erf",
-    "exp",
-    "exp2",
-    "expm1",
-    "floor",
-    "frac",
-    "gelu",
-    "gelu_tanh",
-    "hardswish",
-    "log",
-    "log10",
-    "log1p",
-    "log2",
-    "mish",
-    "neg",
-    "relu",
-    "round",
-    "rsqrt",
-    "sigmoid",
-    "sign",
-    "silu",
-    "sin",
-    "sinh",
-    "softsign",
-    "sqrt",
-    "tan",
-    "tanh",
-    "trunc",
-]
 SAMPLE_STEP = 4099  # a prime: the sample has numbers of every exponent and sign
-BLOCK = 1 << 22
-SHAPES = [(1, 1), (7,), (3, 70), (70, 3), (67, 190), (5, 4, 33), (2000, 9), (9, 2000)]
-PRODUCTS = [(1, 1, 1), (3, 5, 7), (1, 300, 40), (33, 700, 1), (17, 260, 65), (64, 784, 10), (130, 513, 140)]
+BLOCK = 1 << 20
+THREADS = (1, 2, 3, 4, 8)
 
 
 class Digest:
@@ -84,69 +47,50 @@ class Digest:
     def take(self, array: Array) -> None:
         """Take the elements of an array in, row by row."""
         array = np.ascontiguousarray(array)
-        if array.dtype.kind == "f":
-            array = np.where(np.isnan(array), np.array(np.nan, array.dtype), array)
-        self._hash.update(array.tobytes())
+        if array.dtype.kind == "f" and (nan := np.isnan(array)).any():
+            array = np.where(nan, np.array(np.nan, array.dtype), array)
+        self._hash.update(array)
 
     def text(self) -> str:
         """Return the digest of all that was taken in."""
         return self._hash.hexdigest()
 
 
-def of_function(kernel: Any, step: int) -> str:
-    """Return the digest of a function of every `step`-th float32, by bit patterns."""
+def of_function(kernels: Kernels, name: str) -> str:
+    """Return the digest of a function of every so many-th float32, and of drawn float64 numbers."""
     digest = Digest()
-    count = -(-(1 << 32) // step)
-    for start in range(0, count, BLOCK):
-        places = np.arange(start, min(start + BLOCK, count), dtype=np.uint64) * np.uint64(step)
-        digest.take(kernel(places.astype(np.uint32).view(np.float32)))
+    bits = np.arange(0, 1 << 32, SAMPLE_STEP, np.uint64).astype(np.uint32)
+    for x in (bits.view(np.float32), calls.of_any_size(np.float64, 1)):
+        digest.take(FUNCTIONS[name](kernels, x))
     return digest.text()
 
 
-def _drawn(shape: tuple[int, ...], dtype: Any) -> Array:
-    return np.random.default_rng(sum(shape)).uniform(-2, 2, shape).astype(dtype)
-
-
-def of_reduction(kernel: Any) -> str:
-    """Return the digest of a reduction over each dimension and over all of them, for several shapes."""
+def of_all_floats(kernels: Kernels, name: str) -> str:
+    """Return the digest of a function of all 2³² float32 numbers, in the order of their bit patterns."""
     digest = Digest()
-    for dtype in (np.float32, np.float64):
-        for shape in SHAPES:
-            for dims in [*[(d,) for d in range(len(shape))], tuple(range(len(shape)))]:
-                digest.take(kernel(_drawn(shape, dtype), dims, False))
+    first = np.arange(BLOCK, dtype=np.uint32)
+    bits = np.empty_like(first)
+    for start in range(0, 1 << 32, BLOCK):
+        np.add(first, np.uint32(start), out=bits)
+        digest.take(FUNCTIONS[name](kernels, bits.view(np.float32)))
     return digest.text()
 
 
-def of_scan(kernel: Any) -> str:
-    """Return the digest of running sums or products along each dimension, both ways."""
+def of_kernel(kernels: Kernels, name: str) -> str:
+    """Return the digest of a kernel's results for all its calls."""
     digest = Digest()
-    options = (False,) if kernel.name == "cumprod" else ()  # cumprod may leave out the element itself
-    for dtype in (np.float32, np.float64):
-        for shape in SHAPES:
-            for dim in range(len(shape)):
-                for reverse in (False, True):
-                    digest.take(kernel(_drawn(shape, dtype), dim, *options, reverse))
+    for call in calls.of_several(name) if name in SEVERAL else calls.arguments(name):
+        out = _stepped(kernels[name], call) if calls.is_optimiser(kernels[name]) else kernels[name](*call)
+        for array in out if isinstance(out, tuple) else (out,):
+            digest.take(array)
     return digest.text()
 
 
-def of_rows(kernel: Any) -> str:
-    """Return the digest of a softmax along each dimension."""
-    digest = Digest()
-    for dtype in (np.float32, np.float64):
-        for shape in SHAPES:
-            for dim in range(len(shape)):
-                digest.take(kernel(_drawn(shape, dtype), dim))
-    return digest.text()
-
-
-def of_products(kernel: Any) -> str:
-    """Return the digest of matrix products, plain and with transposed operands."""
-    digest = Digest()
-    for dtype in (np.float32, np.float64):
-        for m, k, n in PRODUCTS:
-            digest.take(kernel(_drawn((m, k), dtype), _drawn((k, n), dtype)))
-            digest.take(kernel(_drawn((k, m), dtype).T, _drawn((n, k), dtype).T))
-    return digest.text()
+def _stepped(kernel: Any, call: tuple[Any, ...]) -> tuple[Array, ...]:
+    """Return the parameters after some steps, which an optimiser writes in place."""
+    for _ in range(calls.STEPS):
+        kernel(*call)
+    return tuple(call[0])
 
 
 def of_training(steps: int = 1000) -> str:
@@ -172,37 +116,72 @@ def digests(isa: str | None = None) -> Iterator[tuple[str, str]]:
     """Yield the name and the digest of everything that an instruction set's kernels compute."""
     kernels = _core.kernels if isa is None else _core.kernels_for(isa)
     for name in FUNCTIONS:
-        yield f"function {name}", of_function(kernels[name], SAMPLE_STEP)
-    for name in ("sum", "mean", "prod", "max", "min", "logsumexp", "nansum"):
-        yield f"reduction {name}", of_reduction(kernels[name])
-    for name in ("cumsum", "cumprod"):
-        yield f"scan {name}", of_scan(kernels[name])
-    for name in ("softmax", "log_softmax"):
-        yield f"rows {name}", of_rows(kernels[name])
-    yield "products", of_products(kernels["matmul"])
+        yield f"function {name}", of_function(kernels, name)
+    for name in (*SEVERAL, *OTHERS):
+        yield f"kernel {name}", of_kernel(kernels, name)
+
+
+def all_floats(names: Iterable[str], kernels: Kernels = _core.kernels) -> dict[str, str]:
+    """Return the digests of functions of all floats, as many at a time as there are threads."""
+    names, workers = list(names), _core.get_num_threads()
+    _core.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            found = pool.map(lambda name: of_all_floats(kernels, name), names)
+            return {f"all floats {name}": text for name, text in zip(names, found, strict=True)}
+    finally:
+        _core.set_num_threads(workers)
+
+
+def compare(found: dict[str, str]) -> int:
+    """Print what differs from the file; return the exit code."""
+    known = json.loads(FILE.read_text())
+    differing = [name for name, text in found.items() if known.get(name) != text]
+    print("\n".join(f"differs: {name}" for name in differing) or f"{len(found)} digests are as they should be")
+    return 1 if differing else 0
+
+
+def write(found: dict[str, str]) -> None:
+    """Write the file. Functions whose sample has changed, or that are new, are run on all floats again."""
+    known = json.loads(FILE.read_text()) if FILE.exists() else {}
+    changed = {n for n in FUNCTIONS if known.get(f"function {n}") != found[f"function {n}"]}
+    changed |= {n for n in FUNCTIONS if f"all floats {n}" not in known}
+    print("on all floats:", ", ".join(sorted(changed)) or "none", flush=True)
+    kept = {f"all floats {n}": known[f"all floats {n}"] for n in FUNCTIONS if n not in changed}
+    FILE.write_text(json.dumps(dict(sorted({**found, **kept, **all_floats(changed)}.items())), indent=2) + "\n")
+
+
+def matrix() -> int:
+    """Compare in a process of its own for every instruction set and number of threads; return the worst exit code."""
+    worst = 0
+    print(_core.build_info["compiler"])
+    for isa in _core.build_info["isa_supported"]:
+        for threads in THREADS if isa != "x86-64-v2" else ():
+            print(f"{isa}, threads {threads}: ", end="", flush=True)
+            environment = os.environ | {"MINIGRAD_ISA": isa, "OMP_NUM_THREADS": str(threads)}
+            worst = max(worst, subprocess.run([sys.executable, __file__], env=environment, check=False).returncode)
+    return worst
 
 
 def main() -> int:
     """Compare or write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="write the file")
-    parser.add_argument("--isa", help="the instruction set; by default the one in use")
+    parser.add_argument("--matrix", action="store_true", help="every instruction set, several numbers of threads")
     parser.add_argument(
         "--all-floats", nargs="*", metavar="FUNCTION", help="all floats, for these functions or for each"
     )
     options = parser.parse_args()
-    known = json.loads(FILE.read_text()) if FILE.exists() else {}
-    if options.all_floats is None:
-        found = {**dict(digests(options.isa)), "training": of_training()}
-    else:
-        kernels = _core.kernels_for(options.isa) if options.isa else _core.kernels
-        found = {f"all floats {name}": of_function(kernels[name], 1) for name in options.all_floats or FUNCTIONS}
+    if options.matrix:
+        return matrix()
+    _core.set_parallel_threshold(0)  # threads share work however small it is
+    if options.all_floats is not None:
+        return compare(all_floats(options.all_floats or FUNCTIONS))
+    found = {**dict(digests()), "training": of_training()}
     if options.write:
-        FILE.write_text(json.dumps(dict(sorted({**known, **found}.items())), indent=2) + "\n")
+        write(found)
         return 0
-    differing = [name for name, text in found.items() if known.get(name) != text]
-    print("\n".join(f"differs: {name}" for name in differing) or f"{len(found)} digests are as they should be")
-    return 1 if differing else 0
+    return compare(found)
 
 
 if __name__ == "__main__":
