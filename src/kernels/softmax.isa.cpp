@@ -61,7 +61,7 @@ struct LogSoftmaxGrad {
   static constexpr bool kSumsProducts = false;
   template <class T>
   [[gnu::always_inline]] static inline T result(T g, T y, T sum) {
-    return fma(-math::exp(y), sum, g);
+    return fma(-math::exp_below_0(y), sum, g);
   }
 };
 
@@ -88,11 +88,16 @@ struct Rows {
   StridedRow<T> b_row() const { return {b, along.b}; }
 };
 
-constexpr int64_t kStrip = 128;  // rows beside each other that are computed at a time
-constexpr int kMostLevels = 6;   // of the tree over blocks, for which a worker's stack has room
+constexpr int64_t kMostColumns = 1024;    // rows beside each other that are computed at a time
+constexpr int64_t kLevelBytes = 1 << 18;  // of a worker's stack, for the tree over blocks
 
+// As many as the tree has room for: whole pages of memory are read from end to end, which the processor foresees.
 template <class T>
-constexpr int64_t kLevelElements = kMostLevels * kStrip * kVirtualLanes<T>;
+int64_t strip_width(int64_t n) {
+  const int64_t levels = tree_levels(divide_up(n, kRowBlock<T>));
+  const int64_t room = kLevelBytes / static_cast<int64_t>(sizeof(T)) / kVirtualLanes<T> / levels;
+  return smaller(kMostColumns, room / kVirtualLanes<T> * kVirtualLanes<T>);
+}
 
 // The sums of `cols` rows that lie beside each other: given in levels[0 ... cols).
 template <class T, class RowsOf>
@@ -165,20 +170,18 @@ struct Forward {
     store_tile(rows.out, rows.across.out, rows.along.out, e, count, rows.n);
   }
 
-  // `cols` <= kStrip rows beside each other. x is read three times, from left to right: for m, for the sum (a group of
-  // four vectors at a time, whose exponentials pass through `e`) and, unless e stands in out, for the results.
+  // `cols` rows beside each other. x is read twice or three times, from left to right: for m, for the sum of e, a group
+  // of four vectors at a time, and, unless the results are made of e, for these. e stands in out.
   static void run_columns(const Rows<T>& rows, int64_t cols, T* levels) {
-    alignas(64) T m[kStrip], total[kStrip], e[4 * kVirtualLanes<T> * kStrip];
+    alignas(64) T m[kMostColumns], total[kMostColumns];
     const Steps& step = rows.along;
     combine_columns<Largest>(levels, cols, rows.n,
                              [&](int64_t begin, int64_t) { return PlainRows<T>{rows.a + begin * step.a, step.a}; });
     copy(m, levels, cols);
     sum_columns(levels, cols, rows.n, [&](int64_t begin, int64_t count) {
-      for (int64_t k = 0; k < count; ++k) exp_columns(e + k * cols, rows.a + (begin + k) * step.a, m, cols);
-      if (F::kFromExp) {
-        for (int64_t k = 0; k < count; ++k) copy(rows.out + (begin + k) * step.out, e + k * cols, cols);
-      }
-      return PlainRows<T>{e, cols};
+      T* const e = rows.out + begin * step.out;
+      for (int64_t k = 0; k < count; ++k) exp_columns(e + k * step.out, rows.a + (begin + k) * step.a, m, cols);
+      return PlainRows<T>{e, step.out};
     });
     for (int64_t j = 0; j < cols; ++j) total[j] = F::total(levels[j]);
     for (int64_t k = 0; k < rows.n; ++k) {
@@ -256,7 +259,7 @@ struct Backward {
         return PlainRows<T>{rows.a + begin * step.a, step.a};
       }
     });
-    alignas(64) T sum[kStrip];
+    alignas(64) T sum[kMostColumns];
     copy(sum, levels, cols);
     for (int64_t k = 0; k < rows.n; ++k) {
       result_columns(rows.out + k * step.out, rows.a + k * step.a, rows.b + k * step.b, sum, cols);
@@ -319,16 +322,16 @@ template <class T>
 Way choose_way(const Rows<T>& rows, int64_t beside) {
   constexpr int64_t kFew = 8;
   const bool together = rows.across.out == 1 && rows.across.a == 1 && rows.across.b == 1;
-  const bool fits = tree_levels(divide_up(rows.n, kRowBlock<T>)) <= kMostLevels;
-  if (together && beside >= kFew && fits) return Way::columns;
+  if (together && beside >= kFew) return Way::columns;
   return rows.n <= kVirtualLanes<T> ? Way::tiles : Way::rows;
 }
 
 template <class Function, class T>
 void run_ways(Way way, const Rows<T>& rows, int64_t count) {
   if (way == Way::columns) {
-    alignas(64) T levels[kLevelElements<T>];
-    for (int64_t j = 0; j < count; j += kStrip) Function::run_columns(rows.from(j), smaller(kStrip, count - j), levels);
+    alignas(64) T levels[kLevelBytes / sizeof(T)];
+    const int64_t width = strip_width<T>(rows.n);
+    for (int64_t j = 0; j < count; j += width) Function::run_columns(rows.from(j), smaller(width, count - j), levels);
   } else if (way == Way::tiles) {
     for (int64_t j = 0; j < count; j += kTileRows) Function::run_tile(rows.from(j), smaller(kTileRows, count - j));
   } else {

@@ -250,7 +250,7 @@ struct TimesExpDifference {
   static constexpr double kNanoseconds = 0.6;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T g, T x, T total) {
-    return g * math::exp(x - (total == Largest::kIdentity<T> ? T{0} : total));
+    return g * math::exp_below_0(x - (total == Largest::kIdentity<T> ? T{0} : total));
   }
 };
 
