@@ -76,20 +76,20 @@ void plan_standardize_grad(Plan& plan) {
   check_columns(plan, plan.in[2], x, "weight");
   copy_shape(x, x.dtype, plan.out[0]);
   plan.scratch_shared = static_cast<size_t>(x.shape[1] * item_size(x.dtype));
-  plan.scratch_per_worker = scratch_of(x, dim, 4);
+  plan.scratch_per_worker = scratch_of(x, dim, 3);
   plan.nanoseconds = kBackward * static_cast<double>(x.size());
 }
 
-// g, x -> one element for each column. Where rows are brought to one scale, a row and then a strip need scratch.
+// g, x -> one element for each column. Where rows are brought to one scale, these are added up in blocks of 64, and
+// four rows of either may have to be packed.
 void plan_standardize_weight_grad(Plan& plan) {
   const View& x = plan.in[1];
   const int64_t dim = plan.attributes[1].integer();
   check_matrix(plan, x, dim);
   check_cotangent(plan, plan.in[0], x);
   vector_of(plan.out[0], x.dtype, x.shape[1]);
-  const size_t row = scratch_of(x, 1, 1), strip = scratch_of(x, 0, 1);
-  if (dim == 1) plan.scratch_shared = static_cast<size_t>(2 * x.shape[0] * item_size(x.dtype));
-  plan.scratch_per_worker = row > strip ? row : strip;
+  if (dim == 1) plan.scratch_shared = static_cast<size_t>((x.shape[0] + 63) / 64 * x.shape[1] * item_size(x.dtype));
+  plan.scratch_per_worker = scratch_of(x, dim, 8);
   plan.nanoseconds = kBackward * static_cast<double>(x.size());
 }
 

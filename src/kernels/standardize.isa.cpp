@@ -33,16 +33,18 @@ struct SquareRow {
   [[gnu::always_inline]] Vec<T> square(Vec<T> v) const { return (v - m) * (v - m); }
 };
 
-// a (x - m).
+// g w (x - m).
 template <class T>
 struct CentredProductRow {
-  const T* a;
+  const T* g;
+  const T* w;
   const T* x;
   T m;
 
-  [[gnu::always_inline]] Vec<T> at(int64_t j) const { return load(a + j) * (load(x + j) - m); }
+  [[gnu::always_inline]] Vec<T> at(int64_t j) const { return load(g + j) * load(w + j) * (load(x + j) - m); }
   [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T>) const {
-    return load_first(a + j, count, Vec<T>{}) * (load_first(x + j, count, splat(m)) - m);
+    const Vec<T> a = load_first(g + j, count, Vec<T>{}) * load_first(w + j, count, Vec<T>{});
+    return a * (load_first(x + j, count, splat(m)) - m);
   }
 };
 
@@ -64,10 +66,19 @@ template <class T>
   return sum_line<T>(n, [=](int64_t begin) __attribute__((always_inline)) { return SquareRow<T>{x + begin, m}; });
 }
 
+// The sums of a = g w and of a (x - m).
 template <class T>
-[[gnu::noinline]] T sum_products(const T* a, const T* x, T m, int64_t n) {
-  return sum_line<T>(
-      n, [=](int64_t begin) __attribute__((always_inline)) { return CentredProductRow<T>{a + begin, x + begin, m}; });
+struct CotangentSums {
+  T plain, products;
+};
+
+template <class T>
+[[gnu::noinline]] CotangentSums<T> sum_cotangent(const T* g, const T* w, const T* x, T m, int64_t n) {
+  const auto plain = [=](int64_t begin) __attribute__((always_inline)) { return ProductRow<T>{g + begin, w + begin}; };
+  const auto products = [=](int64_t begin) __attribute__((always_inline)) {
+    return CentredProductRow<T>{g + begin, w + begin, x + begin, m};
+  };
+  return {sum_line<T>(n, plain), sum_line<T>(n, products)};
 }
 
 template <class T>
@@ -90,6 +101,8 @@ template <class T>
 struct Matrix {
   T* x;
   int64_t row_step, col_step;
+
+  bool plain() const { return col_step == 1; }
 
   // Row i, in memory or copied to `buffer`.
   const T* row(int64_t i, int64_t columns, T* buffer) const {
@@ -149,15 +162,16 @@ void for_each_row(const Call& call, const Settings<T>& of, double nanoseconds, B
   });
 }
 
-// body(first, columns, scratch) for strips of columns, shared among threads.
+// body(first, columns, scratch) for strips of columns, which threads share. `plain`: rows are contiguous.
 template <class T, class Body>
-void for_each_strip(const Call& call, const Settings<T>& of, double nanoseconds, Body&& body) {
-  const double cost = nanoseconds * static_cast<double>(kStripColumns * of.rows);
-  parallel_for(divide_up(of.columns, kStripColumns), cost, [&](int64_t begin, int64_t end, int worker) {
+void for_each_strip(const Call& call, const Settings<T>& of, bool plain, double nanoseconds, Body&& body) {
+  constexpr int64_t kUnit = 64;
+  const int64_t width = plain ? kStripColumns : kPackedColumns;
+  const double cost = nanoseconds * static_cast<double>(kUnit * of.rows);
+  parallel_for(divide_up(of.columns, kUnit), cost, [&](int64_t begin, int64_t end, int worker) {
     T* const scratch = reinterpret_cast<T*>(call.scratch(worker));
-    for (int64_t j = begin * kStripColumns; j < smaller(end * kStripColumns, of.columns); j += kStripColumns) {
-      body(j, smaller(kStripColumns, of.columns - j), scratch);
-    }
+    const int64_t last = smaller(end * kUnit, of.columns);
+    for (int64_t j = begin * kUnit; j < last; j += width) body(j, smaller(width, last - j), scratch);
   });
 }
 
@@ -244,8 +258,8 @@ struct Strip {
         rows(n),
         columns(count),
         g_copy(scratch),
-        x_copy(scratch + kBlockVectors * kStripColumns),
-        levels(scratch + 2 * kBlockVectors * kStripColumns) {}
+        x_copy(scratch + kBlockVectors * kPackedColumns),
+        levels(scratch + 2 * kBlockVectors * kPackedColumns) {}
 
   PlainRows<T> g_block(int64_t begin, int64_t count) const { return g.block(begin, count, columns, g_copy); }
   PlainRows<T> x_block(int64_t begin, int64_t count) const { return x.block(begin, count, columns, x_copy); }
@@ -272,21 +286,28 @@ struct Strip {
     }
   }
 
-  [[gnu::noinline]] void sum_g(T* out) const {
-    sum(out, [&](int64_t begin, int64_t count) { return g_block(begin, count); });
-  }
-
-  [[gnu::noinline]] void sum_products(const T* m, T* out) const {
-    sum(out, [&](int64_t begin, int64_t count) {
-      return ColumnProductRows<T>{g_block(begin, count), x_block(begin, count), m};
+  // The sums of g and of g (x - m), of which the first is left out where it is not wanted: read once for both.
+  [[gnu::noinline]] void sum_cotangent(const T* m, T* plain, T* products) const {
+    const int64_t first = plain == nullptr ? 0 : columns, width = first + columns;
+    combine_blocks(levels, width, divide_up(rows, kBlockVectors), combine_into<Sum, T>, [&](int64_t b, T* out) {
+      const int64_t begin = b * kBlockVectors, count = smaller(kBlockVectors, rows - begin);
+      const PlainRows<T> of_g = g_block(begin, count);
+      const ColumnProductRows<T> of_products = {of_g, x_block(begin, count), m};
+      for (int64_t j = 0; j < width; ++j) out[j] = 0;
+      for (int64_t i = 0; i < count; i += 4) {
+        if (first > 0) add_rows<Sum>(out, columns, of_g, i, 1, count - i);
+        add_rows<Sum>(out + first, columns, of_products, i, 1, count - i);
+      }
     });
+    if (first > 0) copy(plain, levels, columns);
+    copy(products, levels + first, columns);
   }
 };
 
 // body(row, x, g or null, out) for each row of a strip; rows that are not contiguous pass through the scratch.
 template <class T, class Body>
 [[gnu::always_inline]] inline void map_strip(const Strip<T>& strip, bool with_g, const Matrix<T>& out, Body&& body) {
-  alignas(64) T buffer[kStripColumns];
+  alignas(64) T buffer[kPackedColumns];
   for (int64_t begin = 0; begin < strip.rows; begin += kBlockVectors) {
     const int64_t count = smaller(kBlockVectors, strip.rows - begin);
     const PlainRows<T> x = strip.x_block(begin, count);
@@ -316,7 +337,7 @@ Status run_moments(const Call& call) {
     });
     return Status::ok;
   }
-  for_each_strip(call, of, 0.1, [&](int64_t first, int64_t columns, T* scratch) {
+  for_each_strip(call, of, x.plain(), 0.1, [&](int64_t first, int64_t columns, T* scratch) {
     alignas(64) T m[kStripColumns], v[kStripColumns], r[kStripColumns];
     Strip<T>(x, x, first, columns, of.rows, scratch).moments(of.eps, of.centred, m, v, r);
     scatter(mean.as<T>() + first * mean.stride[0], mean.stride[0], m, columns);
@@ -363,7 +384,7 @@ Status run_standardize(const Call& call) {
     });
     return Status::ok;
   }
-  for_each_strip(call, of, 0.2, [&](int64_t first, int64_t columns, T* scratch) {
+  for_each_strip(call, of, x.plain() && out.plain(), 0.2, [&](int64_t first, int64_t columns, T* scratch) {
     const Strip<T> strip(x, x, first, columns, of.rows, scratch);
     standardize_strip(strip, out.from_column(first), of.eps, of.centred, w + first, b + first);
   });
@@ -374,13 +395,13 @@ Status run_standardize(const Call& call) {
 // Backward: with a = g w and d = x - m, r (a - mean of a - d r^2 mean of a d), without the second term unless centred.
 
 template <class T>
-[[gnu::noinline]] void grad_row(T* out, const T* a, const T* x, int64_t n, T eps, bool centred) {
+[[gnu::noinline]] void grad_row(T* out, const T* g, const T* w, const T* x, int64_t n, T eps, bool centred) {
   const Moments<T> of = moments_of(x, n, eps, centred);
+  const CotangentSums<T> sums = sum_cotangent(g, w, x, of.mean, n);
   const T count = static_cast<T>(n), m = of.mean, r = of.scale;
-  const T shift = centred ? sum_plain(a, n) / count : T{0};
-  const T slope = sum_products(a, x, m, n) / count * r * r;
+  const T shift = centred ? sums.plain / count : T{0}, slope = sums.products / count * r * r;
 #pragma omp simd
-  for (int64_t k = 0; k < n; ++k) out[k] = r * fma(m - x[k], slope, a[k] - shift);
+  for (int64_t k = 0; k < n; ++k) out[k] = r * fma(m - x[k], slope, g[k] * w[k] - shift);
 }
 
 template <class T>
@@ -388,8 +409,7 @@ template <class T>
   alignas(64) T m[kStripColumns], v[kStripColumns], r[kStripColumns], shift[kStripColumns], slope[kStripColumns];
   strip.moments(eps, centred, m, v, r);
   for (int64_t j = 0; j < strip.columns; ++j) shift[j] = 0;
-  if (centred) strip.sum_g(shift);
-  strip.sum_products(m, slope);
+  strip.sum_cotangent(m, centred ? shift : nullptr, slope);
   const T n = static_cast<T>(strip.rows);
   for (int64_t j = 0; j < strip.columns; ++j) {
     shift[j] /= n;
@@ -414,15 +434,12 @@ Status run_standardize_grad(const Call& call) {
       const T* const row = x.row(i, n, scratch);
       const T* const cotangent = g.row(i, n, scratch + n);
       T* const to = out.out_row(i, scratch + 2 * n);
-      T* const a = scratch + 3 * n;
-#pragma omp simd
-      for (int64_t k = 0; k < n; ++k) a[k] = cotangent[k] * w[k];
-      grad_row(to, a, row, n, of.eps, of.centred);
+      grad_row(to, cotangent, w, row, n, of.eps, of.centred);
       out.flush(i, n, to);
     });
     return Status::ok;
   }
-  for_each_strip(call, of, 0.4, [&](int64_t first, int64_t columns, T* scratch) {
+  for_each_strip(call, of, g.plain() && x.plain() && out.plain(), 0.4, [&](int64_t first, int64_t columns, T* scratch) {
     const Strip<T> strip(g, x, first, columns, of.rows, scratch);
     grad_strip(strip, out.from_column(first), of.eps, of.centred, w + first);
   });
@@ -432,35 +449,68 @@ Status run_standardize_grad(const Call& call) {
 // ---------------------------------------------------------------------------------------------------------------------
 // The gradient of the weight: for each column the sum of g (x - m) r.
 
+// Along rows: four rows at a time give their moments and are added up, block by block; threads share the blocks. The
+// tree over them follows.
+template <class T>
+struct WeightGradOfRows {
+  const Settings<T>& of;
+  const Matrix<T>& g;
+  const Matrix<T>& x;
+  T* blocks;  // a row of sums for each
+
+  void run_block(int64_t b, T* scratch) const {
+    const int64_t begin = b * kBlockVectors, count = smaller(kBlockVectors, of.rows - begin), n = of.columns;
+    T* const out = blocks + b * n;
+    for (int64_t j = 0; j < n; ++j) out[j] = 0;
+    for (int64_t i = 0; i < count; i += 4) {
+      const int64_t rows = smaller(4, count - i);
+      T m[4], r[4];
+      ScaledRows<T> group = {g.block(begin + i, rows, n, scratch), x.block(begin + i, rows, n, scratch + 4 * n), m, r};
+      for (int64_t k = 0; k < rows; ++k) {
+        const Moments<T> row = moments_of(group.x.row(k).x, n, of.eps, of.centred);
+        m[k] = row.mean;
+        r[k] = row.scale;
+      }
+      add_rows<Sum>(out, n, group, 0, 1, rows);
+    }
+  }
+
+  // The tree in place: block b takes in block b + 1, then b + 2, ..., as neighbours, pairs, pairs of pairs.
+  void fold(int64_t count) const {
+    for (int64_t step = 1; step < count; step *= 2) {
+      for (int64_t b = 0; b + step < count; b += 2 * step) {
+        combine_into<Sum>(blocks + b * of.columns, static_cast<const T*>(blocks + (b + step) * of.columns), of.columns);
+      }
+    }
+  }
+};
+
 template <class T>
 Status weight_grad_of_rows(const Call& call, const Settings<T>& of, const Matrix<T>& g, const Matrix<T>& x) {
-  T* const m = reinterpret_cast<T*>(call.shared);
-  T* const r = m + of.rows;
-  for_each_row(call, of, 0.1, [&](int64_t i, T* scratch) {
-    const Moments<T> row = moments_of(x.row(i, of.columns, scratch), of.columns, of.eps, of.centred);
-    m[i] = row.mean;
-    r[i] = row.scale;
-  });
+  const WeightGradOfRows<T> sums = {of, g, x, reinterpret_cast<T*>(call.shared)};
+  const int64_t blocks = divide_up(of.rows, kBlockVectors);
   const View& out = call.out[0];
-  for_each_strip(call, of, 0.2, [&](int64_t first, int64_t columns, T* scratch) {
-    alignas(64) T sums[kStripColumns];
-    const Strip<T> strip(g, x, first, columns, of.rows, scratch);
-    strip.sum(sums, [&](int64_t begin, int64_t count) {
-      return ScaledRows<T>{strip.g_block(begin, count), strip.x_block(begin, count), m + begin, r + begin};
-    });
-    scatter(out.as<T>() + first * out.stride[0], out.stride[0], sums, columns);
-  });
+  if (blocks == 0) {
+    for (int64_t j = 0; j < of.columns; ++j) out.as<T>()[j * out.stride[0]] = 0;
+    return Status::ok;
+  }
+  parallel_for(blocks, 0.3 * static_cast<double>(kBlockVectors * of.columns),
+               [&](int64_t begin, int64_t end, int worker) {
+                 for (int64_t b = begin; b < end; ++b) sums.run_block(b, reinterpret_cast<T*>(call.scratch(worker)));
+               });
+  sums.fold(blocks);
+  scatter(out.as<T>(), out.stride[0], static_cast<const T*>(sums.blocks), of.columns);
   return Status::ok;
 }
 
 template <class T>
 Status weight_grad_of_columns(const Call& call, const Settings<T>& of, const Matrix<T>& g, const Matrix<T>& x) {
   const View& out = call.out[0];
-  for_each_strip(call, of, 0.3, [&](int64_t first, int64_t columns, T* scratch) {
+  for_each_strip(call, of, g.plain() && x.plain(), 0.3, [&](int64_t first, int64_t columns, T* scratch) {
     alignas(64) T m[kStripColumns], v[kStripColumns], r[kStripColumns], sums[kStripColumns];
     const Strip<T> strip(g, x, first, columns, of.rows, scratch);
     strip.moments(of.eps, of.centred, m, v, r);
-    strip.sum_products(m, sums);
+    strip.sum_cotangent(m, nullptr, sums);
     for (int64_t j = 0; j < columns; ++j) sums[j] = of.rows == 0 ? T{0} : sums[j] * r[j];
     scatter(out.as<T>() + first * out.stride[0], out.stride[0], sums, columns);
   });
