@@ -137,7 +137,7 @@ def main() -> None:
             chart = options.chart.with_stem(f"{options.chart.stem}-{threads}")
             report.draw_chart(chart, results[threads], peers, f"Threads: {threads}")
     if options.json is not None:
-        report.save(options.json, results)
+        report.save(options.json, results, peers)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -51,11 +53,21 @@ def print_means(medians: Medians, peers: list[str]) -> None:
                 print(f"    below {LEAST[of]}: {case} ({ratio:.2f})")
 
 
-def save(path: Path, medians: dict[int, Medians]) -> None:
+def processor() -> str:
+    """Return the name of the processor, where the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.split(":", maxsplit=1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def save(path: Path, medians: dict[int, Medians], peers: list[str]) -> None:
     """Write the medians of each number of threads, with what they were measured on."""
     record: dict[str, Any] = {
-        "machine": platform.processor() or platform.machine(),
+        "machine": processor(),
+        "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
+        "versions": {peer: importlib.import_module(peer).__version__ for peer in peers},
     }
     record["seconds"] = {str(threads): values for threads, values in medians.items()}
     path.write_text(json.dumps(record, indent=2) + "\n")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import minigrad
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 benchmarks = pytest.importorskip("benchmarks", reason="the benchmarks are not part of this copy")
@@ -74,5 +76,6 @@ def test_the_program_measures_saves_and_draws(tmp_path: Path) -> None:
     done = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "overhead: add 8×8 backward" in done.stdout
     saved = json.loads((tmp_path / "times.json").read_text())
+    assert saved["versions"] == {"minigrad": minigrad.__version__}
     assert set(saved["seconds"]["1"]) == {"overhead: add 8×8", "overhead: add 8×8 backward"}
     assert (tmp_path / "chart-1.png").exists()

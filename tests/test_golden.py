@@ -35,9 +35,10 @@ def test_digests(isa: str, threads: int) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2, 8])
-def test_a_thousand_steps(threads: int) -> None:
+@pytest.mark.parametrize("name", golden.RUNS)
+def test_trained_weights(name: str, threads: int) -> None:
     with with_threads(threads):
-        assert golden.of_training() == KNOWN["training"]
+        assert golden.RUNS[name]() == KNOWN[name]
 
 
 def test_every_kernel_has_a_digest() -> None:

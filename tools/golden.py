@@ -31,6 +31,7 @@ import minigrad
 from golden_calls import FUNCTIONS, OTHERS, SEVERAL, Array, Kernels
 from minigrad import _core, nn, optim
 from minigrad.datasets import load_digits
+from minigrad.utils.data import DataLoader, TensorDataset
 
 FILE = Path(__file__).resolve().parent.parent / "tests" / "golden.json"
 SAMPLE_STEP = 4099  # a prime: the sample has numbers of every exponent and sign
@@ -93,12 +94,23 @@ def _stepped(kernel: Any, call: tuple[Any, ...]) -> tuple[Array, ...]:
     return tuple(call[0])
 
 
+def _digits(dtype: Any) -> tuple[minigrad.Tensor, minigrad.Tensor]:
+    digits = load_digits()
+    x = digits.x_train.reshape(len(digits.x_train), -1).astype(dtype) / 16
+    return minigrad.from_numpy(x), minigrad.from_numpy(digits.y_train.astype(np.int64))
+
+
+def _of_weights(model: nn.Module) -> str:
+    digest = Digest()
+    for p in model.parameters():
+        digest.take(p.detach().numpy())
+    return digest.text()
+
+
 def of_training(steps: int = 1000) -> str:
     """Return the digest of the weights that so many steps of Adam give a small network on the handwritten digits."""
     minigrad.manual_seed(0)
-    digits = load_digits()
-    x = minigrad.from_numpy(digits.x_train.reshape(len(digits.x_train), -1).astype(np.float32) / 16)
-    y = minigrad.from_numpy(digits.y_train.astype(np.int64))
+    x, y = _digits(np.float32)
     model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
     optimizer = optim.Adam(model.parameters(), lr=1e-3)
     for step in range(steps):
@@ -106,10 +118,26 @@ def of_training(steps: int = 1000) -> str:
         optimizer.zero_grad()
         nn.functional.cross_entropy(model(x[at]), y[at]).backward()
         optimizer.step()
-    digest = Digest()
-    for p in model.parameters():
-        digest.take(p.detach().numpy())
-    return digest.text()
+    return _of_weights(model)
+
+
+def of_regularised_training(epochs: int = 3) -> str:
+    """Return the digest of the weights after some epochs of shuffled batches, dropout and what else is usual, in float64."""
+    minigrad.manual_seed(0)
+    layers = [nn.Linear(64, 64), nn.LayerNorm(64), nn.GELU(), nn.Dropout(0.2), nn.Linear(64, 10)]
+    model = nn.Sequential(*layers).to(minigrad.float64)
+    optimizer = optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.1)
+    for _ in range(epochs):
+        for x, y in DataLoader(TensorDataset(*_digits(np.float64)), batch_size=32, shuffle=True):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), y, label_smoothing=0.1).backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+    return _of_weights(model)
+
+
+#: Whole training runs; unlike kernels they use what the process uses.
+RUNS = {"training": of_training, "training, regularised": of_regularised_training}
 
 
 def digests(isa: str | None = None) -> Iterator[tuple[str, str]]:
@@ -177,7 +205,7 @@ def main() -> int:
     _core.set_parallel_threshold(0)  # threads share work however small it is
     if options.all_floats is not None:
         return compare(all_floats(options.all_floats or FUNCTIONS))
-    found = {**dict(digests()), "training": of_training()}
+    found = {**dict(digests()), **{name: run() for name, run in RUNS.items()}}
     if options.write:
         write(found)
         return 0

@@ -67,6 +67,11 @@ SEVERAL_SETTINGS: dict[str, list[Arguments]] = {
     "broken_line_grad": [(-1.0, 1.0, 0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 0.01, 0.01, 1.0, 0.0)],
 }
 
+#: Operands of kernels that are not for all numbers: the total of what is added up is no less than a part of it.
+DOMAINS: dict[str, Callable[..., Arguments]] = {
+    "exp_difference": lambda g, x, total: (g, x, np.maximum(x, total)),
+}
+
 #: What a kernel's attributes are set to, by their names; `dim`, `dims` and `k` depend on the operands' shape.
 ATTRIBUTES: dict[str, list[Any]] = {
     "correction": [0.0, 1.0],
@@ -138,6 +143,7 @@ def of_several(name: str) -> Iterator[Arguments]:
                 [of_any_size(dtype, i) for i in range(len(kernel.inputs))],
             ):
                 typed = [x > 0 if t == "b" else x for t, x in zip(kernel.types, operands, strict=True)]
+                typed = DOMAINS.get(name, lambda *whole: whole)(*typed)
                 yield from ((*typed, *settings) for settings in SEVERAL_SETTINGS.get(name, [()]))
 
 
