@@ -19,9 +19,10 @@ import test_repository_rows as repository
 from cases import CASES, Case
 from minigrad import Tensor, autograd
 from minigrad.autograd import functional
-from minigrad.graph import Leaf, Node
+from minigrad.graph import Node
 from minigrad.nn import functional as F
 from minigrad.primitive import MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, registry
+from visits import visiting
 
 Array = np.ndarray[Any, Any]
 
@@ -977,7 +978,7 @@ def test_d1_update_only_after_gradients_exist() -> None:
     assert_equal(w.detach(), [0, 0])
 
 
-def test_d2_activations_go_layer_by_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_d2_activations_go_layer_by_layer() -> None:
     """《前向和反向传播》, the pebble graph: what a layer kept is given up once its backward pass has run."""
     x = leaf(draw(3, 3))
     kept, y = [], x
@@ -990,41 +991,28 @@ def test_d2_activations_go_layer_by_layer(monkeypatch: pytest.MonkeyPatch) -> No
     loss = y.sum()
     del y, node
     alive = []
-    original = Node.pullback
 
-    def pullback(self: Node, *args: Any) -> Any:
-        if self.primitive.name == "sin":
+    def note(node: Node) -> None:
+        if node.primitive.name == "sin":
             alive.append(sum(ref() is not None for ref in kept))
-        return original(self, *args)
 
-    monkeypatch.setattr(Node, "pullback", pullback)
-    loss.backward()
+    with visiting(note):
+        loss.backward()
     assert alive == [5, 4, 3, 2, 1]
 
 
-def test_d2_gradients_are_ready_layer_by_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_d2_gradients_are_ready_layer_by_layer() -> None:
     """《前向和反向传播》, the pebble graph: a layer's gradient is there before the pass comes to earlier layers."""
     weights = [leaf(draw(3, 3, seed=seed)) for seed in range(3)]
     y = const(draw(2, 3))
     for w in weights:
         y = y @ w
     loss = y.sum()
-    edges = {w._edge[0]: n for n, w in enumerate(weights) if w._edge is not None}
     events: list[str] = []
-    accumulate, pullback = Leaf.accumulate, Node.pullback
-
-    def accumulated(self: Leaf, g: Any) -> None:
-        events.append(f"gradient {edges[self]}")
-        accumulate(self, g)
-
-    def pulled(self: Node, *args: Any) -> Any:
-        if self.primitive.name == "matmul":
-            events.append("layer")
-        return pullback(self, *args)
-
-    monkeypatch.setattr(Leaf, "accumulate", accumulated)
-    monkeypatch.setattr(Node, "pullback", pulled)
-    loss.backward()
+    for n, w in enumerate(weights):
+        w.register_post_accumulate_grad_hook(lambda _, n=n: events.append(f"gradient {n}"))
+    with visiting(lambda node: events.append("layer") if node.primitive.name == "matmul" else None):
+        loss.backward()
     assert events == ["layer", "gradient 2", "layer", "gradient 1", "layer", "gradient 0"]
 
 
@@ -1179,22 +1167,15 @@ def test_x13_float64_stays_float64() -> None:
         assert out.numpy().dtype == np.float64
 
 
-def test_x24_seventeen_doublings_take_seventeen_visits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_x24_seventeen_doublings_take_seventeen_visits() -> None:
     x = leaf(1.0)
     y = x
     for _ in range(17):
         y = y + y
-    visits = 0
-    original = Node.pullback
-
-    def pullback(self: Node, *args: Any) -> Any:
-        nonlocal visits
-        visits += 1
-        return original(self, *args)
-
-    monkeypatch.setattr(Node, "pullback", pullback)
-    y.backward()
-    assert visits == 17
+    visits: list[Node] = []
+    with visiting(visits.append):
+        y.backward()
+    assert len(visits) == 17
     assert x.grad is not None
     assert x.grad.item() == 2**17
 

@@ -17,6 +17,7 @@ import minigrad as mg
 from minigrad import Tensor, autograd
 from minigrad.autograd import functional
 from minigrad.graph import Leaf, Node
+from visits import visiting
 
 Array = np.ndarray[Any, Any]
 
@@ -42,14 +43,7 @@ def values(t: Tensor | None) -> Any:
 def counted_visits() -> Iterator[list[str]]:
     """Yield a list that gets the name of every operation that a backward sweep visits."""
     visits: list[str] = []
-    original = Node.pullback
-
-    def pullback(self: Node, *args: Any) -> Any:
-        visits.append(self.primitive.name)
-        return original(self, *args)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Node, "pullback", pullback)
+    with visiting(lambda node: visits.append(node.primitive.name)):
         yield visits
 
 
@@ -841,15 +835,12 @@ def test_saved_arrays_go_as_the_sweep_passes() -> None:
     loss = y.sum()
     del y
     alive = []
-    original = Node.pullback
 
-    def pullback(self: Node, *args: Any) -> Any:
-        if self.primitive.name == "sin":
+    def note(node: Node) -> None:
+        if node.primitive.name == "sin":
             alive.append([ref() is not None for ref in refs])
-        return original(self, *args)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Node, "pullback", pullback)
+    with visiting(note):
         loss.backward()
     # As the sweep is at sine k, those behind it have lost what they kept.
     assert alive == [[n <= k for n in range(6)] for k in range(5, -1, -1)]

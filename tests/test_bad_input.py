@@ -610,7 +610,7 @@ draw, rng = random.Random(seed), np.random.default_rng(seed)
 EXPECTED = (TypeError, ValueError, RuntimeError, IndexError, MemoryError, OverflowError, ZeroDivisionError)
 if wild:
     EXPECTED += (AttributeError,)
-SKIPPED = {"set_num_threads", "set_default_dtype", "set_grad_enabled", "no_grad", "enable_grad", "show_config", "Tensor",
+SKIPPED = {"load", "save", "set_num_threads", "set_default_dtype", "set_grad_enabled", "no_grad", "enable_grad", "show_config", "Tensor",
            "Size", "cuda", "set_printoptions", "manual_seed", "Generator", "set_rng_state", "get_rng_state", "initial_seed", "dtype", "requires_grad_"}
 DTYPES = [np.float32, np.float64, np.float32, np.float64, np.int64, np.int32, np.uint8, np.int8, np.bool_]
 COMMON = [()]
@@ -678,10 +678,10 @@ def make_arguments(function):
     return positional, named
 
 names = [n for n in sorted(mg.__all__) if n not in SKIPPED and callable(getattr(mg, n)) and not isinstance(getattr(mg, n), type)]
-methods = [n for n in dir(Tensor) if n not in SKIPPED and inspect.isfunction(getattr(Tensor, n, None)) and (
+methods = [n for n in dir(Tensor) if n not in SKIPPED and inspect.isroutine(getattr(Tensor, n, None)) and (
     not n.startswith("_") or n in ("__getitem__", "__setitem__", "__add__", "__radd__", "__mul__", "__matmul__",
     "__rmatmul__", "__pow__", "__rpow__", "__truediv__", "__iadd__", "__imul__", "__eq__", "__lt__", "__len__", "__bool__"))]
-calls = ([("mg." + n, getattr(mg, n)) for n in names if hasattr(getattr(mg, n), "__code__")]
+calls = ([("mg." + n, getattr(mg, n)) for n in names if inspect.isroutine(getattr(mg, n))]
          + [("F." + n, getattr(F, n)) for n in F.__all__] + [("Tensor." + n, getattr(Tensor, n)) for n in methods])
 worked, unexpected = set(), {}
 

@@ -523,8 +523,8 @@ def unguard(x: Any) -> Any:
 @contextmanager
 def guarded_primitives() -> Iterator[None]:
     """Make every primitive return guarded arrays, so that what a rule computes with other results is seen as well."""
-    names = [p.eager.__globals__ for p in registry.values()]  # every call has its own
-    runs = [own["run"] for own in names]
+    calls = [p.eager for p in registry.values()]
+    runs = [call.run for call in calls]
 
     inside = False
 
@@ -541,13 +541,13 @@ def guarded_primitives() -> Iterator[None]:
 
         return call
 
-    for own, run in zip(names, runs, strict=True):
-        own["run"] = guarded(run)
+    for call, run in zip(calls, runs, strict=True):
+        call.run = guarded(run)
     try:
         yield
     finally:
-        for own, run in zip(names, runs, strict=True):
-            own["run"] = run
+        for call, run in zip(calls, runs, strict=True):
+            call.run = run
 
 
 def run_rules(

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Functions written in C++ do not tell their types in a form that a type checker reads.
 CORE_FUNCTIONS = {
+    "backward": "(tensor: Any, gradient: Any, retain_graph: bool | None, /) -> bool",
     "broadcast_view": "(array: Array, shape: tuple[int, ...], /) -> Array",
     "digest": "(array: Array, /) -> int",
     "empty_cache": "() -> None",
@@ -34,10 +35,16 @@ CORE_FUNCTIONS = {
     "is_inference": "(array: Any, /) -> bool",
     "kernels_for": "(isa: str) -> dict[str, Kernel]",
     "lent_view": "(array: Array, /) -> Array",
-    "link_view": "(view: Any, source: Any, primitive: Any, attributes: tuple[Any, ...], /) -> int",
+    "link_view": "(view: Any, source: Any, primitive: Any, attributes: tuple[Any, ...], /) -> None",
+    "connect": "(**objects: Any) -> None",
+    "next_sequence": "() -> int",
+    "sweep": (
+        "(roots: list[Any], relevant: Any, wanted: dict[Any, Any], found: list[Any], turns: dict[Any, Any],"
+        " failed: list[Any], retain_graph: bool, create_graph: bool, /) -> None"
+    ),
+    "wrap": "(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any",
     "memory_statistics": "() -> dict[str, int]",
     "reset_peak": "() -> None",
-    "same_shape": "(*arrays: Any) -> tuple[tuple[int, ...], ...] | None",
     "set_cache_limit": "(bytes: int) -> None",
     "set_grad_enabled": "(enabled: bool, /) -> bool",
     "set_inference": "(flag: bool, handler: Any, /) -> tuple[bool, Any]",
@@ -58,12 +65,59 @@ from typing import Any, TypeAlias, final
 
 from numpy.typing import NDArray
 
+from .tensor import Size, Tensor
+
 Array: TypeAlias = NDArray[Any]
 """
 
 
-LENDER = """\
-class Lender: ...
+CLASSES = """\
+@final
+class Cell:
+    version: int
+    line: str | None
+    loans: Any
+    def __init__(self, version: int = 0, /) -> None: ...
+
+class TensorBase:
+    _array: Any
+    _edge: Any
+    _cell: Cell
+    grad: Tensor | None
+    requires_grad: bool
+    @property
+    def shape(self) -> Size: ...
+    @property
+    def is_leaf(self) -> bool: ...
+
+class LeafBase:
+    array: Any
+    grad: Tensor | None
+    hooks: Any
+    sequence: int
+    def take(self, gradient: Any, /) -> bool: ...
+
+class NodeBase:
+    primitive: Any
+    operation: Operation | None
+    edges: Any
+    saved: Any
+    versions: Any
+    shapes: Any
+    hooks: Any
+    notes: dict[str, Any]
+    sequence: int
+    outputs: int
+    def read(self) -> tuple[Any, ...]: ...
+    def pullback(self, g: Any, values: tuple[Any, ...], /) -> tuple[Any, ...]: ...
+    def free(self) -> None: ...
+
+@final
+class Operation:
+    primitive: Any
+    run: Any
+    def __init__(self, *args: Any, **form: Any) -> None: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
 class OutFunction:
     def __init__(self, function: Any, store: Any, /) -> None: ...
@@ -114,7 +168,7 @@ def core_stub() -> str:
             values.append(f"{name}: {CORE_VALUES[name]}")
     legend = "# The kernels: inputs (T: the dtype that they share, i: int64, b: bool, d: float64); attributes\n#"
     kernels = [kernel_signature(core.kernels[name]) for name in sorted(core.kernels)]
-    return "\n".join([CORE_HEADER, kernel_class(core), "", LENDER, *values, "", *functions, "", legend, *kernels, ""])
+    return "\n".join([CORE_HEADER, kernel_class(core), "", CLASSES, *values, "", *functions, "", legend, *kernels, ""])
 
 
 # ---- Methods ---------------------------------------------------------------------------------------------------------
@@ -135,9 +189,15 @@ def method(*, in_place: bool) -> Callable[[_F], _F]: ...
 def numpy_names(function: _F) -> _F: ...
 def operator(sign: str, function: Callable[..., Any], in_place: str | None = None) -> None: ...
 
-class TensorMethods:
+class TensorMethods(TensorBase):
 """
-METHOD_IMPORTS = {("collections.abc", "Callable"), ("typing", "Any"), ("typing", "TypeVar"), ("typing", "overload")}
+METHOD_IMPORTS = {
+    ("collections.abc", "Callable"),
+    ("minigrad._core", "TensorBase"),
+    ("typing", "Any"),
+    ("typing", "TypeVar"),
+    ("typing", "overload"),
+}
 RENAMED = {"dtype": "DType"}
 LINE_LENGTH = 120
 
@@ -228,7 +288,7 @@ def methods_stub() -> str:
     import minigrad
 
     attached = vars(minigrad._methods.TensorMethods)
-    methods = {name: attached[name] for name in sorted(attached) if inspect.isfunction(attached[name])}
+    methods = {name: attached[name] for name in sorted(attached) if inspect.isroutine(attached[name])}
     write = TypeWriter(set(methods))
     lines = [method_text(name, function, write) for name, function in methods.items()]
     return METHODS_HEADER.format(imports=write.import_lines()) + "\n".join([*lines, ""])

@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 in_place_forms: dict[str, Callable[..., Any]] = {}
 
 
-class TensorMethods(_core.Lender):
+class TensorMethods(_core.TensorBase):
     """What operations add to `Tensor`."""
 
     __slots__ = ()

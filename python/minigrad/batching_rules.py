@@ -20,7 +20,6 @@ import numpy as np
 
 from . import _core, batching, graph
 from .batching import BatchedArray, Level, array_in
-from .eager import compile_twin
 from .primitive import ALIGNED, ELEMENTWISE, LEADING, ONE_TO_ONE, Primitive, registry
 from .tensor import Tensor, replay, wrap
 
@@ -54,7 +53,7 @@ def lifted(x: Any, level: Level) -> Any:
 
 def of_level(level: Level, value: Any, batched: bool = True, cell: Any = None) -> Tensor:
     """Return a tensor of a level, whose memory has the version `cell`."""
-    return wrap(BatchedArray(level, value, batched), None, cell)  # type: ignore[arg-type]
+    return wrap(BatchedArray(level, value, batched), None, cell)
 
 
 def split_level(xs: Sequence[Any], level: Level) -> tuple[list[Any], list[bool]]:
@@ -91,16 +90,14 @@ def _twins(p: Primitive) -> tuple[Callable[..., Any], Callable[..., Any]]:
     def run(*args: Any) -> Any:
         return _run_values(p, args[: len(p.inputs)], args[len(p.inputs) : len(p.inputs) + len(p.attributes)])
 
-    plain = compile_twin(p, run, whole=False, same_shape=_same_shape)
-    return plain, plain if p.returned == len(p.outputs) else compile_twin(p, run, whole=True, same_shape=_same_shape)
+    plain = p.operation(run)
+    return plain, plain if p.returned == len(p.outputs) else p.operation(run, whole=True)
 
 
 @cache
 def _whole(p: Primitive) -> Callable[..., Any]:
     """Return the eager call that gives private outputs as well."""
-    return compile_twin(
-        p, p.run, whole=True, promote=lambda p, inputs, attributes: _promote(p, inputs, attributes, True)
-    )
+    return p.operation(p.run, whole=True, promote=lambda p, inputs, attributes: _promote(p, inputs, attributes, True))
 
 
 def call(p: Primitive, values: Values, attributes: Sequence[Any]) -> Any:
@@ -137,14 +134,6 @@ def _run_values(p: Primitive, inputs: Sequence[Any], attributes: Sequence[Any]) 
     if isinstance(out, tuple):
         return tuple([BatchedArray(level, y, any(batched)) for y in out])
     return BatchedArray(level, out, any(batched))
-
-
-def _same_shape(*xs: Any) -> tuple[tuple[int, ...], ...] | None:
-    """Do as the kernels' `same_shape` does, for examples."""
-    shapes = [x.shape for x in xs if hasattr(x, "shape")]
-    if all(shape == shapes[0] for shape in shapes):
-        return None
-    return tuple([getattr(x, "shape", ()) for x in xs])
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -8,14 +8,11 @@ without recursion, and with one visit for each node.
 
 from __future__ import annotations
 
-import itertools
 import linecache
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from heapq import heappop, heappush
-from sys import getrefcount
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +20,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import _core, sharing
-from .batching import ARRAYS, BatchedArray, levels
+from .batching import ARRAYS, BatchedArray
 
 if TYPE_CHECKING:
     from .handles import Hook, RemovableHandle
@@ -33,11 +30,10 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 #: Output `index` of `node`: what a tensor knows of its own making.
 Edge = tuple["Node | Leaf", int]
-#: A version cell is a list with one number: how often the memory was written to. All views of one memory share it. (A
-#: list because nothing else that can be changed is made as quickly.)
-Cell = list[int]
+#: How often memory was written to (`version`). All views of one memory share it.
+Cell = _core.Cell
 
-next_sequence: Callable[[], int] = itertools.count(1).__next__
+next_sequence = _core.next_sequence
 
 _copy = _core.kernels["copy"]
 _add_into = _core.kernels["add"].into
@@ -52,11 +48,15 @@ _accumulation = threading.RLock()
 #: All leaves that have had hooks, while they live.
 hooked_leaves: weakref.WeakSet[Leaf] = weakref.WeakSet()
 
+#: Not empty once there was one: until then nobody looks for them.
+hooks_used: list[bool] = []
+
+wrap: Callable[..., Tensor] = _core.wrap
+
 # What the sweeps compute with and make. The modules that define them set them, being imported later.
 add: Callable[[Any, Any], Any]
 sum_to: Callable[[Any, tuple[int, ...]], Any]
 broadcast_to: Callable[[Any, tuple[int, ...]], Any]
-wrap: Callable[..., Tensor]
 backward: Callable[..., None]
 batched_write: Callable[[Tensor, Tensor, str], Tensor]
 refuse_inference: Callable[[Tensor, str], None]
@@ -118,63 +118,61 @@ class Name(str):
         return str(self)
 
 
-class Leaf:
-    """Where a graph begins: a tensor that requires a gradient and was not computed from another one that does."""
+class Leaf(_core.LeafBase):
+    """Where a graph begins: a tensor that requires a gradient and was not computed from another one that does.
 
-    # hooks is set where there are some: see hooks.py.
-    __slots__ = ("__weakref__", "array", "grad", "hooks", "sequence")
+    Attributes
+    ----------
+    array : array
+        The tensor's elements.
+    grad : Tensor or None
+        What backward passes have accumulated.
+    sequence : int
+        Its number.
+    """
+
+    __slots__ = ()
     hooked = False
 
     def __init__(self, array: Array) -> None:
         self.sequence = next_sequence()
         self.array = array
-        self.grad: Tensor | None = None
 
     name = Name("AccumulateGrad")
     outputs = 1
     next_functions: tuple[tuple[Node | Leaf | None, int], ...] = ()
 
     def accumulate(self, g: Any) -> None:
-        """Add the cotangent `g`, an array or under create_graph a tensor, to the gradient."""
+        """Add the cotangent `g`, an array or under create_graph a tensor, to the gradient.
+
+        The sweep itself makes an array that nobody else holds the first gradient as it is. This one copies.
+        """
         with _accumulation:
-            if not isinstance(g, ndarray):
-                if g.__class__ is BatchedArray:
-                    g = wrap(g)
-                self.grad = g if self.grad is None else add(self.grad, g)
-            elif self.grad is None:
-                # An array that nobody else refers to becomes the gradient as it is.
-                self.grad = wrap(g if getrefcount(g) <= _SOLE and g.base is None else _copy(g))
-            elif self.grad._edge is not None:
-                self.grad = add(self.grad, wrap(g))
+            if g.__class__ is BatchedArray:
+                g = wrap(g)
+            bare = isinstance(g, ndarray)
+            if self.grad is None and self.take(_copy(g) if bare else g):
+                return
+            assert self.grad is not None
+            if not bare or self.grad._edge is not None:
+                self.grad = add(self.grad, wrap(g) if bare else g)
             else:
                 _add_into(self.grad._array, self.grad._array, g)
-                self.grad._cell[0] += 1
+                self.grad._cell.version += 1
 
     def __repr__(self) -> str:
         return f"<{self.name} of shape {self.array.shape}>"
 
 
-def _count_references(g: Array) -> int:
-    return getrefcount(g)
-
-
-def _references_of_a_sole_array() -> int:
-    """Return what getrefcount says in a function that is handed an array which nobody else holds, as the sweep does."""
-    for _, g in zip((None,), (np.empty(0),), strict=False):
-        return _count_references(g)
-    raise AssertionError
-
-
-_SOLE = _references_of_a_sole_array()
-
-
-class Node:
+class Node(_core.NodeBase):
     """One run of a primitive.
 
     Attributes
     ----------
     primitive : Primitive
         What was run.
+    operation : Operation or None
+        Its eager call, which knows the rules; None where `primitive.pullback` takes their place.
     edges : tuple
         For each input its edge, or None where it needs no gradient.
     saved : tuple or None
@@ -191,17 +189,14 @@ class Node:
     """
 
     # hooks is set where there are some: see hooks.py. notes is set once somebody has asked for the metadata.
-    __slots__ = ("edges", "hooks", "notes", "outputs", "primitive", "saved", "sequence", "shapes", "versions")
+    __slots__ = ()
     hooked = False
 
     primitive: Primitive
-    outputs: int
     edges: tuple[Edge | None, ...]
     saved: tuple[Any, ...] | None
     versions: tuple[tuple[Cell, int | sharing.Seen] | None, ...]
     shapes: tuple[tuple[int, ...], ...] | None
-    sequence: int
-    notes: dict[str, Any]
 
     @property
     def name(self) -> Name:
@@ -230,18 +225,6 @@ class Node:
 
     # ------------------------------------------------------------------------------------------------------------------
     # Reading what was kept.
-
-    def read(self) -> tuple[Any, ...]:
-        """Return what was kept, having checked that nobody has changed it since."""
-        if self.saved is None:
-            raise RuntimeError(
-                f"{self.primitive.name}: the graph was freed by an earlier backward pass; to go through it again, "
-                "call backward(retain_graph=True) the first time, or detach() what is carried over from there"
-            )
-        for kept in self.versions:
-            if kept is not None and kept[0][0] != kept[1]:
-                self._refuse_changed()
-        return self.saved
 
     def _refuse_changed(self) -> None:
         """Raise a RuntimeError for the first kept array that was changed, if there is one."""
@@ -278,32 +261,8 @@ class Node:
 
         return hooks_of(self).before.add(hook)
 
-    def free(self) -> None:
-        """Let go of the arrays that were kept. A node that kept none stays usable."""
-        for x in self.saved or ():
-            if isinstance(x, ndarray):
-                self.saved = None
-                self.versions = ()
-                return
-        if levels and any(map(is_array, self.saved or ())):
-            self.saved = None
-            self.versions = ()
-
     # ------------------------------------------------------------------------------------------------------------------
-    # The two directions.
-
-    def pullback(self, g: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the inputs' cotangents, None where an input needs none, given the output's `g`."""
-        cotangents: tuple[Any, ...] = self.primitive.pullback(g, self.edges, values)
-        if self.shapes is None:
-            return cotangents
-        # Broadcasting is undone here and nowhere else.
-        return tuple(
-            [
-                gx if gx is None or gx.shape == shape else sum_to(gx, shape)
-                for gx, shape in zip(cotangents, self.shapes, strict=True)
-            ]
-        )
+    # Forwards. The way back, `pullback(g, values)`, is in src/bindings/node.cpp, as are `read()` and `free()`.
 
     def pushforward(self, tangents: Sequence[Any], values: tuple[Any, ...]) -> Any:
         """Return the outputs' tangents, given the inputs' (None where an input has none)."""
@@ -351,7 +310,7 @@ def _add_tangents(a: Any, b: Any) -> Any:
 # Backwards.
 
 
-def backward_sweep(  # noqa: PLR0912
+def backward_sweep(
     roots: Iterable[tuple[Edge, Any]],
     *,
     retain_graph: bool,
@@ -377,66 +336,29 @@ def backward_sweep(  # noqa: PLR0912
     list
         The cotangents of the targets, None where there is none.
     """
-    pending: dict[Node | Leaf, Any] = {}
-    heap: list[tuple[float, Node | Leaf]] = []
-    found: list[Any] = [None] * (0 if targets is None else len(targets))
-    wanted = None if targets is None else {edge: n for n, edge in enumerate(targets)}
     roots = list(roots)
+    starts = [edge for edge, _ in roots]
     if observers:
-        announce([edge for edge, _ in roots])
-    relevant = None if targets is None else leading_to(targets, [edge for edge, _ in roots])
-    turns = turns_of_hooked_leaves([edge for edge, _ in roots]) if hooked_leaves else {}
-
-    for (node, index), g in roots:
-        _send(g, node, index, pending, heap, turns)
+        announce(starts)
+    found: list[Any] = [None] * len(targets or ())
+    relevant = None if targets is None else leading_to(targets, starts)
+    turns = turns_of_hooked_leaves(starts) if hooks_used and hooked_leaves else {}
+    failed: list[Any] = [None]
     try:
-        while heap:
-            node = heappop(heap)[1]
-            g = pending.pop(node)
-            if node.hooked or wanted is not None:
-                g = _arrived(node, g, wanted, found)
-            if isinstance(node, Leaf):
-                if wanted is None:  # a root that is a leaf: its cotangent is the caller's and stays so
-                    node.accumulate(_copy(g) if isinstance(g, ndarray) else g)
-                continue
-            values = node.read_tensors() if create_graph else node.read()
-            for edge, gx in zip(node.edges, node.pullback(g, values), strict=False):
-                if edge is None or gx is None:
-                    continue
-                parent, index = edge
-                if relevant is not None and parent not in relevant:
-                    continue
-                if parent.__class__ is Leaf and relevant is None:
-                    parent.accumulate(gx)  # at once, not in its turn: nothing depends on it
-                elif turns or parent.outputs > 1 or parent in pending:
-                    _send(gx, parent, index, pending, heap, turns)
-                else:  # the same, without a call
-                    pending[parent] = gx
-                    heappush(heap, (-parent.sequence, parent))
-            if not retain_graph:
-                node.free()
+        _core.sweep(roots, relevant, _places(targets or ()), found, turns, failed, retain_graph, create_graph)
     except Exception as error:
         for observer in observing() if observers else ():
-            observer.failed(node, error)
+            observer.failed(failed[0], error)
         raise
     return found
 
 
-def _send(
-    g: Any,
-    node: Node | Leaf,
-    index: int,
-    pending: dict[Node | Leaf, Any],
-    heap: list[tuple[float, Node | Leaf]],
-    turns: dict[Node | Leaf, float],
-) -> None:
-    """Add `g` to what is pending for output `index` of a node; the first to arrive puts the node into the queue."""
-    if node in pending:
-        known = pending[node]
-        pending[node] = add(known, g) if node.outputs == 1 else _add_at(index, g, known)
-    else:
-        pending[node] = g if node.outputs == 1 else _at(index, g, node.outputs)
-        heappush(heap, (-turns.get(node, node.sequence), node))
+def _places(targets: Sequence[Edge]) -> dict[Node | Leaf, list[tuple[int, int]]]:
+    """Return for each node that is a target its outputs that are, each with its place among the targets."""
+    places: dict[Node | Leaf, list[tuple[int, int]]] = {}
+    for place, (node, index) in enumerate(targets):
+        places.setdefault(node, []).append((index, place))
+    return places
 
 
 def announce(roots: Sequence[Edge]) -> None:
@@ -457,28 +379,6 @@ def turns_of_hooked_leaves(roots: Iterable[Edge]) -> dict[Node | Leaf, float]:
                 if edge is not None and edge[0].hooked and isinstance(edge[0], Leaf):
                     last.setdefault(edge[0], node.sequence)  # nodes come in ascending order
     return {leaf: number - 1 / (2 + n) for n, (leaf, number) in enumerate(last.items())}
-
-
-def _at(index: int, g: Any, outputs: int) -> tuple[Any, ...]:
-    """Return the cotangents of a node's outputs, of which `index` has one, `g`."""
-    return tuple([g if k == index else None for k in range(outputs)])
-
-
-def _add_at(index: int, g: Any, known: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a node's cotangents with `g` added to that of output `index`."""
-    total = g if known[index] is None else add(known[index], g)
-    return (*known[:index], total, *known[index + 1 :])
-
-
-def _arrived(node: Any, g: Any, wanted: dict[Edge, int] | None, found: list[Any]) -> Any:
-    """Return a node's whole cotangent as its hooks leave it, having put it among those that were `found` if wanted."""
-    if node.hooked:
-        g = node.before(g)
-    for index, one in enumerate(g if isinstance(g, tuple) else (g,)):
-        n = None if wanted is None else wanted.get((node, index))
-        if n is not None:
-            found[n] = one
-    return g
 
 
 def leading_to(targets: Iterable[Edge], roots: Iterable[Edge]) -> set[Node | Leaf]:

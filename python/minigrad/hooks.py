@@ -101,6 +101,7 @@ def hooks_of(node: Any) -> NodeHooks:
         node.hooks = NodeHooks()
         if isinstance(node, graph.Leaf):
             graph.hooked_leaves.add(node)
+            graph.hooks_used[:] = [True]
     hooks: NodeHooks = node.hooks
     return hooks
 

@@ -19,12 +19,12 @@ every order.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cache
+from inspect import Parameter, Signature
 from typing import Any
 
 from . import _core
 from .batching import declining
-from .eager import compile_eager, compile_pullback
 
 ONE_TO_ONE = "one-to-one"
 ONE_TO_MANY = "one-to-many"
@@ -131,13 +131,46 @@ class Primitive:
         self.vjp = tuple(self._compile(vjp or {}, x) for x in inputs)
         self.jvp = tuple(self._compile(jvp or {}, x) for x in inputs)
         self.broadcasts = structure == ELEMENTWISE and len(inputs) > 1 if broadcasts is None else broadcasts
-        self.eager: Callable[..., Any] = compile_eager(self)
+        #: What runs it on tensors, arrays and numbers: src/bindings/operation.cpp.
+        self.eager = self.operation(self.run)
         registry[name] = self
 
-    @cached_property
-    def pullback(self) -> Callable[..., Any]:
-        """What gives every input its cotangent; made when it is first needed, so that importing stays quick."""
-        return compile_pullback(self)
+    def operation(
+        self, run: Callable[..., Any], *, promote: Callable[..., Any] | None = None, whole: bool = False
+    ) -> _core.Operation:
+        """Return the eager call with this `run`, and with `promote` for what that does not take as it is.
+
+        With `whole` the caller gets the outputs that only rules see as well.
+        """
+        inputs, kept = len(self.inputs), len(self.inputs) + len(self.outputs)
+        first_shape = kept + len(self.attributes)
+        public = ("input", "other")[:inputs] if self.promotion is not None and inputs <= 2 else self.inputs
+        operation = _core.Operation(
+            self,
+            run,
+            public + self.attributes,
+            self.constants,
+            self.vjp,
+            tuple([_as_set(self.readers(slot)) for slot in range(kept)]),
+            promote,
+            inputs=inputs,
+            attributes=len(self.attributes),
+            outputs=len(self.outputs),
+            returned=len(self.outputs) if whole else self.returned,
+            differentiable=_as_set([i for i, rule in enumerate(self.vjp) if rule is not None]),
+            shapes_read=_as_set([i for i in range(inputs) if self.readers(first_shape + i)]),
+            broadcasts=self.broadcasts,
+            view=self.view,
+        )
+        operation.__dict__.update(
+            __name__=self.name,
+            __qualname__=self.name,
+            __module__=None,
+            __doc__=None,
+            __annotations__={},
+            __signature__=_signature(public + self.attributes),
+        )
+        return operation
 
     def _compile(self, rules: Mapping[str, Rule], name: str) -> tuple[Rule, tuple[int, ...]] | None:
         """Return the rule for the input called `name` and the slots that it reads; None where there is no rule."""
@@ -170,6 +203,16 @@ class Primitive:
     def differentiable(self) -> bool:
         """Whether any input has a rule."""
         return any(rule is not None for rule in self.vjp)
+
+
+def _as_set(numbers: Sequence[int]) -> int:
+    """Return a set of small numbers as an integer whose bits stand for them."""
+    return sum([1 << i for i in numbers])
+
+
+@cache
+def _signature(names: tuple[str, ...]) -> Signature:
+    return Signature([Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names])
 
 
 def kernel_primitive(

@@ -70,7 +70,7 @@ class _Loan(weakref.ref["Array"]):
 
 def wrote(cell: Cell) -> None:
     """Take note that memory was written to."""
-    cell[0] += 1
+    cell.version += 1
     if graph.observers:
         note_write(cell)
 
@@ -83,12 +83,12 @@ def note_write(cell: Cell) -> None:
 
 def version(cell: Cell) -> int:
     """Return how often memory was written to."""
-    return cell[0] if cell[0] >= 0 else cell[0] - SHARED
+    return cell.version if cell.version >= 0 else cell.version - SHARED
 
 
 def version_of(cell: Cell, array: Array) -> int | Seen:
     """Return what is to be remembered of memory whose elements `array` are saved."""
-    return cell[0] if cell[0] >= 0 else seen(cell, array)
+    return cell.version if cell.version >= 0 else seen(cell, array)
 
 
 def seen(cell: Cell, array: Array) -> Seen:
@@ -114,20 +114,19 @@ def history(cell: Cell, then: int | Seen) -> str:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Lines, which a cell has behind its version: those of the last write, while somebody looks for anomalies.
+# Lines: a cell has that of the last write, while somebody looks for anomalies.
 
 
 def note(cell: Cell, line: str) -> None:
     """Remember which line changed memory."""
-    cell[1:2] = [line]  # type: ignore[list-item]
+    cell.line = line
 
 
 def noted(cell: Cell, then: int | Seen) -> str | None:
     """Return the line that changed memory after it was saved at version `then`, where one is known."""
     if isinstance(then, Seen) and version(cell) == then.version:
         return next((_given_out(loan) for loan in _loans(cell) if loan.line is not None), None)
-    line: Any = cell[1] if len(cell) > 1 else None
-    return line  # type: ignore[no-any-return]
+    return cell.line
 
 
 def _given_out(loan: _Loan) -> str:
@@ -140,7 +139,7 @@ def _given_out(loan: _Loan) -> str:
 
 def foreign() -> Cell:
     """Return the version cell of memory that arrays outside share for good."""
-    return [SHARED]
+    return _core.Cell(SHARED)
 
 
 def lend(t: Tensor) -> Array:
@@ -149,22 +148,21 @@ def lend(t: Tensor) -> Array:
     cell = t._cell
     with _lending:
         loans = _loans(cell)
-        if cell[0] < 0 and not loans:  # foreign: all that was ever saved of it has its digest
+        if cell.version < 0 and not loans:  # foreign: all that was ever saved of it has its digest
             return array
         loan = _Loan(array, _returned)
         loan.digest = _digest(t._array) if _is_saved(t, cell, len(loans)) else None
         loan.array, loan.cell = t._array, cell
         loan.line = graph.users_line() if graph.observers else None
         loans.append(loan)
-        if cell[0] >= 0:
-            cell[0] += SHARED
-            cell[1:] = [cell[1] if len(cell) > 1 else None, loans]  # type: ignore[list-item]
+        if cell.version >= 0:
+            cell.version += SHARED
+            cell.loans = loans
     return array
 
 
 def _loans(cell: Cell) -> list[_Loan]:
-    loans: Any = cell[2] if len(cell) > 2 else []
-    return loans  # type: ignore[no-any-return]
+    return [] if cell.loans is None else cell.loans
 
 
 def _look(cell: Cell) -> None:
@@ -175,7 +173,7 @@ def _look(cell: Cell) -> None:
 
 
 def _raise(cell: Cell, loan: _Loan) -> None:
-    cell[0] += 1
+    cell.version += 1
     if loan.line is not None:
         note(cell, _given_out(loan))
 
@@ -189,8 +187,8 @@ def _returned(loan: _Loan) -> None:
             _raise(cell, loan)
         loans.remove(loan)
         if not loans:
-            cell[0] -= SHARED
-            del cell[2:]
+            cell.version -= SHARED
+            cell.loans = None
 
 
 def _is_saved(t: Tensor, cell: Cell, loans: int) -> bool:
@@ -216,7 +214,7 @@ def _references_of_frames() -> int:
     def of(cell: Cell) -> int:
         return _references(cell)
 
-    holder: list[Cell] = [[0]]
+    holder = [_core.Cell()]
     cell = holder[0]
     return of(cell) - len(holder)
 

@@ -14,7 +14,6 @@ from ._device import CPU, device
 from ._dtype import dtype as DType  # noqa: N812
 from ._methods import TensorMethods
 from .batching import BatchedArray, is_batched, levels
-from .eager import namespace
 from .graph import Array, Cell, Edge, Leaf, Node, inference_used, next_sequence
 
 if TYPE_CHECKING:
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
     from .primitive import Primitive
 
 grad_enabled: Callable[[], bool] = _core.grad_enabled
+
+#: ``wrap(array, edge=None, cell=None)``: a tensor of an array, made by `edge`, whose memory has the version `cell`.
+wrap: Callable[..., Tensor] = _core.wrap
 
 #: What the properties of that name return. The module that makes views sets them, being imported later.
 view_properties: dict[str, Callable[[Tensor], Tensor]] = {}
@@ -54,10 +56,11 @@ class Tensor(TensorMethods):
         The gradient that backward passes have accumulated, if this is a leaf.
     """
 
+    # The fields are laid out in src/bindings/objects.hpp.
     # _array: the elements. _edge: what computed them, None where no gradient is wanted. _cell: the memory's version.
     # _base, _steps: for a view, whose memory it is and how to make it again from there. _views: for a base, its views.
     # _retained: the gradient of a tensor that is no leaf. The last four are set only where they mean something.
-    __slots__ = ("__weakref__", "_array", "_base", "_cell", "_edge", "_retained", "_steps", "_views")
+    __slots__ = ()
 
     _array: Array
     _edge: Edge | None
@@ -74,15 +77,14 @@ class Tensor(TensorMethods):
         from .ops.creation import array_from
 
         self._array = array_from(data, None)
-        self._edge = None
-        self._cell = [0]
 
     # ------------------------------------------------------------------------------------------------------------------
     # What it is.
 
-    @property
-    def shape(self) -> Size:
-        """The extent of each dimension."""
+    # shape, requires_grad, is_leaf and grad, which every step asks for, are in src/bindings/objects.cpp. It leaves to
+    # these what is not as usual.
+
+    def _shape(self) -> Size:
         return Size(self._array.shape)
 
     def size(self, dim: int | None = None) -> Size | int:
@@ -287,15 +289,6 @@ class Tensor(TensorMethods):
     # ------------------------------------------------------------------------------------------------------------------
     # Its place in the graph.
 
-    @property
-    def requires_grad(self) -> bool:
-        """Whether backward passes reach this tensor."""
-        return self._edge is not None
-
-    @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
-        self.requires_grad_(value)
-
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Make this a leaf that accumulates a gradient, or a constant; return it.
 
@@ -324,20 +317,11 @@ class Tensor(TensorMethods):
         return self
 
     @property
-    def is_leaf(self) -> bool:
-        """Whether this tensor was not computed from one that requires a gradient."""
-        return self._edge is None or isinstance(self._edge[0], Leaf)
-
-    @property
     def grad_fn(self) -> Node | None:
         """The node that computed this tensor, None for a leaf."""
         return None if self._edge is None or isinstance(self._edge[0], Leaf) else self._edge[0]
 
-    @property
-    def grad(self) -> Tensor | None:
-        """The accumulated gradient of a leaf, or of a tensor that retains it."""
-        if self._edge is not None and isinstance(self._edge[0], Leaf):
-            return self._edge[0].grad
+    def _retained_grad(self) -> Tensor | None:
         retained: Tensor | None = getattr(self, "_retained", None)
         if retained is None and self._edge is not None and not hooks.retains_grad(self):
             warnings.warn(
@@ -348,8 +332,7 @@ class Tensor(TensorMethods):
             )
         return retained
 
-    @grad.setter
-    def grad(self, value: Tensor | None) -> None:
+    def _set_grad(self, value: Tensor | None) -> None:
         if self._edge is None or not isinstance(self._edge[0], Leaf):
             if value is None:
                 self._retained = None
@@ -365,10 +348,6 @@ class Tensor(TensorMethods):
             raise RuntimeError(f"grad: must have dtype {self.dtype}, got {value.dtype}")
         self._edge[0].grad = value
 
-    @grad.deleter
-    def grad(self) -> None:
-        self.grad = None
-
     def backward(
         self,
         gradient: Tensor | None = None,
@@ -380,7 +359,9 @@ class Tensor(TensorMethods):
 
         See :func:`minigrad.autograd.backward`.
         """
-        graph.backward(self, gradient, retain_graph, create_graph, inputs)
+        usual = not create_graph and inputs is None
+        if not (usual and _core.backward(self, gradient, retain_graph)):
+            graph.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Hook) -> RemovableHandle:
         """Run `hook` whenever a backward pass has computed this tensor's gradient.
@@ -537,8 +518,6 @@ class Tensor(TensorMethods):
             raise RuntimeError("deepcopy: only leaves can be copied deeply; use clone() or detach()")
         copied = type(self).__new__(type(self))
         copied._array = self._array.copy()
-        copied._cell = [0]
-        copied._edge = None
         memo[id(self)] = copied
         if self.requires_grad:
             copied.requires_grad_()
@@ -553,17 +532,8 @@ class Tensor(TensorMethods):
 
 def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     t = cls.__new__(cls)
-    t._array, t._edge, t._cell = array, None, [0]
-    return t.requires_grad_(requires_grad)
-
-
-def wrap(array: Array, edge: Edge | None = None, cell: Cell | None = None) -> Tensor:
-    """Return a tensor of an array, made by `edge`, whose memory has the version `cell`."""
-    t = object.__new__(Tensor)
     t._array = array
-    t._edge = edge
-    t._cell = [0] if cell is None else cell
-    return t
+    return t.requires_grad_(requires_grad)
 
 
 def array_of(name: str, x: Any, role: str = "input") -> Array:
@@ -580,12 +550,7 @@ def array_of(name: str, x: Any, role: str = "input") -> Array:
 # the base's origin becomes a node that stands for the write, and each view's origin is made again from there.
 
 
-def link_view(view: Tensor, source: Tensor, primitive: Primitive, attributes: tuple[Any, ...]) -> None:
-    """Make `view` known as what `primitive` made of `source`."""
-    known = _core.link_view(view, source, primitive, attributes)
-    if known >= 16 and known & (known - 1) == 0:
-        views = view._base._views
-        views[:] = [v for v in views if v() is not None]
+link_view = _core.link_view
 
 
 def replay(base: Any, steps: tuple[tuple[Primitive, tuple[Any, ...]], ...]) -> Any:
@@ -610,29 +575,28 @@ def _overwritten(base: Tensor, steps: tuple[tuple[Primitive, tuple[Any, ...]], .
     """Return the origin of `base` after `value` was written into the view of it that the steps make."""
     from .primitive import registry
 
-    node = object.__new__(Node)
+    node = Node()
     node.primitive = registry["overwrite"]
+    node.operation = node.primitive.eager
     node.outputs = 1
     node.sequence = next_sequence()
     node.edges = (base._edge, value._edge)
     node.saved = (None, None, None, steps, base._array.shape, None)
     node.versions = ()
-    node.shapes = None
     if graph.observers:
         graph.observe(node, (), ())
     return node, 0
 
 
-graph.wrap = wrap
-namespace.update(
+_core.connect(
     Tensor=Tensor,
     Node=Node,
-    new=object.__new__,
-    grad_enabled=grad_enabled,
-    next_sequence=next_sequence,
-    same_shape=_core.same_shape,
+    Leaf=Leaf,
+    Size=Size,
+    BatchedArray=BatchedArray,
     seen=sharing.seen,
-    link_view=link_view,
     observers=graph.observers,
     observe=graph.observe,
+    levels=levels,
+    hooks_used=graph.hooks_used,
 )

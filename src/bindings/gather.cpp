@@ -1,73 +1,18 @@
 #include "bindings/gather.hpp"
 
-#include <memory>
 #include <vector>
+
+#include "bindings/objects.hpp"
 
 namespace minigrad {
 namespace {
 
-struct Release {
-  void operator()(PyObject* object) const { Py_DECREF(object); }
-};
-using Reference = std::unique_ptr<PyObject, Release>;
-
-// An attribute that lies in a slot: where, in objects of the class that was met last.
-class Slot {
- public:
-  explicit Slot(const char* name) : name_(PyUnicode_InternFromString(name)) {}
-
-  // The attribute; null with an exception set.
-  Reference of(PyObject* object) {
-    if (Py_TYPE(object) != type_ && !find(Py_TYPE(object))) return Reference(PyObject_GetAttr(object, name_));
-    PyObject* const value = *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset_);
-    return Reference(value != nullptr ? Py_NewRef(value) : PyObject_GetAttr(object, name_));
-  }
-
- private:
-  bool find(PyTypeObject* type) {
-    const Reference descriptor(PyObject_GetAttr(reinterpret_cast<PyObject*>(type), name_));
-    if (descriptor == nullptr) PyErr_Clear();
-    if (descriptor == nullptr || Py_TYPE(descriptor.get()) != &PyMemberDescr_Type) return false;
-    const PyMemberDef* const member = reinterpret_cast<PyMemberDescrObject*>(descriptor.get())->d_member;
-    if (member->type != T_OBJECT_EX) return false;
-    Py_INCREF(type);
-    Py_XDECREF(type_);
-    type_ = type;
-    offset_ = member->offset;
-    return true;
-  }
-
-  PyObject* name_;
-  PyTypeObject* type_ = nullptr;  // kept alive, so that no other class comes to lie there
-  Py_ssize_t offset_ = 0;
-};
-
-struct Slots {
-  Slot edge{"_edge"}, grad{"grad"}, cell{"_cell"};
-  Slot array_of_parameter{"_array"}, array{"_array"};
-  PyObject* one = PyLong_FromLong(1);
-};
-
-Slots& slots() {
-  static Slots made;
-  return made;
-}
-
-// The gradient of a tensor; null where it has none, or with an exception set.
-Reference gradient_of(PyObject* tensor) {
-  const Reference edge = slots().edge.of(tensor);
-  if (edge == nullptr || !PyTuple_Check(edge.get())) return nullptr;
-  Reference grad = slots().grad.of(PyTuple_GET_ITEM(edge.get(), 0));
-  if (grad.get() == Py_None) grad.reset();
-  return grad;
-}
-
-bool raise_version(PyObject* tensor) {
-  const Reference cell = slots().cell.of(tensor);
-  if (cell == nullptr) return false;
-  if (!PyList_Check(cell.get())) return PyErr_Format(PyExc_TypeError, "gather: a version cell must be a list"), false;
-  PyObject* const next = PyNumber_Add(PyList_GET_ITEM(cell.get(), 0), slots().one);
-  return next != nullptr && PyList_SetItem(cell.get(), 0, next) == 0;
+// The gradient of a tensor, borrowed; null where it has none.
+PyObject* gradient_of(PyObject* tensor) {
+  PyObject* const edge = edge_of(tensor_in(tensor));
+  if (edge == nullptr || !is_leaf(PyTuple_GET_ITEM(edge, 0))) return nullptr;
+  PyObject* const grad = leaf_in(PyTuple_GET_ITEM(edge, 0))->grad;
+  return grad == Py_None ? nullptr : grad;
 }
 
 class Gathering {
@@ -83,10 +28,10 @@ class Gathering {
 
   // Takes a parameter in, if it has a gradient; false with an exception set.
   bool add(PyObject* parameter) {
-    const Reference grad = gradient_of(parameter);
-    if (grad == nullptr) return PyErr_Occurred() == nullptr;
-    return PyList_Append(found_.get(), parameter) == 0 && append(0, parameter) && append(1, grad.get()) &&
-           add_remembered(parameter);
+    if (!is_tensor(parameter)) return PyErr_Format(PyExc_TypeError, "gather: takes tensors"), false;
+    const Reference grad = share(gradient_of(parameter));
+    return grad == nullptr || (PyList_Append(found_.get(), parameter) == 0 && append(0, parameter) &&
+                               append(1, grad.get()) && add_remembered(parameter));
   }
 
   // (function, *lists, *settings); the list of parameters found where there are none or something is missing.
@@ -94,7 +39,9 @@ class Gathering {
     const Py_ssize_t found = PyList_GET_SIZE(found_.get());
     if (!complete_ || found == 0) return found_.release();
     for (Py_ssize_t i = 0; i < found; ++i) {
-      if (!raise_version(PyList_GET_ITEM(found_.get(), i))) return nullptr;
+      Cell* const cell = cell_of(tensor_in(PyList_GET_ITEM(found_.get(), i)));
+      if (cell == nullptr) return nullptr;
+      ++cell->version;
     }
     const Py_ssize_t lists = static_cast<Py_ssize_t>(lists_.size());
     PyObject* const call = PyTuple_New(1 + lists + PyTuple_GET_SIZE(settings));
@@ -128,10 +75,11 @@ class Gathering {
   // Appends a tensor's array to a list. Parameters of several dtypes do not make a list, nor do those of other dtypes
   // than float32 and float64.
   bool append(size_t list, PyObject* tensor) {
-    const Reference array = (list == 0 ? slots().array_of_parameter : slots().array).of(tensor);
-    if (array == nullptr || PyList_Append(lists_[list].get(), array.get()) < 0) return false;
-    if (list == 0 && PyArray_Check(array.get())) {
-      const int type = PyArray_TYPE(reinterpret_cast<PyArrayObject*>(array.get()));
+    PyObject* const array = is_tensor(tensor) ? tensor_in(tensor)->array : nullptr;
+    if (array == nullptr) return PyErr_Format(PyExc_TypeError, "gather: takes tensors"), false;
+    if (PyList_Append(lists_[list].get(), array) < 0) return false;
+    if (list == 0 && PyArray_Check(array)) {
+      const int type = PyArray_TYPE(reinterpret_cast<PyArrayObject*>(array));
       complete_ = complete_ && (type_ < 0 || type_ == type) && (type == NPY_FLOAT || type == NPY_DOUBLE);
       type_ = type;
     }

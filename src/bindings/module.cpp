@@ -5,8 +5,14 @@
 
 #define MINIGRAD_IMPORTS_NUMPY
 #include "bindings/gather.hpp"
-#include "bindings/graph.hpp"
 #include "bindings/kernel_type.hpp"
+#include "bindings/modes.hpp"
+#include "bindings/node.hpp"
+#include "bindings/objects.hpp"
+#include "bindings/operation.hpp"
+#include "bindings/out_function.hpp"
+#include "bindings/sweep.hpp"
+#include "bindings/views.hpp"
 #include "core/parallel.hpp"
 
 namespace py = pybind11;
@@ -76,6 +82,14 @@ bool import_numpy() {
   return true;
 }
 
+// What the graph consists of, and what works on it; false with an exception set.
+bool add_engine(PyObject* module) {
+  return add_object_types(module) && add_type(module, "NodeBase", make_node_type()) &&
+         add_type(module, "Operation", make_operation_type()) &&
+         add_type(module, "OutFunction", make_out_function_type()) && add_mode_functions(module) &&
+         add_view_functions(module) && add_sweep_function(module) && add_gather_function(module);
+}
+
 }  // namespace
 }  // namespace minigrad
 
@@ -85,7 +99,7 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "The compiled kernels of minigrad.";
   PyObject* const type = make_kernel_type();
   if (type == nullptr) throw py::error_already_set();
-  if (!add_graph_functions(m.ptr()) || !add_gather_function(m.ptr())) throw py::error_already_set();
+  if (!add_engine(m.ptr())) throw py::error_already_set();
   m.attr("Kernel") = py::reinterpret_borrow<py::object>(type);
   const Isa isa = chosen_isa();
   m.attr("kernels") = kernels_of(isa);

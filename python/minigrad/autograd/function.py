@@ -102,7 +102,7 @@ class FunctionCtx:
         edge = kept.edge if kept.output is None or node is None else (node, kept.output)
         if not graph.is_array(kept.array):
             return wrap(kept.array.unpacked(self._name, kept.cell, kept.version), edge, kept.cell)
-        if kept.cell[0] != kept.version and sharing.changed(kept.cell, kept.version, kept.array):
+        if kept.cell.version != kept.version and sharing.changed(kept.cell, kept.version, kept.array):
             raise RuntimeError(
                 f"{self._name}: saved tensor {n}, of shape {kept.array.shape}, "
                 f"{sharing.history(kept.cell, kept.version)}; change a clone() instead"
@@ -364,12 +364,12 @@ def _fresh(ctx: FunctionCtx, args: tuple[Any, ...], out: Any) -> Any:
 
 
 def _node(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outputs: tuple[Any, ...]) -> FunctionNode:
-    node = object.__new__(FunctionNode)
+    node = FunctionNode()
     node.function, node.ctx = cls, ctx
     node.primitive = _Named(cls.__name__)  # type: ignore[assignment]
     node.outputs = len(outputs)
     node.edges = tuple(x._edge if isinstance(x, Tensor) else None for x in args)
-    node.saved, node.versions, node.shapes = (), (), None
+    node.saved, node.versions = (), ()
     node.forms_in, node.forms_out = tuple(map(_form, args)), tuple(map(_form, outputs))
     ctx._keep(outputs)
     ctx._node = weakref.ref(node)

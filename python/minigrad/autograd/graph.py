@@ -64,7 +64,12 @@ class _Packed:
             raise RuntimeError(
                 f"saved_tensors_hooks: the unpack hook returned shape {x._array.shape} for what had {self.shape}"
             )
-        if cell is not None and x._cell is cell and cell[0] != version and sharing.changed(cell, version, x._array):
+        if (
+            cell is not None
+            and x._cell is cell
+            and cell.version != version
+            and sharing.changed(cell, version, x._array)
+        ):
             raise RuntimeError(
                 f"{name}: a saved tensor of shape {self.shape}, which the gradient needs, "
                 f"{sharing.history(cell, version)}; pack a clone()"

@@ -210,9 +210,9 @@ def _convert(t: Tensor, target: DType) -> None:
     """Give the tensor elements of another dtype: the same tensor with memory of its own."""
     if t.dtype is target:
         return
-    t._cell[0] += 1  # what was saved of the old memory is not what this tensor is now
+    t._cell.version += 1  # what was saved of the old memory is not what this tensor is now
     t._array = _core.kernels["cast"](t._array, target.code)
-    t._cell = [0]
+    t._cell = _core.Cell()
     if t._edge is not None:
         leaf = t._edge[0]
         leaf.array = t._array  # type: ignore[union-attr]

@@ -17,7 +17,6 @@ from .._formats import contiguous_format, preserve_format
 from .._methods import TensorMethods, method
 from ..batching import array_in, hands_on, is_batched, levels
 from ..batching_rules import batched_call, level_of
-from ..eager import namespace
 from ..primitive import ELEMENTWISE, LEADING, LINEAR, ONE_TO_MANY, ONE_TO_ONE, Primitive, Rule, kernel_primitive
 from ..tensor import Tensor, array_of
 
@@ -164,7 +163,7 @@ def _to_dtype(x: Any, target: _dtype.dtype) -> Any:
     return x if own is target else to_dtype(x, target)
 
 
-namespace["promote"] = promote
+_core.connect(promote=promote)
 
 _cast_kernel = _core.kernels["cast"]
 
@@ -774,6 +773,7 @@ document(_DOCUMENTED)
 
 # The sweep adds cotangents up.
 graph.add = _add
+_core.connect(add=_add)
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Methods and operators.

@@ -129,14 +129,13 @@ def _with_zeros(values: Sequence[Any], shapes: Sequence[Shape]) -> list[Any]:
 
 
 def _node(record: Variadic, edges: tuple[Any, ...], saved: tuple[Any, ...], outputs: int) -> Node:
-    node = object.__new__(Node)
+    node = Node()
     node.primitive = cast("Primitive", record)  # to the sweeps they are the same
     node.outputs = outputs
     node.sequence = next_sequence()
     node.edges = edges
     node.saved = saved
     node.versions = ()
-    node.shapes = None
     return node
 
 

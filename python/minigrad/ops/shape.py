@@ -188,6 +188,7 @@ _overwrite: Callable[..., Any] = Primitive(
 ).eager
 
 graph.sum_to = sum_to
+_core.connect(sum_to=sum_to)
 graph.broadcast_to = broadcast
 
 

@@ -275,7 +275,7 @@ class _Minimisation:
 
     def note_writes(self) -> None:
         for p in self.params:
-            p._cell[0] += 1
+            p._cell.version += 1
             if graph.observers:
                 note_write(p._cell)
 

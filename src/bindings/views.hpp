@@ -1,4 +1,4 @@
-// What the graph layer asks of C++ because Python would be too slow at it: the thread's grad mode and views.
+// Views of arrays' memory that NumPy does not make, or not quickly, and digests of what memory holds.
 #pragma once
 
 #include "bindings/array.hpp"
@@ -6,6 +6,6 @@
 namespace minigrad {
 
 // Adds the functions to the module; false with an exception set.
-bool add_graph_functions(PyObject* module);
+bool add_view_functions(PyObject* module);
 
 }  // namespace minigrad

@@ -1,0 +1,28 @@
+// Whether a thread records a graph, and whether it is in inference mode.
+#pragma once
+
+#include "bindings/array.hpp"
+
+namespace minigrad {
+
+inline thread_local bool t_grad_enabled = true;
+
+// Whether this thread records a graph.
+static inline bool is_recording() { return t_grad_enabled && !t_inference; }
+
+// Sets whether this thread records, as long as it lives.
+class GradMode {
+ public:
+  explicit GradMode(bool enabled) : before_(t_grad_enabled) { t_grad_enabled = enabled; }
+  ~GradMode() { t_grad_enabled = before_; }
+  GradMode(const GradMode&) = delete;
+  GradMode& operator=(const GradMode&) = delete;
+
+ private:
+  bool before_;
+};
+
+// Adds the functions to the module; false with an exception set.
+bool add_mode_functions(PyObject* module);
+
+}  // namespace minigrad

@@ -1,0 +1,369 @@
+#include "bindings/objects.hpp"
+
+namespace minigrad {
+
+Connections g_connections = {};
+
+namespace {
+
+long long g_sequence = 0;
+PyObject* g_cell_type = nullptr;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Cells.
+
+using CollectedCell = Collected<Cell, &Cell::line, &Cell::loans>;
+
+PyObject* new_cell(long long version) {
+  PyObject* const cell = new_object(g_cell_type);
+  if (cell != nullptr) reinterpret_cast<Cell*>(cell)->version = version;
+  return cell;
+}
+
+PyObject* make_cell(PyTypeObject*, PyObject* args, PyObject*) {
+  long long version = 0;
+  if (!PyArg_ParseTuple(args, "|L:Cell", &version)) return nullptr;
+  return new_cell(version);
+}
+
+PyMemberDef kCellMembers[] = {
+    {"version", T_LONGLONG, offsetof(Cell, version), 0, nullptr},
+    {"line", T_OBJECT, offsetof(Cell, line), 0, nullptr},
+    {"loans", T_OBJECT, offsetof(Cell, loans), 0, nullptr},
+    {nullptr, 0, 0, 0, nullptr},
+};
+
+PyObject* make_cell_type() {
+  static PyType_Slot slots[] = {
+      {Py_tp_new, reinterpret_cast<void*>(make_cell)},
+      {Py_tp_traverse, reinterpret_cast<void*>(CollectedCell::traverse)},
+      {Py_tp_clear, reinterpret_cast<void*>(CollectedCell::clear)},
+      {Py_tp_dealloc, reinterpret_cast<void*>(CollectedCell::deallocate)},
+      {Py_tp_members, kCellMembers},
+      {Py_tp_doc, const_cast<char*>("How often memory was written to.")},
+      {0, nullptr},
+  };
+  static PyType_Spec spec = {"minigrad._core.Cell", static_cast<int>(sizeof(Cell)), 0,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, slots};
+  return PyType_FromSpec(&spec);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Tensors.
+
+using CollectedTensor =
+    Collected<TensorObject, &TensorObject::array, &TensorObject::edge, &TensorObject::cell, &TensorObject::base,
+              &TensorObject::steps, &TensorObject::views, &TensorObject::retained>;
+
+PyObject* get_cell(PyObject* self, void*) { return Py_XNewRef(reinterpret_cast<PyObject*>(cell_of(tensor_in(self)))); }
+
+int set_cell(PyObject* self, PyObject* value, void*) {
+  if (value == nullptr || !is_just(value, g_cell_type)) {
+    PyErr_SetString(PyExc_TypeError, "_cell: must be a Cell");
+    return -1;
+  }
+  fill(tensor_in(self)->cell, Py_NewRef(value));
+  return 0;
+}
+
+// The buffer protocol, which Python classes cannot speak before 3.12: lends what the object's method numpy() returns.
+int get_buffer(PyObject* self, Py_buffer* view, int flags) {
+  PyObject* const array = PyObject_CallMethod(self, "numpy", nullptr);
+  if (array == nullptr) {
+    view->obj = nullptr;
+    return -1;
+  }
+  const int status = PyObject_GetBuffer(array, view, flags);
+  Py_DECREF(array);
+  return status;
+}
+
+PyMemberDef kTensorMembers[] = {
+    {"_array", T_OBJECT_EX, offsetof(TensorObject, array), 0, nullptr},
+    {"_edge", T_OBJECT, offsetof(TensorObject, edge), 0, nullptr},
+    {"_base", T_OBJECT_EX, offsetof(TensorObject, base), 0, nullptr},
+    {"_steps", T_OBJECT_EX, offsetof(TensorObject, steps), 0, nullptr},
+    {"_views", T_OBJECT_EX, offsetof(TensorObject, views), 0, nullptr},
+    {"_retained", T_OBJECT_EX, offsetof(TensorObject, retained), 0, nullptr},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weak_references), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr},
+};
+
+// What every step asks for is answered here; the rest by the Python class.
+
+PyObject* get_shape(PyObject* self, void*) {
+  PyObject* const array = tensor_in(self)->array;
+  if (array == nullptr || !PyArray_Check(array)) return call_method(self, "_shape").release();
+  PyArrayObject* const elements = reinterpret_cast<PyArrayObject*>(array);
+  PyTypeObject* const type = reinterpret_cast<PyTypeObject*>(g_connections.size);
+  PyObject* const shape = type->tp_alloc(type, PyArray_NDIM(elements));
+  for (int d = 0; shape != nullptr && d < PyArray_NDIM(elements); ++d) {
+    PyTuple_SET_ITEM(shape, d, PyLong_FromSsize_t(PyArray_DIM(elements, d)));
+  }
+  return shape;
+}
+
+PyObject* get_requires_grad(PyObject* self, void*) { return PyBool_FromLong(edge_of(tensor_in(self)) != nullptr); }
+
+int set_requires_grad(PyObject* self, PyObject* value, void*) {
+  if (value == nullptr) return PyErr_SetString(PyExc_AttributeError, "requires_grad: cannot be deleted"), -1;
+  return call_method(self, "requires_grad_", value) == nullptr ? -1 : 0;
+}
+
+// The leaf that a tensor is, null if it was computed or wants no gradient.
+LeafObject* leaf_of(PyObject* self) {
+  PyObject* const edge = edge_of(tensor_in(self));
+  return edge != nullptr && is_leaf(PyTuple_GET_ITEM(edge, 0)) ? leaf_in(PyTuple_GET_ITEM(edge, 0)) : nullptr;
+}
+
+PyObject* get_is_leaf(PyObject* self, void*) {
+  return PyBool_FromLong(edge_of(tensor_in(self)) == nullptr || leaf_of(self) != nullptr);
+}
+
+PyObject* get_grad(PyObject* self, void*) {
+  const LeafObject* const leaf = leaf_of(self);
+  if (leaf == nullptr) return call_method(self, "_retained_grad").release();
+  return Py_NewRef(leaf->grad == nullptr ? Py_None : leaf->grad);
+}
+
+int set_grad(PyObject* self, PyObject* value, void*) {
+  LeafObject* const leaf = leaf_of(self);
+  PyObject* const given = value == nullptr ? Py_None : value;
+  if (leaf == nullptr || given != Py_None) {
+    return call_method(self, "_set_grad", given) == nullptr ? -1 : 0;
+  }
+  fill(leaf->grad, Py_NewRef(Py_None));
+  return 0;
+}
+
+PyGetSetDef kTensorGetters[] = {
+    {"shape", get_shape, nullptr, "The extent of each dimension.", nullptr},
+    {"requires_grad", get_requires_grad, set_requires_grad, "Whether backward passes reach this tensor.", nullptr},
+    {"is_leaf", get_is_leaf, nullptr, "Whether this tensor was not computed from one that requires a gradient.",
+     nullptr},
+    {"grad", get_grad, set_grad, "The accumulated gradient of a leaf, or of a tensor that retains it.", nullptr},
+    {"_cell", get_cell, set_cell, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+
+PyObject* make_tensor_type() {
+  static PyType_Slot slots[] = {
+      {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
+      {Py_tp_traverse, reinterpret_cast<void*>(CollectedTensor::traverse)},
+      {Py_tp_clear, reinterpret_cast<void*>(CollectedTensor::clear)},
+      {Py_tp_dealloc, reinterpret_cast<void*>(CollectedTensor::deallocate)},
+      {Py_tp_members, kTensorMembers},
+      {Py_tp_getset, kTensorGetters},
+      {0, nullptr},
+  };
+  static PyType_Spec spec = {"minigrad._core.TensorBase", static_cast<int>(sizeof(TensorObject)), 0,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
+  return PyType_FromSpec(&spec);
+}
+
+// wrap(array, edge=None, cell=None): a tensor.
+PyObject* wrap(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count < 1 || count > 3) return PyErr_Format(PyExc_TypeError, "wrap: takes an array, an edge and a cell");
+  PyObject* const tensor = new_tensor(Py_NewRef(args[0]));
+  if (tensor == nullptr) return nullptr;
+  if (count > 1) tensor_in(tensor)->edge = Py_NewRef(args[1]);
+  if (count > 2 && args[2] != Py_None && set_cell(tensor, args[2], nullptr) < 0) {
+    Py_DECREF(tensor);
+    return nullptr;
+  }
+  return tensor;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Views.
+
+// The steps that lead to `source`, if it is a view itself, and one more.
+PyObject* steps_to(PyObject* before, PyObject* primitive, PyObject* attributes) {
+  const Py_ssize_t known = before == nullptr ? 0 : PyTuple_GET_SIZE(before);
+  Reference steps(PyTuple_New(known + 1));
+  PyObject* const step = PyTuple_Pack(2, primitive, attributes);
+  if (steps == nullptr || step == nullptr) {
+    Py_XDECREF(step);
+    return nullptr;
+  }
+  for (Py_ssize_t i = 0; i < known; ++i) PyTuple_SET_ITEM(steps.get(), i, Py_NewRef(PyTuple_GET_ITEM(before, i)));
+  PyTuple_SET_ITEM(steps.get(), known, step);
+  return steps.release();
+}
+
+// A list of weak references without those whose tensors are gone.
+PyObject* living(PyObject* views) {
+  PyObject* const alive = PyList_New(0);
+  for (Py_ssize_t i = 0; alive != nullptr && i < PyList_GET_SIZE(views); ++i) {
+    PyObject* const reference = PyList_GET_ITEM(views, i);
+    if (PyWeakref_GET_OBJECT(reference) != Py_None && PyList_Append(alive, reference) < 0) {
+      Py_DECREF(alive);
+      return nullptr;
+    }
+  }
+  return alive;
+}
+
+// Lets `base` know of one more view. What it knows of views that are gone it forgets now and then.
+bool add_view(TensorObject* base, PyObject* view) {
+  if (base->views == nullptr) base->views = PyList_New(0);
+  const Reference reference(PyWeakref_NewRef(view, nullptr));
+  if (base->views == nullptr || reference == nullptr || PyList_Append(base->views, reference.get()) < 0) return false;
+  const Py_ssize_t known = PyList_GET_SIZE(base->views);
+  if (known < 16 || (known & (known - 1)) != 0) return true;
+  PyObject* const alive = living(base->views);
+  if (alive != nullptr) fill(base->views, alive);
+  return alive != nullptr;
+}
+
+// link_view(view, source, primitive, attributes): the same for Python.
+PyObject* link_view_of_python(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 4 || !is_tensor(args[0]) || !is_tensor(args[1])) {
+    return PyErr_Format(PyExc_TypeError, "link_view: takes two tensors, a primitive and its attributes");
+  }
+  if (!link_view(tensor_in(args[0]), tensor_in(args[1]), args[2], args[3])) return nullptr;
+  Py_RETURN_NONE;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Leaves.
+
+using CollectedLeaf = Collected<LeafObject, &LeafObject::array, &LeafObject::grad, &LeafObject::hooks>;
+
+// take(gradient): makes a tensor, or an array that nobody else holds, the gradient if there is none yet; returns
+// whether.
+PyObject* take_gradient(PyObject* self, PyObject* gradient) {
+  LeafObject* const leaf = leaf_in(self);
+  if (leaf->grad != nullptr && leaf->grad != Py_None) Py_RETURN_FALSE;
+  PyObject* const tensor = is_tensor(gradient) ? Py_NewRef(gradient) : new_tensor(Py_NewRef(gradient));
+  if (tensor == nullptr) return nullptr;
+  fill(leaf->grad, tensor);
+  Py_RETURN_TRUE;
+}
+
+PyMemberDef kLeafMembers[] = {
+    {"array", T_OBJECT_EX, offsetof(LeafObject, array), 0, nullptr},
+    {"grad", T_OBJECT, offsetof(LeafObject, grad), 0, nullptr},
+    {"hooks", T_OBJECT_EX, offsetof(LeafObject, hooks), 0, nullptr},
+    {"sequence", T_LONGLONG, offsetof(LeafObject, sequence), 0, nullptr},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(LeafObject, weak_references), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr},
+};
+
+PyMethodDef kLeafMethods[] = {
+    {"take", take_gradient, METH_O,
+     "Make a tensor, or an array that nobody else holds, the gradient if there is none; return whether."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyObject* make_leaf_type() {
+  static PyType_Slot slots[] = {
+      {Py_tp_traverse, reinterpret_cast<void*>(CollectedLeaf::traverse)},
+      {Py_tp_clear, reinterpret_cast<void*>(CollectedLeaf::clear)},
+      {Py_tp_dealloc, reinterpret_cast<void*>(CollectedLeaf::deallocate)},
+      {Py_tp_members, kLeafMembers},
+      {Py_tp_methods, kLeafMethods},
+      {0, nullptr},
+  };
+  static PyType_Spec spec = {"minigrad._core.LeafBase", static_cast<int>(sizeof(LeafObject)), 0,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
+  return PyType_FromSpec(&spec);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What the Python part hands over.
+
+struct Connection {
+  const char* name;
+  PyObject*& place;
+};
+
+const Connection kConnections[] = {
+    {"Tensor", g_connections.tensor},
+    {"Node", g_connections.node},
+    {"Leaf", g_connections.leaf},
+    {"Size", g_connections.size},
+    {"BatchedArray", g_connections.batched},
+    {"promote", g_connections.promote},
+    {"seen", g_connections.seen},
+    {"observe", g_connections.observe},
+    {"observers", g_connections.observers},
+    {"levels", g_connections.levels},
+    {"hooks_used", g_connections.hooks_used},
+    {"add", g_connections.add},
+    {"sum_to", g_connections.sum_to},
+};
+
+bool connect_one(PyObject* name, PyObject* value) {
+  for (const Connection& connection : kConnections) {
+    if (PyUnicode_CompareWithASCIIString(name, connection.name) != 0) continue;
+    fill(connection.place, Py_NewRef(value));
+    return true;
+  }
+  PyErr_Format(PyExc_TypeError, "connect: %U is not asked for", name);
+  return false;
+}
+
+// connect(**objects): see Connections.
+PyObject* connect(PyObject*, PyObject* args, PyObject* keywords) {
+  if (PyTuple_GET_SIZE(args) != 0 || keywords == nullptr) {
+    return PyErr_Format(PyExc_TypeError, "connect: takes keywords only");
+  }
+  PyObject *name, *value;
+  for (Py_ssize_t i = 0; PyDict_Next(keywords, &i, &name, &value);) {
+    if (!connect_one(name, value)) return nullptr;
+  }
+  Py_RETURN_NONE;
+}
+
+PyObject* sequence_of_python(PyObject*, PyObject*) { return PyLong_FromLongLong(next_sequence()); }
+
+PyMethodDef kFunctions[] = {
+    {"connect", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(connect)), METH_VARARGS | METH_KEYWORDS,
+     "connect(**objects): hand over what the eager call and the sweep use of the Python part."},
+    {"wrap", fastcall(wrap), METH_FASTCALL, "wrap(array, edge=None, cell=None): a tensor."},
+    {"link_view", fastcall(link_view_of_python), METH_FASTCALL,
+     "link_view(view, source, primitive, attributes): make it known what a view was made of."},
+    {"next_sequence", sequence_of_python, METH_NOARGS, "The number of the next node."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+}  // namespace
+
+long long next_sequence() { return ++g_sequence; }
+
+PyObject* new_tensor(PyObject* array) {
+  if (array == nullptr) return nullptr;
+  PyObject* const tensor = new_object(g_connections.tensor);
+  if (tensor == nullptr) {
+    Py_DECREF(array);
+    return nullptr;
+  }
+  tensor_in(tensor)->array = array;
+  return tensor;
+}
+
+Cell* cell_of(TensorObject* tensor) {
+  if (tensor->cell == nullptr) tensor->cell = new_cell(0);
+  return reinterpret_cast<Cell*>(tensor->cell);
+}
+
+bool link_view(TensorObject* view, TensorObject* source, PyObject* primitive, PyObject* attributes) {
+  PyObject* const steps = steps_to(source->steps, primitive, attributes);
+  if (steps == nullptr) return false;
+  fill(view->steps, steps);
+  PyObject* const base = source->base == nullptr ? reinterpret_cast<PyObject*>(source) : source->base;
+  fill(view->base, Py_NewRef(base));
+  Cell* const cell = cell_of(source);
+  if (cell == nullptr) return false;
+  fill(view->cell, Py_NewRef(reinterpret_cast<PyObject*>(cell)));
+  return add_view(tensor_in(base), reinterpret_cast<PyObject*>(view));
+}
+
+bool add_object_types(PyObject* module) {
+  g_cell_type = make_cell_type();
+  return add_type(module, "Cell", g_cell_type) && add_type(module, "TensorBase", make_tensor_type()) &&
+         add_type(module, "LeafBase", make_leaf_type()) && PyModule_AddFunctions(module, kFunctions) == 0;
+}
+
+}  // namespace minigrad

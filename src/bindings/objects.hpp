@@ -1,0 +1,169 @@
+// The objects of the graph as C++ sees them: the fields of tensors, nodes and leaves.
+//
+// Their classes are Python's (tensor.py, graph.py), which derive them from the types here and add what users call. What
+// every operation touches is laid out here, so that an eager call and a step of the sweep cost no look-up.
+#pragma once
+
+#include "bindings/reference.hpp"
+
+namespace minigrad {
+
+// How often memory was written to. All tensors that share the memory share it.
+struct Cell {
+  PyObject_HEAD long long version;
+  PyObject* line;   // which line wrote last; known while somebody looks for anomalies
+  PyObject* loans;  // the arrays outside that show the memory: see sharing.py
+};
+
+// A field may be null. Python sees that as None in `_edge`, and as no attribute in the others.
+struct TensorObject {
+  PyObject_HEAD PyObject* array;  // the elements
+  PyObject* edge;                 // (node, k): what computed them
+  PyObject* cell;                 // made once somebody asks for it: see cell_of
+  PyObject* base;                 // of a view: whose memory it is
+  PyObject* steps;                // of a view: what makes it from there
+  PyObject* views;                // of a base: weak references to its views
+  PyObject* retained;             // the gradient of a tensor that is no leaf
+  PyObject* weak_references;
+};
+
+struct NodeObject {
+  PyObject_HEAD PyObject* primitive;  // the record of what was run
+  PyObject* operation;  // its eager call, which knows the rules; null where the record has rules of its own
+  PyObject* edges;
+  PyObject* saved;
+  PyObject* versions;
+  PyObject* shapes;
+  PyObject* hooks;
+  PyObject* notes;
+  long long sequence;
+  int outputs;
+};
+
+struct LeafObject {
+  PyObject_HEAD PyObject* array;
+  PyObject* grad;
+  PyObject* hooks;
+  long long sequence;
+  PyObject* weak_references;
+};
+
+// What C++ calls of the Python part, which hands it over at import: connect(name, object).
+struct Connections {
+  PyObject* tensor;  // the classes
+  PyObject* node;
+  PyObject* leaf;
+  PyObject* size;
+  PyObject* batched;
+  PyObject* promote;  // (primitive, inputs, attributes): the call where the kernel does not take the inputs as they are
+  PyObject* seen;     // (cell, array): what to remember of memory that arrays outside share
+  PyObject* observers;   // the list of those who watch nodes being recorded
+  PyObject* levels;      // a list that is empty unless vmap runs
+  PyObject* hooks_used;  // a list that is empty until a leaf gets a hook
+  PyObject* observe;     // (node, outputs, inputs): shows them a new node
+  PyObject* add;
+  PyObject* sum_to;
+};
+extern Connections g_connections;
+
+static inline TensorObject* tensor_in(PyObject* object) { return reinterpret_cast<TensorObject*>(object); }
+static inline NodeObject* node_in(PyObject* object) { return reinterpret_cast<NodeObject*>(object); }
+static inline LeafObject* leaf_in(PyObject* object) { return reinterpret_cast<LeafObject*>(object); }
+
+static inline bool is_tensor(PyObject* object) {
+  return PyObject_TypeCheck(object, reinterpret_cast<PyTypeObject*>(g_connections.tensor));
+}
+
+// Whether an object is of a class itself, not of one derived from it.
+static inline bool is_just(PyObject* object, PyObject* type) {
+  return reinterpret_cast<PyObject*>(Py_TYPE(object)) == type;
+}
+
+// A new object of one of the classes; null with an exception set.
+static inline PyObject* new_object(PyObject* type) {
+  PyTypeObject* const made = reinterpret_cast<PyTypeObject*>(type);
+  return made->tp_alloc(made, 0);
+}
+
+// A tensor's edge; null where no gradient is wanted.
+static inline PyObject* edge_of(const TensorObject* tensor) { return tensor->edge == Py_None ? nullptr : tensor->edge; }
+
+static inline bool anybody_observes() { return PyList_GET_SIZE(g_connections.observers) > 0; }
+
+// What a method returns; null with an exception set.
+template <class... Arguments>
+static Reference call_method(PyObject* object, const char* method, Arguments... arguments) {
+  const Reference name(PyUnicode_InternFromString(method));
+  return Reference(name == nullptr ? nullptr : PyObject_CallMethodObjArgs(object, name.get(), arguments..., nullptr));
+}
+
+// Puts what the caller hands over into a field.
+static inline void fill(PyObject*& field, PyObject* value) {
+  PyObject* const before = field;
+  field = value;
+  Py_XDECREF(before);
+}
+
+// Whether an object is an array, or stands for those of several examples.
+static inline bool is_array(PyObject* object) {
+  return PyArray_Check(object) || is_just(object, g_connections.batched);
+}
+
+static inline bool is_leaf(PyObject* node) {
+  return PyObject_TypeCheck(node, reinterpret_cast<PyTypeObject*>(g_connections.leaf));
+}
+
+// The place of a leaf or a node in the order.
+static inline long long sequence_of(PyObject* node) {
+  return is_leaf(node) ? leaf_in(node)->sequence : node_in(node)->sequence;
+}
+
+// What Python's collector of cycles asks of objects that refer to others by these fields.
+template <class Object, PyObject* Object::*... kFields>
+struct Collected {
+  static Object* in(PyObject* self) { return reinterpret_cast<Object*>(self); }
+
+  static int traverse(PyObject* self, visitproc visit, void* arg) {
+    Py_VISIT(Py_TYPE(self));
+    for (PyObject* const held : {in(self)->*kFields...}) Py_VISIT(held);
+    return 0;
+  }
+
+  static int clear(PyObject* self) {
+    (fill(in(self)->*kFields, nullptr), ...);
+    return 0;
+  }
+
+  static void deallocate(PyObject* self) {
+    PyTypeObject* const type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (type->tp_weaklistoffset > 0) PyObject_ClearWeakRefs(self);
+    clear(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+  }
+};
+
+// The number of the next node.
+long long next_sequence();
+
+// A new tensor of an array, which it takes over. Null, with an exception set, if there is no array.
+PyObject* new_tensor(PyObject* array);
+
+// The version cell of a tensor's memory, borrowed; null with an exception set.
+Cell* cell_of(TensorObject* tensor);
+
+// Makes `view` known as what `primitive` made of `source`; false with an exception set.
+bool link_view(TensorObject* view, TensorObject* source, PyObject* primitive, PyObject* attributes);
+
+// Adds what was made to the module, if it was, and lets go of it.
+static inline bool add_type(PyObject* module, const char* name, PyObject* type) {
+  const bool added = type != nullptr && PyModule_AddObjectRef(module, name, type) == 0;
+  Py_XDECREF(type);
+  return added;
+}
+
+// Adds the types and functions to the module; false with an exception set.
+bool add_object_types(PyObject* module);
+
+}  // namespace minigrad

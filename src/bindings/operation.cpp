@@ -1,0 +1,448 @@
+// An operation is what a primitive's record (primitive.py) becomes when it is called: `mul(x, y)`. A call
+//
+//   1. takes each input apart: a tensor into array, edge and version cell; an array or a number stays as it is;
+//   2. runs the kernel. NotImplemented means that it does not take these inputs as they are: `promote` goes on;
+//   3. returns the bare array if no input was a tensor: so rules run in an ordinary backward pass;
+//   4. otherwise makes tensors of the outputs and, where an input has an edge and this thread records, a node;
+//   5. of a view, lets its base know.
+#include "bindings/operation.hpp"
+
+#include "bindings/modes.hpp"
+
+namespace minigrad {
+namespace {
+
+constexpr int kMaxSlots = kMaxInputs + kMaxOutputs;
+constexpr int kMaxArguments = kMaxInputs + 2 * kMaxAttributes;
+
+// Bit i stands for input i.
+using InputSet = uint32_t;
+
+struct Operation {
+  PyObject_HEAD vectorcallfunc vectorcall;
+  PyObject* dictionary;  // name, docstring and whatever else is set
+  PyObject* primitive;
+  PyObject* run;
+  PyObject* parameters;  // the names of inputs and attributes
+  PyObject* constants;   // what `run` gets behind the attributes
+  PyObject* rules;       // for each input None, or its rule and the slots that it reads
+  PyObject* promote;     // null: the one of all
+  int inputs, attributes, outputs;
+  int returned;  // outputs that the caller gets; those behind them only rules see
+  InputSet differentiable;
+  InputSet shapes_read;         // whose shapes rules read
+  InputSet readers[kMaxSlots];  // for each input and output, the inputs whose rules read it
+  bool broadcasts, view;
+
+  int parameter_count() const { return inputs + attributes; }
+};
+
+Operation& operation_in(PyObject* object) { return *reinterpret_cast<Operation*>(object); }
+
+bool holds(InputSet set, int i) { return (set >> i & 1) != 0; }
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Arguments.
+
+PyObject* name_of(const Operation& op) { return PyObject_GetAttrString(op.primitive, "name"); }
+
+void refuse(const Operation& op, const char* format, PyObject* what) {
+  const Reference name(name_of(op));
+  const Reference text(PyUnicode_FromFormat(format, what));
+  if (name != nullptr && text != nullptr) PyErr_Format(PyExc_TypeError, "%U() %U", name.get(), text.get());
+}
+
+int position_of(const Operation& op, PyObject* keyword) {
+  for (int i = 0; i < op.parameter_count(); ++i) {
+    if (PyTuple_GET_ITEM(op.parameters, i) == keyword) return i;
+  }
+  for (int i = 0; i < op.parameter_count(); ++i) {
+    if (PyUnicode_Compare(PyTuple_GET_ITEM(op.parameters, i), keyword) == 0) return i;
+  }
+  return -1;
+}
+
+// Puts the arguments into the order of the parameters; false with an exception set.
+bool bind(const Operation& op, PyObject* const* args, Py_ssize_t count, PyObject* keywords, PyObject** bound) {
+  const int wanted = op.parameter_count();
+  if (count > wanted) {
+    const Reference numbers(Py_BuildValue("(in)", wanted, count));
+    const Reference format(PyUnicode_FromString("takes %d positional arguments but %d were given"));
+    const Reference text(numbers && format ? PyUnicode_Format(format.get(), numbers.get()) : nullptr);
+    if (text != nullptr) refuse(op, "%U", text.get());
+    return false;
+  }
+  for (int i = 0; i < wanted; ++i) bound[i] = i < count ? args[i] : nullptr;
+  for (Py_ssize_t k = 0; keywords != nullptr && k < PyTuple_GET_SIZE(keywords); ++k) {
+    PyObject* const keyword = PyTuple_GET_ITEM(keywords, k);
+    const int at = position_of(op, keyword);
+    if (at < 0) return refuse(op, "got an unexpected keyword argument '%U'", keyword), false;
+    if (bound[at] != nullptr) return refuse(op, "got multiple values for argument '%U'", keyword), false;
+    bound[at] = args[count + k];
+  }
+  for (int i = 0; i < wanted; ++i) {
+    if (bound[i] == nullptr) {
+      return refuse(op, "missing a required argument: '%U'", PyTuple_GET_ITEM(op.parameters, i)), false;
+    }
+  }
+  return true;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// One call.
+
+PyObject* tuple_of(PyObject* const* items, Py_ssize_t count) {
+  PyObject* const tuple = PyTuple_New(count);
+  for (Py_ssize_t i = 0; tuple != nullptr && i < count; ++i) PyTuple_SET_ITEM(tuple, i, Py_NewRef(items[i]));
+  return tuple;
+}
+
+// A pair of something and something that the caller hands over; null, with an exception set, where the latter is null.
+PyObject* pair(PyObject* first, PyObject* second) {
+  if (second == nullptr) return nullptr;
+  PyObject* const pair = PyTuple_New(2);
+  if (pair == nullptr) {
+    Py_DECREF(second);
+    return nullptr;
+  }
+  PyTuple_SET_ITEM(pair, 0, Py_NewRef(first));
+  PyTuple_SET_ITEM(pair, 1, second);
+  return pair;
+}
+
+PyObject* shape_of(PyObject* object) {
+  if (!PyArray_Check(object)) return is_array(object) ? PyObject_GetAttrString(object, "shape") : PyTuple_New(0);
+  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(object);
+  PyObject* const shape = PyTuple_New(PyArray_NDIM(array));
+  for (int d = 0; shape != nullptr && d < PyArray_NDIM(array); ++d) {
+    PyTuple_SET_ITEM(shape, d, PyLong_FromLongLong(PyArray_DIM(array, d)));
+  }
+  return shape;
+}
+
+class EagerCall {
+ public:
+  EagerCall(const Operation& op, PyObject* const* args) : op_(op), args_(args) {
+    for (int i = 0; i < op.inputs; ++i) take(i);
+    for (int i = op.inputs; i < op.parameter_count(); ++i) values_[i] = args[i];
+  }
+
+  PyObject* result() {
+    run();
+    if (out_ == nullptr) return nullptr;
+    if (out_.get() == Py_NotImplemented) return promote();
+    if (!any_tensor_) return bare();
+    if (!make_tensors()) return nullptr;
+    if (wanted_ != 0 && is_recording() && !record()) return nullptr;
+    if (op_.view && !link()) return nullptr;
+    return op_.returned == 1 ? results_[0].release() : results_tuple();
+  }
+
+ private:
+  void take(int i) {
+    values_[i] = args_[i];
+    tensors_[i] = nullptr;
+    if (!is_tensor(args_[i])) return;
+    tensors_[i] = tensor_in(args_[i]);
+    values_[i] = tensors_[i]->array;
+    any_tensor_ = true;
+    if (holds(op_.differentiable, i) && edge_of(tensors_[i]) != nullptr) wanted_ |= InputSet{1} << i;
+  }
+
+  void run() {
+    const int constants = static_cast<int>(PyTuple_GET_SIZE(op_.constants));
+    for (int i = 0; i < constants; ++i) values_[op_.parameter_count() + i] = PyTuple_GET_ITEM(op_.constants, i);
+    const size_t count = static_cast<size_t>(op_.parameter_count() + constants);
+    out_.reset(PyObject_Vectorcall(op_.run, values_, count, nullptr));
+  }
+
+  PyObject* promote() {
+    const Reference inputs(tuple_of(args_, op_.inputs));
+    const Reference attributes(tuple_of(args_ + op_.inputs, op_.attributes));
+    if (inputs == nullptr || attributes == nullptr) return nullptr;
+    PyObject* const args[] = {op_.primitive, inputs.get(), attributes.get()};
+    return PyObject_Vectorcall(op_.promote == nullptr ? g_connections.promote : op_.promote, args, 3, nullptr);
+  }
+
+  // Output k, borrowed.
+  PyObject* output(int k) const { return op_.outputs == 1 ? out_.get() : PyTuple_GET_ITEM(out_.get(), k); }
+
+  PyObject* bare() {
+    if (op_.returned == op_.outputs) return out_.release();
+    return op_.returned == 1 ? Py_NewRef(output(0)) : PyTuple_GetSlice(out_.get(), 0, op_.returned);
+  }
+
+  bool make_tensors() {
+    for (int k = 0; k < op_.returned; ++k) {
+      results_[k].reset(new_tensor(Py_NewRef(output(k))));
+      if (results_[k] == nullptr) return false;
+    }
+    return true;
+  }
+
+  PyObject* results_tuple() {
+    PyObject* const tuple = PyTuple_New(op_.returned);
+    for (int k = 0; tuple != nullptr && k < op_.returned; ++k) PyTuple_SET_ITEM(tuple, k, results_[k].release());
+    return tuple;
+  }
+
+  // --- The node.
+
+  bool record() {
+    const Reference made(new_object(g_connections.node));
+    if (made == nullptr) return false;
+    NodeObject* const node = node_in(made.get());
+    node->primitive = Py_NewRef(op_.primitive);
+    node->operation = Py_NewRef(reinterpret_cast<PyObject*>(const_cast<Operation*>(&op_)));
+    node->outputs = op_.outputs;
+    node->sequence = next_sequence();
+    node->edges = edges();
+    node->saved = saved();
+    node->versions = versions();
+    if (op_.broadcasts && !have_one_shape()) node->shapes = shapes();
+    if (PyErr_Occurred() || !set_origins(made.get())) return false;
+    return !anybody_observes() || observe(made.get());
+  }
+
+  PyObject* edges() const {
+    PyObject* const edges = PyTuple_New(op_.inputs);
+    for (int i = 0; edges != nullptr && i < op_.inputs; ++i) {
+      PyTuple_SET_ITEM(edges, i, Py_NewRef(holds(wanted_, i) ? tensors_[i]->edge : Py_None));
+    }
+    return edges;
+  }
+
+  // Whether an input that wants a gradient has a rule that reads this input or output.
+  bool keeps(int slot) const { return (op_.readers[slot] & wanted_) != 0; }
+
+  PyObject* saved() const {
+    const int slots = op_.inputs + op_.outputs;
+    PyObject* const saved = PyTuple_New(slots + op_.attributes + op_.inputs);
+    if (saved == nullptr) return nullptr;
+    for (int s = 0; s < slots; ++s) {
+      PyObject* const value = s < op_.inputs ? values_[s] : output(s - op_.inputs);
+      PyTuple_SET_ITEM(saved, s, Py_NewRef(keeps(s) ? value : Py_None));
+    }
+    for (int a = 0; a < op_.attributes; ++a) PyTuple_SET_ITEM(saved, slots + a, Py_NewRef(args_[op_.inputs + a]));
+    for (int i = 0; i < op_.inputs; ++i) {
+      PyObject* const shape = holds(op_.shapes_read, i) ? shape_of(values_[i]) : Py_NewRef(Py_None);
+      PyTuple_SET_ITEM(saved, slots + op_.attributes + i, shape);
+    }
+    return saved;
+  }
+
+  // For each input and output that is kept its version cell and its version.
+  PyObject* versions() {
+    int count = op_.inputs + op_.outputs;
+    while (count > 0 && !keeps(count - 1)) --count;
+    PyObject* const versions = PyTuple_New(count);
+    for (int s = 0; versions != nullptr && s < count; ++s) {
+      TensorObject* const tensor = s < op_.inputs ? tensors_[s] : result_or_null(s - op_.inputs);
+      PyTuple_SET_ITEM(versions, s, keeps(s) && tensor != nullptr ? version_of(tensor) : Py_NewRef(Py_None));
+    }
+    return versions;
+  }
+
+  TensorObject* result_or_null(int k) const { return k < op_.returned ? tensor_in(results_[k].get()) : nullptr; }
+
+  static PyObject* version_of(TensorObject* tensor) {
+    Cell* const cell = cell_of(tensor);
+    if (cell == nullptr) return nullptr;
+    PyObject* const object = reinterpret_cast<PyObject*>(cell);
+    if (cell->version >= 0) return pair(object, PyLong_FromLongLong(cell->version));
+    // Memory that arrays outside share: see sharing.py.
+    return pair(object, PyObject_CallFunctionObjArgs(g_connections.seen, object, tensor->array, nullptr));
+  }
+
+  // Whether all inputs that have a shape have the same one.
+  bool have_one_shape() const {
+    PyArrayObject* first = nullptr;
+    for (int i = 0; i < op_.inputs; ++i) {
+      if (!PyArray_Check(values_[i])) {
+        if (is_array(values_[i])) return false;
+        continue;
+      }
+      PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(values_[i]);
+      if (first == nullptr) first = array;
+      if (!PyArray_SAMESHAPE(first, array)) return false;
+    }
+    return true;
+  }
+
+  PyObject* shapes() const {
+    PyObject* const shapes = PyTuple_New(op_.inputs);
+    for (int i = 0; shapes != nullptr && i < op_.inputs; ++i) PyTuple_SET_ITEM(shapes, i, shape_of(values_[i]));
+    return shapes;
+  }
+
+  // Makes the node the origin of its floating-point outputs.
+  bool set_origins(PyObject* node) {
+    for (int k = 0; k < op_.returned; ++k) {
+      const int floating = op_.returned == 1 ? 1 : is_floating_array(output(k));
+      if (floating < 0) return false;
+      if (floating == 0) continue;
+      PyObject* const edge = pair(node, PyLong_FromLong(k));
+      if (edge == nullptr) return false;
+      fill(tensor_in(results_[k].get())->edge, edge);
+    }
+    return true;
+  }
+
+  static int is_floating_array(PyObject* array) {
+    if (PyArray_Check(array)) return PyArray_ISFLOAT(reinterpret_cast<PyArrayObject*>(array));
+    const Reference dtype(PyObject_GetAttrString(array, "dtype"));
+    return dtype == nullptr ? -1 : PyDataType_ISFLOAT(reinterpret_cast<PyArray_Descr*>(dtype.get()));
+  }
+
+  bool observe(PyObject* node) {
+    PyObject* borrowed[kMaxOutputs];
+    for (int k = 0; k < op_.returned; ++k) borrowed[k] = results_[k].get();
+    const Reference outputs(tuple_of(borrowed, op_.returned));
+    const Reference inputs(tuple_of(values_, op_.inputs));
+    if (outputs == nullptr || inputs == nullptr) return false;
+    PyObject* const args[] = {node, outputs.get(), inputs.get()};
+    return Reference(PyObject_Vectorcall(g_connections.observe, args, 3, nullptr)) != nullptr;
+  }
+
+  bool link() {
+    const Reference attributes(tuple_of(args_ + op_.inputs, op_.attributes));
+    return attributes != nullptr &&
+           link_view(tensor_in(results_[0].get()), tensors_[0], op_.primitive, attributes.get());
+  }
+
+  const Operation& op_;
+  PyObject* const* args_;
+  PyObject* values_[kMaxArguments];  // what `run` gets
+  TensorObject* tensors_[kMaxInputs];
+  InputSet wanted_ = 0;  // inputs that want a gradient
+  bool any_tensor_ = false;
+  Reference out_;
+  Reference results_[kMaxOutputs];
+};
+
+PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* keywords) {
+  const Operation& op = operation_in(self);
+  const Py_ssize_t count = PyVectorcall_NARGS(nargsf);
+  if (keywords == nullptr && count == op.parameter_count()) return EagerCall(op, args).result();
+  PyObject* bound[kMaxArguments];
+  if (!bind(op, args, count, keywords, bound)) return nullptr;
+  return EagerCall(op, bound).result();
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The type.
+
+using CollectedOperation =
+    Collected<Operation, &Operation::dictionary, &Operation::primitive, &Operation::run, &Operation::parameters,
+              &Operation::constants, &Operation::rules, &Operation::promote>;
+
+int parse_readers(Operation& op, PyObject* readers) {
+  if (PyTuple_GET_SIZE(readers) > kMaxSlots) return -1;
+  for (Py_ssize_t s = 0; s < PyTuple_GET_SIZE(readers); ++s) {
+    op.readers[s] = static_cast<InputSet>(PyLong_AsUnsignedLong(PyTuple_GET_ITEM(readers, s)));
+  }
+  return PyErr_Occurred() == nullptr ? 0 : -1;
+}
+
+// Operation(primitive, run, parameters, constants, rules, readers, promote, *, ...): see primitive.py, which alone
+// makes them.
+PyObject* make(PyTypeObject* type, PyObject* args, PyObject* keywords) {
+  static const char* names[] = {"primitive",   "run",        "parameters", "constants", "rules",    "readers",
+                                "promote",     "inputs",     "attributes", "outputs",   "returned", "differentiable",
+                                "shapes_read", "broadcasts", "view",       nullptr};
+  PyObject *primitive, *run, *parameters, *constants, *rules, *readers, *promote;
+  int inputs, attributes, outputs, returned, broadcasts, view;
+  unsigned differentiable, shapes_read;
+  if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOO!O!O!O!OiiiiIIpp:Operation", const_cast<char**>(names),
+                                   &primitive, &run, &PyTuple_Type, &parameters, &PyTuple_Type, &constants,
+                                   &PyTuple_Type, &rules, &PyTuple_Type, &readers, &promote, &inputs, &attributes,
+                                   &outputs, &returned, &differentiable, &shapes_read, &broadcasts, &view)) {
+    return nullptr;
+  }
+  if (inputs > kMaxInputs || outputs > kMaxOutputs || attributes > kMaxAttributes ||
+      PyTuple_GET_SIZE(constants) > kMaxAttributes || PyTuple_GET_SIZE(readers) != inputs + outputs ||
+      PyTuple_GET_SIZE(parameters) != inputs + attributes) {
+    return PyErr_Format(PyExc_TypeError, "Operation: %S has too many inputs, outputs or attributes", primitive);
+  }
+  Reference made(type->tp_alloc(type, 0));
+  if (made == nullptr) return nullptr;
+  Operation& op = operation_in(made.get());
+  op.vectorcall = call;
+  op.primitive = Py_NewRef(primitive);
+  op.run = Py_NewRef(run);
+  op.parameters = Py_NewRef(parameters);
+  op.constants = Py_NewRef(constants);
+  op.rules = Py_NewRef(rules);
+  op.promote = promote == Py_None ? nullptr : Py_NewRef(promote);
+  op.inputs = inputs;
+  op.attributes = attributes;
+  op.outputs = outputs;
+  op.returned = returned;
+  op.differentiable = differentiable;
+  op.shapes_read = shapes_read;
+  op.broadcasts = broadcasts != 0;
+  op.view = view != 0;
+  return parse_readers(op, readers) < 0 ? nullptr : made.release();
+}
+
+// As a method it is bound to its tensor, as a function is.
+PyObject* get(PyObject* self, PyObject* object, PyObject*) {
+  return object == nullptr ? Py_NewRef(self) : PyMethod_New(self, object);
+}
+
+// Pickled and copied by name, as functions are.
+PyObject* reduce(PyObject* self, PyObject*) { return PyObject_GetAttrString(self, "__qualname__"); }
+
+PyObject* text(PyObject* self) {
+  const Reference name(PyObject_GetAttrString(self, "__name__"));
+  return name == nullptr ? nullptr : PyUnicode_FromFormat("<function %U>", name.get());
+}
+
+PyMethodDef kMethods[] = {{"__reduce__", reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
+
+PyMemberDef kMembers[] = {
+    {"primitive", T_OBJECT_EX, offsetof(Operation, primitive), READONLY, nullptr},
+    {"run", T_OBJECT_EX, offsetof(Operation, run), 0, nullptr},
+    {"__dictoffset__", T_PYSSIZET, offsetof(Operation, dictionary), READONLY, nullptr},
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Operation, vectorcall), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr},
+};
+
+PyGetSetDef kDict[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+                       {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+}  // namespace
+
+Reference apply_rule(PyObject* operation, Py_ssize_t i, PyObject* g, PyObject* values) {
+  PyObject* const entry = PyTuple_GET_ITEM(operation_in(operation).rules, i);
+  if (entry == Py_None) return share(Py_None);
+  PyObject* const slots = PyTuple_GET_ITEM(entry, 1);
+  const Py_ssize_t count = PyTuple_GET_SIZE(slots);
+  PyObject* args[1 + kMaxSlots + kMaxAttributes + kMaxInputs] = {g};
+  for (Py_ssize_t k = 0; k < count; ++k) {
+    args[1 + k] = PyTuple_GET_ITEM(values, PyLong_AsSsize_t(PyTuple_GET_ITEM(slots, k)));
+  }
+  return Reference(PyObject_Vectorcall(PyTuple_GET_ITEM(entry, 0), args, static_cast<size_t>(count) + 1, nullptr));
+}
+
+PyObject* make_operation_type() {
+  static PyType_Slot slots[] = {
+      {Py_tp_new, reinterpret_cast<void*>(make)},
+      {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+      {Py_tp_descr_get, reinterpret_cast<void*>(get)},
+      {Py_tp_repr, reinterpret_cast<void*>(text)},
+      {Py_tp_traverse, reinterpret_cast<void*>(CollectedOperation::traverse)},
+      {Py_tp_clear, reinterpret_cast<void*>(CollectedOperation::clear)},
+      {Py_tp_dealloc, reinterpret_cast<void*>(CollectedOperation::deallocate)},
+      {Py_tp_methods, kMethods},
+      {Py_tp_members, kMembers},
+      {Py_tp_getset, kDict},
+      {0, nullptr},
+  };
+  static PyType_Spec spec = {
+      "minigrad._core.Operation", static_cast<int>(sizeof(Operation)), 0,
+      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, slots};
+  return PyType_FromSpec(&spec);
+}
+
+}  // namespace minigrad

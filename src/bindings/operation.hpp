@@ -1,0 +1,14 @@
+// The eager call: run a primitive now and, where a gradient is wanted, record a node.
+#pragma once
+
+#include "bindings/objects.hpp"
+
+namespace minigrad {
+
+// The cotangent of input `i` by its rule, given the output's and what the node kept; null with an exception set.
+Reference apply_rule(PyObject* operation, Py_ssize_t i, PyObject* g, PyObject* values);
+
+// The type of eager calls; a new reference, or null with an exception set.
+PyObject* make_operation_type();
+
+}  // namespace minigrad

@@ -1,0 +1,264 @@
+// The backward sweep: cotangents go from the roots along the edges to the leaves, or to targets.
+//
+// Nodes are numbered as they are made, so a node's number is higher than those of all nodes that it depends on. Taking
+// the pending node with the highest number first is therefore a topological order, found without a search, without
+// recursion, and with one visit for each node.
+#include "bindings/sweep.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+
+#include "bindings/modes.hpp"
+#include "bindings/node.hpp"
+
+namespace minigrad {
+namespace {
+
+// What Python says of a sweep; see graph.py.
+struct Request {
+  PyObject* relevant;  // the set of nodes that lead to targets; None: all, and leaves accumulate
+  PyObject* wanted;    // for each node that is a target, pairs of an output and its place among the results
+  PyObject* found;     // the list of results
+  PyObject* turns;     // for leaves with hooks, the numbers at which they are visited
+  PyObject* failed;    // a list whose only item becomes the node where the sweep failed
+  bool retain_graph, create_graph;
+
+  bool has_targets() const { return relevant != Py_None; }
+};
+
+class Sweep {
+ public:
+  explicit Sweep(const Request& request) : request_(request) {}
+
+  // Adds a cotangent to what is pending for output `index` of a node.
+  bool send(PyObject* node, Py_ssize_t index, Reference g) {
+    const auto [at, first] = pending_.try_emplace(turn_of(node));
+    Pending& entry = at->second;
+    const int outputs = is_leaf(node) ? 1 : node_in(node)->outputs;
+    if (first) entry = {share(node), outputs == 1 ? std::move(g) : all_absent(outputs)};
+    if (outputs == 1) return first || add_to(entry.g, g.get());
+    return entry.g != nullptr && put(entry.g.get(), index, std::move(g));
+  }
+
+  bool run() {
+    while (!pending_.empty()) {
+      Pending next = std::move(pending_.begin()->second);
+      pending_.erase(pending_.begin());
+      if (visit(next.node.get(), std::move(next.g))) continue;
+      PyList_SetItem(request_.failed, 0, next.node.release());
+      return false;
+    }
+    return true;
+  }
+
+ private:
+  struct Pending {
+    Reference node;
+    Reference g;  // of a node with several outputs a tuple, None for those that have none
+  };
+
+  double turn_of(PyObject* node) const {
+    if (PyDict_GET_SIZE(request_.turns) > 0) {
+      PyObject* const turn = PyDict_GetItemWithError(request_.turns, node);
+      if (turn != nullptr) return PyFloat_AsDouble(turn);
+    }
+    return static_cast<double>(sequence_of(node));
+  }
+
+  static bool add_to(Reference& known, PyObject* g) {
+    PyObject* const args[] = {known.get(), g};
+    known.reset(PyObject_Vectorcall(g_connections.add, args, 2, nullptr));
+    return known != nullptr;
+  }
+
+  static Reference all_absent(Py_ssize_t outputs) {
+    PyObject* const gs = PyTuple_New(outputs);
+    for (Py_ssize_t k = 0; gs != nullptr && k < outputs; ++k) PyTuple_SET_ITEM(gs, k, Py_NewRef(Py_None));
+    return Reference(gs);
+  }
+
+  // Adds to item `index` of a tuple that is this sweep's alone.
+  static bool put(PyObject* gs, Py_ssize_t index, Reference g) {
+    Reference known(PyTuple_GET_ITEM(gs, index));
+    PyTuple_SET_ITEM(gs, index, nullptr);
+    if (known.get() != Py_None && !add_to(known, g.get()))
+      return PyTuple_SET_ITEM(gs, index, Py_NewRef(Py_None)), false;
+    PyTuple_SET_ITEM(gs, index, known.get() == Py_None ? g.release() : known.release());
+    return true;
+  }
+
+  // A node has its whole cotangent: on to what it was computed from.
+  bool visit(PyObject* node, Reference g) {
+    if (PyErr_CheckSignals() < 0) return false;
+    const bool plain = is_just(node, g_connections.node);
+    if (!plain && is_hooked(node)) g = call_method(node, "before", g.get());
+    if (g == nullptr || PyErr_Occurred() != nullptr) return false;
+    if (request_.has_targets() && !note_target(node, g.get())) return false;
+    // A leaf that is visited in its turn accumulates a copy: the cotangent may be the caller's.
+    if (is_leaf(node)) return request_.has_targets() || call_method(node, "accumulate", g.get()) != nullptr;
+    const Reference cotangents = plain ? pull_plain(node, g.get()) : pull_other(node, g.get());
+    g.reset();
+    if (cotangents == nullptr || !deliver(node_in(node)->edges, cotangents.get())) return false;
+    if (request_.retain_graph) return true;
+    if (!plain) return call_method(node, "free") != nullptr;
+    free_node(node_in(node));
+    return true;
+  }
+
+  static bool is_hooked(PyObject* node) {
+    if (is_just(node, g_connections.leaf)) return false;
+    const Reference hooked(PyObject_GetAttrString(node, "hooked"));
+    return hooked != nullptr && PyObject_IsTrue(hooked.get()) == 1;
+  }
+
+  bool note_target(PyObject* node, PyObject* g) {
+    PyObject* const places = PyDict_GetItemWithError(request_.wanted, node);
+    if (places == nullptr) return PyErr_Occurred() == nullptr;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(places); ++i) {
+      Py_ssize_t index, place;
+      if (!PyArg_ParseTuple(PyList_GET_ITEM(places, i), "nn", &index, &place)) return false;
+      PyObject* const one = PyTuple_CheckExact(g) ? PyTuple_GET_ITEM(g, index) : g;
+      if (PyList_SetItem(request_.found, place, Py_NewRef(one)) < 0) return false;
+    }
+    return true;
+  }
+
+  Reference pull_plain(PyObject* node, PyObject* g) const {
+    const Reference values =
+        request_.create_graph ? call_method(node, "read_tensors") : Reference(read_node(node_in(node)));
+    return Reference(values == nullptr ? nullptr : pull_node(node_in(node), g, values.get()));
+  }
+
+  // Of a node of a class of its own: a user's function, one with hooks.
+  Reference pull_other(PyObject* node, PyObject* g) const {
+    const Reference values = call_method(node, request_.create_graph ? "read_tensors" : "read");
+    return values == nullptr ? nullptr : call_method(node, "pullback", g, values.get());
+  }
+
+  bool deliver(PyObject* edges, PyObject* cotangents) {
+    const Py_ssize_t count = std::min(PyTuple_GET_SIZE(cotangents), PyTuple_GET_SIZE(edges));
+    const bool sole = Py_REFCNT(cotangents) == 1;
+    for (Py_ssize_t i = 0; i < count; ++i) {
+      PyObject* const edge = PyTuple_GET_ITEM(edges, i);
+      Reference g = share(PyTuple_GET_ITEM(cotangents, i));
+      if (edge == Py_None || g.get() == Py_None) continue;
+      if (sole) PyTuple_SetItem(cotangents, i, Py_NewRef(Py_None));  // so that a leaf may take it as it is
+      PyObject* const parent = PyTuple_GET_ITEM(edge, 0);
+      if (!deliver_one(parent, PyTuple_GET_ITEM(edge, 1), std::move(g))) return false;
+    }
+    return true;
+  }
+
+  bool deliver_one(PyObject* parent, PyObject* index, Reference g) {
+    if (request_.has_targets()) {
+      const int leads = PySet_Contains(request_.relevant, parent);
+      if (leads <= 0) return leads == 0;
+    } else if (is_just(parent, g_connections.leaf)) {
+      return accumulate(leaf_in(parent), std::move(g));  // at once, not in its turn: nothing depends on it
+    }
+    return send(parent, PyLong_AsSsize_t(index), std::move(g));
+  }
+
+  // An array that nobody else refers to becomes the gradient as it is.
+  static bool accumulate(LeafObject* leaf, Reference g) {
+    const bool first = leaf->grad == nullptr || leaf->grad == Py_None;
+    if (first && PyArray_CheckExact(g.get()) && Py_REFCNT(g.get()) == 1 &&
+        PyArray_BASE(reinterpret_cast<PyArrayObject*>(g.get())) == nullptr) {
+      PyObject* const tensor = new_tensor(g.release());
+      if (tensor != nullptr) fill(leaf->grad, tensor);
+      return tensor != nullptr;
+    }
+    return call_method(reinterpret_cast<PyObject*>(leaf), "accumulate", g.get()) != nullptr;
+  }
+
+  const Request& request_;
+  std::map<double, Pending, std::greater<>> pending_;
+};
+
+bool send_roots(Sweep& sweep, PyObject* roots) {
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(roots); ++i) {
+    PyObject *node, *g;
+    Py_ssize_t index;
+    if (!PyArg_ParseTuple(PyList_GET_ITEM(roots, i), "(On)O", &node, &index, &g)) return false;
+    if (!sweep.send(node, index, share(g))) return false;
+  }
+  return true;
+}
+
+// sweep(roots, relevant, wanted, found, turns, failed, retain_graph, create_graph): see graph.py.
+PyObject* sweep(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 8 || !PyList_Check(args[0]) || !PyDict_Check(args[2]) || !PyList_Check(args[3]) ||
+      !PyDict_Check(args[4]) || !PyList_Check(args[5])) {
+    return PyErr_Format(PyExc_TypeError, "sweep: takes roots, relevant, wanted, found, turns, failed and two flags");
+  }
+  const Request request{args[1], args[2], args[3], args[4], args[5], args[6] == Py_True, args[7] == Py_True};
+  Sweep sweep(request);
+  if (!send_roots(sweep, args[0]) || !sweep.run()) return nullptr;
+  Py_RETURN_NONE;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The usual case, in one call.
+
+// The cotangent of a scalar: 1, made once for each dtype. Being known here, it never becomes anybody's gradient.
+PyObject* one(PyArrayObject* like) {
+  static PyObject* ones[2] = {};
+  const int type = PyArray_TYPE(like);
+  if (type != NPY_FLOAT && type != NPY_DOUBLE) return nullptr;
+  PyObject*& made = ones[type == NPY_DOUBLE];
+  if (made == nullptr) {
+    const Reference number(PyLong_FromLong(1));
+    made = PyArray_FromAny(number.get(), PyArray_DescrFromType(type), 0, 0, 0, nullptr);
+  }
+  return made;
+}
+
+// The cotangent of `tensor` as an array, borrowed: what `given` has, or 1; null where that does not simply fit.
+PyObject* cotangent_of(TensorObject* tensor, PyObject* given) {
+  if (!PyArray_CheckExact(tensor->array)) return nullptr;
+  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(tensor->array);
+  if (given == Py_None) return PyArray_NDIM(array) == 0 ? one(array) : nullptr;
+  if (!is_tensor(given) || !PyArray_CheckExact(tensor_in(given)->array)) return nullptr;
+  PyArrayObject* const g = reinterpret_cast<PyArrayObject*>(tensor_in(given)->array);
+  return PyArray_SAMESHAPE(g, array) && PyArray_TYPE(g) == PyArray_TYPE(array) ? tensor_in(given)->array : nullptr;
+}
+
+bool is_anything_unusual() {
+  return anybody_observes() || PyList_GET_SIZE(g_connections.levels) > 0 ||
+         PyList_GET_SIZE(g_connections.hooks_used) > 0;
+}
+
+// backward(tensor, gradient, retain_graph): the sweep from one tensor to all leaves, recording nothing. False, with
+// nothing done, where there is anything to consider: that is Python's.
+PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 3 || !is_tensor(args[0])) return PyErr_Format(PyExc_TypeError, "backward: takes a tensor and two more");
+  PyObject* const edge = edge_of(tensor_in(args[0]));
+  PyObject* const g = is_anything_unusual() ? nullptr : cotangent_of(tensor_in(args[0]), args[1]);
+  if (edge == nullptr || g == nullptr) return PyErr_Occurred() == nullptr ? Py_NewRef(Py_False) : nullptr;
+  const Reference nothing(PyDict_New());
+  const Reference failed(PyList_New(1));
+  const Request request{Py_None, nothing.get(), nullptr, nothing.get(), failed.get(), PyObject_IsTrue(args[2]) == 1,
+                        false};
+  Sweep sweep(request);
+  const GradMode recording(false);
+  const bool good =
+      sweep.send(PyTuple_GET_ITEM(edge, 0), PyLong_AsSsize_t(PyTuple_GET_ITEM(edge, 1)), share(g)) && sweep.run();
+  return good ? Py_NewRef(Py_True) : nullptr;
+}
+
+PyMethodDef kFunctions[] = {
+    {"backward", fastcall(backward), METH_FASTCALL,
+     "backward(tensor, gradient, retain_graph): the sweep from one tensor to all leaves; False, with nothing done, "
+     "where "
+     "there is more to consider."},
+    {"sweep", fastcall(sweep), METH_FASTCALL,
+     "sweep(roots, relevant, wanted, found, turns, failed, retain_graph, create_graph): carry cotangents backwards."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+}  // namespace
+
+bool add_sweep_function(PyObject* module) { return PyModule_AddFunctions(module, kFunctions) == 0; }
+
+}  // namespace minigrad

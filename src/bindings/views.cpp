@@ -1,0 +1,182 @@
+#include "bindings/views.hpp"
+
+#include "bindings/array.hpp"
+
+namespace minigrad {
+namespace {
+
+// Reads a tuple of sizes; false with an exception set.
+bool take_shape(PyObject* tuple, View& view) {
+  if (!PyTuple_Check(tuple) || PyTuple_GET_SIZE(tuple) > kMaxRank) {
+    PyErr_Format(PyExc_TypeError, "expand: the shape must be a tuple of at most %d sizes", kMaxRank);
+    return false;
+  }
+  view.rank = static_cast<int>(PyTuple_GET_SIZE(tuple));
+  for (int d = 0; d < view.rank; ++d) {
+    view.shape[d] = PyLong_AsLongLong(PyTuple_GET_ITEM(tuple, d));
+    if (view.shape[d] == -1 && PyErr_Occurred()) return false;
+  }
+  return true;
+}
+
+// A view of the array's memory: `sizes` elements, `strides` bytes apart, from `data` on. `base` keeps the memory alive.
+PyObject* view_of(PyArrayObject* array, int rank, const npy_intp* sizes, const npy_intp* strides, char* data,
+                  PyObject* base) {
+  PyArray_Descr* const dtype = PyArray_DESCR(array);
+  Py_INCREF(dtype);
+  PyObject* const view = PyArray_NewFromDescr(&PyArray_Type, dtype, rank, sizes, strides, data,
+                                              PyArray_FLAGS(array) & NPY_ARRAY_WRITEABLE, nullptr);
+  if (view == nullptr) return nullptr;
+  PyArray_UpdateFlags(reinterpret_cast<PyArrayObject*>(view), NPY_ARRAY_UPDATE_ALL);
+  if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(view), Py_NewRef(base)) < 0) {
+    Py_DECREF(view);
+    return nullptr;
+  }
+  return view;
+}
+
+// broadcast_view(array, shape): the array repeated to `shape` without copying: stride 0 along repeated dimensions.
+PyObject* broadcast_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  View shape;
+  if (count != 2 || !PyArray_Check(args[0])) {
+    if (count == 2 && is_batched(args[0])) Py_RETURN_NOTIMPLEMENTED;
+    return PyErr_Format(PyExc_TypeError, "expand: takes an array and a shape");
+  }
+  if (!take_shape(args[1], shape)) return nullptr;
+  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(args[0]);
+  const int added = shape.rank - PyArray_NDIM(array);
+  npy_intp sizes[kMaxRank];
+  npy_intp strides[kMaxRank];
+  bool fits = added >= 0;
+  for (int d = 0; fits && d < shape.rank; ++d) {
+    const npy_intp own = d < added ? 1 : PyArray_DIM(array, d - added);
+    sizes[d] = shape.shape[d];
+    strides[d] = own == 1 ? 0 : PyArray_STRIDE(array, d - added);
+    fits = sizes[d] >= 0 && (own == 1 || own == sizes[d]);
+  }
+  if (!fits) {
+    PyObject* const own = PyObject_GetAttrString(args[0], "shape");
+    PyErr_Format(PyExc_RuntimeError, "expand: shape %S does not broadcast to %S", own, args[1]);
+    Py_XDECREF(own);
+    return nullptr;
+  }
+  return view_of(array, shape.rank, sizes, strides, PyArray_BYTES(array), args[0]);
+}
+
+// Reads a tuple of numbers; false with an exception set.
+bool take_numbers(PyObject* tuple, npy_intp* numbers, int& count) {
+  if (!PyTuple_Check(tuple) || PyTuple_GET_SIZE(tuple) > kMaxRank) {
+    PyErr_Format(PyExc_TypeError, "strided_view: needs tuples of at most %d numbers", kMaxRank);
+    return false;
+  }
+  count = static_cast<int>(PyTuple_GET_SIZE(tuple));
+  for (int d = 0; d < count; ++d) {
+    numbers[d] = PyLong_AsSsize_t(PyTuple_GET_ITEM(tuple, d));
+    if (PyErr_Occurred()) return false;
+  }
+  return true;
+}
+
+// strided_view(array, shape, strides, offset): the elements at offset + i * strides, counted in bytes from the array's
+// first one. The caller answers for their lying in its memory.
+PyObject* strided_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  npy_intp sizes[kMaxRank], strides[kMaxRank];
+  int rank = 0, stride_count = 0;
+  if (count != 4 || !PyArray_Check(args[0])) {
+    if (count == 4 && is_batched(args[0])) Py_RETURN_NOTIMPLEMENTED;
+    return PyErr_Format(PyExc_TypeError, "strided_view: takes an array, a shape, strides and an offset");
+  }
+  if (!take_numbers(args[1], sizes, rank) || !take_numbers(args[2], strides, stride_count)) return nullptr;
+  const Py_ssize_t offset = PyLong_AsSsize_t(args[3]);
+  if (PyErr_Occurred()) return nullptr;
+  if (rank != stride_count) return PyErr_Format(PyExc_TypeError, "strided_view: needs a stride for each size");
+  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(args[0]);
+  return view_of(array, rank, sizes, strides, PyArray_BYTES(array) + offset, args[0]);
+}
+
+// lent_view(array): the same memory as another array, on which every array made from it depends. (Otherwise NumPy makes
+// the owner of the memory the base of all of them; what is no array stops it.)
+PyObject* lent_view(PyObject*, PyObject* object) {
+  if (!PyArray_Check(object)) return PyErr_Format(PyExc_TypeError, "lent_view: takes an array");
+  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(object);
+  PyObject* const base = PyTuple_Pack(1, object);
+  if (base == nullptr) return nullptr;
+  PyObject* const view =
+      view_of(array, PyArray_NDIM(array), PyArray_DIMS(array), PyArray_STRIDES(array), PyArray_BYTES(array), base);
+  Py_DECREF(base);
+  return view;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Digests.
+
+__extension__ using Wide = unsigned __int128;
+
+uint64_t fold(uint64_t a, uint64_t b) {
+  const Wide product = static_cast<Wide>(a) * b;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
+constexpr int kDigestLanes = 4;
+constexpr size_t kDigestBlock = kDigestLanes * 16;
+
+// Takes a block in: each lane multiplies one word with another and what it was, so that order counts.
+void digest_block(const char* data, uint64_t* lanes) {
+  constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;  // 2^64 by the golden ratio
+  for (int i = 0; i < kDigestLanes; ++i) {
+    uint64_t words[2];
+    std::memcpy(words, data + 16 * i, 16);
+    lanes[i] = fold(words[0] ^ (kOdd * static_cast<uint64_t>(2 * i + 3)), words[1] ^ lanes[i]);
+  }
+}
+
+// 64 bits of all bytes and their order. Other bytes give others, but for one chance in about 2^64; within a process
+// only.
+uint64_t digest_bytes(const char* data, size_t bytes) {
+  uint64_t lanes[kDigestLanes] = {0x2545f4914f6cdd1d, 0x5851f42d4c957f2d, 0xda942042e4dd58b5, 0x14057b7ef767814f};
+  size_t at = 0;
+  for (; at + kDigestBlock <= bytes; at += kDigestBlock) digest_block(data + at, lanes);
+  char rest[kDigestBlock] = {};
+  std::memcpy(rest, data + at, bytes - at);
+  digest_block(rest, lanes);
+  uint64_t digest = bytes;
+  for (const uint64_t lane : lanes) digest = fold(digest ^ lane, 0xbf58476d1ce4e5b9);
+  return digest;
+}
+
+// digest(array): an integer that tells whether the elements are what they were.
+PyObject* digest(PyObject*, PyObject* object) {
+  if (!PyArray_Check(object)) return PyErr_Format(PyExc_TypeError, "digest: takes an array");
+  PyArrayObject* array = reinterpret_cast<PyArrayObject*>(object);
+  const bool lies_whole = PyArray_IS_C_CONTIGUOUS(array) || PyArray_IS_F_CONTIGUOUS(array);
+  if (lies_whole) {
+    Py_INCREF(array);
+  } else {
+    array = reinterpret_cast<PyArrayObject*>(PyArray_NewCopy(array, NPY_CORDER));
+    if (array == nullptr) return nullptr;
+  }
+  const char* const data = PyArray_BYTES(array);
+  const size_t bytes = static_cast<size_t>(PyArray_NBYTES(array));
+  uint64_t out;
+  Py_BEGIN_ALLOW_THREADS;
+  out = bytes == 0 ? 0 : digest_bytes(data, bytes);
+  Py_END_ALLOW_THREADS;
+  Py_DECREF(array);
+  return PyLong_FromUnsignedLongLong(out);
+}
+
+PyMethodDef kFunctions[] = {
+    {"broadcast_view", fastcall(broadcast_view), METH_FASTCALL,
+     "broadcast_view(array, shape): the array repeated to shape, without copying."},
+    {"strided_view", fastcall(strided_view), METH_FASTCALL,
+     "strided_view(array, shape, strides, offset): elements of the array's memory by strides in bytes; unchecked."},
+    {"lent_view", lent_view, METH_O, "The same memory as an array on which every array made from it depends."},
+    {"digest", digest, METH_O, "An integer that tells whether an array's elements are what they were."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+}  // namespace
+
+bool add_view_functions(PyObject* module) { return PyModule_AddFunctions(module, kFunctions) == 0; }
+
+}  // namespace minigrad
