@@ -58,20 +58,22 @@ struct Gradient {
   }
 };
 
-math::Pair<double> product(math::Pair<double> a, math::Pair<double> b) {
+// Not normalised: the low part may grow to more than a last bit of the high part.
+[[gnu::always_inline]] inline math::Pair<double> product(math::Pair<double> a, math::Pair<double> b) {
   const math::Pair<double> p = math::two_product(a.hi, b.hi);
-  return math::fast_two_sum(p.hi, p.lo + (a.hi * b.lo + a.lo * b.hi));
+  return {p.hi, fma(a.lo, b.hi + b.lo, fma(a.hi, b.lo, p.lo))};
 }
 
-// beta^step by repeated squaring in twice the precision, so that its difference to 1 is as good as its last bit. A step
-// below 1 counts as 1.
+// beta^step by repeated squaring in twice the precision, so that its difference to 1 is as good as its last bit; 0
+// where it is below 2^-120, before the squares underflow, which takes long. A step below 1 counts as 1.
 [[gnu::noinline]] math::Pair<double> power(double beta, double step) {
   int64_t n = step >= 1 ? (step < 0x1p52 ? static_cast<int64_t>(step) : int64_t{1} << 52) : 1;
   math::Pair<double> result = {1.0, 0.0}, square = {beta, 0.0};
   for (;; n >>= 1) {
     if (n & 1) result = product(result, square);
-    if (n <= 1) return result;
+    if (n <= 1) return math::fast_two_sum(result.hi, result.lo);
     square = product(square, square);
+    if (square.hi < 0x1p-120) return {0.0, 0.0};
   }
 }
 

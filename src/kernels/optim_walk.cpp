@@ -1,6 +1,4 @@
 // The walk of an optimiser's step over all parameters.
-#include <cstring>
-
 #include "core/loops.hpp"
 #include "kernels/optim_rule.hpp"
 
@@ -71,8 +69,8 @@ void update_strided(const Rule& rule, const Arrays& arrays, int64_t begin, int64
   });
 }
 
-void update_range(const Rule& rule, const Arrays& arrays, int64_t begin, int64_t end, const void* coefficients) {
-  const int64_t size = item_size(arrays[0]->dtype);
+void update_range(const Rule& rule, const Arrays& arrays, int64_t size, int64_t begin, int64_t end,
+                  const void* coefficients) {
   char* data[kMaxLists];
   for (int k = 0; k < rule.count; ++k) {
     if (!arrays[k]->contiguous()) {
@@ -114,13 +112,11 @@ class Coefficients {
  private:
   // Brings the counters to the next step; false where they are there.
   bool advance(int parameter) {
-    double now[kMaxCounters];
+    double now[kMaxCounters] = {};
     for (int c = 0; c < counters_; ++c) now[c] = *inputs_.counter(c, parameter).as<double>();
-    const size_t bytes = sizeof(double) * static_cast<size_t>(counters_);
-    if (known_ && std::memcmp(now, before_, bytes) == 0) return false;
+    if (known_ && now[0] == before_[0] && now[1] == before_[1]) return false;
     known_ = true;
-    std::memcpy(before_, now, bytes);
-    std::memcpy(settings_.counter, now, bytes);
+    for (int c = 0; c < kMaxCounters; ++c) settings_.counter[c] = before_[c] = now[c];
     rule_.advance(settings_);
     return true;
   }
@@ -141,8 +137,9 @@ Status run_rule(const Call& call, const Rule& rule) {
   const RuleInputs inputs(*rule.layout, call.in, call.in_count);
   int64_t total = 0;
   for (int i = 0; i < inputs.parameters; ++i) total += call.in[i].size();
-  const double each = rule.layout->nanoseconds * (call.in[0].dtype == DType::float32 ? 1 : 2);
-  parallel_for(total, each, [&](int64_t begin, int64_t end, int) {
+  const int64_t item = item_size(call.in[0].dtype);
+  const double each = rule.layout->nanoseconds * (item == 4 ? 1 : 2);
+  parallel_for(total, each, [&](int64_t begin, int64_t end, int) __attribute__((always_inline)) {
     Coefficients coefficients(call, rule, inputs);
     int64_t first = 0;
     for (int i = 0; i < inputs.parameters && first < end; ++i) {
@@ -152,11 +149,12 @@ Status run_rule(const Call& call, const Rule& rule) {
       if (from >= to) continue;
       Arrays arrays;
       for (int k = 0; k < rule.count; ++k) arrays[k] = &inputs.list(rule.list[k], i);
-      update_range(rule, arrays, from, to, coefficients.of(i));
+      update_range(rule, arrays, item, from, to, coefficients.of(i));
     }
   });
+  if (rule.layout->counters == 0) return Status::ok;
   Coefficients coefficients(call, rule, inputs);
-  for (int i = 0; rule.layout->counters > 0 && i < inputs.parameters; ++i) coefficients.store_counters(i);
+  for (int i = 0; i < inputs.parameters; ++i) coefficients.store_counters(i);
   return Status::ok;
 }
 
