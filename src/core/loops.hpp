@@ -78,8 +78,8 @@ static inline void for_rows_of(const Nest<N>& nest, int inner, int64_t begin, in
   int64_t offset[N] = {};
   int64_t rest = begin;
   for (int d = inner; d >= 0; --d) {
-    index[d] = 0;
-    if (rest == 0) continue;
+    index[d] = rest;
+    if (rest == 0) continue;  // most walks begin at 0, and a division takes long
     index[d] = rest % nest.shape[d];
     rest /= nest.shape[d];
     for (int i = 0; i < N; ++i) offset[i] += index[d] * nest.stride[i][d];

@@ -363,8 +363,11 @@ class Walk {
   bool direct_;  // whether the loop can read and write where the operands lie
 };
 
-// Whether an operand's elements lie behind one another as the output's do, or there is only one.
-bool is_flat(const View& x, int64_t size) { return x.contiguous() && (x.size() == size || x.size() == 1); }
+// Whether an operand's elements lie behind one another as the output's do, or there is only one, which may be repeated.
+bool is_flat(const View& x, int64_t size, bool repeated) {
+  const int64_t own = x.size();
+  return (own == size || (own == 1 && repeated)) && x.contiguous();
+}
 
 // The usual case without a nest: nothing has to be repeated but single elements, and those only where the loop takes
 // them.
@@ -373,7 +376,7 @@ bool run_flat(const Call& call, const Map& map) {
   const int64_t size = out.size();
   bool flat = size > 0 && size <= (map.limit > 0 ? map.limit : size) && out.contiguous();
   for (int i = 0; flat && i < map.inputs; ++i) {
-    flat = is_flat(call.in[i], size) && (map.limit == 0 || call.in[i].size() == size);
+    flat = is_flat(call.in[i], size, map.limit == 0);
   }
   if (!flat) return false;
   parallel_for(size, map.nanoseconds, [&](int64_t begin, int64_t end, int) {

@@ -200,8 +200,7 @@ void abreast(LaneBlock<T, N> block, int64_t lanes) {
 int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
 
 // x as `shape` sees it, sizes of 1 repeated, without dimension `dim`.
-View lanes_of(const View& x, const View& shape, int dim) {
-  View lanes;
+void find_lanes(const View& x, const View& shape, int dim, View& lanes) {
   lanes.data = x.data;
   lanes.rank = 0;
   for (int d = 0; d < shape.rank; ++d) {
@@ -210,7 +209,6 @@ View lanes_of(const View& x, const View& shape, int dim) {
     lanes.shape[lanes.rank] = shape.shape[d];
     lanes.stride[lanes.rank++] = own >= 0 && x.shape[own] != 1 ? x.stride[own] : 0;
   }
-  return lanes;
 }
 
 int64_t step_along(const View& x, const View& shape, int dim) {
@@ -232,7 +230,7 @@ Status run_scan(const Call& call) {
   const View* operands[N];
   for (int i = 0; i < N; ++i) {
     const View& x = i == 0 ? call.out[0] : call.in[i - 1];
-    lanes[i] = lanes_of(x, shape, axis);
+    find_lanes(x, shape, axis, lanes[i]);
     operands[i] = &lanes[i];
     const int64_t step = step_along(x, shape, axis);
     whole.dim_step[i] = reverse ? -step : step;
