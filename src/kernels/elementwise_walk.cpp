@@ -1,8 +1,7 @@
 #include "kernels/elementwise_walk.hpp"
 
-#include <cstring>
-
 #include "core/loops.hpp"
+#include "kernels/moves.hpp"
 
 namespace minigrad {
 namespace {
@@ -203,9 +202,6 @@ class Walk {
 
   // One row or a piece of it, block by block.
   void run_row(Buffer& buffer, const int64_t* offset, int64_t count) const {
-    if (map_.copies && way_[0] == Way::direct && way_[1] == Way::gathered) {
-      return gather_of(item_[1])(at(0, offset, 0), at(1, offset, 0), step_[1], count);
-    }
     const int64_t most = map_.limit > 0 ? map_.limit : kMapBlock;
     const int64_t block = most < count ? most : count;
     Neighbours in;
@@ -391,7 +387,7 @@ bool run_flat(const Call& call, const Map& map) {
     }
     char* const to = static_cast<char*>(out.data) + begin * item_size(out.dtype);
     if (map.copies && in.mask[0] != 0) {
-      std::memmove(to, in.x[0], static_cast<size_t>((end - begin) * item_size(out.dtype)));
+      move_bytes(to, in.x[0], (end - begin) * item_size(out.dtype), 2 * bytes_of(out) >= kStreamed);
     } else {
       map.loop(map.context, to, end - begin, in);
     }
@@ -403,6 +399,10 @@ bool run_flat(const Call& call, const Map& map) {
 
 Status walk(const Call& call, const Map& map) {
   if (run_flat(call, map)) return Status::ok;
+  if (map.copies) {
+    copy_all(call.out[0], call.in[0]);
+    return Status::ok;
+  }
   switch (map.inputs) {
     case 1:
       Walk<2>(call, map).run();

@@ -29,7 +29,7 @@ struct Map {
   // How many elements the loop takes at a time, at most kMapBlock; such a loop never gets repeated operands. 0: no
   // limit.
   int64_t limit = 0;
-  bool copies = false;  // whether the loop only copies: elements that have to be gathered are gathered to where they go
+  bool copies = false;  // whether the loop only copies: what does not lie flat is then left to copy_all
 };
 
 // Elements that pass through a buffer at a time.

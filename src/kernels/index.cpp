@@ -384,7 +384,7 @@ struct Unslice {
       target.stride[d] = call.attributes[2].integers[d] * out.stride[d];
     }
     target.data = start;
-    copy_all<T>(target, g);
+    copy_all(target, g);
     return Status::ok;
   }
 };

@@ -1,15 +1,28 @@
 // Moving elements: zeroing and copying arrays of any layout, knowing only the size of an element.
-//
-// Included by files compiled once; everything here has internal linkage all the same.
 #pragma once
 
 #include <cstring>
 
 #include "core/kernel.hpp"
 #include "core/loops.hpp"
+#include "kernels/bytes.hpp"
 
 namespace minigrad {
+
+// out = x, two views of one shape and of elements of one size, which share no memory. Threads share the work.
+void copy_all(const View& out, const View& x);
+
+// Zeroes all elements, or those with flat indices in [begin, end).
+void zero_all(const View& out);
+void zero(const View& out, int64_t begin, int64_t end);
+
+// The bytes of an array's elements; those that a stride of 0 repeats count once.
+int64_t bytes_of(const View& x);
+
 namespace {
+
+// Rows of fewer bytes are not worth going past the caches.
+constexpr int64_t kStreamedRow = 512;
 
 // A run for each dtype that only moves elements.
 template <template <class> class Move>
@@ -29,48 +42,13 @@ inline View at_least_1d(const View& x) {
   return out;
 }
 
-// Zeroes the elements with flat indices in [begin, end).
-inline void zero(const View& out, int64_t begin, int64_t end) {
-  if (begin >= end) return;
-  const int64_t bytes = item_size(out.dtype);
-  const View* const operands[] = {&out};
-  const Nest<1> nest = make_nest(operands);
-  const int64_t step = nest.stride[0][nest.rank - 1];
-  for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-    char* const start = out.as<char>() + offset[0] * bytes;
-    if (step == 1) {
-      std::memset(start, 0, static_cast<size_t>(count * bytes));
-    } else {
-      for (int64_t i = 0; i < count; ++i) std::memset(start + i * step * bytes, 0, static_cast<size_t>(bytes));
-    }
-  });
-}
-
-inline void zero_all(const View& out) {
-  parallel_for(out.size(), 0.03 * static_cast<double>(item_size(out.dtype)),
-               [&](int64_t begin, int64_t end, int) { zero(out, begin, end); });
-}
-
 template <class T>
 void copy_piece(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_step) {
   if (out_step == 1 && x_step == 1) {
-    std::memcpy(out, x, static_cast<size_t>(count) * sizeof(T));
+    copy_bytes(out, x, count * static_cast<int64_t>(sizeof(T)));
   } else {
     for (int64_t i = 0; i < count; ++i) out[i * out_step] = x[i * x_step];
   }
-}
-
-// out = x, two views of one shape.
-template <class T>
-void copy_all(const View& out, const View& x) {
-  const View* const operands[] = {&out, &x};
-  const Nest<2> nest = make_nest(operands);
-  const int inner = nest.rank - 1;
-  parallel_for(nest.size, 0.05 * sizeof(T), [&](int64_t begin, int64_t end, int) {
-    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-      copy_piece(out.as<T>() + offset[0], x.as<T>() + offset[1], count, nest.stride[0][inner], nest.stride[1][inner]);
-    });
-  });
 }
 
 }  // namespace

@@ -49,9 +49,9 @@ struct Shift {
       zero_all(out);
     } else if (by >= 0) {
       zero_all(part(out, axis, 0, by));
-      copy_all<T>(part(out, axis, by, extent - by), part(x, axis, 0, extent - by));
+      copy_all(part(out, axis, by, extent - by), part(x, axis, 0, extent - by));
     } else {
-      copy_all<T>(part(out, axis, 0, extent + by), part(x, axis, -by, extent + by));
+      copy_all(part(out, axis, 0, extent + by), part(x, axis, -by, extent + by));
       zero_all(part(out, axis, extent + by, -by));
     }
     return Status::ok;

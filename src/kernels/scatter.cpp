@@ -93,7 +93,7 @@ struct Scatter {
     const View src = call.in[1].rank == 0 ? source_like(call.in[1], index) : call.in[1];
     const int axis = axis_of(call.attributes[0], out.rank);
     if (x.data != out.data) {
-      copy_all<T>(out, x);
+      copy_all(out, x);
     } else if (!every_index_in_range(index, out.shape[axis])) {
       return Status::index_out_of_range;
     }

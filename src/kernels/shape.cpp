@@ -127,7 +127,7 @@ struct Cat {
     for (int i = 0; i < call.in_count; ++i) {
       const View& x = call.in[i];
       part.shape[dim] = stacked ? 1 : x.shape[dim];
-      if (part.size() > 0) stacked ? copy_all<T>(without_dim(part, dim), x) : copy_all<T>(part, x);
+      if (part.size() > 0) stacked ? copy_all(without_dim(part, dim), x) : copy_all(part, x);
       part.data = part.as<T>() + part.shape[dim] * part.stride[dim];
     }
     return Status::ok;
@@ -222,7 +222,7 @@ struct Unstride {
     View target = g;
     target.data = out.as<T>() + call.attributes[1].integer();
     for (int d = 0; d < g.rank; ++d) target.stride[d] = call.attributes[2].integers[d];
-    copy_all<T>(target, g);
+    copy_all(target, g);
     return Status::ok;
   }
 };

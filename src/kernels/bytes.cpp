@@ -1,0 +1,128 @@
+#include "kernels/bytes.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace minigrad {
+namespace {
+
+// Between these numbers of bytes the library takes an instruction that is slow to start.
+constexpr int64_t kLoop = 128, kLibrary = 65536;
+
+#if defined(__x86_64__)
+const bool g_wide = __builtin_cpu_supports("avx2");
+
+// A multiple of 128 bytes.
+[[gnu::target("avx2")]] void copy_wide(uint8_t* out, const uint8_t* x, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 128) {
+    const auto* const from = reinterpret_cast<const __m256i*>(x + i);
+    auto* const to = reinterpret_cast<__m256i*>(out + i);
+    const __m256i a = _mm256_loadu_si256(from), b = _mm256_loadu_si256(from + 1);
+    const __m256i c = _mm256_loadu_si256(from + 2), d = _mm256_loadu_si256(from + 3);
+    _mm256_storeu_si256(to, a);
+    _mm256_storeu_si256(to + 1, b);
+    _mm256_storeu_si256(to + 2, c);
+    _mm256_storeu_si256(to + 3, d);
+  }
+}
+
+[[gnu::target("avx2")]] void fill_wide(uint8_t* out, const uint8_t* pattern, int64_t bytes) {
+  const __m256i all = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(pattern));
+  for (int64_t i = 0; i < bytes; i += 32) _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), all);
+}
+
+// A multiple of 8 elements.
+[[gnu::target("avx2")]] void reverse_wide(uint32_t* out, const uint32_t* x, int64_t count) {
+  const __m256i order = _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0);
+  for (int64_t i = 0; i < count; i += 8) {
+    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i));
+    auto* const to = reinterpret_cast<__m256i*>(out + count - 8 - i);
+    _mm256_storeu_si256(to, _mm256_permutevar8x32_epi32(a, order));
+  }
+}
+
+// 64 bytes to a place that is aligned to as many.
+void stream_line(uint8_t* out, const uint8_t* x) {
+  const auto* const from = reinterpret_cast<const __m128i*>(x);
+  auto* const to = reinterpret_cast<__m128i*>(out);
+  const __m128i a = _mm_loadu_si128(from), b = _mm_loadu_si128(from + 1);
+  const __m128i c = _mm_loadu_si128(from + 2), d = _mm_loadu_si128(from + 3);
+  _mm_stream_si128(to, a);
+  _mm_stream_si128(to + 1, b);
+  _mm_stream_si128(to + 2, c);
+  _mm_stream_si128(to + 3, d);
+}
+
+void end_stream() { _mm_sfence(); }
+#else
+constexpr bool g_wide = false;
+
+void copy_wide(uint8_t*, const uint8_t*, int64_t) {}
+void fill_wide(uint8_t*, const uint8_t*, int64_t) {}
+void reverse_wide(uint32_t*, const uint32_t*, int64_t) {}
+void stream_line(uint8_t* out, const uint8_t* x) { std::memcpy(out, x, 64); }
+void end_stream() {}
+#endif
+
+// Fewer than 16.
+void copy_few(uint8_t* out, const uint8_t* x, int64_t bytes) {
+  if (bytes >= 8) {
+    std::memcpy(out, x, 8);
+    std::memcpy(out + bytes - 8, x + bytes - 8, 8);
+  } else if (bytes >= 4) {
+    std::memcpy(out, x, 4);
+    std::memcpy(out + bytes - 4, x + bytes - 4, 4);
+  } else {
+    for (int64_t i = 0; i < bytes; ++i) out[i] = x[i];
+  }
+}
+
+void stream(uint8_t* out, const uint8_t* x, int64_t bytes) {
+  int64_t i = std::min<int64_t>(bytes, -reinterpret_cast<intptr_t>(out) & 63);
+  copy_bytes(out, x, i);
+  for (; i + 64 <= bytes; i += 64) stream_line(out + i, x + i);
+  copy_bytes(out + i, x + i, bytes - i);
+}
+
+}  // namespace
+
+void copy_bytes(void* to, const void* from, int64_t bytes, bool streamed) {
+  auto* const out = static_cast<uint8_t*>(to);
+  const auto* const x = static_cast<const uint8_t*>(from);
+  if (streamed) return stream(out, x, bytes);
+  if (bytes < 16) return copy_few(out, x, bytes);
+  const int64_t wide = g_wide && bytes >= kLoop && bytes < kLibrary ? bytes & ~int64_t{127} : 0;
+  copy_wide(out, x, wide);
+  if (wide < bytes) std::memcpy(out + wide, x + wide, static_cast<size_t>(bytes - wide));
+}
+
+void move_bytes(void* to, const void* from, int64_t bytes, bool large) {
+  auto* const out = static_cast<uint8_t*>(to);
+  const auto* const x = static_cast<const uint8_t*>(from);
+  if (!large || (out < x + bytes && x < out + bytes)) {
+    std::memmove(to, from, static_cast<size_t>(bytes));
+  } else {
+    stream(out, x, bytes);
+    end_stream();
+  }
+}
+
+int64_t fill_bytes(void* to, const void* pattern, int64_t bytes) {
+  const int64_t wide = g_wide ? bytes & ~int64_t{31} : 0;
+  if (wide > 0) fill_wide(static_cast<uint8_t*>(to), static_cast<const uint8_t*>(pattern), wide);
+  return wide;
+}
+
+int64_t reverse_words(uint32_t* to, const uint32_t* from, int64_t count) {
+  const int64_t wide = g_wide ? count & ~int64_t{7} : 0;
+  if (wide > 0) reverse_wide(to, from + count - wide, wide);
+  return wide;
+}
+
+void stream_end() { end_stream(); }
+
+}  // namespace minigrad

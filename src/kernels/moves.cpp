@@ -1,0 +1,317 @@
+#include "kernels/moves.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "kernels/turn.hpp"
+
+namespace minigrad {
+namespace {
+
+// x is the last element.
+template <class T>
+void reverse(T* out, const T* x, int64_t count) {
+  int64_t done = 0;
+  if constexpr (sizeof(T) == 4) done = reverse_words(out, x - count + 1, count);
+  for (int64_t i = done; i < count; ++i) out[i] = x[-i];
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The nest of a copy.
+
+template <class T>
+void turn_round(View& out, View& x, int d) {
+  const int64_t last = out.shape[d] - 1;
+  out.data = out.as<T>() + last * out.stride[d];
+  x.data = x.as<T>() + last * x.stride[d];
+  out.stride[d] = -out.stride[d];
+  x.stride[d] = -x.stride[d];
+}
+
+// Which element is copied first does not matter. So the dimensions come in the order in which out's lie in memory, and
+// each is gone through as x lies there, which is what is waited for; but out's innermost one forwards.
+template <class T>
+void sort_dims(View& out, View& x) {
+  for (int d = 0; d < out.rank; ++d) {
+    if (x.stride[d] < 0 || (x.stride[d] == 0 && out.stride[d] < 0)) turn_round<T>(out, x, d);
+    for (int k = d; k > 0 && std::abs(out.stride[k]) > std::abs(out.stride[k - 1]); --k) {
+      for (View* const view : {&out, &x}) {
+        std::swap(view->shape[k], view->shape[k - 1]);
+        std::swap(view->stride[k], view->stride[k - 1]);
+      }
+    }
+  }
+  int inner = out.rank - 1;
+  while (inner > 0 && out.shape[inner] == 1) --inner;
+  if (inner >= 0 && out.stride[inner] < 0) turn_round<T>(out, x, inner);
+}
+
+// x with out's shape, repeated where it has no dimension or one of size 1.
+View repeated_to(const View& out, const View& x) {
+  View full = out;
+  full.data = x.data;
+  for (int d = 0; d < out.rank; ++d) {
+    const int own = d - (out.rank - x.rank);
+    full.stride[d] = own >= 0 && x.shape[own] != 1 ? x.stride[own] : 0;
+  }
+  return full;
+}
+
+// Where the n-th choice of a nest's first `rank` dimensions lies in out and in x.
+void find(const Nest<2>& nest, int rank, int64_t n, int64_t* offset) {
+  offset[0] = offset[1] = 0;
+  for (int d = rank - 1; d >= 0; --d) {
+    offset[0] += n % nest.shape[d] * nest.stride[0][d];
+    offset[1] += n % nest.shape[d] * nest.stride[1][d];
+    n /= nest.shape[d];
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Row by row.
+
+template <class T>
+[[gnu::noinline]] void gather_row(T* out, const T* x, int64_t count, int64_t x_step) {
+  int64_t i = 0;
+  if constexpr (sizeof(T) == 4) {
+    if (x_step == 2) {  // the last element's neighbour is not read
+      for (; i + 4 < count; i += 4) {
+        store(out + i, __builtin_shufflevector(load(x + 2 * i), load(x + 2 * i + 4), 0, 2, 4, 6));
+      }
+    }
+  }
+  for (; i + 4 <= count; i += 4) {
+    const T *const a = x + i * x_step, *const b = a + 2 * x_step;
+    const T values[4] = {a[0], a[x_step], b[0], b[x_step]};
+    std::memcpy(out + i, values, sizeof(values));
+  }
+  for (; i < count; ++i) out[i] = x[i * x_step];
+}
+
+template <class T>
+[[gnu::noinline]] void spread_row(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_step) {
+  for (int64_t i = 0; i < count; ++i) out[i * out_step] = x[i * x_step];
+}
+
+template <class T>
+[[gnu::noinline]] void fill_row(T* out, T value, int64_t count) {
+  T equal[32 / sizeof(T)];
+  for (T& x : equal) x = value;
+  const int64_t done =
+      fill_bytes(out, equal, count * static_cast<int64_t>(sizeof(T))) / static_cast<int64_t>(sizeof(T));
+  for (int64_t i = done; i < count; ++i) out[i] = value;
+}
+
+template <class T>
+void copy_row(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_step, bool streamed);
+
+// Through a buffer, which is then copied past the caches.
+template <class T>
+void stream_row(T* out, const T* x, int64_t count, int64_t x_step) {
+  constexpr int64_t kBuffered = 4096 / static_cast<int64_t>(sizeof(T));
+  alignas(64) T buffer[kBuffered];
+  for (int64_t i = 0; i < count; i += kBuffered) {
+    const int64_t n = std::min(kBuffered, count - i);
+    copy_row(buffer, x + i * x_step, n, 1, x_step, false);
+    copy_bytes(out + i, buffer, n * static_cast<int64_t>(sizeof(T)), true);
+  }
+}
+
+template <class T>
+void copy_row(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_step, bool streamed) {
+  if (out_step != 1) return spread_row(out, x, count, out_step, x_step);
+  if (x_step == 1) return copy_bytes(out, x, count * static_cast<int64_t>(sizeof(T)), streamed);
+  if (streamed) return stream_row(out, x, count, x_step);
+  if (x_step == 0) return fill_row(out, *x, count);
+  if (x_step == -1) return reverse(out, x, count);
+  gather_row(out, x, count, x_step);
+}
+
+template <class T>
+void copy_by_rows(T* out, const T* x, const Nest<2>& nest, bool large) {
+  const int inner = nest.rank - 1;
+  const int64_t out_step = nest.stride[0][inner], x_step = nest.stride[1][inner];
+  const bool streamed = large && nest.shape[inner] * static_cast<int64_t>(sizeof(T)) >= kStreamedRow;
+  parallel_for(nest.size, 0.05 * sizeof(T), [&](int64_t begin, int64_t end, int) {
+    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+      copy_row(out + offset[0], x + offset[1], count, out_step, x_step, streamed);
+    });
+    if (streamed) stream_end();
+  });
+}
+
+constexpr int64_t kShortRow = 4096;  // bytes
+constexpr int64_t kAhead = 4;        // how many rows before its turn a row is fetched into the cache
+
+// `rows` rows of `count` elements; steps: from row to row, and in a row.
+template <class T>
+void copy_matrix(T* out, const T* x, int64_t rows, int64_t count, const int64_t (&row)[2], const int64_t (&step)[2]) {
+  for (int64_t r = 0; r < rows; ++r) {
+    const char* const ahead = reinterpret_cast<const char*>(x + kAhead * row[1]);
+    if (step[1] == 1 && row[1] != 0) {
+      for (int64_t b = 0; b < count * static_cast<int64_t>(sizeof(T)) && b < 512; b += 64)
+        __builtin_prefetch(ahead + b);
+    }
+    copy_row(out, x, count, step[0], step[1], false);
+    out += row[0];
+    x += row[1];
+  }
+}
+
+template <class T>
+void copy_by_short_rows(T* out, const T* x, const Nest<2>& nest) {
+  const int inner = nest.rank - 1;
+  const int64_t count = nest.shape[inner], rows = nest.shape[inner - 1];
+  const int64_t step[] = {nest.stride[0][inner], nest.stride[1][inner]};
+  const int64_t row[] = {nest.stride[0][inner - 1], nest.stride[1][inner - 1]};
+  parallel_for(nest.size / count, 5 + 0.05 * sizeof(T) * static_cast<double>(count),
+               [&](int64_t begin, int64_t end, int) {
+                 while (begin < end) {
+                   int64_t offset[2];
+                   find(nest, inner, begin, offset);
+                   const int64_t together = std::min(rows - begin % rows, end - begin);
+                   copy_matrix(out + offset[0], x + offset[1], together, count, row, step);
+                   begin += together;
+                 }
+               });
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Where x's neighbours lie along another dimension than out's: block by block, through a buffer, because the rows of a
+// matrix often are a power of two apart, and few of them fit into the cache at once.
+
+template <class T>
+class Turned {
+ public:
+  // `along`: where x's neighbours lie.
+  Turned(T* out, const T* x, const Nest<2>& nest, int along, bool large) : out_(out), x_(x), nest_(nest) {
+    const int inner = nest.rank - 1;
+    rows_ = nest.shape[inner], columns_ = nest.shape[along];
+    out_row_ = nest.stride[0][along], x_row_ = nest.stride[1][inner];
+    for (int d = along; d + 1 < inner; ++d) {  // the two are taken out
+      nest_.shape[d] = nest_.shape[d + 1];
+      for (int i = 0; i < 2; ++i) nest_.stride[i][d] = nest_.stride[i][d + 1];
+    }
+    const bool aligned = (reinterpret_cast<uintptr_t>(out) | (out_row_ * sizeof(T))) % 64 == 0;
+    streamed_ = large && aligned && rows_ >= kBlock;
+  }
+
+  void run() const {
+    const bool narrow = rows_ < kNarrow;
+    const int64_t wide = narrow ? kLong : kBlock, high = narrow ? rows_ : kBlock;
+    const int64_t down = (columns_ + wide - 1) / wide, across = (rows_ + high - 1) / high;
+    const int64_t count = nest_.size / (rows_ * columns_) * down * across;
+    parallel_for(count, 0.1 * static_cast<double>(sizeof(T) * wide * high), [&](int64_t begin, int64_t end, int) {
+      for (int64_t n = begin; n < end; ++n) {
+        int64_t offset[2];
+        find(nest_, nest_.rank - 2, n / (down * across), offset);
+        const int64_t column = n / across % down * wide, row = n % across * high;
+        T* const to = out_ + offset[0] + column * out_row_ + row;
+        const T* const from = x_ + offset[1] + row * x_row_ + column;
+        const int64_t columns = std::min(wide, columns_ - column);
+        narrow ? run_narrow(to, from, columns) : run_block(to, from, rows_ - row, columns);
+      }
+      if (streamed_) stream_end();
+    });
+  }
+
+ private:
+  static constexpr int64_t kBlock = sizeof(T) == 8 ? 32 : 64;
+  static constexpr int64_t kNarrow = 16;  // below so many elements of a row of out there is no buffer
+  static constexpr int64_t kLong = 512;
+
+  void run_narrow(T* to, const T* from, int64_t columns) const {
+    if (rows_ == 2 && out_row_ == 2) return interleave(to, from, x_row_, columns);
+    turn(to, out_row_, from, x_row_, rows_, columns);
+  }
+
+  void run_block(T* to, const T* from, int64_t rows_left, int64_t columns) const {
+    const int64_t rows = std::min(kBlock, rows_left), next = std::min(kBlock, rows_left - rows);
+    for (int64_t i = 0; i < next; ++i) {
+      for (int64_t d = 0; d < columns; d += 64 / static_cast<int64_t>(sizeof(T))) {
+        __builtin_prefetch(from + (rows + i) * x_row_ + d);
+      }
+    }
+    alignas(64) T buffer[kBlock * kBlock];
+    turn(buffer, kBlock, from, x_row_, rows, columns);
+    for (int64_t d = 0; d < columns; ++d) {
+      copy_bytes(to + d * out_row_, buffer + d * kBlock, rows * static_cast<int64_t>(sizeof(T)), streamed_);
+    }
+  }
+
+  T* out_;
+  const T* x_;
+  Nest<2> nest_;
+  int64_t rows_, columns_;  // of x, seen as a matrix; they are out's columns and rows
+  int64_t out_row_, x_row_;
+  bool streamed_;
+};
+
+// The dimension in which x's neighbours lie, if that is another one than out's and worth it; else -1.
+int turned_dim(const Nest<2>& nest) {
+  const int inner = nest.rank - 1;
+  const int64_t step = nest.stride[1][inner];
+  if (nest.stride[0][inner] != 1 || step == 1 || step == -1) return -1;
+  if (step == 0 && nest.shape[inner] >= 16) return -1;  // to be filled
+  for (int d = inner - 1; d >= 0; --d) {
+    if (nest.stride[1][d] == 1 && nest.shape[d] >= 4) return d;
+  }
+  return -1;
+}
+
+template <class T>
+void copy_items(const View& to, const View& from) {
+  View out = to, x = repeated_to(to, from);
+  sort_dims<T>(out, x);
+  const View* const operands[] = {&out, &x};
+  const Nest<2> nest = make_nest(operands);
+  if (nest.size == 0) return;
+  const bool large = bytes_of(out) + bytes_of(from) >= kStreamed;
+  const int along = turned_dim(nest);
+  if (along >= 0) {
+    Turned<T>(out.as<T>(), x.as<T>(), nest, along, large).run();
+  } else if (nest.rank > 1 && nest.shape[nest.rank - 1] * static_cast<int64_t>(sizeof(T)) < kShortRow) {
+    copy_by_short_rows(out.as<T>(), x.as<T>(), nest);
+  } else {
+    copy_by_rows(out.as<T>(), x.as<T>(), nest, large);
+  }
+}
+
+}  // namespace
+
+void copy_all(const View& out, const View& x) {
+  const int64_t item = item_size(out.dtype);
+  if (item == 8) return copy_items<uint64_t>(out, x);
+  if (item == 4) return copy_items<uint32_t>(out, x);
+  if (item == 2) return copy_items<uint16_t>(out, x);
+  copy_items<uint8_t>(out, x);
+}
+
+void zero(const View& out, int64_t begin, int64_t end) {
+  if (begin >= end) return;
+  const int64_t bytes = item_size(out.dtype);
+  const View* const operands[] = {&out};
+  const Nest<1> nest = make_nest(operands);
+  const int64_t step = nest.stride[0][nest.rank - 1];
+  for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+    char* const start = out.as<char>() + offset[0] * bytes;
+    if (step == 1) {
+      std::memset(start, 0, static_cast<size_t>(count * bytes));
+    } else {
+      for (int64_t i = 0; i < count; ++i) std::memset(start + i * step * bytes, 0, static_cast<size_t>(bytes));
+    }
+  });
+}
+
+void zero_all(const View& out) {
+  parallel_for(out.size(), 0.03 * static_cast<double>(item_size(out.dtype)),
+               [&](int64_t begin, int64_t end, int) { zero(out, begin, end); });
+}
+
+int64_t bytes_of(const View& x) {
+  int64_t bytes = item_size(x.dtype);
+  for (int d = 0; d < x.rank; ++d) bytes *= x.stride[d] == 0 && x.shape[d] > 0 ? 1 : x.shape[d];
+  return bytes;
+}
+
+}  // namespace minigrad

@@ -1,0 +1,89 @@
+"""Copying arrays of any layout: by rows, turned, filled, reversed, past the caches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from helpers import Array, with_threads
+
+from minigrad import _core
+
+KERNELS = _core.kernels
+COPY, UNSTRIDE = KERNELS["copy"], KERNELS["unstride"]
+DTYPES = [np.bool_, np.uint8, np.int16, np.float16, np.float32, np.int64, np.float64]
+
+
+def numbers(shape: tuple[int, ...], dtype: type) -> Array:
+    count = np.arange(np.prod(shape, dtype=np.int64))
+    return (count % (2 if dtype is np.bool_ else 127)).astype(dtype).reshape(shape)
+
+
+def drawn_view(rng: np.random.Generator, dtype: type) -> Array:
+    """Return a view with permuted dimensions, some of them cut, reversed, or repeated."""
+    rank = int(rng.integers(1, 5))
+    shape = tuple(int(n) for n in rng.choice([1, 2, 3, 4, 5, 17, 40, 70][: 8 if rank < 3 else 5], rank))
+    x = numbers(shape, dtype).transpose(rng.permutation(rank))
+    x = x[tuple(slice(int(rng.integers(0, 2)), None, int(rng.choice([1, 1, -1, 2]))) for _ in range(rank))]
+    if rng.random() < 0.4:
+        where = int(rng.integers(0, rank + 1))
+        x = np.broadcast_to(np.expand_dims(x, where), (*x.shape[:where], int(rng.integers(1, 40)), *x.shape[where:]))
+    return x
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_views_of_any_layout(dtype: type, threads: int) -> None:
+    rng = np.random.default_rng(3)
+    with with_threads(threads):
+        for _ in range(400):
+            x = drawn_view(rng, dtype)
+            out = COPY(x)
+            assert out.flags.c_contiguous
+            assert np.array_equal(out, x), (x.shape, x.strides)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
+def test_into_memory_of_any_layout(dtype: type) -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(200):
+        g = drawn_view(rng, dtype)
+        order = rng.permutation(g.ndim)
+        strides, extent = [0] * g.ndim, 1
+        for d in order:  # an array whose dimensions lie in drawn order, with gaps
+            strides[d], extent = extent, (extent + 1) * max(g.shape[d], 1)
+        size = extent + 3
+        out = UNSTRIDE(g, (size,), 3, tuple(strides))
+        expected = np.zeros(size, dtype)
+        if g.size > 0:
+            np.lib.stride_tricks.as_strided(expected[3:], g.shape, [s * g.itemsize for s in strides])[...] = g
+        assert np.array_equal(out, expected)
+
+
+@pytest.mark.parametrize("length", [*range(70), 127, 128, 129, 511, 513, 4095, 4097, 70_001])
+def test_rows_of_any_length(length: int) -> None:
+    memory = numbers((3, length + 5), np.uint8)
+    for start in range(3):
+        x = memory[:, start : start + length]
+        assert np.array_equal(COPY(x), x)
+        assert np.array_equal(COPY(x[::-1, ::-1]), x[::-1, ::-1])
+
+
+# What does not fit into the caches: 32 MiB read and written.
+LARGE = {
+    "flat": lambda x: x,
+    "rows backwards": lambda x: x[::-1],
+    "backwards": lambda x: x[:, ::-1],
+    "turned": lambda x: x.T,
+    "rows apart": lambda x: x.reshape(2, -1, 1023)[:, :, 1:],
+    "every second": lambda x: np.broadcast_to(x[:, ::2], (2, 4096, 512)),
+    "repeated": lambda x: np.broadcast_to(x[:, :512, None], (4096, 512, 4)),
+    "filled": lambda x: np.broadcast_to(x[:, :1], (4096, 8192 + 3)),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_past_the_caches(name: str, threads: int) -> None:
+    x = LARGE[name](np.random.default_rng(1).integers(0, 2**31, (4096, 1023 + ("apart" not in name)), np.int32))
+    with with_threads(threads):
+        assert np.array_equal(COPY(x), x)
