@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Functions written in C++ do not tell their types in a form that a type checker reads.
 CORE_FUNCTIONS = {
+    "array_of": "(name: str, x: Any, role: str = 'input', /) -> Any",
     "backward": "(tensor: Any, gradient: Any, retain_graph: bool | None, /) -> bool",
     "broadcast_view": "(array: Array, shape: tuple[int, ...], /) -> Array",
     "digest": "(array: Array, /) -> int",
@@ -119,9 +120,11 @@ class Operation:
     def __init__(self, *args: Any, **form: Any) -> None: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
-class OutFunction:
-    def __init__(self, function: Any, store: Any, /) -> None: ...
+class Deflection:
+    def __init__(self, function: Any, keywords: tuple[str, ...], handler: Any, /) -> None: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+class MethodDeflection(Deflection): ...
 """
 
 

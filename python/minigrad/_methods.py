@@ -8,7 +8,7 @@ memory, comes with it. The type stub beside this file is generated from them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import partial, update_wrapper
 from typing import Any, TypeVar
 
 from . import _core
@@ -42,18 +42,18 @@ def method(function: F | None = None, *names: str, in_place: bool = False) -> An
 
 def numpy_names(function: F) -> F:
     """Let `function` take NumPy's `axis` and `keepdims` for `dim` and `keepdim`, as PyTorch's reductions do."""
+    call = _core.MethodDeflection(function, tuple(_NUMPY_NAMES), _renamed)
+    return update_wrapper(call, function)  # type: ignore[return-value]
 
-    @wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if not kwargs:
-            return function(*args)
-        if "axis" in kwargs and "dim" not in kwargs:
-            kwargs["dim"] = kwargs.pop("axis")
-        if "keepdims" in kwargs and "keepdim" not in kwargs:
-            kwargs["keepdim"] = kwargs.pop("keepdims")
-        return function(*args, **kwargs)
 
-    return call  # type: ignore[return-value]
+_NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
+
+
+def _renamed(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    for numpys, own in _NUMPY_NAMES.items():
+        if numpys in kwargs and own not in kwargs:
+            kwargs[own] = kwargs.pop(numpys)
+    return function(*args, **kwargs)
 
 
 def operator(sign: str, function: Callable[..., Any], in_place: str | None = None) -> None:

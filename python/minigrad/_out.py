@@ -1,7 +1,7 @@
 """``out=``: storing a function's result in a tensor that the caller gives.
 
 PyTorch's functions that take it are wrapped, in the public modules alone, so that methods, operators and rules call the
-plain functions. The wrapper hands a call without ``out`` straight on (`_core.OutFunction`).
+plain functions. The wrapper hands a call without ``out`` straight on (`_core.Deflection`).
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ def give_out(namespace: dict[str, Any], names: Sequence[str]) -> None:
     for name in names:
         function = namespace.get(name)
         if function is not None:
-            wrapped = _core.OutFunction(function, _store)
+            wrapped = _core.Deflection(function, ("out",), _store)
             wrapped.__dict__.update(
                 __name__=name,
                 __qualname__=name,
@@ -217,9 +217,9 @@ def give_out(namespace: dict[str, Any], names: Sequence[str]) -> None:
             namespace[name] = wrapped
 
 
-def _store(function: Callable[..., Any], out: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _store(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Return `out`, a tensor or a tuple of them, holding the results of a function."""
-    name = function.__name__
+    name, out = function.__name__, kwargs.pop("out")
     if out is None:
         return function(*args, **kwargs)
     outs = tuple(out) if isinstance(out, tuple | list) else (out,)

@@ -37,6 +37,7 @@ next_sequence = _core.next_sequence
 
 _copy = _core.kernels["copy"]
 _add_into = _core.kernels["add"].into
+_core.connect(add_into=_add_into)
 
 #: Those who watch nodes being recorded, each with the thread it watches, None for all. Empty as a rule, and that it is
 #: not is all that the generated code asks.

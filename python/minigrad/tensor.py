@@ -25,6 +25,9 @@ grad_enabled: Callable[[], bool] = _core.grad_enabled
 #: ``wrap(array, edge=None, cell=None)``: a tensor of an array, made by `edge`, whose memory has the version `cell`.
 wrap: Callable[..., Tensor] = _core.wrap
 
+#: ``array_of(name, x, role="input")``: a tensor's array; TypeError, in the name of the operation, for what is no tensor.
+array_of: Callable[..., Array] = _core.array_of
+
 #: What the properties of that name return. The module that makes views sets them, being imported later.
 view_properties: dict[str, Callable[[Tensor], Tensor]] = {}
 
@@ -534,13 +537,6 @@ def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     t = cls.__new__(cls)
     t._array = array
     return t.requires_grad_(requires_grad)
-
-
-def array_of(name: str, x: Any, role: str = "input") -> Array:
-    """Return a tensor's array; TypeError, in the name of the operation, for what is no tensor."""
-    if not isinstance(x, Tensor):
-        raise TypeError(f"{name}: {role} must be a Tensor, got {type(x).__name__}")
-    return x._array
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -4,13 +4,13 @@
 #include <cstdlib>
 
 #define MINIGRAD_IMPORTS_NUMPY
+#include "bindings/deflection.hpp"
 #include "bindings/gather.hpp"
 #include "bindings/kernel_type.hpp"
 #include "bindings/modes.hpp"
 #include "bindings/node.hpp"
 #include "bindings/objects.hpp"
 #include "bindings/operation.hpp"
-#include "bindings/out_function.hpp"
 #include "bindings/sweep.hpp"
 #include "bindings/views.hpp"
 #include "core/parallel.hpp"
@@ -86,7 +86,8 @@ bool import_numpy() {
 bool add_engine(PyObject* module) {
   return add_object_types(module) && add_type(module, "NodeBase", make_node_type()) &&
          add_type(module, "Operation", make_operation_type()) &&
-         add_type(module, "OutFunction", make_out_function_type()) && add_mode_functions(module) &&
+         add_type(module, "Deflection", make_deflection_type(false)) &&
+         add_type(module, "MethodDeflection", make_deflection_type(true)) && add_mode_functions(module) &&
          add_view_functions(module) && add_sweep_function(module) && add_gather_function(module);
 }
 

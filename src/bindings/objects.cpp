@@ -291,6 +291,7 @@ const Connection kConnections[] = {
     {"levels", g_connections.levels},
     {"hooks_used", g_connections.hooks_used},
     {"add", g_connections.add},
+    {"add_into", g_connections.add_into},
     {"sum_to", g_connections.sum_to},
 };
 
@@ -316,11 +317,23 @@ PyObject* connect(PyObject*, PyObject* args, PyObject* keywords) {
   Py_RETURN_NONE;
 }
 
+// array_of(name, x, role="input"): a tensor's array; a TypeError in the name of the operation for what is none.
+PyObject* array_of(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count < 2 || count > 3) return PyErr_Format(PyExc_TypeError, "array_of: takes a name, a tensor and a role");
+  if (is_tensor(args[1])) return Py_NewRef(tensor_in(args[1])->array);
+  const Reference role(count == 3 ? Py_NewRef(args[2]) : PyUnicode_FromString("input"));
+  if (role == nullptr) return nullptr;
+  return PyErr_Format(PyExc_TypeError, "%U: %U must be a Tensor, got %s", args[0], role.get(),
+                      Py_TYPE(args[1])->tp_name);
+}
+
 PyObject* sequence_of_python(PyObject*, PyObject*) { return PyLong_FromLongLong(next_sequence()); }
 
 PyMethodDef kFunctions[] = {
     {"connect", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(connect)), METH_VARARGS | METH_KEYWORDS,
      "connect(**objects): hand over what the eager call and the sweep use of the Python part."},
+    {"array_of", fastcall(array_of), METH_FASTCALL,
+     "array_of(name, x, role='input'): a tensor's array; TypeError, in the name of the operation, for what is none."},
     {"wrap", fastcall(wrap), METH_FASTCALL, "wrap(array, edge=None, cell=None): a tensor."},
     {"link_view", fastcall(link_view_of_python), METH_FASTCALL,
      "link_view(view, source, primitive, attributes): make it known what a view was made of."},

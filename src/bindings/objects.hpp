@@ -62,6 +62,7 @@ struct Connections {
   PyObject* hooks_used;  // a list that is empty until a leaf gets a hook
   PyObject* observe;     // (node, outputs, inputs): shows them a new node
   PyObject* add;
+  PyObject* add_into;  // (out, x, y), of arrays
   PyObject* sum_to;
 };
 extern Connections g_connections;

@@ -160,6 +160,26 @@ class Sweep {
     return send(parent, PyLong_AsSsize_t(index), std::move(g));
   }
 
+  // Whether the gradient is an array to which `g` is added so quickly that Python's lock is not released for it: then
+  // no other thread can come between.
+  static bool is_small_sum(const LeafObject* leaf, PyObject* g) {
+    constexpr npy_intp kSmall = 4096;
+    if (leaf->grad == nullptr || !is_tensor(leaf->grad) || edge_of(tensor_in(leaf->grad)) != nullptr) return false;
+    PyObject* const grad = tensor_in(leaf->grad)->array;
+    return PyArray_CheckExact(g) && PyArray_CheckExact(grad) &&
+           PyArray_SIZE(reinterpret_cast<PyArrayObject*>(g)) <= kSmall;
+  }
+
+  static bool add_into(LeafObject* leaf, PyObject* g) {
+    TensorObject* const grad = tensor_in(leaf->grad);
+    PyObject* const args[] = {grad->array, grad->array, g};
+    Cell* const cell = cell_of(grad);
+    if (cell == nullptr || Reference(PyObject_Vectorcall(g_connections.add_into, args, 3, nullptr)) == nullptr)
+      return false;
+    ++cell->version;
+    return true;
+  }
+
   // An array that nobody else refers to becomes the gradient as it is.
   static bool accumulate(LeafObject* leaf, Reference g) {
     const bool first = leaf->grad == nullptr || leaf->grad == Py_None;
@@ -169,6 +189,7 @@ class Sweep {
       if (tensor != nullptr) fill(leaf->grad, tensor);
       return tensor != nullptr;
     }
+    if (is_small_sum(leaf, g.get())) return add_into(leaf, g.get());
     return call_method(reinterpret_cast<PyObject*>(leaf), "accumulate", g.get()) != nullptr;
   }
 

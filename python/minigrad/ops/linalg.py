@@ -169,7 +169,9 @@ def matmul(input: Any, other: Any) -> Tensor:
     >>> minigrad.matmul(minigrad.ones(2, 3), minigrad.ones(3))
     tensor([3., 3.])
     """
-    a, b = _as_tensor("matmul", input), _as_tensor("matmul", other)
+    a, b = input, other
+    if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
+        a, b = _as_tensor("matmul", a), _as_tensor("matmul", b)
     m, n = a._array.ndim, b._array.ndim
     if m >= 2 and n >= 2:
         return _matmul(a, b)  # type: ignore[no-any-return]

@@ -80,7 +80,8 @@ def _centred(g: Any, result: Any, dim: int) -> Any:
 
 def _apply(primitive: Any, name: str, input: Tensor, dim: int, dtype: _dtype.dtype | None) -> Tensor:
     array = array_of(name, input)
-    d = normalise_dim(name, dim, array.ndim, array.shape)
+    usual = dim.__class__ is int and 0 <= dim < array.ndim  # needs no call
+    d = dim if usual else normalise_dim(name, dim, array.ndim, array.shape)
     if dtype is not None and input.dtype is not dtype:
         input = to_dtype(input, dtype)
     if array.ndim == 0:
