@@ -2,7 +2,7 @@
 
 ``python tools/golden.py`` compares the installed package with ``tests/golden.json`` and prints what differs, for the
 instruction set of ``MINIGRAD_ISA`` and the number of threads of ``OMP_NUM_THREADS``; ``--matrix`` does so for every
-instruction set with FMA that the machine runs, with 1, 2, 3, 4 and 8 threads. ``--write`` writes the file after a
+instruction set with FMA that the machine runs, with 1, 2, 3, 4 and 8 threads (``--matrix 1 3``: with these). ``--write`` writes the file after a
 deliberate change of the numerics.
 
 Functions of one argument have a digest of about a million float32 and float64 numbers, and one of all 2³² float32 numbers,
@@ -19,7 +19,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -179,12 +179,12 @@ def write(found: dict[str, str]) -> None:
     FILE.write_text(json.dumps(dict(sorted({**found, **kept, **all_floats(changed)}.items())), indent=2) + "\n")
 
 
-def matrix() -> int:
+def matrix(numbers: Sequence[int]) -> int:
     """Compare in a process of its own for every instruction set and number of threads; return the worst exit code."""
     worst = 0
     print(_core.build_info["compiler"])
     for isa in _core.build_info["isa_supported"]:
-        for threads in THREADS if isa != "x86-64-v2" else ():
+        for threads in numbers if isa != "x86-64-v2" else ():
             print(f"{isa}, threads {threads}: ", end="", flush=True)
             environment = os.environ | {"MINIGRAD_ISA": isa, "OMP_NUM_THREADS": str(threads)}
             worst = max(worst, subprocess.run([sys.executable, __file__], env=environment, check=False).returncode)
@@ -195,13 +195,15 @@ def main() -> int:
     """Compare or write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="write the file")
-    parser.add_argument("--matrix", action="store_true", help="every instruction set, several numbers of threads")
+    parser.add_argument(
+        "--matrix", nargs="*", type=int, metavar="THREADS", help="every instruction set, these numbers of threads"
+    )
     parser.add_argument(
         "--all-floats", nargs="*", metavar="FUNCTION", help="all floats, for these functions or for each"
     )
     options = parser.parse_args()
-    if options.matrix:
-        return matrix()
+    if options.matrix is not None:
+        return matrix(options.matrix or THREADS)
     _core.set_parallel_threshold(0)  # threads share work however small it is
     if options.all_floats is not None:
         return compare(all_floats(options.all_floats or FUNCTIONS))
