@@ -27,48 +27,74 @@
 #include "isa/math_trig.hpp"
 
 // What an elementwise loop runs: fast(x) for every element and, where kHasSlowPath, slow_path(x) afterwards for those
-// elements that slow(x) picks out; fast(x) means nothing for them. Which elements are slow depends on x alone.
+// elements that slow(x) picks out; fast(x) means nothing for them. Which elements are slow depends on x alone. Where
+// kOnRegisters, fast takes a register as well as a number.
 namespace minigrad::MINIGRAD_ISA {
 namespace {
 namespace functions {
 
 struct AlwaysFast {
-  static constexpr bool kHasSlowPath = false;
+  static constexpr bool kHasSlowPath = false, kOnRegisters = false;
+};
+
+struct OnRegisters {
+  static constexpr bool kHasSlowPath = false, kOnRegisters = true;
 };
 
 template <class T>
-struct Exp : AlwaysFast {
-  [[gnu::always_inline]] static inline T fast(T x) { return math::exp(x); }
+struct Exp : OnRegisters {
+  template <class V>
+  [[gnu::always_inline]] static inline V fast(V x) {
+    return math::exp(x);
+  }
 };
 
 template <class T>
-struct Log : AlwaysFast {
-  [[gnu::always_inline]] static inline T fast(T x) { return math::log(x); }
+struct Log : OnRegisters {
+  template <class V>
+  [[gnu::always_inline]] static inline V fast(V x) {
+    return math::log(x);
+  }
 };
 
 template <class T>
-struct Tanh : AlwaysFast {
-  [[gnu::always_inline]] static inline T fast(T x) { return math::tanh(x); }
+struct Tanh : OnRegisters {
+  template <class V>
+  [[gnu::always_inline]] static inline V fast(V x) {
+    return math::tanh(x);
+  }
 };
 
 template <class T>
-struct Sigmoid : AlwaysFast {
-  [[gnu::always_inline]] static inline T fast(T x) { return math::sigmoid(x); }
+struct Sigmoid : OnRegisters {
+  template <class V>
+  [[gnu::always_inline]] static inline V fast(V x) {
+    return math::sigmoid(x);
+  }
 };
 
 template <class T>
-struct Expm1 : AlwaysFast {
-  [[gnu::always_inline]] static inline T fast(T x) { return math::expm1(x); }
+struct Expm1 : OnRegisters {
+  template <class V>
+  [[gnu::always_inline]] static inline V fast(V x) {
+    return math::expm1(x);
+  }
 };
 
 template <class T>
-struct Log1p : AlwaysFast {
-  [[gnu::always_inline]] static inline T fast(T x) { return math::log1p(x); }
+struct Log1p : OnRegisters {
+  template <class V>
+  [[gnu::always_inline]] static inline V fast(V x) {
+    return math::log1p(x);
+  }
 };
 
 template <class T>
-struct Erf : AlwaysFast {
-  [[gnu::always_inline]] static inline T fast(T x) { return math::erf(x); }
+struct Erf : OnRegisters {
+  template <class V>
+  [[gnu::always_inline]] static inline V fast(V x) {
+    return math::erf(x);
+  }
 };
 
 template <class T>
@@ -77,8 +103,11 @@ struct Sqrt : AlwaysFast {
 };
 
 template <class T>
-struct Exp2 : AlwaysFast {
-  [[gnu::always_inline]] static inline T fast(T x) { return math::exp2(x); }
+struct Exp2 : OnRegisters {
+  template <class V>
+  [[gnu::always_inline]] static inline V fast(V x) {
+    return math::exp2(x);
+  }
 };
 
 template <class T>
@@ -122,13 +151,19 @@ struct Atanh : AlwaysFast {
 };
 
 template <class T>
-struct Log2 : AlwaysFast {
-  [[gnu::always_inline]] static inline T fast(T x) { return math::log2(x); }
+struct Log2 : OnRegisters {
+  template <class V>
+  [[gnu::always_inline]] static inline V fast(V x) {
+    return math::log2(x);
+  }
 };
 
 template <class T>
-struct Log10 : AlwaysFast {
-  [[gnu::always_inline]] static inline T fast(T x) { return math::log10(x); }
+struct Log10 : OnRegisters {
+  template <class V>
+  [[gnu::always_inline]] static inline V fast(V x) {
+    return math::log10(x);
+  }
 };
 
 template <class T>
@@ -163,7 +198,7 @@ struct Xlogy : AlwaysFast {
 
 template <class T>
 struct Sin {
-  static constexpr bool kHasSlowPath = true;
+  static constexpr bool kHasSlowPath = true, kOnRegisters = false;
   [[gnu::always_inline]] static inline T fast(T x) { return math::sin_fast(x); }
   [[gnu::always_inline]] static inline bool slow(T x) { return math::abs(x) > math::kFastAngle<T>; }
   static T slow_path(T x) { return math::sin_slow(x); }
@@ -171,7 +206,7 @@ struct Sin {
 
 template <class T>
 struct Cos {
-  static constexpr bool kHasSlowPath = true;
+  static constexpr bool kHasSlowPath = true, kOnRegisters = false;
   [[gnu::always_inline]] static inline T fast(T x) { return math::cos_fast(x); }
   [[gnu::always_inline]] static inline bool slow(T x) { return math::abs(x) > math::kFastAngle<T>; }
   static T slow_path(T x) { return math::cos_slow(x); }
@@ -179,7 +214,7 @@ struct Cos {
 
 template <class T>
 struct Tan {
-  static constexpr bool kHasSlowPath = true;
+  static constexpr bool kHasSlowPath = true, kOnRegisters = false;
   [[gnu::always_inline]] static inline T fast(T x) { return math::tan_fast(x); }
   [[gnu::always_inline]] static inline bool slow(T x) { return math::abs(x) > math::kFastAngle<T>; }
   static T slow_path(T x) { return math::tan_slow(x); }

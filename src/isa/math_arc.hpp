@@ -14,30 +14,32 @@ template <class T>
 constexpr T kHalfPiRest = sizeof(T) == 4 ? static_cast<T>(-0x1.777a5cp-25) : static_cast<T>(0x1.1a62633145c07p-54);
 
 // (atan(t) / t - 1) / z, z = t^2 <= 1: degree 9, error 2^-28.5 of atan for float; degree 20, 2^-57.6 for double.
-[[gnu::always_inline]] inline float atan_near_0(float z) {
-  return horner(z, -0x1.555552p-2f, 0x1.99981cp-3f, -0x1.24762p-3f, 0x1.c5116ep-4f, -0x1.6953a8p-4f, 0x1.1509b2p-4f,
-                -0x1.707f76p-5f, 0x1.752d6p-6f, -0x1.e69a26p-8f, 0x1.296204p-10f);
-}
-
-[[gnu::always_inline]] inline double atan_near_0(double z) {
-  return horner(z, -0x1.555555555554dp-2, 0x1.9999999998c66p-3, -0x1.24924924576e8p-3, 0x1.c71c71b65211cp-4,
-                -0x1.745d15d2e2d4p-4, 0x1.3b139bed5e337p-4, -0x1.111033642bb07p-4, 0x1.e1d493075c8fap-5,
-                -0x1.aeda892922a95p-5, 0x1.84b515aed8e75p-5, -0x1.5f264e59bb728p-5, 0x1.390924e560931p-5,
-                -0x1.0c9c88cc9537fp-5, 0x1.ac8fb85db45d1p-6, -0x1.31137eefebaacp-6, 0x1.73073a75b9276p-7,
-                -0x1.7008bd7c8ce26p-8, 0x1.1a38a61606efbp-9, -0x1.371e5deb0cca2p-11, 0x1.b41babbf7f49bp-14,
-                -0x1.22b6fe8daa563p-17);
+template <class V>
+[[gnu::always_inline]] inline V atan_near_0(V z) {
+  if constexpr (kIsFloat<V>) {
+    return horner(z, -0x1.555552p-2f, 0x1.99981cp-3f, -0x1.24762p-3f, 0x1.c5116ep-4f, -0x1.6953a8p-4f, 0x1.1509b2p-4f,
+                  -0x1.707f76p-5f, 0x1.752d6p-6f, -0x1.e69a26p-8f, 0x1.296204p-10f);
+  } else {
+    return horner(z, -0x1.555555555554dp-2, 0x1.9999999998c66p-3, -0x1.24924924576e8p-3, 0x1.c71c71b65211cp-4,
+                  -0x1.745d15d2e2d4p-4, 0x1.3b139bed5e337p-4, -0x1.111033642bb07p-4, 0x1.e1d493075c8fap-5,
+                  -0x1.aeda892922a95p-5, 0x1.84b515aed8e75p-5, -0x1.5f264e59bb728p-5, 0x1.390924e560931p-5,
+                  -0x1.0c9c88cc9537fp-5, 0x1.ac8fb85db45d1p-6, -0x1.31137eefebaacp-6, 0x1.73073a75b9276p-7,
+                  -0x1.7008bd7c8ce26p-8, 0x1.1a38a61606efbp-9, -0x1.371e5deb0cca2p-11, 0x1.b41babbf7f49bp-14,
+                  -0x1.22b6fe8daa563p-17);
+  }
 }
 
 // (asin(s) / s - 1) / z, z = s^2 <= 1/4: degree 5, error 2^-31.7 of asin for float; degree 12, 2^-59.9 for double.
-[[gnu::always_inline]] inline float asin_near_0(float z) {
-  return horner(z, 0x1.55554cp-3f, 0x1.3338acp-4f, 0x1.6ca744p-5f, 0x1.04d452p-5f, 0x1.d4fb38p-7f, 0x1.34db12p-5f);
-}
-
-[[gnu::always_inline]] inline double asin_near_0(double z) {
-  return horner(z, 0x1.5555555555577p-3, 0x1.333333332e132p-4, 0x1.6db6db7212591p-5, 0x1.f1c71a94f84f3p-6,
-                0x1.6e8bdedfb74bcp-6, 0x1.1c49f06548896p-6, 0x1.ca1f8cc06ac4ap-7, 0x1.75858e8e1c8b4p-7,
-                0x1.613c74392a93ep-7, 0x1.e5f6d1a4232f4p-9, 0x1.639c15b41d4a4p-6, -0x1.57fd002282e11p-6,
-                0x1.0b4697e4e1c5dp-5);
+template <class V>
+[[gnu::always_inline]] inline V asin_near_0(V z) {
+  if constexpr (kIsFloat<V>) {
+    return horner(z, 0x1.55554cp-3f, 0x1.3338acp-4f, 0x1.6ca744p-5f, 0x1.04d452p-5f, 0x1.d4fb38p-7f, 0x1.34db12p-5f);
+  } else {
+    return horner(z, 0x1.5555555555577p-3, 0x1.333333332e132p-4, 0x1.6db6db7212591p-5, 0x1.f1c71a94f84f3p-6,
+                  0x1.6e8bdedfb74bcp-6, 0x1.1c49f06548896p-6, 0x1.ca1f8cc06ac4ap-7, 0x1.75858e8e1c8b4p-7,
+                  0x1.613c74392a93ep-7, 0x1.e5f6d1a4232f4p-9, 0x1.639c15b41d4a4p-6, -0x1.57fd002282e11p-6,
+                  0x1.0b4697e4e1c5dp-5);
+  }
 }
 
 // asin(s) = s + rest for s = |x| up to 1/2 and s = sqrt((1 - |x|) / 2) further out, where asin(|x|) = pi/2 - 2 asin(s).

@@ -11,20 +11,24 @@ namespace math {
 
 // (cosh(r) - 1) / z and (sinh(r) / r - 1) / z, z = r^2, |r| <= ln2 / 2: degree 2, errors 2^-33 and 2^-34 of cosh and
 // sinh for float; degree 5, 2^-70 and 2^-65 for double.
-[[gnu::always_inline]] inline float cosh_reduced(float z) { return horner(z, 0.5f, 0x1.5554e6p-5f, 0x1.6d4f24p-10f); }
-
-[[gnu::always_inline]] inline double cosh_reduced(double z) {
-  return horner(z, 0.5, 0x1.5555555555558p-5, 0x1.6c16c16c14ffap-10, 0x1.a01a01ad8103bp-16, 0x1.27e4cc09100a6p-22,
-                0x1.1f8bef0929464p-29);
+template <class V>
+[[gnu::always_inline]] inline V cosh_reduced(V z) {
+  if constexpr (kIsFloat<V>) {
+    return horner(z, 0.5f, 0x1.5554e6p-5f, 0x1.6d4f24p-10f);
+  } else {
+    return horner(z, 0.5, 0x1.5555555555558p-5, 0x1.6c16c16c14ffap-10, 0x1.a01a01ad8103bp-16, 0x1.27e4cc09100a6p-22,
+                  0x1.1f8bef0929464p-29);
+  }
 }
 
-[[gnu::always_inline]] inline float sinh_reduced(float z) {
-  return horner(z, 0x1.555556p-3f, 0x1.110fbep-7f, 0x1.a2e2f6p-13f);
-}
-
-[[gnu::always_inline]] inline double sinh_reduced(double z) {
-  return horner(z, 0x1.5555555555555p-3, 0x1.1111111111386p-7, 0x1.a01a019ea18ecp-13, 0x1.71de407bd1b9ap-19,
-                0x1.ae4cf1a3586abp-26, 0x1.827f2f42c4987p-33);
+template <class V>
+[[gnu::always_inline]] inline V sinh_reduced(V z) {
+  if constexpr (kIsFloat<V>) {
+    return horner(z, 0x1.555556p-3f, 0x1.110fbep-7f, 0x1.a2e2f6p-13f);
+  } else {
+    return horner(z, 0x1.5555555555555p-3, 0x1.1111111111386p-7, 0x1.a01a019ea18ecp-13, 0x1.71de407bd1b9ap-19,
+                  0x1.ae4cf1a3586abp-26, 0x1.827f2f42c4987p-33);
+  }
 }
 
 // From this size on sinh and cosh are infinite, and 2^(k - 2) just is not.
@@ -108,16 +112,17 @@ template <class T>
 }
 
 // (atanh(s) / s - 1) / z, z = s^2 <= 1/4: degree 6, error 2^-32.8 of atanh for float; degree 13, 2^-60.9 for double.
-[[gnu::always_inline]] inline float atanh_near_0(float z) {
-  return horner(z, 0x1.555558p-2f, 0x1.99979ep-3f, 0x1.24d1bap-3f, 0x1.bfab16p-4f, 0x1.af14cep-4f, 0x1.15e7bp-6f,
-                0x1.7b27dp-3f);
-}
-
-[[gnu::always_inline]] inline double atanh_near_0(double z) {
-  return horner(z, 0x1.555555555554cp-2, 0x1.999999999b3b7p-3, 0x1.24924923c5b73p-3, 0x1.c71c722c347c8p-4,
-                0x1.745d087e0d4bep-4, 0x1.3b151650c50d6p-4, 0x1.10fa2988beef6p-4, 0x1.e3f0d800b1ca8p-5,
-                0x1.9e526c25e95b6p-5, 0x1.e81ba649708aap-5, -0x1.61b79e803d685p-8, 0x1.668e2b44a6fddp-3,
-                -0x1.92021309c3fa1p-3, 0x1.ee08e66db87adp-3);
+template <class V>
+[[gnu::always_inline]] inline V atanh_near_0(V z) {
+  if constexpr (kIsFloat<V>) {
+    return horner(z, 0x1.555558p-2f, 0x1.99979ep-3f, 0x1.24d1bap-3f, 0x1.bfab16p-4f, 0x1.af14cep-4f, 0x1.15e7bp-6f,
+                  0x1.7b27dp-3f);
+  } else {
+    return horner(z, 0x1.555555555554cp-2, 0x1.999999999b3b7p-3, 0x1.24924923c5b73p-3, 0x1.c71c722c347c8p-4,
+                  0x1.745d087e0d4bep-4, 0x1.3b151650c50d6p-4, 0x1.10fa2988beef6p-4, 0x1.e3f0d800b1ca8p-5,
+                  0x1.9e526c25e95b6p-5, 0x1.e81ba649708aap-5, -0x1.61b79e803d685p-8, 0x1.668e2b44a6fddp-3,
+                  -0x1.92021309c3fa1p-3, 0x1.ee08e66db87adp-3);
+  }
 }
 
 // atanh(x) = log((1 + y) / (1 - y)) / 2 with y = |x|. From 1/2 on, 1 - y, which is exact, is 2^e m, and

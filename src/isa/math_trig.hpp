@@ -111,16 +111,17 @@ template <class T>
 }
 
 // (tan(r) / r - 1) / z, z = r^2, |r| <= pi/4: degree 6, error 2^-29.5 of tan for float; degree 13, 2^-56 for double.
-[[gnu::always_inline]] inline float tan_near_0(float z) {
-  return horner(z, 0x1.55556p-2f, 0x1.110d98p-3f, 0x1.badb6ep-5f, 0x1.5cab48p-6f, 0x1.634b96p-7f, 0x1.42281ap-14f,
-                0x1.1f5148p-8f);
-}
-
-[[gnu::always_inline]] inline double tan_near_0(double z) {
-  return horner(z, 0x1.55555555554edp-2, 0x1.1111111118827p-3, 0x1.ba1ba1b42bd19p-5, 0x1.664f49b458768p-6,
-                0x1.226e110a888b1p-7, 0x1.d6d96311d1db6p-9, 0x1.7d591d5c23f29p-10, 0x1.380d735bcffacp-11,
-                0x1.d191b1d452efdp-13, 0x1.1ff50af542e05p-13, -0x1.cd41b1da37f05p-16, 0x1.7b77e87e16259p-14,
-                -0x1.7d15341e5a643p-15, 0x1.6042b0a1f265dp-16);
+template <class V>
+[[gnu::always_inline]] inline V tan_near_0(V z) {
+  if constexpr (kIsFloat<V>) {
+    return horner(z, 0x1.55556p-2f, 0x1.110d98p-3f, 0x1.badb6ep-5f, 0x1.5cab48p-6f, 0x1.634b96p-7f, 0x1.42281ap-14f,
+                  0x1.1f5148p-8f);
+  } else {
+    return horner(z, 0x1.55555555554edp-2, 0x1.1111111118827p-3, 0x1.ba1ba1b42bd19p-5, 0x1.664f49b458768p-6,
+                  0x1.226e110a888b1p-7, 0x1.d6d96311d1db6p-9, 0x1.7d591d5c23f29p-10, 0x1.380d735bcffacp-11,
+                  0x1.d191b1d452efdp-13, 0x1.1ff50af542e05p-13, -0x1.cd41b1da37f05p-16, 0x1.7b77e87e16259p-14,
+                  -0x1.7d15341e5a643p-15, 0x1.6042b0a1f265dp-16);
+  }
 }
 
 // tan(r + k pi/2), k in the low bits. tan(r) is had as hi + lo, where r.lo counts with 1 + tan(r)^2; its reciprocal is

@@ -7,24 +7,24 @@
 #include "isa/isa.hpp"
 #include "isa/math.hpp"
 #include "kernels/elementwise_loops.hpp"
+#include "kernels/register_loops.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
 
-// An operation is made from the attributes and called with the elements; it is inlined by force and
-// taken by value, because a loop that calls it, or whose results could overwrite it, would not vectorise.
+// An operation is made from the attributes and called with the elements, or with registers of them; it is inlined by
+// force and taken by value, because a loop that calls it, or whose results could overwrite it, would not be in
+// registers.
 
 constexpr double kNanoseconds = 0.8;
 
 template <class Op, class T>
 Status run_value(const Call& call) {
   const Op op(call.attributes);
-  const auto loop = [](const void* context, void* to, int64_t size, const Neighbours& in) {
+  const auto loop = [](const void* context, void* out, int64_t size, const Neighbours& in) {
     const Op own = *static_cast<const Op*>(context);
-    T* const out = static_cast<T*>(to);
-    const T* const x = static_cast<const T*>(in.x[0]);
-#pragma omp simd
-    for (int64_t i = 0; i < size; ++i) out[i] = own(x[i]);
+    const auto value = [own](auto x) __attribute__((always_inline)) { return own(x); };
+    map_registers(value, static_cast<T*>(out), size, static_cast<const T*>(in.x[0]));
   };
   return walk(call, {1, kNanoseconds, loop, &op, kMapBlock});
 }
@@ -32,15 +32,13 @@ Status run_value(const Call& call) {
 template <class Op, class T>
 Status run_derivative(const Call& call) {
   const Op op(call.attributes);
-  const auto loop = [](const void* context, void* to, int64_t size, const Neighbours& in) {
+  const auto loop = [](const void* context, void* out, int64_t size, const Neighbours& in) {
     const Op own = *static_cast<const Op*>(context);
-    T* const out = static_cast<T*>(to);
-    const T *const g = static_cast<const T*>(in.x[0]), *const x = static_cast<const T*>(in.x[1]);
-#pragma omp simd
-    for (int64_t i = 0; i < size; ++i) {
-      const T result = own(g[i], x[i]);
-      out[i] = g[i] == 0 ? T{0} : result;
-    }
+    const auto slope = [own]<class V>(V g, V x) __attribute__((always_inline)) {
+      const V zero = math::all<V>(0);
+      return math::select(math::equal(g, zero), zero, own(g, x));
+    };
+    map_registers(slope, static_cast<T*>(out), size, static_cast<const T*>(in.x[0]), static_cast<const T*>(in.x[1]));
   };
   return walk(call, {2, kNanoseconds, loop, &op, kMapBlock});
 }
@@ -49,27 +47,13 @@ Status run_derivative(const Call& call) {
 template <class Op, class T>
 Status run_pair(const Call& call) {
   const Op op(call.attributes);
-  const auto loop = [](const void* context, void* to, int64_t size, const Neighbours& in) {
+  const auto loop = [](const void* context, void* out, int64_t size, const Neighbours& in) {
     const Op own = *static_cast<const Op*>(context);
-    T* const out = static_cast<T*>(to);
-    const T *const x = static_cast<const T*>(in.x[0]), *const y = static_cast<const T*>(in.x[1]);
-#pragma omp simd
-    for (int64_t i = 0; i < size; ++i) out[i] = own(x[i], y[i]);
+    const auto value = [own](auto x, auto y) __attribute__((always_inline)) { return own(x, y); };
+    map_registers(value, static_cast<T*>(out), size, static_cast<const T*>(in.x[0]), static_cast<const T*>(in.x[1]));
   };
   return walk(call, {2, kNanoseconds, loop, &op, kMapBlock});
 }
-
-// x between low and high; NaN stays NaN.
-template <class T>
-[[gnu::always_inline]] inline T limited(T x, T low, T high) {
-  const T raised = x < low ? low : x;
-  return raised > high ? high : raised;
-}
-
-// What has no attributes.
-struct Plain {
-  explicit Plain(const Attribute*) {}
-};
 
 template <template <class> class Op>
 constexpr RunsByDType value() {

@@ -7,6 +7,7 @@
 #include "isa/isa.hpp"
 #include "isa/math.hpp"
 #include "kernels/elementwise_loops.hpp"
+#include "kernels/register_loops.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
@@ -32,7 +33,11 @@ inline void function_block(T* out, int64_t size, const T* x) {
       return;
     }
   }
-  map_block<Fast<F>>(out, size, x);
+  if constexpr (F::kOnRegisters) {
+    map_registers([](auto v) __attribute__((always_inline)) { return F::fast(v); }, out, size, x);
+  } else {
+    map_block<Fast<F>>(out, size, x);
+  }
 }
 
 // How many elements are looked through before they are computed.

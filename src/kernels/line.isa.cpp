@@ -1,8 +1,11 @@
 // Activations made of straight pieces, and their derivatives, in floating point: memory is what they wait for.
 #include "kernels/activation_loops.hpp"
+#include "kernels/activation_ops.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
+
+using math::equal;
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Three straight pieces, joined at low and high: between (x + shift) with x limited to [low, high], and what leads on
@@ -17,10 +20,11 @@ struct BrokenLine {
         between(static_cast<T>(attributes[3].real)),
         above(static_cast<T>(attributes[4].real)),
         shift(static_cast<T>(attributes[5].real)) {}
-  [[gnu::always_inline]] inline T operator()(T x) const {
-    const T inside = limited(x, low, high), outside = x - inside;
-    const T slope = outside < 0 ? below : above, led_on = slope * outside;
-    return between * (inside + shift) + (slope == 0 ? T{0} : led_on);
+  template <class V>
+  [[gnu::always_inline]] inline V operator()(V x) const {
+    const V zero = all<V>(0), inside = limited(x, low, high), outside = x - inside;
+    const V slope = select(math::below(outside, zero), all<V>(below), all<V>(above));
+    return all<V>(between) * (inside + all<V>(shift)) + select(equal(slope, zero), zero, slope * outside);
   }
   T low, high, below, between, above, shift;
 };
@@ -29,8 +33,9 @@ struct BrokenLine {
 template <class T>
 struct Level : BrokenLine<T> {
   using BrokenLine<T>::BrokenLine;
-  [[gnu::always_inline]] inline T operator()(T x) const {
-    return this->between * (limited(x, this->low, this->high) + this->shift);
+  template <class V>
+  [[gnu::always_inline]] inline V operator()(V x) const {
+    return all<V>(this->between) * (limited(x, this->low, this->high) + all<V>(this->shift));
   }
 };
 
@@ -38,7 +43,10 @@ struct Level : BrokenLine<T> {
 template <class T>
 struct Bent : BrokenLine<T> {
   using BrokenLine<T>::BrokenLine;
-  [[gnu::always_inline]] inline T operator()(T x) const { return (x > 0 ? this->above : this->below) * x; }
+  template <class V>
+  [[gnu::always_inline]] inline V operator()(V x) const {
+    return select(math::above(x, all<V>(0)), all<V>(this->above), all<V>(this->below)) * x;
+  }
 };
 
 template <class T>
@@ -63,11 +71,11 @@ struct BrokenLineGrad : BrokenLine<T> {
     if (x != x || x == math::kInf<T>) return x;
     return __builtin_bit_cast(T, x < 0 ? bits - 1 : bits + 1);
   }
-  [[gnu::always_inline]] inline T operator()(T g, T x) const {
-    const T right = x > last ? this->above : this->between;
-    const T slope = x < first ? this->below : right;
-    const T product = g * slope;
-    return slope == 0 ? T{0} : product;
+  template <class V>
+  [[gnu::always_inline]] inline V operator()(V g, V x) const {
+    const V right = select(math::above(x, all<V>(last)), all<V>(this->above), all<V>(this->between));
+    const V slope = select(math::below(x, all<V>(first)), all<V>(this->below), right), zero = all<V>(0);
+    return select(equal(slope, zero), zero, g * slope);
   }
   T first, last;  // where the piece between begins and ends, the joints being its own or not
 };
@@ -81,7 +89,10 @@ struct Cut {
       : low(static_cast<T>(attributes[0].real)),
         high(static_cast<T>(attributes[1].real)),
         value(static_cast<T>(attributes[2].real)) {}
-  [[gnu::always_inline]] inline T operator()(T y, T x) const { return ((x >= low) & (x <= high)) ? value : y; }
+  template <class V>
+  [[gnu::always_inline]] inline V operator()(V y, V x) const {
+    return select(math::at_least(x, all<V>(low)) & math::at_least(all<V>(high), x), all<V>(value), y);
+  }
   T low, high, value;
 };
 
@@ -92,17 +103,24 @@ template <class T>
 struct HardSwish : Plain {
   using Plain::Plain;
   static constexpr T kSixth = T{1} / 6;
-  [[gnu::always_inline]] static inline T gate(T x) { return kSixth * (limited(x, T{-3}, T{3}) + 3); }
-  [[gnu::always_inline]] inline T operator()(T x) const { return (x < -3 ? T{-3} : x) * gate(x); }
+  template <class V>
+  [[gnu::always_inline]] static inline V gate(V x) {
+    return all<V>(kSixth) * (limited(x, T{-3}, T{3}) + all<V>(3));
+  }
+  template <class V>
+  [[gnu::always_inline]] inline V operator()(V x) const {
+    return limited(x, T{-3}, math::kInf<T>) * gate(x);
+  }
 };
 
 // hardswish'(x) = s(x) + x / 6 between -3 and 3, else s(x).
 template <class T>
 struct HardSwishGrad : Plain {
   using Plain::Plain;
-  [[gnu::always_inline]] inline T operator()(T g, T x) const {
-    const T s = HardSwish<T>::gate(x), inside = fma(x, HardSwish<T>::kSixth, s);
-    return g * (math::abs(x) < 3 ? inside : s);
+  template <class V>
+  [[gnu::always_inline]] inline V operator()(V g, V x) const {
+    const V s = HardSwish<T>::gate(x), inside = fma(x, all<V>(HardSwish<T>::kSixth), s);
+    return g * select(math::below(math::abs(x), all<V>(3)), inside, s);
   }
 };
 

@@ -14,39 +14,39 @@ namespace {
 // ---------------------------------------------------------------------------------------------------------------------
 // Blocks: lanes of 64 bits, each with one 32-bit word of a block in its lower half and anything in its upper one.
 
-using Lanes = Vec<uint64_t>;
+using Words = Vec<uint64_t>;
 constexpr int kBlockLanes = kLanes<uint64_t>;
 
 // The product of the lower halves; a's and b's even and odd lanes side by side, lane 0 first.
 #if defined(__AVX512F__)
 constexpr __mmask8 kAllLanes = 0xff;  // GCC 12 warns of its own header in the functions without a mask
-Lanes wide_product(Lanes a, Lanes b) { return (Lanes)_mm512_maskz_mul_epu32(kAllLanes, (__m512i)a, (__m512i)b); }
-Lanes zip_even(Lanes a, Lanes b) { return (Lanes)_mm512_maskz_unpacklo_epi64(kAllLanes, (__m512i)a, (__m512i)b); }
-Lanes zip_odd(Lanes a, Lanes b) { return (Lanes)_mm512_maskz_unpackhi_epi64(kAllLanes, (__m512i)a, (__m512i)b); }
+Words wide_product(Words a, Words b) { return (Words)_mm512_maskz_mul_epu32(kAllLanes, (__m512i)a, (__m512i)b); }
+Words zip_even(Words a, Words b) { return (Words)_mm512_maskz_unpacklo_epi64(kAllLanes, (__m512i)a, (__m512i)b); }
+Words zip_odd(Words a, Words b) { return (Words)_mm512_maskz_unpackhi_epi64(kAllLanes, (__m512i)a, (__m512i)b); }
 #elif defined(__AVX2__)
-Lanes wide_product(Lanes a, Lanes b) { return (Lanes)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
-Lanes zip_even(Lanes a, Lanes b) { return (Lanes)_mm256_unpacklo_epi64((__m256i)a, (__m256i)b); }
-Lanes zip_odd(Lanes a, Lanes b) { return (Lanes)_mm256_unpackhi_epi64((__m256i)a, (__m256i)b); }
+Words wide_product(Words a, Words b) { return (Words)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
+Words zip_even(Words a, Words b) { return (Words)_mm256_unpacklo_epi64((__m256i)a, (__m256i)b); }
+Words zip_odd(Words a, Words b) { return (Words)_mm256_unpackhi_epi64((__m256i)a, (__m256i)b); }
 #elif defined(__x86_64__)
-Lanes wide_product(Lanes a, Lanes b) { return (Lanes)_mm_mul_epu32((__m128i)a, (__m128i)b); }
-Lanes zip_even(Lanes a, Lanes b) { return (Lanes)_mm_unpacklo_epi64((__m128i)a, (__m128i)b); }
-Lanes zip_odd(Lanes a, Lanes b) { return (Lanes)_mm_unpackhi_epi64((__m128i)a, (__m128i)b); }
+Words wide_product(Words a, Words b) { return (Words)_mm_mul_epu32((__m128i)a, (__m128i)b); }
+Words zip_even(Words a, Words b) { return (Words)_mm_unpacklo_epi64((__m128i)a, (__m128i)b); }
+Words zip_odd(Words a, Words b) { return (Words)_mm_unpackhi_epi64((__m128i)a, (__m128i)b); }
 #else
-Lanes wide_product(Lanes a, Lanes b) { return (Lanes)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b)); }
-Lanes zip_even(Lanes a, Lanes b) { return (Lanes)vzip1q_u64((uint64x2_t)a, (uint64x2_t)b); }
-Lanes zip_odd(Lanes a, Lanes b) { return (Lanes)vzip2q_u64((uint64x2_t)a, (uint64x2_t)b); }
+Words wide_product(Words a, Words b) { return (Words)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b)); }
+Words zip_even(Words a, Words b) { return (Words)vzip1q_u64((uint64x2_t)a, (uint64x2_t)b); }
+Words zip_odd(Words a, Words b) { return (Words)vzip2q_u64((uint64x2_t)a, (uint64x2_t)b); }
 #endif
 
 // Writes the words of kBlockLanes blocks, in order. Even lanes compute the first half of the blocks and odd lanes the
 // second one, which is the order that the zips undo.
 [[gnu::always_inline]] inline void blocks_at(uint64_t key, uint64_t counter, uint64_t* words) {
-  Lanes lane_block;
+  Words lane_block;
   for (int i = 0; i < kBlockLanes; ++i) lane_block[i] = static_cast<uint64_t>(i % 2 * (kBlockLanes / 2) + i / 2);
-  Lanes c0 = splat(counter) + lane_block, c1 = c0 >> 32, c2 = {}, c3 = {};
+  Words c0 = splat(counter) + lane_block, c1 = c0 >> 32, c2 = {}, c3 = {};
   uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
   for (int round = 0; round < philox::kRounds; ++round) {
-    const Lanes p0 = wide_product(c0, splat(uint64_t{philox::kMultiplier0}));
-    const Lanes p1 = wide_product(c2, splat(uint64_t{philox::kMultiplier1}));
+    const Words p0 = wide_product(c0, splat(uint64_t{philox::kMultiplier0}));
+    const Words p1 = wide_product(c2, splat(uint64_t{philox::kMultiplier1}));
     c0 = (p1 >> 32) ^ c1 ^ splat(uint64_t{k0});
     c1 = p1;
     c2 = (p0 >> 32) ^ c3 ^ splat(uint64_t{k1});
@@ -54,8 +54,8 @@ Lanes zip_odd(Lanes a, Lanes b) { return (Lanes)vzip2q_u64((uint64x2_t)a, (uint6
     k0 += philox::kWeyl0;
     k1 += philox::kWeyl1;
   }
-  const Lanes low_half = splat(uint64_t{0xffffffffu});
-  const Lanes first = (c0 & low_half) | c1 << 32, second = (c2 & low_half) | c3 << 32;
+  const Words low_half = splat(uint64_t{0xffffffffu});
+  const Words first = (c0 & low_half) | c1 << 32, second = (c2 & low_half) | c3 << 32;
   store(words, zip_even(first, second));
   store(words + kBlockLanes, zip_odd(first, second));
 }

@@ -23,6 +23,8 @@
 #include <vector>
 
 #include "isa/math.hpp"
+#include "kernels/activation_ops.hpp"
+#include "kernels/register_loops.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
@@ -79,6 +81,73 @@ MINIGRAD_CASE(Log2, "log2", std::log2(x));
 MINIGRAD_CASE(Log10, "log10", std::log10(x));
 MINIGRAD_CASE(Rsqrt, "rsqrt", 1 / std::sqrt(x));
 #undef MINIGRAD_CASE
+
+// An activation with its options, as a function.
+template <template <class> class Op, class T, auto... options>
+struct Activation : functions::OnRegisters {
+  template <class V>
+  [[gnu::always_inline]] static inline V fast(V x) {
+    const double given[] = {options..., 0.0};
+    Attribute attributes[sizeof...(options) + 1] = {};
+    for (size_t i = 0; i < sizeof...(options); ++i) attributes[i].real = given[i];
+    return Op<T>(attributes)(x);
+  }
+};
+
+#define MINIGRAD_ACTIVATION(Name, name, expression, ...) \
+  template <class T>                                     \
+  struct Name##Case {                                    \
+    using Function = Activation<__VA_ARGS__>;            \
+    static constexpr const char* kName = name;           \
+    static Reference<T> reference(Reference<T> x) {      \
+      using R = Reference<T>;                            \
+      return expression;                                 \
+    }                                                    \
+  }
+
+// x f(x) for an f that is 0 at -inf.
+template <class R>
+R gated(R x, R (*f)(R)) {
+  return x < -20000 ? R{-0.0} : x * f(x);
+}
+
+template <class R>
+R reference_normal(R x) {
+  return std::erfc(-x * R{0.707106781186547524400844362104849039L}) / 2;
+}
+
+template <class R>
+R reference_gate(R x) {
+  constexpr R kA = 1.59576912160573071175978423973773762L, kB = 0.07135481627260024877633875227986L;
+  return reference_sigmoid(x * (kA + kB * x * x));
+}
+
+template <class R>
+R reference_tanh_softplus(R x) {
+  const R e = std::exp(x < 40 ? x : R{40}), n = e * (e + 2);
+  return n / (n + 2);
+}
+
+template <class R>
+R reference_softplus(R x) {
+  return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+}
+
+constexpr double kSeluScale = 1.0507009873554804934193349852946, kSeluAlpha = 1.6732632423543772848170429916717;
+constexpr double kSeluBelow = kSeluAlpha * kSeluScale;
+
+MINIGRAD_ACTIVATION(Silu, "silu", gated(x, reference_sigmoid<R>), Silu, T);
+MINIGRAD_ACTIVATION(Gelu, "gelu", gated(x, reference_normal<R>), Gelu, T);
+MINIGRAD_ACTIVATION(GeluTanh, "gelu_tanh", gated(x, reference_gate<R>), GeluTanh, T);
+MINIGRAD_ACTIVATION(Mish, "mish", gated(x, reference_tanh_softplus<R>), Mish, T);
+MINIGRAD_ACTIVATION(Softsign, "softsign", std::isinf(x) ? std::copysign(R{1}, x) : x / (1 + std::fabs(x)), Softsign, T);
+MINIGRAD_ACTIVATION(Softplus, "softplus", x > 20 ? x : reference_softplus(x), Softplus, T, 1.0, 20.0);
+MINIGRAD_ACTIVATION(Logsigmoid, "logsigmoid", -reference_softplus(-x), Softplus, T, -1.0, 1e300);
+MINIGRAD_ACTIVATION(Elu, "elu", x > 0 ? x : std::expm1(x), Elu, T, 1.0, 1.0, 1.0);
+MINIGRAD_ACTIVATION(Selu, "selu",
+                    x > 0 ? R{static_cast<T>(kSeluScale)} * x : R{static_cast<T>(kSeluBelow)} * std::expm1(x), Elu, T,
+                    kSeluBelow, kSeluScale, 1.0);
+#undef MINIGRAD_ACTIVATION
 
 // ---- Errors and digests.
 
@@ -197,7 +266,11 @@ double draw_double(uint64_t i) {
 
 template <class Function, class T>
 void apply(const T* x, T* out, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) out[i] = Function::fast(x[i]);
+  if constexpr (Function::kOnRegisters) {
+    map_registers([](auto v) { return Function::fast(v); }, out, n, x);
+  } else {
+    for (int64_t i = 0; i < n; ++i) out[i] = Function::fast(x[i]);
+  }
   if constexpr (Function::kHasSlowPath) {
     for (int64_t i = 0; i < n; ++i) {
       if (Function::slow(x[i])) out[i] = Function::slow_path(x[i]);
@@ -225,6 +298,10 @@ Outcome check(const std::vector<T>& x) {
     apply<Function>(x.data() + i, shifted.data() + i, length);
   }
   outcome.same_in_any_place = same_bits(out.data(), shifted.data(), n);
+  if constexpr (Function::kOnRegisters) {
+    for (int64_t i = 0; i < n; ++i) shifted[static_cast<size_t>(i)] = Function::fast(x[static_cast<size_t>(i)]);
+    outcome.same_in_any_place = outcome.same_in_any_place && same_bits(out.data(), shifted.data(), n);
+  }
   for (int64_t i = 0; i < n; ++i) {
     const size_t k = static_cast<size_t>(i);
     outcome.digest.add(canonical_bits(out[k]));
@@ -371,6 +448,15 @@ constexpr Case kCases[] = {MINIGRAD_ROWS(Exp),
                            MINIGRAD_ROWS(Log2),
                            MINIGRAD_ROWS(Log10),
                            MINIGRAD_ROWS(Rsqrt),
+                           MINIGRAD_ROWS(Silu),
+                           MINIGRAD_ROWS(Gelu),
+                           MINIGRAD_ROWS(GeluTanh),
+                           MINIGRAD_ROWS(Mish),
+                           MINIGRAD_ROWS(Softsign),
+                           MINIGRAD_ROWS(Softplus),
+                           MINIGRAD_ROWS(Logsigmoid),
+                           MINIGRAD_ROWS(Elu),
+                           MINIGRAD_ROWS(Selu),
                            {"pow", "float", sweep_pairs<PowCase, float>},
                            {"pow", "double", sweep_pairs<PowCase, double>},
                            {"atan2", "float", sweep_pairs<Atan2Case, float>},
