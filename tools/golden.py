@@ -1,9 +1,9 @@
 """Digests of results that no machine, instruction set with FMA, compiler or number of threads may change.
 
 ``python tools/golden.py`` compares the installed package with ``tests/golden.json`` and prints what differs, for the
-instruction set of ``MINIGRAD_ISA`` and the number of threads of ``OMP_NUM_THREADS``; ``--matrix`` does so for every
-instruction set with FMA that the machine runs, with 1, 2, 3, 4 and 8 threads (``--matrix 1 3``: with these). ``--write`` writes the file after a
-deliberate change of the numerics.
+instruction set of ``MINIGRAD_ISA`` and the number of threads of ``OMP_NUM_THREADS``. ``--matrix`` does so for every
+instruction set with FMA that the machine runs, with 1, 2, 3, 4 and 8 threads (``--matrix 1 3``: with these). ``--write``
+writes the file after a deliberate change of the numerics.
 
 Functions of one argument have a digest of about a million float32 and float64 numbers, and one of all 2³² float32 numbers,
 which ``--all-floats`` computes: a quarter of a minute for each on one core. ``--write`` does so where the sample changed.
