@@ -74,12 +74,12 @@ template <class V>
   return times_power_of_2(exp_reduced(reduced.r), reduced.k);
 }
 
-// The same bits for x <= 0 in fewer steps: 2^(k + kLift) is so far from underflow that its product with exp(r) is
-// rounded as exp(r) is.
+// The same bits in fewer steps for x that is not far above 0, up to 65 in float and 664 in double: 2^(k + kLift) is so
+// far from underflow that its product with exp(r) is rounded as exp(r) is.
 template <class T>
 [[gnu::always_inline]] inline T exp_below_0(T x) {
-  constexpr int kLift = kIsFloat<T> ? 64 : 512;
-  constexpr T kDrop = kIsFloat<T> ? static_cast<T>(0x1p-64) : static_cast<T>(0x1p-512);
+  constexpr int kLift = kIsFloat<T> ? 32 : 64;
+  constexpr T kDrop = kIsFloat<T> ? static_cast<T>(0x1p-32) : static_cast<T>(0x1p-64);
   const ReducedExp<T> reduced = reduce_exp<kLift>(x < -kExpLimit<T> ? -kExpLimit<T> : x);
   const T slope = fma(exp_reduced_curvature(reduced.r), reduced.r, T{1});
   return fma(slope, reduced.scale * reduced.r, reduced.scale) * kDrop;

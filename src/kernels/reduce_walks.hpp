@@ -42,6 +42,10 @@ template <class T>
 using Map = void (*)(T* out, const T* x, int64_t x_step, int64_t rows, int64_t cols, const T* centre,
                      int64_t centre_step, T parameter);
 
+// The lanes of the sum of at most a block of contiguous mapped elements of one row.
+template <class T>
+using MappedBlock = void (*)(T* lanes, const T* x, int64_t count, T centre, T parameter);
+
 // The tree over the blocks of a row, as combine_blocks builds it, but kept in registers.
 template <class Op, class T>
 [[gnu::noinline]] Lanes<T> long_row_lanes(const T* x, int64_t n) {
@@ -157,8 +161,9 @@ struct Reducer {
   Walk walk;
   const T* x;
   T* out;
-  T divisor;                  // of the results
-  Map<T> map = nullptr;       // of the elements; the walk is then mapped_walk()
+  T divisor;             // of the results
+  Map<T> map = nullptr;  // of the elements, which are summed; the walk is then mapped_walk()
+  MappedBlock<T> mapped_block = nullptr;
   const T* centre = nullptr;  // what it takes for each result, contiguous in the order of results; or nothing
   T parameter = 0;
 
@@ -211,9 +216,7 @@ struct Reducer {
       });
       block = copy;
     }
-    map(copy, block, 0, 1, n, c, 0, parameter);
-    for (int j = 0; j < kVirtualLanes<T>; ++j) to[j] = op.identity;
-    op.row_groups(to, copy, n);
+    mapped_block(to, block, n, *c, parameter);
   }
 
   // Mapped elements begin ... begin + n of `cols` results, row by row.
@@ -307,6 +310,18 @@ struct Reducer {
     });
   }
 
+  // The same of mapped elements.
+  void run_mapped_rows(int64_t begin, int64_t end) const {
+    for_strips(begin, end, 1, [&](T* to, const T* from, int64_t, int64_t before) {
+      const Lanes<T> sum = combine_row_blocks<Sum, T>(form.reduced, [&](int64_t first, int64_t count) {
+        alignas(64) T lanes[kVirtualLanes<T>];
+        mapped_block(lanes, from + first, count, *centre_of(before), parameter);
+        return load_lanes(lanes);
+      });
+      *to = fold<Sum>(sum);
+    });
+  }
+
   // Short rows that lie beside each other.
   void run_short(int64_t begin, int64_t end) const {
     const int64_t out_step = nest.kept.stride[0][nest.kept.rank - 1];
@@ -334,6 +349,7 @@ struct Reducer {
   void run() const {
     parallel_for(form.kept, kNanosecondsEach * static_cast<double>(form.reduced), [&](int64_t begin, int64_t end, int) {
       if (walk == Walk::rows) return run_rows(begin, end);
+      if (map != nullptr && form.rows && nest.reduced.rank == 1 && row_step() == 1) return run_mapped_rows(begin, end);
       const bool brief = walk == Walk::lanes && form.reduced <= kVirtualLanes<T>;
       brief ? run_short(begin, end) : run_strips(begin, end);
     });

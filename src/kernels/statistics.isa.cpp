@@ -19,9 +19,11 @@ namespace minigrad::MINIGRAD_ISA {
 namespace {
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What is made of an element x, given a value c that its result has and the parameter p of the call.
+// What is made of an element x, given a value c that its result has and the parameter p of the call. Those that are
+// kPlain take registers as well as numbers, and give 0 for c if they are kCentred, else for 0.
 
 struct Deviation {
+  static constexpr bool kPlain = true, kCentred = true;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T c, T) {
     return x - c;
@@ -29,6 +31,7 @@ struct Deviation {
 };
 
 struct SquaredDeviation {
+  static constexpr bool kPlain = true, kCentred = true;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T c, T) {
     return (x - c) * (x - c);
@@ -36,6 +39,7 @@ struct SquaredDeviation {
 };
 
 struct Exponential {
+  static constexpr bool kPlain = false;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T c, T) {
     return math::exp_below_0(x - c);
@@ -43,6 +47,7 @@ struct Exponential {
 };
 
 struct Magnitude {
+  static constexpr bool kPlain = false;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T, T) {
     return math::abs(x);
@@ -50,6 +55,7 @@ struct Magnitude {
 };
 
 struct NotZero {
+  static constexpr bool kPlain = false;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T, T) {
     return x == 0 ? T{0} : T{1};
@@ -57,6 +63,7 @@ struct NotZero {
 };
 
 struct Square {
+  static constexpr bool kPlain = true, kCentred = false;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T, T) {
     return x * x;
@@ -64,6 +71,7 @@ struct Square {
 };
 
 struct Cube {
+  static constexpr bool kPlain = false;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T, T) {
     return math::abs(x) * (x * x);
@@ -71,6 +79,7 @@ struct Cube {
 };
 
 struct Root {
+  static constexpr bool kPlain = false;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T, T) {
     return math::sqrt(math::abs(x));
@@ -78,6 +87,7 @@ struct Root {
 };
 
 struct Power {
+  static constexpr bool kPlain = false;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T, T p) {
     return math::pow(math::abs(x), p);
@@ -101,6 +111,39 @@ void map_rows(T* out, const T* x, int64_t x_step, int64_t rows, int64_t cols, co
     }
   }
 }
+
+template <class F, class T>
+struct MappedRow {
+  const T* x;
+  T c;
+
+  [[gnu::always_inline]] Vec<T> at(int64_t j) const { return F::apply(load(x + j), splat(c), Vec<T>{}); }
+  [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T>) const {
+    return F::apply(load_first(x + j, count, splat(F::kCentred ? c : T{0})), splat(c), Vec<T>{});
+  }
+};
+
+// A MappedBlock (reduce_walks.hpp).
+template <class F, class T>
+void sum_mapped_block(T* lanes, const T* x, int64_t count, T c, T parameter) {
+  if constexpr (F::kPlain) {
+    store_lanes(lanes, block_lanes<Sum, T>(MappedRow<F, T>{x, c}, count));
+  } else {
+    alignas(64) T copy[kRowBlock<T>];
+    map_rows<F>(copy, x, 0, 1, count, &c, 0, parameter);
+    store_lanes(lanes, block_lanes<Sum, T>(PlainRow<T>{copy}, count));
+  }
+}
+
+// How F is summed.
+template <class T>
+struct Mapping {
+  Map<T> map;
+  MappedBlock<T> block;
+};
+
+template <class F, class T>
+constexpr Mapping<T> kMapping = {map_rows<F, T>, sum_mapped_block<F, T>};
 
 // ---------------------------------------------------------------------------------------------------------------------
 // A call.
@@ -137,10 +180,10 @@ struct Statistic {
   }
 
   // The sum of what `map` makes of them; centre has a value for each result, or is nullptr.
-  void sum(Map<T> map, const T* centre, T parameter, T* to) const {
+  void sum(const Mapping<T>& mapping, const T* centre, T parameter, T* to) const {
     const ReductionNest nest = make_reduction_nest(x, mask, contiguous_view(out, to));
-    const Reducer<T> reducer = {kOperation<Sum, T>, form, nest, mapped_walk(form), x.as<T>(), to, T{1}, map, centre,
-                                parameter};
+    const Reducer<T> reducer = {kOperation<Sum, T>, form,          nest,   mapped_walk(form), x.as<T>(), to, T{1},
+                                mapping.map,        mapping.block, centre, parameter};
     reducer.run_all(chunks, reinterpret_cast<T*>(shared));
   }
 
@@ -181,8 +224,8 @@ Status run_var_mean(const Call& call) {
   const double degrees = static_cast<double>(s.form.reduced) - call.attributes[2].real;
   const T divisor = static_cast<T>(degrees > 0 ? degrees : 0);
   s.reduce(kOperation<Sum, T>, n, mean);
-  s.sum(map_rows<Deviation, T>, mean, 0, rest);
-  s.sum(map_rows<SquaredDeviation, T>, mean, 0, squares);
+  s.sum(kMapping<Deviation, T>, mean, 0, rest);
+  s.sum(kMapping<SquaredDeviation, T>, mean, 0, squares);
   s.finish(call.out[0], squares, rest, [=](T total, T r) __attribute__((always_inline)) {
     const T left = total - r * r / n;
     return (left < 0 ? T{0} : left) / divisor;
@@ -199,7 +242,7 @@ Status run_logsumexp(const Call& call) {
   T* const total = s.values(1);
   s.reduce(kOperation<Largest, T>, 1, largest);
   for (int64_t i = 0; i < s.form.kept; ++i) largest[i] = largest[i] == Largest::kIdentity<T> ? T{0} : largest[i];
-  s.sum(map_rows<Exponential, T>, largest, 0, total);
+  s.sum(kMapping<Exponential, T>, largest, 0, total);
   s.finish(call.out[0], total, largest, [](T sum, T m) __attribute__((always_inline)) {
     return m == Smallest::kIdentity<T> ? m : math::log(sum) + m;
   });
@@ -207,12 +250,12 @@ Status run_logsumexp(const Call& call) {
 }
 
 template <class T>
-Map<T> power_of(double p) {
-  if (p == 0) return map_rows<NotZero, T>;
-  if (p == 1) return map_rows<Magnitude, T>;
-  if (p == 2) return map_rows<Square, T>;
-  if (p == 3) return map_rows<Cube, T>;
-  return p == 0.5 ? map_rows<Root, T> : map_rows<Power, T>;
+const Mapping<T>& power_of(double p) {
+  if (p == 0) return kMapping<NotZero, T>;
+  if (p == 1) return kMapping<Magnitude, T>;
+  if (p == 2) return kMapping<Square, T>;
+  if (p == 3) return kMapping<Cube, T>;
+  return p == 0.5 ? kMapping<Root, T> : kMapping<Power, T>;
 }
 
 template <class T>
@@ -245,7 +288,7 @@ struct TimesDeviation {
   }
 };
 
-// exp(x - total), where a total of -inf, which is that of nothing, counts as 0.
+// exp(x - total), where a total of -inf, which is that of nothing, counts as 0. x is never far above a total.
 struct TimesExpDifference {
   static constexpr double kNanoseconds = 0.6;
   template <class T>
