@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 from ..tensor import Tensor, array_of
-from .elementwise import _add, _sub, _where, abs, div, eq, maximum, minimum, mul, ne, pow, sqrt, to_dtype
+from .elementwise import _add, _sub, _where, abs, div, eq, maximum, minimum, mul, sqrt
+from .norms import _vector_norm
 from .pointwise_loss import reduced, reduction_code
-from .reduce import _sum, amax, sum
+from .reduce import _sum, sum
 from .selection import clamp
 from .shape import broadcast, broadcast_shapes, normalise_dim, normalise_dims
 
@@ -21,23 +21,6 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
 ]
-
-
-def _norm(x: Tensor, p: float, dims: tuple[int, ...], keepdim: bool) -> Tensor:
-    """Return (Σ |x|^p)^(1/p); its gradient at 0 is 0."""
-    if p == 2:
-        return sqrt(_sum(mul(x, x), dims, keepdim))
-    size = abs(x)
-    if p == 1:
-        return _sum(size, dims, keepdim)  # type: ignore[no-any-return]
-    if p == math.inf:
-        return amax(size, dims, keepdim)
-    if p == 0:
-        return _sum(to_dtype(ne(x, 0.0), x.dtype), dims, keepdim)  # type: ignore[no-any-return]
-    nothing = eq(size, 0.0)
-    total = _sum(_where(nothing, 0.0, pow(_where(nothing, 1.0, size), p)), dims, keepdim)
-    empty = eq(total, 0.0)
-    return _where(empty, 0.0, pow(_where(empty, 1.0, total), 1 / p))  # type: ignore[no-any-return]
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
@@ -79,7 +62,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, o
         normalise_dim("normalize", dim, 0, array.shape)
         return div(input, maximum(abs(input), eps))
     dims = normalise_dims("normalize", dim, array.ndim, array.shape)
-    return div(input, maximum(_norm(input, p, dims, True), eps))
+    return div(input, maximum(_vector_norm("normalize", input, p, dims, True), eps))
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
@@ -122,9 +105,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     d = normalise_dim(name, dim, len(shape), shape)
     x1, x2 = broadcast(x1, shape), broadcast(x2, shape)
     dims = (d,) if shape else ()
-    first = div(x1, maximum(_norm(x1, 2, dims, True), eps))
-    second = div(x2, maximum(_norm(x2, 2, dims, True), eps))
-    return _sum(mul(first, second), dims, False)  # type: ignore[no-any-return]
+    first, second = (maximum(_vector_norm(name, x, 2, dims, False), eps) for x in (x1, x2))
+    return div(div(_sum(mul(x1, x2), dims, False), first), second)
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
@@ -160,7 +142,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     array_of("pairwise_distance", x2, "x2")
     difference = _add(_sub(x1, x2), eps)
     last = difference._array.ndim - 1
-    return _norm(difference, p, (last,) if last >= 0 else (), keepdim)
+    return _vector_norm("pairwise_distance", difference, p, (last,) if last >= 0 else (), keepdim)
 
 
 def cosine_embedding_loss(
