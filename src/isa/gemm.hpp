@@ -2,11 +2,12 @@
 //
 //   blocks of k        kBlockK of it; between them c holds the sums so far
 //   panels of columns  panel_columns; b is packed here, where it is packed, for all rows
-//   blocks of rows     block_rows; a is packed here; where it is not, all rows are one block
+//   blocks of rows     one tile or a few; a is copied here, where it does not lie well
 //   strips of columns  one to eight vectors
 //   tiles of rows      one to fourteen rows, in registers
 //
-// Small products come down to the last two. Where b's rows are contiguous and few tiles read them, nothing is packed.
+// Small products come down to the last two. Where b's rows are contiguous and few tiles read them, nothing is packed,
+// and all rows are one block.
 //
 // Numerics. An element of a b is a sum over k, cut into blocks of kBlockK. Each block is one chain of fused
 // multiply-adds that starts from +0 and runs in increasing k; the sums of the blocks are added in increasing order, the
@@ -33,36 +34,67 @@ template <class T>
   return log2;
 }
 
+// Rows cut into tiles of about equal height, `most` at the most: the first `higher` of them have a row more.
+struct RowCut {
+  int64_t tiles, height, higher;
+
+  RowCut(int64_t rows, int64_t most)
+      : tiles(rows <= most ? 1 : (rows + most - 1) / most),
+        height(tiles == 1 ? rows : rows / tiles),
+        higher(rows - tiles * height) {}
+  int64_t operator[](int64_t tile) const { return height + (tile < higher); }
+  int64_t first_row(int64_t tile) const { return smaller(tile, tiles) * height + smaller(tile, higher); }
+  Range rows(int64_t tile, int64_t end) const { return {first_row(tile), first_row(end)}; }
+};
+
+// What will be read soon, `runs` runs of `bytes` bytes, `step` elements apart: asked for little by little while other
+// things are computed.
+template <class T>
+struct Ahead {
+  const T* next;
+  int64_t step, bytes, runs;
+
+  void ask_for(int64_t count) {
+    for (; count > 0 && runs > 0; --count, --runs, next += step) {
+      const char* const run = reinterpret_cast<const char*>(next);
+      for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(run + i, 0, 2);
+      __builtin_prefetch(run + bytes - 1, 0, 2);
+    }
+  }
+};
+
 // A block of k for some rows: what all its tiles share stands in `tile`, which the functions below fill in further.
 template <class T>
 struct Block {
   Tile<T> tile;
   Range rows;
-  const T* a;     // of the first row
-  T* c;           // of the first row and column 0
-  const T* bias;  // of column 0
+  const T* a;      // of the first row
+  T* c;            // of the first row and column 0
+  const T* bias;   // of column 0
+  Ahead<T> ahead;  // what the next block of rows will read
 };
 
-// All rows of a strip of `count` columns from column j on; its b stands in the tile. The rows are cut into tiles of
-// about equal height.
+// Lets the tile write to a strip of `count` columns from column j on. Returns its functions: [rows - 1].
 template <class T>
-void run_strip(Block<T>& block, int64_t j, int64_t count, int log2) {
+[[gnu::always_inline]] inline const TileFunction<T>* take_strip(Block<T>& block, int64_t j, int64_t count, int log2) {
   Tile<T>& t = block.tile;
-  const int64_t rows = block.rows.size();
-  const int64_t most = max_rows(1 << log2);
-  const int64_t tiles = rows <= most ? 1 : (rows + most - 1) / most;
-  const int64_t height = tiles == 1 ? rows : rows / tiles;
-  const int64_t higher = rows - tiles * height;  // the first tiles have a row more
-  t.a = block.a;
   t.c = block.c + j;
   t.bias = block.bias != nullptr ? block.bias + j : nullptr;
   t.last = static_cast<int>((count - 1) % kLanes<T> + 1);
-  const TileFunction<T>* run = kTiles<T>[t.last < kLanes<T>][log2].of + height - 1;
-  for (int64_t i = 0; i < tiles; ++i) {
-    const int64_t one = i < higher;
-    run[one](t);
-    t.a += (height + one) * t.a_row;
-    t.c += (height + one) * t.c_row;
+  return kTiles<T>[t.last < kLanes<T>][log2].of;
+}
+
+// All rows of a strip of `count` columns from column j on; its b stands in the tile.
+template <class T>
+void run_strip(Block<T>& block, int64_t j, int64_t count, int log2) {
+  Tile<T>& t = block.tile;
+  const RowCut cut(block.rows.size(), max_rows(1 << log2));
+  const TileFunction<T>* run = take_strip(block, j, count, log2);
+  t.a = block.a;
+  for (int64_t i = 0; i < cut.tiles; ++i) {
+    run[cut[i] - 1](t);
+    t.a += cut[i] * t.a_row;
+    t.c += cut[i] * t.c_row;
   }
 }
 
@@ -94,8 +126,10 @@ template <class T>
 void run_strips_packed(Block<T>& block, const T* panel, const Range& columns, int widest) {
   Tile<T>& t = block.tile;
   t.b_k = int64_t{kLanes<T>} << widest;
+  const int64_t ahead_at_once = block.ahead.runs * t.b_k / columns.size() + 1;
   for (int64_t strip = columns.begin; strip < columns.end; strip += t.b_k, panel += t.b_k * t.k) {
     const int64_t end = smaller(columns.end, strip + t.b_k);
+    block.ahead.ask_for(ahead_at_once);
     for (int64_t j = strip; j < end;) {
       const int log2 = next_strip<T>(widest, end - j);
       const int64_t count = smaller(end - j, kLanes<T> << log2);
@@ -148,21 +182,47 @@ void run_thin_block(const Product<T>& p, Block<T>& block, const T* b, const Rang
   run_strips_packed(block, panel, Range{rest, columns.end}, 0);
 }
 
-// Some rows, whose part of a is copied first if that was chosen.
+// Lets the tiles read the block's rows of a, from `a` on: where they stand, or else in a copy.
 template <class T>
-void take_rows(const Product<T>& p, Block<T>& block, const Range& rows, int64_t k, T* packed) {
-  const ProductShape& shape = *p.shape;
+void take_rows(const ProductShape& shape, Block<T>& block, const T* a, T* copy) {
   Tile<T>& t = block.tile;
-  block.rows = rows;
-  block.a = p.a + rows.begin * shape.a_row + k * shape.a_k;
-  block.c = p.c + rows.begin * shape.n;
+  block.a = a;
   t.a_row = shape.a_row;
   t.a_k = shape.a_k;
-  if (shape.pack_a) {
-    pack(block.a, t.a_row, t.a_k, rows.size(), t.k, packed, kPackedRow);
-    block.a = packed;
-    t.a_row = kPackedRow;
-    t.a_k = 1;
+  if (!shape.pack_a) return;
+  pack(a, t.a_row, t.a_k, block.rows.size(), t.k, copy, kPackedRow);
+  block.a = copy;
+  t.a_row = kPackedRow;
+  t.a_k = 1;
+}
+
+// What copying `rows` rows of a will read, in runs of what is contiguous.
+template <class T>
+Ahead<T> rows_ahead(const ProductShape& shape, const T* a, int64_t rows, int64_t k) {
+  constexpr int64_t S = sizeof(T);
+  if (!shape.pack_a || rows == 0) return {};
+  return shape.a_row == 1 ? Ahead<T>{a, shape.a_k, rows * S, k} : Ahead<T>{a, shape.a_row, k * S, rows};
+}
+
+// Tiles whose rows of a are copied together. A strip of b that fills the nearest cache streams past a single tile's
+// rows; one that leaves room in it stays there for several tiles.
+constexpr int64_t kTilesAtOnce = kVectorBytes == 64 ? 1 : 4;
+
+// A panel whose b was packed, in blocks of rows; a stands for the first row.
+template <class T>
+void run_row_blocks(const ProductShape& shape, Block<T>& block, const T* a, const T* panel, const Range& columns,
+                    int widest, T* copy) {
+  const RowCut cut(block.rows.size(), max_rows(1 << widest));
+  T* const c = block.c;
+  const int64_t at_once = shape.pack_a || shape.k == 0 ? kTilesAtOnce : kTilesAtOnce * (kBlockK / block.tile.k);
+  for (int64_t i = 0; i < cut.tiles; i += at_once) {
+    const int64_t next = i + at_once;
+    const Range rows = cut.rows(i, next), later = cut.rows(next, next + at_once);
+    block.rows = rows;
+    block.c = c + rows.begin * shape.n;
+    take_rows(shape, block, a + rows.begin * shape.a_row, copy);
+    block.ahead = rows_ahead(shape, a + later.begin * shape.a_row, later.size(), block.tile.k);
+    run_strips_packed(block, panel, columns, widest);
   }
 }
 
@@ -172,25 +232,22 @@ void run_panel(const Product<T>& p, Block<T>& block, int64_t k, const Range& row
                char* scratch) {
   const ProductShape& shape = *p.shape;
   T* panel = reinterpret_cast<T*>(scratch);
-  T* packed = reinterpret_cast<T*>(scratch + shape.panel_bytes);
+  T* copy = reinterpret_cast<T*>(scratch + shape.panel_bytes);
   const T* b = p.b + k * shape.b_k + columns.begin * shape.b_col;
+  const T* a = p.a + rows.begin * shape.a_row + k * shape.a_k;
+  block.rows = rows;
+  block.c = p.c + rows.begin * shape.n;
   if (shape.b_k == 1 && shape.b_col != 1 && rows.size() <= kThinRows) {
-    take_rows(p, block, rows, k, packed);
+    take_rows(shape, block, a, copy);
     return run_thin_block(p, block, b, columns, panel);
   }
+  if (!shape.pack_b) {
+    take_rows(shape, block, a, copy);
+    return run_strips_in_place(block, b, shape.b_k, columns);
+  }
   const int widest = rows.size() <= max_rows(4) ? 2 : 1;
-  if (shape.pack_b) {
-    pack(b, shape.b_k, shape.b_col, block.tile.k, columns.size(), panel, int64_t{kLanes<T>} << widest);
-  }
-  const int64_t most = shape.pack_a ? block_rows(sizeof(T)) : rows.size();
-  for (int64_t row = rows.begin; row < rows.end; row += most) {
-    take_rows(p, block, Range{row, smaller(rows.end, row + most)}, k, packed);
-    if (shape.pack_b) {
-      run_strips_packed(block, panel, columns, widest);
-    } else {
-      run_strips_in_place(block, b, shape.b_k, columns);
-    }
-  }
+  pack(b, shape.b_k, shape.b_col, block.tile.k, columns.size(), panel, int64_t{kLanes<T>} << widest);
+  run_row_blocks(shape, block, a, panel, columns, widest, copy);
 }
 
 // c[rows][columns].
@@ -199,6 +256,7 @@ void run_block(const Product<T>& p, const Range& rows, const Range& columns, cha
   const ProductShape& shape = *p.shape;
   const int64_t most = shape.pack_b ? shape.panel_columns : columns.size();
   Block<T> block;
+  block.ahead = {};
   Tile<T>& t = block.tile;
   t.c_row = shape.n;
   int64_t k = 0;

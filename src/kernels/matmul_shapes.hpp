@@ -33,29 +33,32 @@ struct ProductShape {
   double nanoseconds;     // what one of the products costs one thread, about
 };
 
-// Rows of a packed block of a, which fills half a cache of 1 MB. Its rows are a cache line wider than needed, so that
-// they do not fall into the same sets of the cache.
-static constexpr int64_t block_rows(int64_t item_size) { return 2048 / item_size; }
+// Rows of a are copied into a place for kCopiedRows of them, which are a cache line longer than needed, so that they do
+// not fall into the same sets of the cache.
 static constexpr int64_t kPackedRow = kBlockK + 16;
+static constexpr int64_t kCopiedRows = 64;
 
 // The widest strip of columns that is packed as one, in bytes of a row.
 static constexpr int64_t kStripBytes = 256;
 
+// The most columns of a panel, in bytes of a row: a panel is 1 MB large at the most.
+static constexpr int64_t kPanelBytes = 4096;
+
 static constexpr int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
 
-// Blocks of a are worth a copy where many strips of columns read them and they do not lie well: columns apart, rows on
+// Rows of a are worth a copy where many strips of columns read them and they do not lie well: columns apart, rows on
 // other pages or in the same sets of the cache. Panels of b are always copied where columns are apart; where they are
-// not, it takes many tiles of rows that read them.
+// not, it takes many tiles of rows that read them. Where they are not copied, all rows of a that are copied are so at
+// once.
 static inline void choose_packing(ProductShape& p, int64_t item_size) {
   const int64_t a_row = magnitude(p.a_row) * item_size;
   p.pack_a = p.n >= 128 && p.m >= 32 && (p.a_k != 1 || a_row >= 2048 || a_row % 512 == 0);
-  p.pack_b = p.b_col != 1 || (p.m >= 64 && magnitude(p.b_k) * item_size >= 1024);
+  p.pack_b = p.b_col != 1 || (p.m >= kCopiedRows && (p.pack_a || magnitude(p.b_k) * item_size >= 1024));
   p.dots_along_rows = p.m > 1 && magnitude(p.a_row) < magnitude(p.a_k);
 }
 
-// A panel that several blocks of rows read may be 1 MB large; any other stays in the cache next to the core.
 static inline void choose_scratch(ProductShape& p, int64_t item_size) {
-  p.panel_columns = (p.pack_a && p.m > block_rows(item_size) ? 4096 : 512) / item_size;
+  p.panel_columns = kPanelBytes / item_size;
   p.panel_bytes = 0;
   p.worker_bytes = 0;
   if (p.n == 1) {  // a block of b, then a row of a
@@ -66,7 +69,7 @@ static inline void choose_scratch(ProductShape& p, int64_t item_size) {
     const int64_t columns = p.n < p.panel_columns ? p.n : p.panel_columns;
     p.panel_bytes = kBlockK * ((columns * item_size + kStripBytes - 1) / kStripBytes * kStripBytes);
   }
-  p.worker_bytes = p.panel_bytes + (p.pack_a ? block_rows(item_size) * kPackedRow * item_size : 0);
+  p.worker_bytes = p.panel_bytes + (p.pack_a ? kCopiedRows * kPackedRow * item_size : 0);
 }
 
 static inline double product_cost(const ProductShape& p, int64_t item_size) {
