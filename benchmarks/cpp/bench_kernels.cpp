@@ -215,6 +215,7 @@ std::vector<Row> reduction_rows() {
     rows.push_back({"deviation", variant, {kept, kMatrix, kept}});
     rows.push_back({"exp_difference", variant, {kept, kMatrix, kept}});
     rows.push_back({"share_ties", variant, {kept, kMatrix, kept}, {dims({dim})}});
+    rows.push_back({"product_of_others", variant, {kept, between(0.99, 1.01)}, {whole(dim)}});
   }
   rows.push_back({"sum_to", "row", {kMatrix}, {dims({1, kColumns})}});
   rows.push_back({"sum_to", "column", {kMatrix}, {dims({kRows, 1})}});

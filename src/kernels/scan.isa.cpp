@@ -4,6 +4,7 @@
 #include "core/kernel.hpp"
 #include "core/loops.hpp"
 #include "isa/isa.hpp"
+#include "isa/lanes.hpp"
 #include "isa/math.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
@@ -16,6 +17,7 @@ namespace {
 template <class W_>
 struct CumSum {
   using W = W_;
+  static constexpr bool kLong = false;
   static constexpr int kInputs = 1;
 
   [[gnu::always_inline]] static inline W first(W& sum, W x, W) { return sum = x; }
@@ -25,6 +27,7 @@ struct CumSum {
 template <class W_>
 struct CumProd {
   using W = W_;
+  static constexpr bool kLong = false;
   static constexpr int kInputs = 1;
 
   [[gnu::always_inline]] static inline W first(W& product, W x, W) { return product = x; }
@@ -35,6 +38,7 @@ struct CumProd {
 template <class W_>
 struct CumProdExclusive {
   using W = W_;
+  static constexpr bool kLong = false;
   static constexpr int kInputs = 1;
 
   [[gnu::always_inline]] static inline W first(W& product, W x, W) {
@@ -52,6 +56,7 @@ struct CumProdExclusive {
 template <class W_>
 struct Recurrence {
   using W = W_;
+  static constexpr bool kLong = false;
   static constexpr int kInputs = 2;
 
   [[gnu::always_inline]] static inline W first(W& r, W, W b) { return r = b; }
@@ -62,6 +67,7 @@ struct Recurrence {
 template <class W_>
 struct LogCumSumExp {
   using W = W_;
+  static constexpr bool kLong = true;  // pays for packing
   static constexpr int kInputs = 1;
 
   [[gnu::always_inline]] static inline W first(W& sum, W x, W) { return sum = x; }
@@ -194,6 +200,42 @@ void abreast(LaneBlock<T, N> block, int64_t lanes) {
   }
 }
 
+// Lanes that lie one behind the other, packed side by side: pays where the operation takes long, in vectors.
+template <class Op, class T>
+void packed(LaneBlock<T, 2> block, int64_t lanes) {
+  constexpr int64_t kLanesAtOnce = 16;
+  alignas(64) T tile[kTile * kLanesAtOnce];
+  alignas(64) typename Op::W state[kLanesAtOnce];
+  while (lanes > 0) {
+    const int64_t count = lanes < kLanesAtOnce ? lanes : kLanesAtOnce;
+    for (int64_t start = 0; start < block.length; start += kTile) {
+      const int64_t left = block.length - start, places = left < kTile ? left : kTile;
+      const LaneBlock<T, 2> rows = {{tile, tile}, {kLanesAtOnce, kLanesAtOnce}, {1, 1}, places};
+      const T* const x = block.data[1] + start * block.dim_step[1];
+      pack(tile, kLanesAtOnce, x, block.dim_step[1], block.lane_step[1], places, count);
+      if (start == 0) advance<Op, true>(state, rows, 0, count);
+      for (int64_t k = start == 0; k < places; ++k) advance<Op, false>(state, rows, k, count);
+      T* const out = block.data[0] + start * block.dim_step[0];
+      for (int64_t lane = 0; lane < count; ++lane) {
+        for (int64_t k = 0; k < places; ++k) {
+          out[lane * block.lane_step[0] + k * block.dim_step[0]] = tile[k * kLanesAtOnce + lane];
+        }
+      }
+    }
+    block.move(count);
+    lanes -= count;
+  }
+}
+
+template <class Op, class T, int N>
+void one_behind_another(const LaneBlock<T, N>& block, int64_t lanes) {
+  if constexpr (Op::kLong) {
+    packed<Op>(block, lanes);
+  } else {
+    chains<Op>(block, lanes);
+  }
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Runs.
 
@@ -243,7 +285,7 @@ Status run_scan(const Call& call) {
     for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
       LaneBlock<T, N> block = whole;
       for (int i = 0; i < N; ++i) block.data[i] += offset[i];
-      side_by_side ? abreast<Op>(block, count) : chains<Op>(block, count);
+      side_by_side ? abreast<Op>(block, count) : one_behind_another<Op>(block, count);
     });
   });
   return Status::ok;

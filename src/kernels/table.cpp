@@ -23,6 +23,7 @@
   X(arg_reduce) \
   X(statistics) \
   X(ties) \
+  X(others) \
   X(count) \
   X(order) \
   X(search) \
@@ -44,7 +45,8 @@
   X(standardize) \
   X(arg_reduce) \
   X(statistics) \
-  X(ties)
+  X(ties) \
+  X(others)
 
 #define MINIGRAD_COMMON_FAMILIES(X) \
   X(elementwise) \

@@ -274,6 +274,32 @@ Status share_ties_of(const Call& call) {
   return Status::ok;
 }
 
+// What stands before the element times what stands behind it, times the cotangent of its line.
+template <class T>
+Status product_of_others_of(const Call& call) {
+  const View& x = call.in[1];
+  const View& out = call.out[0];
+  const int64_t dim = call.attributes[0].integer();
+  const int axis = static_cast<int>(dim < 0 ? dim + x.rank : dim);
+  for_each(x, [&](const Position& p) {
+    if (p.index[axis] != 0) return;
+    Position at = p;
+    double before = 1, behind = 1;
+    const auto value = [&] { return static_cast<double>(element<T>(x, at, x.rank)); };
+    for (at.index[axis] = 0; at.index[axis] < x.shape[axis]; ++at.index[axis]) {
+      element<T>(out, at, x.rank) = static_cast<T>(before);
+      before *= value();
+    }
+    const double g = static_cast<double>(element<T>(call.in[0], p, x.rank));
+    while (at.index[axis]-- > 0) {
+      T& to = element<T>(out, at, x.rank);
+      to = static_cast<T>(static_cast<double>(to) * behind * g);
+      behind *= value();
+    }
+  });
+  return Status::ok;
+}
+
 // Out(count of what is not 0, count of all).
 template <class T, class Out, auto f>
 Status count_of(const Call& call) {
@@ -323,6 +349,7 @@ const RunsByDType deviation = floats(ternary_of<float, times_deviation>, ternary
 const RunsByDType exp_difference =
     floats(ternary_of<float, times_exp_difference>, ternary_of<double, times_exp_difference>);
 const RunsByDType share_ties = floats(share_ties_of<float>, share_ties_of<double>);
+const RunsByDType product_of_others = floats(product_of_others_of<float>, product_of_others_of<double>);
 const RunsByDType any = counts<bool, is_any>();
 const RunsByDType all = counts<bool, is_all>();
 const RunsByDType count_nonzero = counts<int64_t, is_count>();

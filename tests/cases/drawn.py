@@ -257,6 +257,12 @@ def share_ties(draw: Draw) -> Call:
     return (normal(draw, result.shape), x, result), (dims,)
 
 
+def product_of_others(draw: Draw) -> Call:
+    shape = any_shape(draw, least=1)
+    dim = int(draw.integers(0, len(shape)))
+    return (normal(draw, (*shape[:dim], 1, *shape[dim + 1 :])), normal(draw, shape)), (dim,)
+
+
 def clamp_grad(draw: Draw) -> Call:
     (x, lower, upper), _ = elements(normal, between(-1, 0), between(0, 1))(draw)
     g = normal(draw, np.broadcast_shapes(x.shape, lower.shape, upper.shape))
@@ -400,6 +406,7 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "pow_number": pow_number,
     "prelu": elements(normal, normal, normal),
     "prod": prod,
+    "product_of_others": product_of_others,
     "reshape": reshape,
     "scatter": scatter,
     "scatter_add": scatter_add,

@@ -232,6 +232,26 @@ def products() -> Iterator[Case]:
     yield product("large, first", lambda draw: (near_one(draw, LARGE),), (0,))
     for variant, x in (("one zero", [2.0, 0.0, 3.0]), ("two zeros", [0.0, 2.0, 0.0]), ("three", [0.0, 0.0, 0.0, 2.0])):
         yield product(variant, lambda _, x=x: (np.array(x),), (0,))
+        yield given("product_of_others", variant, [2.0], x, attributes=(0,), smooth=True)
+    for variant, shape, dim in (
+        ("empty", (0, 3), 0),
+        ("nothing left", (3, 0), 0),
+        ("one", (1,), 0),
+        ("last", (3, 5), 1),
+        ("first", (5, 3), 0),
+        ("first of blocks", (70, 2), 0),
+        ("middle", (2, 3, 2), 1),
+        ("large, last", LARGE, 1),
+        ("large, first", LARGE, 0),
+        ("large, one line", (LARGE[0] * LARGE[1] - 3,), 0),
+    ):
+
+        def others(draw: Draw, shape: Shape = shape, dim: int = dim) -> tuple[Any, ...]:
+            kept = list(shape)
+            kept[dim] = 1
+            return normal(draw, tuple(kept)), (near_one if max(shape) > 50 else nonzero)(draw, shape)
+
+        yield Case("product_of_others", variant, others, (dim,), large="large" in variant)
 
 
 def extrema() -> Iterator[Case]:

@@ -9,12 +9,12 @@ from typing import Any
 from .. import _dtype
 from .. import _return_types as return_types
 from .._methods import method, numpy_names
-from ..primitive import ELEMENTWISE, LINEAR, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
+from ..primitive import ELEMENTWISE, LINEAR, MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of
 from . import elementwise as ew
-from .elementwise import ARTICLE, div, eq, mul, to_dtype
+from .elementwise import ARTICLE, add, div, eq, mul, to_dtype
 from .index import _scatter_add, gather_along
-from .scan import _cumprod
+from .scan import _cumprod, cumprod_jvp, cumprod_vjp
 from .shape import _reshape, broadcast, normalise_dim, normalise_dims, reshape
 
 __all__ = [
@@ -82,25 +82,56 @@ _mean = kernel_primitive(
 )
 
 
-#: A vector of a multiple of these is taken as rows of so many: its exclusive products are chains of as many lanes.
-_LANES = 1024
+def _one_sided(x: Any, dim: int) -> tuple[Any, Any]:
+    """Return for each element the product of what stands before it, and of what stands behind it."""
+    return _cumprod(x, dim, False, True), _cumprod(x, dim, True, True)
 
 
-def _others(x: Any, dims: Shape) -> Any:
-    """Return for each element the product of all others along the one dim: no division, so zeros do no harm."""
-    if len(x.shape) == 1 and x.shape[0] % _LANES == 0 and x.shape[0] > _LANES:
-        rows = _reshape(x, (x.shape[0] // _LANES, _LANES))
-        return _reshape(mul(_others(rows, (0,)), _others(_prod(rows, (0,), False), (0,))), x.shape)
-    return mul(_cumprod(x, dims[0], False, True), _cumprod(x, dims[0], True, True))
+def _others_vjp(h: Any, g: Any, x: Any, dim: int) -> Any:
+    before, behind = _one_sided(x, dim)
+    h = mul(h, g)
+    return add(
+        cumprod_vjp(mul(h, behind), x, dim, False, True),
+        cumprod_vjp(mul(h, before), x, dim, True, True),
+    )
+
+
+def _others_jvp(t: Any, g: Any, x: Any, dim: int) -> Any:
+    before, behind = _one_sided(x, dim)
+    change = add(
+        mul(cumprod_jvp(t, x, dim, False, True), behind),
+        mul(cumprod_jvp(t, x, dim, True, True), before),
+    )
+    return mul(g, change)
+
+
+#: For each element the product of all others along `dim`, times its line's cotangent, which has size 1 along `dim` or is a
+#: number: no division, so zeros do no harm.
+product_of_others: Callable[..., Any] = kernel_primitive(
+    "product_of_others",
+    equation="out[i] = g Π x[j] for j ≠ i",
+    source=f"{ARTICLE} (5.4); its (output / input) is NaN at zeros, products of the others are not",
+    relation=MANY_TO_MANY,
+    vjp={
+        "g": lambda h, x, dim: _sum(mul(h, product_of_others(1.0, x, dim)), (dim,), True),
+        "x": _others_vjp,
+    },
+    jvp={"g": lambda t, x, dim: product_of_others(t, x, dim), "x": _others_jvp},
+    promotion=None,
+)
+
+
+def _prod_vjp(g: Any, x: Any, dims: Shape, x_shape: Shape) -> Any:
+    return product_of_others(_reshape(g, _kept_shape(x_shape, dims)), x, dims[0])
 
 
 _prod = kernel_primitive(
     "prod",
     equation="out = Π x",
-    source=f"{ARTICLE} (5.3); its (output / input) is NaN at zeros, exclusive products are not",
+    source=f"{ARTICLE} (5.3); its (output / input) is NaN at zeros, products of the others are not",
     relation=MANY_TO_ONE,
-    vjp={"x": lambda g, x, dims, x_shape: mul(_spread(g, x_shape, dims), _others(x, dims))},
-    jvp={"x": lambda t, x, dims, keepdim: _sum(mul(t, _others(x, dims)), dims, keepdim)},
+    vjp={"x": _prod_vjp},
+    jvp={"x": lambda t, x, dims, keepdim: _sum(mul(t, product_of_others(1.0, x, dims[0])), dims, keepdim)},
     promotion=None,
 )
 

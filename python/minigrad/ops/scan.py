@@ -76,7 +76,7 @@ def _recurrence_adjoint(a: Any, g: Any, dim: int, reverse: bool) -> Any:
     return linear_recurrence(shift(a, dim, -_step(reverse)), g, dim, not reverse)
 
 
-def _cumprod_vjp(g: Any, x: Any, dim: int, reverse: bool, exclusive: bool) -> Any:
+def cumprod_vjp(g: Any, x: Any, dim: int, reverse: bool, exclusive: bool) -> Any:
     before = _cumprod(x, dim, reverse, True)
     if exclusive:
         later = shift(linear_recurrence(x, g, dim, not reverse), dim, -_step(reverse))
@@ -85,7 +85,7 @@ def _cumprod_vjp(g: Any, x: Any, dim: int, reverse: bool, exclusive: bool) -> An
     return safe_mul(before, later)
 
 
-def _cumprod_jvp(t: Any, x: Any, dim: int, reverse: bool, exclusive: bool) -> Any:
+def cumprod_jvp(t: Any, x: Any, dim: int, reverse: bool, exclusive: bool) -> Any:
     inclusive = linear_recurrence(x, safe_mul(_cumprod(x, dim, reverse, True), t), dim, reverse)
     return shift(inclusive, dim, _step(reverse)) if exclusive else inclusive
 
@@ -95,8 +95,8 @@ _cumprod = kernel_primitive(
     equation="out[i] = Π x[j] for j ≤ i (j < i if exclusive)",
     source=f"{ARTICLE} (6.5); its (output / input) is NaN at zeros, the recurrence is not",
     relation=MANY_TO_MANY,
-    vjp={"x": _cumprod_vjp},
-    jvp={"x": _cumprod_jvp},
+    vjp={"x": cumprod_vjp},
+    jvp={"x": cumprod_jvp},
     promotion=None,
 )
 
