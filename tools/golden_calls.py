@@ -197,6 +197,13 @@ def _ties(dtype: Any) -> Iterator[Arguments]:
             yield drawn(best.shape, dtype), x, best, dims
 
 
+def _lines_of_factors(dtype: Any) -> Iterator[Arguments]:
+    for shape in SHAPES:
+        for dim in range(len(shape)):
+            g = drawn((*shape[:dim], 1, *shape[dim + 1 :]), dtype)
+            yield g, (1 + drawn(shape, dtype, 1) / 64).astype(dtype), dim
+
+
 def _classes(operand: Callable[..., Array], cotangent: bool) -> Callable[[Any], Iterator[Arguments]]:
     def calls(dtype: Any) -> Iterator[Arguments]:
         for (n, classes), reduction, smoothing in itertools.product(MATRICES, (0, 1, 2), (0.0, 0.1)):
@@ -270,6 +277,7 @@ TOGETHER: dict[str, Callable[[Any], Iterator[Arguments]]] = {
     "linear": _layers,
     "sum_to": _sums_to,
     "share_ties": _ties,
+    "product_of_others": _lines_of_factors,
     "cross_entropy": _classes(drawn, cotangent=False),
     "cross_entropy_grad": _classes(between_0_and_1, cotangent=True),
     **{
