@@ -115,7 +115,24 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--peers", default=",".join(PEERS), help="implementations, with commas between them")
     parser.add_argument("--json", type=Path, help="where to save the medians, in seconds")
     parser.add_argument("--chart", type=Path, help="where to draw the ratios; needs matplotlib")
-    return parser.parse_args()
+    options = parser.parse_args()
+    for problem in problems(options):
+        parser.error(problem)
+    return options
+
+
+def problems(options: argparse.Namespace) -> Iterator[str]:
+    """Yield what would fail after the measuring, or make it pointless."""
+    unknown = [peer for peer in options.peers.split(",") if peer not in PEERS]
+    if unknown:
+        yield f"--peers: no implementation is called {unknown[0]}, they are {', '.join(PEERS)}"
+    if not select(options.only, options.quick):
+        yield f"--only: no case's name contains {options.only!r}"
+    for path in (options.json, options.chart):
+        if path is not None and not path.absolute().parent.is_dir():
+            yield f"there is no folder {path.absolute().parent}"
+    if options.chart is not None and importlib.util.find_spec("matplotlib") is None:
+        yield "--chart: needs matplotlib"
 
 
 def main() -> None:
@@ -133,11 +150,11 @@ def main() -> None:
         cases = select(options.only, options.quick)
         results[threads] = measure(peers, cases, threads, options.rounds or rounds, round_length)
         report.print_means(results[threads], peers)
+        if options.json is not None:
+            report.save(options.json, results, peers)
         if options.chart is not None:
             chart = options.chart.with_stem(f"{options.chart.stem}-{threads}")
             report.draw_chart(chart, results[threads], peers, f"Threads: {threads}")
-    if options.json is not None:
-        report.save(options.json, results, peers)
 
 
 if __name__ == "__main__":

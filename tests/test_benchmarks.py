@@ -69,6 +69,23 @@ def test_a_chart_of_many_cases_has_a_line_for_each_group() -> None:
     assert sorted(lines[f"kernels: mean of {report.MOST_BARS}"]["torch"])[29:31] == [1.0, 4.0]
 
 
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [
+        ("--peers=pytorch", "--peers: no implementation is called pytorch, they are minigrad, torch, jax, numpy"),
+        ("--only=nothing", "--only: no case's name contains 'nothing'"),
+        ("--json=nowhere/times.json", "there is no folder"),
+    ],
+)
+def test_problems_are_told_before_measuring(
+    option: str, problem: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", option])
+    with pytest.raises(SystemExit):
+        program.parse()
+    assert problem in capsys.readouterr().err
+
+
 def test_the_program_measures_saves_and_draws(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     command = [sys.executable, "-m", "benchmarks", "--quick", "--only=overhead: add", "--rounds=1", "--peers=minigrad"]
