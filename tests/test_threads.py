@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import with_threads
 
 import minigrad as mg
 from minigrad import Tensor, _core
@@ -160,3 +163,19 @@ def test_deep_chain_in_a_thread_with_a_small_stack() -> None:
         threading.stack_size(before)
     thread.join(PATIENCE)
     assert done == [1.0]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="the platform does not tell")
+def test_a_team_of_threads_stays_together() -> None:
+    """Work for two threads between work for three ends none of them, which would have to be started again."""
+    w = mg.randn(10, 64, requires_grad=True)
+
+    def step() -> None:
+        mg.nn.functional.cross_entropy(mg.ones(32, 64) @ w.t(), mg.arange(32) % 10).backward()
+
+    with with_threads(3):
+        step()
+        before = set(os.listdir("/proc/self/task"))
+        for _ in range(20):
+            step()
+        assert set(os.listdir("/proc/self/task")) == before
