@@ -107,4 +107,14 @@ static inline void for_rows(const Nest<N>& nest, int64_t begin, int64_t end, Row
   for_rows_of(nest, nest.rank - 1, begin, end, row);
 }
 
+// Where the n-th choice of a nest's first `rank` dimensions lies in each operand.
+template <int N>
+static inline void find_offsets(const Nest<N>& nest, int rank, int64_t n, int64_t* offset) {
+  for (int i = 0; i < N; ++i) offset[i] = 0;
+  for (int d = rank - 1; d >= 0; --d) {
+    for (int i = 0; i < N; ++i) offset[i] += n % nest.shape[d] * nest.stride[i][d];
+    n /= nest.shape[d];
+  }
+}
+
 }  // namespace minigrad

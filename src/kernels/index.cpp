@@ -3,6 +3,9 @@
 // Whatever moves elements knows only their size. An index out of range is found before it is used; the run then stops
 // with index_out_of_range, and what it wrote means nothing.
 #include "reference/index.hpp"
+
+#include <algorithm>
+
 #include "kernels/index_loops.hpp"
 
 namespace minigrad {
@@ -25,6 +28,7 @@ void plan_gather(Plan& plan) {
     }
   }
   copy_shape(index, x.dtype, plan.out[0]);
+  plan.scratch_per_worker = panel_bytes(x, x.rank > 0 ? x.shape[dim] : 1);
   plan.nanoseconds = static_cast<double>(index.size());
 }
 
@@ -139,6 +143,24 @@ bool shares_indices(const View& index) {
 }
 
 template <class T>
+bool gather_elements(T* out, const int64_t* index, const T* x, int64_t count, int64_t extent) {
+  int64_t i = 0;
+  for (; i + 4 <= count; i += 4) {
+    const int64_t a = index[i], b = index[i + 1], c = index[i + 2], d = index[i + 3];
+    if (!in_range(a, extent) || !in_range(b, extent) || !in_range(c, extent) || !in_range(d, extent)) return false;
+    out[i] = x[a];
+    out[i + 1] = x[b];
+    out[i + 2] = x[c];
+    out[i + 3] = x[d];
+  }
+  for (; i < count; ++i) {
+    if (!in_range(index[i], extent)) return false;
+    out[i] = x[index[i]];
+  }
+  return true;
+}
+
+template <class T>
 bool gather_row(T* out, const int64_t* index, const T* x, int64_t count, const GatherRow& row) {
   if (row.index_step == 0) {  // an index that is repeated picks a whole row of x
     if (!row.checked && !in_range(*index, row.extent)) return false;
@@ -147,16 +169,29 @@ bool gather_row(T* out, const int64_t* index, const T* x, int64_t count, const G
   }
   // A branch that is never taken costs less than a look at all indices beforehand.
   if (row.out_step == 1 && row.index_step == 1 && row.x_step == 0 && row.dim_step == 1) {
-    for (int64_t i = 0; i < count; ++i) {
-      if (!in_range(index[i], row.extent)) return false;
-      out[i] = x[index[i]];
-    }
-    return true;
+    return gather_elements(out, index, x, count, row.extent);
   }
   for (int64_t i = 0; i < count; ++i) {
     const int64_t chosen = index[i * row.index_step];
     if (!in_range(chosen, row.extent)) return false;
     out[i * row.out_step] = x[i * row.x_step + chosen * row.dim_step];
+  }
+  return true;
+}
+
+// The same for `length` rows of `width` neighbours, out of a panel. A whole one has a loop of its own, without ends.
+template <class T, class Width>
+bool gather_panel(T* out, const int64_t* index, const T* panel, int64_t length, Width width, const PanelSteps& s) {
+  alignas(64) T row[kPanel];
+  for (int64_t k = 0; k < length; ++k, out += s.out_row, index += s.index_row) {
+    prefetch_piece(index + kPanelAhead * s.index_row, width * static_cast<int64_t>(sizeof(int64_t)));
+    if (!s.streamed) __builtin_prefetch(out + kPanelAhead * s.out_row, 1);
+    T* const to = s.streamed ? row : out;
+    for (int64_t j = 0; j < width; ++j) {
+      if (!in_range(index[j], s.extent)) return false;
+      to[j] = panel[index[j] * kPanel + j];
+    }
+    if (s.streamed) copy_bytes(out, row, width * static_cast<int64_t>(sizeof(T)), true);
   }
   return true;
 }
@@ -171,6 +206,7 @@ struct Gather {
     GatherRow row;
     row.dim_step = x.stride[axis];
     row.extent = x.shape[axis];
+    const bool large = panel_bytes(x, row.extent) > 0;
     for (int d = 0; d < x.rank; ++d) x.shape[d] = index.shape[d];
     x.stride[axis] = 0;
     const View* const operands[] = {&out, &index, &x};
@@ -180,6 +216,7 @@ struct Gather {
     row.x_step = nest.stride[2][nest.rank - 1];
     row.checked = shares_indices(index);
     if (row.checked && !every_index_in_range(index, row.extent)) return Status::index_out_of_range;
+    if (large && in_panels(nest, row)) return run_panels(call, nest, row);
     const double cost = row.index_step == 0 ? 0.05 * sizeof(T) : 0.7;
     Failure failure;
     parallel_for(nest.size, cost, [&](int64_t begin, int64_t end, int) {
@@ -188,6 +225,42 @@ struct Gather {
           failure.report();
         }
       });
+    });
+    return failure.status();
+  }
+
+ private:
+  // Whether neighbouring columns are looked up by many rows of indices.
+  static bool in_panels(const Nest<3>& nest, const GatherRow& row) {
+    const int inner = nest.rank - 1;
+    return inner > 0 && row.out_step == 1 && row.index_step == 1 && row.x_step == 1 && nest.shape[inner] >= kPanel &&
+           nest.stride[2][inner - 1] == 0 && nest.shape[inner - 1] >= row.extent / 4;
+  }
+
+  static Status run_panels(const Call& call, const Nest<3>& nest, const GatherRow& row) {
+    const int inner = nest.rank - 1;
+    const int64_t lanes = nest.shape[inner], length = nest.shape[inner - 1];
+    const int64_t panels = (lanes + kPanel - 1) / kPanel;
+    const PanelSteps steps = {.out_row = nest.stride[0][inner - 1],
+                              .index_row = nest.stride[1][inner - 1],
+                              .extent = row.extent,
+                              .streamed = bytes_of(call.out[0]) + bytes_of(call.in[1]) >= kStreamed};
+    Failure failure;
+    const double cost = 0.7 * static_cast<double>(length * kPanel);
+    parallel_for(nest.size / (lanes * length) * panels, cost, [&](int64_t begin, int64_t end, int worker) {
+      auto* const panel = reinterpret_cast<T*>(call.scratch(worker));
+      for (int64_t n = begin; n < end; ++n) {
+        const int64_t first = n % panels * kPanel, width = std::min(kPanel, lanes - first);
+        int64_t offset[3];
+        find_offsets(nest, inner - 1, n / panels, offset);
+        pack_panel(panel, call.in[0].as<T>() + offset[2] + first, row.extent, row.dim_step, width);
+        T* const out = call.out[0].as<T>() + offset[0] + first;
+        const int64_t* const index = call.in[1].as<int64_t>() + offset[1] + first;
+        const bool good = width == kPanel ? gather_panel(out, index, panel, length, WholePanel{}, steps)
+                                          : gather_panel(out, index, panel, length, width, steps);
+        if (!good) failure.report();
+      }
+      if (steps.streamed) stream_end();
     });
     return failure.status();
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <type_traits>
 
 #include "core/plans.hpp"
 #include "kernels/moves.hpp"
@@ -75,6 +76,49 @@ inline View without_dim(const View& x, const View& shape, int dim) {
     out.stride[out.rank++] = x.stride[d];
   }
   return out;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Panels: neighbouring columns of a matrix, copied into a buffer without gaps. Rows often are a power of two apart, and
+// then few of them fit into a cache at once; whoever visits a column in no order does better in the copy.
+
+constexpr int64_t kPanel = 16;                        // columns
+constexpr int64_t kPanelBytes = int64_t{1} << 20;     // of the largest panel
+constexpr int64_t kWithoutPanels = int64_t{1} << 19;  // bytes of a matrix that fits into a cache as it is
+constexpr int64_t kPanelAhead = 8;                    // how many rows before its turn a row is fetched into the cache
+
+using WholePanel = std::integral_constant<int64_t, kPanel>;
+
+// Along the rows of a matrix of indices, and of the output that they lead to.
+struct PanelSteps {
+  int64_t out_row, index_row;
+  int64_t extent;
+  bool streamed;
+};
+
+// The bytes of a panel of an array with `extent` places along a dim; 0 where there is no use for panels.
+inline size_t panel_bytes(const View& x, int64_t extent) {
+  const int64_t item = item_size(x.dtype), bytes = extent * kPanel * item;
+  return extent > 0 && bytes <= kPanelBytes && x.size() * item > kWithoutPanels ? static_cast<size_t>(bytes) : 0;
+}
+
+inline void prefetch_piece(const void* x, int64_t bytes) {
+  for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(static_cast<const char*>(x) + b);
+}
+
+template <class T>
+void pack_panel(T* panel, const T* x, int64_t rows, int64_t row_step, int64_t width) {
+  for (int64_t r = 0; r < rows; ++r, x += row_step, panel += kPanel) {
+    prefetch_piece(x + kPanelAhead * row_step, width * static_cast<int64_t>(sizeof(T)));
+    for (int64_t j = 0; j < width; ++j) panel[j] = x[j];
+  }
+}
+
+template <class T>
+void unpack_panel(T* out, const T* panel, int64_t rows, int64_t row_step, int64_t width, bool streamed) {
+  for (int64_t r = 0; r < rows; ++r, out += row_step, panel += kPanel) {
+    copy_bytes(out, panel, width * static_cast<int64_t>(sizeof(T)), streamed);
+  }
 }
 
 // `dim` as a run gets it: counted from the end where negative.

@@ -57,16 +57,6 @@ View repeated_to(const View& out, const View& x) {
   return full;
 }
 
-// Where the n-th choice of a nest's first `rank` dimensions lies in out and in x.
-void find(const Nest<2>& nest, int rank, int64_t n, int64_t* offset) {
-  offset[0] = offset[1] = 0;
-  for (int d = rank - 1; d >= 0; --d) {
-    offset[0] += n % nest.shape[d] * nest.stride[0][d];
-    offset[1] += n % nest.shape[d] * nest.stride[1][d];
-    n /= nest.shape[d];
-  }
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
 // Row by row.
 
@@ -168,7 +158,7 @@ void copy_by_short_rows(T* out, const T* x, const Nest<2>& nest) {
                [&](int64_t begin, int64_t end, int) {
                  while (begin < end) {
                    int64_t offset[2];
-                   find(nest, inner, begin, offset);
+                   find_offsets(nest, inner, begin, offset);
                    const int64_t together = std::min(rows - begin % rows, end - begin);
                    copy_matrix(out + offset[0], x + offset[1], together, count, row, step);
                    begin += together;
@@ -204,7 +194,7 @@ class Turned {
     parallel_for(count, 0.1 * static_cast<double>(sizeof(T) * wide * high), [&](int64_t begin, int64_t end, int) {
       for (int64_t n = begin; n < end; ++n) {
         int64_t offset[2];
-        find(nest_, nest_.rank - 2, n / (down * across), offset);
+        find_offsets(nest_, nest_.rank - 2, n / (down * across), offset);
         const int64_t column = n / across % down * wide, row = n % across * high;
         T* const to = out_ + offset[0] + column * out_row_ + row;
         const T* const from = x_ + offset[1] + row * x_row_ + column;

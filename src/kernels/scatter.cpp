@@ -33,15 +33,17 @@ void plan_scatter_add(Plan& plan) {
   shape_attribute(plan, plan.attributes[0], out);
   out.dtype = src.dtype;
   check_scatter(plan, out, src, index, plan.attributes[1].integer());
+  plan.scratch_per_worker = fresh_scratch(out, axis_of(plan.attributes[1], out.rank));
   plan.nanoseconds = 1.5 * static_cast<double>(index.size()) + 0.1 * static_cast<double>(out.size());
 }
 
-constexpr int kScatterModes = 5;
+enum ScatterMode : uint8_t { kSet, kAdd, kMultiply, kMaximum, kMinimum, kScatterModes };
 
 void plan_scatter(Plan& plan) {
   const View &x = plan.in[0], &src = plan.in[1], &index = plan.in[2];
   copy_shape(x, x.dtype, plan.out[0]);
   check_scatter(plan, plan.out[0], src, index, plan.attributes[0].integer());
+  plan.scratch_per_worker = fresh_scratch(x, axis_of(plan.attributes[0], x.rank));
   const int64_t mode = plan.attributes[1].integer();
   if (mode < 0 || mode >= kScatterModes) fail(plan, ErrorKind::value, "no mode " + std::to_string(mode));
   plan.nanoseconds = 1.5 * static_cast<double>(index.size()) + 0.1 * static_cast<double>(x.size());
@@ -85,6 +87,22 @@ void plan_occurrence(Plan& plan) {
 // ---------------------------------------------------------------------------------------------------------------------
 // scatter, scatter_add.
 
+// out, which begins as zeros or as `start`, and src at the places that index says.
+template <class Op, class T>
+Status scatter_fresh(const Call& call, const View& out, const View& src, const View& index, int axis, const T* start) {
+  const Fresh<Op, T> fresh(call, out, src, index, axis, start);
+  if (fresh.by_lane()) return fresh.run_lanes();
+  if constexpr (!std::is_same_v<Op, ScatterSet>) {  // what is only written is not waited for
+    if (fresh.by_panel()) return fresh.run_panels();
+  }
+  if (start == nullptr) {
+    zero_all(out);
+  } else {
+    copy_all(out, call.in[0]);
+  }
+  return scatter_into<Op, T>(out, src, index, axis);
+}
+
 // out = x with src set, added, multiplied, or as a maximum or minimum. out may be x itself.
 template <class T>
 struct Scatter {
@@ -92,6 +110,11 @@ struct Scatter {
     const View x = at_least_1d(call.in[0]), index = at_least_1d(call.in[2]), out = at_least_1d(call.out[0]);
     const View src = call.in[1].rank == 0 ? source_like(call.in[1], index) : call.in[1];
     const int axis = axis_of(call.attributes[0], out.rank);
+    const int64_t mode = call.attributes[1].integer();
+    if (x.data != out.data && (mode == kSet || mode == kAdd) && x.contiguous() && out.contiguous()) {
+      return mode == kSet ? scatter_fresh<ScatterSet, T>(call, out, src, index, axis, x.as<T>())
+                          : scatter_fresh<ScatterSum, T>(call, out, src, index, axis, x.as<T>());
+    }
     if (x.data != out.data) {
       copy_all(out, x);
     } else if (!every_index_in_range(index, out.shape[axis])) {
@@ -100,17 +123,16 @@ struct Scatter {
     constexpr Status (*kModes[])(const View&, const View&, const View&, int) = {
         scatter_into<ScatterSet, T>, scatter_into<ScatterSum, T>, scatter_into<ScatterProduct, T>,
         scatter_into<ScatterMax, T>, scatter_into<ScatterMin, T>};
-    return kModes[call.attributes[1].integer()](out, src, index, axis);
+    return kModes[mode](out, src, index, axis);
   }
 };
 
 template <class T>
 struct ScatterAdd {
   static Status run(const Call& call) {
-    zero_all(call.out[0]);
     const View out = at_least_1d(call.out[0]), index = at_least_1d(call.in[1]);
     const View src = call.in[0].rank == 0 ? source_like(call.in[0], index) : call.in[0];
-    return scatter_into<ScatterSum, T>(out, src, index, axis_of(call.attributes[1], out.rank));
+    return scatter_fresh<ScatterSum, T>(call, out, src, index, axis_of(call.attributes[1], out.rank), nullptr);
   }
 };
 

@@ -210,6 +210,136 @@ Status scatter_into(const View& out, const View& src, const View& index, int axi
   return failure.status();
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Into what is made on the way: zeros, or the elements of another array that lies as out does. A lane, or a panel of
+// lanes, begins in a cache and is complete when it leaves it.
+
+// The longest lane, in bytes, that is made in a buffer where results go past the caches.
+constexpr int64_t kBufferedLane = int64_t{1} << 16;
+
+// Whether a result goes past the caches; what it is made of is at least as large.
+inline bool is_large(const View& out) { return out.size() * item_size(out.dtype) >= kStreamed / 4; }
+
+// Scratch for each worker, given shapes only.
+inline size_t fresh_scratch(const View& out, int axis) {
+  const int64_t extent = out.rank > 0 ? out.shape[axis] : 1, bytes = extent * item_size(out.dtype);
+  const bool buffered = bytes <= kBufferedLane && is_large(out);
+  const size_t lane = buffered ? static_cast<size_t>(bytes) : 0, panel = panel_bytes(out, extent);
+  return lane > panel ? lane : panel;
+}
+
+template <class T>
+void begin_lane(T* lane, const T* start, int64_t extent) {
+  if (start == nullptr) {
+    std::memset(static_cast<void*>(lane), 0, static_cast<size_t>(extent) * sizeof(T));
+  } else if (start != lane) {
+    copy_bytes(lane, start, extent * static_cast<int64_t>(sizeof(T)));
+  }
+}
+
+template <class Op, class T, class Width>
+bool scatter_panel(T* panel, const T* src, const int64_t* index, Width width, const ScatterSteps& s) {
+  for (int64_t k = 0; k < s.length; ++k, src += s.src_dim, index += s.index_dim) {
+    prefetch_piece(index + kPanelAhead * s.index_dim, width * static_cast<int64_t>(sizeof(int64_t)));
+    prefetch_piece(src + kPanelAhead * s.src_dim, width * static_cast<int64_t>(sizeof(T)));
+    for (int64_t j = 0; j < width; ++j) {
+      if (!in_range(index[j], s.extent)) return false;
+      T& element = panel[index[j] * kPanel + j];
+      element = Op::combine(element, src[j]);
+    }
+  }
+  return true;
+}
+
+// A scatter into fresh memory, or into an array that nobody else reads.
+template <class Op, class T>
+class Fresh {
+ public:
+  // `start`: what out begins as, element for element where out's lies; nullptr: zeros.
+  Fresh(const Call& call, const View& out, const View& src, const View& index, int axis, const T* start)
+      : call_(call), out_(out), src_(src), index_(index), lanes_(out, src, index, axis), start_(start) {
+    streamed_ = is_large(out) && start != out.as<T>();
+    lane_ = out.shape[axis] * static_cast<int64_t>(sizeof(T));
+  }
+
+  bool by_lane() const {
+    const ScatterSteps& s = lanes_.steps;
+    return s.out_dim == 1 && s.src_dim == 1 && s.index_dim == 1 && lanes_.nest.size >= kFewLanes && whole();
+  }
+
+  bool by_panel() const {
+    const ScatterSteps& s = lanes_.steps;
+    return s.out_lane == 1 && s.src_lane == 1 && s.index_lane == 1 && panel_bytes(out_, s.extent) > 0 && whole() &&
+           lanes_.nest.shape[lanes_.nest.rank - 1] >= kPanel && s.length >= s.extent / 4;
+  }
+
+  Status run_lanes() const {
+    const ScatterSteps& s = lanes_.steps;
+    const bool buffered = streamed_ && lane_ <= kBufferedLane;
+    return run(1, 1.0, [&](int64_t out_at, int64_t src_at, int64_t index_at, int64_t, char* scratch) {
+      T* const out = out_.as<T>() + out_at;
+      T* const lane = buffered ? reinterpret_cast<T*>(scratch) : out;
+      begin_lane(lane, start_ == nullptr ? nullptr : start_ + out_at, s.extent);
+      const int64_t* const index = index_.as<int64_t>() + index_at;
+      if (!scatter_unit_lane<Op>(lane, src_.as<T>() + src_at, index, s.length, s.extent)) return false;
+      if (buffered) copy_bytes(out, lane, lane_, true);
+      return true;
+    });
+  }
+
+  Status run_panels() const {
+    const ScatterSteps& s = lanes_.steps;
+    return run(kPanel, 1.0, [&](int64_t out_at, int64_t src_at, int64_t index_at, int64_t width, char* scratch) {
+      T* const panel = reinterpret_cast<T*>(scratch);
+      if (start_ == nullptr) {
+        std::memset(scratch, 0, static_cast<size_t>(s.extent * kPanel) * sizeof(T));
+      } else {
+        pack_panel(panel, start_ + out_at, s.extent, s.out_dim, width);
+      }
+      const T* const src = src_.as<T>() + src_at;
+      const int64_t* const index = index_.as<int64_t>() + index_at;
+      const bool good = width == kPanel ? scatter_panel<Op>(panel, src, index, WholePanel{}, s)
+                                        : scatter_panel<Op>(panel, src, index, width, s);
+      unpack_panel(out_.as<T>() + out_at, panel, s.extent, s.out_dim, width, streamed_);
+      return good;
+    });
+  }
+
+ private:
+  // Whether the lanes make up all of out.
+  bool whole() const { return lanes_.nest.size * lanes_.steps.extent == out_.size(); }
+
+  // visit(offsets in out, src and index, lanes, scratch) for every `width` neighbouring lanes, or fewer at the end of a
+  // row.
+  template <class Visit>
+  Status run(int64_t width, double cost, Visit&& visit) const {
+    const Nest<3>& nest = lanes_.nest;
+    const int inner = nest.rank - 1;
+    const int64_t count = nest.shape[inner], panels = (count + width - 1) / width;
+    const double each = cost * static_cast<double>(width * (lanes_.steps.length + lanes_.steps.extent / 4));
+    Failure failure;
+    parallel_for(nest.size / count * panels, each, [&](int64_t begin, int64_t end, int worker) {
+      for (int64_t n = begin; n < end && !failure.reported(); ++n) {
+        int64_t offset[3];
+        find_offsets(nest, inner, n / panels, offset);
+        const int64_t first = n % panels * width;
+        for (int i = 0; i < 3; ++i) offset[i] += first * nest.stride[i][inner];
+        const int64_t together = width < count - first ? width : count - first;
+        if (!visit(offset[0], offset[1], offset[2], together, call_.scratch(worker))) failure.report();
+      }
+      if (streamed_) stream_end();
+    });
+    return failure.status();
+  }
+
+  const Call& call_;
+  const View &out_, &src_, &index_;
+  const Lanes lanes_;
+  const T* start_;
+  int64_t lane_;  // bytes
+  bool streamed_;
+};
+
 // src with index's rank: repeated everywhere where it has no dimensions.
 inline View source_like(const View& src, const View& index) {
   if (src.rank != 0) return src;

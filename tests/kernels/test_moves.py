@@ -87,3 +87,33 @@ def test_past_the_caches(name: str, threads: int) -> None:
     x = LARGE[name](np.random.default_rng(1).integers(0, 2**31, (4096, 1023 + ("apart" not in name)), np.int32))
     with with_threads(threads):
         assert np.array_equal(COPY(x), x)
+
+
+# Matrices whose columns are visited in panels, with ends and without; lanes made in a buffer.
+@pytest.mark.parametrize("shape", [(300, 512), (700, 200), (4096, 530), (5, 400, 77)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_indices_along_every_dim(shape: tuple[int, ...], dtype: type, threads: int) -> None:
+    rng = np.random.default_rng(2)
+    x, src = rng.integers(0, 100, (2, *shape)).astype(dtype)
+    for dim, extent in enumerate(shape):
+        index = rng.integers(0, extent, shape)
+        index[-1, -1:] = 0
+        places = list(np.indices(shape, sparse=True))
+        places[dim] = index
+        added, expected = np.zeros(shape, dtype), x.copy()
+        np.add.at(added, tuple(places), src)
+        np.add.at(expected, tuple(places), src)
+        calls = {
+            "gather": ((x, index, dim), np.take_along_axis(x, index, dim)),
+            "scatter_add": ((src, index, shape, dim), added),
+            "scatter": ((x, src, index, dim, 1), expected),
+        }
+        with with_threads(threads):
+            for name, (operands, result) in calls.items():
+                assert np.array_equal(KERNELS[name](*operands), result), name
+            for wrong in (-1, extent):
+                index[-1, -1] = wrong
+                for name, (operands, _) in calls.items():
+                    with pytest.raises(IndexError):
+                        KERNELS[name](*operands)
