@@ -213,6 +213,15 @@ def _classes(operand: Callable[..., Array], cotangent: bool) -> Callable[[Any], 
     return calls
 
 
+def _likelihoods(cotangent: bool) -> Callable[[Any], Iterator[Arguments]]:
+    def calls(dtype: Any) -> Iterator[Arguments]:
+        for (n, classes), reduction in itertools.product(MATRICES, (0, 1, 2)):
+            shape = (() if reduction else (n,)) if cotangent else (n, classes)
+            yield drawn(shape, dtype), places((n,), classes), 1, reduction, *([classes] if cotangent else [])
+
+    return calls
+
+
 def _pairs(
     *operands: Callable[..., Array], cotangent: bool = False, settings: Arguments = ()
 ) -> Callable[[Any], Iterator[Arguments]]:
@@ -280,6 +289,8 @@ TOGETHER: dict[str, Callable[[Any], Iterator[Arguments]]] = {
     "product_of_others": _lines_of_factors,
     "cross_entropy": _classes(drawn, cotangent=False),
     "cross_entropy_grad": _classes(between_0_and_1, cotangent=True),
+    "nll_loss": _likelihoods(cotangent=False),
+    "nll_loss_grad": _likelihoods(cotangent=True),
     **{
         f"{name}_loss{grad}": _pairs(drawn, drawn, cotangent=bool(grad), settings=settings)
         for name, settings in (("mse", ()), ("l1", ()), ("smooth_l1", (0.7,)), ("huber", (0.7,)))

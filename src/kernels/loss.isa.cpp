@@ -155,6 +155,12 @@ struct CrossEntropy {
 
 // Without rows that count the mean is 0 / 0, NaN, as in PyTorch.
 template <class T>
+T sum_losses(const T* losses, int64_t n, int64_t reduction, const TargetCount& count) {
+  const T total = fold<Sum>(row_lanes<Sum>(losses, n));
+  return reduction == kMean ? total / static_cast<T>(count.counted) : total;
+}
+
+template <class T>
 Status run_cross_entropy(const Call& call) {
   const View& x = call.in[0];
   const View& loss = call.out[0];
@@ -169,9 +175,7 @@ Status run_cross_entropy(const Call& call) {
   CrossEntropy<T>{x.as<T>(), x.stride[0], x.stride[1], n,           classes,       target,
                   smoothing, losses,      loss_step,   out.as<T>(), out.stride[0], out.stride[1]}
       .run();
-  if (reduction == kNone) return Status::ok;
-  const T total = fold<Sum>(row_lanes<Sum>(static_cast<const T*>(losses), n));
-  *loss.as<T>() = reduction == kMean ? total / static_cast<T>(count.counted) : total;
+  if (reduction != kNone) *loss.as<T>() = sum_losses(losses, n, reduction, count);
   return Status::ok;
 }
 
@@ -254,7 +258,50 @@ Status run_cross_entropy_grad(const Call& call) {
   return Status::ok;
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// The negative logarithms of likelihoods, given the logarithms: -x of the target, 0 in rows that are ignored; and the
+// gradient, -g or -g / (rows that count) at the target.
+
+template <class T>
+Status run_nll(const Call& call) {
+  const View& x = call.in[0];
+  const View& loss = call.out[0];
+  const int64_t n = x.shape[0], reduction = call.attributes[1].integer();
+  const Targets target = targets_of(call.in[1], call.attributes);
+  const TargetCount count = count_targets(target, n, x.shape[1]);
+  if (!count.valid) return Status::index_out_of_range;
+  T* const losses = reduction == kNone ? loss.as<T>() : reinterpret_cast<T*>(call.shared);
+  const int64_t step = reduction == kNone ? loss.stride[0] : 1;
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t t = target[i];
+    losses[i * step] = t == target.ignored ? T{0} : -x.as<T>()[i * x.stride[0] + t * x.stride[1]];
+  }
+  if (reduction != kNone) *loss.as<T>() = sum_losses(losses, n, reduction, count);
+  return Status::ok;
+}
+
+template <class T>
+Status run_nll_grad(const Call& call) {
+  const View& g = call.in[0];
+  const View& out = call.out[0];
+  const int64_t n = out.shape[0], classes = out.shape[1], g_step = g.rank == 1 ? g.stride[0] : 0;
+  const Targets target = targets_of(call.in[1], call.attributes);
+  const TargetCount count = count_targets(target, n, classes);
+  if (!count.valid) return Status::index_out_of_range;
+  const T divisor = call.attributes[1].integer() == kMean ? static_cast<T>(count.counted) : T{1};
+  parallel_for(n, 0.1 * static_cast<double>(classes), [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      T* const row = out.as<T>() + i * out.stride[0];
+      for (int64_t k = 0; k < classes; ++k) row[k * out.stride[1]] = 0;
+      if (target[i] != target.ignored) row[target[i] * out.stride[1]] = -(g.as<T>()[i * g_step] / divisor);
+    }
+  });
+  return Status::ok;
+}
+
 constexpr Run kRows[] = {
+    {"nll_loss", floats(run_nll<float>, run_nll<double>)},
+    {"nll_loss_grad", floats(run_nll_grad<float>, run_nll_grad<double>)},
     {"cross_entropy", floats(run_cross_entropy<float>, run_cross_entropy<double>)},
     {"cross_entropy_grad", floats(run_cross_entropy_grad<float>, run_cross_entropy_grad<double>)},
 };

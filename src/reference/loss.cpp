@@ -93,8 +93,64 @@ Status cross_entropy_grad_of(const Call& call) {
   return Status::ok;
 }
 
+// The targets of n samples.
+struct Classes {
+  View target;
+  int64_t ignored, reduction;
+
+  explicit Classes(const Call& call)
+      : target(call.in[1]), ignored(call.attributes[0].integer()), reduction(call.attributes[1].integer()) {}
+  int64_t n() const { return target.shape[0]; }
+  int64_t at(int64_t i) const { return target.as<int64_t>()[i * target.stride[0]]; }
+
+  double divisor() const {
+    double count = 0;
+    for (int64_t i = 0; i < n(); ++i) count += at(i) == ignored ? 0 : 1;
+    return reduction == mean ? count : 1;
+  }
+
+  bool valid(int64_t classes) const {
+    for (int64_t i = 0; i < n(); ++i) {
+      if (at(i) != ignored && (at(i) < 0 || at(i) >= classes)) return false;
+    }
+    return true;
+  }
+};
+
+template <class T>
+Status nll_loss_of(const Call& call) {
+  const Classes classes(call);
+  if (!classes.valid(call.in[0].shape[1])) return Status::index_out_of_range;
+  double total = 0;
+  for (int64_t i = 0; i < classes.n(); ++i) {
+    const double value = classes.at(i) == classes.ignored ? 0 : -at<T>(call.in[0], i, classes.at(i));
+    if (classes.reduction == none) call.out[0].as<T>()[i * call.out[0].stride[0]] = static_cast<T>(value);
+    total += value;
+  }
+  if (classes.reduction != none) *call.out[0].as<T>() = static_cast<T>(total / classes.divisor());
+  return Status::ok;
+}
+
+template <class T>
+Status nll_loss_grad_of(const Call& call) {
+  const Classes classes(call);
+  const View& g = call.in[0];
+  const View& out = call.out[0];
+  if (!classes.valid(out.shape[1])) return Status::index_out_of_range;
+  for (int64_t i = 0; i < classes.n(); ++i) {
+    const double value = -g.as<T>()[g.rank == 1 ? i * g.stride[0] : 0] / classes.divisor();
+    for (int64_t k = 0; k < out.shape[1]; ++k) {
+      const bool there = k == classes.at(i) && k != classes.ignored;
+      at<T>(out, i, k) = static_cast<T>(there ? value : 0);
+    }
+  }
+  return Status::ok;
+}
+
 }  // namespace
 
+const RunsByDType nll_loss = floats(nll_loss_of<float>, nll_loss_of<double>);
+const RunsByDType nll_loss_grad = floats(nll_loss_grad_of<float>, nll_loss_grad_of<double>);
 const RunsByDType cross_entropy = floats(cross_entropy_of<float>, cross_entropy_of<double>);
 const RunsByDType cross_entropy_grad = floats(cross_entropy_grad_of<float>, cross_entropy_grad_of<double>);
 

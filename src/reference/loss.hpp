@@ -5,6 +5,6 @@
 
 namespace minigrad::reference {
 
-extern const RunsByDType cross_entropy, cross_entropy_grad;
+extern const RunsByDType cross_entropy, cross_entropy_grad, nll_loss, nll_loss_grad;
 
 }  // namespace minigrad::reference

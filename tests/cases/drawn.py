@@ -240,6 +240,16 @@ def cross_entropy_grad(draw: Draw) -> Call:
     return (g, between(0.1, 1)(draw, (n, classes)), target), options
 
 
+def nll_loss(draw: Draw) -> Call:
+    n, classes, target, (ignored, _, reduction) = labels(draw)
+    return (normal(draw, (n, classes)), target), (ignored, reduction)
+
+
+def nll_loss_grad(draw: Draw) -> Call:
+    n, classes, target, (ignored, _, reduction) = labels(draw)
+    return (normal(draw, () if reduction else (n,)), target), (ignored, reduction, classes)
+
+
 def cast(draw: Draw) -> Call:
     return (normal(draw, any_shape(draw)),), (FLOAT64, FLOAT64)
 
@@ -392,6 +402,8 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "cast": cast,
     "cross_entropy": cross_entropy,
     "cross_entropy_grad": cross_entropy_grad,
+    "nll_loss": nll_loss,
+    "nll_loss_grad": nll_loss_grad,
     "expand": expand,
     "gather": gather,
     "index": index,

@@ -35,6 +35,29 @@ def public_cross_entropy(lib: Any, x: Any, target: Any, ignored: int, smoothing:
     )
 
 
+def public_nll(lib: Any, x: Any, target: Any, ignored: int, reduction: int) -> Any:
+    return lib.nn.functional.nll_loss(x, target, ignore_index=ignored, reduction=REDUCTIONS[reduction])
+
+
+def nll(n: int, classes: int, variant: str, target: Any, attributes: tuple[Any, ...]) -> Iterator[Case]:
+    ignored, _, reduction = attributes
+    yield Case(
+        "nll_loss",
+        variant,
+        lambda draw: (normal(draw, (n, classes)), target(draw)),
+        (ignored, reduction),
+        large=n > 10,
+        public=public_nll,
+    )
+    yield Case(
+        "nll_loss_grad",
+        variant,
+        lambda draw: (normal(draw, () if reduction else (n,)), target(draw)),
+        (ignored, reduction, classes),
+        large=n > 10,
+    )
+
+
 def losses() -> Iterator[Case]:
     for n, classes, kind in ((4, 5, ""), (1, 1, "one, "), (3, 2, "some ignored, "), (67, 130, "large, ")):
         for smoothing in (0.0, 0.1):
@@ -56,6 +79,8 @@ def losses() -> Iterator[Case]:
                     large=n > 10,
                     public=public_cross_entropy,
                 )
+                if not smoothing:
+                    yield from nll(n, classes, variant, target, attributes)
                 yield Case(
                     "cross_entropy_grad",
                     variant,

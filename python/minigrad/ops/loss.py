@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import _dtype
 from ..batching_rules import call, spread
-from ..primitive import MANY_TO_MANY, MANY_TO_ONE, kernel_primitive
+from ..primitive import LINEAR, MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import _add, _sub, _where, div, mul, ne, neg, relu, safe_mul, to_dtype
 from .index import gather_along, index_rows
@@ -84,6 +84,16 @@ def _target_counts(level: Any, target: Any, ignore_index: int, like: Any) -> Any
     return _sum(_reshape(counted, (level.size, -1)), (1,), False)
 
 
+def _of_examples(level: Any, losses: Any, target: Any, ignore_index: int, reduction: int) -> Any:
+    """Return what becomes of all examples' losses, each example's by itself."""
+    losses = _reshape(losses, (level.size, -1))
+    if reduction > 0:
+        losses = _sum(losses, (1,), False)
+    if reduction == 1:
+        losses = div(losses, _target_counts(level, target, ignore_index, losses))
+    return losses
+
+
 def _batched_cross_entropy(level: Any, values: Any, batched: Any, settings: _Settings) -> Any:
     x, target = (_rows(level, v, b) for v, b in zip(values, batched, strict=True))
     ignore_index, label_smoothing, reduction = settings
@@ -92,11 +102,7 @@ def _batched_cross_entropy(level: Any, values: Any, batched: Any, settings: _Set
         (x, target),
         (ignore_index, label_smoothing, 0),
     )
-    losses = _reshape(losses, (level.size, -1))
-    if reduction > 0:
-        losses = _sum(losses, (1,), False)
-    if reduction == 1:
-        losses = div(losses, _target_counts(level, target, ignore_index, losses))
+    losses = _of_examples(level, losses, target, ignore_index, reduction)
     return losses, _reshape(probabilities, (level.size, -1, x.shape[1]))
 
 
@@ -141,17 +147,62 @@ cross_entropy_grad: Callable[..., Any] = kernel_primitive(
 )
 
 
+def _row_cotangents(level: Any, g: Any, target: Any, ignore_index: int, reduction: int) -> Any:
+    """Return what of the cotangents of all examples' losses goes to each row."""
+    if reduction == 1:
+        g = div(g, _target_counts(level, target, ignore_index, g))
+    if reduction > 0:
+        g = _reshape(g, (*g.shape, 1))
+    return _reshape(broadcast(g, (level.size, _each(level, target))), (target.shape[0],))
+
+
+def _each(level: Any, rows: Any) -> int:
+    """Return how many of all examples' rows belong to each."""
+    return rows.shape[0] // level.size if level.size else 0
+
+
 def _batched_cross_entropy_grad(level: Any, values: Any, batched: Any, settings: _Settings) -> Any:
     p, target = (_rows(level, v, b) for v, b in zip(values[1:], batched[1:], strict=True))
     ignore_index, label_smoothing, reduction = settings
-    n = p.shape[0] // level.size if level.size else 0
-    g = values[0]
-    if reduction == 1:
-        g = div(g, _target_counts(level, target, ignore_index, p))
-    if reduction > 0:
-        g = _reshape(g, (*g.shape, 1))
-    rows = _reshape(broadcast(g, (level.size, n)), (p.shape[0],))
-    return _reshape(cross_entropy_grad(rows, p, target, ignore_index, label_smoothing, 0), (level.size, n, p.shape[1]))
+    rows = _row_cotangents(level, values[0], target, ignore_index, reduction)
+    out = cross_entropy_grad(rows, p, target, ignore_index, label_smoothing, 0)
+    return _reshape(out, (level.size, _each(level, target), p.shape[1]))
+
+
+def _batched_nll(level: Any, values: Any, batched: Any, ignore_index: int, reduction: int) -> Any:
+    x, target = (_rows(level, v, b) for v, b in zip(values, batched, strict=True))
+    return _of_examples(level, _nll_loss(x, target, ignore_index, 0), target, ignore_index, reduction)
+
+
+def _batched_nll_grad(level: Any, values: Any, batched: Any, ignore_index: int, reduction: int, classes: int) -> Any:
+    target = _rows(level, values[1], batched[1])
+    rows = _row_cotangents(level, values[0], target, ignore_index, reduction)
+    out = nll_loss_grad(rows, target, ignore_index, 0, classes)
+    return _reshape(out, (level.size, _each(level, target), classes))
+
+
+_nll_loss = kernel_primitive(
+    "nll_loss",
+    equation="loss = -x[target], their mean or sum",
+    source="《深度学习与梯度》 (5.10)",
+    relation=MANY_TO_ONE,
+    structure=LINEAR,
+    vjp={
+        "x": lambda g, target, ignore_index, reduction, x_shape: nll_loss_grad(
+            g, target, ignore_index, reduction, x_shape[1]
+        )
+    },
+    batch=_batched_nll,
+)
+nll_loss_grad: Callable[..., Any] = kernel_primitive(
+    "nll_loss_grad",
+    equation="out = -g at the target, divided by the number of targets for a mean, and 0 elsewhere",
+    source="derivative of nll_loss",
+    relation=ONE_TO_MANY,
+    structure=LINEAR,
+    vjp={"g": lambda h, target, ignore_index, reduction: _nll_loss(h, target, ignore_index, reduction)},
+    batch=_batched_nll_grad,
+)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -348,7 +399,10 @@ def nll_loss(
     if array_of("nll_loss", target, "target").dtype is not _INT64:
         target = _class_indices("nll_loss", target)
     rows, labels = _as_rows("nll_loss", input, target)
-    losses = _nll("nll_loss", rows, labels, weight, ignore_index, code)
+    if weight is None:
+        losses = _nll_loss(rows, labels, ignore_index, code)
+    else:
+        losses = _nll("nll_loss", rows, labels, weight, ignore_index, code)
     return _reshape(losses, target._array.shape) if code == 0 else losses  # type: ignore[no-any-return]
 
 
