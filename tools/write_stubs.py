@@ -51,6 +51,9 @@ CORE_FUNCTIONS = {
     "set_inference": "(flag: bool, handler: Any, /) -> tuple[bool, Any]",
     "set_num_threads": "(threads: int) -> None",
     "set_parallel_threshold": "(nanoseconds: float) -> None",
+    "permute_view": "(array: Array, dims: tuple[int, ...], /) -> Array",
+    "reshape_view": "(array: Array, sizes: tuple[int, ...], /) -> Array",
+    "viewed_sizes": "(array: Array, args: tuple[Any, ...], /) -> tuple[int, ...] | None",
     "strided_view": "(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int, /) -> Array",
 }
 CORE_VALUES = {"build_info": "dict[str, Any]", "kernels": "dict[str, Kernel]"}

@@ -51,7 +51,7 @@ Shape = tuple[int, ...]
 
 _reshape: Callable[..., Any] = view_primitive(
     "reshape",
-    run=lambda x, shape: x.reshape(shape),
+    run=_core.reshape_view,
     attributes=("shape",),
     equation="out[i] = x[i], both counted row by row",
     source=f"{ARTICLE} section 3",
@@ -62,7 +62,7 @@ _reshape: Callable[..., Any] = view_primitive(
 
 _permute: Callable[..., Any] = view_primitive(
     "permute",
-    run=lambda x, dims: x.transpose(dims),
+    run=_core.permute_view,
     attributes=("dims",),
     equation="out[i_dims] = x[i]",
     source=f"{ARTICLE} section 3",
@@ -309,10 +309,8 @@ def reshape(input: Tensor, *args: Any, shape: Any = None) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    if len(args) > 1 and shape is None:  # the common case: sizes one by one, none of them to be found out
-        count = math.prod(args)
-        if type(count) is int and count == array_of("reshape", input).size and min(args) >= 0:
-            return _reshape(input if _viewable(input._array, args) else clone(input), args)  # type: ignore[no-any-return]
+    if shape is None and (plain := _core.viewed_sizes(array_of("reshape", input), args)) is not None:
+        return _reshape(input, plain)  # type: ignore[no-any-return]
     sizes = _resolve("reshape", sizes_of(args, shape), input)
     return _reshape(input if _viewable(input._array, sizes) else clone(input), sizes)  # type: ignore[no-any-return]
 
@@ -327,6 +325,8 @@ def view(input: Tensor, *args: Any, size: Any = None) -> Tensor:
     """Return a view in another shape; RuntimeError where the memory's layout does not allow it. See :func:`reshape`."""
     if len(args) == 1 and isinstance(args[0], _dtype.dtype):
         raise TypeError("view: reinterpreting memory as another dtype is not supported; use to(dtype)")
+    if size is None and (plain := _core.viewed_sizes(array_of("view", input), args)) is not None:
+        return _reshape(input, plain)  # type: ignore[no-any-return]
     sizes = _resolve("view", sizes_of(args, size), input)
     if not _viewable(input._array, sizes):
         raise RuntimeError(
