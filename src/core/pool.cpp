@@ -69,6 +69,12 @@ struct Pool {
   PoolStatistics statistics = {.in_use = 0, .peak = 0, .cached = 0, .limit = size_t{1} << 30};
 };
 
+// Counts a buffer as in use; the caller holds the lock.
+void hand_out(Pool& p, size_t bytes) {
+  p.statistics.in_use += bytes;
+  p.statistics.peak = std::max(p.statistics.peak, p.statistics.in_use);
+}
+
 // Gives cached buffers of other classes back, the largest first, until one of `size` can be kept. What is freed now
 // will sooner be asked for than what nobody has asked for since. The caller holds the lock.
 void make_room(Pool& p, SizeClass size) {
@@ -121,11 +127,10 @@ void* pool_allocate(size_t bytes) {
   Pool& p = pool();
   {
     const std::lock_guard lock(p.mutex);
-    p.statistics.in_use += size.bytes;
-    p.statistics.peak = std::max(p.statistics.peak, p.statistics.in_use);
     if (Link* const link = p.free[size.index]; link != nullptr) {
       p.free[size.index] = link->next;
       p.statistics.cached -= size.bytes;
+      hand_out(p, size.bytes);
       return link;
     }
   }
@@ -134,9 +139,9 @@ void* pool_allocate(size_t bytes) {
     pool_empty_cache();
     buffer = allocate(size.bytes);
   }
-  if (buffer == nullptr) {
+  if (buffer != nullptr) {
     const std::lock_guard lock(p.mutex);
-    p.statistics.in_use -= size.bytes;
+    hand_out(p, size.bytes);
   }
   return buffer;
 }
