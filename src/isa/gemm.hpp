@@ -140,46 +140,37 @@ void run_strips_packed(Block<T>& block, const T* panel, const Range& columns, in
   }
 }
 
-// All rows, at most kThinRows, with thin tiles. Returns the column behind the last whole vector, up to which it went.
-template <class T>
-int64_t run_strips_thin(Block<T>& block, const T* b, int64_t b_col, const Range& columns) {
-  constexpr int L = kLanes<T>;
-  Tile<T>& t = block.tile;
-  int64_t j = columns.begin;
-  for (int64_t count; j + L <= columns.end; j += count) {
-    const bool whole = j + kThinVectors * L <= columns.end;
-    count = whole ? kThinVectors * L : L;
-    t.a = block.a;
-    t.b = b + (j - columns.begin) * b_col;
-    t.c = block.c + j;
-    t.bias = block.bias != nullptr ? block.bias + j : nullptr;
-    if (block.rows.size() == 1) {
-      whole ? run_thin_tile<T, 1, kThinVectors>(t, b_col) : run_thin_tile<T, 1, 1>(t, b_col);
-    } else {
-      whole ? run_thin_tile<T, 2, kThinVectors>(t, b_col) : run_thin_tile<T, 2, 1>(t, b_col);
-    }
-  }
-  return j;
+// Columns [j, j + V vectors) of at most kThinRows rows.
+template <class T, int V>
+void run_thin_strip(const Product<T>& p, const Range& rows, int64_t j, Tile<T>& t) {
+  const int64_t b_col = p.shape->b_col;
+  t.b = p.b + j * b_col;
+  t.c = p.c + rows.begin * p.shape->n + j;
+  t.bias = p.bias != nullptr ? p.bias + j : nullptr;
+  rows.size() == 1 ? run_thin_tile<T, 1, V>(t, b_col) : run_thin_tile<T, 2, V>(t, b_col);
 }
 
-// Few rows times a b whose columns are contiguous.
+// All whole vectors of columns of at most kThinRows rows. Returns the column behind them.
 template <class T>
-void run_thin_block(const Product<T>& p, Block<T>& block, const T* b, const Range& columns, T* panel) {
-  T copy[kThinRows * kBlockK];
-  Tile<T>& t = block.tile;
-  if (t.a_k != 1) {
-    for (int64_t r = 0; r < block.rows.size(); ++r) {
-      contiguous(block.a + r * t.a_row, t.a_k, t.k, copy + r * kBlockK);
-    }
-    block.a = copy;
-    t.a_row = kBlockK;
-    t.a_k = 1;
+int64_t run_thin(const Product<T>& p, const Range& rows, const Range& columns, T* copy) {
+  constexpr int64_t L = kLanes<T>, W = kThinVectors * L;
+  const ProductShape& shape = *p.shape;
+  Tile<T> t;
+  t.a = p.a + rows.begin * shape.a_row;
+  t.a_row = shape.a_row;
+  if (shape.a_k != 1) {
+    for (int64_t r = 0; r < rows.size(); ++r) contiguous(t.a + r * shape.a_row, shape.a_k, shape.k, copy + r * shape.k);
+    t.a = copy;
+    t.a_row = shape.k;
   }
-  const int64_t b_col = p.shape->b_col;
-  const int64_t rest = run_strips_thin(block, b, b_col, columns);
-  if (rest == columns.end) return;
-  pack(b + (rest - columns.begin) * b_col, int64_t{1}, b_col, t.k, columns.end - rest, panel, int64_t{kLanes<T>});
-  run_strips_packed(block, panel, Range{rest, columns.end}, 0);
+  t.c_row = shape.n;
+  t.k = shape.k;
+  t.accumulate = false;
+  t.relu = p.relu;
+  int64_t j = columns.begin;
+  for (; j + W <= columns.end; j += W) run_thin_strip<T, kThinVectors>(p, rows, j, t);
+  for (; j + L <= columns.end; j += L) run_thin_strip<T, 1>(p, rows, j, t);
+  return j;
 }
 
 // Lets the tiles read the block's rows of a, from `a` on: where they stand, or else in a copy.
@@ -237,10 +228,6 @@ void run_panel(const Product<T>& p, Block<T>& block, int64_t k, const Range& row
   const T* a = p.a + rows.begin * shape.a_row + k * shape.a_k;
   block.rows = rows;
   block.c = p.c + rows.begin * shape.n;
-  if (shape.b_k == 1 && shape.b_col != 1 && rows.size() <= kThinRows) {
-    take_rows(shape, block, a, copy);
-    return run_thin_block(p, block, b, columns, panel);
-  }
   if (!shape.pack_b) {
     take_rows(shape, block, a, copy);
     return run_strips_in_place(block, b, shape.b_k, columns);
@@ -252,8 +239,12 @@ void run_panel(const Product<T>& p, Block<T>& block, int64_t k, const Range& row
 
 // c[rows][columns].
 template <class T>
-void run_block(const Product<T>& p, const Range& rows, const Range& columns, char* scratch) {
+void run_block(const Product<T>& p, const Range& rows, Range columns, char* scratch) {
   const ProductShape& shape = *p.shape;
+  if (shape.thin && rows.size() <= kThinRows) {
+    columns.begin = run_thin(p, rows, columns, reinterpret_cast<T*>(scratch + shape.panel_bytes));
+    if (columns.size() == 0) return;
+  }
   const int64_t most = shape.pack_b ? shape.panel_columns : columns.size();
   Block<T> block;
   block.ahead = {};

@@ -10,6 +10,7 @@
 #include "isa/isa.hpp"
 #include "isa/part.hpp"
 #include "isa/transpose.hpp"
+#include "kernels/matmul_shapes.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
@@ -182,34 +183,50 @@ constexpr TileRow<T> kTiles[2][4] = {
     {kTileRow<T, 1, true>, kTileRow<T, 2, true>, kTileRow<T, 4, true>, kTileRow<T, 8, true>}};
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Thin tiles: the same contract, for a b whose columns are contiguous (b_k = 1), a's rows too (a_k = 1), and so few
-// rows that packing b would cost more than it gives: b is transposed in registers on its way into the chains. No vector
-// is cut.
+// Thin tiles: whole products of few rows, for a b whose columns are contiguous (b_k = 1), a's rows too (a_k = 1):
+// packing b would cost more than it gives, so it is transposed in registers on its way into the chains. All of k at
+// once, so that each column is read from its beginning to its end. No vector is cut.
 
+// One step of a thin tile: a line of each of its columns.
 template <class T, int R, int V>
-void run_thin_tile(const Tile<T>& t, int64_t b_col) {
+[[gnu::always_inline]] inline void step_thin_tile(const Tile<T>& t, const T* a, const T* b, int64_t b_col,
+                                                  Vec<T> (&acc)[R][V]) {
+  constexpr int L = kLanes<T>, kParts = 64 / kVectorBytes;
+  each<V, kParts>([&](int v, int part) {
+    Vec<T> row[L];
+    transpose<T>(Columns<T>(b + v * L * b_col + part * L, b_col), 0, row);
+    each<L, R>([&](int l, int r) { acc[r][v] = fma(splat(a[r * t.a_row + part * L + l]), row[l], acc[r][v]); });
+  });
+}
+
+// A chain over a block of k, added to the sum of the blocks before.
+template <class T, int R, int V>
+[[gnu::always_inline]] inline void add_thin_block(const Tile<T>& t, int64_t begin, int64_t end, int64_t b_col,
+                                                  Vec<T> (&sum)[R][V]) {
   constexpr int L = kLanes<T>;
   constexpr int kLine = 64 / static_cast<int>(sizeof(T));
   Vec<T> acc[R][V] = {};
-  int64_t i = 0;
-  for (; i + kLine <= t.k; i += kLine) {
-    each<V, kLine / L>([&](int v, int part) {
-      Vec<T> row[L];
-      transpose<T>(Columns<T>(t.b + v * L * b_col + i + part * L, b_col), 0, row);
-      each<L, R>([&](int l, int r) { acc[r][v] = fma(splat(t.a[r * t.a_row + i + part * L + l]), row[l], acc[r][v]); });
-    });
-  }
-  for (; i < t.k; ++i) {
+  int64_t i = begin;
+  for (; i + kLine <= end; i += kLine) step_thin_tile<T, R, V>(t, t.a + i, t.b + i, b_col, acc);
+  for (; i < end; ++i) {
     each<1, V>([&](int, int v) {
       Vec<T> row;
       for (int l = 0; l < L; ++l) row[l] = t.b[(v * L + l) * b_col + i];
       for (int r = 0; r < R; ++r) acc[r][v] = fma(splat(t.a[r * t.a_row + i]), row, acc[r][v]);
     });
   }
-  finish_tile<T, R, V, false>(t, acc);
+  each<R, V>([&](int r, int v) { sum[r][v] = begin == 0 ? acc[r][v] : sum[r][v] + acc[r][v]; });
 }
 
-constexpr int kThinRows = 2;
+template <class T, int R, int V>
+void run_thin_tile(const Tile<T>& t, int64_t b_col) {
+  Vec<T> sum[R][V] = {};
+  for (int64_t k = 0; k < t.k; k += kBlockK) {
+    add_thin_block<T, R, V>(t, k, t.k < k + kBlockK ? t.k : k + kBlockK, b_col, sum);
+  }
+  finish_tile<T, R, V, false>(t, sum);
+}
+
 constexpr int kThinVectors = kVectorBytes == 64 ? 1 : 2;  // what keeps registers for the transposition
 
 }  // namespace

@@ -91,11 +91,57 @@ template <class T, int W, bool High>
   x[0] = low;
 }
 
+#if defined(__AVX512F__)
+// 32 bytes of each of two columns.
+template <class T>
+[[gnu::always_inline]] inline Vec<T> load_halves(const T* low, const T* high) {
+  const __m512d x = _mm512_castpd256_pd512(_mm256_loadu_pd(reinterpret_cast<const double*>(low)));
+  return reinterpret_cast<Vec<T>>(_mm512_insertf64x4(x, _mm256_loadu_pd(reinterpret_cast<const double*>(high)), 1));
+}
+
+// From x and then from y, the even 16 bytes, or the odd ones.
+template <class T, bool Odd>
+[[gnu::always_inline]] inline Vec<T> every_other_chunk(Vec<T> x, Vec<T> y) {
+  constexpr int kChunks = Odd ? 0xdd : 0x88;
+  return reinterpret_cast<Vec<T>>(
+      _mm512_shuffle_f32x4(reinterpret_cast<__m512>(x), reinterpret_cast<__m512>(y), kChunks));
+}
+
+// As many rows as there are lanes, with half as many loads.
+template <class T, class From>
+[[gnu::always_inline]] inline void transpose_square(const From& column, int64_t offset, Vec<T> (&row)[kLanes<T>]) {
+  constexpr int C = kChunk<T>;
+  Vec<T> x[2][C], y[2][C];
+#pragma GCC unroll 4
+  for (int i = 0; i < C; ++i) {
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; ++h) {
+      const int64_t at = offset + 2 * C * h;
+      x[h][i] = load_halves(column[i] + at, column[i + C] + at);
+      y[h][i] = load_halves(column[i + 2 * C] + at, column[i + 3 * C] + at);
+    }
+  }
+#pragma GCC unroll 2
+  for (int h = 0; h < 2; ++h) {
+    transpose_chunk(x[h]);
+    transpose_chunk(y[h]);
+#pragma GCC unroll 4
+    for (int i = 0; i < C; ++i) {
+      row[2 * C * h + i] = every_other_chunk<T, false>(x[h][i], y[h][i]);
+      row[2 * C * h + C + i] = every_other_chunk<T, true>(x[h][i], y[h][i]);
+    }
+  }
+}
+#endif
+
 // row[i][l] = column[l][offset + i] for i in [0, Rows), l in [0, kLanes). With a full cache line of each column the
 // lines are used up one after the other: columns that are a power of two apart displace each other from the cache.
 template <class T, int Rows, class From>
 [[gnu::always_inline]] inline void transpose(const From& column, int64_t offset, Vec<T> (&row)[Rows]) {
   constexpr int C = kChunk<T>;
+#if defined(__AVX512F__)
+  if constexpr (Rows == kLanes<T>) return transpose_square<T>(column, offset, row);
+#endif
 #pragma GCC unroll 4
   for (int i = 0; i < C; ++i) {
 #pragma GCC unroll 4

@@ -26,6 +26,7 @@ struct ProductShape {
 
   bool pack_a;            // blocks of a are copied before use
   bool pack_b;            // so are panels of b
+  bool thin;              // so few rows that b, whose columns are contiguous, is read once where it stands
   bool dots_along_rows;   // a single column: several rows of a are summed side by side
   int64_t panel_columns;  // most columns of a panel
   int64_t panel_bytes;    // of a worker's scratch; the rest of it is for a
@@ -37,6 +38,8 @@ struct ProductShape {
 // not fall into the same sets of the cache.
 static constexpr int64_t kPackedRow = kBlockK + 16;
 static constexpr int64_t kCopiedRows = 64;
+
+static constexpr int64_t kThinRows = 2;
 
 // The widest strip of columns that is packed as one, in bytes of a row.
 static constexpr int64_t kStripBytes = 256;
@@ -54,6 +57,7 @@ static inline void choose_packing(ProductShape& p, int64_t item_size) {
   const int64_t a_row = magnitude(p.a_row) * item_size;
   p.pack_a = p.n >= 128 && p.m >= 32 && (p.a_k != 1 || a_row >= 2048 || a_row % 512 == 0);
   p.pack_b = p.b_col != 1 || (p.m >= kCopiedRows && (p.pack_a || magnitude(p.b_k) * item_size >= 1024));
+  p.thin = p.b_k == 1 && p.b_col != 1 && p.m <= kThinRows;
   p.dots_along_rows = p.m > 1 && magnitude(p.a_row) < magnitude(p.a_k);
 }
 
@@ -69,7 +73,9 @@ static inline void choose_scratch(ProductShape& p, int64_t item_size) {
     const int64_t columns = p.n < p.panel_columns ? p.n : p.panel_columns;
     p.panel_bytes = kBlockK * ((columns * item_size + kStripBytes - 1) / kStripBytes * kStripBytes);
   }
-  p.worker_bytes = p.panel_bytes + (p.pack_a ? kCopiedRows * kPackedRow * item_size : 0);
+  p.worker_bytes = p.panel_bytes;
+  if (p.pack_a) p.worker_bytes += kCopiedRows * kPackedRow * item_size;
+  if (p.thin && p.a_k != 1) p.worker_bytes += kThinRows * p.k * item_size;
 }
 
 static inline double product_cost(const ProductShape& p, int64_t item_size) {
