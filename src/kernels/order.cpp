@@ -270,37 +270,79 @@ struct Cumulated {
   const T* x;
 };
 
+// Mostly nothing is replaced: so many elements are then had by copying.
+constexpr int kTogether = 16;
+
+template <class Order, class T>
+bool any_replaces(const T* x, const T* best, int64_t best_step) {
+  int found = 0;
+  if (best_step == 0) {
+    const T only = *best;
+    for (int i = 0; i < kTogether; ++i) found |= Order::replaces(x[i], only) ? 1 : 0;
+  } else {
+    for (int i = 0; i < kTogether; ++i) found |= Order::replaces(x[i], best[i]) ? 1 : 0;
+  }
+  return found != 0;
+}
+
 template <class Order, class T>
 void cumulate_line(const Lines& lines, const Cumulated<T>& at) {
   T best = at.x[0];
   int64_t place = 0;
-  for (int64_t k = 0; k < lines.length; ++k) {
-    const T x = at.x[k * lines.x_step];
-    const bool better = Order::replaces(x, best);
-    best = better ? x : best;
-    place = better ? k : place;
-    at.values[k * lines.value_step] = best;
-    at.places[k * lines.place_step] = place;
+  const bool contiguous = lines.x_step == 1 && lines.value_step == 1 && lines.place_step == 1;
+  for (int64_t k = 0; k < lines.length;) {
+    if (contiguous && k + kTogether <= lines.length && !any_replaces<Order>(at.x + k, &best, 0)) {
+      for (const int64_t end = k + kTogether; k < end; ++k) {
+        at.values[k] = best;
+        at.places[k] = place;
+      }
+      continue;
+    }
+    const int64_t end = k + kTogether < lines.length ? k + kTogether : lines.length;
+    for (; k < end; ++k) {
+      const T x = at.x[k * lines.x_step];
+      const bool better = Order::replaces(x, best);
+      best = better ? x : best;
+      place = better ? k : place;
+      at.values[k * lines.value_step] = best;
+      at.places[k * lines.place_step] = place;
+    }
+  }
+}
+
+// Row k > 0 of `count` lines side by side; `at` is where it stands, the row before it is there already.
+template <class Order, class T>
+void cumulate_row(const Lines& lines, const Cumulated<T>& at, int64_t k, int64_t count) {
+  const int64_t value_lane = lines.lane_step(0), place_lane = lines.lane_step(1), x_lane = lines.lane_step(2);
+  const bool contiguous = value_lane == 1 && place_lane == 1 && x_lane == 1;
+  const T* const best = at.values - lines.value_step;
+  const int64_t* const before = at.places - lines.place_step;
+  for (int64_t i = 0; i < count;) {
+    if (contiguous && i + kTogether <= count && !any_replaces<Order>(at.x + i, best + i, 1)) {
+      std::memcpy(at.values + i, best + i, kTogether * sizeof(T));
+      std::memcpy(at.places + i, before + i, kTogether * sizeof(int64_t));
+      i += kTogether;
+      continue;
+    }
+    for (const int64_t end = i + kTogether < count ? i + kTogether : count; i < end; ++i) {
+      const T x = at.x[i * x_lane];
+      const bool better = Order::replaces(x, best[i * value_lane]);
+      at.values[i * value_lane] = better ? x : best[i * value_lane];
+      at.places[i * place_lane] = better ? k : before[i * place_lane];
+    }
   }
 }
 
 // All lines side by side: good where they lie next to each other.
 template <class Order, class T>
-void cumulate_abreast(const Lines& lines, const Cumulated<T>& at, int64_t count) {
-  const int64_t value_lane = lines.lane_step(0), place_lane = lines.lane_step(1), x_lane = lines.lane_step(2);
-  for (int64_t k = 0; k < lines.length; ++k) {
-    const T* const x = at.x + k * lines.x_step;
-    T* const values = at.values + k * lines.value_step;
-    int64_t* const places = at.places + k * lines.place_step;
-    const int64_t back = k == 0 ? 0 : 1;
-    for (int64_t i = 0; i < count; ++i) {
-      const T now = x[i * x_lane];
-      const T best = back == 0 ? now : values[i * value_lane - lines.value_step];
-      const int64_t place = back == 0 ? 0 : places[i * place_lane - lines.place_step];
-      const bool better = Order::replaces(now, best);
-      values[i * value_lane] = better ? now : best;
-      places[i * place_lane] = better ? k : place;
-    }
+void cumulate_abreast(const Lines& lines, Cumulated<T> at, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    at.values[i * lines.lane_step(0)] = at.x[i * lines.lane_step(2)];
+    at.places[i * lines.lane_step(1)] = 0;
+  }
+  for (int64_t k = 1; k < lines.length; ++k) {
+    at = {at.values + lines.value_step, at.places + lines.place_step, at.x + lines.x_step};
+    cumulate_row<Order>(lines, at, k, count);
   }
 }
 
