@@ -57,6 +57,7 @@ HELPERS: dict[str, tuple[Any, ...]] = {
     "sort_rows": (np.array([[2.0, 1.0], [1.0, 3.0], [1.0, 2.0], [2.0, 1.0]]),),
     "run_numbers": (np.array([[1.0], [1.0], [2.0], [1.0]]),),
     "run_starts": (np.array([0, 0, 1, 2, 2, 2]), 3),
+    "bincount": (np.array([2, 0, 2, 5]), 7),
     "unslice": (VECTOR, (8,), (1,), (2,)),
     "linear_index": ([np.array([1, -1]), np.array([[0], [-2]])], (3, 2)),
     "moments": (VECTOR.reshape(1, 3), 1e-5, 1, True),

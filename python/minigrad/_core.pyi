@@ -146,6 +146,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # binary_cross_entropy_grad(g: T, x: T, y: T; reduction) -> out for float32, float64
 # binary_cross_entropy_with_logits(x: T, y: T; reduction) -> out for float32, float64
 # binary_cross_entropy_with_logits_grad(g: T, x: T, y: T; reduction) -> out for float32, float64
+# bincount(x: i; count) -> counts for int64
 # bitwise_and(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64
 # bitwise_left_shift(x: T, y: T) -> out for uint8, int8, int16, int32, int64
 # bitwise_not(x: T) -> out for bool, uint8, int8, int16, int32, int64

@@ -86,6 +86,17 @@ void plan_run_starts(Plan& plan) {
   plan.nanoseconds = static_cast<double>(numbers.shape[0]);
 }
 
+void plan_bincount(Plan& plan) {
+  const View& x = plan.in[0];
+  const int64_t count = plan.attributes[0].integer();
+  if (x.rank != 1 || count < 0) {
+    fail(plan, ErrorKind::runtime,
+         "needs one line of integers and a count, got shape " + shape_text(x) + " and " + std::to_string(count));
+  }
+  plan_line(plan.out[0], count);
+  plan.nanoseconds = static_cast<double>(x.shape[0] + count);
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // nonzero.
 
@@ -238,7 +249,7 @@ struct SearchSorted {
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
-// unique: rows in their order, numbers of runs of equal rows, where runs start.
+// unique: rows in their order, numbers of runs of equal rows, where runs start. And bincount.
 
 template <class T>
 struct SortRows {
@@ -296,13 +307,29 @@ Status run_starts(const Call& call) {
   return Status::ok;
 }
 
+// How often each of 0, 1, ... occurs in a line that has no others.
+Status run_bincount(const Call& call) {
+  const View& x = call.in[0];
+  int64_t* const counts = call.out[0].as<int64_t>();
+  const int64_t size = call.out[0].shape[0];
+  for (int64_t i = 0; i < size; ++i) counts[i] = 0;
+  for (int64_t i = 0; i < x.shape[0]; ++i) {
+    const int64_t value = x.as<int64_t>()[i * x.stride[0]];
+    if (value < 0 || value >= size) return Status::index_out_of_range;
+    ++counts[value];
+  }
+  return Status::ok;
+}
+
+constexpr RunsByDType only_int64(RunFunction run) {
+  return {{nullptr, nullptr, nullptr, nullptr, nullptr, run, nullptr, nullptr, nullptr}};
+}
+
 constexpr Run kRuns[] = {
-    {"nonzero_count", every_dtype<NonzeroCount>()},
-    {"nonzero", every_dtype<Nonzero>()},
-    {"searchsorted", every_dtype<SearchSorted>()},
-    {"sort_rows", every_dtype<SortRows>()},
-    {"run_numbers", every_dtype<RunNumbers>()},
-    {"run_starts", {{nullptr, nullptr, nullptr, nullptr, nullptr, run_starts, nullptr, nullptr, nullptr}}},
+    {"nonzero_count", every_dtype<NonzeroCount>()}, {"nonzero", every_dtype<Nonzero>()},
+    {"searchsorted", every_dtype<SearchSorted>()},  {"sort_rows", every_dtype<SortRows>()},
+    {"run_numbers", every_dtype<RunNumbers>()},     {"run_starts", only_int64(run_starts)},
+    {"bincount", only_int64(run_bincount)},
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -350,6 +377,13 @@ constexpr Kernel kRows[] = {
      .attributes = {kCount},
      .plan = plan_run_starts,
      .reference = &reference::run_starts},
+    {.name = "bincount",
+     .inputs = {"x"},
+     .types = "i",
+     .outputs = {"counts"},
+     .attributes = {kCount},
+     .plan = plan_bincount,
+     .reference = &reference::bincount},
 };
 
 }  // namespace

@@ -244,6 +244,23 @@ Status run_starts_of(const Call& call) {
   return Status::ok;
 }
 
+Status bincount_of(const Call& call) {
+  const View& x = call.in[0];
+  const View& counts = call.out[0];
+  for_each(counts, [&](const Position& p) { element<int64_t>(counts, p, 1) = 0; });
+  Status status = Status::ok;
+  for_each(x, [&](const Position& p) {
+    Position to = p;
+    to.index[0] = element<int64_t>(x, p, 1);
+    if (to.index[0] < 0 || to.index[0] >= counts.shape[0]) {
+      status = Status::index_out_of_range;
+    } else {
+      ++element<int64_t>(counts, to, 1);
+    }
+  });
+  return status;
+}
+
 }  // namespace
 
 const RunsByDType sort = every<Sort>(), topk = every<TopK>(), kthvalue = every<KthValue>(), median = every<Median>(),
@@ -253,5 +270,6 @@ const RunsByDType nonzero_count = every<NonzeroCount>(), nonzero = every<Nonzero
                   run_numbers = every<RunNumbers>();
 const RunsByDType run_starts = {
     {nullptr, nullptr, nullptr, nullptr, nullptr, run_starts_of, nullptr, nullptr, nullptr}};
+const RunsByDType bincount = {{nullptr, nullptr, nullptr, nullptr, nullptr, bincount_of, nullptr, nullptr, nullptr}};
 
 }  // namespace minigrad::reference

@@ -18,7 +18,7 @@ from ..primitive import MANY_TO_MANY, MANY_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import DEFINITION, mul, to_dtype
 from .index import _scatter_add, gather_along, index_rows, index_select
-from .reduce import _amax, _amin, _sum, share_ties
+from .reduce import _amax, _sum, share_ties
 from .shape import _reshape, movedim, normalise_dim, reshape
 
 __all__ = [
@@ -96,6 +96,7 @@ _searchsorted = _core.kernels["searchsorted"]
 _sort_rows = _core.kernels["sort_rows"]
 _run_numbers = _core.kernels["run_numbers"]
 _run_starts = _core.kernels["run_starts"]
+_bincount = _core.kernels["bincount"]
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Order along a dimension.
@@ -615,34 +616,37 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     if minlength < 0:
         raise RuntimeError(f"bincount: minlength must not be negative, got {minlength}")
     refuse_ragged("bincount", array)
-    if array.size and int(_amin(array, (), False)) < 0:
-        raise RuntimeError("bincount: the integers must not be negative")
+    if input.dtype is not _dtype.int64:
+        array = to_dtype(array, _dtype.int64)
     size = max(minlength, int(_amax(array, (), False)) + 1 if array.size else 0)
+    try:
+        counts = _bincount(array, size)
+    except IndexError:
+        raise RuntimeError("bincount: the integers must not be negative") from None
     if weights is None:
-        from .creation import ones
-
-        weights = ones(array.shape, dtype=_dtype.int64)
-    elif array_of("bincount", weights).shape != array.shape:
+        return wrap(counts)
+    if array_of("bincount", weights).shape != array.shape:
         raise RuntimeError(f"bincount: weights of shape {weights._array.shape} for elements of shape {array.shape}")
-    elif weights._array.dtype.kind != "f":
+    if weights._array.dtype.kind != "f":
         weights = to_dtype(weights, _dtype.float64)
-    return _scatter_add(weights, to_dtype(array, _dtype.int64), (size,), 0)  # type: ignore[no-any-return]
+    return _scatter_add(weights, array, (size,), 0)  # type: ignore[no-any-return]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 # unique: runs of equal rows, of the sorted rows or as they stand.
 
 
-def _runs(rows: Any, order: Any) -> tuple[Any, Any, Any]:
+def _runs(rows: Any, order: Any, numbered: bool) -> tuple[Any, Any, Any]:
     """Return where the first of each run of equal rows stands, the number of each row's run, and how long the runs are.
 
-    `order` are the places of the sorted rows, or None where `rows` are to be taken as they stand.
+    `order` are the places where the rows stood before they were sorted, or None where they were not. The numbers are
+    None where they are not asked for.
     """
-    numbers, count = _run_numbers(rows if order is None else index_rows(rows, order))
+    numbers, count = _run_numbers(rows)
     starts, lengths = _run_starts(numbers, int(count))
     if order is None:
         return starts, numbers, lengths
-    return index_rows(order, starts), _scatter_add(numbers, order, numbers.shape, 0), lengths
+    return index_rows(order, starts), _scatter_add(numbers, order, numbers.shape, 0) if numbered else None, lengths
 
 
 def _rows_of(name: str, array: Any, dim: int) -> Any:
@@ -660,14 +664,15 @@ def _distinct(
     refuse_ragged(name, array)
     if dim is None:
         line = _reshape(array, (array.size,))
-        order = None if consecutive else _sort(line, 0, False)[1]
-        picked, inverse, lengths = _runs(_reshape(line, (array.size, 1)), order)
+        rows, order = (line, None) if consecutive else _sort(line, 0, False)
+        picked, inverse, lengths = _runs(_reshape(rows, (array.size, 1)), order, return_inverse)
         values = index_rows(_reshape(input, line.shape), picked)
-        inverse = _reshape(inverse, array.shape)
+        inverse = _reshape(inverse, array.shape) if return_inverse else None
     else:
         d = normalise_dim(name, dim, array.ndim, array.shape)
         rows = _rows_of(name, array, d) if array.ndim else _reshape(array, (1, 1))
-        picked, inverse, lengths = _runs(rows, None if consecutive else _sort_rows(rows))
+        order = None if consecutive else _sort_rows(rows)
+        picked, inverse, lengths = _runs(rows if consecutive else index_rows(rows, order), order, return_inverse)
         values = index_select(input if array.ndim else reshape(input, 1), d, wrap(picked))
     results = (values, *[wrap(x) for x, wanted in ((inverse, return_inverse), (lengths, return_counts)) if wanted])
     return results if len(results) > 1 else values
