@@ -257,7 +257,7 @@ def sizes_of(args: tuple[Any, ...], named: Any = None) -> Shape:
             return tuple([int(n) for n in args[0]])
         except TypeError:
             pass
-    return tuple([n.__index__() for n in args])
+    return tuple([index(n) for n in args])
 
 
 def _resolve(name: str, sizes: Shape, x: Tensor) -> Shape:
