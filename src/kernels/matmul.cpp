@@ -17,12 +17,22 @@ void plan_product(Plan& plan, Layout layout) {
   plan.nanoseconds = static_cast<double>(shape.batch) * shape.nanoseconds;
 }
 
-// Batch dimensions broadcast; the last two are those of matrices.
+void plan_dot(Plan& plan) {
+  const View &a = plan.in[0], &b = plan.in[1];
+  if (a.shape[0] != b.shape[0]) fail(plan, ErrorKind::runtime, "inner sizes differ, got " + shapes_text(plan));
+  plan.out[0].rank = 0;
+  plan.out[0].dtype = a.dtype;
+  plan_product(plan, Layout::rows);
+}
+
+// Two vectors; or matrices, whose batch dimensions broadcast.
 void plan_matmul(Plan& plan) {
   const View &a = plan.in[0], &b = plan.in[1];
   View& out = plan.out[0];
+  if (a.rank == 1 && b.rank == 1) return plan_dot(plan);
   if (a.rank < 2 || b.rank < 2) {
-    fail(plan, ErrorKind::runtime, "both operands must have at least two dimensions, got " + shapes_text(plan));
+    fail(plan, ErrorKind::runtime,
+         "both operands must be vectors, or both must have two dimensions at least, got " + shapes_text(plan));
   }
   if (a.shape[a.rank - 1] != b.shape[b.rank - 2]) {
     fail(plan, ErrorKind::runtime, "inner sizes differ, got " + shapes_text(plan));
@@ -95,8 +105,18 @@ void integer_row(const View& a, const View& b, const View& out, int64_t row) {
 }
 
 template <class T>
+Status integer_dot(const View& a, const View& b, T* sum) {
+  *sum = 0;
+  for (int64_t k = 0; k < a.shape[0]; ++k) {
+    *sum = static_cast<T>(*sum + a.as<T>()[k * a.stride[0]] * b.as<T>()[k * b.stride[0]]);
+  }
+  return Status::ok;
+}
+
+template <class T>
 Status run_integers(const Call& call) {
   const View &a = call.in[0], &b = call.in[1], &out = call.out[0];
+  if (a.rank == 1) return integer_dot(a, b, out.as<T>());
   const int64_t n = out.shape[out.rank - 1];
   const int64_t rows = n == 0 ? 0 : out.size() / n;
   parallel_for(rows, 0.5 * static_cast<double>(n * a.shape[a.rank - 1]), [&](int64_t begin, int64_t end, int) {

@@ -14,9 +14,9 @@ static constexpr int kActivations = 4;
 static constexpr int64_t kBlockK = 256;
 static constexpr int64_t kDotBlock = 4096;
 
-// a (..., m, k) times b (..., k, n), read off the views, batch dimensions broadcast, and how it is to be computed.
-// Where a batch only adds rows, which is where b is the same for all of it, it is counted among the rows: m is what is
-// computed at once. out is row-major.
+// a (..., m, k) times b (..., k, n), or (k,) times (k,), read off the views, batch dimensions broadcast, and how it is
+// to be computed. Where a batch only adds rows, which is where b is the same for all of it, it is counted among the
+// rows: m is what is computed at once. out is row-major.
 struct ProductShape {
   int64_t m, n, k;
   int64_t a_row, a_k, b_k, b_col;
@@ -113,9 +113,27 @@ static inline void read_batch(ProductShape& p, const View& a, const View& b, con
 // Whether b is (..., k, n), as matmul takes it, or (n, k), as linear does.
 enum class Layout : int8_t { rows, columns };
 
+static inline void choose_walk(ProductShape& p, int64_t item_size) {
+  choose_packing(p, item_size);
+  choose_scratch(p, item_size);
+  p.nanoseconds = product_cost(p, item_size);
+}
+
+// Two vectors: a row times a column.
+static inline ProductShape dot_shape(const View& a, const View& b) {
+  ProductShape p;
+  p.m = p.n = p.batch = p.b_col = 1;
+  p.rank = 0;
+  p.k = p.a_row = a.shape[0];
+  p.a_k = a.stride[0];
+  p.b_k = b.stride[0];
+  choose_walk(p, item_size(a.dtype));
+  return p;
+}
+
 static inline ProductShape product_shape(const View& a, const View& b, const View& out, Layout layout) {
+  if (a.rank == 1) return dot_shape(a, b);
   const int last = b.rank - 1;
-  const int64_t item = item_size(a.dtype);
   ProductShape p;
   p.m = a.shape[a.rank - 2];
   p.k = a.shape[a.rank - 1];
@@ -126,9 +144,7 @@ static inline ProductShape product_shape(const View& a, const View& b, const Vie
   p.b_col = b.stride[layout == Layout::rows ? last : last - 1];
   if (p.k == 1) p.a_k = 1;  // a step that is never taken
   read_batch(p, a, b, out);
-  choose_packing(p, item);
-  choose_scratch(p, item);
-  p.nanoseconds = product_cost(p, item);
+  choose_walk(p, item_size(a.dtype));
   return p;
 }
 

@@ -8,10 +8,22 @@
 namespace minigrad::reference {
 namespace {
 
+// out = Σ_k a[k] b[k]
+template <class T, class Sum>
+Status dot_of(const View& a, const View& b, T* out) {
+  Sum sum = 0;
+  for (int64_t k = 0; k < a.shape[0]; ++k) {
+    sum += static_cast<Sum>(a.as<T>()[k * a.stride[0]]) * static_cast<Sum>(b.as<T>()[k * b.stride[0]]);
+  }
+  *out = static_cast<T>(sum);
+  return Status::ok;
+}
+
 // out[..., i, j] = Σ_k a[..., i, k] b[..., k, j]
 template <class T, class Sum = int64_t>
 Status matmul_of(const Call& call) {
   const View &a = call.in[0], &b = call.in[1], &out = call.out[0];
+  if (a.rank == 1) return dot_of<T, Sum>(a, b, out.as<T>());
   const int last = out.rank - 1;
   for_each(out, [&](const Position& p) {
     Position in_a = p, in_b = p;

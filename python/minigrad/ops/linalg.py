@@ -12,7 +12,7 @@ from .._methods import method
 from ..batching_rules import aligned
 from ..primitive import MANY_TO_MANY, MULTILINEAR, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
-from .elementwise import ARTICLE, _add
+from .elementwise import ARTICLE, _add, mul
 from .reduce import _sum
 from .shape import _reshape, broadcast, matrix_transpose, reshape
 
@@ -29,20 +29,23 @@ TENSOR_PRODUCTS = "《手撸神经网络系列之——梯度反传函数具体�
 
 _matmul: Callable[..., Any] = kernel_primitive(
     "matmul",
-    equation="out[..., i, j] = Σ a[..., i, k] b[..., k, j] over k",
+    equation="out[..., i, j] = Σ a[..., i, k] b[..., k, j] over k; of two vectors Σ a[k] b[k]",
     source=f"{ARTICLE} section 7; {TENSOR_PRODUCTS}",
     relation=MANY_TO_MANY,
     structure=MULTILINEAR,
     broadcasts=True,
     vjp={
-        "a": lambda g, b: _matmul(g, matrix_transpose(b)),
-        "b": lambda g, a: _matmul(matrix_transpose(a), g),
+        "a": lambda g, b: _matmul(g, matrix_transpose(b)) if g.ndim else mul(g, b),
+        "b": lambda g, a: _matmul(matrix_transpose(a), g) if g.ndim else mul(g, a),
     },
     batch=lambda level, values, batched: _batched_matmul(level, *values, *batched),
 )
 
 
 def _batched_matmul(level: Any, a: Any, b: Any, of_a: bool, of_b: bool) -> Any:
+    if a.ndim - of_a == 1:  # vectors: rows and columns
+        rows, columns = (_reshape(x, (*x.shape[:of_x], 1, x.shape[-1])) for x, of_x in ((a, of_a), (b, of_b)))
+        return _reshape(_matmul(*aligned((rows, matrix_transpose(columns)), (of_a, of_b))), (level.size,))
     if of_a and not of_b and a.ndim == 3 and b.ndim == 2:  # all examples' rows are one matrix
         rows = _reshape(a, (level.size * a.shape[1], a.shape[2]))
         return _reshape(_matmul(rows, b), (level.size, a.shape[1], b.shape[1]))
@@ -173,7 +176,7 @@ def matmul(input: Any, other: Any) -> Tensor:
     if not (isinstance(a, Tensor) and isinstance(b, Tensor)):
         a, b = _as_tensor("matmul", a), _as_tensor("matmul", b)
     m, n = a._array.ndim, b._array.ndim
-    if m >= 2 and n >= 2:
+    if (m >= 2 and n >= 2) or m == n == 1:
         return _matmul(a, b)  # type: ignore[no-any-return]
     shapes = f"got {a._array.shape} @ {b._array.shape}"
     if m == 0 or n == 0:
