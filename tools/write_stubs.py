@@ -39,10 +39,7 @@ CORE_FUNCTIONS = {
     "link_view": "(view: Any, source: Any, primitive: Any, attributes: tuple[Any, ...], /) -> None",
     "connect": "(**objects: Any) -> None",
     "next_sequence": "() -> int",
-    "sweep": (
-        "(roots: list[Any], relevant: Any, wanted: dict[Any, Any], found: list[Any], turns: dict[Any, Any],"
-        " failed: list[Any], retain_graph: bool, create_graph: bool, /) -> None"
-    ),
+    "sweep": "(roots: Any, relevant: Any, wanted: Any, found: Any, turns: Any, failed: Any, *modes: bool) -> None",
     "wrap": "(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any",
     "memory_statistics": "() -> dict[str, int]",
     "reset_peak": "() -> None",
