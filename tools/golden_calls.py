@@ -32,10 +32,9 @@ PRODUCTS = [
 CODES = {np.float32: minigrad.float32.code, np.float64: minigrad.float64.code}
 SPECIAL = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 20.0, 88.8, 710.0, 5e-324, 1e-40, 1e-30, 1e22, 1e300, math.inf, math.nan]
 
-#: Kernels that only move or compare elements or count them, integers and conversions: nothing is rounded that the hardware
-#: does not round.
+#: Kernels that only move or compare elements or count them, and those of integers: nothing is rounded.
 EXACT = {
-    "bincount", "cast", "cat", "full", "gather", "gather_last", "index_rows", "linear_index", "nonzero", "nonzero_count",
+    "bincount", "cat", "full", "gather", "gather_last", "index_rows", "linear_index", "nonzero", "nonzero_count",
     "occurrence", "run_numbers", "run_starts", "searchsorted", "shift", "sort_rows", "triangle", "unslice", "unstride",
     *(f"bitwise_{what}" for what in ("not", "and", "or", "xor", "left_shift", "right_shift")),
 }  # fmt: skip
@@ -265,6 +264,14 @@ def _places_of_extremes(dtype: Any) -> Iterator[Arguments]:
         yield from ((places(shape, 9).astype(dtype), dims, False) for dims in [(), *((d,) for d in range(len(shape)))])
 
 
+def _converted(dtype: Any) -> Iterator[Arguments]:
+    x = of_any_size(dtype, 0)
+    with np.errstate(over="ignore"):
+        half = x.astype(np.float16)
+    yield from ((x, code) for code in (*CODES.values(), minigrad.float16.code))
+    yield half, CODES[dtype]
+
+
 def _tall(dtype: Any) -> Iterator[Arguments]:
     return ((drawn(shape, dtype),) for shape in [(3, 3), (20, 7), (33, 33)])
 
@@ -309,6 +316,7 @@ TOGETHER: dict[str, Callable[[Any], Iterator[Arguments]]] = {
     "scatter_add": _scattered_on_zeros,
     "index_rows_add": _added_rows,
     "fold": _folded,
+    "cast": _converted,
     "singular_values": _tall,
     "uniform": _floats,
     "normal": _floats,
