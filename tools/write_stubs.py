@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Functions written in C++ do not tell their types in a form that a type checker reads.
 CORE_FUNCTIONS = {
-    "array_of": "(name: str, x: Any, role: str = 'input', /) -> Any",
+    "array_of": '(name: str, x: Any, role: str = "input", /) -> Any',
     "backward": "(tensor: Any, gradient: Any, retain_graph: bool | None, /) -> bool",
     "broadcast_view": "(array: Array, shape: tuple[int, ...], /) -> Array",
     "digest": "(array: Array, /) -> int",
