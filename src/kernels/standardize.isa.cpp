@@ -72,13 +72,39 @@ struct CotangentSums {
   T plain, products;
 };
 
+// A group of four vectors of a row.
+template <class T, class Row>
+[[gnu::always_inline]] inline Lanes<T> whole_group(const Row& row, int64_t j) {
+  constexpr int kWidth = kVirtualLanes<T>;
+  const Lanes<T> front = combine<Sum>(all_lanes<T>(row, j), all_lanes<T>(row, j + kWidth));
+  const Lanes<T> back = combine<Sum>(all_lanes<T>(row, j + 2 * kWidth), all_lanes<T>(row, j + 3 * kWidth));
+  return combine<Sum>(front, back);
+}
+
+// Both are summed in one pass, each in the order of a row.
 template <class T>
 [[gnu::noinline]] CotangentSums<T> sum_cotangent(const T* g, const T* w, const T* x, T m, int64_t n) {
-  const auto plain = [=](int64_t begin) __attribute__((always_inline)) { return ProductRow<T>{g + begin, w + begin}; };
-  const auto products = [=](int64_t begin) __attribute__((always_inline)) {
-    return CentredProductRow<T>{g + begin, w + begin, x + begin, m};
-  };
-  return {sum_line<T>(n, plain), sum_line<T>(n, products)};
+  constexpr int kWidth = kVirtualLanes<T>, kGroup = 4 * kWidth;
+  alignas(64) T levels[2 * 48 * kWidth];
+  combine_blocks(levels, 2 * kWidth, n > 0 ? divide_up(n, kRowBlock<T>) : 1, combine_into<Sum, T>,
+                 [&](int64_t b, T* out) __attribute__((always_inline)) {
+                   const int64_t begin = b * kRowBlock<T>, count = smaller(kRowBlock<T>, n - begin);
+                   const int64_t whole = count / kGroup * kGroup;
+                   const ProductRow<T> plain = {g + begin, w + begin};
+                   const CentredProductRow<T> products = {g + begin, w + begin, x + begin, m};
+                   Lanes<T> first = splat_lanes(T{0}), second = first;
+                   for (int64_t j = 0; j < whole; j += kGroup) {
+                     first = combine<Sum>(first, whole_group<T>(plain, j));
+                     second = combine<Sum>(second, whole_group<T>(products, j));
+                   }
+                   if (whole < count) {
+                     first = combine<Sum>(first, last_group<Sum, T>(plain, whole, count - whole));
+                     second = combine<Sum>(second, last_group<Sum, T>(products, whole, count - whole));
+                   }
+                   store_lanes(out, first);
+                   store_lanes(out + kWidth, second);
+                 });
+  return {fold<Sum>(load_lanes(levels)), fold<Sum>(load_lanes(levels + kWidth))};
 }
 
 template <class T>
@@ -466,12 +492,21 @@ struct WeightGradOfRows {
       const int64_t rows = smaller(4, count - i);
       T m[4], r[4];
       ScaledRows<T> group = {g.block(begin + i, rows, n, scratch), x.block(begin + i, rows, n, scratch + 4 * n), m, r};
+      foresee(group.g, rows, n);
       for (int64_t k = 0; k < rows; ++k) {
         const Moments<T> row = moments_of(group.x.row(k).x, n, of.eps, of.centred);
         m[k] = row.mean;
         r[k] = row.scale;
       }
       add_rows<Sum>(out, n, group, 0, 1, rows);
+    }
+  }
+
+  // Has rows fetched while others are computed with.
+  static void foresee(const PlainRows<T>& rows, int64_t count, int64_t n) {
+    constexpr int64_t kLine = 64 / sizeof(T);
+    for (int64_t k = 0; k < count; ++k) {
+      for (int64_t j = 0; j < n; j += kLine) __builtin_prefetch(rows.row(k).x + j, 0, 2);
     }
   }
 
