@@ -123,7 +123,7 @@ def check_second_order(
 FINITE = np.array([0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, 3.0])
 INFINITE = np.array([np.inf, -np.inf, np.nan, 0.0])
 #: What takes probabilities.
-PROBABILITIES = {"binary_cross_entropy", "binary_cross_entropy_grad"}
+PROBABILITIES = {"binary_cross_entropy", "binary_cross_entropy_grad", "binary_cross_entropy_target_grad"}
 
 
 def singular(draw: np.random.Generator, x: Array, values: Array) -> Array:

@@ -308,6 +308,7 @@ TOGETHER: dict[str, Callable[[Any], Iterator[Arguments]]] = {
         for kind, operand in (("", between_0_and_1), ("_with_logits", drawn))
         for grad in ("", "_grad")
     },
+    "binary_cross_entropy_target_grad": _pairs(between_0_and_1, between_0_and_1, cotangent=True),
     "moments": _standardized(1, 0),
     "standardize": _standardized(1, 2),
     "standardize_grad": _standardized(2, 1),

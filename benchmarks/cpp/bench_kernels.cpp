@@ -239,8 +239,8 @@ std::vector<Row> loss_rows() {
   for (const char* name : {"smooth_l1_loss", "huber_loss"}) {
     rows.push_back({name, "", {kMatrix, kMatrix}, {whole(1), fraction(0.5)}});
   }
-  for (const char* name :
-       {"mse_loss_grad", "l1_loss_grad", "binary_cross_entropy_grad", "binary_cross_entropy_with_logits_grad"}) {
+  for (const char* name : {"mse_loss_grad", "l1_loss_grad", "binary_cross_entropy_grad",
+                           "binary_cross_entropy_target_grad", "binary_cross_entropy_with_logits_grad"}) {
     rows.push_back({name, "", {kScalar, between(0.1, 0.9), kMatrix}, {whole(1)}});
   }
   for (const char* name : {"smooth_l1_loss_grad", "huber_loss_grad"}) {

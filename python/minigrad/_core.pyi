@@ -144,6 +144,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # atanh(x: T) -> out for float32, float64
 # binary_cross_entropy(x: T, y: T; reduction) -> out for float32, float64
 # binary_cross_entropy_grad(g: T, x: T, y: T; reduction) -> out for float32, float64
+# binary_cross_entropy_target_grad(g: T, x: T, y: T; reduction) -> out for float32, float64
 # binary_cross_entropy_with_logits(x: T, y: T; reduction) -> out for float32, float64
 # binary_cross_entropy_with_logits_grad(g: T, x: T, y: T; reduction) -> out for float32, float64
 # bincount(x: i; count) -> counts for int64

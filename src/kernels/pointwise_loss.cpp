@@ -80,6 +80,7 @@ constexpr Kernel kRows[] = {
     loss_grad("smooth_l1_loss_grad", &reference::smooth_l1_loss_grad, kBeta),
     loss_grad("huber_loss_grad", &reference::huber_loss_grad, kBeta),
     loss_grad("binary_cross_entropy_grad", &reference::binary_cross_entropy_grad),
+    loss_grad("binary_cross_entropy_target_grad", &reference::binary_cross_entropy_target_grad),
     loss_grad("binary_cross_entropy_with_logits_grad", &reference::binary_cross_entropy_with_logits_grad),
 };
 

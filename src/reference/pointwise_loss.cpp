@@ -40,6 +40,10 @@ double cross_entropy_slope(double x, double y, double) {
   return (x - y) / std::max(x * (1 - x), static_cast<double>(1e-12f));
 }
 
+double cross_entropy_target_slope(double x, double, double) {
+  return log_at_least(std::log1p(-x)) - log_at_least(std::log(x));
+}
+
 double logits(double x, double y, double) {
   const double wrong = x < 0 ? y : 1 - y;
   return (wrong == 0 ? 0 : std::abs(x) * wrong) + std::log1p(std::exp(-std::abs(x)));
@@ -102,6 +106,7 @@ const RunsByDType l1_loss_grad = grad_runs<absolute_slope>();
 const RunsByDType smooth_l1_loss_grad = grad_runs<smooth_slope, true>();
 const RunsByDType huber_loss_grad = grad_runs<huber_slope, true>();
 const RunsByDType binary_cross_entropy_grad = grad_runs<cross_entropy_slope>();
+const RunsByDType binary_cross_entropy_target_grad = grad_runs<cross_entropy_target_slope>();
 const RunsByDType binary_cross_entropy_with_logits_grad = grad_runs<logits_slope>();
 
 }  // namespace minigrad::reference

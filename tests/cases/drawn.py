@@ -428,6 +428,7 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "sum_to": sum_to,
     "binary_cross_entropy": pointwise_loss(share, share),
     "binary_cross_entropy_grad": pointwise_loss(share, share, cotangent=True),
+    "binary_cross_entropy_target_grad": pointwise_loss(share, share, cotangent=True),
     "binary_cross_entropy_with_logits": pointwise_loss(normal, share),
     "binary_cross_entropy_with_logits_grad": pointwise_loss(normal, share, cotangent=True),
     "diagonal": diagonal,

@@ -158,6 +158,17 @@ def pointwise_losses() -> Iterator[Case]:
                     large=shape == LARGE,
                 )  # fmt: skip
         yield from singular_losses(name, beta, public_loss(name, parameter))
+    for reduction, kind in enumerate(REDUCTIONS):
+        for variant, shape in SHAPES.items():
+            yield Case(
+                "binary_cross_entropy_target_grad",
+                f"{variant}, {kind}",
+                lambda draw, s=shape, g=() if reduction else shape: (
+                    normal(draw, g), *(p(draw, s) for p in PROBABILITIES)
+                ),
+                (reduction,),
+                large=shape == LARGE,
+            )  # fmt: skip
 
 
 def singular_losses(name: str, beta: tuple[float, ...], public: Any) -> Iterator[Case]:

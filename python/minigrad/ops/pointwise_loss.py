@@ -125,12 +125,7 @@ def _losses(
 
     def times(rule: Callable[..., Any]) -> Callable[..., Any]:
         """Return what adds up t times the derivatives of the elements; 0 without elements."""
-
-        def total(t: Any, x: Any, y: Any, code: int, parameters: Parameters) -> Any:
-            each = mul(t, rule(_one(x), x, y, 0, parameters))
-            return reduced(each, code if math.prod(x.shape) else 2 * (code > 0))
-
-        return total
+        return lambda t, x, y, code, parameters: _total(mul(t, rule(_one(x), x, y, 0, parameters)), code)
 
     def bent(how: Callable[..., Any]) -> Callable[..., Any]:
         return lambda h, g, x, y, code, parameters: how(safe_mul(h, _share(g, code, x.shape)), x, y, parameters)
@@ -143,15 +138,6 @@ def _losses(
         flat = _reshape(losses, (level.size, math.prod(x.shape[1:])))
         return (_mean if code == 1 else _sum)(flat, (1,), False)
 
-    def batched_grad(level: Any, values: Any, batched: Any, code: int, *parameters: float) -> Any:
-        g, *operands = values
-        x, y = (spread(level, v, b) for v, b in zip(operands, batched[1:], strict=True))
-        shape = x.shape[1:]
-        if g.shape[batched[0] :] == ():
-            g = div(g, float(math.prod(shape))) if code == 1 else g
-            g = _reshape(g, (*g.shape, *(1,) * len(shape))) if batched[0] else g
-        return grad(broadcast(g, x.shape), x, y, 0, *parameters)
-
     bends = {"x": _reading_g(bent(bend), has_beta), "y": _reading_g(bent(bend_target), has_beta)}
     loss = kernel_primitive(
         name,
@@ -162,16 +148,34 @@ def _losses(
         jvp={"x": _reading(times(by_x), has_beta), "y": _reading(times(by_y), has_beta)},
         batch=batched_loss,
     )
-    grad = kernel_primitive(
+    grad: Callable[..., Any] = kernel_primitive(
         f"{name}_grad",
         equation=f"out = g {slope}, divided by the number of elements for a mean",
         source=source,
         relation=ONE_TO_MANY,
         vjp={"g": _reading(times(by_x), has_beta), **bends},
         jvp={"g": _reading(by_x, has_beta), **bends},
-        batch=batched_grad,
+        batch=lambda *call: _batched_grad(grad, *call),
     )
     return loss, grad
+
+
+def _total(each: Any, code: int) -> Any:
+    """Return what becomes of the elements' tangents; 0 without elements."""
+    return reduced(each, code if math.prod(each.shape) else 2 * (code > 0))
+
+
+def _batched_grad(
+    grad: Callable[..., Any], level: Any, values: Any, batched: Any, code: int, *parameters: float
+) -> Any:
+    """Return the batching rule's result for the gradient of a loss."""
+    g, *operands = values
+    x, y = (spread(level, v, b) for v, b in zip(operands, batched[1:], strict=True))
+    shape = x.shape[1:]
+    if g.shape[batched[0] :] == ():
+        g = div(g, float(math.prod(shape))) if code == 1 else g
+        g = _reshape(g, (*g.shape, *(1,) * len(shape))) if batched[0] else g
+    return grad(broadcast(g, x.shape), x, y, 0, *parameters)
 
 
 def _reading(function: Callable[..., Any], has_beta: bool) -> Rule:
@@ -256,11 +260,25 @@ def _bend_probability_target(h: Any, x: Any, y: Any, parameters: Parameters) -> 
     return neg(div(_like(h, y), _where(ge(spread, _LEAST), spread, _LEAST)))
 
 
-def _to_probability_target(by_x: Any, g: Any, x: Any, y: Any, code: int, parameters: Parameters) -> Any:  # noqa: ARG001
-    """Return the rule for y: what the target 1 costs, less what the target 0 does."""
-    zeros = mul(y, 0.0)
-    costs = _sub(_binary_cross_entropy(x, _add(zeros, 1.0), 0), _binary_cross_entropy(x, zeros, 0))
-    return safe_mul(_share(g, code, x.shape), costs)
+def _bend_target(h: Any, g: Any, x: Any, y: Any, reduction: int) -> Any:
+    return _bend_probability_target(safe_mul(h, _share(g, reduction, x.shape)), x, y, ())
+
+
+binary_cross_entropy_target_grad: Callable[..., Any] = kernel_primitive(
+    "binary_cross_entropy_target_grad",
+    equation="out = g (ln(1 - x) - ln x), with logarithms of at least -100, divided by the number of elements for a mean",
+    source=f"derivative of {GRADIENTS} (5.5) by y",
+    relation=ONE_TO_MANY,
+    vjp={
+        "g": lambda h, x, y, reduction: _total(mul(h, binary_cross_entropy_target_grad(_one(x), x, y, 0)), reduction),
+        "x": lambda h, g, x, y, reduction: _bend_target(h, g, x, y, reduction),
+    },
+    jvp={
+        "g": lambda t, x, y, reduction: binary_cross_entropy_target_grad(t, x, y, reduction),
+        "x": lambda t, g, x, y, reduction: _bend_target(t, g, x, y, reduction),
+    },
+    batch=lambda *call: _batched_grad(binary_cross_entropy_target_grad, *call),
+)
 
 
 _binary_cross_entropy, binary_cross_entropy_grad = _losses(
@@ -268,7 +286,7 @@ _binary_cross_entropy, binary_cross_entropy_grad = _losses(
     "-(y ln x + (1 - y) ln(1 - x)), with logarithms of at least -100",
     "(x - y) / (x (1 - x)), the denominator at least 1e-12",
     f"{GRADIENTS} (5.5), (5.6)",
-    to_target=_to_probability_target,
+    to_target=lambda by_x, g, x, y, code, parameters: binary_cross_entropy_target_grad(g, x, y, code),  # noqa: ARG005
     bend=_bend_probability,
     bend_target=_bend_probability_target,
 )
