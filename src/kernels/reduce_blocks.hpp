@@ -112,12 +112,14 @@ struct ProductRow {
   }
 };
 
-// The rows of a matrix: row(i) is its i-th.
+// The rows of a matrix: row(i) is its i-th. Where they are `far`, those that come next are fetched ahead.
 template <class T, class Op = AsItIs>
 struct PlainRows {
   const T* x;
   int64_t step;
+  bool far = false;
 
+  [[gnu::always_inline]] const T* ahead(int64_t i) const { return far ? x + i * step : nullptr; }
   [[gnu::always_inline]] PlainRow<T, Op> row(int64_t i) const { return {x + i * step}; }
 };
 
@@ -279,11 +281,22 @@ template <class Op, class Rows, class At, class V>
   return Op::combine(total, column_group<Op, 3>(r, at));
 }
 
-// out = out combined with one group of rows, for all columns.
+// Asks for the part of the next four rows that comes after `done` elements of these, all in the order of memory: of
+// four streams, each of which begins anew with every row, the processor foresees little.
+template <class T>
+[[gnu::always_inline]] inline void fetch(const T* next, int64_t done) {
+  if (next == nullptr) return;
+  const char* const from = reinterpret_cast<const char*>(next + 4 * done);
+#pragma GCC unroll 4
+  for (int line = 0; line < 4 * kVectorBytes; line += 64) __builtin_prefetch(from + line);
+}
+
+// out = out combined with one group of rows, for all columns; the next group begins at `next`, if it is to be fetched.
 template <class Op, int kRows, class T, class Row>
-[[gnu::always_inline]] inline void add_group(T* out, int64_t cols, const Row (&r)[4]) {
+[[gnu::always_inline]] inline void add_group(T* out, int64_t cols, const Row (&r)[4], const T* next = nullptr) {
   int64_t j = 0;
   for (; j + kLanes<T> <= cols; j += kLanes<T>) {
+    fetch(next, j);
     const auto at = [j](const Row& row) __attribute__((always_inline)) { return row.at(j); };
     store(out + j, Op::combine(load(out + j), column_group<Op, kRows>(r, at)));
   }
@@ -296,13 +309,13 @@ template <class Op, int kRows, class T, class Row>
 // The same for a group of which `count` rows are there: first, first + step, ....
 template <class Op, class T, class Rows>
 [[gnu::always_inline]] inline void add_rows(T* out, int64_t cols, const Rows& rows, int64_t first, int64_t step,
-                                            int64_t count) {
+                                            int64_t count, const T* next = nullptr) {
   if (count <= 0) return;
   const int64_t second = count > 1 ? first + step : first, third = count > 2 ? second + step : first;
   const decltype(rows.row(0)) r[4] = {rows.row(first), rows.row(second), rows.row(third), rows.row(third + step)};
   if (count == 1) return add_group<Op, 1>(out, cols, r);
   if (count == 2) return add_group<Op, 2>(out, cols, r);
-  count == 3 ? add_group<Op, 3>(out, cols, r) : add_group<Op, 4>(out, cols, r);
+  count == 3 ? add_group<Op, 3>(out, cols, r) : add_group<Op, 4>(out, cols, r, next);
 }
 
 // One block of columns: `count` <= kBlockVectors rows into out[0 ... cols). Few columns stay in registers; of many the
@@ -313,7 +326,11 @@ template <class Op, class T, class Rows>
   const Vec<T> identity = splat(Op::template kIdentity<T>);
   if (cols > 2 * kLanes<T>) {
     for (int64_t j = 0; j < cols; ++j) out[j] = Op::template kIdentity<T>;
-    for (int64_t i = 0; i < count; i += 4) add_rows<Op>(out, cols, rows, i, 1, count - i);
+    for (int64_t i = 0; i < count; i += 4) {
+      const T* next = nullptr;
+      if constexpr (requires { rows.far; }) next = rows.ahead(i + 4);
+      add_rows<Op>(out, cols, rows, i, 1, count - i, next);
+    }
     return;
   }
   int64_t j = 0;

@@ -26,7 +26,7 @@ struct Operation {
   // Part of a block of a row, whole groups or its end, combined into its lanes.
   void (*row_groups)(T* lanes, const T* x, int64_t count);
   // A block of columns: row i at x + i * step.
-  void (*column_block)(T* out, int64_t cols, const T* x, int64_t step, int64_t count);
+  void (*column_block)(T* out, int64_t cols, const T* x, int64_t step, int64_t count, bool far);
   // The tree over columns of n > 0 contiguous elements: column j at x + j * step.
   void (*along)(T* out, int64_t cols, const T* x, int64_t step, int64_t n);
   // A group of four vectors of `cols` rows that lie beside each other, combined into their lanes.
@@ -96,8 +96,8 @@ void rows_of(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows,
 }
 
 template <class Op, class T>
-void column_block_of(T* out, int64_t cols, const T* x, int64_t step, int64_t count) {
-  column_block<Op>(out, cols, PlainRows<T, Op>{x, step}, count);
+void column_block_of(T* out, int64_t cols, const T* x, int64_t step, int64_t count, bool far) {
+  column_block<Op>(out, cols, PlainRows<T, Op>{x, step, far}, count);
 }
 
 template <class Op, class T>
@@ -123,8 +123,8 @@ enum class Walk : uint8_t {
   tiles,    // columns, copied tile by tile
 };
 
-constexpr int kLevelBytes = 32768;  // of a worker's stack, for the tree over blocks
-constexpr int64_t kTile = 64;       // columns of a tile
+constexpr int kLevelBytes = 1 << 17;  // of a worker's stack, for the tree over blocks
+constexpr int64_t kTile = 64;         // columns of a tile
 constexpr double kNanosecondsEach = 0.06;
 
 // By the strides, which a result may not depend on.
@@ -176,6 +176,14 @@ struct Reducer {
   const T* centre_of(int64_t result) const { return centre == nullptr ? &parameter : centre + result; }
   int64_t col_step() const { return nest.kept.stride[1][nest.kept.rank - 1]; }
   int64_t row_step() const { return nest.reduced.stride[0][nest.reduced.rank - 1]; }
+
+  // Whether contiguous rows of so many columns come from memory that no cache holds, and are too short for the
+  // processor to foresee what comes next.
+  bool far(int64_t cols) const {
+    constexpr int64_t kLargest = 8192, kCached = 1 << 24;  // bytes
+    const int64_t bytes = cols * static_cast<int64_t>(sizeof(T));
+    return row_step() == cols && bytes <= kLargest && bytes * form.reduced >= kCached;
+  }
 
   // A block of a row that lies in pieces: `n` elements from `begin` on. Groups that lie in one contiguous piece are
   // read where they are, the others from a copy.
@@ -259,10 +267,10 @@ struct Reducer {
       case Walk::lanes:
         return combine_lanes_beside(from + begin * row_step(), cols, n, to);
       case Walk::columns:
-        return op.column_block(to, cols, from + begin * row_step(), row_step(), n);
+        return op.column_block(to, cols, from + begin * row_step(), row_step(), n, far(cols));
       default:
         map != nullptr ? map_tile(from, cols, begin, n, c, copy) : pack_tile(from, cols, begin, n, copy);
-        return op.column_block(to, cols, copy, cols, n);
+        return op.column_block(to, cols, copy, cols, n, false);
     }
   }
 
