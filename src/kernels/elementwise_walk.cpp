@@ -116,13 +116,60 @@ constexpr int64_t kManyRows = 64;
 // operand), and the elements of each that fit into the buffer.
 constexpr int64_t kPanelRows = 16, kPanelColumns = kMapBlock / kPanelRows;
 
+// Rows that the loop can read and write where they lie. Results that fit into no cache go past the caches, through a
+// buffer: a line of memory is then written without having been read before.
+class Rows {
+ public:
+  // `size` elements of the output in rows of at least `least`, of which several may be taken together.
+  Rows(const Call& call, const Map& map, int64_t size, int64_t least)
+      : call_(call), map_(map), item_(item_size(call.out[0].dtype)) {
+    streamed_ = 2 * size * item_ >= kStreamed && least * item_ >= kWorthStreaming;
+    block_ = streamed_ && map.limit == 0 ? kMapBlock : map.limit;
+  }
+
+  void run(char* out, int64_t count, const Neighbours& in) const {
+    if (map_.copies && in.mask[0] != 0) return move_bytes(out, in.x[0], count * item_, streamed_);
+    if (!streamed_ && (block_ == 0 || count <= block_)) return map_.loop(map_.context, out, count, in);
+    run_blocks(out, count, in);
+  }
+
+  // What every worker does after its last row.
+  void end() const {
+    if (streamed_) stream_end();
+  }
+
+ private:
+  // Bytes of a row. Of shorter ones the lines at both ends, which are not written as a whole, cost too much.
+  static constexpr int64_t kWorthStreaming = 2048;
+
+  [[gnu::noinline]] void run_blocks(char* out, int64_t count, Neighbours in) const {
+    alignas(64) char buffer[kMapBlock * 8];
+    for (int64_t from = 0; from < count; from += block_) {
+      const int64_t size = count - from < block_ ? count - from : block_;
+      map_.loop(map_.context, streamed_ ? buffer : out, size, in);
+      if (streamed_) copy_bytes(out, buffer, size * item_, true);
+      out += size * item_;
+      for (int i = 0; i < map_.inputs; ++i) {
+        in.x[i] = static_cast<const char*>(in.x[i]) + (size * item_size(call_.in[i].dtype) & in.mask[i]);
+      }
+    }
+  }
+
+  const Call& call_;
+  const Map& map_;
+  int64_t item_;
+  int64_t block_;  // elements that pass at a time; 0: no limit
+  bool streamed_;
+};
+
 enum class Way : uint8_t { direct, repeated, gathered };
 
 // A nest with all that is the same for each of its rows. Operand 0 is the output.
 template <int N>
 class Walk {
  public:
-  Walk(const Call& call, const Map& map) : map_(map), nest_(nest_of(call)), direct_(map.limit == 0) {
+  Walk(const Call& call, const Map& map)
+      : map_(map), nest_(nest_of(call)), rows_(call, map, nest_.size, nest_.shape[nest_.rank - 1]) {
     const int inner = nest_.rank - 1;
 #pragma GCC unroll 5
     for (int i = 0; i < N; ++i) {
@@ -131,7 +178,7 @@ class Walk {
       item_[i] = item_size(x.dtype);
       step_[i] = nest_.stride[i][inner];
       way_[i] = step_[i] == 1 ? Way::direct : (step_[i] == 0 && i > 0 ? Way::repeated : Way::gathered);
-      direct_ &= way_[i] != Way::gathered;
+      direct_ &= way_[i] == Way::direct || (way_[i] == Way::repeated && map.limit == 0);
     }
   }
 
@@ -173,8 +220,9 @@ class Walk {
         in.x[i - 1] = way_[i] == Way::repeated ? equal[i] : at(i, offset, 0);
         if (way_[i] == Way::repeated) fill_lanes(equal[i], at(i, offset, 0), item_[i]);
       }
-      map_.loop(map_.context, at(0, offset, 0), count, in);
+      rows_.run(at(0, offset, 0), count, in);
     });
+    rows_.end();
   }
 
   // As run_direct, for whole rows of a matrix.
@@ -194,9 +242,10 @@ class Walk {
           if (way_[i] == Way::repeated) fill_lanes(equal[i], at_row[i], item_[i]);
           at_row[i] += row_bytes(i);
         }
-        map_.loop(map_.context, at_row[0], columns, in);
+        rows_.run(at_row[0], columns, in);
         at_row[0] += row_bytes(0);
       }
+      rows_.end();
     });
   }
 
@@ -352,11 +401,12 @@ class Walk {
 
   const Map& map_;
   Nest<N> nest_;
+  Rows rows_;
   char* start_[N];
   int64_t item_[N];  // bytes
   int64_t step_[N];  // elements from one to the next in a row
   Way way_[N];
-  bool direct_;  // whether the loop can read and write where the operands lie
+  bool direct_ = true;  // whether the loop can read and write where the operands lie
 };
 
 // Whether an operand's elements lie behind one another as the output's do, or there is only one, which may be repeated.
@@ -370,11 +420,10 @@ bool is_flat(const View& x, int64_t size, bool repeated) {
 bool run_flat(const Call& call, const Map& map) {
   const View& out = call.out[0];
   const int64_t size = out.size();
-  bool flat = size > 0 && size <= (map.limit > 0 ? map.limit : size) && out.contiguous();
-  for (int i = 0; flat && i < map.inputs; ++i) {
-    flat = is_flat(call.in[i], size, map.limit == 0);
-  }
+  bool flat = size > 0 && out.contiguous();
+  for (int i = 0; flat && i < map.inputs; ++i) flat = is_flat(call.in[i], size, map.limit == 0);
   if (!flat) return false;
+  const Rows rows(call, map, size, size);
   parallel_for(size, map.nanoseconds, [&](int64_t begin, int64_t end, int) {
     alignas(64) char equal[kMaxMapped][kLanes * 8];
     Neighbours in;
@@ -385,12 +434,8 @@ bool run_flat(const Call& call, const Map& map) {
       in.x[i] = in.mask[i] != 0 ? static_cast<const char*>(x.data) + begin * item : equal[i];
       if (in.mask[i] == 0) fill_lanes(equal[i], static_cast<const char*>(x.data), item);
     }
-    char* const to = static_cast<char*>(out.data) + begin * item_size(out.dtype);
-    if (map.copies && in.mask[0] != 0) {
-      move_bytes(to, in.x[0], (end - begin) * item_size(out.dtype), 2 * bytes_of(out) >= kStreamed);
-    } else {
-      map.loop(map.context, to, end - begin, in);
-    }
+    rows.run(static_cast<char*>(out.data) + begin * item_size(out.dtype), end - begin, in);
+    rows.end();
   });
   return true;
 }
