@@ -29,6 +29,18 @@ struct View {
   int64_t shape[kMaxRank];
   int64_t stride[kMaxRank];
 
+  // A copy takes what means something, which is far less than there is room for.
+  View() = default;
+  [[gnu::always_inline]] View(const View& x) { *this = x; }
+  [[gnu::always_inline]] View& operator=(const View& x) {
+    data = x.data;
+    dtype = x.dtype;
+    rank = x.rank;
+    for (int d = 0; d < x.rank; ++d) shape[d] = x.shape[d];
+    for (int d = 0; d < x.rank; ++d) stride[d] = x.stride[d];
+    return *this;
+  }
+
   template <class T>
   [[gnu::always_inline]] T* as() const {
     return static_cast<T*>(data);
