@@ -179,6 +179,24 @@ bool gather_row(T* out, const int64_t* index, const T* x, int64_t count, const G
   return true;
 }
 
+// The same for rows that share their indices, which are in range: each is read once for all of them.
+constexpr int64_t kAbreast = 4;
+
+template <class T>
+void gather_abreast(T* out, const int64_t* index, const T* x, int64_t count, int64_t out_row, int64_t x_row,
+                    const GatherRow& row) {
+  const T *const x1 = x + x_row, *const x2 = x1 + x_row, *const x3 = x2 + x_row;
+  T *const out1 = out + out_row, *const out2 = out1 + out_row, *const out3 = out2 + out_row;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t at = index[i * row.index_step] * row.dim_step;
+    const T a = x[at], b = x1[at], c = x2[at], d = x3[at];
+    out[i] = a;
+    out1[i] = b;
+    out2[i] = c;
+    out3[i] = d;
+  }
+}
+
 // The same for `length` rows of `width` neighbours, out of a panel. A whole one has a loop of its own, without ends.
 template <class T, class Width>
 bool gather_panel(T* out, const int64_t* index, const T* panel, int64_t length, Width width, const PanelSteps& s) {
@@ -214,9 +232,11 @@ struct Gather {
     row.out_step = nest.stride[0][nest.rank - 1];
     row.index_step = nest.stride[1][nest.rank - 1];
     row.x_step = nest.stride[2][nest.rank - 1];
+    if (nest.size == 0) return Status::ok;
     row.checked = shares_indices(index);
     if (row.checked && !every_index_in_range(index, row.extent)) return Status::index_out_of_range;
     if (large && in_panels(nest, row)) return run_panels(call, nest, row);
+    if (shared_along_rows(nest, row)) return run_shared(call, nest, row);
     const double cost = row.index_step == 0 ? 0.05 * sizeof(T) : 0.7;
     Failure failure;
     parallel_for(nest.size, cost, [&](int64_t begin, int64_t end, int) {
@@ -230,6 +250,34 @@ struct Gather {
   }
 
  private:
+  // Whether neighbouring rows share the indices of their elements.
+  static bool shared_along_rows(const Nest<3>& nest, const GatherRow& row) {
+    const int inner = nest.rank - 1;
+    return row.checked && inner > 0 && row.out_step == 1 && row.x_step == 0 && nest.stride[1][inner - 1] == 0;
+  }
+
+  static Status run_shared(const Call& call, const Nest<3>& nest, const GatherRow& row) {
+    const int inner = nest.rank - 1;
+    const int64_t count = nest.shape[inner], rows = nest.shape[inner - 1];
+    const int64_t out_row = nest.stride[0][inner - 1], x_row = nest.stride[2][inner - 1];
+    parallel_for(nest.size / count, 0.4 * static_cast<double>(count), [&](int64_t begin, int64_t end, int) {
+      while (begin < end) {
+        int64_t offset[3];
+        find_offsets(nest, inner, begin, offset);
+        const int64_t left = std::min(rows - begin % rows, end - begin), together = left < kAbreast ? 1 : kAbreast;
+        T* const out = call.out[0].as<T>() + offset[0];
+        const int64_t* const index = call.in[1].as<int64_t>() + offset[1];
+        const T* const x = call.in[0].as<T>() + offset[2];
+        if (together == 1)
+          gather_row(out, index, x, count, row);
+        else
+          gather_abreast(out, index, x, count, out_row, x_row, row);
+        begin += together;
+      }
+    });
+    return Status::ok;
+  }
+
   // Whether neighbouring columns are looked up by many rows of indices.
   static bool in_panels(const Nest<3>& nest, const GatherRow& row) {
     const int inner = nest.rank - 1;
@@ -443,15 +491,100 @@ struct IndexRowsAdd {
 // ---------------------------------------------------------------------------------------------------------------------
 // unslice: zeros, and g in them.
 
+// A row of out: `pieces` pieces of `size` neighbours, `step` pieces apart from piece `start` on, in zeros.
+struct SliceRow {
+  int64_t start, step, pieces, size;  // pieces of g
+  int64_t extent;                     // of out, in pieces
+  int64_t g_step;                     // elements from a piece of g to the next
+  bool streamed;
+};
+
+template <class T>
+void unslice_row(T* out, const T* g, const SliceRow& s) {
+  const auto zero = [](T* from, int64_t count) { std::memset(from, 0, static_cast<size_t>(count) * sizeof(T)); };
+  if (s.step == 1 && s.g_step == s.size) {
+    const int64_t kept = s.pieces * s.size;
+    zero(out, s.start * s.size);
+    copy_bytes(out + s.start * s.size, g, kept * static_cast<int64_t>(sizeof(T)), s.streamed);
+    return zero(out + s.start * s.size + kept, (s.extent - s.start) * s.size - kept);
+  }
+  zero(out, s.extent * s.size);
+  if (s.size == 1) return copy_piece(out + s.start, g, s.pieces, s.step, s.g_step);
+  for (int64_t i = 0; i < s.pieces; ++i) {
+    copy_piece(out + (s.start + i * s.step) * s.size, g + i * s.g_step, s.size, 1, 1);
+  }
+}
+
 template <class T>
 struct Unslice {
   static Status run(const Call& call) {
     const View &g = call.in[0], &out = call.out[0];
+    const int64_t* const starts = call.attributes[1].integers;
+    const int64_t* const steps = call.attributes[2].integers;
+    if (g.size() == 0 || g.rank == 0 || !out.contiguous()) return run_anyhow(call);
+    int dim = g.rank - 1;  // the innermost dimension that is cut, or in which g has gaps
+    int64_t size = 1;
+    for (; dim > 0 && g.shape[dim] == out.shape[dim] && steps[dim] == 1 && g.stride[dim] == size; --dim) {
+      size *= g.shape[dim];
+    }
+    SliceRow row = {.start = starts[dim],
+                    .step = steps[dim],
+                    .pieces = g.shape[dim],
+                    .size = size,
+                    .extent = out.shape[dim],
+                    .g_step = g.stride[dim],
+                    .streamed = bytes_of(out) + bytes_of(g) >= kStreamed && size * sizeof(T) >= kStreamedRow};
+    if (size * static_cast<int64_t>(sizeof(T)) >=
+        kStreamedRow) {  // each piece is a row, so that threads can share them
+      row = {.start = 0, .step = 1, .pieces = 1, .size = size, .extent = 1, .g_step = size, .streamed = row.streamed};
+      ++dim;
+    }
+    run_rows(call, dim, row);
+    return Status::ok;
+  }
+
+ private:
+  // Row n of out is a choice of the first `dims` dimensions.
+  static void run_rows(const Call& call, int dims, const SliceRow& row) {
+    const View& out = call.out[0];
+    const int64_t length = row.extent * row.size;
+    parallel_for(out.size() / length, 0.05 * static_cast<double>(length * sizeof(T)),
+                 [&](int64_t begin, int64_t end, int) {
+                   for (int64_t n = begin; n < end; ++n) {
+                     T* const to = out.as<T>() + n * length;
+                     const T* const from = row_of_g(call, dims, n);
+                     if (from != nullptr) {
+                       unslice_row(to, from, row);
+                     } else {
+                       std::memset(to, 0, static_cast<size_t>(length) * sizeof(T));
+                     }
+                   }
+                   if (row.streamed) stream_end();
+                 });
+  }
+
+  // Where the row of g lies that goes to row n of out; nullptr where none does.
+  static const T* row_of_g(const Call& call, int dims, int64_t n) {
+    const View &g = call.in[0], &out = call.out[0];
+    const T* from = g.as<T>();
+    for (int d = dims - 1; d >= 0; --d) {
+      const int64_t step = call.attributes[2].integers[d];
+      const int64_t gone = n % out.shape[d] - call.attributes[1].integers[d];
+      n /= out.shape[d];
+      const int64_t i = step == 1 ? gone : gone / step;
+      if (i < 0 || i >= g.shape[d] || i * step != gone) return nullptr;
+      from += i * g.stride[d];
+    }
+    return from;
+  }
+
+  static Status run_anyhow(const Call& call) {
+    const View &g = call.in[0], &out = call.out[0];
     zero_all(out);
+    if (g.size() == 0) return Status::ok;
     View target = out;
     T* start = out.as<T>();
     for (int d = 0; d < g.rank; ++d) {
-      if (g.shape[d] == 0) return Status::ok;
       start += call.attributes[1].integers[d] * out.stride[d];
       target.shape[d] = g.shape[d];
       target.stride[d] = call.attributes[2].integers[d] * out.stride[d];

@@ -50,6 +50,7 @@ void plan_cat(Plan& plan) {
     copy_shape(first, first.dtype, plan.out[0]);
     plan.out[0].shape[dim] = extent;
   }
+  plan.scratch_shared = static_cast<size_t>(plan.in_count) * sizeof(int64_t);
   plan.nanoseconds = 20.0 * plan.in_count + 0.3 * static_cast<double>(plan.out[0].size());
 }
 
@@ -122,7 +123,7 @@ struct Cat {
     const bool stacked = call.attributes[1].flag();
     int64_t rows = 1;
     for (int d = 0; d < dim; ++d) rows *= call.out[0].shape[d];
-    if (rows >= kManyRows && all_contiguous(call)) return interleave(call, rows);
+    if (rows >= kManyRows && all_in_rows(call, dim)) return interleave(call, rows);
     View part = call.out[0];
     for (int i = 0; i < call.in_count; ++i) {
       const View& x = call.in[i];
@@ -136,24 +137,49 @@ struct Cat {
  private:
   static constexpr int64_t kManyRows = 16;
 
-  static bool all_contiguous(const Call& call) {
-    bool all = call.out[0].contiguous();
-    for (int i = 0; i < call.in_count; ++i) all = all && call.in[i].contiguous();
-    return all;
+  // How far apart the rows of an array lie, choices of its first `dim` dimensions; -1 where they have gaps or lie
+  // unequally.
+  static int64_t row_stride(const View& x, int dim) {
+    int64_t size = 1, stride = -1, expected = -1;
+    for (int d = x.rank - 1; d >= 0; --d) {
+      if (x.shape[d] == 1) continue;
+      if (d >= dim) {
+        if (x.stride[d] != size) return -1;
+        size *= x.shape[d];
+      } else {
+        if (stride >= 0 ? x.stride[d] != expected : x.stride[d] < 0) return -1;
+        if (stride < 0) stride = x.stride[d];
+        expected = x.stride[d] * x.shape[d];
+      }
+    }
+    return stride;
   }
 
-  // Where nothing has gaps, the output is a row of each input in turn: written from its beginning to its end.
+  // Writes down how far apart each input's rows lie; false where one has gaps.
+  static bool all_in_rows(const Call& call, int dim) {
+    auto* const strides = reinterpret_cast<int64_t*>(call.shared);
+    for (int i = 0; i < call.in_count; ++i) {
+      strides[i] = call.in[i].size() == 0 ? 0 : row_stride(call.in[i], dim);
+      if (strides[i] < 0) return false;
+    }
+    return call.out[0].contiguous();
+  }
+
+  // The output is then a row of each input in turn: written from its beginning to its end.
   static Status interleave(const Call& call, int64_t rows) {
     const int64_t row = call.out[0].size() / rows;
+    const bool large = 2 * bytes_of(call.out[0]) >= kStreamed;
+    const auto* const strides = reinterpret_cast<const int64_t*>(call.shared);
     parallel_for(rows, 0.05 * static_cast<double>(row * sizeof(T)), [&](int64_t begin, int64_t end, int) {
       T* to = call.out[0].as<T>() + begin * row;
       for (int64_t r = begin; r < end; ++r) {
         for (int i = 0; i < call.in_count; ++i) {
-          const int64_t piece = call.in[i].size() / rows;
-          if (piece > 0) copy_piece(to, call.in[i].as<T>() + r * piece, piece, 1, 1);
-          to += piece;
+          const int64_t count = call.in[i].size() / rows, bytes = count * static_cast<int64_t>(sizeof(T));
+          copy_bytes(to, call.in[i].as<T>() + r * strides[i], bytes, large && bytes >= kStreamedRow);
+          to += count;
         }
       }
+      if (large) stream_end();
     });
     return Status::ok;
   }
