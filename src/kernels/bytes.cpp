@@ -111,6 +111,12 @@ void move_bytes(void* to, const void* from, int64_t bytes, bool large) {
   }
 }
 
+void zero_bytes(void* to, int64_t bytes) {
+  alignas(32) static constexpr uint8_t kZeros[32] = {};
+  const int64_t done = bytes >= kLoop && bytes < kLibrary ? fill_bytes(to, kZeros, bytes) : 0;
+  std::memset(static_cast<uint8_t*>(to) + done, 0, static_cast<size_t>(bytes - done));
+}
+
 int64_t fill_bytes(void* to, const void* pattern, int64_t bytes) {
   const int64_t wide = g_wide ? bytes & ~int64_t{31} : 0;
   if (wide > 0) fill_wide(static_cast<uint8_t*>(to), static_cast<const uint8_t*>(pattern), wide);

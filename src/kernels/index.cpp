@@ -500,8 +500,21 @@ struct SliceRow {
 };
 
 template <class T>
+[[gnu::noinline]] void spread_pieces(T* out, const T* g, const SliceRow& s) {
+  const int64_t step = s.step, g_step = s.g_step;
+  int64_t i = 0;
+  for (; i + 4 <= s.pieces; i += 4, out += 4 * step, g += 4 * g_step) {
+    out[0] = g[0];
+    out[step] = g[g_step];
+    out[2 * step] = g[2 * g_step];
+    out[3 * step] = g[3 * g_step];
+  }
+  for (; i < s.pieces; ++i, out += step, g += g_step) *out = *g;
+}
+
+template <class T>
 void unslice_row(T* out, const T* g, const SliceRow& s) {
-  const auto zero = [](T* from, int64_t count) { std::memset(from, 0, static_cast<size_t>(count) * sizeof(T)); };
+  const auto zero = [](T* from, int64_t count) { zero_bytes(from, count * static_cast<int64_t>(sizeof(T))); };
   if (s.step == 1 && s.g_step == s.size) {
     const int64_t kept = s.pieces * s.size;
     zero(out, s.start * s.size);
@@ -509,7 +522,7 @@ void unslice_row(T* out, const T* g, const SliceRow& s) {
     return zero(out + s.start * s.size + kept, (s.extent - s.start) * s.size - kept);
   }
   zero(out, s.extent * s.size);
-  if (s.size == 1) return copy_piece(out + s.start, g, s.pieces, s.step, s.g_step);
+  if (s.size == 1) return spread_pieces(out + s.start, g, s);
   for (int64_t i = 0; i < s.pieces; ++i) {
     copy_piece(out + (s.start + i * s.step) * s.size, g + i * s.g_step, s.size, 1, 1);
   }
@@ -556,7 +569,7 @@ struct Unslice {
                      if (from != nullptr) {
                        unslice_row(to, from, row);
                      } else {
-                       std::memset(to, 0, static_cast<size_t>(length) * sizeof(T));
+                       zero_bytes(to, length * static_cast<int64_t>(sizeof(T)));
                      }
                    }
                    if (row.streamed) stream_end();

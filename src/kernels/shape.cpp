@@ -227,9 +227,9 @@ struct Triangle {
                      T* const o = out.as<T>() + row_offset(out, n);
                      const T* const a = x.as<T>() + row_offset(x, n);
                      const int64_t first = upper ? edge : 0, last = upper ? columns : edge;
-                     std::memset(o, 0, static_cast<size_t>(first) * sizeof(T));
+                     zero_bytes(o, first * static_cast<int64_t>(sizeof(T)));
                      copy_piece(o + first, a + first * step, last - first, 1, step);
-                     std::memset(o + last, 0, static_cast<size_t>(columns - last) * sizeof(T));
+                     zero_bytes(o + last, (columns - last) * static_cast<int64_t>(sizeof(T)));
                    }
                  });
     return Status::ok;

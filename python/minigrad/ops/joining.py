@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -64,18 +64,23 @@ def join(xs: Sequence[Any], dim: int, stacked: bool) -> Any:
         if any(batched):
             values = [spread(level, v, b) for v, b in zip(values, batched, strict=True)]
         out = BatchedArray(level, join(values, dim + any(batched), stacked), any(batched))
-    if not any(isinstance(x, Tensor) for x in xs):
+    edges = tuple([x._edge if isinstance(x, Tensor) else _BARE for x in xs])
+    if edges.count(_BARE) == len(edges):
         return out
     result = wrap(out)
-    if grad_enabled():
-        edges = tuple([x._edge if isinstance(x, Tensor) else None for x in xs])
-        if any(edge is not None for edge in edges):
+    if edges.count(None) < len(edges) and grad_enabled():
+        edges = tuple([edge or None for edge in edges])
+        if any(edges):
             saved = (tuple([a.shape for a in arrays]), dim, stacked)
             node = _node(_join_record, edges, saved, 1)
             result._edge = (node, 0)
             if graph.observers:
                 graph.observe(node, (result,), tuple(arrays))
     return result
+
+
+#: In the place of the edge of what is no tensor.
+_BARE = ()
 
 
 def _pull_join(g: Any, edges: Any, saved: Any) -> tuple[Any, ...]:
@@ -92,13 +97,10 @@ def _push_join(tangents: Sequence[Any], saved: Any) -> Any:
 
 def pieces_of(x: Any, sizes: Shape, dim: int, dropped: bool) -> tuple[Any, ...]:
     """Split a tensor or an array into views of `sizes` slices along `dim`, of one slice without it where `dropped`."""
-    keys, start = [], 0
-    for n in sizes:
-        keys.append(along(dim, start if dropped else slice(start, start + n)))
-        start += n
+    keys = _keys(sizes, dim, dropped)
     if not isinstance(x, Tensor):
-        return tuple([x[key] for key in keys])
-    pieces = tuple([wrap(x._array[key]) for key in keys])
+        return _slices(x, keys, dim, dropped)
+    pieces = tuple([wrap(piece) for piece in _slices(x._array, keys, dim, dropped)])
     if x._edge is not None and grad_enabled() and pieces:
         shapes = tuple([piece._array.shape for piece in pieces])
         node = _node(_split_record, (x._edge,), (shapes, sizes, dim, dropped), len(pieces))
@@ -109,6 +111,22 @@ def pieces_of(x: Any, sizes: Shape, dim: int, dropped: bool) -> tuple[Any, ...]:
     for piece, key in zip(pieces, keys, strict=True):
         link_view(piece, x, _index, (key,))
     return pieces
+
+
+def _keys(sizes: Shape, dim: int, dropped: bool) -> list[tuple[Any, ...]]:
+    """Return the keys of neighbouring pieces along `dim`."""
+    before = (slice(None),) * dim
+    if dropped:
+        return [(*before, k, Ellipsis) for k in range(len(sizes))]
+    ends = list(accumulate(sizes))
+    return [(*before, slice(end - n, end)) for n, end in zip(sizes, ends, strict=True)]
+
+
+def _slices(array: Any, keys: list[tuple[Any, ...]], dim: int, dropped: bool) -> tuple[Any, ...]:
+    """Return the views that the keys mean."""
+    if dropped and array.__class__ is np.ndarray and array.ndim > 1:  # the quickest way, and there may be many
+        return tuple(array if dim == 0 else array.transpose(dim, *range(dim), *range(dim + 1, array.ndim)))
+    return tuple([array[key] for key in keys])
 
 
 def _pull_split(g: Any, edges: Any, saved: Any) -> tuple[Any, ...]:  # noqa: ARG001
@@ -123,7 +141,10 @@ def _push_split(tangents: Sequence[Any], saved: Any) -> Any:
 
 def _with_zeros(values: Sequence[Any], shapes: Sequence[Shape]) -> list[Any]:
     """Return the values with zeros, which take no memory, in place of those that are absent."""
-    known = next(x for x in values if x is not None)
+    absent = [x is None for x in values]
+    if not any(absent):
+        return list(values)
+    known = values[absent.index(False)]
     zero = np.zeros((), known._array.dtype if isinstance(known, Tensor) else known.dtype)
     return [np.broadcast_to(zero, s) if x is None else x for x, s in zip(values, shapes, strict=True)]
 
@@ -161,13 +182,17 @@ _split_record = Variadic(
 
 def _common(name: str, tensors: Any) -> list[Tensor]:
     """Return a sequence of tensors, brought to one dtype."""
-    if isinstance(tensors, Tensor) or not isinstance(tensors, Sequence):
+    if type(tensors) not in (list, tuple) and (isinstance(tensors, Tensor) or not isinstance(tensors, Sequence)):
         raise TypeError(f"{name}: tensors must be a tuple or list of tensors, got {type(tensors).__name__}")
-    given = list(tensors_of(name, (tuple(tensors),)))
+    given = list(tensors)
     if not given:
         raise RuntimeError(f"{name}: needs at least one tensor")
-    first = given[0]._array.dtype
-    if all(x._array.dtype == first for x in given):
+    try:
+        dtypes = [x._array.dtype for x in given]
+    except AttributeError:
+        tensors_of(name, (tuple(given),))  # which says what is no tensor
+        raise
+    if dtypes.count(dtypes[0]) == len(dtypes):
         return given
     dtype = _dtype.result_type(*given)
     return [x if x.dtype is dtype else to_dtype(x, dtype) for x in given]
@@ -205,11 +230,11 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     tensor([1, 2, 3])
     """
     xs = _common("cat", tensors)
-    for i, x in enumerate(xs):
-        if x._array.ndim == 0:
-            raise RuntimeError(f"cat: zero-dimensional tensor (at position {i}) cannot be concatenated")
+    shapes = [x._array.shape for x in xs]
+    if () in shapes:
+        raise RuntimeError(f"cat: zero-dimensional tensor (at position {shapes.index(())}) cannot be concatenated")
     # As in PyTorch, where a vector without elements once was what a tensor began as.
-    kept = [x for x in xs if x._array.shape != (0,)] or xs[:1]
+    kept = [x for x in xs if x._array.shape != (0,)] or xs[:1] if (0,) in shapes else xs
     shape = kept[0]._array.shape
     return join(kept, normalise_dim("cat", dim, len(shape), shape), False)  # type: ignore[no-any-return]
 

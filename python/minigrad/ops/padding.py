@@ -9,6 +9,7 @@ import numpy as np
 from ..batching import levels
 from ..batching_rules import made_like
 from ..tensor import Tensor, array_of, wrap
+from .shape import unindex
 
 __all__ = ["pad"]
 
@@ -61,7 +62,10 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     sizes = tuple([n + a + b for n, a, b in zip(shape, before, after, strict=True)])
     if any(n + min(a, 0) + min(b, 0) < 0 for n, a, b in zip(shape, before, after, strict=True)):
         raise RuntimeError(f"pad: {pad} cuts off more than shape {shape} has")
-    out = wrap(np.full(sizes, 0 if value is None else value, dtype=input.dtype.numpy))
+    if not value:
+        kept = input if min(pad, default=0) >= 0 else input[_within([-n for n in before], [-n for n in after])]
+        return unindex(kept, _within(before, after), sizes)  # type: ignore[no-any-return]
+    out = wrap(np.full(sizes, value, dtype=input.dtype.numpy))
     out = made_like(out, input) if levels else out
     out[_within(before, after)] = input[_within([-n for n in before], [-n for n in after])]
     return out

@@ -125,7 +125,7 @@ _index = view_primitive(
     source=f"{ARTICLE} section 4",
     relation=ONE_TO_ONE,
     structure=LINEAR,
-    vjp={"x": lambda g, key, x_shape: _unindex(g, key, x_shape)},
+    vjp={"x": lambda g, key, x_shape: unindex(g, key, x_shape)},
 )
 
 _unslice = _core.kernels["unslice"]
@@ -137,7 +137,7 @@ def _run_unindex(g: Any, key: tuple[Any, ...], shape: Shape) -> Any:
     return _unslice(g.reshape(sizes), shape, starts, steps)
 
 
-_unindex: Callable[..., Any] = Primitive(
+unindex: Callable[..., Any] = Primitive(
     "unindex",
     run=_run_unindex,
     inputs=("g",),
@@ -426,14 +426,21 @@ def expand(input: Tensor, *args: Any, size: Any = None) -> Tensor:
     tensor([[1, 1, 1],
             [2, 2, 2]])
     """
-    shape = array_of("expand", input).shape
-    wanted = sizes_of(args, size)
+    array = array_of("expand", input)
+    wanted = args if len(args) > 1 else sizes_of(args, size)
+    return broadcast(input, _kept(array.shape, wanted) if -1 in wanted else wanted)  # type: ignore[no-any-return]
+
+
+def _kept(shape: Shape, wanted: Shape) -> Shape:
+    """Return the sizes with those of `shape`, counted from the end, in place of -1."""
     added = len(wanted) - len(shape)
-    if added < 0 or -1 in wanted[:added]:
-        raise RuntimeError(f"expand: shape {shape} does not broadcast to {wanted}")
-    if -1 in wanted:
-        wanted = wanted[:added] + tuple([own if n == -1 else n for n, own in zip(wanted[added:], shape, strict=True)])
-    return broadcast(input, wanted)  # type: ignore[no-any-return]
+    sizes = list(wanted)
+    for d, n in enumerate(wanted):
+        if n == -1:
+            if d < added or added < 0:
+                raise RuntimeError(f"expand: shape {shape} does not broadcast to {wanted}")
+            sizes[d] = shape[d - added]
+    return tuple(sizes)
 
 
 @method
