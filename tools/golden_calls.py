@@ -232,11 +232,13 @@ def _pairs(
     return calls
 
 
-def _standardized(matrices: int, vectors: int) -> Callable[[Any], Iterator[Arguments]]:
+def _standardized(matrices: int, vectors: int, moments: bool = False) -> Callable[[Any], Iterator[Arguments]]:
     def calls(dtype: Any) -> Iterator[Arguments]:
         for shape, dim, centred in itertools.product(MATRICES, (0, 1), (False, True)):
             operands = [drawn(shape, dtype, seed) for seed in range(matrices)]
-            yield (*operands, *[drawn(shape[1:], dtype, 9)] * vectors, 1e-5, dim, centred)
+            lines = shape[1 - dim : 2 - dim]
+            given = [drawn(lines, dtype, 7), between_0_and_1(lines, dtype, 8)] if moments else []
+            yield (*operands, *[drawn(shape[1:], dtype, 9)] * vectors, *given, 1e-5, dim, centred)
 
     return calls
 
@@ -311,8 +313,8 @@ TOGETHER: dict[str, Callable[[Any], Iterator[Arguments]]] = {
     "binary_cross_entropy_target_grad": _pairs(between_0_and_1, between_0_and_1, cotangent=True),
     "moments": _standardized(1, 0),
     "standardize": _standardized(1, 2),
-    "standardize_grad": _standardized(2, 1),
-    "standardize_weight_grad": _standardized(2, 0),
+    "standardize_grad": _standardized(2, 1, moments=True),
+    "standardize_weight_grad": _standardized(2, 0, moments=True),
     "scatter": _scattered,
     "scatter_add": _scattered_on_zeros,
     "index_rows_add": _added_rows,

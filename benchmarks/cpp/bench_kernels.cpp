@@ -264,8 +264,9 @@ std::vector<Row> normalisation_rows() {
     const std::vector<Value> settings = {fraction(1e-5), whole(dim), kYes};
     rows.push_back({"moments", variant, {kMatrix}, settings});
     rows.push_back({"standardize", variant, {kMatrix, vector, vector}, settings});
-    rows.push_back({"standardize_grad", variant, {kMatrix, kMatrix, vector}, settings});
-    rows.push_back({"standardize_weight_grad", variant, {kMatrix, kMatrix}, settings});
+    const Operand moment = shaped({dim == 1 ? kRows : kColumns});
+    rows.push_back({"standardize_grad", variant, {kMatrix, kMatrix, vector, moment, moment}, settings});
+    rows.push_back({"standardize_weight_grad", variant, {kMatrix, kMatrix, moment, moment}, settings});
   }
   return rows;
 }

@@ -32,6 +32,14 @@ void vector_of(View& out, DType dtype, int64_t size) {
   out.shape[0] = size;
 }
 
+// The mean or variance of each line that is brought to one scale.
+void check_lines(Plan& plan, const View& moment, const View& x, int64_t dim, const char* name) {
+  if (moment.rank != 1 || moment.shape[0] != x.shape[1 - dim]) {
+    fail(plan, ErrorKind::runtime,
+         std::string(name) + " of shape " + shape_text(moment) + " does not fit " + shape_text(x));
+  }
+}
+
 // Scratch for one worker: `copies` of a row, or what a strip of columns needs.
 size_t scratch_of(const View& x, int64_t dim, int64_t copies) {
   const int64_t row = copies * x.shape[1], strip = strip_elements(x.shape[0]);
@@ -48,7 +56,7 @@ void plan_moments(Plan& plan) {
   plan.nanoseconds = kForward * static_cast<double>(x.size());
 }
 
-// x, w, b -> out of x's shape.
+// x, w, b -> out of x's shape, mean and variance of each line.
 void plan_standardize(Plan& plan) {
   const View& x = plan.in[0];
   const int64_t dim = plan.attributes[1].integer();
@@ -56,6 +64,7 @@ void plan_standardize(Plan& plan) {
   check_columns(plan, plan.in[1], x, "weight");
   check_columns(plan, plan.in[2], x, "bias");
   copy_shape(x, x.dtype, plan.out[0]);
+  for (int i = 1; i < 3; ++i) vector_of(plan.out[i], x.dtype, x.shape[1 - dim]);
   plan.scratch_shared = static_cast<size_t>(2 * x.shape[1] * item_size(x.dtype));
   plan.scratch_per_worker = scratch_of(x, dim, 2);
   plan.nanoseconds = kForward * static_cast<double>(x.size());
@@ -67,26 +76,30 @@ void check_cotangent(Plan& plan, const View& g, const View& x) {
   }
 }
 
-// g, x, w -> out of x's shape.
+// g, x, w, mean, variance -> out of x's shape.
 void plan_standardize_grad(Plan& plan) {
   const View& x = plan.in[1];
   const int64_t dim = plan.attributes[1].integer();
   check_matrix(plan, x, dim);
   check_cotangent(plan, plan.in[0], x);
   check_columns(plan, plan.in[2], x, "weight");
+  check_lines(plan, plan.in[3], x, dim, "mean");
+  check_lines(plan, plan.in[4], x, dim, "variance");
   copy_shape(x, x.dtype, plan.out[0]);
   plan.scratch_shared = static_cast<size_t>(x.shape[1] * item_size(x.dtype));
   plan.scratch_per_worker = scratch_of(x, dim, 3);
   plan.nanoseconds = kBackward * static_cast<double>(x.size());
 }
 
-// g, x -> one element for each column. Where rows are brought to one scale, these are added up in blocks of 64, and
-// four rows of either may have to be packed.
+// g, x, mean, variance -> one element for each column. Where rows are brought to one scale, these are added up in
+// blocks of 64, and four rows of either may have to be packed.
 void plan_standardize_weight_grad(Plan& plan) {
   const View& x = plan.in[1];
   const int64_t dim = plan.attributes[1].integer();
   check_matrix(plan, x, dim);
   check_cotangent(plan, plan.in[0], x);
+  check_lines(plan, plan.in[2], x, dim, "mean");
+  check_lines(plan, plan.in[3], x, dim, "variance");
   vector_of(plan.out[0], x.dtype, x.shape[1]);
   if (dim == 1) plan.scratch_shared = static_cast<size_t>((x.shape[0] + 63) / 64 * x.shape[1] * item_size(x.dtype));
   plan.scratch_per_worker = scratch_of(x, dim, 8);
@@ -108,20 +121,20 @@ constexpr Kernel kRows[] = {
     {.name = "standardize",
      .inputs = {"x", "w", "b"},
      .types = "TTT",
-     .outputs = {"out"},
+     .outputs = {"out", "mean", "variance"},
      .attributes = {kEps, kDim, kCentred},
      .plan = plan_standardize,
      .reference = &reference::standardize},
     {.name = "standardize_grad",
-     .inputs = {"g", "x", "w"},
-     .types = "TTT",
+     .inputs = {"g", "x", "w", "mean", "variance"},
+     .types = "TTTTT",
      .outputs = {"out"},
      .attributes = {kEps, kDim, kCentred},
      .plan = plan_standardize_grad,
      .reference = &reference::standardize_grad},
     {.name = "standardize_weight_grad",
-     .inputs = {"g", "x"},
-     .types = "TT",
+     .inputs = {"g", "x", "mean", "variance"},
+     .types = "TTTT",
      .outputs = {"out"},
      .attributes = {kEps, kDim, kCentred},
      .plan = plan_standardize_weight_grad,

@@ -2,8 +2,7 @@
 //
 // A line x of n elements with mean m (0 unless centred), variance v = mean of (x - m)^2 and scale r = 1 / sqrt(v + eps)
 // becomes ((x - m) r) w + b. The Jacobian of u = (x - m) r is symmetric: r (I - 1 1^T / n - u u^T / n), without the
-// second term unless centred. m and v are computed from x anew on the way back: two passes over a line in the cache
-// cost less than keeping them is worth.
+// second term unless centred. The way back is given m and v.
 //
 // Sums along a row are in the order of a row, sums along a column in the order of columns (reduce_blocks.hpp), so that
 // a line's bits depend on the line alone.
@@ -118,6 +117,36 @@ template <class T>
   const T variance = sum_squares(x, mean, n) / count;
   return {mean, variance, 1 / math::sqrt(variance + eps)};
 }
+
+// A vector with an element for each line: a mean or a variance.
+template <class T>
+struct Vector {
+  T* x;
+  int64_t step;
+
+  explicit Vector(const View& of) : x(of.as<T>()), step(of.stride[0]) {}
+  T& operator[](int64_t i) const { return x[i * step]; }
+  void read(int64_t first, int64_t count, T* to) const {
+    gather(to, static_cast<const T*>(x + first * step), step, count);
+  }
+  void write(int64_t first, int64_t count, const T* from) const { scatter(x + first * step, step, from, count); }
+};
+
+// The moments that a call was given.
+template <class T>
+struct Given {
+  Vector<T> mean, variance;
+  T eps;
+
+  Moments<T> at(int64_t i) const { return {mean[i], variance[i], 1 / math::sqrt(variance[i] + eps)}; }
+
+  // Means and scales of neighbouring lines.
+  void read(int64_t first, int64_t count, T* m, T* r) const {
+    mean.read(first, count, m);
+    variance.read(first, count, r);
+    for (int64_t j = 0; j < count; ++j) r[j] = 1 / math::sqrt(r[j] + eps);
+  }
+};
 
 // ---------------------------------------------------------------------------------------------------------------------
 // What a call's lines share.
@@ -353,21 +382,20 @@ template <class T>
 Status run_moments(const Call& call) {
   const Settings<T> of = settings_of<T>(call, call.in[0]);
   const Matrix<T> x = matrix_of<T>(call.in[0]);
-  const View& mean = call.out[0];
-  const View& variance = call.out[1];
+  const Vector<T> mean(call.out[0]), variance(call.out[1]);
   if (of.along_rows) {
     for_each_row(call, of, 0.1, [&](int64_t i, T* scratch) {
       const Moments<T> row = moments_of(x.row(i, of.columns, scratch), of.columns, of.eps, of.centred);
-      mean.as<T>()[i * mean.stride[0]] = row.mean;
-      variance.as<T>()[i * variance.stride[0]] = row.variance;
+      mean[i] = row.mean;
+      variance[i] = row.variance;
     });
     return Status::ok;
   }
   for_each_strip(call, of, x.plain(), 0.1, [&](int64_t first, int64_t columns, T* scratch) {
     alignas(64) T m[kStripColumns], v[kStripColumns], r[kStripColumns];
     Strip<T>(x, x, first, columns, of.rows, scratch).moments(of.eps, of.centred, m, v, r);
-    scatter(mean.as<T>() + first * mean.stride[0], mean.stride[0], m, columns);
-    scatter(variance.as<T>() + first * variance.stride[0], variance.stride[0], v, columns);
+    mean.write(first, columns, m);
+    variance.write(first, columns, v);
   });
   return Status::ok;
 }
@@ -382,10 +410,8 @@ template <class T>
 }
 
 template <class T>
-[[gnu::noinline]] void standardize_strip(const Strip<T>& strip, const Matrix<T>& out, T eps, bool centred, const T* w,
-                                         const T* b) {
-  alignas(64) T m[kStripColumns], v[kStripColumns], r[kStripColumns];
-  strip.moments(eps, centred, m, v, r);
+[[gnu::noinline]] void standardize_strip(const Strip<T>& strip, const Matrix<T>& out, const T* m, const T* r,
+                                         const T* w, const T* b) {
   map_strip(strip, false, out, [&](T* to, const T* x, const T*) __attribute__((always_inline)) {
 #pragma omp simd
     for (int64_t j = 0; j < strip.columns; ++j) to[j] = fma((x[j] - m[j]) * r[j], w[j], b[j]);
@@ -396,6 +422,7 @@ template <class T>
 Status run_standardize(const Call& call) {
   const Settings<T> of = settings_of<T>(call, call.in[0]);
   const Matrix<T> x = matrix_of<T>(call.in[0]), out = matrix_of<T>(call.out[0]);
+  const Vector<T> mean(call.out[1]), variance(call.out[2]);
   T* const w = reinterpret_cast<T*>(call.shared);
   T* const b = w + of.columns;
   copy_columns(w, call.in[1], of.columns, T{1});
@@ -407,12 +434,18 @@ Status run_standardize(const Call& call) {
       const Moments<T> moments = moments_of(row, of.columns, of.eps, of.centred);
       standardize_row(to, row, of.columns, moments.mean, moments.scale, w, b);
       out.flush(i, of.columns, to);
+      mean[i] = moments.mean;
+      variance[i] = moments.variance;
     });
     return Status::ok;
   }
   for_each_strip(call, of, x.plain() && out.plain(), 0.2, [&](int64_t first, int64_t columns, T* scratch) {
+    alignas(64) T m[kStripColumns], v[kStripColumns], r[kStripColumns];
     const Strip<T> strip(x, x, first, columns, of.rows, scratch);
-    standardize_strip(strip, out.from_column(first), of.eps, of.centred, w + first, b + first);
+    strip.moments(of.eps, of.centred, m, v, r);
+    standardize_strip(strip, out.from_column(first), m, r, w + first, b + first);
+    mean.write(first, columns, m);
+    variance.write(first, columns, v);
   });
   return Status::ok;
 }
@@ -421,8 +454,8 @@ Status run_standardize(const Call& call) {
 // Backward: with a = g w and d = x - m, r (a - mean of a - d r^2 mean of a d), without the second term unless centred.
 
 template <class T>
-[[gnu::noinline]] void grad_row(T* out, const T* g, const T* w, const T* x, int64_t n, T eps, bool centred) {
-  const Moments<T> of = moments_of(x, n, eps, centred);
+[[gnu::noinline]] void grad_row(T* out, const T* g, const T* w, const T* x, int64_t n, const Moments<T>& of,
+                                bool centred) {
   const CotangentSums<T> sums = sum_cotangent(g, w, x, of.mean, n);
   const T count = static_cast<T>(n), m = of.mean, r = of.scale;
   const T shift = centred ? sums.plain / count : T{0}, slope = sums.products / count * r * r;
@@ -431,20 +464,20 @@ template <class T>
 }
 
 template <class T>
-[[gnu::noinline]] void grad_strip(const Strip<T>& strip, const Matrix<T>& out, T eps, bool centred, const T* w) {
-  alignas(64) T m[kStripColumns], v[kStripColumns], r[kStripColumns], shift[kStripColumns], slope[kStripColumns];
-  strip.moments(eps, centred, m, v, r);
+[[gnu::noinline]] void grad_strip(const Strip<T>& strip, const Matrix<T>& out, const T* m, T* r, bool centred,
+                                  const T* w) {
+  alignas(64) T shift[kStripColumns], slope[kStripColumns];
   for (int64_t j = 0; j < strip.columns; ++j) shift[j] = 0;
   strip.sum_cotangent(m, centred ? shift : nullptr, slope);
   const T n = static_cast<T>(strip.rows);
   for (int64_t j = 0; j < strip.columns; ++j) {
     shift[j] /= n;
     slope[j] = slope[j] / n * r[j] * r[j];
-    v[j] = r[j] * w[j];
+    r[j] *= w[j];
   }
   map_strip(strip, true, out, [&](T* to, const T* x, const T* g) __attribute__((always_inline)) {
 #pragma omp simd
-    for (int64_t j = 0; j < strip.columns; ++j) to[j] = v[j] * fma(m[j] - x[j], slope[j], g[j] - shift[j]);
+    for (int64_t j = 0; j < strip.columns; ++j) to[j] = r[j] * fma(m[j] - x[j], slope[j], g[j] - shift[j]);
   });
 }
 
@@ -452,6 +485,7 @@ template <class T>
 Status run_standardize_grad(const Call& call) {
   const Settings<T> of = settings_of<T>(call, call.in[1]);
   const Matrix<T> g = matrix_of<T>(call.in[0]), x = matrix_of<T>(call.in[1]), out = matrix_of<T>(call.out[0]);
+  const Given<T> given = {Vector<T>(call.in[3]), Vector<T>(call.in[4]), of.eps};
   const int64_t n = of.columns;
   T* const w = reinterpret_cast<T*>(call.shared);
   copy_columns(w, call.in[2], n, T{1});
@@ -460,14 +494,16 @@ Status run_standardize_grad(const Call& call) {
       const T* const row = x.row(i, n, scratch);
       const T* const cotangent = g.row(i, n, scratch + n);
       T* const to = out.out_row(i, scratch + 2 * n);
-      grad_row(to, cotangent, w, row, n, of.eps, of.centred);
+      grad_row(to, cotangent, w, row, n, given.at(i), of.centred);
       out.flush(i, n, to);
     });
     return Status::ok;
   }
   for_each_strip(call, of, g.plain() && x.plain() && out.plain(), 0.4, [&](int64_t first, int64_t columns, T* scratch) {
+    alignas(64) T m[kStripColumns], r[kStripColumns];
+    given.read(first, columns, m, r);
     const Strip<T> strip(g, x, first, columns, of.rows, scratch);
-    grad_strip(strip, out.from_column(first), of.eps, of.centred, w + first);
+    grad_strip(strip, out.from_column(first), m, r, of.centred, w + first);
   });
   return Status::ok;
 }
@@ -475,13 +511,13 @@ Status run_standardize_grad(const Call& call) {
 // ---------------------------------------------------------------------------------------------------------------------
 // The gradient of the weight: for each column the sum of g (x - m) r.
 
-// Along rows: four rows at a time give their moments and are added up, block by block; threads share the blocks. The
-// tree over them follows.
+// Along rows: four rows at a time are added up, block by block; threads share the blocks. The tree over them follows.
 template <class T>
 struct WeightGradOfRows {
   const Settings<T>& of;
   const Matrix<T>& g;
   const Matrix<T>& x;
+  const Given<T>& given;
   T* blocks;  // a row of sums for each
 
   void run_block(int64_t b, T* scratch) const {
@@ -491,22 +527,10 @@ struct WeightGradOfRows {
     for (int64_t i = 0; i < count; i += 4) {
       const int64_t rows = smaller(4, count - i);
       T m[4], r[4];
-      ScaledRows<T> group = {g.block(begin + i, rows, n, scratch), x.block(begin + i, rows, n, scratch + 4 * n), m, r};
-      foresee(group.g, rows, n);
-      for (int64_t k = 0; k < rows; ++k) {
-        const Moments<T> row = moments_of(group.x.row(k).x, n, of.eps, of.centred);
-        m[k] = row.mean;
-        r[k] = row.scale;
-      }
+      const ScaledRows<T> group = {g.block(begin + i, rows, n, scratch), x.block(begin + i, rows, n, scratch + 4 * n),
+                                   m, r};
+      given.read(begin + i, rows, m, r);
       add_rows<Sum>(out, n, group, 0, 1, rows);
-    }
-  }
-
-  // Has rows fetched while others are computed with.
-  static void foresee(const PlainRows<T>& rows, int64_t count, int64_t n) {
-    constexpr int64_t kLine = 64 / sizeof(T);
-    for (int64_t k = 0; k < count; ++k) {
-      for (int64_t j = 0; j < n; j += kLine) __builtin_prefetch(rows.row(k).x + j, 0, 2);
     }
   }
 
@@ -521,8 +545,9 @@ struct WeightGradOfRows {
 };
 
 template <class T>
-Status weight_grad_of_rows(const Call& call, const Settings<T>& of, const Matrix<T>& g, const Matrix<T>& x) {
-  const WeightGradOfRows<T> sums = {of, g, x, reinterpret_cast<T*>(call.shared)};
+Status weight_grad_of_rows(const Call& call, const Settings<T>& of, const Matrix<T>& g, const Matrix<T>& x,
+                           const Given<T>& given) {
+  const WeightGradOfRows<T> sums = {of, g, x, given, reinterpret_cast<T*>(call.shared)};
   const int64_t blocks = divide_up(of.rows, kBlockVectors);
   const View& out = call.out[0];
   if (blocks == 0) {
@@ -539,12 +564,13 @@ Status weight_grad_of_rows(const Call& call, const Settings<T>& of, const Matrix
 }
 
 template <class T>
-Status weight_grad_of_columns(const Call& call, const Settings<T>& of, const Matrix<T>& g, const Matrix<T>& x) {
+Status weight_grad_of_columns(const Call& call, const Settings<T>& of, const Matrix<T>& g, const Matrix<T>& x,
+                              const Given<T>& given) {
   const View& out = call.out[0];
   for_each_strip(call, of, g.plain() && x.plain(), 0.3, [&](int64_t first, int64_t columns, T* scratch) {
-    alignas(64) T m[kStripColumns], v[kStripColumns], r[kStripColumns], sums[kStripColumns];
+    alignas(64) T m[kStripColumns], r[kStripColumns], sums[kStripColumns];
     const Strip<T> strip(g, x, first, columns, of.rows, scratch);
-    strip.moments(of.eps, of.centred, m, v, r);
+    given.read(first, columns, m, r);
     strip.sum_cotangent(m, nullptr, sums);
     for (int64_t j = 0; j < columns; ++j) sums[j] = of.rows == 0 ? T{0} : sums[j] * r[j];
     scatter(out.as<T>() + first * out.stride[0], out.stride[0], sums, columns);
@@ -556,7 +582,8 @@ template <class T>
 Status run_standardize_weight_grad(const Call& call) {
   const Settings<T> of = settings_of<T>(call, call.in[1]);
   const Matrix<T> g = matrix_of<T>(call.in[0]), x = matrix_of<T>(call.in[1]);
-  return of.along_rows ? weight_grad_of_rows(call, of, g, x) : weight_grad_of_columns(call, of, g, x);
+  const Given<T> given = {Vector<T>(call.in[2]), Vector<T>(call.in[3]), of.eps};
+  return of.along_rows ? weight_grad_of_rows(call, of, g, x, given) : weight_grad_of_columns(call, of, g, x, given);
 }
 
 constexpr Run kRows[] = {

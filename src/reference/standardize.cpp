@@ -43,6 +43,13 @@ Moments moments_of(const Matrix<T>& x, int64_t line, const Attribute* attributes
   return of;
 }
 
+// The moments that a call was given as inputs i and i + 1.
+template <class T>
+Moments given(const Call& call, int i, int64_t line) {
+  const double mean = element_of<T>(call.in[i], line), variance = element_of<T>(call.in[i + 1], line);
+  return {mean, variance, 1 / std::sqrt(variance + call.attributes[0].real)};
+}
+
 template <class T>
 Status moments_run(const Call& call) {
   const Matrix<T> x = {call.in[0], call.attributes[1].integer()};
@@ -60,6 +67,8 @@ Status standardize_of(const Call& call) {
   const Matrix<T> x = {call.in[0], dim}, out = {call.out[0], dim};
   for (int64_t i = 0; i < x.lines(); ++i) {
     const Moments of = moments_of(x, i, call.attributes);
+    element_of<T>(call.out[1], i) = static_cast<T>(x.n() == 0 && call.attributes[2].flag() ? NAN : of.mean);
+    element_of<T>(call.out[2], i) = static_cast<T>(x.n() == 0 ? NAN : of.variance);
     for (int64_t k = 0; k < x.n(); ++k) {
       const double w = column<T>(call.in[1], dim, i, k, 1), b = column<T>(call.in[2], dim, i, k, 0);
       out.at(i, k) = static_cast<T>((x.at(i, k) - of.mean) * of.scale * w + b);
@@ -74,7 +83,7 @@ Status standardize_grad_of(const Call& call) {
   const Matrix<T> g = {call.in[0], dim}, x = {call.in[1], dim}, out = {call.out[0], dim};
   const double n = static_cast<double>(x.n());
   for (int64_t i = 0; i < x.lines(); ++i) {
-    const Moments of = moments_of(x, i, call.attributes);
+    const Moments of = given<T>(call, 3, i);
     double sum = 0, products = 0;
     for (int64_t k = 0; k < x.n(); ++k) {
       const double a = g.at(i, k) * column<T>(call.in[2], dim, i, k, 1);
@@ -98,7 +107,7 @@ Status standardize_weight_grad_of(const Call& call) {
     double total = 0;
     for (int64_t i = 0; i < x.view.shape[0]; ++i) {
       const int64_t line = dim == 1 ? i : j, k = dim == 1 ? j : i;
-      const Moments of = moments_of(x, line, call.attributes);
+      const Moments of = given<T>(call, 2, line);
       total += g.at(line, k) * (x.at(line, k) - of.mean) * of.scale;
     }
     element_of<T>(call.out[0], j) = static_cast<T>(total);

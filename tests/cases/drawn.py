@@ -374,14 +374,16 @@ def median_of_all(draw: Draw) -> Call:
     return (apart(draw, (int(draw.integers(1, 9)),)),), (0, flag(draw))
 
 
-def standardized(operands: int, vectors: int) -> Callable[[Draw], Call]:
-    """Return what draws matrices, then vectors with an element for each column, and how they are standardised."""
+def standardized(operands: int, vectors: int, moments: bool = True) -> Callable[[Draw], Call]:
+    """Return what draws matrices, vectors with an element for each column, moments, and how they are standardised."""
 
     def call(draw: Draw) -> Call:
         shape = tuple(int(n) for n in draw.integers(2, 6, 2))
         dim = int(draw.integers(0, 2))
         matrices = (normal(draw, shape) for _ in range(operands))
-        return (*matrices, *(normal(draw, shape[1:]) for _ in range(vectors))), (0.01, dim, flag(draw))
+        columns = (normal(draw, shape[1:]) for _ in range(vectors))
+        lines = [f(draw, shape[1 - dim : 2 - dim]) for f in (normal, between(0.5, 2)) if moments]
+        return (*matrices, *columns, *lines), (0.01, dim, flag(draw))
 
     return call
 
@@ -447,7 +449,7 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "smooth_l1_loss_grad": pointwise_loss(normal, normal, cotangent=True, options=(0.5,)),
     "singular_values": tall,
     "sort": sort,
-    "standardize": standardized(1, 2),
+    "standardize": standardized(1, 2, moments=False),
     "standardize_grad": standardized(2, 1),
     "standardize_weight_grad": standardized(2, 0),
     "topk": topk,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .case import LARGE, Array, Case, Draw, given, nonzero, normal
+from .case import LARGE, Array, Case, Draw, between, given, nonzero, normal
 
 #: Shape, dim and whether the mean is taken away.
 SETTINGS = {
@@ -25,11 +25,15 @@ def weights(draw: Draw, n: int, there: bool) -> Array:
     return nonzero(draw, (n if there else 0,))
 
 
-def weight_terms(g: Array, x: Array, eps: float, dim: int, centred: bool) -> Array:
+def weight_terms(g: Array, x: Array, mean: Array, variance: Array, eps: float, dim: int, _centred: bool) -> Array:
     """Return Σ |g u|, where u is the standardized x: the terms of a column have either sign."""
-    d = x - x.mean(dim, keepdims=True) if centred else x
-    u = d / np.sqrt((d * d).mean(dim, keepdims=True) + eps)
-    return np.abs(g * u).sum(0)
+    m, v = (np.expand_dims(moment, dim) for moment in (mean, variance))
+    return np.abs(g * (x - m) / np.sqrt(v + eps)).sum(0)
+
+
+def moments(draw: Draw, shape: tuple[int, ...], dim: int) -> tuple[Array, Array]:
+    """Return a mean and a variance of each line."""
+    return normal(draw, shape[1 - dim : 2 - dim]), between(0.5, 2)(draw, shape[1 - dim : 2 - dim])
 
 
 def standardized() -> Iterator[Case]:
@@ -46,14 +50,16 @@ def standardized() -> Iterator[Case]:
             yield Case(
                 "standardize_grad",
                 kind,
-                lambda draw, s=shape, w=there: (normal(draw, s), normal(draw, s), weights(draw, s[1], w)),
+                lambda draw, s=shape, w=there, d=dim: (
+                    normal(draw, s), normal(draw, s), weights(draw, s[1], w), *moments(draw, s, d)
+                ),
                 (1e-2, dim, centred),
                 large=shape == LARGE,
-            )
+            )  # fmt: skip
         yield Case(
             "standardize_weight_grad",
             variant,
-            lambda draw, s=shape: (normal(draw, s), normal(draw, s)),
+            lambda draw, s=shape, d=dim: (normal(draw, s), normal(draw, s), *moments(draw, s, d)),
             (1e-2, dim, centred),
             large=shape == LARGE,
             terms=weight_terms,

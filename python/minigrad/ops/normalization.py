@@ -10,8 +10,8 @@ import numpy as np
 
 from .. import _core, _dtype
 from ..batching import is_batched
-from ..batching_rules import spread
-from ..primitive import MANY_TO_MANY, kernel_primitive, registry
+from ..batching_rules import call, spread
+from ..primitive import MANY_TO_MANY, Rule, kernel_primitive, registry
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import _add, _sub, div, mul, neg, sqrt, to_dtype
 from .pointwise_loss import wide
@@ -25,8 +25,11 @@ __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"
 # `centred`, to mean square 1, then multiplied by the weight and shifted by the bias of their column. A weight or bias
 # without elements stands for ones or zeros.
 #
-# With u = (x - mean) r and r = 1 / sqrt(variance + eps), the Jacobian J of u by x is r (I - 1 1ᵀ / n - u uᵀ / n): it is
-# symmetric, so that tangents go through it as cotangents do.
+# Mean and variance of each line are outputs that only rules see: with u = (x - mean) r and r = 1 / sqrt(variance + eps),
+# what goes back through x is r (a - mean of a - u times the mean of u a) for a = g w, without the second term unless
+# centred. The derivatives treat x, mean and variance as inputs of their own, and mean and variance depend on x.
+
+_Settings = tuple[float, int, bool]  # eps, dim, centred
 
 
 def _nothing(like: Any) -> Any:
@@ -39,12 +42,68 @@ def _times(x: Any, w: Any) -> Any:
     return mul(x, w) if w.shape != (0,) else x
 
 
-def _only(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a rule for a weight or bias: nothing where there is none."""
-    return lambda g, w, *rest: function(g, *rest) if w.shape != (0,) else mul(w, 0.0)
+def _lines(v: Any, dim: int) -> Any:
+    """Return a vector with an element for each line as a matrix."""
+    return _reshape(v, (v.shape[0], 1) if dim == 1 else (1, v.shape[0]))
 
 
-_weight_rule = _only(lambda g, x, eps, dim, centred: standardize_weight_grad(g, x, eps, dim, centred))
+def _total(x: Any, dim: int) -> Any:
+    """Return the sums along lines as a matrix."""
+    return _sum(x, (dim,), True)
+
+
+def _vector(x: Any) -> Any:
+    return _reshape(x, (math.prod(x.shape),))
+
+
+def _distance(x: Any, mean: Any, dim: int) -> Any:
+    return _sub(x, _lines(mean, dim))
+
+
+def _scale(variance: Any, eps: float, dim: int) -> Any:
+    """Return r, one for each line, as a matrix."""
+    return div(1.0, sqrt(_add(_lines(variance, dim), eps)))
+
+
+def _scale_slope(r: Any) -> Any:
+    """Return the derivative of r by the variance."""
+    return mul(mul(r, mul(r, r)), -0.5)
+
+
+def _wide(t: Any, x: Any) -> Any:
+    """Return the tangent of a weight or bias, zeros where there is none of them."""
+    return t if t.shape != (0,) else np.zeros(x.shape[1], dtype=_nothing(x).dtype)
+
+
+def _moments_vjp(of_mean: Any, of_variance: Any, x: Any, mean: Any, dim: int, centred: bool) -> Any:
+    """Return what goes back to x through the moments; None for nothing."""
+    n, out = float(max(x.shape[dim], 1)), None
+    if of_mean is not None and centred:
+        out = broadcast(_lines(div(of_mean, n), dim), x.shape)
+    if of_variance is not None:
+        through = mul(_lines(mul(of_variance, 2 / n), dim), _distance(x, mean, dim))
+        out = through if out is None else _add(out, through)
+    return out
+
+
+def _standardize_vjp(g: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, dim: int, centred: bool) -> Any:
+    through = _moments_vjp(g[1], g[2], x, mean, dim, centred)
+    if g[0] is None:
+        return through
+    out = standardize_grad(g[0], x, w, mean, variance, eps, dim, centred)
+    return out if through is None else _add(out, through)
+
+
+def _weight_vjp(g: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, dim: int, centred: bool) -> Any:
+    if g[0] is None or w.shape == (0,):
+        return mul(w, 0.0)
+    return standardize_weight_grad(g[0], x, mean, variance, eps, dim, centred)
+
+
+def _standardize_jvp(t: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, dim: int, centred: bool) -> Any:
+    out = _times(standardize_grad(t, x, _nothing(x), mean, variance, eps, dim, centred), w)
+    of_variance = mul(_sum(mul(t, _distance(x, mean, dim)), (dim,), False), 2 / max(x.shape[dim], 1))
+    return out, _mean(t, (dim,), False) if centred else None, of_variance
 
 
 standardize = kernel_primitive(
@@ -52,18 +111,21 @@ standardize = kernel_primitive(
     equation="out = (x - mean) / sqrt(variance + eps) w + b along rows (dim 1) or columns (dim 0)",
     source="Ba, Kiros and Hinton, Layer Normalization; Ioffe and Szegedy, Batch Normalization",
     relation=MANY_TO_MANY,
+    returned=1,
     vjp={
-        "x": lambda g, x, w, eps, dim, centred: standardize_grad(g, x, w, eps, dim, centred),
-        "w": lambda g, x, w, eps, dim, centred: _weight_rule(g, w, x, eps, dim, centred),
-        "b": lambda g, b: _sum(g, (0,), False) if b.shape != (0,) else mul(b, 0.0),
+        "x": _standardize_vjp,
+        "w": _weight_vjp,
+        "b": lambda g, b: mul(b, 0.0) if g[0] is None or b.shape == (0,) else _sum(g[0], (0,), False),
     },
     jvp={
-        "x": lambda t, x, w, eps, dim, centred: _times(standardize_grad(t, x, _nothing(x), eps, dim, centred), w),
-        "w": lambda t, x, eps, dim, centred: mul(_unit(x, eps, dim, centred), _wide(t, x)),
-        "b": lambda t, x: broadcast(_wide(t, x), x.shape),
+        "x": _standardize_jvp,
+        "w": lambda t, x, mean, variance, eps, dim: (
+            mul(mul(_distance(x, mean, dim), _scale(variance, eps, dim)), _wide(t, x)), None, None
+        ),
+        "b": lambda t, x: (broadcast(_wide(t, x), x.shape), None, None),
     },
     batch=lambda level, values, batched, *settings: _batched_standardize(level, values, batched, settings),
-)
+)  # fmt: skip
 
 
 def _as_matrix(level: Any, x: Any, batched: bool, dim: int) -> Any:
@@ -91,108 +153,167 @@ def _batched_standardize(level: Any, values: Any, batched: Any, settings: Any) -
     x, w, b = values
     shape, dim = x.shape[batched[0] :], settings[1]
     matrix, none = _as_matrix(level, x, batched[0], dim), _nothing(x)
-    if dim == 1 and not batched[1] and not batched[2]:
-        return _from_matrix(level, standardize(matrix, w, b, *settings), dim, shape)
-    out = _from_matrix(level, standardize(matrix, none, none, *settings), dim, shape)
-    weight, bias = _of_columns(w, batched[1]), _of_columns(b, batched[2])
-    out = out if weight is None else mul(out, weight)
-    return out if bias is None else _add(out, bias)
+    at_once = dim == 1 and not batched[1] and not batched[2]
+    out, *moments = call(
+        standardize.primitive,  # type: ignore[attr-defined]
+        (matrix, w, b) if at_once else (matrix, none, none),
+        settings,
+    )
+    out = _from_matrix(level, out, dim, shape)
+    if not at_once:
+        weight, bias = _of_columns(w, batched[1]), _of_columns(b, batched[2])
+        out = out if weight is None else mul(out, weight)
+        out = out if bias is None else _add(out, bias)
+    return out, *[_reshape(v, (level.size, shape[1 - dim])) for v in moments]
 
 
 def _batched_standardize_grad(level: Any, values: Any, batched: Any, settings: Any) -> Any:
-    g, x, w = values
+    g, x, w, *moments = values
     shape, dim = x.shape[batched[1] :], settings[1]
     weight = _of_columns(w, batched[2])
     if weight is not None:
         g, batched = mul(spread(level, g, batched[0]), weight), (True, *batched[1:])
     g, matrix = (_as_matrix(level, v, b, dim) for v, b in ((g, batched[0]), (x, batched[1])))
-    return _from_matrix(level, standardize_grad(g, matrix, _nothing(x), *settings), dim, shape)
+    lines = [_vector(spread(level, v, b)) for v, b in zip(moments, batched[3:], strict=True)]
+    return _from_matrix(level, standardize_grad(g, matrix, _nothing(x), *lines, *settings), dim, shape)
 
 
 def _batched_weight_grad(level: Any, values: Any, batched: Any, settings: Any) -> Any:
-    g, x = values
-    none = _nothing(x)
-    unit = _batched_standardize(level, (x, none, none), (batched[1], False, False), settings)
-    return _sum(mul(spread(level, g, batched[0]), unit), (1,), False)
+    g, x, mean, variance = (spread(level, v, b) for v, b in zip(values, batched, strict=True))
+    eps, dim, _ = settings
+    lines = (level.size, -1, 1) if dim == 1 else (level.size, 1, -1)
+    r = div(1.0, sqrt(_add(_reshape(variance, lines), eps)))
+    return _sum(mul(g, mul(_sub(x, _reshape(mean, lines)), r)), (1,), False)
 
 
-def _unit(x: Any, eps: float, dim: int, centred: bool) -> Any:
-    """Return u."""
-    return standardize(x, _nothing(x), _nothing(x), eps, dim, centred)
+# h · J a = r (S - H A / n - Q P / n) for S = h · a, A and H the sums of a and h, P = u · a and Q = u · h.
+def _grad_parts(h: Any, g: Any, x: Any, w: Any, mean: Any, variance: Any, settings: _Settings) -> Any:
+    """Return a, r, u, P and Q."""
+    eps, dim, _ = settings
+    a, r = _times(g, w), _scale(variance, eps, dim)
+    u = mul(_distance(x, mean, dim), r)
+    return a, r, u, _total(mul(u, a), dim), _total(mul(u, h), dim)
 
 
-def _wide(t: Any, x: Any) -> Any:
-    """Return the tangent of a weight or bias, zeros where there is none of them."""
-    return t if t.shape != (0,) else np.zeros(x.shape[1], dtype=_nothing(x).dtype)
+def _share(r: Any, x: Any, dim: int) -> Any:
+    """Return r² / n."""
+    return mul(mul(r, r), 1 / max(x.shape[dim], 1))
 
 
-def _scale(x: Any, eps: float, dim: int, centred: bool) -> Any:
-    """Return r, one for each line."""
-    d = _sub(x, _mean(x, (dim,), True)) if centred else x
-    return div(1.0, sqrt(_add(_mean(mul(d, d), (dim,), True), eps)))
+def _grad_by_x(h: Any, g: Any, x: Any, w: Any, mean: Any, variance: Any, *settings: Any) -> Any:
+    a, r, _, of_a, of_h = _grad_parts(h, g, x, w, mean, variance, settings)
+    return neg(mul(_share(r, x, settings[1]), _add(mul(of_h, a), mul(of_a, h))))
 
 
-def _bend(h: Any, g: Any, x: Any, w: Any, eps: float, dim: int, centred: bool) -> Any:
-    """Return the derivative of h · J(x) a by x, for a = g w.
-
-    With h · J a = r (h · a - n mean h mean a - (u · h) (u · a) / n) it is -r / n ((h · J a) u + (u · a) J h + (u · h) J a).
-    """
-    a = _times(g, w)
-    none = _nothing(x)
-    u = _unit(x, eps, dim, centred)
-    along_h, along_a = standardize_grad(h, x, none, eps, dim, centred), standardize_grad(a, x, none, eps, dim, centred)
-    terms = _add(
-        mul(_total(mul(h, along_a), dim), u),
-        _add(mul(_total(mul(u, a), dim), along_h), mul(_total(mul(u, h), dim), along_a)),
-    )
-    return neg(mul(div(_scale(x, eps, dim, centred), float(x.shape[dim])), terms))
+def _grad_by_mean(h: Any, g: Any, x: Any, w: Any, mean: Any, variance: Any, *settings: Any) -> Any:
+    a, r, _, of_a, of_h = _grad_parts(h, g, x, w, mean, variance, settings)
+    dim = settings[1]
+    return _vector(mul(_share(r, x, dim), _add(mul(of_h, _total(a, dim)), mul(of_a, _total(h, dim)))))
 
 
-def _total(x: Any, dim: int) -> Any:
-    return _sum(x, (dim,), True)
+def _grad_by_variance(h: Any, g: Any, x: Any, w: Any, mean: Any, variance: Any, *settings: Any) -> Any:
+    a, r, _, of_a, of_h = _grad_parts(h, g, x, w, mean, variance, settings)
+    dim, n = settings[1], 1 / max(x.shape[settings[1]], 1)
+    total = _sub(_total(mul(h, a), dim), mul(mul(of_h, of_a), 3 * n))
+    if settings[2]:
+        total = _sub(total, mul(mul(_total(h, dim), _total(a, dim)), n))
+    return _vector(mul(total, _scale_slope(r)))
 
 
-def _weight_bend(h: Any, g: Any, x: Any, eps: float, dim: int, centred: bool) -> Any:
-    """Return the derivative of h · (sum of g u over the rows) by x."""
-    return standardize_grad(mul(g, h), x, _nothing(x), eps, dim, centred)
+def _grad_by_weight(h: Any, g: Any, x: Any, w: Any, mean: Any, variance: Any, *settings: Any) -> Any:
+    if w.shape == (0,):
+        return mul(w, 0.0)
+    return _sum(mul(g, standardize_grad(h, x, _nothing(x), mean, variance, *settings)), (0,), False)
 
 
-# u is the gradient of n sqrt(variance + eps). So J is a Hessian, and its derivative is symmetric in all that it is
-# multiplied by: tangents take the same way as cotangents here too.
+def _grad_along_x(t: Any, g: Any, x: Any, w: Any, mean: Any, variance: Any, *settings: Any) -> Any:
+    a, r, u, of_a, _ = _grad_parts(t, g, x, w, mean, variance, settings)
+    dim = settings[1]
+    return neg(mul(_share(r, x, dim), _add(mul(t, of_a), mul(u, _total(mul(t, a), dim)))))
+
+
+def _grad_along_mean(t: Any, g: Any, x: Any, w: Any, mean: Any, variance: Any, *settings: Any) -> Any:
+    a, r, u, of_a, _ = _grad_parts(x, g, x, w, mean, variance, settings)
+    dim = settings[1]
+    return mul(mul(_share(r, x, dim), _lines(t, dim)), _add(of_a, mul(u, _total(a, dim))))
+
+
+def _grad_along_variance(t: Any, g: Any, x: Any, w: Any, mean: Any, variance: Any, *settings: Any) -> Any:
+    a, r, u, of_a, _ = _grad_parts(x, g, x, w, mean, variance, settings)
+    dim, n = settings[1], 1 / max(x.shape[settings[1]], 1)
+    slope = _sub(a, mul(u, mul(of_a, 3 * n)))
+    if settings[2]:
+        slope = _sub(slope, mul(_total(a, dim), n))
+    return mul(mul(_lines(t, dim), _scale_slope(r)), slope)
+
+
+def _reads_all(rule: Callable[..., Any]) -> Rule:
+    """Return a rule of standardize_grad that reads all of its operands."""
+    return lambda t, g, x, w, mean, variance, eps, dim, centred: rule(t, g, x, w, mean, variance, eps, dim, centred)
+
+
 standardize_grad: Callable[..., Any] = kernel_primitive(
     "standardize_grad",
-    equation="out = J (g w), where J is the Jacobian of the standardized x",
+    equation="out = r (g w - mean of g w - u times the mean of u g w), with u = (x - mean) r, r = 1 / sqrt(variance + eps)",
     source="derivative of standardize",
     relation=MANY_TO_MANY,
     vjp={
-        "g": lambda h, x, w, eps, dim, centred: _times(standardize_grad(h, x, _nothing(x), eps, dim, centred), w),
-        "x": lambda h, g, x, w, eps, dim, centred: _bend(h, g, x, w, eps, dim, centred),
-        "w": lambda h, g, x, w, eps, dim, centred: _only(
-            lambda h, g, x: _sum(mul(g, standardize_grad(h, x, _nothing(x), eps, dim, centred)), (0,), False)
-        )(h, w, g, x),
+        "g": lambda h, x, w, mean, variance, eps, dim, centred: _times(
+            standardize_grad(h, x, _nothing(x), mean, variance, eps, dim, centred), w
+        ),
+        "x": _reads_all(_grad_by_x),
+        "w": _reads_all(_grad_by_weight),
+        "mean": _reads_all(_grad_by_mean),
+        "variance": _reads_all(_grad_by_variance),
     },
     jvp={
-        "g": lambda t, x, w, eps, dim, centred: standardize_grad(t, x, w, eps, dim, centred),
-        "x": lambda t, g, x, w, eps, dim, centred: _bend(t, g, x, w, eps, dim, centred),
-        "w": lambda t, g, x, eps, dim, centred: standardize_grad(g, x, _wide(t, x), eps, dim, centred),
+        "g": lambda t, x, w, mean, variance, eps, dim, centred: standardize_grad(
+            t, x, w, mean, variance, eps, dim, centred
+        ),
+        "x": _reads_all(_grad_along_x),
+        "w": lambda t, g, x, mean, variance, eps, dim, centred: standardize_grad(
+            g, x, _wide(t, x), mean, variance, eps, dim, centred
+        ),
+        "mean": _reads_all(_grad_along_mean),
+        "variance": _reads_all(_grad_along_variance),
     },
     batch=lambda level, values, batched, *settings: _batched_standardize_grad(level, values, batched, settings),
 )
 
 
+def _weighted(h: Any, g: Any, variance: Any, eps: float, dim: int) -> Any:
+    """Return h g r."""
+    return mul(mul(g, h), _scale(variance, eps, dim))
+
+
+def _bent(h: Any, x: Any, mean: Any, variance: Any, eps: float, dim: int) -> Any:
+    """Return h times the derivative of u by the variance."""
+    return mul(h, mul(_distance(x, mean, dim), _scale_slope(_scale(variance, eps, dim))))
+
+
 standardize_weight_grad: Callable[..., Any] = kernel_primitive(
     "standardize_weight_grad",
-    equation="out = Σ g u over the rows, where u is the standardized x",
+    equation="out = Σ g u over the rows, with u = (x - mean) / sqrt(variance + eps)",
     source="derivative of standardize by the weight",
     relation=MANY_TO_MANY,
     vjp={
-        "g": lambda h, x, eps, dim, centred: mul(_unit(x, eps, dim, centred), h),
-        "x": lambda h, g, x, eps, dim, centred: _weight_bend(h, g, x, eps, dim, centred),
+        "g": lambda h, x, mean, variance, eps, dim: mul(mul(_distance(x, mean, dim), _scale(variance, eps, dim)), h),
+        "x": lambda h, g, variance, eps, dim: _weighted(h, g, variance, eps, dim),
+        "mean": lambda h, g, variance, eps, dim: neg(_vector(_total(_weighted(h, g, variance, eps, dim), dim))),
+        "variance": lambda h, g, x, mean, variance, eps, dim: _vector(
+            _total(_bent(mul(g, h), x, mean, variance, eps, dim), dim)
+        ),
     },
     jvp={
-        "g": lambda t, x, eps, dim, centred: standardize_weight_grad(t, x, eps, dim, centred),
-        "x": lambda t, g, x, eps, dim, centred: _sum(
-            mul(g, standardize_grad(t, x, _nothing(x), eps, dim, centred)), (0,), False
+        "g": lambda t, x, mean, variance, eps, dim, centred: standardize_weight_grad(
+            t, x, mean, variance, eps, dim, centred
+        ),
+        "x": lambda t, g, variance, eps, dim: _sum(_weighted(t, g, variance, eps, dim), (0,), False),
+        "mean": lambda t, g, variance, eps, dim: neg(
+            _sum(_weighted(_lines(t, dim), g, variance, eps, dim), (0,), False)
+        ),
+        "variance": lambda t, g, x, mean, variance, eps, dim: _sum(
+            _bent(mul(g, _lines(t, dim)), x, mean, variance, eps, dim), (0,), False
         ),
     },
     batch=lambda level, values, batched, *settings: _batched_weight_grad(level, values, batched, settings),
@@ -211,7 +332,7 @@ def _shape_of(name: str, normalized_shape: int | Sequence[int], shape: tuple[int
     return own
 
 
-def _vector(name: str, what: str, x: Tensor | None, shape: tuple[int, ...], like: Tensor) -> Any:
+def _vector_of(name: str, what: str, x: Tensor | None, shape: tuple[int, ...], like: Tensor) -> Any:
     """Return a weight or bias as a vector, without elements where there is none."""
     if x is None:
         return wrap(_nothing(like))
@@ -231,7 +352,7 @@ def _of_rows(
     name: str, input: Tensor, own: tuple[int, ...], weight: Any, bias: Any, eps: float, centred: bool
 ) -> Tensor:
     shape = input._array.shape
-    w, b = _vector(name, "weight", weight, own, input), _vector(name, "bias", bias, own, input)
+    w, b = _vector_of(name, "weight", weight, own, input), _vector_of(name, "bias", bias, own, input)
     if len(shape) == 2 and len(own) == 1:
         return standardize(input, w, b, eps, 1, centred)  # type: ignore[no-any-return]
     rows = _reshape(input, (math.prod(shape[: len(shape) - len(own)]), math.prod(own)))
@@ -330,9 +451,9 @@ def _of_channels(name: str, x: Tensor, weight: Tensor | None, bias: Tensor | Non
     shape = x._array.shape
     per_channel = (shape[1], *(1,) * (len(shape) - 2))
     if weight is not None:
-        x = mul(x, _reshape(_vector(name, "weight", weight, (shape[1],), x), per_channel))
+        x = mul(x, _reshape(_vector_of(name, "weight", weight, (shape[1],), x), per_channel))
     if bias is not None:
-        x = _add(x, _reshape(_vector(name, "bias", bias, (shape[1],), x), per_channel))
+        x = _add(x, _reshape(_vector_of(name, "bias", bias, (shape[1],), x), per_channel))
     return x
 
 
@@ -491,7 +612,7 @@ def batch_norm(
     count = math.prod(shape) // channels if channels else 0
     if count == 1:
         raise ValueError(f"{name}: needs more than one value in a channel while training, got input of shape {shape}")
-    w, b = _vector(name, "weight", weight, (channels,), input), _vector(name, "bias", bias, (channels,), input)
+    w, b = _vector_of(name, "weight", weight, (channels,), input), _vector_of(name, "bias", bias, (channels,), input)
     matrix = input if len(shape) == 2 else reshape(movedim(input, 1, -1), count, channels)
     if count and (running_mean is not None or running_var is not None):
         mean, variance = _mean_and_variance(matrix._array, eps, 0)
@@ -522,7 +643,7 @@ def _with_statistics(
     per_channel = (shape[1], *(1,) * (len(shape) - 2))
     scale = div(1.0, sqrt(_add(variance, eps)))
     if weight is not None:
-        scale = mul(scale, _vector(name, "weight", weight, (shape[1],), input))
+        scale = mul(scale, _vector_of(name, "weight", weight, (shape[1],), input))
     out = mul(_sub(input, _reshape(mean, per_channel)), _reshape(scale, per_channel))
     return _of_channels(name, out, None, bias)
 
