@@ -196,6 +196,26 @@ template <class V>
 }
 #endif
 
+// Whether x <= limit in every lane.
+template <class V>
+[[gnu::always_inline]] inline bool within(V x, Element<V> limit) {
+  if constexpr (!kIsRegister<V>) {
+    return x <= limit;
+  } else {
+#if defined(__AVX512F__)
+    if constexpr (kIsFloat<V>) return _mm512_cmp_ps_mask(x, splat(limit), _CMP_NLE_UQ) == 0;
+    if constexpr (!kIsFloat<V>) return _mm512_cmp_pd_mask(x, splat(limit), _CMP_NLE_UQ) == 0;
+#elif defined(__AVX2__)
+    if constexpr (kIsFloat<V>) return _mm256_movemask_ps(_mm256_cmp_ps(x, splat(limit), _CMP_NLE_UQ)) == 0;
+    if constexpr (!kIsFloat<V>) return _mm256_movemask_pd(_mm256_cmp_pd(x, splat(limit), _CMP_NLE_UQ)) == 0;
+#else
+    bool all_are = true;
+    for (int i = 0; i < kLanes<Element<V>>; ++i) all_are &= x[i] <= limit;
+    return all_are;
+#endif
+  }
+}
+
 // x between low and high; NaN stays NaN.
 template <class V>
 [[gnu::always_inline]] inline V limited(V x, Element<V> low, Element<V> high) {

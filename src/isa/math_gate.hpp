@@ -16,7 +16,7 @@ constexpr T kGateLimit = sizeof(T) == 4 ? static_cast<T>(109) : static_cast<T>(7
 
 // silu(x) = x sigmoid(x) = c x / (c + c 2^k + c 2^k (exp(r) - 1)) for -x = k ln2 + r, c = 2^-kLift as in sigmoid; the
 // division by c comes last. What rounding took from r and from the divisor is given back. From 40 on the sigmoid is 1.
-// Error: 2 ulp in float, 2 in double.
+// Error: 1.78 ulp in float, 1.79 in double.
 template <class V>
 [[gnu::always_inline]] inline V silu(V x) {
   using T = Element<V>;

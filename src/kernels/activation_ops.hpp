@@ -48,14 +48,13 @@ struct SiluGrad : Plain {
   }
 };
 
-// gelu(x) = x P(x), P the distribution function of the normal distribution. Error: 3.7 ulp in float, 3.8 in double.
+// gelu(x) = x P(x), P the distribution function of the normal distribution.
 template <class T>
 struct Gelu : Plain {
   using Plain::Plain;
   template <class V>
   [[gnu::always_inline]] inline V operator()(V x) const {
-    constexpr T limit = math::kNormalLimit<T>;
-    return limited(x, -limit, math::kInf<T>) * math::normal(limited(x, -limit, limit)).below;
+    return math::gelu(x);
   }
 };
 
@@ -141,7 +140,7 @@ struct SoftsignGrad : Plain {
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Softplus: log(1 + exp(beta x)) / beta, and x where beta x > threshold.
+// Softplus: log(1 + exp(beta x)) / beta, and x where beta x > threshold. Error: 1.98 ulp in float, 1.88 in double.
 
 template <class T>
 struct Softplus {
