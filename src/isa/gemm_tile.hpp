@@ -187,44 +187,93 @@ constexpr TileRow<T> kTiles[2][4] = {
 // packing b would cost more than it gives, so it is transposed in registers on its way into the chains. All of k at
 // once, so that each column is read from its beginning to its end. No vector is cut.
 
-// One step of a thin tile: a line of each of its columns.
+// A thin tile on its way through k. A block's sums are added when the next one begins.
 template <class T, int R, int V>
-[[gnu::always_inline]] inline void step_thin_tile(const Tile<T>& t, const T* a, const T* b, int64_t b_col,
-                                                  Vec<T> (&acc)[R][V]) {
-  constexpr int L = kLanes<T>, kParts = 64 / kVectorBytes;
-  each<V, kParts>([&](int v, int part) {
-    Vec<T> row[L];
-    transpose<T>(Columns<T>(b + v * L * b_col + part * L, b_col), 0, row);
-    each<L, R>([&](int l, int r) { acc[r][v] = fma(splat(a[r * t.a_row + part * L + l]), row[l], acc[r][v]); });
-  });
-}
+struct ThinTile {
+  static constexpr int L = kLanes<T>, kLine = 64 / static_cast<int>(sizeof(T)), kParts = kLine / L;
+  const Tile<T>& t;
+  int64_t b_col;
+  Vec<T> acc[R][V] = {}, sum[R][V] = {};
 
-// A chain over a block of k, added to the sum of the blocks before.
-template <class T, int R, int V>
-[[gnu::always_inline]] inline void add_thin_block(const Tile<T>& t, int64_t begin, int64_t end, int64_t b_col,
-                                                  Vec<T> (&sum)[R][V]) {
-  constexpr int L = kLanes<T>;
-  constexpr int kLine = 64 / static_cast<int>(sizeof(T));
-  Vec<T> acc[R][V] = {};
-  int64_t i = begin;
-  for (; i + kLine <= end; i += kLine) step_thin_tile<T, R, V>(t, t.a + i, t.b + i, b_col, acc);
-  for (; i < end; ++i) {
-    each<1, V>([&](int, int v) {
-      Vec<T> row;
-      for (int l = 0; l < L; ++l) row[l] = t.b[(v * L + l) * b_col + i];
-      for (int r = 0; r < R; ++r) acc[r][v] = fma(splat(t.a[r * t.a_row + i]), row, acc[r][v]);
+  [[gnu::always_inline]] void end_block(int64_t end, int v) {
+    each<R, 1>([&](int r, int) {
+      sum[r][v] = end <= kBlockK ? acc[r][v] : sum[r][v] + acc[r][v];
+      acc[r][v] = Vec<T>{};
     });
   }
-  each<R, V>([&](int r, int v) { sum[r][v] = begin == 0 ? acc[r][v] : sum[r][v] + acc[r][v]; });
+  // The step at k = i, with row l of what `row` has of b.
+  [[gnu::always_inline]] void add(int64_t i, int v, Vec<T> row) {
+    each<R, 1>([&](int r, int) { acc[r][v] = fma(splat(t.a[r * t.a_row + i]), row, acc[r][v]); });
+  }
+  [[gnu::always_inline]] void load_rows(int64_t i, int v, Vec<T> (&row)[L]) {
+    transpose<T>(Columns<T>(t.b + v * L * b_col + i, b_col), 0, row);
+  }
+  void step(int64_t i) {
+    for (int v = 0; v < V; ++v) {
+      Vec<T> row;
+      for (int l = 0; l < L; ++l) row[l] = t.b[(v * L + l) * b_col + i];
+      add(i, v, row);
+    }
+  }
+  // A line of each column, in which no block ends.
+  [[gnu::always_inline]] void step_line(int64_t i) {
+    each<V, kParts>([&](int v, int part) {
+      Vec<T> row[L];
+      load_rows(i + part * L, v, row);
+      each<L, 1>([&](int l, int) { add(i + part * L + l, v, row[l]); });
+    });
+  }
+  // The same where a block ends in the middle, before `end`.
+  void step_cut_line(int64_t i, int64_t end) {
+    each<V, kParts>([&](int v, int part) {
+      Vec<T> row[L];
+      load_rows(i + part * L, v, row);
+      for (int l = 0; l < L; ++l) {
+        if (i + part * L + l == end) end_block(end, v);
+        add(i + part * L + l, v, row[l]);
+      }
+    });
+  }
+};
+
+// How many elements lie before the first one at the beginning of a cache line; 0 where columns differ in that. It
+// counts where columns fall into the same sets of the cache, from which a line that is needed twice is gone the second
+// time.
+template <class T>
+[[gnu::always_inline]] inline int64_t before_line(const T* b, int64_t b_col) {
+  const uint64_t bytes = -reinterpret_cast<uint64_t>(b) % 64;
+  return b_col * static_cast<int64_t>(sizeof(T)) % 1024 == 0 ? static_cast<int64_t>(bytes / sizeof(T)) : 0;
 }
 
 template <class T, int R, int V>
 void run_thin_tile(const Tile<T>& t, int64_t b_col) {
-  Vec<T> sum[R][V] = {};
-  for (int64_t k = 0; k < t.k; k += kBlockK) {
-    add_thin_block<T, R, V>(t, k, t.k < k + kBlockK ? t.k : k + kBlockK, b_col, sum);
+  ThinTile<T, R, V> tile = {.t = t, .b_col = b_col};
+  constexpr int64_t kLine = tile.kLine;
+  int64_t i = 0, block_end = kBlockK;
+  const auto end_block = [&] {
+    for (int v = 0; v < V; ++v) tile.end_block(block_end, v);
+    block_end += kBlockK;
+  };
+  const auto steps = [&](int64_t end) {
+    for (; i < end; ++i) {
+      if (i == block_end) end_block();
+      tile.step(i);
+    }
+  };
+  const int64_t k = t.k, head = before_line(t.b, b_col);
+  steps(head < k ? head : k);
+  while (i + kLine <= k) {
+    if (i == block_end) end_block();
+    for (const int64_t end = block_end < k ? block_end : k; i + kLine <= end; i += kLine) tile.step_line(i);
+    if (i < block_end && i + kLine <= k) {
+      tile.step_cut_line(i, block_end);
+      block_end += kBlockK;
+      i += kLine;
+    }
   }
-  finish_tile<T, R, V, false>(t, sum);
+  steps(k);
+  end_block();
+  finish_tile<T, R, V, false>(t, tile.sum);
 }
 
 constexpr int kThinVectors = kVectorBytes == 64 ? 1 : 2;  // what keeps registers for the transposition
