@@ -215,7 +215,7 @@ def products() -> Iterator[Case]:
     def product(variant: str, make: Callable[[Draw], tuple[Any, ...]], dims: Shape, keepdim: bool = False) -> Case:
         return Case(
             "prod", variant, make, (dims, keepdim), large="large" in variant,
-            public=lambda lib, x, dims, keepdim: lib.prod(x, dims[0], keepdim),
+            public=lambda lib, x, dims, keepdim: lib.prod(x, dims[0], keepdim) if dims else lib.prod(x),
         )  # fmt: skip
 
     near_one = between(0.99, 1.01)
@@ -226,10 +226,14 @@ def products() -> Iterator[Case]:
         ("last", (3, 5), (1,), False),
         ("first", (3, 5), (0,), True),
         ("middle", (2, 3, 2), (1,), False),
+        ("all", (2, 3, 2), (), False),
+        ("all of a number", (), (), False),
+        ("all of nothing", (2, 0), (), False),
     ):
         yield product(variant, lambda draw, s=shape: (nonzero(draw, s),), dims, keepdim)
     yield product("large, last", lambda draw: (near_one(draw, LARGE),), (1,))
     yield product("large, first", lambda draw: (near_one(draw, LARGE),), (0,))
+    yield product("large, all", lambda draw: (near_one(draw, LARGE),), ())
     for variant, x in (("one zero", [2.0, 0.0, 3.0]), ("two zeros", [0.0, 2.0, 0.0]), ("three", [0.0, 0.0, 0.0, 2.0])):
         yield product(variant, lambda _, x=x: (np.array(x),), (0,))
         yield given("product_of_others", variant, [2.0], x, attributes=(0,), smooth=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import _dtype
 from .. import _return_types as return_types
@@ -12,10 +12,10 @@ from .._methods import method, numpy_names
 from ..primitive import ELEMENTWISE, LINEAR, MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of
 from . import elementwise as ew
-from .elementwise import ARTICLE, add, div, eq, mul, to_dtype
+from .elementwise import ARTICLE, add, div, eq, mul, safe_mul, to_dtype
 from .index import _scatter_add, gather_along
 from .scan import _cumprod, cumprod_jvp, cumprod_vjp
-from .shape import _reshape, broadcast, normalise_dim, normalise_dims, reshape
+from .shape import _reshape, broadcast, normalise_dim, normalise_dims
 
 __all__ = [
     "all",
@@ -89,20 +89,20 @@ def _one_sided(x: Any, dim: int) -> tuple[Any, Any]:
 
 def _others_vjp(h: Any, g: Any, x: Any, dim: int) -> Any:
     before, behind = _one_sided(x, dim)
-    h = mul(h, g)
+    h = safe_mul(h, g)
     return add(
-        cumprod_vjp(mul(h, behind), x, dim, False, True),
-        cumprod_vjp(mul(h, before), x, dim, True, True),
+        cumprod_vjp(safe_mul(h, behind), x, dim, False, True),
+        cumprod_vjp(safe_mul(h, before), x, dim, True, True),
     )
 
 
 def _others_jvp(t: Any, g: Any, x: Any, dim: int) -> Any:
     before, behind = _one_sided(x, dim)
     change = add(
-        mul(cumprod_jvp(t, x, dim, False, True), behind),
-        mul(cumprod_jvp(t, x, dim, True, True), before),
+        safe_mul(cumprod_jvp(t, x, dim, False, True), behind),
+        safe_mul(cumprod_jvp(t, x, dim, True, True), before),
     )
-    return mul(g, change)
+    return safe_mul(change, g)
 
 
 #: For each element the product of all others along `dim`, times its line's cotangent, which has size 1 along `dim` or is a
@@ -113,7 +113,7 @@ product_of_others: Callable[..., Any] = kernel_primitive(
     source=f"{ARTICLE} (5.4); its (output / input) is NaN at zeros, products of the others are not",
     relation=MANY_TO_MANY,
     vjp={
-        "g": lambda h, x, dim: _sum(mul(h, product_of_others(1.0, x, dim)), (dim,), True),
+        "g": lambda h, x, dim: _sum(safe_mul(h, product_of_others(1.0, x, dim)), (dim,), True),
         "x": _others_vjp,
     },
     jvp={"g": lambda t, x, dim: product_of_others(t, x, dim), "x": _others_jvp},
@@ -121,8 +121,16 @@ product_of_others: Callable[..., Any] = kernel_primitive(
 )
 
 
+def _others(g: Any, x: Any, dims: Shape, x_shape: Shape) -> Any:
+    """Return for each element the product of all others along the one dim, or of all elements, times `g`."""
+    if dims:
+        return product_of_others(g, x, dims[0])
+    line = product_of_others(g, _reshape(x, (_count(x_shape, dims),)), 0)
+    return _reshape(line, x_shape)
+
+
 def _prod_vjp(g: Any, x: Any, dims: Shape, x_shape: Shape) -> Any:
-    return product_of_others(_reshape(g, _kept_shape(x_shape, dims)), x, dims[0])
+    return _others(_reshape(g, _kept_shape(x_shape, dims) if dims else (1,)), x, dims, x_shape)
 
 
 _prod = kernel_primitive(
@@ -131,7 +139,7 @@ _prod = kernel_primitive(
     source=f"{ARTICLE} (5.3); its (output / input) is NaN at zeros, products of the others are not",
     relation=MANY_TO_ONE,
     vjp={"x": _prod_vjp},
-    jvp={"x": lambda t, x, dims, keepdim: _sum(mul(t, product_of_others(1.0, x, dims[0])), dims, keepdim)},
+    jvp={"x": lambda t, x, dims, keepdim, x_shape: _sum(mul(t, _others(1.0, x, dims, x_shape)), dims, keepdim)},
     promotion=None,
 )
 
@@ -296,6 +304,8 @@ def _converted(name: str, x: Tensor, dtype: _dtype.dtype | None) -> Tensor:
 
 def _total(name: str, primitive: Any, x: Tensor, dims: Shape, keepdim: bool, dtype: _dtype.dtype | None) -> Tensor:
     """Run sum or prod in the dtype asked for; small integers go through int64, which wraps around as they do."""
+    if dtype is None and array_of(name, x).dtype.kind == "f":
+        return primitive(x, dims, keepdim)  # type: ignore[no-any-return]
     x = _converted(name, x, dtype)
     if x.dtype.is_floating_point or x.dtype is _dtype.int64:
         return primitive(x, dims, keepdim)  # type: ignore[no-any-return]
@@ -404,15 +414,11 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
     >>> x.grad
     tensor([0., 6., 0.])
     """
-    array = array_of("prod", input)
-    if dim is None and dtype is None and array.dtype.kind == "f" and array.flags.c_contiguous:
-        return _prod(input if array.ndim == 1 else _reshape(input, (array.size,)), (0,), False)  # type: ignore[no-any-return]
-    if dim is not None and not isinstance(dim, int):
+    if dim is None:
+        return _total("prod", _prod, input, (), False, dtype)
+    if not isinstance(dim, int):
         raise TypeError(f"prod: dim must be an int, got {dim}")
-    dims = _dims_of("prod", input, dim)
-    if dim is None or array.ndim == 0:
-        return _total("prod", _prod, input if array.ndim == 1 else reshape(input, -1), (0,), False, dtype)
-    return _total("prod", _prod, input, dims, keepdim, dtype)
+    return _total("prod", _prod, input, _dims_of("prod", input, dim), keepdim, dtype)
 
 
 @method
@@ -429,22 +435,27 @@ def amin(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
     return _amin(input, _dims_of("amin", input, dim), keepdim)  # type: ignore[no-any-return]
 
 
-def _extremum_of(name: str, input: Tensor, dim: Any, keepdim: bool) -> Any:
-    whole, indexed, pairwise = {
-        "max": (_amax, _max_with_index, ew.maximum),
-        "min": (_amin, _min_with_index, ew.minimum),
-    }[name]
-    array = array_of(name, input)
-    if dim is None:
-        return whole(input, (), False)
-    if isinstance(dim, Tensor):
-        return pairwise(input, dim)
-    d = normalise_dim(name, dim, array.ndim, array.shape)
-    if array.ndim == 0:
-        values, indices = indexed(_reshape(input, (1,)), 0, False)
-    else:
-        values, indices = indexed(input, d, keepdim)
-    return getattr(return_types, name)((values, indices))
+class _Extremum(NamedTuple):
+    name: str
+    whole: Any  # over all elements
+    indexed: Any  # along a dim
+    pairwise: Any  # of two tensors
+    named: Any  # the values with their indices
+
+    def of(self, input: Tensor, dim: Any, keepdim: bool) -> Any:
+        array = array_of(self.name, input)
+        if dim is None:
+            return self.whole(input, (), False)
+        if isinstance(dim, Tensor):
+            return self.pairwise(input, dim)
+        d = normalise_dim(self.name, dim, array.ndim, array.shape)
+        if array.ndim == 0:
+            return self.named(self.indexed(_reshape(input, (1,)), 0, False))
+        return self.named(self.indexed(input, d, keepdim))
+
+
+_MAX = _Extremum("max", _amax, _max_with_index, ew.maximum, return_types.max)
+_MIN = _Extremum("min", _amin, _min_with_index, ew.minimum, return_types.min)
 
 
 @method
@@ -483,14 +494,14 @@ def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -
     >>> minigrad.tensor([1.0, 3.0, 3.0]).max(0).indices
     tensor(1)
     """
-    return _extremum_of("max", input, dim, keepdim)
+    return _MAX.of(input, dim, keepdim)
 
 
 @method
 @numpy_names
 def min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:  # noqa: A001
     """Return the smallest element, or along a dimension, or of two tensors; see :func:`max`."""
-    return _extremum_of("min", input, dim, keepdim)
+    return _MIN.of(input, dim, keepdim)
 
 
 def _index_over(primitive: Any, name: str, input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
@@ -632,9 +643,10 @@ def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dt
     -----
     The gradient of NaN is 0.
     """
-    input = _converted("nansum", input, dtype)
-    if not input.dtype.is_floating_point:
-        return sum(input, dim, keepdim)
+    if dtype is not None or array_of("nansum", input).dtype.kind != "f":
+        input = _converted("nansum", input, dtype)
+        if not input.dtype.is_floating_point:
+            return sum(input, dim, keepdim)
     return _nansum(input, _dims_of("nansum", input, dim), keepdim)  # type: ignore[no-any-return]
 
 

@@ -133,17 +133,12 @@ _logcumsumexp: Callable[..., Any] = kernel_primitive(
 )
 
 
-def _prepare(name: str, input: Tensor, dim: int, dtype: _dtype.dtype | None) -> tuple[Tensor, int, _dtype.dtype]:
-    """Return what the kernel takes, integers as int64, and the result's dtype."""
-    array = array_of(name, input)
-    d = normalise_dim(name, dim, array.ndim, array.shape)
-    target = dtype or (input.dtype if array.dtype.kind == "f" else _dtype.int64)
+def _cumulated(primitive: Any, input: Tensor, dim: int, dtype: _dtype.dtype | None, *flags: bool) -> Tensor:
+    """Run a scan in the dtype asked for; integers without one, and small ones, as int64."""
+    target = dtype or _dtype.int64
     taken = target if target.is_floating_point else _dtype.int64
-    return (input if input.dtype is taken else to_dtype(input, taken)), d, target
-
-
-def _finished(out: Tensor, target: _dtype.dtype) -> Tensor:
-    return out if out.dtype is target else to_dtype(out, target)
+    out = primitive(input if input.dtype is taken else to_dtype(input, taken), dim, *flags)
+    return out if out.dtype is target else to_dtype(out, target)  # type: ignore[no-any-return]
 
 
 @method(in_place=True)
@@ -175,8 +170,11 @@ def cumsum(input: Tensor, dim: int, *, dtype: _dtype.dtype | None = None) -> Ten
     >>> minigrad.tensor([1.0, 2.0, 3.0]).cumsum(0)
     tensor([1., 3., 6.])
     """
-    x, d, target = _prepare("cumsum", input, dim, dtype)
-    return _finished(_cumsum(x, d, False), target)
+    array = array_of("cumsum", input)
+    d = normalise_dim("cumsum", dim, array.ndim, array.shape)
+    if dtype is None and array.dtype.kind == "f":
+        return _cumsum(input, d, False)  # type: ignore[no-any-return]
+    return _cumulated(_cumsum, input, d, dtype, False)
 
 
 @method(in_place=True)
@@ -210,8 +208,11 @@ def cumprod(input: Tensor, dim: int, *, dtype: _dtype.dtype | None = None) -> Te
     >>> x.grad
     tensor([1., 8., 0.])
     """
-    x, d, target = _prepare("cumprod", input, dim, dtype)
-    return _finished(_cumprod(x, d, False, False), target)
+    array = array_of("cumprod", input)
+    d = normalise_dim("cumprod", dim, array.ndim, array.shape)
+    if dtype is None and array.dtype.kind == "f":
+        return _cumprod(input, d, False, False)  # type: ignore[no-any-return]
+    return _cumulated(_cumprod, input, d, dtype, False, False)
 
 
 @method
