@@ -62,6 +62,7 @@ void plan_index_rows_add(Plan& plan) {
   }
   if (rows < 0) fail(plan, ErrorKind::runtime, "rows must not be negative, got " + std::to_string(rows));
   plan_rows(plan, g, index.rank, &rows, 1);
+  plan.scratch_shared = static_cast<size_t>(rows + index.size()) * sizeof(int64_t);
   plan.nanoseconds = 5.0 * static_cast<double>(index.size()) + 0.3 * static_cast<double>(g.size()) +
                      0.1 * static_cast<double>(plan.out[0].size());
 }
@@ -131,7 +132,10 @@ constexpr RunsByDType sums() {
 // A row of index, along which x advances by x_step (0 where the row runs along dim) besides index * dim_step.
 struct GatherRow {
   int64_t out_step, index_step, x_step, dim_step, extent;
+  int64_t
+      next;  // from where a row of x begins to where the next one does, to fetch that into the cache; 0: not worth it
   bool checked;  // all indices are known to be in range
+  bool streamed;
 };
 
 // Whether the array repeats its indices, which are then checked before they are used, not at each use.
@@ -160,6 +164,22 @@ bool gather_elements(T* out, const int64_t* index, const T* x, int64_t count, in
   return true;
 }
 
+// The same for results that go past the caches, out of rows of x that have to be fetched.
+template <class T>
+bool gather_large(T* out, const int64_t* index, const T* x, int64_t count, const GatherRow& row) {
+  constexpr int64_t kPiece = 256;
+  alignas(64) T buffer[kPiece];
+  const int64_t line = 64 / static_cast<int64_t>(sizeof(T)), pieces = (count + kPiece - 1) / kPiece;
+  const int64_t share = (row.extent + pieces - 1) / pieces;  // of the next row, to be fetched with each piece
+  for (int64_t p = 0; p < pieces; ++p) {
+    for (int64_t i = p * share; row.next != 0 && i < (p + 1) * share; i += line) __builtin_prefetch(x + row.next + i);
+    const int64_t first = p * kPiece, size = std::min(kPiece, count - first);
+    if (!gather_elements(buffer, index + first, x, size, row.extent)) return false;
+    copy_bytes(out + first, buffer, size * static_cast<int64_t>(sizeof(T)), true);
+  }
+  return true;
+}
+
 template <class T>
 bool gather_row(T* out, const int64_t* index, const T* x, int64_t count, const GatherRow& row) {
   if (row.index_step == 0) {  // an index that is repeated picks a whole row of x
@@ -169,7 +189,7 @@ bool gather_row(T* out, const int64_t* index, const T* x, int64_t count, const G
   }
   // A branch that is never taken costs less than a look at all indices beforehand.
   if (row.out_step == 1 && row.index_step == 1 && row.x_step == 0 && row.dim_step == 1) {
-    return gather_elements(out, index, x, count, row.extent);
+    return row.streamed ? gather_large(out, index, x, count, row) : gather_elements(out, index, x, count, row.extent);
   }
   for (int64_t i = 0; i < count; ++i) {
     const int64_t chosen = index[i * row.index_step];
@@ -233,6 +253,8 @@ struct Gather {
     row.index_step = nest.stride[1][nest.rank - 1];
     row.x_step = nest.stride[2][nest.rank - 1];
     if (nest.size == 0) return Status::ok;
+    row.streamed = bytes_of(out) + bytes_of(index) >= kStreamed;
+    row.next = nest.rank > 1 && row.extent * sizeof(T) <= kFetchedRow ? nest.stride[2][nest.rank - 2] : 0;
     row.checked = shares_indices(index);
     if (row.checked && !every_index_in_range(index, row.extent)) return Status::index_out_of_range;
     if (large && in_panels(nest, row)) return run_panels(call, nest, row);
@@ -245,11 +267,14 @@ struct Gather {
           failure.report();
         }
       });
+      if (row.streamed) stream_end();
     });
     return failure.status();
   }
 
  private:
+  static constexpr int64_t kFetchedRow = 16384;  // bytes
+
   // Whether neighbouring rows share the indices of their elements.
   static bool shared_along_rows(const Nest<3>& nest, const GatherRow& row) {
     const int inner = nest.rank - 1;
@@ -392,7 +417,8 @@ void prefetch_row(const T* row, int64_t size) {
 
 // Rows of `size` elements without gaps, one behind the other in out, `stride` apart in x.
 template <class T>
-bool copy_rows(T* out, const T* x, const int64_t* index, int64_t count, int64_t rows, int64_t size, int64_t stride) {
+bool copy_rows(T* out, const T* x, const int64_t* index, int64_t count, int64_t rows, int64_t size, int64_t stride,
+               bool streamed) {
   for (int64_t n = 0; n < count; ++n) {
     if (n + kAhead < count) {
       const int64_t next = wrapped(index[n + kAhead], rows);
@@ -400,8 +426,9 @@ bool copy_rows(T* out, const T* x, const int64_t* index, int64_t count, int64_t 
     }
     const int64_t i = wrapped(index[n], rows);
     if (!in_range(i, rows)) return false;
-    std::memcpy(out + n * size, x + i * stride, static_cast<size_t>(size) * sizeof(T));
+    copy_bytes(out + n * size, x + i * stride, size * static_cast<int64_t>(sizeof(T)), streamed);
   }
+  if (streamed) stream_end();
   return true;
 }
 
@@ -429,12 +456,13 @@ struct IndexRows {
   static Status run_contiguous(const Call& call) {
     const View &x = call.in[0], &index = call.in[1];
     const int64_t rows = x.shape[0], stride = x.stride[0], size = inner_dims(x, 1).size();
+    const bool streamed = 2 * bytes_of(call.out[0]) >= kStreamed && size * sizeof(T) >= kStreamedRow;
     Failure failure;
     parallel_for(index.size(), 1 + 0.05 * static_cast<double>(size * sizeof(T)), [&](int64_t begin, int64_t end, int) {
       T* const out = call.out[0].as<T>() + begin * size;
       const int64_t* const at = index.as<int64_t>() + begin;
       const bool good = size == 1 ? copy_elements(out, x.as<T>(), at, end - begin, rows, stride)
-                                  : copy_rows(out, x.as<T>(), at, end - begin, rows, size, stride);
+                                  : copy_rows(out, x.as<T>(), at, end - begin, rows, size, stride, streamed);
       if (!good) failure.report();
     });
     return failure.status();
@@ -459,8 +487,43 @@ struct IndexRows {
   }
 };
 
-// index_rows_add: out[index[n]] += g[n], starting from zeros, n increasing. Each worker owns some of out's rows and
-// looks for them among all indices, so that the order of the sums is always the same.
+// The indices, sorted by the row that they name, in order of appearance for one row: a counting sort.
+struct ByRow {
+  int64_t* end;  // of each row's part of `places`
+  int64_t* places;
+
+  bool sort(const View& index, int64_t rows) {
+    bool good = true;
+    std::memset(end, 0, static_cast<size_t>(rows) * sizeof(int64_t));
+    for_indices(index, 0, index.size(), [&](int64_t, int64_t raw) {
+      const int64_t i = wrapped(raw, rows);
+      good &= in_range(i, rows);
+      if (in_range(i, rows)) ++end[i];
+    });
+    int64_t sum = 0;
+    for (int64_t i = 0; i < rows; ++i) {  // now where each row's part begins, and behind the next loop where it ends
+      const int64_t count = end[i];
+      end[i] = sum;
+      sum += count;
+    }
+    if (!good) return false;
+    for_indices(index, 0, index.size(), [&](int64_t n, int64_t raw) { places[end[wrapped(raw, rows)]++] = n; });
+    return true;
+  }
+};
+
+template <class T>
+void add_to_zero(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_step) {
+  if (out_step == 1 && x_step == 1) {
+#pragma omp simd
+    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(T{0} + x[i]);
+  } else {
+    for (int64_t i = 0; i < count; ++i) out[i * out_step] = static_cast<T>(T{0} + x[i * x_step]);
+  }
+}
+
+// index_rows_add: out[index[n]] += g[n], starting from zeros, n increasing. Row by row of out, so that each is written
+// while it is in a cache, and the order of the sums is always the same.
 template <class T>
 struct IndexRowsAdd {
   static Status run(const Call& call) {
@@ -470,21 +533,29 @@ struct IndexRowsAdd {
     const View* const operands[] = {&to, &from.row};
     const Nest<2> nest = make_nest(operands);
     const int64_t rows = out.shape[0], count = index.size();
-    const double additions = static_cast<double>(count * from.size()) * 0.15 + static_cast<double>(count);
-    const double zeros = 0.03 * static_cast<double>(from.size()) * sizeof(T);
-    Failure failure;
-    if (rows == 0 && count > 0) failure.report();
-    parallel_for(rows, zeros + additions / static_cast<double>(rows > 0 ? rows : 1),
-                 [&](int64_t begin, int64_t end, int) {
-                   zero(out, begin * from.size(), end * from.size());
-                   for_indices(index, 0, count, [&](int64_t n, int64_t raw) {
-                     const int64_t i = wrapped(raw, rows);
-                     if (!in_range(i, rows)) return failure.report();
-                     if (i < begin || i >= end) return;
-                     for_row_pieces(nest, out.as<T>() + i * out.stride[0], g.as<T>() + from.offset(n), add_piece<T>);
-                   });
-                 });
-    return failure.status();
+    auto* const scratch = reinterpret_cast<int64_t*>(call.shared);
+    ByRow by_row = {.end = scratch, .places = scratch + rows};
+    if (rows == 0 || !by_row.sort(index, rows)) return count > 0 ? Status::index_out_of_range : Status::ok;
+    const double each = 0.15 * static_cast<double>(count * from.size()) / static_cast<double>(rows);
+    parallel_for(rows, 5 + 0.1 * static_cast<double>(from.size()) + each, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; ++i) {
+        T* const row = out.as<T>() + i * out.stride[0];
+        const int64_t first = i > 0 ? by_row.end[i - 1] : 0, last = by_row.end[i];
+        if (first == last) zero_row(out, nest, row, i);
+        for (int64_t k = first; k < last; ++k) {
+          const T* const x = g.as<T>() + from.offset(by_row.places[k]);
+          if (k + 1 < count) prefetch_row(g.as<T>() + from.offset(by_row.places[k + 1]), from.size());
+          for_row_pieces(nest, row, x, k == first ? add_to_zero<T> : add_piece<T>);
+        }
+      }
+    });
+    return Status::ok;
+  }
+
+ private:
+  static void zero_row(const View& out, const Nest<2>& nest, T* row, int64_t i) {
+    if (nest.rank == 1 && nest.stride[0][0] == 1) return zero_bytes(row, nest.size * static_cast<int64_t>(sizeof(T)));
+    zero(out, i * nest.size, (i + 1) * nest.size);
   }
 };
 

@@ -231,7 +231,7 @@ inline size_t fresh_scratch(const View& out, int axis) {
 template <class T>
 void begin_lane(T* lane, const T* start, int64_t extent) {
   if (start == nullptr) {
-    std::memset(static_cast<void*>(lane), 0, static_cast<size_t>(extent) * sizeof(T));
+    zero_bytes(lane, extent * static_cast<int64_t>(sizeof(T)));
   } else if (start != lane) {
     copy_bytes(lane, start, extent * static_cast<int64_t>(sizeof(T)));
   }
@@ -264,13 +264,13 @@ class Fresh {
 
   bool by_lane() const {
     const ScatterSteps& s = lanes_.steps;
-    return s.out_dim == 1 && s.src_dim == 1 && s.index_dim == 1 && lanes_.nest.size >= kFewLanes && whole();
+    return s.out_dim == 1 && s.src_dim == 1 && s.index_dim == 1 && lanes_.nest.size >= kFewLanes && whole() && dense();
   }
 
   bool by_panel() const {
     const ScatterSteps& s = lanes_.steps;
     return s.out_lane == 1 && s.src_lane == 1 && s.index_lane == 1 && panel_bytes(out_, s.extent) > 0 && whole() &&
-           lanes_.nest.shape[lanes_.nest.rank - 1] >= kPanel && s.length >= s.extent / 4;
+           lanes_.nest.shape[lanes_.nest.rank - 1] >= kPanel && dense();
   }
 
   Status run_lanes() const {
@@ -292,7 +292,7 @@ class Fresh {
     return run(kPanel, 1.0, [&](int64_t out_at, int64_t src_at, int64_t index_at, int64_t width, char* scratch) {
       T* const panel = reinterpret_cast<T*>(scratch);
       if (start_ == nullptr) {
-        std::memset(scratch, 0, static_cast<size_t>(s.extent * kPanel) * sizeof(T));
+        zero_bytes(scratch, s.extent * kPanel * static_cast<int64_t>(sizeof(T)));
       } else {
         pack_panel(panel, start_ + out_at, s.extent, s.out_dim, width);
       }
@@ -306,6 +306,9 @@ class Fresh {
   }
 
  private:
+  // Whether there is about as much to scatter as there are places: else those are best made all at once.
+  bool dense() const { return lanes_.steps.length >= lanes_.steps.extent / 4; }
+
   // Whether the lanes make up all of out.
   bool whole() const { return lanes_.nest.size * lanes_.steps.extent == out_.size(); }
 
