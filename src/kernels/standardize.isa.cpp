@@ -511,7 +511,8 @@ Status run_standardize_grad(const Call& call) {
 // ---------------------------------------------------------------------------------------------------------------------
 // The gradient of the weight: for each column the sum of g (x - m) r.
 
-// Along rows: four rows at a time are added up, block by block; threads share the blocks. The tree over them follows.
+// Along rows: four rows at a time are added up, block by block; threads share the blocks, and begin with the last
+// one, because what has just passed over x and g has left it in the cache. The tree over them follows.
 template <class T>
 struct WeightGradOfRows {
   const Settings<T>& of;
@@ -556,7 +557,7 @@ Status weight_grad_of_rows(const Call& call, const Settings<T>& of, const Matrix
   }
   parallel_for(blocks, 0.3 * static_cast<double>(kBlockVectors * of.columns),
                [&](int64_t begin, int64_t end, int worker) {
-                 for (int64_t b = begin; b < end; ++b) sums.run_block(b, reinterpret_cast<T*>(call.scratch(worker)));
+                 for (int64_t b = end; b-- > begin;) sums.run_block(b, reinterpret_cast<T*>(call.scratch(worker)));
                });
   sums.fold(blocks);
   scatter(out.as<T>(), out.stride[0], static_cast<const T*>(sums.blocks), of.columns);
