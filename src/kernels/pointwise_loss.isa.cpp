@@ -75,27 +75,40 @@ struct Huber {
 // 100; the slope's denominator is at least 1e-12, which PyTorch rounds to a float.
 template <class T>
 struct BinaryCrossEntropy {
-  static constexpr double kNanoseconds = 1.2;
+  static constexpr double kNanoseconds = 0.8;
+  static constexpr bool kRegisters = true;
   T parameter;
-  [[gnu::always_inline]] T value(T x, T y) const {
-    const T of_x = math::log(x), of_rest = math::log1p(-x);
-    const T yes = of_x < -100 ? T{-100} : of_x, no = of_rest < -100 ? T{-100} : of_rest;
-    return (y - 1) * no - y * yes;
+  template <class V>
+  [[gnu::always_inline]] V value(V x, V y) const {
+    return (y - math::all<V>(1)) * log_of_rest(x) - y * log_of(x);
   }
-  [[gnu::always_inline]] T slope(T x, T y) const {
-    const T spread = (1 - x) * x, least = 1e-12f;
-    return (x - y) / (spread < least ? least : spread);
+  template <class V>
+  [[gnu::always_inline]] V slope(V x, V y) const {
+    const V spread = (math::all<V>(1) - x) * x, least = math::all<V>(1e-12f);
+    return (x - y) / math::select(math::below(spread, least), least, spread);
+  }
+
+  template <class V>
+  [[gnu::always_inline]] static V log_of(V x) {
+    return at_least(math::log(x));
+  }
+  template <class V>
+  [[gnu::always_inline]] static V log_of_rest(V x) {
+    return at_least(math::log1p(-x));
+  }
+  template <class V>
+  [[gnu::always_inline]] static V at_least(V log) {
+    const V least = math::all<V>(-100);
+    return math::select(math::below(log, least), least, log);
   }
 };
 
 // The derivative of that by y, in place of the one by x: what a target of 1 costs more than one of 0.
 template <class T>
-struct BinaryCrossEntropyTarget {
-  static constexpr double kNanoseconds = 1.2;
-  T parameter;
-  [[gnu::always_inline]] T slope(T x, T) const {
-    const T of_x = math::log(x), of_rest = math::log1p(-x);
-    return (of_rest < -100 ? T{-100} : of_rest) - (of_x < -100 ? T{-100} : of_x);
+struct BinaryCrossEntropyTarget : BinaryCrossEntropy<T> {
+  template <class V>
+  [[gnu::always_inline]] V slope(V x, V) const {
+    return this->log_of_rest(x) - this->log_of(x);
   }
 };
 
@@ -103,13 +116,19 @@ struct BinaryCrossEntropyTarget {
 // that x speaks against, and log(1 + exp(-|x|)). Nothing overflows or cancels; an infinite x that is right costs 0.
 template <class T>
 struct BinaryCrossEntropyWithLogits {
-  static constexpr double kNanoseconds = 1.0;
+  static constexpr double kNanoseconds = 0.6;
+  static constexpr bool kRegisters = true;
   T parameter;
-  [[gnu::always_inline]] T value(T x, T y) const {
-    const T size = math::abs(x), wrong = x < 0 ? y : 1 - y, cost = wrong == 0 ? T{0} : size * wrong;
-    return cost + math::log1p(math::exp(-size));
+  template <class V>
+  [[gnu::always_inline]] V value(V x, V y) const {
+    const V zero = math::all<V>(0), size = math::abs(x);
+    const V wrong = math::select(math::below(x, zero), y, math::all<V>(1) - y);
+    return math::select(math::equal(wrong, zero), zero, size * wrong) + math::log1p(math::exp(-size));
   }
-  [[gnu::always_inline]] T slope(T x, T y) const { return math::sigmoid(x) - y; }
+  template <class V>
+  [[gnu::always_inline]] V slope(V x, V y) const {
+    return math::sigmoid(x) - y;
+  }
 };
 
 template <class F>
@@ -122,7 +141,21 @@ struct Parts<F<T>> {
 
 template <class F, class T>
 F loss_of(const Call& call, bool has_parameter) {
-  return {has_parameter ? static_cast<T>(call.attributes[1].real) : T{0}};
+  F f;
+  f.parameter = has_parameter ? static_cast<T>(call.attributes[1].real) : T{0};
+  return f;
+}
+
+// out[i] = f(x[i], y[i]): on registers where the loss F can be had so.
+template <class F, class T, class Function>
+[[gnu::always_inline]] inline void map_pairs(T* out, const T* x, const T* y, int64_t n, Function&& f) {
+  if constexpr (requires { F::kRegisters; }) {
+    int64_t i = 0;
+    for (; i + kLanes<T> <= n; i += kLanes<T>) store(out + i, f(load(x + i), load(y + i)));
+    if (i < n) store_first(out + i, f(load_first(x + i, n - i, Vec<T>{}), load_first(y + i, n - i, Vec<T>{})), n - i);
+  } else {
+    map_row(out, x, y, n, f);
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -160,8 +193,8 @@ void sum_blocks(const F& f, const Pairs<T>& pairs, int64_t n, T* lanes) {
     for (int64_t b = first; b < last; ++b) {
       const int64_t begin = b * kRowBlock<T>, count = smaller(kRowBlock<T>, n - begin);
       if (!direct) pairs.gather_block(begin, count, x_copy, y_copy);
-      map_row(value, direct ? pairs.x + begin : x_copy, direct ? pairs.y + begin : y_copy, count,
-              [f](T x, T y) __attribute__((always_inline)) { return f.value(x, y); });
+      map_pairs<F>(value, direct ? pairs.x + begin : x_copy, direct ? pairs.y + begin : y_copy, count,
+                   [f](auto x, auto y) __attribute__((always_inline)) { return f.value(x, y); });
       store_lanes(lanes + b * kVirtualLanes<T>, block_lanes<Sum, T>(PlainRow<T>{value}, count));
     }
   });
@@ -179,7 +212,7 @@ void run_each(const F& f, const Call& call) {
       const T* const x = call.in[0].as<T>() + offset[1];
       const T* const y = call.in[1].as<T>() + offset[2];
       if (step[0] == 1 && step[1] == 1 && step[2] == 1) {
-        map_row(out, x, y, count, [f](T a, T b) __attribute__((always_inline)) { return f.value(a, b); });
+        map_pairs<F>(out, x, y, count, [f](auto a, auto b) __attribute__((always_inline)) { return f.value(a, b); });
       } else {
         for (int64_t i = 0; i < count; ++i) out[i * step[0]] = f.value(x[i * step[1]], y[i * step[2]]);
       }
@@ -218,7 +251,7 @@ void slope_row(const F& f, const int64_t (&step)[4], T* out, const T* g, const T
                int64_t count) {
   if (step[0] == 1 && step[1] == 0 && step[2] == 1 && step[3] == 1) {
     const T w = *g / divisor;
-    map_row(out, x, y, count, [=](T a, T b) __attribute__((always_inline)) { return w * f.slope(a, b); });
+    map_pairs<F>(out, x, y, count, [=](auto a, auto b) __attribute__((always_inline)) { return w * f.slope(a, b); });
   } else if (step[0] == 1 && step[1] == 1 && step[2] == 1 && step[3] == 1) {
 #pragma omp simd
     for (int64_t i = 0; i < count; ++i) out[i] = g[i] / divisor * f.slope(x[i], y[i]);
