@@ -150,6 +150,7 @@ def main() -> None:
         cases = select(options.only, options.quick)
         results[threads] = measure(peers, cases, threads, options.rounds or rounds, round_length)
         report.print_means(results[threads], peers)
+        report.print_bandwidths(results[threads])
         if options.json is not None:
             report.save(options.json, results, peers)
         if options.chart is not None:

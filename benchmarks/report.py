@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .cases import group
+from .cases import group, scaling
 
 Medians = dict[str, dict[str, float]]  # of each case, the seconds of each implementation
 
@@ -51,6 +51,12 @@ def print_means(medians: Medians, peers: list[str]) -> None:
         for case, ratio in sorted(ratios(medians, "torch", of).items(), key=lambda item: item[1]):
             if ratio < LEAST.get(of, 0.0):
                 print(f"    below {LEAST[of]}: {case} ({ratio:.2f})")
+
+
+def print_bandwidths(medians: Medians) -> None:
+    """Print what the kernels that wait for memory move, beside what a copy of as many numbers does."""
+    for case, (rate, of_copy) in scaling.bandwidths({c: m["minigrad"] for c, m in medians.items()}).items():
+        print(f"{case}: {rate:.1f} GB/s, {of_copy:.2f} times a copy's")
 
 
 def processor() -> str:

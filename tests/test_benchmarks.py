@@ -36,6 +36,22 @@ def test_numpy_trains_the_same_nets(case: str) -> None:
     CASES[case]("numpy")()
 
 
+def test_bandwidths_stand_beside_a_copy_of_the_same_size(capsys: pytest.CaptureFixture[str]) -> None:
+    size = 1 << 24
+    medians = {f"scaling: {name} {size}": {"minigrad": 4e-3} for name in ("copy", "add", "exp")}
+    medians[f"scaling: add {1 << 22}"] = {"minigrad": 1e-3}
+    report.print_bandwidths(medians)
+    assert capsys.readouterr().out.splitlines() == [
+        f"scaling: copy {size}: 33.6 GB/s, 1.00 times a copy's",
+        f"scaling: add {size}: 50.3 GB/s, 1.50 times a copy's",
+    ]
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if group(c) == "scaling" and c.endswith(" 1024")])
+def test_every_family_scales_from_small_arrays(case: str) -> None:
+    CASES[case]("minigrad")()
+
+
 def test_a_peer_without_the_case_is_left_out() -> None:
     with pytest.raises(KeyError):
         CASES["overhead: add 8×8"]("numpy")
