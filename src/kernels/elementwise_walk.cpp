@@ -109,6 +109,9 @@ void gather_rows_of(int64_t item, char* to, const char* from, int64_t rows, int6
 // Rows of fewer elements are taken together.
 constexpr int64_t kShortRow = 64;
 
+// Elements of a row that, read again and again, stays in the nearest cache.
+constexpr int64_t kLongRow = 2048;
+
 // A matrix of at least so many rows is shared among threads by rows.
 constexpr int64_t kManyRows = 64;
 
@@ -124,7 +127,7 @@ class Rows {
   Rows(const Call& call, const Map& map, int64_t size, int64_t least)
       : call_(call), map_(map), item_(item_size(call.out[0].dtype)) {
     streamed_ = 2 * size * item_ >= kStreamed && least * item_ >= kWorthStreaming;
-    block_ = streamed_ && map.limit == 0 ? kMapBlock : map.limit;
+    block_ = streamed_ ? kStreamedBlock : map.limit;
   }
 
   void run(char* out, int64_t count, const Neighbours& in) const {
@@ -139,6 +142,7 @@ class Rows {
   }
 
  private:
+  static constexpr int64_t kStreamedBlock = 512;
   // Bytes of a row. Of shorter ones the lines at both ends, which are not written as a whole, cost too much.
   static constexpr int64_t kWorthStreaming = 2048;
 
@@ -169,7 +173,7 @@ template <int N>
 class Walk {
  public:
   Walk(const Call& call, const Map& map)
-      : map_(map), nest_(nest_of(call)), rows_(call, map, nest_.size, nest_.shape[nest_.rank - 1]) {
+      : map_(map), nest_(nest_of(call)), rows_(call, map, nest_.size, rereads() ? 0 : nest_.shape[nest_.rank - 1]) {
     const int inner = nest_.rank - 1;
 #pragma GCC unroll 5
     for (int i = 0; i < N; ++i) {
@@ -204,6 +208,15 @@ class Walk {
     const View* operands[N] = {&call.out[0]};
     for (int i = 1; i < N; ++i) operands[i] = &call.in[i - 1];
     return make_nest<N>(reinterpret_cast<const View* const(&)[N]>(operands));
+  }
+
+  // Whether a long row of an operand is read again for each row of the output: past the nearest cache, where the
+  // results would be in its way.
+  bool rereads() const {
+    const int inner = nest_.rank - 1;
+    bool any = false;
+    for (int i = 1; i < N && inner > 0; ++i) any |= nest_.stride[i][inner] == 1 && nest_.stride[i][inner - 1] == 0;
+    return any && nest_.shape[inner] > kLongRow;
   }
 
   char* at(int i, const int64_t* offset, int64_t from) const {
