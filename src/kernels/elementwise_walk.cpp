@@ -82,6 +82,7 @@ void gather_rows(char* to, const char* from, int64_t rows, int64_t row, int64_t 
   if (step == 0) return fill_rows(to, x, rows, row, bytes);
   if (step == 1 && row == 0) return repeat_row(to, from, rows, bytes);
   for (int64_t r = 0; r < rows; ++r, x += row, out += count) {
+#pragma GCC unroll 4
     for (int64_t i = 0; i < count; ++i) out[i] = x[i * step];
   }
 }
