@@ -12,7 +12,14 @@ PyObject* g_cell_type = nullptr;
 // ---------------------------------------------------------------------------------------------------------------------
 // Cells.
 
-using CollectedCell = Collected<Cell, &Cell::line, &Cell::loans>;
+// Not among what Python's collector looks at: a loan, which refers to its cell, goes with the array that it is of.
+void deallocate_cell(PyObject* self) {
+  PyTypeObject* const type = Py_TYPE(self);
+  fill(reinterpret_cast<Cell*>(self)->line, nullptr);
+  fill(reinterpret_cast<Cell*>(self)->loans, nullptr);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
 
 PyObject* new_cell(long long version) {
   PyObject* const cell = new_object(g_cell_type);
@@ -36,15 +43,12 @@ PyMemberDef kCellMembers[] = {
 PyObject* make_cell_type() {
   static PyType_Slot slots[] = {
       {Py_tp_new, reinterpret_cast<void*>(make_cell)},
-      {Py_tp_traverse, reinterpret_cast<void*>(CollectedCell::traverse)},
-      {Py_tp_clear, reinterpret_cast<void*>(CollectedCell::clear)},
-      {Py_tp_dealloc, reinterpret_cast<void*>(CollectedCell::deallocate)},
+      {Py_tp_dealloc, reinterpret_cast<void*>(deallocate_cell)},
       {Py_tp_members, kCellMembers},
       {Py_tp_doc, const_cast<char*>("How often memory was written to.")},
       {0, nullptr},
   };
-  static PyType_Spec spec = {"minigrad._core.Cell", static_cast<int>(sizeof(Cell)), 0,
-                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, slots};
+  static PyType_Spec spec = {"minigrad._core.Cell", static_cast<int>(sizeof(Cell)), 0, Py_TPFLAGS_DEFAULT, slots};
   return PyType_FromSpec(&spec);
 }
 
