@@ -238,12 +238,12 @@ class Node(_core.NodeBase):
 
     def read_tensors(self) -> tuple[Any, ...]:
         """Return what was kept with arrays as tensors: inputs with their edges, outputs as outputs of this node."""
-        values = list(self.read())
+        values, edges = list(self.read()), self.edges
+        inputs = len(edges)
         for slot, kept in enumerate(self.versions):
             if not is_array(values[slot]):
                 continue
-            inputs = len(self.edges)
-            edge = self.edges[slot] if slot < inputs else (self, slot - inputs)
+            edge = edges[slot] if slot < inputs else (self, slot - inputs)
             values[slot] = wrap(values[slot], edge, None if kept is None else kept[0])
         return tuple(values)
 

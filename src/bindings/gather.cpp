@@ -9,9 +9,9 @@ namespace {
 
 // The gradient of a tensor, borrowed; null where it has none.
 PyObject* gradient_of(PyObject* tensor) {
-  PyObject* const edge = edge_of(tensor_in(tensor));
-  if (edge == nullptr || !is_leaf(PyTuple_GET_ITEM(edge, 0))) return nullptr;
-  PyObject* const grad = leaf_in(PyTuple_GET_ITEM(edge, 0))->grad;
+  PyObject* const node = tensor_in(tensor)->node;
+  if (node == nullptr || !is_leaf(node)) return nullptr;
+  PyObject* const grad = leaf_in(node)->grad;
   return grad == Py_None ? nullptr : grad;
 }
 

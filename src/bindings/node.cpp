@@ -6,11 +6,127 @@
 namespace minigrad {
 namespace {
 
-using CollectedNode =
-    Collected<NodeObject, &NodeObject::primitive, &NodeObject::operation, &NodeObject::edges, &NodeObject::saved,
-              &NodeObject::versions, &NodeObject::shapes, &NodeObject::hooks, &NodeObject::notes>;
+// ---------------------------------------------------------------------------------------------------------------------
+// What a node holds.
 
-bool is_freed(const NodeObject* node) { return node->saved == nullptr || node->saved == Py_None; }
+void release(Several<Edge>& edges) {
+  for (const Edge& edge : edges) Py_XDECREF(edge.node);
+}
+
+void release(Several<PyObject*>& saved) {
+  for (PyObject* const value : saved) Py_XDECREF(value);
+}
+
+void release(Several<Version>& versions) {
+  for (const Version& version : versions) {
+    Py_XDECREF(version.cell);
+    Py_XDECREF(version.seen);
+  }
+}
+
+// Takes things out of a node before letting go of them: that may run code which looks at the node.
+template <class Thing>
+void drop(Several<Thing>& things) {
+  Several<Thing> held = things;
+  things = {};
+  release(held);
+  PyMem_Free(held.things);
+}
+
+int traverse(PyObject* self, visitproc visit, void* arg) {
+  const NodeObject* const node = node_in(self);
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(node->hooks);
+  Py_VISIT(node->notes);
+  for (const Edge& edge : node->edges) Py_VISIT(edge.node);
+  for (PyObject* const value : node->saved) Py_VISIT(value);
+  return 0;
+}
+
+int clear(PyObject* self) {
+  NodeObject* const node = node_in(self);
+  drop(node->edges);
+  drop(node->saved);
+  drop(node->versions);
+  for (PyObject** const field : {&node->primitive, &node->operation, &node->shapes, &node->hooks, &node->notes}) {
+    fill(*field, nullptr);
+  }
+  return 0;
+}
+
+void deallocate(PyObject* self) {
+  PyTypeObject* const type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
+  clear(self);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+PyObject* or_none(PyObject* value) { return Py_NewRef(value == nullptr ? Py_None : value); }
+
+template <class Thing, class ToPython>
+PyObject* tuple_from(const Several<Thing>& things, ToPython to_python) {
+  Reference tuple(PyTuple_New(things.count));
+  for (int i = 0; tuple != nullptr && i < things.count; ++i) {
+    PyObject* const item = to_python(things[i]);
+    if (item == nullptr) return nullptr;
+    PyTuple_SET_ITEM(tuple.get(), i, item);
+  }
+  return tuple.release();
+}
+
+// Reads a tuple of things; -1 with an exception set.
+template <class Thing, class FromPython>
+int take_tuple(PyObject* tuple, Several<Thing>& things, FromPython from_python) {
+  if (tuple == nullptr || !PyTuple_Check(tuple)) return PyErr_SetString(PyExc_TypeError, "node: needs a tuple"), -1;
+  Several<Thing> taken;
+  if (!taken.allocate(static_cast<int>(PyTuple_GET_SIZE(tuple)))) return -1;
+  bool good = true;
+  for (int i = 0; good && i < taken.count; ++i) good = from_python(PyTuple_GET_ITEM(tuple, i), taken[i]);
+  drop(things);
+  things = taken;
+  return good ? 0 : -1;
+}
+
+PyObject* get_edges(PyObject* self, void*) { return tuple_from(node_in(self)->edges, edge_to_python); }
+
+int set_edges(PyObject* self, PyObject* value, void*) {
+  return take_tuple(value, node_in(self)->edges, [](PyObject* item, Edge& edge) {
+    const bool good = edge_from_python(item, edge);
+    Py_XINCREF(edge.node);
+    return good;
+  });
+}
+
+PyObject* get_saved(PyObject* self, void*) {
+  const NodeObject* const node = node_in(self);
+  return node->freed ? Py_NewRef(Py_None) : tuple_from(node->saved, or_none);
+}
+
+int set_saved(PyObject* self, PyObject* value, void*) {
+  NodeObject* const node = node_in(self);
+  node->freed = value == Py_None;
+  if (node->freed) return drop(node->saved), 0;
+  return take_tuple(value, node->saved, [](PyObject* item, PyObject*& place) {
+    place = item == Py_None ? nullptr : Py_NewRef(item);
+    return true;
+  });
+}
+
+PyObject* get_versions(PyObject* self, void*) {
+  return tuple_from(node_in(self)->versions, [](const Version& version) {
+    if (version.cell == nullptr) return Py_NewRef(Py_None);
+    return pair(version.cell, version.seen == nullptr ? PyLong_FromLongLong(version.number) : Py_NewRef(version.seen));
+  });
+}
+
+int set_versions(PyObject* self, PyObject* value, void*) {
+  if (value == nullptr || !PyTuple_Check(value) || PyTuple_GET_SIZE(value) > 0) {
+    return PyErr_SetString(PyExc_TypeError, "versions: can only be emptied"), -1;
+  }
+  drop(node_in(self)->versions);
+  return 0;
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Reading.
@@ -24,13 +140,10 @@ PyObject* refuse_freed(const NodeObject* node) {
                       name.get());
 }
 
-// Whether the memory that `kept` is of, a pair of a cell and its version then, has that version still. Of memory that
-// arrays outside share, what is known is more than a number, and the answer is no: Python looks at it.
-bool is_unchanged(PyObject* kept) {
-  if (kept == Py_None) return true;
-  PyObject* const then = PyTuple_GET_ITEM(kept, 1);
-  return PyLong_CheckExact(then) &&
-         PyLong_AsLongLong(then) == reinterpret_cast<const Cell*>(PyTuple_GET_ITEM(kept, 0))->version;
+// Whether the memory has the version still. Of memory that arrays outside share the answer is no: Python looks at it.
+bool is_unchanged(const Version& version) {
+  return version.cell == nullptr ||
+         (version.seen == nullptr && version.number == reinterpret_cast<const Cell*>(version.cell)->version);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -59,12 +172,23 @@ Reference unbroadcast(Reference g, PyObject* shape) {
   return Reference(PyObject_Vectorcall(g_connections.sum_to, args, 2, nullptr));
 }
 
+// Of a node whose record has rules of its own: see Variadic in primitive.py.
+PyObject* pull_by_record(NodeObject* node, PyObject* g, PyObject* values) {
+  PyObject* const self = reinterpret_cast<PyObject*>(node);
+  const Reference kept(values == nullptr ? get_saved(self, nullptr) : Py_NewRef(values));
+  const Reference edges(get_edges(self, nullptr));
+  if (kept == nullptr || edges == nullptr) return nullptr;
+  return call_method(node->primitive, "pullback", g, edges.get(), kept.get()).release();
+}
+
 // read(): what was kept, having checked that nobody has changed it since.
-PyObject* read(PyObject* self, PyObject*) { return read_node(node_in(self)); }
+PyObject* read(PyObject* self, PyObject*) { return check_node(node_in(self)) ? get_saved(self, nullptr) : nullptr; }
 
 // pullback(g, values): the inputs' cotangents, None where an input needs none.
 PyObject* pullback(PyObject* self, PyObject* const* args, Py_ssize_t count) {
-  if (count != 2) return PyErr_Format(PyExc_TypeError, "pullback: takes a cotangent and what was kept");
+  if (count != 2 || !PyTuple_Check(args[1])) {
+    return PyErr_Format(PyExc_TypeError, "pullback: takes a cotangent and a tuple of what was kept");
+  }
   return pull_node(node_in(self), args[0], args[1]);
 }
 
@@ -86,9 +210,6 @@ PyMethodDef kMethods[] = {
 PyMemberDef kMembers[] = {
     {"primitive", T_OBJECT_EX, offsetof(NodeObject, primitive), 0, nullptr},
     {"operation", T_OBJECT, offsetof(NodeObject, operation), 0, nullptr},
-    {"edges", T_OBJECT_EX, offsetof(NodeObject, edges), 0, nullptr},
-    {"saved", T_OBJECT, offsetof(NodeObject, saved), 0, nullptr},
-    {"versions", T_OBJECT_EX, offsetof(NodeObject, versions), 0, nullptr},
     {"shapes", T_OBJECT, offsetof(NodeObject, shapes), 0, nullptr},
     {"hooks", T_OBJECT_EX, offsetof(NodeObject, hooks), 0, nullptr},
     {"notes", T_OBJECT_EX, offsetof(NodeObject, notes), 0, nullptr},
@@ -97,31 +218,33 @@ PyMemberDef kMembers[] = {
     {nullptr, 0, 0, 0, nullptr},
 };
 
+PyGetSetDef kGetters[] = {
+    {"edges", get_edges, set_edges, "For each input its edge, or None where it needs no gradient.", nullptr},
+    {"saved", get_saved, set_saved, "What the rules may read; None once a sweep has freed it.", nullptr},
+    {"versions", get_versions, set_versions, "For what was kept its version cell and the version it then had.",
+     nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+
 }  // namespace
 
-PyObject* read_node(NodeObject* node) {
-  if (is_freed(node)) return refuse_freed(node);
-  const Py_ssize_t count = node->versions == nullptr ? 0 : PyTuple_GET_SIZE(node->versions);
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    if (is_unchanged(PyTuple_GET_ITEM(node->versions, i))) continue;
-    if (call_method(reinterpret_cast<PyObject*>(node), "_refuse_changed") == nullptr) return nullptr;
-    break;
+bool check_node(NodeObject* node) {
+  if (node->freed) return refuse_freed(node), false;
+  for (const Version& version : node->versions) {
+    if (!is_unchanged(version)) return call_method(reinterpret_cast<PyObject*>(node), "_refuse_changed") != nullptr;
   }
-  return Py_NewRef(node->saved);
+  return true;
 }
 
 PyObject* pull_node(NodeObject* node, PyObject* g, PyObject* values) {
-  if (node->operation == nullptr || node->operation == Py_None) {
-    return PyObject_CallMethod(node->primitive, "pullback", "OOO", g, node->edges, values);
-  }
-  const Py_ssize_t inputs = PyTuple_GET_SIZE(node->edges);
-  Reference cotangents(PyTuple_New(inputs));
+  if (node->operation == nullptr || node->operation == Py_None) return pull_by_record(node, g, values);
+  Reference cotangents(PyTuple_New(node->edges.count));
   if (cotangents == nullptr) return nullptr;
-  const bool broadcast = node->shapes != nullptr && node->shapes != Py_None;
-  for (Py_ssize_t i = 0; i < inputs; ++i) {
-    Reference gx =
-        PyTuple_GET_ITEM(node->edges, i) == Py_None ? share(Py_None) : apply_rule(node->operation, i, g, values);
-    if (broadcast) gx = unbroadcast(std::move(gx), PyTuple_GET_ITEM(node->shapes, i));
+  for (int i = 0; i < node->edges.count; ++i) {
+    if (values == nullptr && node->freed) return refuse_freed(node);  // another thread went through the same graph
+    PyObject* const* const kept = values == nullptr ? node->saved.things : &PyTuple_GET_ITEM(values, 0);
+    Reference gx = node->edges[i].node == nullptr ? share(Py_None) : apply_rule(node->operation, i, g, kept);
+    if (node->shapes != nullptr) gx = unbroadcast(std::move(gx), PyTuple_GET_ITEM(node->shapes, i));
     if (gx == nullptr) return nullptr;
     PyTuple_SET_ITEM(cotangents.get(), i, gx.release());
   }
@@ -129,22 +252,23 @@ PyObject* pull_node(NodeObject* node, PyObject* g, PyObject* values) {
 }
 
 void free_node(NodeObject* node) {
-  if (is_freed(node)) return;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(node->saved); ++i) {
-    if (!is_array(PyTuple_GET_ITEM(node->saved, i))) continue;
-    fill(node->saved, nullptr);
-    fill(node->versions, PyTuple_New(0));
+  for (PyObject* const value : node->saved) {
+    if (value == nullptr || !is_array(value)) continue;
+    node->freed = true;
+    drop(node->saved);
+    drop(node->versions);
     return;
   }
 }
 
 PyObject* make_node_type() {
   static PyType_Slot slots[] = {
-      {Py_tp_traverse, reinterpret_cast<void*>(CollectedNode::traverse)},
-      {Py_tp_clear, reinterpret_cast<void*>(CollectedNode::clear)},
-      {Py_tp_dealloc, reinterpret_cast<void*>(CollectedNode::deallocate)},
+      {Py_tp_traverse, reinterpret_cast<void*>(traverse)},
+      {Py_tp_clear, reinterpret_cast<void*>(clear)},
+      {Py_tp_dealloc, reinterpret_cast<void*>(deallocate)},
       {Py_tp_members, kMembers},
       {Py_tp_methods, kMethods},
+      {Py_tp_getset, kGetters},
       {0, nullptr},
   };
   static PyType_Spec spec = {"minigrad._core.NodeBase", static_cast<int>(sizeof(NodeObject)), 0,

@@ -5,11 +5,11 @@
 
 namespace minigrad {
 
-// What a node kept, a tuple, having checked that nobody has changed it since; null with an exception set.
-PyObject* read_node(NodeObject* node);
+// Checks that a node still has what it kept, and that nobody has changed it since; false with an exception set.
+bool check_node(NodeObject* node);
 
 // A tuple of the inputs' cotangents, None where an input needs none, given the output's (a tuple of them where there
-// are several) and what the node kept; null with an exception set.
+// are several); null with an exception set. `values`, a tuple, takes the place of what the node kept unless it is null.
 PyObject* pull_node(NodeObject* node, PyObject* g, PyObject* values);
 
 // Lets go of the arrays that a node kept. One that kept none stays usable.

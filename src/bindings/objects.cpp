@@ -56,7 +56,7 @@ PyObject* make_cell_type() {
 // Tensors.
 
 using CollectedTensor =
-    Collected<TensorObject, &TensorObject::array, &TensorObject::edge, &TensorObject::cell, &TensorObject::base,
+    Collected<TensorObject, &TensorObject::array, &TensorObject::node, &TensorObject::cell, &TensorObject::base,
               &TensorObject::steps, &TensorObject::views, &TensorObject::retained>;
 
 PyObject* get_cell(PyObject* self, void*) { return Py_XNewRef(reinterpret_cast<PyObject*>(cell_of(tensor_in(self)))); }
@@ -84,7 +84,6 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
 
 PyMemberDef kTensorMembers[] = {
     {"_array", T_OBJECT_EX, offsetof(TensorObject, array), 0, nullptr},
-    {"_edge", T_OBJECT, offsetof(TensorObject, edge), 0, nullptr},
     {"_base", T_OBJECT_EX, offsetof(TensorObject, base), 0, nullptr},
     {"_steps", T_OBJECT_EX, offsetof(TensorObject, steps), 0, nullptr},
     {"_views", T_OBJECT_EX, offsetof(TensorObject, views), 0, nullptr},
@@ -107,7 +106,17 @@ PyObject* get_shape(PyObject* self, void*) {
   return shape;
 }
 
-PyObject* get_requires_grad(PyObject* self, void*) { return PyBool_FromLong(edge_of(tensor_in(self)) != nullptr); }
+PyObject* get_edge(PyObject* self, void*) { return edge_to_python(tensor_in(self)->edge()); }
+
+int set_edge(PyObject* self, PyObject* value, void*) {
+  Edge edge;
+  if (!edge_from_python(value == nullptr ? Py_None : value, edge)) return -1;
+  fill(tensor_in(self)->node, Py_XNewRef(edge.node));
+  tensor_in(self)->output = edge.output;
+  return 0;
+}
+
+PyObject* get_requires_grad(PyObject* self, void*) { return PyBool_FromLong(tensor_in(self)->node != nullptr); }
 
 int set_requires_grad(PyObject* self, PyObject* value, void*) {
   if (value == nullptr) return PyErr_SetString(PyExc_AttributeError, "requires_grad: cannot be deleted"), -1;
@@ -116,12 +125,12 @@ int set_requires_grad(PyObject* self, PyObject* value, void*) {
 
 // The leaf that a tensor is, null if it was computed or wants no gradient.
 LeafObject* leaf_of(PyObject* self) {
-  PyObject* const edge = edge_of(tensor_in(self));
-  return edge != nullptr && is_leaf(PyTuple_GET_ITEM(edge, 0)) ? leaf_in(PyTuple_GET_ITEM(edge, 0)) : nullptr;
+  PyObject* const node = tensor_in(self)->node;
+  return node != nullptr && is_leaf(node) ? leaf_in(node) : nullptr;
 }
 
 PyObject* get_is_leaf(PyObject* self, void*) {
-  return PyBool_FromLong(edge_of(tensor_in(self)) == nullptr || leaf_of(self) != nullptr);
+  return PyBool_FromLong(tensor_in(self)->node == nullptr || leaf_of(self) != nullptr);
 }
 
 PyObject* get_grad(PyObject* self, void*) {
@@ -147,6 +156,7 @@ PyGetSetDef kTensorGetters[] = {
      nullptr},
     {"grad", get_grad, set_grad, "The accumulated gradient of a leaf, or of a tensor that retains it.", nullptr},
     {"_cell", get_cell, set_cell, nullptr, nullptr},
+    {"_edge", get_edge, set_edge, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
@@ -168,14 +178,10 @@ PyObject* make_tensor_type() {
 // wrap(array, edge=None, cell=None): a tensor.
 PyObject* wrap(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count < 1 || count > 3) return PyErr_Format(PyExc_TypeError, "wrap: takes an array, an edge and a cell");
-  PyObject* const tensor = new_tensor(Py_NewRef(args[0]));
-  if (tensor == nullptr) return nullptr;
-  if (count > 1) tensor_in(tensor)->edge = Py_NewRef(args[1]);
-  if (count > 2 && args[2] != Py_None && set_cell(tensor, args[2], nullptr) < 0) {
-    Py_DECREF(tensor);
-    return nullptr;
-  }
-  return tensor;
+  Reference tensor(new_tensor(Py_NewRef(args[0])));
+  if (tensor == nullptr || (count > 1 && set_edge(tensor.get(), args[1], nullptr) < 0)) return nullptr;
+  if (count > 2 && args[2] != Py_None && set_cell(tensor.get(), args[2], nullptr) < 0) return nullptr;
+  return tensor.release();
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -346,6 +352,27 @@ PyMethodDef kFunctions[] = {
 };
 
 }  // namespace
+
+PyObject* pair(PyObject* first, PyObject* second) {
+  if (second == nullptr) return nullptr;
+  PyObject* const pair = PyTuple_New(2);
+  if (pair == nullptr) {
+    Py_DECREF(second);
+    return nullptr;
+  }
+  PyTuple_SET_ITEM(pair, 0, Py_NewRef(first));
+  PyTuple_SET_ITEM(pair, 1, second);
+  return pair;
+}
+
+PyObject* edge_to_python(const Edge& edge) {
+  return edge.node == nullptr ? Py_NewRef(Py_None) : pair(edge.node, PyLong_FromLong(edge.output));
+}
+
+bool edge_from_python(PyObject* object, Edge& edge) {
+  edge = {nullptr, 0};
+  return object == Py_None || PyArg_ParseTuple(object, "Oi", &edge.node, &edge.output) != 0;
+}
 
 long long next_sequence() { return ++g_sequence; }
 

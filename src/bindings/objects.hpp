@@ -15,29 +15,65 @@ struct Cell {
   PyObject* loans;  // the arrays outside that show the memory: see sharing.py
 };
 
-// A field may be null. Python sees that as None in `_edge`, and as no attribute in the others.
+// Output `output` of a node or a leaf; null where no gradient is wanted. Python sees a pair, or None.
+struct Edge {
+  PyObject* node;
+  int output;
+};
+
+// A field may be null, which Python sees as no attribute.
 struct TensorObject {
   PyObject_HEAD PyObject* array;  // the elements
-  PyObject* edge;                 // (node, k): what computed them
+  PyObject* node;                 // with `output` the edge, `_edge`: what computed them
   PyObject* cell;                 // made once somebody asks for it: see cell_of
   PyObject* base;                 // of a view: whose memory it is
   PyObject* steps;                // of a view: what makes it from there
   PyObject* views;                // of a base: weak references to its views
   PyObject* retained;             // the gradient of a tensor that is no leaf
   PyObject* weak_references;
+  int output;
+
+  Edge edge() const { return {node, output}; }
+};
+
+// As many things as a node has of a kind. (Tuples of Python's would cost more, and its collector of cycles would go
+// through all of them again and again in a long graph.)
+template <class Thing>
+struct Several {
+  Thing* things;
+  int count;
+
+  // Room for `n`, all null; false with an exception set.
+  bool allocate(int n) {
+    things = n == 0 ? nullptr : static_cast<Thing*>(PyMem_Calloc(static_cast<size_t>(n), sizeof(Thing)));
+    count = things == nullptr ? 0 : n;
+    return count == n || PyErr_NoMemory() != nullptr;
+  }
+  Thing* begin() const { return things; }
+  Thing* end() const { return things + count; }
+  Thing& operator[](Py_ssize_t i) const { return things[i]; }
+};
+
+// What is known of the memory of something saved: its cell and its version then. Of memory that arrays outside share,
+// more than a number is known: see sharing.py.
+struct Version {
+  PyObject* cell;  // null: nothing
+  PyObject* seen;  // null: the number
+  long long number;
 };
 
 struct NodeObject {
   PyObject_HEAD PyObject* primitive;  // the record of what was run
   PyObject* operation;  // its eager call, which knows the rules; null where the record has rules of its own
-  PyObject* edges;
-  PyObject* saved;
-  PyObject* versions;
-  PyObject* shapes;
+  PyObject* shapes;     // a tuple of the inputs' shapes; null where broadcasting changed none
   PyObject* hooks;
   PyObject* notes;
+  Several<Edge> edges;        // the inputs'
+  Several<PyObject*> saved;   // what rules may read, in the order of the record's slots; null where it is not kept
+  Several<Version> versions;  // of what is saved
   long long sequence;
   int outputs;
+  bool freed;  // a sweep has let go of what was saved
 };
 
 struct LeafObject {
@@ -85,9 +121,6 @@ static inline PyObject* new_object(PyObject* type) {
   PyTypeObject* const made = reinterpret_cast<PyTypeObject*>(type);
   return made->tp_alloc(made, 0);
 }
-
-// A tensor's edge; null where no gradient is wanted.
-static inline PyObject* edge_of(const TensorObject* tensor) { return tensor->edge == Py_None ? nullptr : tensor->edge; }
 
 static inline bool anybody_observes() { return PyList_GET_SIZE(g_connections.observers) > 0; }
 
@@ -144,6 +177,15 @@ struct Collected {
     Py_DECREF(type);
   }
 };
+
+// An edge as Python sees it: a pair, or None; null with an exception set.
+PyObject* edge_to_python(const Edge& edge);
+
+// Reads one; false with an exception set. The node is borrowed.
+bool edge_from_python(PyObject* object, Edge& edge);
+
+// A pair of something and something that the caller hands over; null, with an exception set, where the latter is null.
+PyObject* pair(PyObject* first, PyObject* second);
 
 // The number of the next node.
 long long next_sequence();

@@ -97,19 +97,6 @@ PyObject* tuple_of(PyObject* const* items, Py_ssize_t count) {
   return tuple;
 }
 
-// A pair of something and something that the caller hands over; null, with an exception set, where the latter is null.
-PyObject* pair(PyObject* first, PyObject* second) {
-  if (second == nullptr) return nullptr;
-  PyObject* const pair = PyTuple_New(2);
-  if (pair == nullptr) {
-    Py_DECREF(second);
-    return nullptr;
-  }
-  PyTuple_SET_ITEM(pair, 0, Py_NewRef(first));
-  PyTuple_SET_ITEM(pair, 1, second);
-  return pair;
-}
-
 PyObject* shape_of(PyObject* object) {
   if (!PyArray_Check(object)) return is_array(object) ? PyObject_GetAttrString(object, "shape") : PyTuple_New(0);
   PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(object);
@@ -146,7 +133,7 @@ class EagerCall {
     tensors_[i] = tensor_in(args_[i]);
     values_[i] = tensors_[i]->array;
     any_tensor_ = true;
-    if (holds(op_.differentiable, i) && edge_of(tensors_[i]) != nullptr) wanted_ |= InputSet{1} << i;
+    if (holds(op_.differentiable, i) && tensors_[i]->node != nullptr) wanted_ |= InputSet{1} << i;
   }
 
   void run() {
@@ -196,62 +183,58 @@ class EagerCall {
     node->operation = Py_NewRef(reinterpret_cast<PyObject*>(const_cast<Operation*>(&op_)));
     node->outputs = op_.outputs;
     node->sequence = next_sequence();
-    node->edges = edges();
-    node->saved = saved();
-    node->versions = versions();
+    if (!set_edges(node->edges) || !save(node->saved) || !note_versions(node->versions)) return false;
     if (op_.broadcasts && !have_one_shape()) node->shapes = shapes();
-    if (PyErr_Occurred() || !set_origins(made.get())) return false;
-    return !anybody_observes() || observe(made.get());
+    if (PyErr_Occurred() != nullptr) return false;
+    set_origins(made.get());
+    return PyErr_Occurred() == nullptr && (!anybody_observes() || observe(made.get()));
   }
 
-  PyObject* edges() const {
-    PyObject* const edges = PyTuple_New(op_.inputs);
-    for (int i = 0; edges != nullptr && i < op_.inputs; ++i) {
-      PyTuple_SET_ITEM(edges, i, Py_NewRef(holds(wanted_, i) ? tensors_[i]->edge : Py_None));
+  bool set_edges(Several<Edge>& edges) const {
+    if (!edges.allocate(op_.inputs)) return false;
+    for (int i = 0; i < op_.inputs; ++i) {
+      if (holds(wanted_, i)) edges[i] = {Py_NewRef(tensors_[i]->node), tensors_[i]->output};
     }
-    return edges;
+    return true;
   }
 
   // Whether an input that wants a gradient has a rule that reads this input or output.
   bool keeps(int slot) const { return (op_.readers[slot] & wanted_) != 0; }
 
-  PyObject* saved() const {
+  bool save(Several<PyObject*>& saved) const {
     const int slots = op_.inputs + op_.outputs;
-    PyObject* const saved = PyTuple_New(slots + op_.attributes + op_.inputs);
-    if (saved == nullptr) return nullptr;
+    if (!saved.allocate(slots + op_.attributes + op_.inputs)) return false;
     for (int s = 0; s < slots; ++s) {
-      PyObject* const value = s < op_.inputs ? values_[s] : output(s - op_.inputs);
-      PyTuple_SET_ITEM(saved, s, Py_NewRef(keeps(s) ? value : Py_None));
+      if (keeps(s)) saved[s] = Py_NewRef(s < op_.inputs ? values_[s] : output(s - op_.inputs));
     }
-    for (int a = 0; a < op_.attributes; ++a) PyTuple_SET_ITEM(saved, slots + a, Py_NewRef(args_[op_.inputs + a]));
+    for (int a = 0; a < op_.attributes; ++a) saved[slots + a] = Py_NewRef(args_[op_.inputs + a]);
     for (int i = 0; i < op_.inputs; ++i) {
-      PyObject* const shape = holds(op_.shapes_read, i) ? shape_of(values_[i]) : Py_NewRef(Py_None);
-      PyTuple_SET_ITEM(saved, slots + op_.attributes + i, shape);
+      if (holds(op_.shapes_read, i)) saved[slots + op_.attributes + i] = shape_of(values_[i]);
     }
-    return saved;
+    return true;
   }
 
-  // For each input and output that is kept its version cell and its version.
-  PyObject* versions() {
+  bool note_versions(Several<Version>& versions) {
     int count = op_.inputs + op_.outputs;
     while (count > 0 && !keeps(count - 1)) --count;
-    PyObject* const versions = PyTuple_New(count);
-    for (int s = 0; versions != nullptr && s < count; ++s) {
+    if (!versions.allocate(count)) return false;
+    for (int s = 0; s < count; ++s) {
       TensorObject* const tensor = s < op_.inputs ? tensors_[s] : result_or_null(s - op_.inputs);
-      PyTuple_SET_ITEM(versions, s, keeps(s) && tensor != nullptr ? version_of(tensor) : Py_NewRef(Py_None));
+      if (keeps(s) && tensor != nullptr && !note_version(tensor, versions[s])) return false;
     }
-    return versions;
+    return true;
   }
 
   TensorObject* result_or_null(int k) const { return k < op_.returned ? tensor_in(results_[k].get()) : nullptr; }
 
-  static PyObject* version_of(TensorObject* tensor) {
+  static bool note_version(TensorObject* tensor, Version& version) {
     Cell* const cell = cell_of(tensor);
-    if (cell == nullptr) return nullptr;
-    PyObject* const object = reinterpret_cast<PyObject*>(cell);
-    if (cell->version >= 0) return pair(object, PyLong_FromLongLong(cell->version));
-    // Memory that arrays outside share: see sharing.py.
-    return pair(object, PyObject_CallFunctionObjArgs(g_connections.seen, object, tensor->array, nullptr));
+    if (cell == nullptr) return false;
+    version.cell = Py_NewRef(reinterpret_cast<PyObject*>(cell));
+    version.number = cell->version;
+    if (cell->version >= 0) return true;
+    version.seen = PyObject_CallFunctionObjArgs(g_connections.seen, version.cell, tensor->array, nullptr);
+    return version.seen != nullptr;
   }
 
   // Whether all inputs that have a shape have the same one.
@@ -276,16 +259,13 @@ class EagerCall {
   }
 
   // Makes the node the origin of its floating-point outputs.
-  bool set_origins(PyObject* node) {
+  void set_origins(PyObject* node) {
     for (int k = 0; k < op_.returned; ++k) {
-      const int floating = op_.returned == 1 ? 1 : is_floating_array(output(k));
-      if (floating < 0) return false;
-      if (floating == 0) continue;
-      PyObject* const edge = pair(node, PyLong_FromLong(k));
-      if (edge == nullptr) return false;
-      fill(tensor_in(results_[k].get())->edge, edge);
+      if (op_.returned > 1 && is_floating_array(output(k)) != 1) continue;
+      TensorObject* const result = tensor_in(results_[k].get());
+      result->node = Py_NewRef(node);
+      result->output = k;
     }
-    return true;
   }
 
   static int is_floating_array(PyObject* array) {
@@ -413,14 +393,15 @@ PyGetSetDef kDict[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSet
 
 }  // namespace
 
-Reference apply_rule(PyObject* operation, Py_ssize_t i, PyObject* g, PyObject* values) {
+Reference apply_rule(PyObject* operation, Py_ssize_t i, PyObject* g, PyObject* const* values) {
   PyObject* const entry = PyTuple_GET_ITEM(operation_in(operation).rules, i);
   if (entry == Py_None) return share(Py_None);
   PyObject* const slots = PyTuple_GET_ITEM(entry, 1);
   const Py_ssize_t count = PyTuple_GET_SIZE(slots);
   PyObject* args[1 + kMaxSlots + kMaxAttributes + kMaxInputs] = {g};
   for (Py_ssize_t k = 0; k < count; ++k) {
-    args[1 + k] = PyTuple_GET_ITEM(values, PyLong_AsSsize_t(PyTuple_GET_ITEM(slots, k)));
+    PyObject* const value = values[PyLong_AsSsize_t(PyTuple_GET_ITEM(slots, k))];
+    args[1 + k] = value == nullptr ? Py_None : value;
   }
   return Reference(PyObject_Vectorcall(PyTuple_GET_ITEM(entry, 0), args, static_cast<size_t>(count) + 1, nullptr));
 }

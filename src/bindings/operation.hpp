@@ -5,8 +5,9 @@
 
 namespace minigrad {
 
-// The cotangent of input `i` by its rule, given the output's and what the node kept; null with an exception set.
-Reference apply_rule(PyObject* operation, Py_ssize_t i, PyObject* g, PyObject* values);
+// The cotangent of input `i` by its rule, given the output's and what the node kept, null where it did not; null with
+// an exception set.
+Reference apply_rule(PyObject* operation, Py_ssize_t i, PyObject* g, PyObject* const* values);
 
 // The type of eager calls; a new reference, or null with an exception set.
 PyObject* make_operation_type();

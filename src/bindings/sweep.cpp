@@ -5,7 +5,6 @@
 // recursion, and with one visit for each node.
 #include "bindings/sweep.hpp"
 
-#include <algorithm>
 #include <functional>
 #include <map>
 
@@ -31,14 +30,15 @@ class Sweep {
  public:
   explicit Sweep(const Request& request) : request_(request) {}
 
-  // Adds a cotangent to what is pending for output `index` of a node.
-  bool send(PyObject* node, Py_ssize_t index, Reference g) {
+  // Adds a cotangent to what is pending at an edge.
+  bool send(const Edge& edge, Reference g) {
+    PyObject* const node = edge.node;
     const auto [at, first] = pending_.try_emplace(turn_of(node));
     Pending& entry = at->second;
     const int outputs = is_leaf(node) ? 1 : node_in(node)->outputs;
     if (first) entry = {share(node), outputs == 1 ? std::move(g) : all_absent(outputs)};
     if (outputs == 1) return first || add_to(entry.g, g.get());
-    return entry.g != nullptr && put(entry.g.get(), index, std::move(g));
+    return entry.g != nullptr && put(entry.g.get(), edge.output, std::move(g));
   }
 
   bool run() {
@@ -99,7 +99,7 @@ class Sweep {
     if (is_leaf(node)) return request_.has_targets() || call_method(node, "accumulate", g.get()) != nullptr;
     const Reference cotangents = plain ? pull_plain(node, g.get()) : pull_other(node, g.get());
     g.reset();
-    if (cotangents == nullptr || !deliver(node_in(node)->edges, cotangents.get())) return false;
+    if (cotangents == nullptr || !deliver(node_in(node), cotangents.get())) return false;
     if (request_.retain_graph) return true;
     if (!plain) return call_method(node, "free") != nullptr;
     free_node(node_in(node));
@@ -125,8 +125,10 @@ class Sweep {
   }
 
   Reference pull_plain(PyObject* node, PyObject* g) const {
-    const Reference values =
-        request_.create_graph ? call_method(node, "read_tensors") : Reference(read_node(node_in(node)));
+    if (!request_.create_graph) {
+      return Reference(check_node(node_in(node)) ? pull_node(node_in(node), g, nullptr) : nullptr);
+    }
+    const Reference values = call_method(node, "read_tensors");
     return Reference(values == nullptr ? nullptr : pull_node(node_in(node), g, values.get()));
   }
 
@@ -136,35 +138,33 @@ class Sweep {
     return values == nullptr ? nullptr : call_method(node, "pullback", g, values.get());
   }
 
-  bool deliver(PyObject* edges, PyObject* cotangents) {
-    const Py_ssize_t count = std::min(PyTuple_GET_SIZE(cotangents), PyTuple_GET_SIZE(edges));
+  bool deliver(NodeObject* node, PyObject* cotangents) {
     const bool sole = Py_REFCNT(cotangents) == 1;
-    for (Py_ssize_t i = 0; i < count; ++i) {
-      PyObject* const edge = PyTuple_GET_ITEM(edges, i);
+    for (int i = 0; i < node->edges.count && i < PyTuple_GET_SIZE(cotangents); ++i) {
+      const Edge edge = node->edges[i];
       Reference g = share(PyTuple_GET_ITEM(cotangents, i));
-      if (edge == Py_None || g.get() == Py_None) continue;
+      if (edge.node == nullptr || g.get() == Py_None) continue;
       if (sole) PyTuple_SetItem(cotangents, i, Py_NewRef(Py_None));  // so that a leaf may take it as it is
-      PyObject* const parent = PyTuple_GET_ITEM(edge, 0);
-      if (!deliver_one(parent, PyTuple_GET_ITEM(edge, 1), std::move(g))) return false;
+      if (!deliver_one(edge, std::move(g))) return false;
     }
     return true;
   }
 
-  bool deliver_one(PyObject* parent, PyObject* index, Reference g) {
+  bool deliver_one(const Edge& edge, Reference g) {
     if (request_.has_targets()) {
-      const int leads = PySet_Contains(request_.relevant, parent);
+      const int leads = PySet_Contains(request_.relevant, edge.node);
       if (leads <= 0) return leads == 0;
-    } else if (is_just(parent, g_connections.leaf)) {
-      return accumulate(leaf_in(parent), std::move(g));  // at once, not in its turn: nothing depends on it
+    } else if (is_just(edge.node, g_connections.leaf)) {
+      return accumulate(leaf_in(edge.node), std::move(g));  // at once, not in its turn: nothing depends on it
     }
-    return send(parent, PyLong_AsSsize_t(index), std::move(g));
+    return send(edge, std::move(g));
   }
 
   // Whether the gradient is an array to which `g` is added so quickly that Python's lock is not released for it: then
   // no other thread can come between.
   static bool is_small_sum(const LeafObject* leaf, PyObject* g) {
     constexpr npy_intp kSmall = 4096;
-    if (leaf->grad == nullptr || !is_tensor(leaf->grad) || edge_of(tensor_in(leaf->grad)) != nullptr) return false;
+    if (leaf->grad == nullptr || !is_tensor(leaf->grad) || tensor_in(leaf->grad)->node != nullptr) return false;
     PyObject* const grad = tensor_in(leaf->grad)->array;
     return PyArray_CheckExact(g) && PyArray_CheckExact(grad) &&
            PyArray_SIZE(reinterpret_cast<PyArrayObject*>(g)) <= kSmall;
@@ -199,10 +199,10 @@ class Sweep {
 
 bool send_roots(Sweep& sweep, PyObject* roots) {
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(roots); ++i) {
-    PyObject *node, *g;
-    Py_ssize_t index;
-    if (!PyArg_ParseTuple(PyList_GET_ITEM(roots, i), "(On)O", &node, &index, &g)) return false;
-    if (!sweep.send(node, index, share(g))) return false;
+    PyObject* g;
+    Edge edge;
+    if (!PyArg_ParseTuple(PyList_GET_ITEM(roots, i), "(Oi)O", &edge.node, &edge.output, &g)) return false;
+    if (!sweep.send(edge, share(g))) return false;
   }
   return true;
 }
@@ -254,17 +254,16 @@ bool is_anything_unusual() {
 // nothing done, where there is anything to consider: that is Python's.
 PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 3 || !is_tensor(args[0])) return PyErr_Format(PyExc_TypeError, "backward: takes a tensor and two more");
-  PyObject* const edge = edge_of(tensor_in(args[0]));
+  const Edge edge = tensor_in(args[0])->edge();
   PyObject* const g = is_anything_unusual() ? nullptr : cotangent_of(tensor_in(args[0]), args[1]);
-  if (edge == nullptr || g == nullptr) return PyErr_Occurred() == nullptr ? Py_NewRef(Py_False) : nullptr;
+  if (edge.node == nullptr || g == nullptr) return PyErr_Occurred() == nullptr ? Py_NewRef(Py_False) : nullptr;
   const Reference nothing(PyDict_New());
   const Reference failed(PyList_New(1));
   const Request request{Py_None, nothing.get(), nullptr, nothing.get(), failed.get(), PyObject_IsTrue(args[2]) == 1,
                         false};
   Sweep sweep(request);
   const GradMode recording(false);
-  const bool good =
-      sweep.send(PyTuple_GET_ITEM(edge, 0), PyLong_AsSsize_t(PyTuple_GET_ITEM(edge, 1)), share(g)) && sweep.run();
+  const bool good = sweep.send(edge, share(g)) && sweep.run();
   return good ? Py_NewRef(Py_True) : nullptr;
 }
 
