@@ -213,7 +213,8 @@ PyObject* sweep(PyObject*, PyObject* const* args, Py_ssize_t count) {
       !PyDict_Check(args[4]) || !PyList_Check(args[5])) {
     return PyErr_Format(PyExc_TypeError, "sweep: takes roots, relevant, wanted, found, turns, failed and two flags");
   }
-  const Request request{args[1], args[2], args[3], args[4], args[5], args[6] == Py_True, args[7] == Py_True};
+  const Request request{
+      args[1], args[2], args[3], args[4], args[5], PyObject_IsTrue(args[6]) == 1, PyObject_IsTrue(args[7]) == 1};
   Sweep sweep(request);
   if (!send_roots(sweep, args[0]) || !sweep.run()) return nullptr;
   Py_RETURN_NONE;
