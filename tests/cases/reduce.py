@@ -228,6 +228,7 @@ def products() -> Iterator[Case]:
         ("middle", (2, 3, 2), (1,), False),
         ("all", (2, 3, 2), (), False),
         ("all of a number", (), (), False),
+        ("dim of a number", (), (0,), True),
         ("all of nothing", (2, 0), (), False),
     ):
         yield product(variant, lambda draw, s=shape: (nonzero(draw, s),), dims, keepdim)

@@ -123,14 +123,14 @@ product_of_others: Callable[..., Any] = kernel_primitive(
 
 def _others(g: Any, x: Any, dims: Shape, x_shape: Shape) -> Any:
     """Return for each element the product of all others along the one dim, or of all elements, times `g`."""
-    if dims:
+    if dims and x_shape:
         return product_of_others(g, x, dims[0])
     line = product_of_others(g, _reshape(x, (_count(x_shape, dims),)), 0)
     return _reshape(line, x_shape)
 
 
 def _prod_vjp(g: Any, x: Any, dims: Shape, x_shape: Shape) -> Any:
-    return _others(_reshape(g, _kept_shape(x_shape, dims) if dims else (1,)), x, dims, x_shape)
+    return _others(_reshape(g, _kept_shape(x_shape, dims) if dims and x_shape else (1,)), x, dims, x_shape)
 
 
 _prod = kernel_primitive(
