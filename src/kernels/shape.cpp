@@ -123,7 +123,8 @@ struct Cat {
     const bool stacked = call.attributes[1].flag();
     int64_t rows = 1;
     for (int d = 0; d < dim; ++d) rows *= call.out[0].shape[d];
-    if (rows >= kManyRows && all_in_rows(call, dim)) return interleave(call, rows);
+    const bool alone = worker_count(call.out[0].size(), 0.05 * sizeof(T)) == 1;
+    if ((rows >= kManyRows || alone) && all_in_rows(call, dim)) return interleave(call, rows);
     View part = call.out[0];
     for (int i = 0; i < call.in_count; ++i) {
       const View& x = call.in[i];
@@ -152,7 +153,7 @@ struct Cat {
         expected = x.stride[d] * x.shape[d];
       }
     }
-    return stride;
+    return stride < 0 ? size : stride;
   }
 
   // Writes down how far apart each input's rows lie; false where one has gaps.

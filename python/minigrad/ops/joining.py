@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, repeat
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -115,11 +115,9 @@ def pieces_of(x: Any, sizes: Shape, dim: int, dropped: bool) -> tuple[Any, ...]:
 
 def _keys(sizes: Shape, dim: int, dropped: bool) -> list[tuple[Any, ...]]:
     """Return the keys of neighbouring pieces along `dim`."""
-    before = (slice(None),) * dim
-    if dropped:
-        return [(*before, k, Ellipsis) for k in range(len(sizes))]
     ends = list(accumulate(sizes))
-    return [(*before, slice(end - n, end)) for n, end in zip(sizes, ends, strict=True)]
+    pieces = range(len(sizes)) if dropped else [slice(end - n, end) for n, end in zip(sizes, ends, strict=True)]
+    return list(zip(*[repeat(slice(None))] * dim, pieces, repeat(Ellipsis)))  # noqa: B905: what repeats has no end
 
 
 def _slices(array: Any, keys: list[tuple[Any, ...]], dim: int, dropped: bool) -> tuple[Any, ...]:
@@ -280,10 +278,11 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
             [2, 4]])
     """
     xs = _common("stack", tensors)
-    shape = xs[0]._array.shape
-    for x in xs:
-        if x._array.shape != shape:
-            raise RuntimeError(f"stack: each tensor must have one size, got {shape} and {x._array.shape}")
+    shapes = [x._array.shape for x in xs]
+    shape = shapes[0]
+    if shapes.count(shape) < len(shapes):
+        other = next(s for s in shapes if s != shape)
+        raise RuntimeError(f"stack: each tensor must have one size, got {shape} and {other}")
     return join(xs, normalise_dim("stack", dim, len(shape) + 1, shape), True)  # type: ignore[no-any-return]
 
 
