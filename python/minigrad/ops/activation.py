@@ -12,6 +12,7 @@ from ..random.arrays import uniform_array
 from ..tensor import Tensor, wrap
 from . import elementwise as ew
 from .elementwise import _add, _sub, _where, div, exp, gt, le, lt, mul, safe_mul, sigmoid, tanh
+from .joining import split_with_sizes
 
 __all__ = [
     "celu",
@@ -430,8 +431,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     extent = input.shape[dim]
     if extent % 2:
         raise RuntimeError(f"glu: the extent of dim {dim} must be even, got shape {tuple(input.shape)}")
-    before = (slice(None),) * (dim % input.ndim)
-    first, second = input[(*before, slice(None, extent // 2))], input[(*before, slice(extent // 2, None))]
+    first, second = split_with_sizes(input, (extent // 2, extent // 2), dim)
     return mul(first, sigmoid(second))
 
 
