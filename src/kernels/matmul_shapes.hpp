@@ -131,8 +131,7 @@ static inline ProductShape dot_shape(const View& a, const View& b) {
   return p;
 }
 
-static inline ProductShape product_shape(const View& a, const View& b, const View& out, Layout layout) {
-  if (a.rank == 1) return dot_shape(a, b);
+static inline ProductShape matrix_shape(const View& a, const View& b, const View& out, Layout layout) {
   const int last = b.rank - 1;
   ProductShape p;
   p.m = a.shape[a.rank - 2];
@@ -146,6 +145,11 @@ static inline ProductShape product_shape(const View& a, const View& b, const Vie
   read_batch(p, a, b, out);
   choose_walk(p, item_size(a.dtype));
   return p;
+}
+
+// Two returns, neither of which copies.
+static inline ProductShape product_shape(const View& a, const View& b, const View& out, Layout layout) {
+  return a.rank == 1 ? dot_shape(a, b) : matrix_shape(a, b, out, layout);
 }
 
 }  // namespace minigrad
