@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from operator import index
+from operator import getitem, index
 from typing import Any
 
 import numpy as np
@@ -119,7 +119,7 @@ sum_to: Callable[..., Any] = kernel_primitive(
 
 _index = view_primitive(
     "index",
-    run=lambda x, key: x[key],
+    run=getitem,
     attributes=("key",),
     equation="out[i] = x[start + i step]",
     source=f"{ARTICLE} section 4",
