@@ -55,7 +55,9 @@ static constexpr int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
 // once.
 static inline void choose_packing(ProductShape& p, int64_t item_size) {
   const int64_t a_row = magnitude(p.a_row) * item_size;
-  p.pack_a = p.n >= 128 && p.m >= 32 && (p.a_k != 1 || a_row >= 2048 || a_row % 512 == 0);
+  const bool displaced = p.a_k == 1 && a_row % 4096 == 0;  // all rows fall into the same sets
+  const bool many = p.n >= 128 && (p.a_k != 1 || a_row >= 2048 || a_row % 512 == 0);
+  p.pack_a = p.m >= 32 && (many || (displaced && p.n * item_size > kStripBytes));
   p.pack_b = p.b_col != 1 || (p.m >= kCopiedRows && (p.pack_a || magnitude(p.b_k) * item_size >= 1024));
   p.thin = p.b_k == 1 && p.b_col != 1 && p.m <= kThinRows;
   p.dots_along_rows = p.m > 1 && magnitude(p.a_row) < magnitude(p.a_k);
