@@ -117,7 +117,7 @@ def _keys(sizes: Shape, dim: int, dropped: bool) -> list[tuple[Any, ...]]:
     """Return the keys of neighbouring pieces along `dim`."""
     ends = list(accumulate(sizes))
     pieces = range(len(sizes)) if dropped else [slice(end - n, end) for n, end in zip(sizes, ends, strict=True)]
-    return list(zip(*[repeat(slice(None))] * dim, pieces, repeat(Ellipsis)))  # noqa: B905: what repeats has no end
+    return list(zip(*[repeat(slice(None))] * dim, pieces, repeat(Ellipsis)))
 
 
 def _slices(array: Any, keys: list[tuple[Any, ...]], dim: int, dropped: bool) -> tuple[Any, ...]:
