@@ -81,6 +81,12 @@ void copy_few(uint8_t* out, const uint8_t* x, int64_t bytes) {
   }
 }
 
+// 16 or more: the last piece overlaps the one before.
+void copy_some(uint8_t* out, const uint8_t* x, int64_t bytes) {
+  for (int64_t i = 0; i + 16 < bytes; i += 16) std::memcpy(out + i, x + i, 16);
+  std::memcpy(out + bytes - 16, x + bytes - 16, 16);
+}
+
 void stream(uint8_t* out, const uint8_t* x, int64_t bytes) {
   int64_t i = std::min<int64_t>(bytes, -reinterpret_cast<intptr_t>(out) & 63);
   copy_bytes(out, x, i);
@@ -95,6 +101,7 @@ void copy_bytes(void* to, const void* from, int64_t bytes, bool streamed) {
   const auto* const x = static_cast<const uint8_t*>(from);
   if (streamed) return stream(out, x, bytes);
   if (bytes < 16) return copy_few(out, x, bytes);
+  if (bytes < kLoop) return copy_some(out, x, bytes);
   const int64_t wide = g_wide && bytes >= kLoop && bytes < kLibrary ? bytes & ~int64_t{127} : 0;
   copy_wide(out, x, wide);
   if (wide < bytes) std::memcpy(out + wide, x + wide, static_cast<size_t>(bytes - wide));
