@@ -533,6 +533,7 @@ struct IndexRowsAdd {
     const View* const operands[] = {&to, &from.row};
     const Nest<2> nest = make_nest(operands);
     const int64_t rows = out.shape[0], count = index.size();
+    if (from.size() < kShort) return run_short(call, from, nest);
     auto* const scratch = reinterpret_cast<int64_t*>(call.shared);
     ByRow by_row = {.end = scratch, .places = scratch + rows};
     if (rows == 0 || !by_row.sort(index, rows)) return count > 0 ? Status::index_out_of_range : Status::ok;
@@ -553,6 +554,29 @@ struct IndexRowsAdd {
   }
 
  private:
+  static constexpr int64_t kShort = 16;  // elements of a row that is not worth looking for its indices
+
+  // Each worker owns some of out's rows and looks for them among all indices.
+  static Status run_short(const Call& call, const Rows& from, const Nest<2>& nest) {
+    const View &g = call.in[0], &index = call.in[1], &out = call.out[0];
+    const int64_t rows = out.shape[0], count = index.size();
+    const double additions = static_cast<double>(count * from.size()) * 0.15 + static_cast<double>(count);
+    const double zeros = 0.03 * static_cast<double>(from.size()) * sizeof(T);
+    Failure failure;
+    if (rows == 0 && count > 0) failure.report();
+    parallel_for(rows, zeros + additions / static_cast<double>(rows > 0 ? rows : 1),
+                 [&](int64_t begin, int64_t end, int) {
+                   zero(out, begin * from.size(), end * from.size());
+                   for_indices(index, 0, count, [&](int64_t n, int64_t raw) {
+                     const int64_t i = wrapped(raw, rows);
+                     if (!in_range(i, rows)) return failure.report();
+                     if (i < begin || i >= end) return;
+                     for_row_pieces(nest, out.as<T>() + i * out.stride[0], g.as<T>() + from.offset(n), add_piece<T>);
+                   });
+                 });
+    return failure.status();
+  }
+
   static void zero_row(const View& out, const Nest<2>& nest, T* row, int64_t i) {
     if (nest.rank == 1 && nest.stride[0][0] == 1) return zero_bytes(row, nest.size * static_cast<int64_t>(sizeof(T)));
     zero(out, i * nest.size, (i + 1) * nest.size);
