@@ -117,3 +117,15 @@ def test_indices_along_every_dim(shape: tuple[int, ...], dtype: type, threads: i
                 for name, (operands, _) in calls.items():
                     with pytest.raises(IndexError):
                         KERNELS[name](*operands)
+
+
+@pytest.mark.parametrize("shape", [s for s in np.ndindex(4, 4, 4) if 0 in s], ids=str)
+def test_joining_arrays_without_elements(shape: tuple[int, ...]) -> None:
+    x = np.ones(shape, np.float32)
+    for dim in range(3):
+        some = np.ones((*shape[:dim], 2, *shape[dim + 1 :]), np.float32)
+        for stacked, arrays in ((False, [x]), (False, [x, x]), (True, [x, x]), (False, [x, some, x])):
+            expected = np.stack(arrays, dim) if stacked else np.concatenate(arrays, dim)
+            out = KERNELS["cat"](arrays, dim, stacked)
+            assert out.shape == expected.shape
+            assert np.array_equal(out, expected)

@@ -43,6 +43,8 @@ __all__ = [
     "zeros_like",
 ]
 
+_copy = _core.kernels["copy"]
+_MOST_DIMENSIONS = 16  # that kernels take
 _full_kernel = _core.kernels["full"]
 
 #: What PyTorch's functions that make tensors take besides, and the values that mean nothing here.
@@ -82,6 +84,9 @@ def array_from(data: Any, dtype: DType | None) -> Array:
         if dtype is None and data.dtype == np.float64:
             dtype = _dtype.get_default_dtype()
     wanted = _dtype.from_numpy_dtype(data.dtype.newbyteorder("=")) if dtype is None else dtype
+    if isinstance(data, np.ndarray) and data.dtype == wanted.numpy and data.ndim <= _MOST_DIMENSIONS:
+        copied: Array = _copy(data)  # into memory that begins at a cache line, as NumPy's need not
+        return copied
     return np.array(data, dtype=wanted.numpy, order="C", copy=True)
 
 
