@@ -6,7 +6,8 @@ namespace minigrad {
 namespace {
 
 struct Deflection {
-  PyObject_HEAD PyObject* function;
+  PyObject head;
+  PyObject* function;
   PyObject* keywords;  // a tuple of names
   PyObject* handler;
   PyObject* dictionary;  // name, docstring and whatever else is set

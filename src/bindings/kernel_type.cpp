@@ -21,7 +21,8 @@ namespace minigrad {
 namespace {
 
 struct KernelObject {
-  PyObject_HEAD vectorcallfunc vectorcall;
+  PyObject head;
+  vectorcallfunc vectorcall;
   const Kernel* kernel;
   RunsByDType runs;
   Isa isa;

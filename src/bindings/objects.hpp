@@ -10,7 +10,8 @@ namespace minigrad {
 
 // How often memory was written to. All tensors that share the memory share it.
 struct Cell {
-  PyObject_HEAD long long version;
+  PyObject head;
+  long long version;
   PyObject* line;   // which line wrote last; known while somebody looks for anomalies
   PyObject* loans;  // the arrays outside that show the memory: see sharing.py
 };
@@ -23,13 +24,14 @@ struct Edge {
 
 // A field may be null, which Python sees as no attribute.
 struct TensorObject {
-  PyObject_HEAD PyObject* array;  // the elements
-  PyObject* node;                 // with `output` the edge, `_edge`: what computed them
-  PyObject* cell;                 // made once somebody asks for it: see cell_of
-  PyObject* base;                 // of a view: whose memory it is
-  PyObject* steps;                // of a view: what makes it from there
-  PyObject* views;                // of a base: weak references to its views
-  PyObject* retained;             // the gradient of a tensor that is no leaf
+  PyObject head;
+  PyObject* array;     // the elements
+  PyObject* node;      // with `output` the edge, `_edge`: what computed them
+  PyObject* cell;      // made once somebody asks for it: see cell_of
+  PyObject* base;      // of a view: whose memory it is
+  PyObject* steps;     // of a view: what makes it from there
+  PyObject* views;     // of a base: weak references to its views
+  PyObject* retained;  // the gradient of a tensor that is no leaf
   PyObject* weak_references;
   int output;
 
@@ -63,7 +65,8 @@ struct Version {
 };
 
 struct NodeObject {
-  PyObject_HEAD PyObject* primitive;  // the record of what was run
+  PyObject head;
+  PyObject* primitive;  // the record of what was run
   PyObject* operation;  // its eager call, which knows the rules; null where the record has rules of its own
   PyObject* shapes;     // a tuple of the inputs' shapes; null where broadcasting changed none
   PyObject* hooks;
@@ -77,7 +80,8 @@ struct NodeObject {
 };
 
 struct LeafObject {
-  PyObject_HEAD PyObject* array;
+  PyObject head;
+  PyObject* array;
   PyObject* grad;
   PyObject* hooks;
   long long sequence;

@@ -19,7 +19,8 @@ constexpr int kMaxArguments = kMaxInputs + 2 * kMaxAttributes;
 using InputSet = uint32_t;
 
 struct Operation {
-  PyObject_HEAD vectorcallfunc vectorcall;
+  PyObject head;
+  vectorcallfunc vectorcall;
   PyObject* dictionary;  // name, docstring and whatever else is set
   PyObject* primitive;
   PyObject* run;

@@ -94,31 +94,31 @@ PyObject* strided_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return view_of(array, rank, sizes, strides, PyArray_BYTES(array) + offset, args[0]);
 }
 
+// What `make` makes of the arguments, an array and a tuple of numbers.
+template <class Make>
+PyObject* view_by_numbers(const char* name, PyObject* const* args, Py_ssize_t count, Make make) {
+  npy_intp numbers[kMaxRank];
+  PyArray_Dims dims = {numbers, 0};
+  if (count != 2 || !PyArray_Check(args[0])) {
+    if (count == 2 && is_batched(args[0])) Py_RETURN_NOTIMPLEMENTED;
+    return PyErr_Format(PyExc_TypeError, "%s: takes an array and a tuple of numbers", name);
+  }
+  if (!take_numbers(args[1], numbers, dims.len)) return nullptr;
+  return make(reinterpret_cast<PyArrayObject*>(args[0]), &dims);
+}
+
 // reshape_view(array, sizes): the elements, in row-major order, in another shape; a copy where the layout does not
 // allow a view.
 PyObject* reshape_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  npy_intp sizes[kMaxRank];
-  int rank = 0;
-  if (count != 2 || !PyArray_Check(args[0])) {
-    if (count == 2 && is_batched(args[0])) Py_RETURN_NOTIMPLEMENTED;
-    return PyErr_Format(PyExc_TypeError, "reshape: takes an array and a shape");
-  }
-  if (!take_numbers(args[1], sizes, rank)) return nullptr;
-  PyArray_Dims dims = {sizes, rank};
-  return PyArray_Newshape(reinterpret_cast<PyArrayObject*>(args[0]), &dims, NPY_CORDER);
+  return view_by_numbers("reshape", args, count, [](PyArrayObject* array, PyArray_Dims* sizes) {
+    return PyArray_Newshape(array, sizes, NPY_CORDER);
+  });
 }
 
 // permute_view(array, dims): the array with its dimensions in another order.
 PyObject* permute_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  npy_intp dims[kMaxRank];
-  int rank = 0;
-  if (count != 2 || !PyArray_Check(args[0])) {
-    if (count == 2 && is_batched(args[0])) Py_RETURN_NOTIMPLEMENTED;
-    return PyErr_Format(PyExc_TypeError, "permute: takes an array and dims");
-  }
-  if (!take_numbers(args[1], dims, rank)) return nullptr;
-  PyArray_Dims order = {dims, rank};
-  return PyArray_Transpose(reinterpret_cast<PyArrayObject*>(args[0]), &order);
+  return view_by_numbers("permute", args, count,
+                         [](PyArrayObject* array, PyArray_Dims* dims) { return PyArray_Transpose(array, dims); });
 }
 
 // The sizes among the arguments of reshape: these themselves, or the only one where that is a tuple. Null for anything
