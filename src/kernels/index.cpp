@@ -135,7 +135,7 @@ struct GatherRow {
   int64_t
       next;  // from where a row of x begins to where the next one does, to fetch that into the cache; 0: not worth it
   bool checked;  // all indices are known to be in range
-  bool streamed;
+  bool large, streamed;
 };
 
 // Whether the array repeats its indices, which are then checked before they are used, not at each use.
@@ -164,7 +164,7 @@ bool gather_elements(T* out, const int64_t* index, const T* x, int64_t count, in
   return true;
 }
 
-// The same for results that go past the caches, out of rows of x that have to be fetched.
+// The same out of rows of x that have to be fetched, for results that may go past the caches.
 template <class T>
 bool gather_large(T* out, const int64_t* index, const T* x, int64_t count, const GatherRow& row) {
   constexpr int64_t kPiece = 256;
@@ -174,8 +174,8 @@ bool gather_large(T* out, const int64_t* index, const T* x, int64_t count, const
   for (int64_t p = 0; p < pieces; ++p) {
     for (int64_t i = p * share; row.next != 0 && i < (p + 1) * share; i += line) __builtin_prefetch(x + row.next + i);
     const int64_t first = p * kPiece, size = std::min(kPiece, count - first);
-    if (!gather_elements(buffer, index + first, x, size, row.extent)) return false;
-    copy_bytes(out + first, buffer, size * static_cast<int64_t>(sizeof(T)), true);
+    if (!gather_elements(row.streamed ? buffer : out + first, index + first, x, size, row.extent)) return false;
+    if (row.streamed) copy_bytes(out + first, buffer, size * static_cast<int64_t>(sizeof(T)), true);
   }
   return true;
 }
@@ -189,7 +189,7 @@ bool gather_row(T* out, const int64_t* index, const T* x, int64_t count, const G
   }
   // A branch that is never taken costs less than a look at all indices beforehand.
   if (row.out_step == 1 && row.index_step == 1 && row.x_step == 0 && row.dim_step == 1) {
-    return row.streamed ? gather_large(out, index, x, count, row) : gather_elements(out, index, x, count, row.extent);
+    return row.large ? gather_large(out, index, x, count, row) : gather_elements(out, index, x, count, row.extent);
   }
   for (int64_t i = 0; i < count; ++i) {
     const int64_t chosen = index[i * row.index_step];
@@ -253,7 +253,9 @@ struct Gather {
     row.index_step = nest.stride[1][nest.rank - 1];
     row.x_step = nest.stride[2][nest.rank - 1];
     if (nest.size == 0) return Status::ok;
-    row.streamed = bytes_of(out) + bytes_of(index) >= kStreamed;
+    const int64_t bytes = bytes_of(out) + bytes_of(index);
+    row.large = bytes >= kCrowding;
+    row.streamed = bytes >= kStreamed;
     row.next = nest.rank > 1 && row.extent * sizeof(T) <= kFetchedRow ? nest.stride[2][nest.rank - 2] : 0;
     row.checked = shares_indices(index);
     if (row.checked && !every_index_in_range(index, row.extent)) return Status::index_out_of_range;
@@ -273,7 +275,8 @@ struct Gather {
   }
 
  private:
-  static constexpr int64_t kFetchedRow = 16384;  // bytes
+  static constexpr int64_t kFetchedRow = 16384;           // bytes
+  static constexpr int64_t kCrowding = int64_t{1} << 20;  // bytes that leave no room for x in the nearer caches
 
   // Whether neighbouring rows share the indices of their elements.
   static bool shared_along_rows(const Nest<3>& nest, const GatherRow& row) {

@@ -189,17 +189,14 @@ class Turned {
   void run() const {
     const bool narrow = rows_ < kNarrow;
     const int64_t wide = narrow ? kLong : kBlock, high = narrow ? rows_ : kBlock;
+    if (nest_.rank == 2 && rows_ <= high && columns_ <= wide) return run_at(0, 0, 0, 0);
     const int64_t down = (columns_ + wide - 1) / wide, across = (rows_ + high - 1) / high;
     const int64_t count = nest_.size / (rows_ * columns_) * down * across;
     parallel_for(count, 0.1 * static_cast<double>(sizeof(T) * wide * high), [&](int64_t begin, int64_t end, int) {
       for (int64_t n = begin; n < end; ++n) {
         int64_t offset[2];
         find_offsets(nest_, nest_.rank - 2, n / (down * across), offset);
-        const int64_t column = n / across % down * wide, row = n % across * high;
-        T* const to = out_ + offset[0] + column * out_row_ + row;
-        const T* const from = x_ + offset[1] + row * x_row_ + column;
-        const int64_t columns = std::min(wide, columns_ - column);
-        narrow ? run_narrow(to, from, columns) : run_block(to, from, rows_ - row, columns);
+        run_at(offset[0], offset[1], n % across * high, n / across % down * wide);
       }
       if (streamed_) stream_end();
     });
@@ -209,6 +206,16 @@ class Turned {
   static constexpr int64_t kBlock = sizeof(T) == 8 ? 32 : 64;
   static constexpr int64_t kNarrow = 16;  // below so many elements of a row of out there is no buffer
   static constexpr int64_t kLong = 512;
+
+  // The block of x that begins in a row and a column of the matrices at the offsets.
+  void run_at(int64_t out_offset, int64_t x_offset, int64_t row, int64_t column) const {
+    T* const to = out_ + out_offset + column * out_row_ + row;
+    const T* const from = x_ + x_offset + row * x_row_ + column;
+    if (rows_ < kNarrow)
+      run_narrow(to, from, std::min(kLong, columns_ - column));
+    else
+      run_block(to, from, rows_ - row, std::min(kBlock, columns_ - column));
+  }
 
   void run_narrow(T* to, const T* from, int64_t columns) const {
     if (rows_ == 2 && out_row_ == 2) return interleave(to, from, x_row_, columns);

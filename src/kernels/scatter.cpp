@@ -100,7 +100,7 @@ Status scatter_fresh(const Call& call, const View& out, const View& src, const V
   } else {
     copy_all(out, call.in[0]);
   }
-  return scatter_into<Op, T>(out, src, index, axis);
+  return fresh.run_into();
 }
 
 // out = x with src set, added, multiplied, or as a maximum or minimum. out may be x itself.

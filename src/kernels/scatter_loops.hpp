@@ -190,8 +190,7 @@ constexpr int64_t kFewLanes = 16;
 
 // Combines src, of at least index's sizes or without dimensions, with out at the places that index says.
 template <class Op, class T>
-Status scatter_into(const View& out, const View& src, const View& index, int axis) {
-  const Lanes lanes(out, src, index, axis);
+Status scatter_along(const View& out, const View& src, const View& index, const Lanes& lanes) {
   const double cost = lanes.steps.index_lane == 0 && lanes.nest.size >= kFewLanes ? 0.3 : 1.2;
   const auto length = static_cast<double>(lanes.steps.length);
   const int64_t extent = lanes.steps.extent;
@@ -208,6 +207,11 @@ Status scatter_into(const View& out, const View& src, const View& index, int axi
     });
   }
   return failure.status();
+}
+
+template <class Op, class T>
+Status scatter_into(const View& out, const View& src, const View& index, int axis) {
+  return scatter_along<Op, T>(out, src, index, Lanes(out, src, index, axis));
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -272,6 +276,9 @@ class Fresh {
     return s.out_lane == 1 && s.src_lane == 1 && s.index_lane == 1 && panel_bytes(out_, s.extent) > 0 && whole() &&
            lanes_.nest.shape[lanes_.nest.rank - 1] >= kPanel && dense();
   }
+
+  // Into an array that is complete but for what is scattered.
+  Status run_into() const { return scatter_along<Op, T>(out_, src_, index_, lanes_); }
 
   Status run_lanes() const {
     const ScatterSteps& s = lanes_.steps;
