@@ -96,6 +96,10 @@ def test_the_environment_sets_the_limit(text: str, limit: int) -> None:
     assert int(out.stdout) == limit
 
 
+#: The system moves pages of a process as well, when others ask it for large ones.
+TRIES = 20
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize(
     ("sizes", "batch", "optimizer"),
@@ -114,7 +118,7 @@ def test_a_steady_training_loop_needs_no_fresh_pages(
         step = training_step(sizes, batch, optimizer)
         step()
         in_use = memory.stats()["in_use"]
-        assert any(faults_of(step, steps) == 0 for _ in range(6))
+        assert any(faults_of(step, steps) == 0 for _ in range(TRIES))
         assert memory.stats()["in_use"] == in_use
 
 
@@ -141,7 +145,7 @@ def test_an_epoch_of_batches_needs_no_fresh_pages_when_it_comes_again() -> None:
         with mg.no_grad():
             model(data.tensors[0]).argmax(1)
 
-    assert any(faults_of(epoch, 3) == 0 for _ in range(6))
+    assert any(faults_of(epoch, 3) == 0 for _ in range(TRIES))
 
 
 def page_faults() -> int:

@@ -354,8 +354,8 @@ def test_relu_in_the_epilogue_lets_nan_through() -> None:
         ((3, 4), (5, 6), r"inner sizes differ, got \(3, 4\) @ \(5, 6\)"),
         ((2, 3, 4), (2, 3, 4), r"inner sizes differ, got \(2, 3, 4\) @ \(2, 3, 4\)"),
         ((2, 3, 4), (3, 4, 5), r"batch dimensions do not broadcast, got \(2, 3, 4\) @ \(3, 4, 5\)"),
-        ((4,), (4, 5), r"at least two dimensions, got \(4,\) @ \(4, 5\)"),
-        ((), (4, 5), r"at least two dimensions, got \(\) @ \(4, 5\)"),
+        ((4,), (4, 5), r"both must have two dimensions at least, got \(4,\) @ \(4, 5\)"),
+        ((), (4, 5), r"both must have two dimensions at least, got \(\) @ \(4, 5\)"),
     ],
 )
 def test_shapes_that_do_not_fit_raise(a: tuple[int, ...], b: tuple[int, ...], text: str) -> None:
