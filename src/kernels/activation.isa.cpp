@@ -6,20 +6,20 @@ namespace minigrad::MINIGRAD_ISA {
 namespace {
 
 constexpr Run kRows[] = {
-    {"silu", value<Silu>()},
-    {"silu_grad", derivative<SiluGrad>()},
-    {"gelu", value<Gelu>()},
-    {"gelu_grad", derivative<GeluGrad>()},
-    {"gelu_tanh", value<GeluTanh>()},
-    {"gelu_tanh_grad", derivative<GeluTanhGrad>()},
-    {"mish", value<Mish>()},
-    {"mish_grad", derivative<MishGrad>()},
-    {"softsign", value<Softsign>()},
-    {"softsign_grad", derivative<SoftsignGrad>()},
-    {"softplus", value<Softplus>()},
-    {"softplus_grad", derivative<SoftplusGrad>()},
-    {"elu", value<Elu>()},
-    {"elu_grad", derivative<EluGrad>()},
+    {"silu", value<Silu, 330>()},
+    {"silu_grad", derivative<SiluGrad, 330>()},
+    {"gelu", value<Gelu, 550>()},
+    {"gelu_grad", derivative<GeluGrad, 550>()},
+    {"gelu_tanh", value<GeluTanh, 400>()},
+    {"gelu_tanh_grad", derivative<GeluTanhGrad, 400>()},
+    {"mish", value<Mish, 900>()},
+    {"mish_grad", derivative<MishGrad, 900>()},
+    {"softsign", value<Softsign, 120>()},
+    {"softsign_grad", derivative<SoftsignGrad, 120>()},
+    {"softplus", value<Softplus, 900>()},
+    {"softplus_grad", derivative<SoftplusGrad, 900>()},
+    {"elu", value<Elu, 380>()},
+    {"elu_grad", derivative<EluGrad, 380>()},
 };
 
 }  // namespace

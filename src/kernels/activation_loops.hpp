@@ -16,9 +16,7 @@ namespace {
 // force and taken by value, because a loop that calls it, or whose results could overwrite it, would not be in
 // registers.
 
-constexpr double kNanoseconds = 0.8;
-
-template <class Op, class T>
+template <class Op, class T, int cost>
 Status run_value(const Call& call) {
   const Op op(call.attributes);
   const auto loop = [](const void* context, void* out, int64_t size, const Neighbours& in) {
@@ -26,10 +24,10 @@ Status run_value(const Call& call) {
     const auto value = [own](auto x) __attribute__((always_inline)) { return own(x); };
     map_registers(value, static_cast<T*>(out), size, static_cast<const T*>(in.x[0]));
   };
-  return walk(call, {1, kNanoseconds, loop, &op, kMapBlock});
+  return walk(call, {1, cost_in_nanoseconds<T>(cost), loop, &op, kMapBlock});
 }
 
-template <class Op, class T>
+template <class Op, class T, int cost>
 Status run_derivative(const Call& call) {
   const Op op(call.attributes);
   const auto loop = [](const void* context, void* out, int64_t size, const Neighbours& in) {
@@ -40,11 +38,11 @@ Status run_derivative(const Call& call) {
     };
     map_registers(slope, static_cast<T*>(out), size, static_cast<const T*>(in.x[0]), static_cast<const T*>(in.x[1]));
   };
-  return walk(call, {2, kNanoseconds, loop, &op, kMapBlock});
+  return walk(call, {2, cost_in_nanoseconds<T>(cost), loop, &op, kMapBlock});
 }
 
 // Of two arguments, whatever they are.
-template <class Op, class T>
+template <class Op, class T, int cost>
 Status run_pair(const Call& call) {
   const Op op(call.attributes);
   const auto loop = [](const void* context, void* out, int64_t size, const Neighbours& in) {
@@ -52,17 +50,17 @@ Status run_pair(const Call& call) {
     const auto value = [own](auto x, auto y) __attribute__((always_inline)) { return own(x, y); };
     map_registers(value, static_cast<T*>(out), size, static_cast<const T*>(in.x[0]), static_cast<const T*>(in.x[1]));
   };
-  return walk(call, {2, kNanoseconds, loop, &op, kMapBlock});
+  return walk(call, {2, cost_in_nanoseconds<T>(cost), loop, &op, kMapBlock});
 }
 
-template <template <class> class Op>
+template <template <class> class Op, int cost>
 constexpr RunsByDType value() {
-  return floats(run_value<Op<float>, float>, run_value<Op<double>, double>);
+  return floats(run_value<Op<float>, float, cost>, run_value<Op<double>, double, cost>);
 }
 
-template <template <class> class Op>
+template <template <class> class Op, int cost>
 constexpr RunsByDType derivative() {
-  return floats(run_derivative<Op<float>, float>, run_derivative<Op<double>, double>);
+  return floats(run_derivative<Op<float>, float, cost>, run_derivative<Op<double>, double, cost>);
 }
 
 }  // namespace

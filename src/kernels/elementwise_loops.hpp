@@ -1,6 +1,7 @@
 // Loops over elements: out[i] = op(x[i], y[i], ...).
 //
-// An operation is a struct with a static `apply` on scalars and `kNanoseconds`, its cost for an element. There is one
+// An operation is a struct with a static `apply` on scalars and `kNanoseconds`, its cost for an element, or
+// `kNanosecondsPerByte` read and written. There is one
 // loop for each operation and dtype, over neighbours and repeated elements, which the compiler vectorises; how operands
 // lie is the business of the walk (elementwise_walk.hpp). An element's result depends on that element's operands alone,
 // so neither vector width nor position nor threads can change a bit of it.
@@ -50,6 +51,15 @@ template <class Op, class Out, class... Xs, int... k>
   }
 }
 
+template <class Op>
+constexpr double nanoseconds_of(size_t bytes) {
+  if constexpr (requires { Op::kNanosecondsPerByte; }) {
+    return Op::kNanosecondsPerByte * static_cast<double>(bytes);
+  } else {
+    return Op::kNanoseconds;
+  }
+}
+
 // Where bytes meet floats, kLanes of them are too few for good code: such a loop gets neighbours only.
 template <class Op, class Out, class... Xs, int... k>
 Status run_map_of(const Call& call, Numbers<k...>) {
@@ -61,8 +71,8 @@ Status run_map_of(const Call& call, Numbers<k...>) {
       map_block<Op>(static_cast<Out*>(out), size, static_cast<const Xs*>(in.x[k])...);
     }
   };
-  return walk(call,
-              {sizeof...(Xs), Op::kNanoseconds, loop, nullptr, same_size ? 0 : kMapBlock, requires { Op::kCopies; }});
+  constexpr double nanoseconds = nanoseconds_of<Op>((sizeof(Out) + ... + sizeof(Xs)));
+  return walk(call, {sizeof...(Xs), nanoseconds, loop, nullptr, same_size ? 0 : kMapBlock, requires { Op::kCopies; }});
 }
 
 template <class Op, class X, class Out = X>

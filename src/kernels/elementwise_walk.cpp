@@ -116,6 +116,9 @@ constexpr int64_t kLongRow = 2048;
 // A matrix of at least so many rows is shared among threads by rows.
 constexpr int64_t kManyRows = 64;
 
+// What gathering an element takes: one by one, and in panels.
+constexpr double kGatheredNanoseconds = 0.1, kTurnedNanoseconds = 0.35;
+
 // A panel: rows that are gathered together, because their elements are neighbours across the rows (a transposed
 // operand), and the elements of each that fit into the buffer.
 constexpr int64_t kPanelRows = 16, kPanelColumns = kMapBlock / kPanelRows;
@@ -192,11 +195,12 @@ class Walk {
     if (short_rows()) return run_short_rows();
     if (in_panels()) return run_panels();
     if (direct_ && nest_.rank == 2 && nest_.shape[0] >= kManyRows) return run_matrix();
-    parallel_for(nest_.size, map_.nanoseconds, [&](int64_t begin, int64_t end, int) {
-      if (direct_) return run_direct(begin, end);
-      Buffer buffer;
-      for_rows(nest_, begin, end, [&](const int64_t* offset, int64_t n) { run_row(buffer, offset, n); });
-    });
+    parallel_for(nest_.size, map_.nanoseconds + (direct_ ? 0 : kGatheredNanoseconds),
+                 [&](int64_t begin, int64_t end, int) {
+                   if (direct_) return run_direct(begin, end);
+                   Buffer buffer;
+                   for_rows(nest_, begin, end, [&](const int64_t* offset, int64_t n) { run_row(buffer, offset, n); });
+                 });
   }
 
  private:
@@ -348,7 +352,8 @@ class Walk {
   void run_panels() const {
     const int64_t rows = nest_.shape[nest_.rank - 2], columns = nest_.shape[nest_.rank - 1];
     const int64_t panels = (rows + kPanelRows - 1) / kPanelRows, planes = nest_.size / (rows * columns);
-    const double cost = map_.nanoseconds * static_cast<double>(columns * (rows < kPanelRows ? rows : kPanelRows));
+    const double cost = (map_.nanoseconds + kTurnedNanoseconds) *
+                        static_cast<double>(columns * (rows < kPanelRows ? rows : kPanelRows));
     parallel_for(planes * panels, cost, [&](int64_t begin, int64_t end, int) {
       Buffer buffer;
       for (int64_t number = begin; number < end; ++number) {

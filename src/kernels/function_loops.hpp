@@ -43,17 +43,17 @@ inline void function_block(T* out, int64_t size, const T* x) {
 // How many elements are looked through before they are computed.
 constexpr int64_t kSlowBlock = 256;
 
-template <class F, class T>
+template <class F, class T, int cost>
 Status run_function(const Call& call) {
   const auto loop = [](const void*, void* out, int64_t size, const Neighbours& in) {
     function_block<F>(static_cast<T*>(out), size, static_cast<const T*>(in.x[0]));
   };
-  return walk(call, {1, 0.6, loop, nullptr, F::kHasSlowPath ? kSlowBlock : kMapBlock});
+  return walk(call, {1, cost_in_nanoseconds<T>(cost), loop, nullptr, F::kHasSlowPath ? kSlowBlock : kMapBlock});
 }
 
-template <template <class> class F>
+template <template <class> class F, int cost = 330>
 constexpr RunsByDType function() {
-  return floats(run_function<F<float>, float>, run_function<F<double>, double>);
+  return floats(run_function<F<float>, float, cost>, run_function<F<double>, double, cost>);
 }
 
 // A function of two arguments.
@@ -62,17 +62,17 @@ struct Fast2 {
   [[gnu::always_inline]] static inline T apply(T x, T y) { return F<T>::fast(x, y); }
 };
 
-template <template <class> class F, class T>
+template <template <class> class F, class T, int cost>
 Status run_binary_function(const Call& call) {
   const auto loop = [](const void*, void* out, int64_t size, const Neighbours& in) {
     map_block<Fast2<F, T>>(static_cast<T*>(out), size, static_cast<const T*>(in.x[0]), static_cast<const T*>(in.x[1]));
   };
-  return walk(call, {2, 2, loop, nullptr, kMapBlock});
+  return walk(call, {2, cost_in_nanoseconds<T>(cost), loop, nullptr, kMapBlock});
 }
 
-template <template <class> class F>
+template <template <class> class F, int cost>
 constexpr RunsByDType binary_function() {
-  return floats(run_binary_function<F, float>, run_binary_function<F, double>);
+  return floats(run_binary_function<F, float, cost>, run_binary_function<F, double, cost>);
 }
 
 }  // namespace

@@ -261,7 +261,7 @@ struct Gather {
     if (row.checked && !every_index_in_range(index, row.extent)) return Status::index_out_of_range;
     if (large && in_panels(nest, row)) return run_panels(call, nest, row);
     if (shared_along_rows(nest, row)) return run_shared(call, nest, row);
-    const double cost = row.index_step == 0 ? 0.05 * sizeof(T) : 0.7;
+    const double cost = row.index_step == 0 ? 0.02 * sizeof(T) : 0.35;
     Failure failure;
     parallel_for(nest.size, cost, [&](int64_t begin, int64_t end, int) {
       for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
@@ -461,7 +461,7 @@ struct IndexRows {
     const int64_t rows = x.shape[0], stride = x.stride[0], size = inner_dims(x, 1).size();
     const bool streamed = 2 * bytes_of(call.out[0]) >= kStreamed && size * sizeof(T) >= kStreamedRow;
     Failure failure;
-    parallel_for(index.size(), 1 + 0.05 * static_cast<double>(size * sizeof(T)), [&](int64_t begin, int64_t end, int) {
+    parallel_for(index.size(), 1 + 0.02 * static_cast<double>(size * sizeof(T)), [&](int64_t begin, int64_t end, int) {
       T* const out = call.out[0].as<T>() + begin * size;
       const int64_t* const at = index.as<int64_t>() + begin;
       const bool good = size == 1 ? copy_elements(out, x.as<T>(), at, end - begin, rows, stride)

@@ -49,13 +49,15 @@ struct Bent : BrokenLine<T> {
   }
 };
 
+constexpr int kCost = 90;
+
 template <class T>
 Status run_line(const Call& call) {
   const BrokenLine<T> line(call.attributes);
-  if (line.below == 0 && line.above == 0) return run_value<Level<T>, T>(call);
+  if (line.below == 0 && line.above == 0) return run_value<Level<T>, T, kCost>(call);
   const bool at_0 = line.low == 0 && line.high == 0 && line.shift == 0;
-  if (at_0 && line.below != 0 && line.above != 0) return run_value<Bent<T>, T>(call);
-  return run_value<BrokenLine<T>, T>(call);
+  if (at_0 && line.below != 0 && line.above != 0) return run_value<Bent<T>, T, kCost>(call);
+  return run_value<BrokenLine<T>, T, kCost>(call);
 }
 
 // At a joint the smaller one of the two slopes counts.
@@ -128,10 +130,11 @@ struct HardSwishGrad : Plain {
 
 constexpr Run kRows[] = {
     {"broken_line", floats(run_line<float>, run_line<double>)},
-    {"broken_line_grad", floats(run_pair<BrokenLineGrad<float>, float>, run_pair<BrokenLineGrad<double>, double>)},
-    {"cut", floats(run_pair<Cut<float>, float>, run_pair<Cut<double>, double>)},
-    {"hardswish", value<HardSwish>()},
-    {"hardswish_grad", derivative<HardSwishGrad>()},
+    {"broken_line_grad",
+     floats(run_pair<BrokenLineGrad<float>, float, kCost>, run_pair<BrokenLineGrad<double>, double, kCost>)},
+    {"cut", floats(run_pair<Cut<float>, float, kCost>, run_pair<Cut<double>, double, kCost>)},
+    {"hardswish", value<HardSwish, kCost>()},
+    {"hardswish_grad", derivative<HardSwishGrad, kCost>()},
 };
 
 }  // namespace

@@ -122,7 +122,7 @@ void copy_by_rows(T* out, const T* x, const Nest<2>& nest, bool large) {
   const int inner = nest.rank - 1;
   const int64_t out_step = nest.stride[0][inner], x_step = nest.stride[1][inner];
   const bool streamed = large && nest.shape[inner] * static_cast<int64_t>(sizeof(T)) >= kStreamedRow;
-  parallel_for(nest.size, 0.05 * sizeof(T), [&](int64_t begin, int64_t end, int) {
+  parallel_for(nest.size, (x_step == 1 ? 0.02 : 0.04) * sizeof(T), [&](int64_t begin, int64_t end, int) {
     for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
       copy_row(out + offset[0], x + offset[1], count, out_step, x_step, streamed);
     });
@@ -192,7 +192,7 @@ class Turned {
     if (nest_.rank == 2 && rows_ <= high && columns_ <= wide) return run_at(0, 0, 0, 0);
     const int64_t down = (columns_ + wide - 1) / wide, across = (rows_ + high - 1) / high;
     const int64_t count = nest_.size / (rows_ * columns_) * down * across;
-    parallel_for(count, 0.1 * static_cast<double>(sizeof(T) * wide * high), [&](int64_t begin, int64_t end, int) {
+    parallel_for(count, 0.055 * static_cast<double>(sizeof(T) * wide * high), [&](int64_t begin, int64_t end, int) {
       for (int64_t n = begin; n < end; ++n) {
         int64_t offset[2];
         find_offsets(nest_, nest_.rank - 2, n / (down * across), offset);

@@ -281,7 +281,7 @@ Status run_scan(const Call& call) {
   const Nest<N> nest = make_nest(operands);
   for (int i = 0; i < N; ++i) whole.lane_step[i] = nest.stride[i][nest.rank - 1];
   const bool side_by_side = magnitude(whole.lane_step[0]) < magnitude(whole.dim_step[0]);
-  parallel_for(nest.size, 0.5 * static_cast<double>(whole.length), [&](int64_t begin, int64_t end, int) {
+  parallel_for(nest.size, 0.38 * static_cast<double>(whole.length), [&](int64_t begin, int64_t end, int) {
     for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
       LaneBlock<T, N> block = whole;
       for (int i = 0; i < N; ++i) block.data[i] += offset[i];
