@@ -161,3 +161,43 @@ def test_many_views_of_one_base_are_forgotten_when_gone() -> None:
     assert len(x._views) < 200
     x.zero_()
     assert all(row.sum() == 0 for row in kept)
+
+
+# ---- In place --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "relu", "exp", "pow", "clamp_min"])
+@pytest.mark.parametrize("layout", ["whole", "transposed", "every second"])
+def test_in_place_is_what_the_function_gives(name: str, layout: str) -> None:
+    rng = np.random.default_rng(0)
+    base = rng.uniform(0.5, 2, (6, 8)).astype(np.float32)
+    view = {"whole": np.s_[:], "transposed": np.s_[:, :6], "every second": np.s_[::2, 1::2]}[layout]
+    x, y = mg.tensor(base), mg.tensor(rng.uniform(0.5, 2, (6, 8)).astype(np.float32))
+    part, other = (x[view].t(), y[view].t()) if layout == "transposed" else (x[view], y[view])
+    operands = () if name in ("relu", "exp") else (0.7,) if name == "clamp_min" else (other,)
+    expected = getattr(part, name)(*operands).numpy().copy()
+    version = x._version
+    assert getattr(part, f"{name}_")(*operands) is part
+    assert part.numpy().tobytes() == expected.tobytes()
+    assert x._version == version + 1
+
+
+def test_in_place_with_operands_that_overlap() -> None:
+    for key in (np.s_[::-1], np.s_[1:9], np.s_[0:8]):
+        x = mg.arange(9.0)
+        expected = x.numpy()[1:9] + x.numpy()[key][:8]
+        x[1:9].add_(x.flip(0)[:8] if key == np.s_[::-1] else x[key])
+        assert x[1:].tolist() == expected.tolist()
+
+
+def test_what_fails_in_place_changes_nothing() -> None:
+    for x, y in (
+        (mg.ones(3), mg.ones(2, 3)),
+        (mg.ones(3), mg.ones(4)),
+        (mg.ones(3), "text"),
+        (mg.arange(3), mg.tensor([1, 1, 0])),
+    ):
+        with pytest.raises((RuntimeError, TypeError, ValueError, ZeroDivisionError)):
+            x.floor_divide_(y)
+        assert x.tolist() == (mg.ones(3) if x.dtype is mg.float32 else mg.arange(3)).tolist()
+        assert x._version == 0

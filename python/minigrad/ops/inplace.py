@@ -15,6 +15,8 @@ from .. import _core
 from .._methods import TensorMethods
 from ..batching import levels
 from ..batching_rules import copy_values
+from ..primitive import ELEMENTWISE
+from ..sharing import wrote
 from ..tensor import Tensor, grad_enabled, wrap
 from . import elementwise as ew
 from .creation import array_from, full_like
@@ -31,12 +33,45 @@ def _compute_in_place(
     if not grad_enabled() or (
         not levels and self._edge is None and not any(isinstance(x, Tensor) and x._edge for x in others)
     ):
+        if not kwargs and _computed_straight(self, function, name, args):
+            return self
         return store(self, function(self, *args, **kwargs), name)
     # The graph may have to keep what the tensor was before: a copy, since its memory is about to be overwritten.
     before = wrap(copy_values(self._array) if levels else _copy(self._array), self._edge)
     operands = [before if x is self else x for x in args]
     options = {key: before if x is self else x for key, x in kwargs.items()}
     return store(self, function(before, *operands, **options), name)
+
+
+#: The operations that functions are which take more than tensors.
+_STRAIGHT: dict[Callable[..., Any], Any] = {ew.add: ew._add, ew.sub: ew._sub}
+
+
+def _computed_straight(self: Tensor, function: Callable[..., Tensor], name: str, args: tuple[Any, ...]) -> bool:
+    """Let the kernel of an elementwise function write into the tensor's own memory; return whether it did.
+
+    It does where no graph has to know, where it takes the operands as they are, and where none of them overlaps the tensor
+    otherwise than as a whole.
+    """
+    record = getattr(_STRAIGHT.get(function, function), "primitive", None)
+    if record is None or record.structure != ELEMENTWISE or len(args) != len(record.inputs) - 1 or levels:
+        return False
+    own = self._array
+    if own.dtype.kind != "f":  # a division of integers by zero would leave half of them written
+        return False
+    others = [x._array if isinstance(x, Tensor) else x for x in args]
+    if any(isinstance(x, np.ndarray) and x is not own and np.may_share_memory(x, own) for x in others):
+        return False
+    if grad_enabled() and getattr(self, "_base", self)._edge is not None:
+        return False
+    self._refuse_write(name)
+    try:
+        done = record.run.into(own, own, *others, *record.constants) is not NotImplemented
+    except (ValueError, RuntimeError):
+        return False  # of another shape, which the usual way says
+    if done:
+        wrote(self._cell)
+    return done
 
 
 def store(self: Tensor, value: Tensor, name: str) -> Tensor:
