@@ -6,6 +6,7 @@
 #define MINIGRAD_IMPORTS_NUMPY
 #include "bindings/deflection.hpp"
 #include "bindings/gather.hpp"
+#include "bindings/in_place.hpp"
 #include "bindings/kernel_type.hpp"
 #include "bindings/modes.hpp"
 #include "bindings/node.hpp"
@@ -88,7 +89,8 @@ bool add_engine(PyObject* module) {
          add_type(module, "Operation", make_operation_type()) &&
          add_type(module, "Deflection", make_deflection_type(false)) &&
          add_type(module, "MethodDeflection", make_deflection_type(true)) && add_mode_functions(module) &&
-         add_view_functions(module) && add_sweep_function(module) && add_gather_function(module);
+         add_view_functions(module) && add_sweep_function(module) && add_gather_function(module) &&
+         add_in_place_function(module);
 }
 
 }  // namespace

@@ -128,6 +128,9 @@ static inline PyObject* new_object(PyObject* type) {
 
 static inline bool anybody_observes() { return PyList_GET_SIZE(g_connections.observers) > 0; }
 
+// Whether there are observers, or vmap runs.
+static inline bool is_anything_watching() { return anybody_observes() || PyList_GET_SIZE(g_connections.levels) > 0; }
+
 // What a method returns; null with an exception set.
 template <class... Arguments>
 static Reference call_method(PyObject* object, const char* method, Arguments... arguments) {

@@ -246,10 +246,7 @@ PyObject* cotangent_of(TensorObject* tensor, PyObject* given) {
   return PyArray_SAMESHAPE(g, array) && PyArray_TYPE(g) == PyArray_TYPE(array) ? tensor_in(given)->array : nullptr;
 }
 
-bool is_anything_unusual() {
-  return anybody_observes() || PyList_GET_SIZE(g_connections.levels) > 0 ||
-         PyList_GET_SIZE(g_connections.hooks_used) > 0;
-}
+bool is_anything_unusual() { return is_anything_watching() || PyList_GET_SIZE(g_connections.hooks_used) > 0; }
 
 // backward(tensor, gradient, retain_graph): the sweep from one tensor to all leaves, recording nothing. False, with
 // nothing done, where there is anything to consider: that is Python's.

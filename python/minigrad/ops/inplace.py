@@ -1,5 +1,7 @@
 """In-place forms: compute as the function does, then write the result into the tensor's own memory.
 
+Kernels of elementwise functions write there themselves where no graph has to know (`_core.compute_into`).
+
 A function gets one where it becomes a method: ``method(function, in_place=True)``. All of them are `_compute_in_place`,
 which leaves the writing to `Tensor._write`, which knows of versions, views and the graph.
 """
@@ -15,8 +17,7 @@ from .. import _core
 from .._methods import TensorMethods
 from ..batching import levels
 from ..batching_rules import copy_values
-from ..primitive import ELEMENTWISE
-from ..sharing import wrote
+from ..primitive import ELEMENTWISE, Primitive
 from ..tensor import Tensor, grad_enabled, wrap
 from . import elementwise as ew
 from .creation import array_from, full_like
@@ -29,12 +30,13 @@ def _compute_in_place(
     self: Tensor, function: Callable[..., Tensor], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Tensor:
     """Give this tensor the elements and the origin of ``function(self, *args, **kwargs)``; return it."""
+    kernel = None if kwargs else _kernel_of(function, len(args))
+    if kernel is not None and _core.compute_into(kernel, self, args):
+        return self
     others = (*args, *kwargs.values()) if kwargs else args
     if not grad_enabled() or (
         not levels and self._edge is None and not any(isinstance(x, Tensor) and x._edge for x in others)
     ):
-        if not kwargs and _computed_straight(self, function, name, args):
-            return self
         return store(self, function(self, *args, **kwargs), name)
     # The graph may have to keep what the tensor was before: a copy, since its memory is about to be overwritten.
     before = wrap(copy_values(self._array) if levels else _copy(self._array), self._edge)
@@ -47,31 +49,12 @@ def _compute_in_place(
 _STRAIGHT: dict[Callable[..., Any], Any] = {ew.add: ew._add, ew.sub: ew._sub}
 
 
-def _computed_straight(self: Tensor, function: Callable[..., Tensor], name: str, args: tuple[Any, ...]) -> bool:
-    """Let the kernel of an elementwise function write into the tensor's own memory; return whether it did.
-
-    It does where no graph has to know, where it takes the operands as they are, and where none of them overlaps the tensor
-    otherwise than as a whole.
-    """
-    record = getattr(_STRAIGHT.get(function, function), "primitive", None)
-    if record is None or record.structure != ELEMENTWISE or len(args) != len(record.inputs) - 1 or levels:
-        return False
-    own = self._array
-    if own.dtype.kind != "f":  # a division of integers by zero would leave half of them written
-        return False
-    others = [x._array if isinstance(x, Tensor) else x for x in args]
-    if any(isinstance(x, np.ndarray) and x is not own and np.may_share_memory(x, own) for x in others):
-        return False
-    if grad_enabled() and getattr(self, "_base", self)._edge is not None:
-        return False
-    self._refuse_write(name)
-    try:
-        done = record.run.into(own, own, *others, *record.constants) is not NotImplemented
-    except (ValueError, RuntimeError):
-        return False  # of another shape, which the usual way says
-    if done:
-        wrote(self._cell)
-    return done
+def _kernel_of(function: Callable[..., Tensor], operands: int) -> Any:
+    """Return the kernel of an elementwise function of so many operands besides the tensor; None for other functions."""
+    record: Primitive | None = getattr(_STRAIGHT.get(function, function), "primitive", None)
+    if record is None or record.structure != ELEMENTWISE or len(record.inputs) != operands + 1:
+        return None
+    return record.run if isinstance(record.run, _core.Kernel) and not record.attributes + record.constants else None
 
 
 def store(self: Tensor, value: Tensor, name: str) -> Tensor:

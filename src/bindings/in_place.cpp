@@ -1,0 +1,93 @@
+#include "bindings/in_place.hpp"
+
+#include "bindings/modes.hpp"
+#include "bindings/objects.hpp"
+
+namespace minigrad {
+namespace {
+
+struct Extent {
+  const char* begin;
+  const char* end;
+};
+
+// Where the elements of an array begin and end in memory.
+Extent extent_of(PyArrayObject* array) {
+  const char* const data = PyArray_BYTES(array);
+  Extent extent = {data, data + PyArray_ITEMSIZE(array)};
+  for (int d = 0; d < PyArray_NDIM(array); ++d) {
+    if (PyArray_DIM(array, d) == 0) return {data, data};
+    const npy_intp reach = (PyArray_DIM(array, d) - 1) * PyArray_STRIDE(array, d);
+    (reach < 0 ? extent.begin : extent.end) += reach;
+  }
+  return extent;
+}
+
+bool overlap(PyArrayObject* a, PyArrayObject* b) {
+  const Extent one = extent_of(a), other = extent_of(b);
+  return one.begin < other.end && other.begin < one.end;
+}
+
+// The array of a tensor whose memory may be written to with nobody to be told but its version cell; null otherwise.
+PyArrayObject* writable_array(TensorObject* tensor) {
+  if (!PyArray_CheckExact(tensor->array) || is_anything_watching() || g_inference_arrays > 0) return nullptr;
+  const PyObject* const base = tensor->base;
+  const bool has_origin = tensor->node != nullptr || (base != nullptr && tensor_in(tensor->base)->node != nullptr);
+  if (has_origin && is_recording()) return nullptr;
+  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(tensor->array);
+  return PyArray_ISCARRAY(array) && PyArray_ISFLOAT(array) ? array : nullptr;
+}
+
+// Whether an operand can be read while `own` is written: a number, or a tensor that wants no gradient recorded and is
+// in other memory, or is `own` itself.
+bool is_readable(PyObject* operand, PyArrayObject* own) {
+  if (!is_tensor(operand)) return PyFloat_CheckExact(operand) || PyLong_CheckExact(operand);
+  const TensorObject* const tensor = tensor_in(operand);
+  if ((tensor->node != nullptr && is_recording()) || !PyArray_CheckExact(tensor->array)) return false;
+  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(tensor->array);
+  return array == own || !overlap(array, own);
+}
+
+// compute_into(kernel, tensor, operands): lets the kernel of an elementwise function write kernel(tensor, *operands)
+// into the tensor's own memory. False, with nothing done, where there is anything to consider: that is Python's.
+PyObject* compute_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  constexpr Py_ssize_t kMostOperands = 3;
+  if (count != 3 || !is_tensor(args[1]) || !PyTuple_Check(args[2])) {
+    return PyErr_Format(PyExc_TypeError, "compute_into: takes a kernel, a tensor and a tuple");
+  }
+  TensorObject* const tensor = tensor_in(args[1]);
+  PyArrayObject* const own = writable_array(tensor);
+  const Py_ssize_t operands = PyTuple_GET_SIZE(args[2]);
+  if (own == nullptr || operands > kMostOperands) Py_RETURN_FALSE;
+  PyObject* into[3 + kMostOperands] = {args[0], tensor->array, tensor->array};
+  for (Py_ssize_t i = 0; i < operands; ++i) {
+    PyObject* const operand = PyTuple_GET_ITEM(args[2], i);
+    if (!is_readable(operand, own)) Py_RETURN_FALSE;
+    into[3 + i] = is_tensor(operand) ? tensor_in(operand)->array : operand;
+  }
+  Cell* const cell = cell_of(tensor);
+  static PyObject* const name = PyUnicode_InternFromString("into");
+  if (cell == nullptr) return nullptr;
+  const Reference done(PyObject_VectorcallMethod(name, into, static_cast<size_t>(3 + operands), nullptr));
+  if (done == nullptr && !PyErr_ExceptionMatches(PyExc_ValueError) && !PyErr_ExceptionMatches(PyExc_RuntimeError)) {
+    return nullptr;
+  }
+  if (done == nullptr) PyErr_Clear();  // of another shape, which the usual way says
+  if (done == nullptr || done.get() == Py_NotImplemented) Py_RETURN_FALSE;
+  ++cell->version;
+  Py_RETURN_TRUE;
+}
+
+PyMethodDef kFunctions[] = {
+    {"compute_into", fastcall(compute_into), METH_FASTCALL,
+     "compute_into(kernel, tensor, operands): let an elementwise kernel write into the tensor's own memory; False, "
+     "with "
+     "nothing done, where there is more to consider."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+}  // namespace
+
+bool add_in_place_function(PyObject* module) { return PyModule_AddFunctions(module, kFunctions) == 0; }
+
+}  // namespace minigrad
