@@ -216,6 +216,27 @@ template <class V>
   }
 }
 
+// table[i mod 16]; the table begins at a multiple of 64 bytes.
+template <class V>
+[[gnu::always_inline]] inline V one_of_16(const float* table, UInt<V> i) {
+  if constexpr (!kIsRegister<V>) {
+    return table[i & 15];
+  } else {
+#if defined(__AVX512F__)
+    return _mm512_permutexvar_ps(__builtin_bit_cast(__m512i, i), _mm512_load_ps(table));
+#elif defined(__AVX2__)
+    const __m256i index = __builtin_bit_cast(__m256i, i), upper = __builtin_bit_cast(__m256i, i << 28);
+    const __m256 low = _mm256_permutevar8x32_ps(_mm256_load_ps(table), index);
+    return _mm256_blendv_ps(low, _mm256_permutevar8x32_ps(_mm256_load_ps(table + 8), index),
+                            _mm256_castsi256_ps(upper));
+#else
+    V result;
+    for (int lane = 0; lane < kLanes<float>; ++lane) result[lane] = table[i[lane] & 15];
+    return result;
+#endif
+  }
+}
+
 // x between low and high; NaN stays NaN.
 template <class V>
 [[gnu::always_inline]] inline V limited(V x, Element<V> low, Element<V> high) {

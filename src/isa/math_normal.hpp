@@ -53,13 +53,54 @@ template <class V>
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// gelu(x) = x P(x) = max(x, 0) - y Q(y) for y = |x|, Q(y) = P(-y): nothing cancels, since y Q(y) is at most x / 2. It
-// is y Q(y) = G(y) exp(-y^2 / 2).
+// gelu(x) = x P(x) = max(x, 0) - y Q(y) for y = |x|, Q(y) = P(-y): nothing cancels, since y Q(y) is at most x / 2.
 
-// exp(-y^2 / 2) = 2^k (1 + m) for y >= 0; the low bits of `shifted` hold k. square is y^2 / 2.
+// Q(j / 4 + t) for j = 0 .. 15, |t| <= 1/8, as a polynomial in t of degree 6, error 2^-27.8 of Q: a row holds one
+// coefficient of every j. The first two are the hi and lo of the constant one.
+alignas(64) constexpr float kTail[8][16] = {
+    {0x1p-1f, 0x1.9aecbap-2f, 0x1.3bf144p-2f, 0x1.d022p-3f, 0x1.44ed0cp-3f, 0x1.b0bdd2p-4f, 0x1.11a46ep-4f,
+     0x1.482a24p-5f, 0x1.74bcf8p-6f, 0x1.90925p-7f, 0x1.96f4e6p-8f, 0x1.869044p-9f, 0x1.61de2p-10f, 0x1.2e86fep-11f,
+     0x1.e7dbcap-13f, 0x1.72d956p-14f},
+    {0.0f, 0x1.3a3f3ap-27f, -0x1.195696p-28f, 0x1.5ae6ecp-29f, -0x1.20a978p-29f, -0x1.a880cap-29f, -0x1.da3334p-30f,
+     0x1.45c89p-33f, 0x1.64217ep-33f, -0x1.bd11d4p-32f, -0x1.04db92p-33f, -0x1.6e2902p-34f, -0x1.a24d26p-36f,
+     -0x1.0656f6p-36f, -0x1.a36438p-38f, 0x1.4b062p-40f},
+    {-0x1.988454p-2f, -0x1.8bf2bap-2f, -0x1.6883dp-2f, -0x1.345d5ep-2f, -0x1.ef8e58p-3f, -0x1.7610bap-3f,
+     -0x1.094086p-3f, -0x1.616454p-4f, -0x1.ba4b44p-5f, -0x1.0402ep-5f, -0x1.1f2f06p-6f, -0x1.29fa54p-7f,
+     -0x1.227214p-8f, -0x1.09f38ep-9f, -0x1.c9897ep-11f, -0x1.71b93p-12f},
+    {0x1.55d26p-20f, 0x1.8bf2bap-5f, 0x1.6883dp-4f, 0x1.ce8c0ap-4f, 0x1.ef8e56p-4f, 0x1.d394eap-4f, 0x1.8de0cap-4f,
+     0x1.3537cap-4f, 0x1.ba4b44p-5f, 0x1.24833cp-5f, 0x1.66facap-6f, 0x1.99b834p-7f, 0x1.b3ab2p-8f, 0x1.b02bc6p-9f,
+     0x1.90584ep-10f, 0x1.5a9d98p-11f},
+    {0x1.10275ap-4f, 0x1.eeeea6p-5f, 0x1.6882a4p-5f, 0x1.67b2b6p-6f, -0x1.ab7bf6p-20f, -0x1.188626p-6f, -0x1.ba1146p-6f,
+     -0x1.e5e782p-6f, -0x1.ba4a28p-6f, -0x1.601902p-6f, -0x1.f6913ep-7f, -0x1.45eaccp-7f, -0x1.8342ecp-8f,
+     -0x1.a7dc54p-9f, -0x1.acf03cp-10f, -0x1.92747ap-11f},
+    {0x1.876534p-11f, -0x1.83b1e4p-7f, -0x1.4a7764p-6f, -0x1.77be9cp-6f, -0x1.4a5386p-6f, -0x1.c02d3ep-7f,
+     -0x1.8e01p-8f, 0x1.9b2b8ap-12f, 0x1.26d56cp-8f, 0x1.9231aep-8f, 0x1.84d9cp-8f, 0x1.37915p-8f, 0x1.b3a88p-9f,
+     0x1.105c8cp-9f, 0x1.34986ep-10f, 0x1.3f8b4ap-11f},
+    {-0x1.f97a46p-7f, -0x1.14717p-7f, -0x1.2a2cd6p-8f, 0x1.5b8a3ep-12f, 0x1.0cc8aap-8f, 0x1.825686p-8f, 0x1.7c09eep-8f,
+     0x1.185c68p-8f, 0x1.255476p-9f, 0x1.e614bp-12f, -0x1.5e6f24p-11f, -0x1.23e83cp-10f, -0x1.21f51p-10f,
+     -0x1.c58e42p-11f, -0x1.2fd0cep-11f, -0x1.678c58p-12f},
+    {0x1.ebef4p-7f, 0x1.f6e63ep-10f, 0x1.8f0218p-9f, 0x1.6e4cd2p-9f, 0x1.ebd822p-10f, 0x1.6e68dap-11f, -0x1.227fa2p-11f,
+     -0x1.47be8ap-10f, -0x1.5a7684p-10f, -0x1.011c6ap-10f, -0x1.f94106p-12f, -0x1.0f94dp-13f, 0x1.db8b74p-14f,
+     0x1.8e59b4p-13f, 0x1.7c1c28p-13f, 0x1.14ce4cp-13f}};
+constexpr float kGeluNear = 3.87f;
+
+// gelu(x) where |x| <= kGeluNear, in float. y Q is y times the hi, exactly, and the rest.
+template <class V>
+[[gnu::always_inline]] inline V gelu_near(V x) {
+  constexpr float kRound = 0x1.8p21f;  // Its last bit is 1/4.
+  const V y = abs(x), shifted = y + all<V>(kRound), t = y - (shifted - all<V>(kRound));
+  const UInt<V> j = bits(shifted);
+  V rest = one_of_16<V>(kTail[7], j);
+#pragma GCC unroll 6
+  for (int i = 6; i > 0; --i) rest = fma(rest, t, one_of_16<V>(kTail[i], j));
+  const Pair<V> product = two_product(y, one_of_16<V>(kTail[0], j));
+  return max_of(x, all<V>(-0.0f)) - (product.hi + fma(y, rest, product.lo));
+}
+
+// Where that does not do, y Q(y) = G(y) exp(-y^2 / 2), exp(-y^2 / 2) = 2^k (1 + m) for y >= 0; square is y^2 / 2.
 template <class V>
 struct Bell {
-  V square, m, k, shifted;
+  V square, m, k;
 };
 
 template <class V>
@@ -70,57 +111,7 @@ template <class V>
   const V shifted = line(square.hi, -kInverseLn2<T>, F::kRound);
   const V k = shifted - all<V>(F::kRound);
   const V first = fma_by(-k, kLn2Hi<T>, -square.hi), second = fma_by(-k, kLn2Lo<T>, -square.lo), r = first + second;
-  return {square.hi, r + fma(r * r, exp_reduced_curvature(r), (first - r) + second), k, shifted};
-}
-
-// G(y) = a / (c a + N) with a = y + y^2 P(y), N(0) = 2. Where y is large, c a is most of the divisor and errors of P
-// leave little trace. In float for y <= kGeluNear, c fitted, P of degree 2, N of degree 3, error 2^-26.9 of G; in
-// double for y <= 39, c = sqrt(2 pi), degrees 9 and 10, 2^-58.2.
-constexpr float kGeluNear = 3.25f;
-
-template <class V>
-struct Ratio {
-  V over;
-  Pair<V> under;
-};
-
-template <class V>
-[[gnu::always_inline]] inline Ratio<V> gelu_ratio(V y, V square) {
-  V p, n;
-  Element<V> c;
-  if constexpr (kIsFloat<V>) {
-    c = 0x1.4178d4p+1f;
-    p = horner(y, 0x1.3d5eeep+0f, 0x1.794938p-2f, 0x1.6a090ep-5f);
-    n = horner(y, 0x1.4bc64ap-2f, 0x1.2f5a3ap-4f, -0x1.986516p-9f);
-  } else {
-    c = 0x1.40d931ff62706p+1;
-    p = horner(y, 0x1.acd1c33aea8f6p+1, 0x1.63aaa9a65bd35p+1, 0x1.79d9da9dd3cd7p+0, 0x1.1a2a39bf7d86ep-1,
-               0x1.34346e0e84b09p-3, 0x1.f2224febb0a82p-6, 0x1.26870079c8c9dp-8, 0x1.e9c93ef032a2bp-12,
-               0x1.048b296429a66p-15, 0x1.10f3ec47cd781p-20);
-    n = horner(y, 0x1.383abada29d1ap+1, 0x1.86b045b660d6ep+0, 0x1.3d91ac38bcf60p-1, 0x1.6c010891fdd3ep-3,
-               0x1.2eac0bbb4f3efp-5, 0x1.6c08779ee7430p-8, 0x1.3197744276887p-11, 0x1.468b00a50fd14p-15,
-               0x1.56187b66f8482p-20, 0x1.84bf3c4ead79ep-58);
-  }
-  const V two = all<V>(2), a = fma(square, p, y);
-  if constexpr (kIsFloat<V>) {
-    const V rest = fma_by(a, c, y * n), under = two + rest;
-    return {a, {under, rest - (under - two)}};
-  } else {
-    const Pair<V> product = two_product(a, all<V>(c)), rest = two_sum(product.hi, y * n);
-    const V under = two + rest.hi;
-    return {a, {under, rest.hi - (under - two) + (rest.lo + product.lo)}};
-  }
-}
-
-// a / b (1 + m). What rounding took from the divisor and from the quotient is given back times (1 + m) / b, roughly:
-// their bits are subtracted, which are logarithms up to 6 %.
-template <class V>
-[[gnu::always_inline]] inline V times_ratio(Ratio<V> f, V m) {
-  constexpr UInt<Element<V>> kRough = kIsFloat<V> ? 0x3f7311c7u : 0x3fee6238502484bau;
-  const V quotient = f.over / f.under.hi;
-  const V excess = fma(quotient, f.under.lo, fma(quotient, f.under.hi, -f.over));
-  const V rough = from_bits<V>(bits(all<V>(1) + m) - bits(f.under.hi) + kRough);
-  return quotient + fma(quotient, m, -(excess * rough));
+  return {square.hi, r + fma(r * r, exp_reduced_curvature(r), (first - r) + second), k};
 }
 
 // gelu(x) where |x| > kGeluNear, in float: G(y) = 1 / sqrt(2 pi) - v T(v), v = 1 / y^2, T of degree 7, error 2^-28.5 of
@@ -135,22 +126,52 @@ template <class V>
   return fma(-(fma(g, b.m, g) * power_of_2(b.k + all<V>(64))), all<V>(0x1p-64f), max_of(x, all<V>(-0.0f)));
 }
 
-// Error: 2.02 ulp in float, 1.71 in double.
+// G(y) = a / (c a + N), c = sqrt(2 pi), a = y + y^2 P(y), N(0) = 2, for y <= 39 in double. Where y is large, c a is
+// most of the divisor and errors of P leave little trace. P of degree 9, N of degree 10, error 2^-58.2 of G.
+template <class V>
+struct Ratio {
+  V over;
+  Pair<V> under;
+};
+
+template <class V>
+[[gnu::always_inline]] inline Ratio<V> gelu_ratio(V y, V square) {
+  const V p = horner(y, 0x1.acd1c33aea8f6p+1, 0x1.63aaa9a65bd35p+1, 0x1.79d9da9dd3cd7p+0, 0x1.1a2a39bf7d86ep-1,
+                     0x1.34346e0e84b09p-3, 0x1.f2224febb0a82p-6, 0x1.26870079c8c9dp-8, 0x1.e9c93ef032a2bp-12,
+                     0x1.048b296429a66p-15, 0x1.10f3ec47cd781p-20);
+  const V n = horner(y, 0x1.383abada29d1ap+1, 0x1.86b045b660d6ep+0, 0x1.3d91ac38bcf60p-1, 0x1.6c010891fdd3ep-3,
+                     0x1.2eac0bbb4f3efp-5, 0x1.6c08779ee7430p-8, 0x1.3197744276887p-11, 0x1.468b00a50fd14p-15,
+                     0x1.56187b66f8482p-20, 0x1.84bf3c4ead79ep-58);
+  const V two = all<V>(2), a = fma(square, p, y);
+  const Pair<V> product = two_product(a, all<V>(0x1.40d931ff62706p+1)), rest = two_sum(product.hi, y * n);
+  const V under = two + rest.hi;
+  return {a, {under, rest.hi - (under - two) + (rest.lo + product.lo)}};
+}
+
+// a / b (1 + m). What rounding took from the divisor and from the quotient is given back times (1 + m) / b, roughly:
+// their bits are subtracted, which are logarithms up to 6 %.
+template <class V>
+[[gnu::always_inline]] inline V times_ratio(Ratio<V> f, V m) {
+  constexpr uint64_t kRough = 0x3fee6238502484bau;
+  const V quotient = f.over / f.under.hi;
+  const V excess = fma(quotient, f.under.lo, fma(quotient, f.under.hi, -f.over));
+  const V rough = from_bits<V>(bits(all<V>(1) + m) - bits(f.under.hi) + kRough);
+  return quotient + fma(quotient, m, -(excess * rough));
+}
+
+// Error: 1.65 ulp in float, 1.71 in double.
 template <class V>
 [[gnu::always_inline]] inline V gelu(V x) {
-  const V relu = max_of(x, all<V>(static_cast<Element<V>>(-0.0)));  // -0 below 0, and x has the sign of the result
   if constexpr (kIsFloat<V>) {
-    const V y = abs(x);
-    const Bell<V> b = bell(y);
-    const V gate = times_ratio(gelu_ratio(y, b.square), b.m);
-    const V near = relu - from_bits<V>(bits(gate) + (bits(b.shifted) << Format<float>::kDigits));
-    if (!within(y, kGeluNear)) [[unlikely]]
-      return select(at_least(all<V>(kGeluNear), y), near, gelu_far(x));
-    return near;
+    const V y = abs(x), near = gelu_near(x);
+    if (within(y, kGeluNear)) [[likely]]
+      return near;
+    return select(at_least(all<V>(kGeluNear), y), near, gelu_far(x));
   } else {
     const V y = limited_size(x, kNormalLimit<double>);
     const Bell<V> b = bell(y);
     const V gate = times_ratio(gelu_ratio(y, b.square), b.m);
+    const V relu = max_of(x, all<V>(-0.0));  // -0 below 0, and x has the sign of the result
     return fma(-(gate * power_of_2(b.k + all<V>(512))), all<V>(0x1p-512), relu);
   }
 }
