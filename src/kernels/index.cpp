@@ -1,4 +1,4 @@
-// Indexing: gather, index_rows, index_rows_add and unslice. Plans, rows and runs. (Scattering: scatter.cpp.)
+// Indexing: gather and unslice. Plans, rows and runs. (Whole rows: rows.cpp. Scattering: scatter.cpp.)
 //
 // Whatever moves elements knows only their size. An index out of range is found before it is used; the run then stops
 // with index_out_of_range, and what it wrote means nothing.
@@ -32,41 +32,6 @@ void plan_gather(Plan& plan) {
   plan.nanoseconds = static_cast<double>(index.size());
 }
 
-// out gets the dimensions of `index` or the size `rows` in place of x's first `skipped` ones.
-void plan_rows(Plan& plan, const View& x, int skipped, const int64_t* leading, int leading_rank) {
-  View& out = plan.out[0];
-  out.dtype = x.dtype;
-  out.rank = leading_rank + x.rank - skipped;
-  if (out.rank > kMaxRank) {
-    fail(plan, ErrorKind::runtime, "the result would have more than " + std::to_string(kMaxRank) + " dimensions");
-  }
-  for (int d = 0; d < leading_rank; ++d) out.shape[d] = leading[d];
-  for (int d = skipped; d < x.rank; ++d) out.shape[leading_rank + d - skipped] = x.shape[d];
-}
-
-void plan_index_rows(Plan& plan) {
-  const View &x = plan.in[0], &index = plan.in[1];
-  if (x.rank == 0) fail(plan, ErrorKind::runtime, "x must have at least one dimension, got shape ()");
-  plan_rows(plan, x, 1, index.shape, index.rank);
-  plan.nanoseconds = 5.0 * static_cast<double>(index.size()) + 0.3 * static_cast<double>(plan.out[0].size());
-}
-
-void plan_index_rows_add(Plan& plan) {
-  const View &g = plan.in[0], &index = plan.in[1];
-  const int64_t rows = plan.attributes[0].integer();
-  bool fits = g.rank >= index.rank;
-  for (int d = 0; fits && d < index.rank; ++d) fits = g.shape[d] == index.shape[d];
-  if (!fits) {
-    fail(plan, ErrorKind::runtime,
-         "the shape of g must begin with that of index, got " + shape_text(g) + " and " + shape_text(index));
-  }
-  if (rows < 0) fail(plan, ErrorKind::runtime, "rows must not be negative, got " + std::to_string(rows));
-  plan_rows(plan, g, index.rank, &rows, 1);
-  plan.scratch_shared = static_cast<size_t>(rows + index.size()) * sizeof(int64_t);
-  plan.nanoseconds = 5.0 * static_cast<double>(index.size()) + 0.3 * static_cast<double>(g.size()) +
-                     0.1 * static_cast<double>(plan.out[0].size());
-}
-
 // True where start + i step stays in [0, extent) for i = 0 ... count - 1, without repeating itself.
 bool slice_fits(int64_t start, int64_t step, int64_t count, int64_t extent) {
   if (count == 0) return true;
@@ -96,34 +61,6 @@ void plan_unslice(Plan& plan) {
     }
   }
   plan.nanoseconds = 0.1 * static_cast<double>(out.size()) + 0.3 * static_cast<double>(g.size());
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// What the runs share.
-
-// x without its first `count` dimensions.
-View inner_dims(const View& x, int count) {
-  View out;
-  out.data = x.data;
-  out.dtype = x.dtype;
-  out.rank = x.rank - count;
-  for (int d = 0; d < out.rank; ++d) {
-    out.shape[d] = x.shape[d + count];
-    out.stride[d] = x.stride[d + count];
-  }
-  return out;
-}
-
-// Only the first `count` dimensions of x.
-View outer_dims(const View& x, int count) {
-  View out = x;
-  out.rank = count;
-  return out;
-}
-
-template <template <class> class Add>
-constexpr RunsByDType sums() {
-  return {{nullptr, nullptr, nullptr, nullptr, nullptr, Add<int64_t>::run, Add<float>::run, Add<double>::run}};
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -343,250 +280,6 @@ struct Gather {
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Rows: x[i] of an array x, whatever is left when the first dimension is fixed.
-
-// Calls visit(n, i) for the n-th index i, n in [begin, end) in row-major order.
-template <class Visit>
-void for_indices(const View& index, int64_t begin, int64_t end, Visit&& visit) {
-  if (begin >= end) return;
-  const View* const operands[] = {&index};
-  const Nest<1> nest = make_nest(operands);
-  const int64_t step = nest.stride[0][nest.rank - 1];
-  int64_t n = begin;
-  for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-    const int64_t* const at = index.as<int64_t>() + offset[0];
-    for (int64_t i = 0; i < count; ++i) visit(n++, at[i * step]);
-  });
-}
-
-// The rows of an array, numbered through its first `leading` dimensions.
-class Rows {
- public:
-  Rows(const View& x, int leading)
-      : row(inner_dims(x, leading)), outer_(outer_dims(x, leading)), contiguous_(x.contiguous()), size_(row.size()) {}
-
-  // Where row n starts, in elements.
-  int64_t offset(int64_t n) const {
-    if (contiguous_) return n * size_;
-    int64_t sum = 0;
-    for (int d = outer_.rank - 1; d >= 0; --d) {
-      sum += n % outer_.shape[d] * outer_.stride[d];
-      n /= outer_.shape[d];
-    }
-    return sum;
-  }
-
-  int64_t size() const { return size_; }
-
-  const View row;
-
- private:
-  View outer_;
-  bool contiguous_;
-  int64_t size_;
-};
-
-// combine(out, x, count, out_step, x_step) for the pieces of a row of one array and a row of another.
-template <class T, class Combine>
-void for_row_pieces(const Nest<2>& nest, T* out, const T* x, Combine&& combine) {
-  if (nest.size == 0) return;
-  if (nest.rank == 1) return combine(out, x, nest.size, nest.stride[0][0], nest.stride[1][0]);
-  const int inner = nest.rank - 1;
-  for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
-    combine(out + offset[0], x + offset[1], count, nest.stride[0][inner], nest.stride[1][inner]);
-  });
-}
-
-template <class T>
-void add_piece(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_step) {
-  if (out_step == 1 && x_step == 1) {
-#pragma omp simd
-    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(out[i] + x[i]);
-  } else {
-    for (int64_t i = 0; i < count; ++i) out[i * out_step] = static_cast<T>(out[i * out_step] + x[i * x_step]);
-  }
-}
-
-// How many indices ahead a row is fetched into the cache, and how much of it: rows at random places come from memory.
-constexpr int64_t kAhead = 8;
-constexpr int64_t kFetched = 512;
-
-template <class T>
-void prefetch_row(const T* row, int64_t size) {
-  const char* const start = reinterpret_cast<const char*>(row);
-  const int64_t bytes = size * static_cast<int64_t>(sizeof(T));
-  for (int64_t b = 0; b < bytes && b < kFetched; b += 64) __builtin_prefetch(start + b);
-}
-
-// Rows of `size` elements without gaps, one behind the other in out, `stride` apart in x.
-template <class T>
-bool copy_rows(T* out, const T* x, const int64_t* index, int64_t count, int64_t rows, int64_t size, int64_t stride,
-               bool streamed) {
-  for (int64_t n = 0; n < count; ++n) {
-    if (n + kAhead < count) {
-      const int64_t next = wrapped(index[n + kAhead], rows);
-      if (in_range(next, rows)) prefetch_row(x + next * stride, size);
-    }
-    const int64_t i = wrapped(index[n], rows);
-    if (!in_range(i, rows)) return false;
-    copy_bytes(out + n * size, x + i * stride, size * static_cast<int64_t>(sizeof(T)), streamed);
-  }
-  if (streamed) stream_end();
-  return true;
-}
-
-// The same for rows of one element.
-template <class T>
-bool copy_elements(T* out, const T* x, const int64_t* index, int64_t count, int64_t rows, int64_t stride) {
-  for (int64_t n = 0; n < count; ++n) {
-    const int64_t i = wrapped(index[n], rows);
-    if (!in_range(i, rows)) return false;
-    out[n] = x[i * stride];
-  }
-  return true;
-}
-
-// index_rows: out[n] = x[index[n]].
-template <class T>
-struct IndexRows {
-  static Status run(const Call& call) {
-    const View &x = call.in[0], &index = call.in[1];
-    if (index.contiguous() && call.out[0].contiguous() && inner_dims(x, 1).contiguous()) return run_contiguous(call);
-    return run_strided(call);
-  }
-
- private:
-  static Status run_contiguous(const Call& call) {
-    const View &x = call.in[0], &index = call.in[1];
-    const int64_t rows = x.shape[0], stride = x.stride[0], size = inner_dims(x, 1).size();
-    const bool streamed = 2 * bytes_of(call.out[0]) >= kStreamed && size * sizeof(T) >= kStreamedRow;
-    Failure failure;
-    parallel_for(index.size(), 1 + 0.02 * static_cast<double>(size * sizeof(T)), [&](int64_t begin, int64_t end, int) {
-      T* const out = call.out[0].as<T>() + begin * size;
-      const int64_t* const at = index.as<int64_t>() + begin;
-      const bool good = size == 1 ? copy_elements(out, x.as<T>(), at, end - begin, rows, stride)
-                                  : copy_rows(out, x.as<T>(), at, end - begin, rows, size, stride, streamed);
-      if (!good) failure.report();
-    });
-    return failure.status();
-  }
-
-  static Status run_strided(const Call& call) {
-    const View &x = call.in[0], &index = call.in[1], &out = call.out[0];
-    const Rows to(out, index.rank), from(x, 1);
-    const View* const operands[] = {&to.row, &from.row};
-    const Nest<2> nest = make_nest(operands);
-    const int64_t rows = x.shape[0], stride = x.stride[0];
-    Failure failure;
-    parallel_for(index.size(), 3 + 0.05 * static_cast<double>(to.size() * sizeof(T)),
-                 [&](int64_t begin, int64_t end, int) {
-                   for_indices(index, begin, end, [&](int64_t n, int64_t raw) {
-                     const int64_t i = wrapped(raw, rows);
-                     if (!in_range(i, rows)) return failure.report();
-                     for_row_pieces(nest, out.as<T>() + to.offset(n), x.as<T>() + i * stride, copy_piece<T>);
-                   });
-                 });
-    return failure.status();
-  }
-};
-
-// The indices, sorted by the row that they name, in order of appearance for one row: a counting sort.
-struct ByRow {
-  int64_t* end;  // of each row's part of `places`
-  int64_t* places;
-
-  bool sort(const View& index, int64_t rows) {
-    bool good = true;
-    std::memset(end, 0, static_cast<size_t>(rows) * sizeof(int64_t));
-    for_indices(index, 0, index.size(), [&](int64_t, int64_t raw) {
-      const int64_t i = wrapped(raw, rows);
-      good &= in_range(i, rows);
-      if (in_range(i, rows)) ++end[i];
-    });
-    int64_t sum = 0;
-    for (int64_t i = 0; i < rows; ++i) {  // now where each row's part begins, and behind the next loop where it ends
-      const int64_t count = end[i];
-      end[i] = sum;
-      sum += count;
-    }
-    if (!good) return false;
-    for_indices(index, 0, index.size(), [&](int64_t n, int64_t raw) { places[end[wrapped(raw, rows)]++] = n; });
-    return true;
-  }
-};
-
-template <class T>
-void add_to_zero(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_step) {
-  if (out_step == 1 && x_step == 1) {
-#pragma omp simd
-    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(T{0} + x[i]);
-  } else {
-    for (int64_t i = 0; i < count; ++i) out[i * out_step] = static_cast<T>(T{0} + x[i * x_step]);
-  }
-}
-
-// index_rows_add: out[index[n]] += g[n], starting from zeros, n increasing. Row by row of out, so that each is written
-// while it is in a cache, and the order of the sums is always the same.
-template <class T>
-struct IndexRowsAdd {
-  static Status run(const Call& call) {
-    const View &g = call.in[0], &index = call.in[1], &out = call.out[0];
-    const Rows from(g, index.rank);
-    const View to = inner_dims(out, 1);
-    const View* const operands[] = {&to, &from.row};
-    const Nest<2> nest = make_nest(operands);
-    const int64_t rows = out.shape[0], count = index.size();
-    if (from.size() < kShort) return run_short(call, from, nest);
-    auto* const scratch = reinterpret_cast<int64_t*>(call.shared);
-    ByRow by_row = {.end = scratch, .places = scratch + rows};
-    if (rows == 0 || !by_row.sort(index, rows)) return count > 0 ? Status::index_out_of_range : Status::ok;
-    const double each = 0.15 * static_cast<double>(count * from.size()) / static_cast<double>(rows);
-    parallel_for(rows, 5 + 0.1 * static_cast<double>(from.size()) + each, [&](int64_t begin, int64_t end, int) {
-      for (int64_t i = begin; i < end; ++i) {
-        T* const row = out.as<T>() + i * out.stride[0];
-        const int64_t first = i > 0 ? by_row.end[i - 1] : 0, last = by_row.end[i];
-        if (first == last) zero_row(out, nest, row, i);
-        for (int64_t k = first; k < last; ++k) {
-          const T* const x = g.as<T>() + from.offset(by_row.places[k]);
-          if (k + 1 < count) prefetch_row(g.as<T>() + from.offset(by_row.places[k + 1]), from.size());
-          for_row_pieces(nest, row, x, k == first ? add_to_zero<T> : add_piece<T>);
-        }
-      }
-    });
-    return Status::ok;
-  }
-
- private:
-  static constexpr int64_t kShort = 16;  // elements of a row that is not worth looking for its indices
-
-  // Each worker owns some of out's rows and looks for them among all indices.
-  static Status run_short(const Call& call, const Rows& from, const Nest<2>& nest) {
-    const View &g = call.in[0], &index = call.in[1], &out = call.out[0];
-    const int64_t rows = out.shape[0], count = index.size();
-    const double additions = static_cast<double>(count * from.size()) * 0.15 + static_cast<double>(count);
-    const double zeros = 0.03 * static_cast<double>(from.size()) * sizeof(T);
-    Failure failure;
-    if (rows == 0 && count > 0) failure.report();
-    parallel_for(rows, zeros + additions / static_cast<double>(rows > 0 ? rows : 1),
-                 [&](int64_t begin, int64_t end, int) {
-                   zero(out, begin * from.size(), end * from.size());
-                   for_indices(index, 0, count, [&](int64_t n, int64_t raw) {
-                     const int64_t i = wrapped(raw, rows);
-                     if (!in_range(i, rows)) return failure.report();
-                     if (i < begin || i >= end) return;
-                     for_row_pieces(nest, out.as<T>() + i * out.stride[0], g.as<T>() + from.offset(n), add_piece<T>);
-                   });
-                 });
-    return failure.status();
-  }
-
-  static void zero_row(const View& out, const Nest<2>& nest, T* row, int64_t i) {
-    if (nest.rank == 1 && nest.stride[0][0] == 1) return zero_bytes(row, nest.size * static_cast<int64_t>(sizeof(T)));
-    zero(out, i * nest.size, (i + 1) * nest.size);
-  }
-};
-
-// ---------------------------------------------------------------------------------------------------------------------
 // unslice: zeros, and g in them.
 
 // A row of out: `pieces` pieces of `size` neighbours, `step` pieces apart from piece `start` on, in zeros.
@@ -708,8 +401,6 @@ struct Unslice {
 
 constexpr Run kRuns[] = {
     {"gather", moves<Gather>()},
-    {"index_rows", moves<IndexRows>()},
-    {"index_rows_add", sums<IndexRowsAdd>()},
     {"unslice", moves<Unslice>()},
 };
 
@@ -724,19 +415,6 @@ constexpr Kernel kRows[] = {
      .attributes = {{"dim", AttributeKind::integer}},
      .plan = plan_gather,
      .reference = &reference::gather},
-    {.name = "index_rows",
-     .inputs = {"x", "index"},
-     .types = "Ti",
-     .outputs = {"out"},
-     .plan = plan_index_rows,
-     .reference = &reference::index_rows},
-    {.name = "index_rows_add",
-     .inputs = {"g", "index"},
-     .types = "Ti",
-     .outputs = {"out"},
-     .attributes = {{"rows", AttributeKind::integer}},
-     .plan = plan_index_rows_add,
-     .reference = &reference::index_rows_add},
     {.name = "unslice",
      .inputs = {"g"},
      .types = "T",

@@ -13,6 +13,7 @@
   X(random) \
   X(reduce) \
   X(index) \
+  X(rows) \
   X(shape) \
   X(scatter) \
   X(scan) \
@@ -54,6 +55,7 @@
   X(random) \
   X(reduce) \
   X(index) \
+  X(rows) \
   X(shape) \
   X(scatter) \
   X(scan) \
