@@ -38,16 +38,21 @@ void pack_columns(const From& column, int64_t k, T* panel, int64_t step) {
 }
 
 // Rows are contiguous (b_col = 1). A row is read at full length before the next one: short pieces at long distances
-// would be slow to fetch.
+// would be slow to fetch. The next row is asked for meanwhile, which the machine does by itself only where it begins at
+// the end of this one.
 template <class T>
 void pack_rows(const T* b, int64_t b_k, int64_t k, int64_t columns, T* panel, int64_t width) {
   constexpr int L = kLanes<T>;
+  const int64_t next = b_k == columns ? 0 : b_k;
   for (int64_t i = 0; i < k; ++i, b += b_k, panel += width) {
     T* out = panel;
     for (int64_t j = 0; j < columns; j += width, out += k * width) {
       const int64_t end = columns - j < width ? columns - j : width;
       int64_t l = 0;
-      for (; l + L <= end; l += L) store(out + l, load(b + j + l));
+      for (; l + L <= end; l += L) {
+        __builtin_prefetch(b + j + l + next);
+        store(out + l, load(b + j + l));
+      }
       if (l < end) store(out + l, load_part(b + j + l, static_cast<int>(end - l)));
     }
   }
