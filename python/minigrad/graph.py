@@ -40,7 +40,7 @@ _add_into = _core.kernels["add"].into
 _core.connect(add_into=_add_into)
 
 #: Those who watch nodes being recorded, each with the thread it watches, None for all. Empty as a rule, and that it is
-#: not is all that the generated code asks.
+#: not is all that a call asks.
 observers: list[tuple[int | None, Observer]] = []
 
 #: Gradients grow under it, so that threads may share leaves. Their shares come in the order in which sweeps arrive.
@@ -105,8 +105,8 @@ def users_line() -> str:
 
 
 def _is_ours(frame: FrameType) -> bool:
-    module = frame.f_globals.get("__name__")  # the eager functions' namespaces have none
-    return module is None or module.partition(".")[0] == __name__.partition(".")[0]
+    module = str(frame.f_globals.get("__name__"))
+    return module.partition(".")[0] == __name__.partition(".")[0]
 
 
 class Name(str):
