@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import with_threads
+from helpers import in_forked_child, with_threads
 
 import minigrad as mg
 from minigrad import Tensor, _core
@@ -165,9 +167,23 @@ def test_deep_chain_in_a_thread_with_a_small_stack() -> None:
     assert done == [1.0]
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="the platform does not tell")
-def test_a_team_of_threads_stays_together() -> None:
-    """Work for two threads between work for three ends none of them, which would have to be started again."""
+# ---- The team of threads that share a kernel's work --------------------------------------------------------------------
+
+has_tasks = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="the platform does not tell")
+
+
+def run_python(code: str, **settings: str) -> str:
+    """Return what the code prints in a process of its own, with these settings in its environment."""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, env=os.environ | settings, check=True, stdout=subprocess.PIPE, text=True, timeout=PATIENCE
+    )
+    return done.stdout.strip()
+
+
+@has_tasks
+def test_a_team_keeps_its_threads() -> None:
+    """Work for two threads between work for three neither ends a thread nor starts one."""
     w = mg.randn(10, 64, requires_grad=True)
 
     def step() -> None:
@@ -179,3 +195,69 @@ def test_a_team_of_threads_stays_together() -> None:
         for _ in range(20):
             step()
         assert set(os.listdir("/proc/self/task")) == before
+
+
+@has_tasks
+def test_the_team_takes_no_signals() -> None:
+    """A signal for the process reaches a thread of the program: one that sleeps in its code is woken."""
+    code = """
+import os, pathlib, minigrad as mg
+from minigrad import _core
+mg.set_num_threads(3), _core.set_parallel_threshold(0)
+before = set(os.listdir("/proc/self/task"))
+mg.ones(64, 64).exp()
+for task in set(os.listdir("/proc/self/task")) - before:
+    status = pathlib.Path("/proc/self/task", task, "status").read_text()
+    blocked = int(status.split("SigBlk:")[1].split()[0], 16)
+    print(bool(blocked & 1 << 1), end=" ")  # SIGINT is 2
+"""
+    assert run_python(code) == "True True"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_a_system_that_gives_no_threads() -> None:
+    """Where none can be started, the caller does the work of all."""
+    code = """
+import os, resource, minigrad as mg
+from minigrad import _core
+x = mg.rand(300, 300)
+expected = (x @ x).exp().sum().item()
+before = len(os.listdir("/proc/self/task"))
+pages = int(open("/proc/self/statm").read().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (4 << 20),) * 2)  # a stack is larger
+mg.set_num_threads(4), _core.set_parallel_threshold(0)
+print((x @ x).exp().sum().item() == expected, len(os.listdir("/proc/self/task")) - before)
+"""
+    assert run_python(code, OMP_NUM_THREADS="1") == "True 0"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_forks_amid_another_threads_job() -> None:
+    """The child's team is new, whatever job its parent's had when the fork came."""
+    x = mg.rand(200, 200)
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.is_set():
+            x @ x
+
+    with with_threads(3):
+        expected = (x @ x).tolist()
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            for _ in range(30):
+                assert in_forked_child(lambda: (x @ x).tolist() == expected)
+        finally:
+            done.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("value", "threads"), [("3", 3), ("2,4", 2), ("100000", 512), ("0", 0), ("-1", 0), ("x", 0), ("", 0)]
+)
+def test_threads_by_environment(value: str, threads: int) -> None:
+    """A number, or the first of several; whatever is none means one for each core that the process may use."""
+    expected = threads or len(os.sched_getaffinity(0))
+    assert run_python("import minigrad; print(minigrad.get_num_threads())", OMP_NUM_THREADS=value) == str(expected)

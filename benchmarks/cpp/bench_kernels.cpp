@@ -298,7 +298,7 @@ std::vector<Row> order_rows() {
       {"sort_rows", "", {labels}},
       {"run_numbers", "", {labels}},
       {"run_starts", "", {runs}, {whole(1)}},
-      {"bincount", "", {indices({kRows * kColumns}, 1000)}, {whole(1000)}},
+      {"bincount", "", {indices({kCount}, 1000)}, {whole(1000)}},
   };
   for (const int64_t dim : {1, 0}) {
     const char* variant = dim == 1 ? "rows" : "columns";

@@ -14,9 +14,6 @@ from importlib import import_module
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING
 
-from . import _load  # noqa: F401  (first: it loads the extension)
-
-# isort: split
 from . import _environment, autograd, backends, cuda, func, linalg, memory, nn, ops, random
 from . import _return_types as return_types
 from ._config import __version__, get_num_threads, set_num_threads, show_config
