@@ -45,16 +45,18 @@ const bool g_wide = __builtin_cpu_supports("avx2");
   }
 }
 
-// 64 bytes to a place that is aligned to as many.
-void stream_line(uint8_t* out, const uint8_t* x) {
-  const auto* const from = reinterpret_cast<const __m128i*>(x);
-  auto* const to = reinterpret_cast<__m128i*>(out);
-  const __m128i a = _mm_loadu_si128(from), b = _mm_loadu_si128(from + 1);
-  const __m128i c = _mm_loadu_si128(from + 2), d = _mm_loadu_si128(from + 3);
-  _mm_stream_si128(to, a);
-  _mm_stream_si128(to + 1, b);
-  _mm_stream_si128(to + 2, c);
-  _mm_stream_si128(to + 3, d);
+// 64 bytes at a time, to a place that is aligned to as many.
+void stream_lines(uint8_t* out, const uint8_t* x, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) {
+    const auto* const from = reinterpret_cast<const __m128i*>(x + i);
+    auto* const to = reinterpret_cast<__m128i*>(out + i);
+    const __m128i a = _mm_loadu_si128(from), b = _mm_loadu_si128(from + 1);
+    const __m128i c = _mm_loadu_si128(from + 2), d = _mm_loadu_si128(from + 3);
+    _mm_stream_si128(to, a);
+    _mm_stream_si128(to + 1, b);
+    _mm_stream_si128(to + 2, c);
+    _mm_stream_si128(to + 3, d);
+  }
 }
 
 void end_stream() { _mm_sfence(); }
@@ -64,7 +66,7 @@ constexpr bool g_wide = false;
 void copy_wide(uint8_t*, const uint8_t*, int64_t) {}
 void fill_wide(uint8_t*, const uint8_t*, int64_t) {}
 void reverse_wide(uint32_t*, const uint32_t*, int64_t) {}
-void stream_line(uint8_t* out, const uint8_t* x) { std::memcpy(out, x, 64); }
+void stream_lines(uint8_t* out, const uint8_t* x, int64_t bytes) { std::memcpy(out, x, static_cast<size_t>(bytes)); }
 void end_stream() {}
 #endif
 
@@ -87,10 +89,16 @@ void copy_some(uint8_t* out, const uint8_t* x, int64_t bytes) {
   std::memcpy(out + bytes - 16, x + bytes - 16, 16);
 }
 
+// More than a block is asked for block by block: a processor that writes past its caches foresees little of what it
+// reads.
 void stream(uint8_t* out, const uint8_t* x, int64_t bytes) {
+  constexpr int64_t kBlock = 2048;
   int64_t i = std::min<int64_t>(bytes, -reinterpret_cast<intptr_t>(out) & 63);
   copy_bytes(out, x, i);
-  for (; i + 64 <= bytes; i += 64) stream_line(out + i, x + i);
+  for (int64_t lines = 0; (lines = std::min(kBlock, (bytes - i) & ~int64_t{63})) > 0; i += lines) {
+    for (int64_t k = 0; bytes > kBlock && k < lines; k += 64) __builtin_prefetch(x + i + k);
+    stream_lines(out + i, x + i, lines);
+  }
   copy_bytes(out + i, x + i, bytes - i);
 }
 
