@@ -39,6 +39,8 @@ HELPERS: dict[str, tuple[Any, ...]] = {
     "randint": (KEY, OFFSET, -2, 5, (3, 4)),
     "permutation": (KEY, OFFSET, 9),
     "full": (0.5, (3, 4), FLOAT64),
+    "cube": (np.array([[-1.5, 2.0], [0.25, -3.0]]),),
+    "inverse_square": (np.array([[-1.5, 2.0], [0.25, -3.0]]),),
     "cat": ((VECTOR, VECTOR), 0, False),
     "unstride": (VECTOR, (4, 4), 1, (5,)),
     "fold": (np.ones((3, 2)), 0, 7, 2),

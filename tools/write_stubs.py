@@ -37,7 +37,7 @@ CORE_FUNCTIONS = {
     "kernels_for": "(isa: str) -> dict[str, Kernel]",
     "lent_view": "(array: Array, /) -> Array",
     "link_view": "(view: Any, source: Any, primitive: Any, attributes: tuple[Any, ...], /) -> None",
-    "compute_into": "(kernel: Kernel, tensor: Any, operands: tuple[Any, ...], /) -> bool",
+    "compute_into": "(kernel: Kernel, tensor: Any, operands: tuple[Any, ...], reads: bool, /) -> bool",
     "connect": "(**objects: Any) -> None",
     "next_sequence": "() -> int",
     "sweep": "(roots: Any, relevant: Any, wanted: Any, found: Any, turns: Any, failed: Any, *modes: bool) -> None",

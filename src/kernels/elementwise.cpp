@@ -27,18 +27,7 @@ void plan_cast(Plan& plan) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Conversions between all dtypes.
-
-template <class X, class Out>
-struct ConvertTo : Streaming {
-  static Out apply(X x) { return static_cast<Out>(x); }
-};
-
-template <class X>
-struct ConvertTo<X, X> : Streaming {
-  static constexpr bool kCopies = true;
-  static X apply(X x) { return x; }
-};
+// Conversions between all dtypes. A boolean is read as the byte that it is, of which the compiler makes vector code.
 
 template <class X>
 Status run_cast(const Call& call) {
@@ -168,8 +157,9 @@ struct BitwiseNot : Streaming {
   }
 };
 
+// A boolean as the byte that it is, of which the compiler makes vector code.
 struct LogicalNot : Streaming {
-  static bool apply(bool x) { return !x; }
+  static uint8_t apply(uint8_t x) { return x == 0; }
 };
 
 struct BitwiseAnd : Streaming {
@@ -214,9 +204,16 @@ struct RightShift : Streaming {
   }
 };
 
-constexpr RunsByDType kCastRuns = {{run_cast<bool>, run_cast<uint8_t>, run_cast<int8_t>, run_cast<int16_t>,
-                                    run_cast<int32_t>, run_cast<int64_t>, run_cast<float>, run_cast<double>,
-                                    run_cast<Half>}};
+constexpr RunsByDType kCasts = {{run_cast<uint8_t>, run_cast<uint8_t>, run_cast<int8_t>, run_cast<int16_t>,
+                                 run_cast<int32_t>, run_cast<int64_t>, run_cast<float>, run_cast<double>,
+                                 run_cast<Half>}};
+
+// What begins where no instruction set has anything better (see the casts in elementwise.isa.cpp).
+constexpr RunsByDType common_casts() {
+  RunsByDType runs = kCasts;
+  for (const DType dtype : {DType::int64, DType::float32, DType::float16}) runs.of[static_cast<int>(dtype)] = nullptr;
+  return runs;
+}
 
 template <class T>
 constexpr RunFunction kWhere = run_map<Where, T, uint8_t, T, T>;
@@ -231,7 +228,7 @@ constexpr RunsByDType kClampRuns = {{kClamp<bool>, kClamp<uint8_t>, kClamp<int8_
                                      kClamp<int64_t>, nullptr, nullptr}};
 
 constexpr Run kRuns[] = {
-    {"cast", kCastRuns},
+    {"cast", common_casts()},
     {"copy", with_half(with_boolean(integer_unary<Copy>(), run_unary<Copy, bool>), run_unary<Copy, Half>)},
     {"neg", integer_unary<Neg>()},
     {"abs", integer_unary<Abs>()},
@@ -259,7 +256,7 @@ constexpr Run kRuns[] = {
     {"round", integer_unary<Copy>()},
     {"heaviside", with_boolean(integer_binary<Heaviside>(), run_binary<Heaviside, bool>)},
     {"clamp", kClampRuns},
-    {"bitwise_not", with_boolean(integer_unary<BitwiseNot>(), run_unary<LogicalNot, bool>)},
+    {"bitwise_not", with_boolean(integer_unary<BitwiseNot>(), run_unary<LogicalNot, uint8_t>)},
     {"bitwise_and", with_boolean(integer_binary<BitwiseAnd>(), run_binary<BitwiseAnd, bool>)},
     {"bitwise_or", with_boolean(integer_binary<BitwiseOr>(), run_binary<BitwiseOr, bool>)},
     {"bitwise_xor", with_boolean(integer_binary<BitwiseXor>(), run_binary<BitwiseXor, bool>)},
@@ -335,6 +332,8 @@ constexpr Kernel kRows[] = {
     unary("trunc", &reference::trunc),
     unary("round", &reference::round),
     unary("frac", &reference::frac),
+    unary("cube", &reference::cube),
+    unary("inverse_square", &reference::inverse_square),
     binary("copysign", &reference::copysign),
     binary("heaviside", &reference::heaviside),
     binary("fmax", &reference::fmax),
@@ -374,6 +373,8 @@ constexpr Kernel kRows[] = {
 };
 
 }  // namespace
+
+Status run_common_cast(const Call& call) { return kCasts[call.in[0].dtype](call); }
 
 extern const Kernels elementwise_kernels;
 const Kernels elementwise_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};

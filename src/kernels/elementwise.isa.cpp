@@ -69,6 +69,22 @@ struct Frac : Streaming {
   }
 };
 
+// Powers of which each multiplication is rounded: 1 ulp, and 1.5.
+struct Cube : Streaming {
+  template <class T>
+  static T apply(T x) {
+    return x * x * x;
+  }
+};
+
+struct InverseSquare : Streaming {
+  template <class T>
+  static T apply(T x) {
+    const T inverse = T{1} / x;
+    return inverse * inverse;
+  }
+};
+
 struct CopySign : Streaming {
   template <class T>
   static T apply(T x, T y) {
@@ -150,11 +166,78 @@ struct AddCDiv : Streaming {
 struct NanToNum : Streaming {
   template <class T>
   static T apply(T x, T nan, T above, T below) {
-    const T at_most = math::select(math::mask_of<T>(x == math::kInf<T>), above, x);
-    const T finite = math::select(math::mask_of<T>(x == -math::kInf<T>), below, at_most);
-    return math::select(math::mask_of<T>(x != x), nan, finite);
+    const T at_most = x == math::kInf<T> ? above : x;
+    const T finite = x == -math::kInf<T> ? below : at_most;
+    return x != x ? nan : finite;
   }
 };
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Conversions for which there are instructions that the baseline lacks.
+
+Status run_cast_integer(const Call& call) {
+  if (call.out[0].dtype == DType::float32) return run_unary<ConvertTo<int64_t, float>, int64_t, float>(call);
+  return run_common_cast(call);
+}
+
+#if defined(__F16C__)
+using Halves = short __attribute__((vector_size(16)));
+
+[[gnu::always_inline]] inline void convert(short* out, const float* x) {
+  const auto halves = (Halves)_mm256_cvtps_ph(_mm256_loadu_ps(x), _MM_FROUND_TO_NEAREST_INT);
+  __builtin_memcpy(out, &halves, sizeof halves);
+}
+
+[[gnu::always_inline]] inline void convert(float* out, const short* x) {
+  _mm256_storeu_ps(out, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x))));
+}
+
+// Eight elements at a time, the last ones in memory of their own.
+template <class Out, class X>
+Status run_convert(const Call& call) {
+  const auto loop = [](const void*, void* to, int64_t size, const Neighbours& in) {
+    auto* const out = static_cast<Out*>(to);
+    const auto* const x = static_cast<const X*>(in.x[0]);
+    const int64_t whole = size & ~int64_t{7}, rest = size - whole;
+#pragma GCC unroll 4
+    for (int64_t i = 0; i < whole; i += 8) convert(out + i, x + i);
+    X last[8] = {};
+    Out converted[8];
+    __builtin_memcpy(last, x + whole, static_cast<size_t>(rest) * sizeof(X));
+    convert(converted, last);
+    __builtin_memcpy(out + whole, converted, static_cast<size_t>(rest) * sizeof(Out));
+  };
+  return walk(call, {1, Streaming::kNanosecondsPerByte * (sizeof(X) + sizeof(Out)), loop, nullptr, kMapBlock});
+}
+#else
+template <class Out, class X>
+Status run_convert(const Call& call) {
+  return run_common_cast(call);
+}
+#endif
+
+Status run_cast_half(const Call& call) {
+  return call.out[0].dtype == DType::float32 ? run_convert<float, short>(call) : run_common_cast(call);
+}
+
+Status run_cast_float(const Call& call) {
+  switch (call.out[0].dtype) {
+    case DType::boolean:
+      return run_unary<ConvertTo<float, bool>, float, bool>(call);
+    case DType::int32:
+      return run_unary<ConvertTo<float, int32_t>, float, int32_t>(call);
+    case DType::int64:
+      return run_unary<ConvertTo<float, int64_t>, float, int64_t>(call);
+    case DType::float16:
+      return run_convert<short, float>(call);
+    case DType::float64:
+      return run_unary<ConvertTo<float, double>, float, double>(call);
+    default:
+      return run_common_cast(call);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
 
 template <class Op>
 constexpr RunsByDType three() {
@@ -167,6 +250,7 @@ constexpr RunsByDType four() {
 }
 
 constexpr Run kRows[] = {
+    {"cast", {{nullptr, nullptr, nullptr, nullptr, nullptr, run_cast_integer, run_cast_float, nullptr, run_cast_half}}},
     {"copy", floats(run_unary<Copy, float>, run_unary<Copy, double>)},
     {"neg", floats(run_unary<Neg, float>, run_unary<Neg, double>)},
     {"abs", floats(run_unary<Abs, float>, run_unary<Abs, double>)},
@@ -197,6 +281,8 @@ constexpr Run kRows[] = {
     {"trunc", floats(run_unary<Trunc, float>, run_unary<Trunc, double>)},
     {"round", floats(run_unary<Round, float>, run_unary<Round, double>)},
     {"frac", floats(run_unary<Frac, float>, run_unary<Frac, double>)},
+    {"cube", floats(run_unary<Cube, float>, run_unary<Cube, double>)},
+    {"inverse_square", floats(run_unary<InverseSquare, float>, run_unary<InverseSquare, double>)},
     {"copysign", floats(run_binary<CopySign, float>, run_binary<CopySign, double>)},
     {"heaviside", floats(run_binary<Heaviside, float>, run_binary<Heaviside, double>)},
     {"fmax", floats(run_binary<FMax, float>, run_binary<FMax, double>)},

@@ -21,6 +21,14 @@ struct Copy : Streaming {
   }
 };
 
+template <class X, class Out>
+struct ConvertTo : Streaming {
+  static Out apply(X x) { return static_cast<Out>(x); }
+};
+
+template <class X>
+struct ConvertTo<X, X> : Copy {};
+
 struct Neg : Streaming {
   template <class T>
   static T apply(T x) {

@@ -131,12 +131,12 @@ class Rows {
   Rows(const Call& call, const Map& map, int64_t size, int64_t least)
       : call_(call), map_(map), item_(item_size(call.out[0].dtype)) {
     streamed_ = 2 * size * item_ >= kStreamed && least * item_ >= kWorthStreaming;
-    block_ = streamed_ ? kStreamedBlock : map.limit;
+    block_ = streamed_ ? kStreamedBlock : (map.limit < kMapBlock ? map.limit : 0);
   }
 
   void run(char* out, int64_t count, const Neighbours& in) const {
     if (map_.copies && in.mask[0] != 0) return move_bytes(out, in.x[0], count * item_, streamed_);
-    if (!streamed_ && (block_ == 0 || count <= block_)) return map_.loop(map_.context, out, count, in);
+    if (block_ == 0 || (!streamed_ && count <= block_)) return map_.loop(map_.context, out, count, in);
     run_blocks(out, count, in);
   }
 
@@ -166,7 +166,7 @@ class Rows {
   const Call& call_;
   const Map& map_;
   int64_t item_;
-  int64_t block_;  // elements that pass at a time; 0: no limit
+  int64_t block_;  // elements that pass at a time; 0: all
   bool streamed_;
 };
 

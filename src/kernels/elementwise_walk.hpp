@@ -26,8 +26,7 @@ struct Map {
   double nanoseconds;  // for an element
   MapLoop loop;
   const void* context = nullptr;
-  // How many elements the loop takes at a time, at most kMapBlock; such a loop never gets repeated operands. 0: no
-  // limit.
+  // Not 0 for a loop that never gets repeated operands; below kMapBlock, how many elements it takes at a time.
   int64_t limit = 0;
   bool copies = false;  // whether the loop only copies: what does not lie flat is then left to copy_all
 };
@@ -37,5 +36,8 @@ constexpr int64_t kMapBlock = 1024;
 
 // Runs the loop over a call's first output and its first inputs.
 Status walk(const Call& call, const Map& map);
+
+// Converts between any two dtypes as the baseline does it.
+Status run_common_cast(const Call& call);
 
 }  // namespace minigrad

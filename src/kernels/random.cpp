@@ -3,13 +3,13 @@
 // key and offset are int64 arrays of shape (). An element depends on key, offset and its row-major position alone. A
 // call for n elements consumes the counters offset, offset + 1, ...: ceil(n / 4) of them for float32 elements, ceil(n /
 // 2) for float64 elements, for integers and for a permutation of n. The next call with this key starts behind them.
-#include <cstring>
 #include <type_traits>
 
 #include "core/half.hpp"
 #include "core/kernel.hpp"
 #include "core/loops.hpp"
 #include "core/plans.hpp"
+#include "kernels/bytes.hpp"
 #include "reference/random.hpp"
 
 namespace minigrad {
@@ -92,16 +92,14 @@ T converted(double value) {
   }
 }
 
-// A block is filled element by element and then copied, which the C library does in the widest registers.
+// In wide registers as far as they go, the rest element by element.
 template <class T>
 void fill_row(T* out, int64_t count, T value) {
-  constexpr int64_t kBlock = 4096 / sizeof(T);
-  const int64_t first = count < kBlock ? count : kBlock;
-  for (int64_t i = 0; i < first; ++i) out[i] = value;
-  for (int64_t start = first; start < count; start += kBlock) {
-    const int64_t size = count - start < kBlock ? count - start : kBlock;
-    std::memcpy(out + start, out, static_cast<size_t>(size) * sizeof(T));
-  }
+  constexpr int64_t kPattern = 32 / sizeof(T);
+  T pattern[kPattern];
+  for (T& x : pattern) x = value;
+  int64_t i = fill_bytes(out, pattern, count * static_cast<int64_t>(sizeof(T))) / static_cast<int64_t>(sizeof(T));
+  for (; i < count; ++i) out[i] = value;
 }
 
 template <class T>

@@ -234,6 +234,8 @@ const RunsByDType floor = rounding<[](double x) { return std::floor(x); }>();
 const RunsByDType ceil = rounding<[](double x) { return std::ceil(x); }>();
 const RunsByDType trunc = rounding<[](double x) { return std::trunc(x); }>();
 const RunsByDType round = rounding<[](double x) { return std::nearbyint(x); }>();
+const RunsByDType cube = float1<[](double x) { return x * x * x; }>();
+const RunsByDType inverse_square = float1<[](double x) { return 1 / (x * x); }>();
 const RunsByDType frac = float1<[](double x) { return x - std::trunc(x); }>();
 const RunsByDType copysign = float2<[](double x, double y) { return std::copysign(x, y); }>();
 const RunsByDType heaviside = any2<[](auto x, auto y) { return x == 0 ? y : decltype(y)(0 < x); }>();

@@ -65,7 +65,7 @@ def powers_of_integers() -> Iterator[Case]:
 
 
 def powers_of_numbers() -> Iterator[Case]:
-    for exponent in (2, 3.0, 1.0, 0.0, -1.5, 0.5):
+    for exponent in (2, 3.0, 1.0, 0.0, -1.5, 0.5, -2):
         yield power_of_number(f"exponent {exponent}", exponent, lambda draw: (between(0.5, 2)(draw, (3, 5)),))
     for variant, shape in SINGLE.items():
         yield power_of_number(variant, 2.5, lambda d, s=shape: (between(0.5, 2)(d, s),), large=variant == "large")
@@ -129,6 +129,13 @@ def elementwise() -> Iterator[Case]:
     yield given("sqrt", "special", [INF, 1.0, 0.0])
     for name in ("add", "sub", "mul"):
         yield from binary(name)
+    yield from binary(
+        "add_scaled",
+        number=False,
+        attributes=(-2.5,),
+        public=lambda lib, x, y, alpha: lib.add(x, y, alpha=alpha),
+        expected=lambda x, y, alpha: x + alpha * y,
+    )
     yield from binary("div", normal, nonzero)
     yield from binary("safe_mul")
     yield from binary("safe_div", normal, nonzero)

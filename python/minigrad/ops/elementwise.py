@@ -265,13 +265,34 @@ def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     >>> minigrad.add(minigrad.tensor([1.0, 2.0]), 1)
     tensor([2., 3.])
     """
-    return _add(input, other if alpha == 1 else mul(other, alpha))
+    return _add(input, other) if alpha == 1 else _scaled_sum(input, other, alpha)
 
 
 @method(in_place=True)
 def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """Return the difference, ``input - alpha * other``; see :func:`add`."""
-    return _sub(input, other if alpha == 1 else mul(other, alpha))
+    return _sub(input, other) if alpha == 1 else _scaled_sum(input, other, -alpha)
+
+
+#: x + alpha y, of which the product and the sum are rounded.
+add_scaled_kernel: Callable[..., Any] = _core.kernels["addcmul"]
+
+_add_scaled: Callable[..., Tensor] = Primitive(
+    "add_scaled",
+    run=hands_on(lambda x, y, alpha: add_scaled_kernel(x, y, 1.0, alpha)),
+    inputs=("x", "y"),
+    attributes=("alpha",),
+    equation="out = x + alpha y",
+    source=f"{ARTICLE} section 4",
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={"x": lambda g: g, "y": lambda g, alpha: safe_mul(g, alpha)},
+    promotion="common",
+).eager
+
+
+def _scaled_sum(x: Any, y: Any, alpha: float) -> Tensor:
+    return _add_scaled(x, y, alpha) if _kind(x) == _kind(y) == "f" else _add(x, mul(y, alpha))
 
 
 @method(in_place=True)
@@ -287,9 +308,11 @@ def reciprocal(input: Tensor) -> Tensor:
 
 
 _pow_kernel = _core.kernels["pow"]
-#: Powers that are other functions, as they are in PyTorch: the square root of -0 is -0, of -∞ NaN.
+#: Powers that are other functions or few products, as they are in PyTorch: the square root of -0 is -0, of -∞ NaN.
 _KNOWN_POWERS: dict[float, Callable[[Any], Any]] = {
     2: lambda x: _core.kernels["mul"](x, x),
+    3: _core.kernels["cube"],
+    -2: _core.kernels["inverse_square"],
     0.5: _core.kernels["sqrt"],
     -0.5: _core.kernels["rsqrt"],
     -1: lambda x: _core.kernels["div"](1.0, x),

@@ -8,6 +8,7 @@ which leaves the writing to `Tensor._write`, which knows of versions, views and 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -19,19 +20,23 @@ from ..batching import levels
 from ..batching_rules import copy_values
 from ..primitive import ELEMENTWISE, Primitive
 from ..tensor import Tensor, grad_enabled, wrap
+from . import arithmetic, rounding, selection
 from . import elementwise as ew
 from .creation import array_from, full_like
 from .shape import broadcast
 
 _copy = _core.kernels["copy"]
+_full = _core.kernels["full"]
+
+_Form = Callable[..., tuple[Any, tuple[Any, ...]]]
 
 
 def _compute_in_place(
     self: Tensor, function: Callable[..., Tensor], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Tensor:
     """Give this tensor the elements and the origin of ``function(self, *args, **kwargs)``; return it."""
-    kernel = None if kwargs else _kernel_of(function, len(args))
-    if kernel is not None and _core.compute_into(kernel, self, args):
+    kernel, own = _kernel_call(function, args, kwargs)
+    if kernel is not None and _core.compute_into(kernel, self, own, True):
         return self
     others = (*args, *kwargs.values()) if kwargs else args
     if not grad_enabled() or (
@@ -45,16 +50,58 @@ def _compute_in_place(
     return store(self, function(before, *operands, **options), name)
 
 
-#: The operations that functions are which take more than tensors.
-_STRAIGHT: dict[Callable[..., Any], Any] = {ew.add: ew._add, ew.sub: ew._sub}
+def _kernel_call(
+    function: Callable[..., Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, tuple[Any, ...]]:
+    """Return the kernel that is all of an elementwise function, and its operands but the first; None for others."""
+    form = _FORMS.get(function)
+    if form is not None:
+        try:
+            return form(*args, **kwargs)
+        except TypeError:  # which the function itself says better
+            return None, ()
+    record: Primitive | None = getattr(function, "primitive", None)
+    if kwargs or record is None or record.structure != ELEMENTWISE or record.constants:
+        return None, ()
+    whole = len(args) + 1 == len(record.inputs) + len(record.attributes) and isinstance(record.run, _core.Kernel)
+    return (record.run, args) if whole else (None, ())
 
 
-def _kernel_of(function: Callable[..., Tensor], operands: int) -> Any:
-    """Return the kernel of an elementwise function of so many operands besides the tensor; None for other functions."""
-    record: Primitive | None = getattr(_STRAIGHT.get(function, function), "primitive", None)
-    if record is None or record.structure != ELEMENTWISE or len(record.inputs) != operands + 1:
-        return None
-    return record.run if isinstance(record.run, _core.Kernel) and not record.attributes + record.constants else None
+def _scaled(kernel: Any, sign: int) -> _Form:
+    """Return the form of a sum or a difference."""
+
+    def form(other: Any, *, alpha: float = 1) -> tuple[Any, tuple[Any, ...]]:
+        return (kernel, (other,)) if alpha == 1 else (ew.add_scaled_kernel, (other, 1.0, sign * alpha))
+
+    return form
+
+
+def _quotient(other: Any, *, rounding_mode: str | None = None) -> tuple[Any, tuple[Any, ...]]:
+    return (None if rounding_mode else _core.kernels["div"], (other,))
+
+
+def _between(min: Any = None, max: Any = None) -> tuple[Any, tuple[Any, ...]]:
+    kernel = None if min is max is None else _core.kernels["clamp"]
+    return kernel, (-math.inf if min is None else min, math.inf if max is None else max)
+
+
+def _with_value(kernel: Any) -> _Form:
+    return lambda tensor1, tensor2, *, value=1: (kernel, (tensor1, tensor2, value))
+
+
+#: For functions that take more than their kernels do: the kernel for their arguments behind the tensor, and its operands.
+_FORMS: dict[Callable[..., Any], _Form] = {
+    ew.add: _scaled(_core.kernels["add"], 1),
+    ew.sub: _scaled(_core.kernels["sub"], -1),
+    rounding.div: _quotient,
+    rounding.true_divide: lambda other: (_core.kernels["div"], (other,)),
+    selection.clamp: _between,
+    selection.clamp_min: lambda min: _between(min),
+    selection.clamp_max: lambda max: _between(None, max),
+    arithmetic.addcmul: _with_value(_core.kernels["addcmul"]),
+    arithmetic.addcdiv: _with_value(_core.kernels["addcdiv"]),
+    arithmetic.lerp: lambda end, weight: (_core.kernels["lerp"], (end, weight)),
+}
 
 
 def store(self: Tensor, value: Tensor, name: str) -> Tensor:
@@ -91,7 +138,7 @@ def copy_(self: Tensor, src: Any) -> Tensor:
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Set every element to `value`, a number or a tensor without dimensions; return the tensor."""
     if not isinstance(value, Tensor):
-        return self._write(full_like(self, value), "fill_")
+        return _filled(self, value, "fill_")
     if value.ndim > 0:
         raise RuntimeError(f"fill_: the value must have no dimensions, got shape {value._array.shape}")
     value = value if value.dtype is self.dtype else ew.to_dtype(value, self.dtype)
@@ -100,7 +147,15 @@ def fill_(self: Tensor, value: Any) -> Tensor:
 
 def zero_(self: Tensor) -> Tensor:
     """Set every element to 0; return the tensor."""
-    return self._write(full_like(self, 0), "zero_")
+    return _filled(self, 0.0, "zero_")
+
+
+def _filled(self: Tensor, value: Any, name: str) -> Tensor:
+    if isinstance(value, int | float):
+        operands = float(value), self._array.shape, self.dtype.code
+        if _core.compute_into(_full, self, operands, False):
+            return self
+    return self._write(full_like(self, value), name)
 
 
 _OPERATORS = {"__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__ipow__": "pow_"}

@@ -306,6 +306,8 @@ def _total(name: str, primitive: Any, x: Tensor, dims: Shape, keepdim: bool, dty
     """Run sum or prod in the dtype asked for; small integers go through int64, which wraps around as they do."""
     if dtype is None and array_of(name, x).dtype.kind == "f":
         return primitive(x, dims, keepdim)  # type: ignore[no-any-return]
+    if dtype is None and primitive is _sum and x.dtype is _dtype.bool_:
+        return _count_nonzero(x, dims, keepdim)  # type: ignore[no-any-return]
     x = _converted(name, x, dtype)
     if x.dtype.is_floating_point or x.dtype is _dtype.int64:
         return primitive(x, dims, keepdim)  # type: ignore[no-any-return]
