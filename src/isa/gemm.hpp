@@ -196,8 +196,8 @@ Ahead<T> rows_ahead(const ProductShape& shape, const T* a, int64_t rows, int64_t
 }
 
 // Tiles whose rows of a are copied together. A strip of b that fills the nearest cache streams past a single tile's
-// rows; one that leaves room in it stays there for several tiles.
-constexpr int64_t kTilesAtOnce = kVectorBytes == 64 ? 1 : 4;
+// rows. One that leaves room there stays for many tiles, whose rows come from the next cache.
+constexpr int64_t kTilesAtOnce = kVectorBytes == 64 ? 1 : kCopiedRows / max_rows(2);
 
 // A panel whose b was packed, in blocks of rows; a stands for the first row.
 template <class T>

@@ -44,8 +44,10 @@ constexpr int kAccumulators = 8;  // of 16; a product of its own needs a registe
 
 constexpr int kMaxTileRows = 14;
 
-// Tiles of a longer k ask for their part of c beforehand: it may be far away, and stores to it would wait in turn.
-constexpr int64_t kPrefetchK = 100;
+// A tile asks for its part of c, which may be far away, while it computes: for a row of it every so many steps. Asked
+// for all at once, it would hold up what the steps read.
+constexpr int64_t kStepsPerRow = kBlockK / 16;
+static_assert(kMaxTileRows * kStepsPerRow <= kBlockK);
 
 // The widest tiles serve thin products only: one row needs many vectors to hide the latency of its chains.
 constexpr int max_rows(int vectors) {
@@ -143,10 +145,13 @@ void run_tile(const Tile<T>& t) {
   const auto load_b = [&](int v) {
     return Masked && kMaskedLoads && v == V - 1 ? load_part(b + v * L, last) : load(b + v * L);
   };
-  if (t.k > kPrefetchK) {
-    each<R, V>([&](int r, int v) { __builtin_prefetch(t.c + r * t.c_row + v * L, 1); });
-  }
+  const T* c = t.c;
   for (int64_t k = t.k; k > 0; --k) {
+    if (__builtin_expect(k % kStepsPerRow == 0, 0)) {
+      __builtin_prefetch(c, 1);
+      __builtin_prefetch(c + V * L - 1, 1);
+      c += t.c_row;
+    }
     step_tile<T>(a, load_b, acc);
     b += b_k;
     a.advance(a_k);

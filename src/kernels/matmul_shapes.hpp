@@ -37,15 +37,17 @@ struct ProductShape {
 // Rows of a are copied into a place for kCopiedRows of them, which are a cache line longer than needed, so that they do
 // not fall into the same sets of the cache.
 static constexpr int64_t kPackedRow = kBlockK + 16;
-static constexpr int64_t kCopiedRows = 64;
+static constexpr int64_t kCopiedRows = 96;
+
+static constexpr int64_t kPackingRows = 64;  // so many rows are worth a copy of b
 
 static constexpr int64_t kThinRows = 2;
 
 // The widest strip of columns that is packed as one, in bytes of a row.
 static constexpr int64_t kStripBytes = 256;
 
-// The most columns of a panel, in bytes of a row: a panel is 1 MB large at the most.
-static constexpr int64_t kPanelBytes = 4096;
+// The most columns of a panel, in bytes of a row: a panel is 2 MB large at the most.
+static constexpr int64_t kPanelBytes = 8192;
 
 static constexpr int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
 
@@ -58,7 +60,7 @@ static inline void choose_packing(ProductShape& p, int64_t item_size) {
   const bool displaced = p.a_k == 1 && a_row % 4096 == 0;  // all rows fall into the same sets
   const bool many = p.n >= 128 && (p.a_k != 1 || a_row >= 2048 || a_row % 512 == 0);
   p.pack_a = p.m >= 32 && (many || (displaced && p.n * item_size > kStripBytes));
-  p.pack_b = p.b_col != 1 || (p.m >= kCopiedRows && (p.pack_a || magnitude(p.b_k) * item_size >= 1024));
+  p.pack_b = p.b_col != 1 || (p.m >= kPackingRows && (p.pack_a || magnitude(p.b_k) * item_size >= 1024));
   p.thin = p.b_k == 1 && p.b_col != 1 && p.m <= kThinRows;
   p.dots_along_rows = p.m > 1 && magnitude(p.a_row) < magnitude(p.a_k);
 }
