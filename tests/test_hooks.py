@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad import graph
 from minigrad.utils.hooks import RemovableHandle
 
 torch: Any = pytest.importorskip("torch", reason="PyTorch is the oracle")
@@ -237,3 +239,28 @@ def test_misuse() -> None:
     y.grad_fn.register_hook(lambda *_: (mg.ones(2),) * 5)
     with pytest.raises(RuntimeError, match="hook: returned 5 gradients in place of"):
         y.sum().backward()
+
+
+def test_hooks_of_leaves_that_are_gone_cost_nothing() -> None:
+    """Once no leaf has a hook any more, since it was taken away or the leaf is gone, passes go the quick way again."""
+    x, seen = mg.ones(2, requires_grad=True), []
+    handles = [x.register_hook(seen.append), x.register_post_accumulate_grad_hook(seen.append)]
+    other = mg.ones(2, requires_grad=True)
+    other.register_hook(lambda g: 3 * g)
+    (x + other).sum().backward()
+    assert len(seen) == 2
+    assert graph.hooks_used
+    for handle in handles:
+        handle.remove()
+    del other
+    gc.collect()
+    for leaf in graph.hooked_leaves:  # those of other tests
+        leaf.hooks.__init__()
+    (2 * x).sum().backward()
+    assert not graph.hooks_used
+    assert not graph.hooked_leaves
+    assert x.grad.tolist() == [3.0, 3.0]
+    x.register_hook(lambda g: 10 * g)
+    (2 * x).sum().backward()
+    assert graph.hooks_used
+    assert x.grad.tolist() == [23.0, 23.0]

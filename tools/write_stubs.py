@@ -33,6 +33,7 @@ CORE_FUNCTIONS = {
     "grad_enabled": "() -> bool",
     "inference_arrays": "() -> int",
     "inference_enabled": "() -> bool",
+    "is_common": "(array: Any, /) -> bool",
     "is_inference": "(array: Any, /) -> bool",
     "kernels_for": "(isa: str) -> dict[str, Kernel]",
     "lent_view": "(array: Array, /) -> Array",
@@ -40,6 +41,7 @@ CORE_FUNCTIONS = {
     "compute_into": "(kernel: Kernel, tensor: Any, operands: tuple[Any, ...], reads: bool, /) -> bool",
     "connect": "(**objects: Any) -> None",
     "next_sequence": "() -> int",
+    "own_array": "(tensor: Any, /) -> Array",
     "sweep": "(roots: Any, relevant: Any, wanted: Any, found: Any, turns: Any, failed: Any, *modes: bool) -> None",
     "wrap": "(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any",
     "memory_statistics": "() -> dict[str, int]",
@@ -91,6 +93,8 @@ class TensorBase:
     def shape(self) -> Size: ...
     @property
     def is_leaf(self) -> bool: ...
+    def _own(self) -> bool: ...
+    def _alias(self) -> Tensor: ...
 
 class LeafBase:
     array: Any

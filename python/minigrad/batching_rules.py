@@ -48,7 +48,8 @@ def lifted(x: Any, level: Level) -> Any:
     array = getattr(x, "_array", None)
     if not isinstance(x, Tensor) or (array.__class__ is BatchedArray and array.level is level):
         return x
-    return of_level(level, x if x._edge is not None else array, False, x._cell)
+    x._own()
+    return of_level(level, x if x._edge is not None else x._array, False, x._cell)
 
 
 def of_level(level: Level, value: Any, batched: bool = True, cell: Any = None) -> Tensor:

@@ -37,7 +37,7 @@ next_sequence = _core.next_sequence
 
 _copy = _core.kernels["copy"]
 _add_into = _core.kernels["add"].into
-_core.connect(add_into=_add_into)
+_core.connect(copy=_copy, add_into=_add_into)
 
 #: Those who watch nodes being recorded, each with the thread it watches, None for all. Empty as a rule, and that it is
 #: not is all that a call asks.
@@ -46,10 +46,10 @@ observers: list[tuple[int | None, Observer]] = []
 #: Gradients grow under it, so that threads may share leaves. Their shares come in the order in which sweeps arrive.
 _accumulation = threading.RLock()
 
-#: All leaves that have had hooks, while they live.
+#: All leaves that have hooks, while they live.
 hooked_leaves: weakref.WeakSet[Leaf] = weakref.WeakSet()
 
-#: Not empty once there was one: until then nobody looks for them.
+#: Not empty where there may be one: otherwise nobody looks for them.
 hooks_used: list[bool] = []
 
 wrap: Callable[..., Tensor] = _core.wrap
@@ -158,6 +158,7 @@ class Leaf(_core.LeafBase):
             if not bare or self.grad._edge is not None:
                 self.grad = add(self.grad, wrap(g) if bare else g)
             else:
+                self.grad._own()
                 _add_into(self.grad._array, self.grad._array, g)
                 self.grad._cell.version += 1
 
@@ -343,7 +344,7 @@ def backward_sweep(
         announce(starts)
     found: list[Any] = [None] * len(targets or ())
     relevant = None if targets is None else leading_to(targets, starts)
-    turns = turns_of_hooked_leaves(starts) if hooks_used and hooked_leaves else {}
+    turns = turns_of_hooked_leaves(starts) if hooks_used and _any_leaf_has_hooks() else {}
     failed: list[Any] = [None]
     try:
         _core.sweep(roots, relevant, _places(targets or ()), found, turns, failed, retain_graph, create_graph)
@@ -366,6 +367,15 @@ def announce(roots: Sequence[Edge]) -> None:
     """Tell those who watch this thread that a sweep is about to begin."""
     for observer in observing():
         observer.sweeping(roots)
+
+
+def _any_leaf_has_hooks() -> bool:
+    """Return whether there is a leaf with hooks; forget those that have none any more."""
+    for leaf in [leaf for leaf in hooked_leaves if not leaf.hooks.any()]:
+        hooked_leaves.discard(leaf)
+    if not hooked_leaves:
+        hooks_used.clear()
+    return bool(hooks_used)
 
 
 def turns_of_hooked_leaves(roots: Iterable[Edge]) -> dict[Node | Leaf, float]:

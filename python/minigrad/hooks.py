@@ -43,6 +43,11 @@ class NodeHooks:
         self.before, self.after, self.accumulated = Hooks(), Hooks(), Hooks()
         self.tensor: weakref.ref[Tensor] | None = None
 
+    def any(self) -> bool:
+        """Return whether there are any."""
+        several = (self.before, self.after, self.accumulated, *self.of_output.values(), *self.retained.values())
+        return any(several)
+
 
 class Hooked:
     """What hooks add to a node's class. Cotangents are arrays, tensors under ``create_graph``; hooks see tensors."""
@@ -99,9 +104,9 @@ def hooks_of(node: Any) -> NodeHooks:
     if not node.hooked:
         node.__class__ = _hooked_class(type(node))
         node.hooks = NodeHooks()
-        if isinstance(node, graph.Leaf):
-            graph.hooked_leaves.add(node)
-            graph.hooks_used[:] = [True]
+    if isinstance(node, graph.Leaf):
+        graph.hooked_leaves.add(node)
+        graph.hooks_used[:] = [True]
     hooks: NodeHooks = node.hooks
     return hooks
 

@@ -144,6 +144,7 @@ def foreign() -> Cell:
 
 def lend(t: Tensor) -> Array:
     """Return an array that shares a tensor's memory."""
+    t._own()
     array: Array = _core.lent_view(t._array)
     cell = t._cell
     with _lending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,9 @@ wrap: Callable[..., Tensor] = _core.wrap
 
 #: ``array_of(name, x, role="input")``: a tensor's array; TypeError, in the name of the operation, for what is no tensor.
 array_of: Callable[..., Array] = _core.array_of
+
+#: Tensors get memory of their own under it, each once.
+_owning = threading.RLock()
 
 #: What the properties of that name return. The module that makes views sets them, being imported later.
 view_properties: dict[str, Callable[[Tensor], Tensor]] = {}
@@ -173,6 +177,7 @@ class Tensor(TensorMethods):
 
     def data_ptr(self) -> int:
         """Return the address of the first element."""
+        self._own()
         address: int = self._array.__array_interface__["data"][0]
         return address
 
@@ -316,6 +321,7 @@ class Tensor(TensorMethods):
         if not requires_grad:
             self._edge = None
         elif self._edge is None:
+            self._own()
             self._edge = (Leaf(self._array), 0)
         return self
 
@@ -419,8 +425,8 @@ class Tensor(TensorMethods):
         """Return a tensor that shares this one's memory and versions but has no part in the graph."""
         array: Any = self._array
         if array.__class__ is BatchedArray:
-            array = array.detached()
-        return wrap(array, None, self._cell)
+            return wrap(array.detached(), None, self._cell)
+        return self._alias()
 
     def detach_(self) -> Tensor:
         """Leave the graph for good; RuntimeError for a view, whose base would stay. Return the tensor."""
@@ -449,6 +455,8 @@ class Tensor(TensorMethods):
 
     def _move_to(self, value: Tensor) -> None:
         """Make this a tensor of another one's memory. Views of the old memory share it with each other alone."""
+        self._own()
+        value._own()
         sharing.wrote(self._cell)  # what was saved of the old memory is not what this tensor is now
         for view in [v() for v in getattr(self, "_views", ())] + [self]:
             if view is not None and hasattr(view, "_base"):
@@ -489,7 +497,8 @@ class Tensor(TensorMethods):
         return self
 
     def _refuse_write(self, name: str) -> None:
-        """Raise a RuntimeError where this tensor's memory must not be written to."""
+        """Raise a RuntimeError where this tensor's memory must not be written to; make it this tensor's own."""
+        self._own()
         base: Tensor = getattr(self, "_base", self)
         if grad_enabled() and base._edge is not None and isinstance(base._edge[0], Leaf):
             what = "a leaf that requires a gradient" if base is self else "a view of a leaf that requires a gradient"
@@ -512,6 +521,7 @@ class Tensor(TensorMethods):
         """Return another tensor of the same memory and versions, a leaf with a gradient of its own."""
         if not self.is_leaf:
             raise RuntimeError("copy: only leaves can be copied; use clone() or detach()")
+        self._own()
         copied = _rebuild(type(self), self._array, self.requires_grad)
         copied._cell = self._cell
         return copied
@@ -530,6 +540,7 @@ class Tensor(TensorMethods):
     def __reduce__(self) -> tuple[Any, ...]:
         if not self.is_leaf:
             raise RuntimeError("pickle: only leaves can be pickled; use detach()")
+        self._own()
         return _rebuild, (type(self), self._array, self.requires_grad)
 
 
@@ -556,10 +567,24 @@ def replay(base: Any, steps: tuple[tuple[Primitive, tuple[Any, ...]], ...]) -> A
     return base
 
 
+def _part(tensor: Tensor) -> bool:
+    """Give a tensor, no view, memory of its own in place of what it holds in common; see `Tensor._own`."""
+    with _owning:
+        if _core.is_common(tensor._array):
+            array = _core.own_array(tensor)
+            for view in _living_views(tensor):
+                view._array = replay(array, view._steps)
+            tensor._array = array  # last: other threads ask for it alone
+    return True
+
+
+def _living_views(base: Tensor) -> list[Tensor]:
+    return [v for v in (ref() for ref in getattr(base, "_views", ())) if v is not None]
+
+
 def refresh_views(base: Tensor) -> None:
     """Make the origin of every view again from what `base` now is."""
-    views: list[weakref.ref[Tensor]] = getattr(base, "_views", [])
-    alive = [v for v in (ref() for ref in views) if v is not None]
+    alive = _living_views(base)
     for view in alive:
         before = view._edge
         view._edge = replay(base, view._steps)._edge
@@ -595,4 +620,5 @@ _core.connect(
     observe=graph.observe,
     levels=levels,
     hooks_used=graph.hooks_used,
+    part=_part,
 )

@@ -151,6 +151,8 @@ static inline void handler_free(void*, void* buffer, size_t bytes) {
 // raises a MemoryError and leaves the array as it was.
 static inline void* handler_realloc(void*, void*, size_t) { return nullptr; }
 
+constexpr char kPoolMemory[] = "minigrad_pool";
+
 // The capsule through which NumPy finds the functions above; made once.
 static inline PyObject* pool_handler() {
   static PyDataMem_Handler handler = {
@@ -179,16 +181,19 @@ static inline PyObject* inference_handler() {
   return capsule;
 }
 
+// Whether an array owns its memory, by the handler of that name.
+static inline bool owns_memory_of(PyArrayObject* array, const char* name) {
+  PyObject* const capsule = PyArray_HANDLER(array);
+  if (capsule == nullptr) return false;
+  const void* const handler = PyCapsule_GetPointer(capsule, "mem_handler");
+  return std::strcmp(static_cast<const PyDataMem_Handler*>(handler)->name, name) == 0;
+}
+
 static inline bool is_inference_array(PyObject* object) {
   while (PyArray_Check(object)) {
     PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(object);
     PyObject* const base = PyArray_BASE(array);
-    if (base == nullptr) {
-      PyObject* const capsule = PyArray_HANDLER(array);
-      if (capsule == nullptr) return false;
-      const void* const handler = PyCapsule_GetPointer(capsule, "mem_handler");
-      return std::strcmp(static_cast<const PyDataMem_Handler*>(handler)->name, kInferenceMemory) == 0;
-    }
+    if (base == nullptr) return owns_memory_of(array, kInferenceMemory);
     object = base;
   }
   return false;

@@ -1,5 +1,6 @@
 #include "bindings/in_place.hpp"
 
+#include "bindings/commons.hpp"
 #include "bindings/modes.hpp"
 #include "bindings/objects.hpp"
 
@@ -59,6 +60,7 @@ PyObject* compute_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
     return PyErr_Format(PyExc_TypeError, "compute_into: takes a kernel, a tensor, a tuple and a truth value");
   }
   TensorObject* const tensor = tensor_in(args[1]);
+  if (Reference(own_memory(args[1], nullptr)) == nullptr) return nullptr;
   PyArrayObject* const own = writable_array(tensor);
   const Py_ssize_t operands = PyTuple_GET_SIZE(args[2]);
   if (own == nullptr || operands > kMostOperands) Py_RETURN_FALSE;

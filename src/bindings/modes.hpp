@@ -22,6 +22,18 @@ class GradMode {
   bool before_;
 };
 
+// The thread is not in inference mode, as long as it lives.
+class OutsideInference {
+ public:
+  OutsideInference() : before_(t_inference) { t_inference = false; }
+  ~OutsideInference() { t_inference = before_; }
+  OutsideInference(const OutsideInference&) = delete;
+  OutsideInference& operator=(const OutsideInference&) = delete;
+
+ private:
+  bool before_;
+};
+
 // Adds the functions to the module; false with an exception set.
 bool add_mode_functions(PyObject* module);
 

@@ -1,5 +1,7 @@
 #include "bindings/objects.hpp"
 
+#include "bindings/commons.hpp"
+
 namespace minigrad {
 
 Connections g_connections = {};
@@ -160,6 +162,14 @@ PyGetSetDef kTensorGetters[] = {
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
+PyMethodDef kTensorMethods[] = {
+    {"_own", own_memory, METH_NOARGS,
+     "Part from strangers with whom memory is held in common, before it is written to, given out, or made another "
+     "tensor that is to see later writes; return whether there were any. Views go along."},
+    {"_alias", alias_memory, METH_NOARGS, "Another tensor of the same memory and versions, with no part in the graph."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
 PyObject* make_tensor_type() {
   static PyType_Slot slots[] = {
       {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
@@ -167,6 +177,7 @@ PyObject* make_tensor_type() {
       {Py_tp_clear, reinterpret_cast<void*>(CollectedTensor::clear)},
       {Py_tp_dealloc, reinterpret_cast<void*>(CollectedTensor::deallocate)},
       {Py_tp_members, kTensorMembers},
+      {Py_tp_methods, kTensorMethods},
       {Py_tp_getset, kTensorGetters},
       {0, nullptr},
   };
@@ -301,6 +312,8 @@ const Connection kConnections[] = {
     {"levels", g_connections.levels},
     {"hooks_used", g_connections.hooks_used},
     {"add", g_connections.add},
+    {"copy", g_connections.copy},
+    {"part", g_connections.part},
     {"add_into", g_connections.add_into},
     {"sum_to", g_connections.sum_to},
 };

@@ -99,9 +99,11 @@ struct Connections {
   PyObject* seen;     // (cell, array): what to remember of memory that arrays outside share
   PyObject* observers;   // the list of those who watch nodes being recorded
   PyObject* levels;      // a list that is empty unless vmap runs
-  PyObject* hooks_used;  // a list that is empty until a leaf gets a hook
+  PyObject* hooks_used;  // a list that is empty where no leaf has a hook
   PyObject* observe;     // (node, outputs, inputs): shows them a new node
   PyObject* add;
+  PyObject* copy;      // of an array
+  PyObject* part;      // (tensor): gives it, no view, memory of its own in place of what it holds in common
   PyObject* add_into;  // (out, x, y), of arrays
   PyObject* sum_to;
 };

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 
+#include "bindings/commons.hpp"
 #include "bindings/modes.hpp"
 #include "bindings/node.hpp"
 
@@ -22,6 +23,7 @@ struct Request {
   PyObject* turns;     // for leaves with hooks, the numbers at which they are visited
   PyObject* failed;    // a list whose only item becomes the node where the sweep failed
   bool retain_graph, create_graph;
+  const TensorObject* giver = nullptr;  // whose array the first cotangent is, where that may be held in common
 
   bool has_targets() const { return relevant != Py_None; }
 };
@@ -140,6 +142,7 @@ class Sweep {
 
   bool deliver(NodeObject* node, PyObject* cotangents) {
     const bool sole = Py_REFCNT(cotangents) == 1;
+    if (sole && !request_.has_targets()) hold_gradients(node, cotangents);
     for (int i = 0; i < node->edges.count && i < PyTuple_GET_SIZE(cotangents); ++i) {
       const Edge edge = node->edges[i];
       Reference g = share(PyTuple_GET_ITEM(cotangents, i));
@@ -148,6 +151,25 @@ class Sweep {
       if (!deliver_one(edge, std::move(g))) return false;
     }
     return true;
+  }
+
+  // Lets cotangents of leaves that have no gradient yet become it without copies, where they are parts of one array.
+  // Before any is delivered: as long as all of them are in the tuple, it is known who holds that array.
+  void hold_gradients(NodeObject* node, PyObject* cotangents) const {
+    for (int i = 0; i < node->edges.count && i < PyTuple_GET_SIZE(cotangents); ++i) {
+      PyObject* const leaf = node->edges[i].node;
+      if (leaf == nullptr || !is_just(leaf, g_connections.leaf) || !is_first(leaf_in(leaf))) continue;
+      PyObject* const g = PyTuple_GET_ITEM(cotangents, i);
+      if (PyArray_CheckExact(g) && !is_sole(g)) hold_in_common(g, cotangents, request_.giver);
+    }
+  }
+
+  // Whether there is no gradient yet.
+  static bool is_first(const LeafObject* leaf) { return leaf->grad == nullptr || leaf->grad == Py_None; }
+
+  // Whether nobody else refers to an array, or to its memory.
+  static bool is_sole(PyObject* array) {
+    return Py_REFCNT(array) == 1 && PyArray_BASE(reinterpret_cast<PyArrayObject*>(array)) == nullptr;
   }
 
   bool deliver_one(const Edge& edge, Reference g) {
@@ -166,7 +188,7 @@ class Sweep {
     constexpr npy_intp kSmall = 4096;
     if (leaf->grad == nullptr || !is_tensor(leaf->grad) || tensor_in(leaf->grad)->node != nullptr) return false;
     PyObject* const grad = tensor_in(leaf->grad)->array;
-    return PyArray_CheckExact(g) && PyArray_CheckExact(grad) &&
+    return PyArray_CheckExact(g) && PyArray_CheckExact(grad) && is_writable(grad) &&
            PyArray_SIZE(reinterpret_cast<PyArrayObject*>(g)) <= kSmall;
   }
 
@@ -180,11 +202,9 @@ class Sweep {
     return true;
   }
 
-  // An array that nobody else refers to becomes the gradient as it is.
+  // An array that nobody else refers to becomes the gradient as it is, and so does one that is held in common.
   static bool accumulate(LeafObject* leaf, Reference g) {
-    const bool first = leaf->grad == nullptr || leaf->grad == Py_None;
-    if (first && PyArray_CheckExact(g.get()) && Py_REFCNT(g.get()) == 1 &&
-        PyArray_BASE(reinterpret_cast<PyArrayObject*>(g.get())) == nullptr) {
+    if (is_first(leaf) && PyArray_CheckExact(g.get()) && (is_sole(g.get()) || is_common_gradient(g.get()))) {
       PyObject* const tensor = new_tensor(g.release());
       if (tensor != nullptr) fill(leaf->grad, tensor);
       return tensor != nullptr;
@@ -257,8 +277,8 @@ PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (edge.node == nullptr || g == nullptr) return PyErr_Occurred() == nullptr ? Py_NewRef(Py_False) : nullptr;
   const Reference nothing(PyDict_New());
   const Reference failed(PyList_New(1));
-  const Request request{Py_None, nothing.get(), nullptr, nothing.get(), failed.get(), PyObject_IsTrue(args[2]) == 1,
-                        false};
+  Request request{Py_None, nothing.get(), nullptr, nothing.get(), failed.get(), PyObject_IsTrue(args[2]) == 1, false};
+  if (is_tensor(args[1]) && tensor_in(args[1])->node == nullptr) request.giver = tensor_in(args[1]);
   Sweep sweep(request);
   const GradMode recording(false);
   const bool good = sweep.send(edge, share(g)) && sweep.run();

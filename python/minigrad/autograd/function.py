@@ -359,7 +359,7 @@ def _resolved(cls: type[Function], args: tuple[Any, ...], kwargs: dict[str, Any]
 def _fresh(ctx: FunctionCtx, args: tuple[Any, ...], out: Any) -> Any:
     """Return an output that may get an origin of its own: an input given back becomes another tensor, unless dirty."""
     if isinstance(out, Tensor) and any(out is x for x in args) and not any(out is x for x in ctx._dirty):
-        return wrap(out._array, None, out._cell)
+        return out._alias()
     return out
 
 

@@ -120,6 +120,7 @@ def vmap(
 
 def entered(x: Tensor, dim: int, level: Level) -> Tensor:
     """Return the examples that lie along a dim of a tensor as one, which shares their memory."""
+    x._own()
     moved = movedim(x, dim, 0) if dim % x.ndim else x
     value = moved if moved._edge is not None else moved._array
     return of_level(level, value, cell=x._cell)

@@ -34,8 +34,8 @@ def _fresh(name: str, tree: Any) -> Any:
         if not isinstance(x, Tensor) or not x.is_floating_point():
             raise TypeError(f"{name}: arguments to differentiate by must be tensors of floats, got {x!r}")
         level = current_level()
-        x = x if level is None else lifted(x, level)
-        return x.view_as(x) if x.requires_grad else wrap(x._array, None, x._cell).requires_grad_()
+        own: Tensor = x if level is None else lifted(x, level)
+        return own.view_as(own) if own.requires_grad else own._alias().requires_grad_()
 
     return map_tree(one, tree)
 
@@ -60,7 +60,7 @@ def _settle(tree: Any, fresh: list[Tensor], recording: bool) -> Any:
     def one(y: Any) -> Any:
         if not isinstance(y, Tensor) or (recording and _reaches_out([y], fresh)):
             return y
-        return wrap(y._array, None, y._cell) if recording else y.detach()
+        return y._alias() if recording else y.detach()
 
     return map_tree(one, tree)
 

@@ -39,8 +39,8 @@ class Parameter(Tensor):
         if data is None:
             super().__init__()
         elif isinstance(data, Tensor):
-            self._array = data._array
-            self._cell = data._cell
+            data._own()
+            self._array, self._cell = data._array, data._cell
         else:
             raise TypeError(f"Parameter: data must be a Tensor, got {type(data).__name__}")
         if requires_grad and self._array.dtype.kind != "f":
@@ -89,6 +89,7 @@ class Buffer(Tensor):
         if data is None:
             super().__init__()
         elif isinstance(data, Tensor):
+            data._own()
             self._array, self._cell, self._edge = data._array, data._cell, None
             self.requires_grad_(data.requires_grad)
         else:

@@ -335,6 +335,7 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     RuntimeError
         If the shapes do not broadcast, or `x` is a leaf that requires a gradient.
     """
+    x._own()
     parts = (key,) if type(key) in (int, Tensor) else _parts(key)
     split = _quickly(x, parts)
     if split is None and all(map(_is_basic, parts)):
@@ -433,6 +434,7 @@ def index_put_(input: Tensor, indices: tuple[Tensor | None, ...], values: Tensor
 
 def _put(name: str, input: Tensor, indices: Sequence[Any], values: Tensor, accumulate: bool) -> None:
     array, given = array_of(name, input), array_of(name, values, "values")
+    input._own()
     if given.dtype != array.dtype:
         raise RuntimeError(f"{name}: values must have input's dtype {array.dtype}, got {given.dtype}")
     parts: list[Any] = [slice(None) if k is None else _as_array(name, k) for k in indices]

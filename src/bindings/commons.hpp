@@ -1,0 +1,28 @@
+// Memory that several tensors hold in common, each with elements of its own or the same ones, until one of them writes.
+//
+// The gradients of joined tensors are parts of one array, those of the terms of a sum are one array. They need no
+// copies as long as nobody writes. So such memory is made read-only, for NumPy and kernels alike, and whoever is to
+// write to it, or to give it out, gets a copy first: `Tensor._own`. Only memory of which every holder is known can be
+// held in common; see docs/architecture.md.
+#pragma once
+
+#include "bindings/objects.hpp"
+
+namespace minigrad {
+
+// Whether an array is held in common, and fit to be a gradient as it is: without gaps, not small, and no small part of
+// what it would keep alive.
+bool is_common_gradient(PyObject* array);
+
+// Makes `array`, an item of a tuple of cotangents, such a gradient, held in common with the other items, and with the
+// tensor `giver` (null: none), where it is fit and nobody else holds the memory, who could write to it.
+void hold_in_common(PyObject* array, PyObject* cotangents, const TensorObject* giver);
+
+// tensor._own() and tensor._alias(): see tensor.py.
+PyObject* own_memory(PyObject* tensor, PyObject*);
+PyObject* alias_memory(PyObject* tensor, PyObject*);
+
+// Adds the functions to the module; false with an exception set.
+bool add_commons_functions(PyObject* module);
+
+}  // namespace minigrad
