@@ -4,6 +4,7 @@
 #include "bindings/inputs.hpp"
 #include "core/parallel.hpp"
 #include "core/plans.hpp"
+#include "kernels/moves.hpp"
 
 namespace minigrad {
 
@@ -182,9 +183,12 @@ class Invocation {
   void run() {
     const size_t shared = aligned(plan_.scratch_shared);
     const size_t each = aligned(plan_.scratch_per_worker);
-    const ScratchBuffer scratch(shared + each * static_cast<size_t>(each > 0 ? get_num_threads() : 0));
+    const size_t workers = each * static_cast<size_t>(each > 0 ? get_num_threads() : 0);
+    const ScratchBuffer scratch(shared + workers + (self_.kernel->by_rows ? turned_bytes() : 0));
     no_memory_ = scratch.failed();
     if (no_memory_) return;
+    View rows[kMaxInputs];
+    if (self_.kernel->by_rows) lay_by_rows(rows, scratch.data() + shared + workers);
     status_ =
         run_({plan_.in, plan_.in_count, plan_.out, plan_.attributes, scratch.data(), scratch.data() + shared, each});
   }
@@ -201,6 +205,24 @@ class Invocation {
   }
 
  private:
+  size_t turned_bytes() const {
+    size_t bytes = 0;
+    for (int i = 0; i < plan_.in_count; ++i) {
+      if (is_turned(plan_.in[i])) bytes += aligned(bytes_of(plan_.in[i]));
+    }
+    return bytes;
+  }
+
+  // The inputs as they are, but copies of those that are turned.
+  void lay_by_rows(View* rows, char* memory) {
+    for (int i = 0; i < plan_.in_count; ++i) {
+      const bool turned = is_turned(plan_.in[i]);
+      rows[i] = turned ? copy_turned(plan_.in[i], memory) : plan_.in[i];
+      if (turned) memory += aligned(bytes_of(rows[i]));
+    }
+    plan_.in = rows;
+  }
+
   const KernelObject& self_;
   Inputs inputs_;
   Attribute attributes_[kMaxAttributes];

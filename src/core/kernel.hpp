@@ -117,6 +117,7 @@ struct Kernel {
   const RunsByDType* reference;
   bool variadic = false;
   uint32_t mutates = 0;  // bit i: input i is written in place
+  bool by_rows = false;  // whether inputs whose neighbours lie along another dimension than the last are copied first
 };
 
 struct Kernels {

@@ -2,6 +2,7 @@
 
 #include "core/loops.hpp"
 #include "kernels/moves.hpp"
+#include "kernels/turn.hpp"
 
 namespace minigrad {
 namespace {
@@ -120,8 +121,8 @@ constexpr int64_t kManyRows = 64;
 constexpr double kGatheredNanoseconds = 0.1, kTurnedNanoseconds = 0.35;
 
 // A panel: rows that are gathered together, because their elements are neighbours across the rows (a transposed
-// operand), and the elements of each that fit into the buffer.
-constexpr int64_t kPanelRows = 16, kPanelColumns = kMapBlock / kPanelRows;
+// operand), and the elements of each that fit into the buffer: of 4 bytes, 2 lines of memory from each place.
+constexpr int64_t kPanelRows = 32, kPanelBytes = 16384;
 
 // Rows that the loop can read and write where they lie. Results that fit into no cache go past the caches, through a
 // buffer: a line of memory is then written without having been read before.
@@ -186,6 +187,7 @@ class Walk {
       item_[i] = item_size(x.dtype);
       step_[i] = nest_.stride[i][inner];
       way_[i] = step_[i] == 1 ? Way::direct : (step_[i] == 0 && i > 0 ? Way::repeated : Way::gathered);
+      if (item_[i] == 8) panel_columns_ = kPanelBytes / kPanelRows / 8;
       direct_ &= way_[i] == Way::direct || (way_[i] == Way::repeated && map.limit == 0);
     }
   }
@@ -207,6 +209,10 @@ class Walk {
   // Uninitialised until needed; on the stack of each worker.
   struct Buffer {
     alignas(64) char of[N][kMapBlock * 8 + 64];
+  };
+
+  struct PanelBuffer {
+    alignas(64) char of[N][kPanelBytes];
   };
 
   static Nest<N> nest_of(const Call& call) {
@@ -355,7 +361,7 @@ class Walk {
     const double cost = (map_.nanoseconds + kTurnedNanoseconds) *
                         static_cast<double>(columns * (rows < kPanelRows ? rows : kPanelRows));
     parallel_for(planes * panels, cost, [&](int64_t begin, int64_t end, int) {
-      Buffer buffer;
+      PanelBuffer buffer;
       for (int64_t number = begin; number < end; ++number) {
         int64_t offset[N];
         const int64_t first = number % panels * kPanelRows;
@@ -374,18 +380,20 @@ class Walk {
     }
   }
 
-  void run_panel(Buffer& buffer, const int64_t* offset, int64_t rows, int64_t columns) const {
-    for (int64_t from = 0; from < columns; from += kPanelColumns) {
-      const int64_t size = columns - from < kPanelColumns ? columns - from : kPanelColumns;
+  void run_panel(PanelBuffer& buffer, const int64_t* offset, int64_t rows, int64_t columns) const {
+    for (int64_t from = 0; from < columns; from += panel_columns_) {
+      const int64_t size = columns - from < panel_columns_ ? columns - from : panel_columns_;
       for (int i = 1; i < N; ++i) {
-        if (way_[i] != Way::direct) gather_panel(buffer.of[i], i, at(i, offset, from), rows, size);
+        if (way_[i] == Way::gathered) gather_panel(buffer.of[i], i, at(i, offset, from), rows, size);
       }
       for (int64_t r = 0; r < rows; ++r) {
         Neighbours in;
         for (int i = 1; i < N; ++i) {
-          in.x[i - 1] = way_[i] == Way::direct ? at(i, offset, from) + r * row_bytes(i)
-                                               : buffer.of[i] + r * kPanelColumns * item_[i];
-          in.mask[i - 1] = -1;
+          const char* const there = at(i, offset, from) + r * row_bytes(i);
+          in.mask[i - 1] = way_[i] == Way::repeated && map_.limit == 0 ? 0 : -1;
+          in.x[i - 1] = way_[i] == Way::direct ? there : buffer.of[i];
+          if (way_[i] == Way::gathered) in.x[i - 1] = buffer.of[i] + r * panel_columns_ * item_[i];
+          if (way_[i] == Way::repeated) gather_of(item_[i])(buffer.of[i], there, 0, map_.limit > 0 ? size : kLanes);
         }
         map_.loop(map_.context, at(0, offset, from) + r * row_bytes(0), size, in);
       }
@@ -402,19 +410,14 @@ class Walk {
     transpose<uint8_t>(to, from, row, step_[i], rows, size);
   }
 
+  // out[r, j] = x[j, r]; where the rows lie otherwise, element by element.
   template <class Bits>
-  static void transpose(char* to, const char* from, int64_t row, int64_t step, int64_t rows, int64_t size) {
+  void transpose(char* to, const char* from, int64_t row, int64_t step, int64_t rows, int64_t size) const {
     auto* const out = reinterpret_cast<Bits*>(to);
     const auto* const x = reinterpret_cast<const Bits*>(from);
-    if (rows < kPanelRows) {
-      for (int64_t j = 0; j < size; ++j) {
-        for (int64_t r = 0; r < rows; ++r) out[r * kPanelColumns + j] = x[j * step + r * row];
-      }
-      return;
-    }
-    for (int64_t j = 0; j < size; ++j) {  // all of a line of memory at once
-#pragma GCC unroll 16
-      for (int64_t r = 0; r < kPanelRows; ++r) out[r * kPanelColumns + j] = x[j * step + r * row];
+    if (row == 1) return turn(out, panel_columns_, x, step, size, rows);
+    for (int64_t j = 0; j < size; ++j) {
+      for (int64_t r = 0; r < rows; ++r) out[r * panel_columns_ + j] = x[j * step + r * row];
     }
   }
 
@@ -425,6 +428,7 @@ class Walk {
   int64_t item_[N];  // bytes
   int64_t step_[N];  // elements from one to the next in a row
   Way way_[N];
+  int64_t panel_columns_ = kPanelBytes / kPanelRows / 4;
   bool direct_ = true;  // whether the loop can read and write where the operands lie
 };
 

@@ -284,6 +284,24 @@ void copy_all(const View& out, const View& x) {
   copy_items<uint8_t>(out, x);
 }
 
+bool is_turned(const View& x) {
+  constexpr int64_t kFew = 16;
+  const int inner = x.rank - 1;
+  if (inner < 1 || x.shape[inner] < kFew || x.stride[inner] < kFew) return false;
+  for (int d = 0; d < inner; ++d) {
+    if (x.stride[d] == 1 && x.shape[d] >= kFew) return true;
+  }
+  return false;
+}
+
+View copy_turned(const View& x, char* to) {
+  View out = x;
+  out.data = to;
+  for (int64_t d = x.rank - 1, step = 1; d >= 0; step *= x.shape[d--]) out.stride[d] = step;
+  copy_all(out, x);
+  return out;
+}
+
 void zero(const View& out, int64_t begin, int64_t end) {
   if (begin >= end) return;
   const int64_t bytes = item_size(out.dtype);

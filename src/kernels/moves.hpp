@@ -12,6 +12,11 @@ namespace minigrad {
 // out = x, two views of one shape and of elements of one size, which share no memory. Threads share the work.
 void copy_all(const View& out, const View& x);
 
+// Whether reading row by row would take one line of memory for each element, because neighbours lie along another
+// dimension than the last; and such a view's elements, copied to `to` row by row.
+bool is_turned(const View& x);
+View copy_turned(const View& x, char* to);
+
 // Zeroes all elements, or those with flat indices in [begin, end).
 void zero_all(const View& out);
 void zero(const View& out, int64_t begin, int64_t end);

@@ -34,7 +34,8 @@ constexpr Kernel forward(const char* name, const RunsByDType* reference) {
           .outputs = {"out"},
           .attributes = {{"dim", AttributeKind::integer}},
           .plan = plan_softmax,
-          .reference = reference};
+          .reference = reference,
+          .by_rows = true};
 }
 
 // The adjoint of the derivative, from the function's output.
@@ -45,7 +46,8 @@ constexpr Kernel backward(const char* name, const RunsByDType* reference) {
           .outputs = {"out"},
           .attributes = {{"dim", AttributeKind::integer}},
           .plan = plan_softmax_grad,
-          .reference = reference};
+          .reference = reference,
+          .by_rows = true};
 }
 
 constexpr Kernel kRows[] = {

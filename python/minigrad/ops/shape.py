@@ -316,8 +316,22 @@ def reshape(input: Tensor, *args: Any, shape: Any = None) -> Tensor:
 
 
 def _viewable(array: Any, sizes: Shape) -> bool:
-    """Return whether the array's memory, as it lies, can be read in another shape."""
-    return bool(array.flags.c_contiguous) or np.may_share_memory(array.reshape(sizes), array)
+    """Return whether the array's memory, as it lies, can be read in another shape of as many elements."""
+    if array.flags.c_contiguous:
+        return True
+    pieces: list[list[int]] = []  # of neighbouring dimensions: how many elements lie evenly, and how far apart
+    for n, step in zip(array.shape, array.strides, strict=True):
+        if pieces and pieces[-1][1] == n * step:
+            pieces[-1] = [pieces[-1][0] * n, step]
+        elif n != 1:
+            pieces.append([n, step])
+    left = 1
+    for size in reversed([n for n in sizes if n != 1]):
+        left = pieces.pop()[0] if left == 1 else left
+        if left % size:
+            return False
+        left //= size
+    return True
 
 
 @method
