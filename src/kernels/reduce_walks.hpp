@@ -178,11 +178,11 @@ struct Reducer {
   int64_t row_step() const { return nest.reduced.stride[0][nest.reduced.rank - 1]; }
 
   // Whether contiguous rows of so many columns come from memory that no cache holds, and are too short for the
-  // processor to foresee what comes next.
+  // processor to foresee what comes next. Of long rows four ahead fill the nearest cache.
   bool far(int64_t cols) const {
-    constexpr int64_t kLargest = 8192, kCached = 1 << 24;  // bytes
+    constexpr int64_t kLargest = 8192, kCached = 1 << 24, kMany = 4096;  // bytes; rows
     const int64_t bytes = cols * static_cast<int64_t>(sizeof(T));
-    return row_step() == cols && bytes <= kLargest && bytes * form.reduced >= kCached;
+    return row_step() == cols && bytes <= kLargest && bytes * form.reduced >= kCached && form.reduced >= kMany;
   }
 
   // A block of a row that lies in pieces: `n` elements from `begin` on. Groups that lie in one contiguous piece are
