@@ -6,6 +6,7 @@
 #include "isa/isa.hpp"
 #include "isa/lanes.hpp"
 #include "isa/math.hpp"
+#include "kernels/bytes.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
@@ -17,7 +18,6 @@ namespace {
 template <class W_>
 struct CumSum {
   using W = W_;
-  static constexpr bool kLong = false;
   static constexpr int kInputs = 1;
 
   [[gnu::always_inline]] static inline W first(W& sum, W x, W) { return sum = x; }
@@ -27,7 +27,6 @@ struct CumSum {
 template <class W_>
 struct CumProd {
   using W = W_;
-  static constexpr bool kLong = false;
   static constexpr int kInputs = 1;
 
   [[gnu::always_inline]] static inline W first(W& product, W x, W) { return product = x; }
@@ -38,7 +37,6 @@ struct CumProd {
 template <class W_>
 struct CumProdExclusive {
   using W = W_;
-  static constexpr bool kLong = false;
   static constexpr int kInputs = 1;
 
   [[gnu::always_inline]] static inline W first(W& product, W x, W) {
@@ -56,7 +54,6 @@ struct CumProdExclusive {
 template <class W_>
 struct Recurrence {
   using W = W_;
-  static constexpr bool kLong = false;
   static constexpr int kInputs = 2;
 
   [[gnu::always_inline]] static inline W first(W& r, W, W b) { return r = b; }
@@ -67,7 +64,6 @@ struct Recurrence {
 template <class W_>
 struct LogCumSumExp {
   using W = W_;
-  static constexpr bool kLong = true;  // pays for packing
   static constexpr int kInputs = 1;
 
   [[gnu::always_inline]] static inline W first(W& sum, W x, W) { return sum = x; }
@@ -126,7 +122,7 @@ void scan_tile(W (&state)[kLaneCount], W (*x)[kTile], const W (*y)[kTile], int64
   W s[kLaneCount];
   for (int lane = 0; lane < kLaneCount; ++lane) s[lane] = state[lane];
   for (int64_t k = from; k < count; ++k) {
-#pragma GCC unroll 8
+#pragma GCC unroll 4
     for (int lane = 0; lane < kLaneCount; ++lane) x[lane][k] = Op::next(s[lane], x[lane][k], y[lane][k]);
   }
   for (int lane = 0; lane < kLaneCount; ++lane) state[lane] = s[lane];
@@ -159,7 +155,6 @@ void run_chains(const LaneBlock<T, N>& block) {
 
 template <class Op, class T, int N>
 void chains(LaneBlock<T, N> block, int64_t lanes) {
-  for (; lanes >= 8; lanes -= 8, block.move(8)) run_chains<Op, 8>(block);
   for (; lanes >= 4; lanes -= 4, block.move(4)) run_chains<Op, 4>(block);
   for (; lanes >= 1; lanes -= 1, block.move(1)) run_chains<Op, 1>(block);
 }
@@ -200,40 +195,104 @@ void abreast(LaneBlock<T, N> block, int64_t lanes) {
   }
 }
 
-// Lanes that lie one behind the other, packed side by side: pays where the operation takes long, in vectors.
-template <class Op, class T>
-void packed(LaneBlock<T, 2> block, int64_t lanes) {
-  constexpr int64_t kLanesAtOnce = 16;
-  alignas(64) T tile[kTile * kLanesAtOnce];
-  alignas(64) typename Op::W state[kLanesAtOnce];
-  while (lanes > 0) {
-    const int64_t count = lanes < kLanesAtOnce ? lanes : kLanesAtOnce;
-    for (int64_t start = 0; start < block.length; start += kTile) {
-      const int64_t left = block.length - start, places = left < kTile ? left : kTile;
-      const LaneBlock<T, 2> rows = {{tile, tile}, {kLanesAtOnce, kLanesAtOnce}, {1, 1}, places};
-      const T* const x = block.data[1] + start * block.dim_step[1];
-      pack(tile, kLanesAtOnce, x, block.dim_step[1], block.lane_step[1], places, count);
-      if (start == 0) advance<Op, true>(state, rows, 0, count);
-      for (int64_t k = start == 0; k < places; ++k) advance<Op, false>(state, rows, k, count);
-      T* const out = block.data[0] + start * block.dim_step[0];
-      for (int64_t lane = 0; lane < count; ++lane) {
-        for (int64_t k = 0; k < places; ++k) {
-          out[lane * block.lane_step[0] + k * block.dim_step[0]] = tile[k * kLanesAtOnce + lane];
-        }
-      }
+// Lanes that lie one behind the other, kTogether of them packed side by side, a tile of positions at a time. In a tile
+// positions lie in the order in which they do in memory.
+constexpr int64_t kTogether = 16;
+
+template <class T>
+void pack_lanes(T* tile, const T* x, int64_t dim_step, int64_t lane_step, int64_t places) {
+  const bool backwards = dim_step == -1;
+  pack(tile, kTogether, backwards ? x - (places - 1) : x, backwards ? 1 : dim_step, lane_step, places, kTogether);
+}
+
+// A lane's piece is written as a whole before the next one's: lanes that lie a power of two apart fall into the same
+// sets of the cache.
+template <class T>
+void unpack_lanes(T* out, int64_t dim_step, int64_t lane_step, const T* tile, int64_t places, bool streamed) {
+  constexpr int64_t kSide = SquareOf<T>::kSide;
+  if (dim_step != 1 && dim_step != -1) {
+    for (int64_t lane = 0; lane < kTogether; ++lane) {
+      for (int64_t k = 0; k < places; ++k) out[lane * lane_step + k * dim_step] = tile[k * kTogether + lane];
     }
-    block.move(count);
-    lanes -= count;
+    return;
+  }
+  if (dim_step == -1) out -= places - 1;
+  for (int64_t lane = 0; lane < kTogether; lane += kSide, out += kSide * lane_step) {
+    if (!streamed) {
+      transpose(out, lane_step, tile + lane, kTogether, places, kSide);
+      continue;
+    }
+    alignas(64) T piece[kSide * kTile];
+    transpose(piece, kTile, tile + lane, kTogether, places, kSide);
+    for (int64_t k = 0; k < kSide; ++k) {
+      copy_bytes(out + k * lane_step, piece + k * kTile, places * static_cast<int64_t>(sizeof(T)), true);
+    }
   }
 }
 
-template <class Op, class T, int N>
-void one_behind_another(const LaneBlock<T, N>& block, int64_t lanes) {
-  if constexpr (Op::kLong) {
-    packed<Op>(block, lanes);
-  } else {
-    chains<Op>(block, lanes);
+// Asks for a part of the next kTogether lanes, as large as a tile, if they follow on these without a gap: of so many
+// streams the processor foresees little. (Called, not inlined, it would be left out as a function without effect.)
+template <class T, int N>
+[[gnu::always_inline]] inline void fetch_lanes(const LaneBlock<T, N>& block, int64_t start, int64_t places, int first) {
+  for (int i = first; i < N; ++i) {
+    if (block.lane_step[i] != block.length) continue;
+    const T* const lane = block.data[i] - (block.dim_step[i] == -1 ? block.length - 1 : 0);
+    const T* const next = lane + kTogether * (block.length + start);
+    constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
+    for (int64_t k = 0; k < places * kTogether; k += kLine) __builtin_prefetch(next + k, 0, 2);
   }
+}
+
+// The positions of a tile from `from` on. The state stays in registers.
+template <class Op, class T, int N>
+[[gnu::noinline]] void advance_tile(typename Op::W* state, const LaneBlock<T, N>& tile, int64_t from) {
+  using W = typename Op::W;
+  W s[kTogether];
+  for (int64_t i = 0; i < kTogether; ++i) s[i] = state[i];
+  for (int64_t k = from; k < tile.length; ++k) {
+    T* const out = tile.data[0] + k * tile.dim_step[0];
+    const T* const x = tile.data[1] + k * tile.dim_step[1];
+    const T* const y = tile.data[N - 1] + k * tile.dim_step[N - 1];
+#pragma omp simd
+    for (int64_t i = 0; i < kTogether; ++i) {
+      out[i] = static_cast<T>(Op::next(s[i], static_cast<W>(x[i]), static_cast<W>(y[i])));
+    }
+  }
+  for (int64_t i = 0; i < kTogether; ++i) state[i] = s[i];
+}
+
+// As many whole groups of kTogether lanes as there are; the block moves on to the lanes that are left.
+template <class Op, class T, int N>
+void packed(LaneBlock<T, N>& block, int64_t& lanes, bool streamed) {
+  alignas(64) T memory[N][kTile * kTogether];
+  alignas(64) typename Op::W state[kTogether];
+  for (; lanes >= kTogether; lanes -= kTogether, block.move(kTogether)) {
+    for (int64_t start = 0; start < block.length; start += kTile) {
+      const int64_t left = block.length - start, places = left < kTile ? left : kTile;
+      LaneBlock<T, N> tile;
+      tile.length = places;
+      for (int i = 0; i < N; ++i) {
+        const bool backwards = block.dim_step[i] == -1;
+        tile.data[i] = memory[i] + (backwards ? (places - 1) * kTogether : 0);
+        tile.dim_step[i] = backwards ? -kTogether : kTogether;
+        tile.lane_step[i] = 1;
+        const T* const x = block.data[i] + start * block.dim_step[i];
+        if (i > 0) pack_lanes(memory[i], x, block.dim_step[i], block.lane_step[i], places);
+      }
+      if (start == 0) advance<Op, true>(state, tile, 0, kTogether);
+      advance_tile<Op>(state, tile, start == 0 ? 1 : 0);
+      if (lanes >= 2 * kTogether) fetch_lanes(block, start, places, streamed ? 1 : 0);
+      T* const out = block.data[0] + start * block.dim_step[0];
+      unpack_lanes(out, block.dim_step[0], block.lane_step[0], memory[0], places, streamed);
+    }
+  }
+  if (streamed) stream_end();
+}
+
+template <class Op, class T, int N>
+void one_behind_another(LaneBlock<T, N> block, int64_t lanes, bool streamed) {
+  if constexpr (requires { SquareOf<T>::kSide; }) packed<Op>(block, lanes, streamed);
+  chains<Op>(block, lanes);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -281,11 +340,12 @@ Status run_scan(const Call& call) {
   const Nest<N> nest = make_nest(operands);
   for (int i = 0; i < N; ++i) whole.lane_step[i] = nest.stride[i][nest.rank - 1];
   const bool side_by_side = magnitude(whole.lane_step[0]) < magnitude(whole.dim_step[0]);
-  parallel_for(nest.size, 0.38 * static_cast<double>(whole.length), [&](int64_t begin, int64_t end, int) {
+  const bool streamed = N * nest.size * whole.length * static_cast<int64_t>(sizeof(T)) >= kStreamed;
+  parallel_for(nest.size, 0.3 * static_cast<double>(whole.length), [&](int64_t begin, int64_t end, int) {
     for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
       LaneBlock<T, N> block = whole;
       for (int i = 0; i < N; ++i) block.data[i] += offset[i];
-      side_by_side ? abreast<Op>(block, count) : one_behind_another<Op>(block, count);
+      side_by_side ? abreast<Op>(block, count) : one_behind_another<Op>(block, count, streamed);
     });
   });
   return Status::ok;
