@@ -195,9 +195,9 @@ Ahead<T> rows_ahead(const ProductShape& shape, const T* a, int64_t rows, int64_t
   return shape.a_row == 1 ? Ahead<T>{a, shape.a_k, rows * S, k} : Ahead<T>{a, shape.a_row, k * S, rows};
 }
 
-// Tiles whose rows of a are copied together. A strip of b that fills the nearest cache streams past a single tile's
-// rows. One that leaves room there stays for many tiles, whose rows come from the next cache.
-constexpr int64_t kTilesAtOnce = kVectorBytes == 64 ? 1 : kCopiedRows / max_rows(2);
+// Tiles whose rows of a are copied together. A strip of b that fills the nearest cache streams past the rows of two;
+// one that leaves room there stays for many, whose rows come from the next cache.
+constexpr int64_t kTilesAtOnce = kVectorBytes == 64 ? 2 : kCopiedRows / max_rows(2);
 
 // A panel whose b was packed, in blocks of rows; a stands for the first row.
 template <class T>

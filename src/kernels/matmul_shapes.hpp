@@ -37,7 +37,7 @@ struct ProductShape {
 // Rows of a are copied into a place for kCopiedRows of them, which are a cache line longer than needed, so that they do
 // not fall into the same sets of the cache.
 static constexpr int64_t kPackedRow = kBlockK + 16;
-static constexpr int64_t kCopiedRows = 96;
+static constexpr int64_t kCopiedRows = 72;
 
 static constexpr int64_t kPackingRows = 64;  // so many rows are worth a copy of b
 
