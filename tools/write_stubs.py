@@ -52,6 +52,7 @@ CORE_FUNCTIONS = {
     "set_num_threads": "(threads: int) -> None",
     "set_parallel_threshold": "(nanoseconds: float) -> None",
     "permute_view": "(array: Array, dims: tuple[int, ...], /) -> Array",
+    "is_viewable": "(array: Array, sizes: tuple[int, ...], /) -> bool",
     "reshape_view": "(array: Array, sizes: tuple[int, ...], /) -> Array",
     "viewed_sizes": "(array: Array, args: tuple[Any, ...], /) -> tuple[int, ...] | None",
     "strided_view": "(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int, /) -> Array",

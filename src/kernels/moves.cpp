@@ -218,7 +218,7 @@ class Turned {
   }
 
   void run_narrow(T* to, const T* from, int64_t columns) const {
-    if (rows_ == 2 && out_row_ == 2) return interleave(to, from, x_row_, columns);
+    if (rows_ == 2 && out_row_ == 2) return interleave(to, from, from + x_row_, columns);
     turn(to, out_row_, from, x_row_, rows_, columns);
   }
 

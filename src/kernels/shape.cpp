@@ -2,6 +2,7 @@
 #include "reference/shape.hpp"
 #include "core/plans.hpp"
 #include "kernels/moves.hpp"
+#include "kernels/turn.hpp"
 
 namespace minigrad {
 namespace {
@@ -172,7 +173,9 @@ struct Cat {
     const int64_t row = call.out[0].size() / rows;
     const bool large = 2 * bytes_of(call.out[0]) >= kStreamed;
     const auto* const strides = reinterpret_cast<const int64_t*>(call.shared);
+    const bool few = row * static_cast<int64_t>(sizeof(T)) < kFewBytes * call.in_count;
     parallel_for(rows, 0.05 * static_cast<double>(row * sizeof(T)), [&](int64_t begin, int64_t end, int) {
+      if (few) return interleave_few(call, rows, begin, end);
       T* to = call.out[0].as<T>() + begin * row;
       for (int64_t r = begin; r < end; ++r) {
         for (int i = 0; i < call.in_count; ++i) {
@@ -185,6 +188,33 @@ struct Cat {
     });
     return Status::ok;
   }
+
+  // As interleave, where a row of an input is a few bytes: many rows of the one, then as many of the next.
+  static void interleave_few(const Call& call, int64_t rows, int64_t begin, int64_t end) {
+    const int64_t row = call.out[0].size() / rows;
+    const int64_t together = std::max<int64_t>(1, kBlockBytes / (row * static_cast<int64_t>(sizeof(T))));
+    const auto* const strides = reinterpret_cast<const int64_t*>(call.shared);
+    if (call.in_count == 2 && row == 2 && call.in[0].size() == rows && strides[0] == 1 && strides[1] == 1) {
+      const T *const x = call.in[0].as<T>(), *const y = call.in[1].as<T>();
+      return minigrad::interleave(call.out[0].as<T>() + 2 * begin, x + begin, y + begin, end - begin);
+    }
+    for (int64_t first = begin; first < end; first += together) {
+      T* to = call.out[0].as<T>() + first * row;
+      for (int i = 0; i < call.in_count; ++i) {
+        const int64_t count = call.in[i].size() / rows;
+        put_rows(to, row, call.in[i].as<T>() + first * strides[i], strides[i], std::min(together, end - first), count);
+        to += count;
+      }
+    }
+  }
+
+  static void put_rows(T* to, int64_t to_row, const T* from, int64_t from_row, int64_t rows, int64_t count) {
+    for (int64_t c = 0; c < count; ++c) {
+      for (int64_t r = 0; r < rows; ++r) to[r * to_row + c] = from[r * from_row + c];
+    }
+  }
+
+  static constexpr int64_t kFewBytes = 32, kBlockBytes = 16384;
 
   static View without_dim(const View& x, int dim) {
     View out = x;

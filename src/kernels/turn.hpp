@@ -85,20 +85,20 @@ template <class T>
   }
 }
 
-// Two rows of x, element by element in turn.
+// Two rows, element by element in turn.
 template <class T>
-void interleave(T* out, const T* x, int64_t x_row, int64_t columns) {
+void interleave(T* out, const T* x, const T* y, int64_t columns) {
   int64_t d = 0;
   if constexpr (sizeof(T) >= 4) {
     for (; d + kWidth<T> <= columns; d += kWidth<T>) {
-      const Vector<T> a = load(x + d), b = load(x + x_row + d);
+      const Vector<T> a = load(x + d), b = load(y + d);
       store(out + 2 * d, low_pairs<T>(a, b));
       store(out + 2 * d + kWidth<T>, high_pairs<T>(a, b));
     }
   }
   for (; d < columns; ++d) {
     out[2 * d] = x[d];
-    out[2 * d + 1] = x[x_row + d];
+    out[2 * d + 1] = y[d];
   }
 }
 

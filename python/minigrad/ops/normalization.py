@@ -13,6 +13,7 @@ from ..batching import is_batched
 from ..batching_rules import call, spread
 from ..primitive import MANY_TO_MANY, Rule, kernel_primitive, registry
 from ..tensor import Tensor, array_of, wrap
+from .arithmetic import _addcmul
 from .elementwise import _add, _sub, div, mul, neg, sqrt, to_dtype
 from .pointwise_loss import wide
 from .reduce import _mean, _sum
@@ -450,11 +451,14 @@ def _of_channels(name: str, x: Tensor, weight: Tensor | None, bias: Tensor | Non
     """Return x (n, c, ...) times the weight, plus the bias, of each channel."""
     shape = x._array.shape
     per_channel = (shape[1], *(1,) * (len(shape) - 2))
-    if weight is not None:
-        x = mul(x, _reshape(_vector_of(name, "weight", weight, (shape[1],), x), per_channel))
-    if bias is not None:
-        x = _add(x, _reshape(_vector_of(name, "bias", bias, (shape[1],), x), per_channel))
-    return x
+    w, b = [
+        None if v is None else _reshape(_vector_of(name, what, v, (shape[1],), x), per_channel)
+        for v, what in ((weight, "weight"), (bias, "bias"))
+    ]
+    if w is not None and b is not None:
+        return _addcmul(b, x, w, 1.0)  # type: ignore[no-any-return]
+    x = x if w is None else mul(x, w)
+    return x if b is None else _add(x, b)
 
 
 def group_norm(

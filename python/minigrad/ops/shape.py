@@ -312,26 +312,8 @@ def reshape(input: Tensor, *args: Any, shape: Any = None) -> Tensor:
     if shape is None and (plain := _core.viewed_sizes(array_of("reshape", input), args)) is not None:
         return _reshape(input, plain)  # type: ignore[no-any-return]
     sizes = _resolve("reshape", sizes_of(args, shape), input)
-    return _reshape(input if _viewable(input._array, sizes) else clone(input), sizes)  # type: ignore[no-any-return]
+    return _reshape(input if _core.is_viewable(input._array, sizes) else clone(input), sizes)  # type: ignore[no-any-return]
 
-
-def _viewable(array: Any, sizes: Shape) -> bool:
-    """Return whether the array's memory, as it lies, can be read in another shape of as many elements."""
-    if array.flags.c_contiguous:
-        return True
-    pieces: list[list[int]] = []  # of neighbouring dimensions: how many elements lie evenly, and how far apart
-    for n, step in zip(array.shape, array.strides, strict=True):
-        if pieces and pieces[-1][1] == n * step:
-            pieces[-1] = [pieces[-1][0] * n, step]
-        elif n != 1:
-            pieces.append([n, step])
-    left = 1
-    for size in reversed([n for n in sizes if n != 1]):
-        left = pieces.pop()[0] if left == 1 else left
-        if left % size:
-            return False
-        left //= size
-    return True
 
 
 @method
@@ -342,7 +324,7 @@ def view(input: Tensor, *args: Any, size: Any = None) -> Tensor:
     if size is None and (plain := _core.viewed_sizes(array_of("view", input), args)) is not None:
         return _reshape(input, plain)  # type: ignore[no-any-return]
     sizes = _resolve("view", sizes_of(args, size), input)
-    if not _viewable(input._array, sizes):
+    if not _core.is_viewable(input._array, sizes):
         raise RuntimeError(
             f"view: view size is not compatible with the memory's layout: shape {tuple(input._array.shape)} and strides "
             f"{input.stride()} cannot be seen as {sizes} without copying; use reshape()"
