@@ -108,8 +108,8 @@ PyObject* view_by_numbers(const char* name, PyObject* const* args, Py_ssize_t co
   return make(reinterpret_cast<PyArrayObject*>(args[0]), &dims);
 }
 
-// Whether an array's memory, as it lies, can be read in another shape: whether each of the sizes is part of one piece of
-// neighbouring dimensions that lie evenly.
+// Whether an array's memory, as it lies, can be read in another shape: whether each of the sizes is part of one piece
+// of neighbouring dimensions that lie evenly.
 bool lies_in(PyArrayObject* array, const PyArray_Dims& sizes) {
   npy_intp pieces[kMaxRank], steps[kMaxRank], left = 1;
   int count = 0;

@@ -541,13 +541,18 @@ def arange(
     return wrap(array.astype(dtype.numpy)).requires_grad_(requires_grad)
 
 
-def _evenly(start: float, end: float, steps: int, dtype: DType) -> Array:
+def _evenly(start: float, end: float, steps: int, dtype: DType, stored: Any) -> Array:
     """Return numbers from `start` to `end`, both included, counted from the nearer one; whole ends for whole numbers."""
     if not dtype.is_floating_point:
         start, end = int(start), int(end)
     step = (end - start) / (steps - 1) if steps > 1 else 0.0
-    i = np.arange(steps)
-    return np.where((i < steps // 2) | (steps == 1), start + step * i, end - step * (steps - 1 - i))
+    out, near = np.empty(steps, stored), steps // 2 if steps > 1 else steps
+    for part, origin, signed in ((out[:near], start, step), (out[near:][::-1], end, -step)):
+        numbers = np.arange(len(part), dtype=np.float64)
+        numbers *= signed
+        numbers += origin
+        part[:] = numbers
+    return out
 
 
 def linspace(
@@ -573,8 +578,7 @@ def linspace(
     if steps < 0:
         raise RuntimeError(f"linspace: number of steps must be non-negative, got {steps}")
     dtype = dtype or _dtype.get_default_dtype()
-    array = _evenly(_number(start), _number(end), steps, dtype)
-    return wrap(array.astype(dtype.numpy)).requires_grad_(requires_grad)
+    return wrap(_evenly(_number(start), _number(end), steps, dtype, dtype.numpy)).requires_grad_(requires_grad)
 
 
 def logspace(
@@ -601,7 +605,7 @@ def logspace(
     if steps < 0:
         raise RuntimeError(f"logspace: number of steps must be non-negative, got {steps}")
     dtype = dtype or _dtype.get_default_dtype()
-    array = np.power(float(base), _evenly(_number(start), _number(end), steps, dtype))
+    array = np.power(float(base), _evenly(_number(start), _number(end), steps, dtype, np.float64))
     return wrap(array.astype(dtype.numpy)).requires_grad_(requires_grad)
 
 
@@ -632,20 +636,24 @@ def tril_indices(
     tensor([[0, 1, 1],
             [0, 0, 1]])
     """
-    return _triangle_indices("tril_indices", np.less_equal, row, col, offset, dtype, device, options)
+    return _triangle_indices("tril_indices", True, row, col, offset, dtype, device, options)
 
 
 def triu_indices(
     row: int, col: int, offset: int = 0, *, dtype: DType | None = None, device: Any = None, **options: Any
 ) -> Tensor:
     """Return the rows and the columns of the upper triangle of a row × col matrix, row by row."""
-    return _triangle_indices("triu_indices", np.greater_equal, row, col, offset, dtype, device, options)
+    return _triangle_indices("triu_indices", False, row, col, offset, dtype, device, options)
 
 
 def _triangle_indices(
-    name: str, within: Any, row: int, col: int, offset: int, dtype: DType | None, device: Any, options: dict[str, Any]
+    name: str, lower: bool, row: int, col: int, offset: int, dtype: DType | None, device: Any, options: dict[str, Any]
 ) -> Tensor:
     check_options(name, device, options)
     rows, columns = _sizes(name, (row, col))
-    places = np.nonzero(within(np.arange(columns) - np.arange(rows)[:, None], offset))
-    return wrap(np.stack(places).astype((dtype or _dtype.int64).numpy))
+    border = np.clip(np.arange(rows) + offset + lower, 0, columns)  # of each row, where the other triangle begins
+    first, counts = (np.zeros_like(border), border) if lower else (border, columns - border)
+    out = np.empty((2, counts.sum()), (dtype or _dtype.int64).numpy)
+    out[0] = np.repeat(np.arange(rows), counts)
+    out[1] = np.arange(out.shape[1]) - np.repeat(np.cumsum(counts) - counts - first, counts)
+    return wrap(out)

@@ -315,7 +315,6 @@ def reshape(input: Tensor, *args: Any, shape: Any = None) -> Tensor:
     return _reshape(input if _core.is_viewable(input._array, sizes) else clone(input), sizes)  # type: ignore[no-any-return]
 
 
-
 @method
 def view(input: Tensor, *args: Any, size: Any = None) -> Tensor:
     """Return a view in another shape; RuntimeError where the memory's layout does not allow it. See :func:`reshape`."""
