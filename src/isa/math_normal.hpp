@@ -84,15 +84,30 @@ alignas(64) constexpr float kTail[8][16] = {
      0x1.8e59b4p-13f, 0x1.7c1c28p-13f, 0x1.14ce4cp-13f}};
 constexpr float kGeluNear = 3.87f;
 
-// gelu(x) where |x| <= kGeluNear, in float. y Q is y times the hi, exactly, and the rest.
+// A polynomial in t of |x| = j / 4 + t, its coefficients from the rows first ... last of a table, and j, of which four
+// bits count.
 template <class V>
-[[gnu::always_inline]] inline V gelu_near(V x) {
+struct Piece {
+  V value;
+  UInt<V> j;
+};
+
+template <int first, int last, class V>
+[[gnu::always_inline]] inline Piece<V> piece_of(const float (*table)[16], V x) {
   constexpr float kRound = 0x1.8p21f;  // Its last bit is 1/4.
   const V y = abs(x), shifted = y + all<V>(kRound), t = y - (shifted - all<V>(kRound));
   const UInt<V> j = bits(shifted);
-  V rest = one_of_16<V>(kTail[7], j);
+  V value = one_of_16<V>(table[last], j);
 #pragma GCC unroll 6
-  for (int i = 6; i > 0; --i) rest = fma(rest, t, one_of_16<V>(kTail[i], j));
+  for (int i = last - 1; i >= first; --i) value = fma(value, t, one_of_16<V>(table[i], j));
+  return {value, j};
+}
+
+// gelu(x) where |x| <= kGeluNear, in float. y Q is y times the hi, exactly, and the rest.
+template <class V>
+[[gnu::always_inline]] inline V gelu_near(V x) {
+  const V y = abs(x);
+  const auto [rest, j] = piece_of<1, 7>(kTail, x);
   const Pair<V> product = two_product(y, one_of_16<V>(kTail[0], j));
   return max_of(x, all<V>(-0.0f)) - (product.hi + fma(y, rest, product.lo));
 }
@@ -173,6 +188,61 @@ template <class V>
     const V gate = times_ratio(gelu_ratio(y, b.square), b.m);
     const V relu = max_of(x, all<V>(-0.0));  // -0 below 0, and x has the sign of the result
     return fma(-(gate * power_of_2(b.k + all<V>(512))), all<V>(0x1p-512), relu);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// gelu'(x) = P(x) + x density: 1 - D(x) above 0, D(-x) below, D(y) = Q(y) - y density.
+
+// D(j / 4 + t) as kTail has Q, of degree 6; its error 2^-26.5 of D, or of 2^-12 where D is near its zero at 0.7518.
+alignas(64) constexpr float kSlopeTail[7][16] = {
+    {0x1p-1f, 0x1.37f00cp-2f, 0x1.0f5eb8p-3f, 0x1.95f1dep-11f, -0x1.55429ap-4f, -0x1.f66bfep-4f, -0x1.050e92p-3f,
+     -0x1.c65a8p-4f, -0x1.5d1c06p-4f, -0x1.e4e1e4p-5f, -0x1.341c2ap-5f, -0x1.68e62cp-6f, -0x1.876f5ap-7f,
+     -0x1.8a5ae8p-8f, -0x1.71da9p-9f, -0x1.437006p-10f},
+    {-0x1.988454p-1f, -0x1.7f9324p-1f, -0x1.3b7356p-1f, -0x1.bb4638p-2f, -0x1.ef8e5ap-3f, -0x1.474ea2p-4f,
+     0x1.094084p-5f, 0x1.777a98p-4f, 0x1.ba4b44p-4f, 0x1.8e2468p-4f, 0x1.3121f6p-4f, 0x1.9e601ep-5f, 0x1.fc47a2p-6f,
+     0x1.1ca6aep-6f, 0x1.251c14p-7f, 0x1.16bc9cp-8f},
+    {0x1.d617f4p-25f, 0x1.85c2fp-3f, 0x1.51fb94p-2f, 0x1.8d805cp-2f, 0x1.73aac2p-2f, 0x1.1ceebep-2f, 0x1.5c24bp-3f,
+     0x1.21e44cp-4f, 0x1.544386p-33f, -0x1.36cb7p-5f, -0x1.93da2p-5f, -0x1.6ce80ep-5f, -0x1.104af2p-5f, -0x1.6283eap-6f,
+     -0x1.9cdb1p-7f, -0x1.b3fa3ep-8f},
+    {0x1.105788p-2f, 0x1.d6b37p-3f, 0x1.15e578p-3f, 0x1.3797b2p-6f, -0x1.4a5d5p-4f, -0x1.184d8ap-3f, -0x1.27a4fcp-3f,
+     -0x1.daa426p-4f, -0x1.26dd76p-4f, -0x1.f7714cp-6f, -0x1.074b9ep-9f, 0x1.99e938p-7f, 0x1.0a3e3cp-6f, 0x1.cd4e84p-7f,
+     0x1.4594dp-7f, 0x1.8de782p-8f},
+    {0x1.f89634p-15f, -0x1.1dae68p-4f, -0x1.cc077cp-4f, -0x1.d3838ep-4f, -0x1.4a5ed6p-4f, -0x1.fb2912p-6f,
+     0x1.bf9976p-7f, 0x1.451e8cp-5f, 0x1.7093e4p-5f, 0x1.25f10cp-5f, 0x1.5da228p-6f, 0x1.11043cp-7f, 0x1.973ab4p-25f,
+     -0x1.e1d4dp-9f, -0x1.15d84cp-8f, -0x1.b8f91ap-9f},
+    {-0x1.f0034ap-5f, -0x1.87115cp-5f, -0x1.2b2262p-6f, 0x1.d92832p-7f, 0x1.27bef4p-5f, 0x1.485c42p-5f, 0x1.dee1d8p-6f,
+     0x1.8ddbe8p-7f, -0x1.57e1fap-9f, -0x1.5964b8p-7f, -0x1.7e098ap-7f, -0x1.1ce6f8p-7f, -0x1.31a01ep-8f,
+     -0x1.8112e2p-10f, 0x1.42bb94p-12f, 0x1.e36298p-11f},
+    {0x1.0e81fcp-8f, 0x1.ee9dbap-7f, 0x1.718954p-6f, 0x1.3e208ap-6f, 0x1.1e0fe6p-7f, -0x1.9204a8p-9f, -0x1.550b5cp-7f,
+     -0x1.75cae8p-7f, -0x1.fe6e6ep-8f, -0x1.6eb0a6p-9f, 0x1.025be8p-10f, 0x1.583cdp-9f, 0x1.4d37a6p-9f, 0x1.b36ce4p-10f,
+     0x1.8532fep-11f, 0x1.1cd862p-13f}};
+
+// From both parts of the distribution, as far as there is anything.
+template <class V>
+[[gnu::always_inline]] inline V gelu_slope_of_normal(V x) {
+  using T = Element<V>;
+  const V near = limited(x, -kNormalLimit<T>, kNormalLimit<T>);
+  const Normal<V> parts = normal(near);
+  return fma(near, all<V>(static_cast<T>(0x1.9884533d43651p-2)) * parts.density, parts.below);
+}
+
+template <class V>
+[[gnu::noinline]] V gelu_slope_far(V x) {
+  return gelu_slope_of_normal(x);
+}
+
+// Error in float: 0.85 ulp above 0; below, 3 ulp as far as kGeluNear, and 2^-27.8 near the zero.
+template <class V>
+[[gnu::always_inline]] inline V gelu_slope(V x) {
+  if constexpr (kIsFloat<V>) {
+    const V y = abs(x), tail = piece_of<0, 6>(kSlopeTail, x).value;
+    const V near = select(above(x, all<V>(0)), all<V>(1) - tail, tail);
+    if (within(y, kGeluNear)) [[likely]]
+      return near;
+    return select(at_least(all<V>(kGeluNear), y), near, gelu_slope_far(x));
+  } else {
+    return gelu_slope_of_normal(x);
   }
 }
 

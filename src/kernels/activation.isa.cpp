@@ -9,7 +9,7 @@ constexpr Run kRows[] = {
     {"silu", value<Silu, 330>()},
     {"silu_grad", derivative<SiluGrad, 330>()},
     {"gelu", value<Gelu, 550>()},
-    {"gelu_grad", derivative<GeluGrad, 550>()},
+    {"gelu_grad", derivative<GeluGrad, 300>()},
     {"gelu_tanh", value<GeluTanh, 400>()},
     {"gelu_tanh_grad", derivative<GeluTanhGrad, 400>()},
     {"mish", value<Mish, 900>()},

@@ -64,10 +64,7 @@ struct GeluGrad : Plain {
   using Plain::Plain;
   template <class V>
   [[gnu::always_inline]] inline V operator()(V g, V x) const {
-    constexpr T limit = math::kNormalLimit<T>, factor = static_cast<T>(0x1.9884533d43651p-2);
-    const V near = limited(x, -limit, limit);
-    const math::Normal<V> normal = math::normal(near);
-    return g * fma(near, all<V>(factor) * normal.density, normal.below);
+    return g * math::gelu_slope(x);
   }
 };
 
