@@ -68,7 +68,7 @@ class Hooked:
             if gs[index] is not None:
                 _retain(tensors, gs[index])
         for hook in self.hooks.before.all():
-            gs = _replaced(hook(tuple(map(_tensor, gs))), gs)
+            gs = _replaced(hook, gs)
         return tuple(gs) if several else gs[0]
 
     def pullback(self, g: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -76,7 +76,7 @@ class Hooked:
         cotangents = list(super().pullback(g, values))  # type: ignore[misc]
         outputs = tuple(map(_tensor, g if isinstance(g, tuple) else (g,)))
         for hook in self.hooks.after.all():
-            cotangents = _replaced(hook(tuple(map(_tensor, cotangents)), outputs), cotangents)
+            cotangents = _replaced(hook, cotangents, outputs)
         return tuple(cotangents)
 
     def accumulate(self, g: Any) -> None:
@@ -116,8 +116,13 @@ def hooks_of(node: Any) -> NodeHooks:
 
 
 def _tensor(g: Any) -> Any:
-    """Return a cotangent as a tensor."""
-    return graph.wrap(g) if graph.is_array(g) else g
+    """Return a cotangent as a tensor, which may be kept and written to whatever becomes of the array."""
+    return _core.shown(g) if graph.is_array(g) else g
+
+
+def _left(seen: Any, g: Any) -> Any:
+    """Return the cotangent `g`, seen by a hook as a tensor, as the hook left it: it may have been written to."""
+    return g if seen is g or _core.is_common(seen._array) else seen._array
 
 
 def _like(result: Any, g: Any) -> Any:
@@ -134,16 +139,18 @@ def _like(result: Any, g: Any) -> Any:
 
 def _run(hooks: list[Hook], g: Any) -> Any:
     for hook in hooks:
-        result = hook(_tensor(g))
-        if result is not None:
-            g = _like(result, g)
+        seen = _tensor(g)
+        result = hook(seen)
+        g = _left(seen, g) if result is None else _like(result, g)
     return g
 
 
-def _replaced(results: Any, gs: list[Any]) -> list[Any]:
-    """Return the cotangents that a node's hook gave in place of `gs`: a tuple as long, or one tensor."""
+def _replaced(hook: Hook, gs: list[Any], *more: Any) -> list[Any]:
+    """Return the cotangents that a node's hook gives in place of `gs`: a tuple as long, or one tensor."""
+    seen = tuple(map(_tensor, gs))
+    results = hook(seen, *more)
     if results is None:
-        return gs
+        return [_left(x, g) for x, g in zip(seen, gs, strict=True)]
     given = results if isinstance(results, tuple | list) else (results,)
     if len(given) != len(gs):
         raise RuntimeError(f"hook: returned {len(given)} gradients in place of {len(gs)}")

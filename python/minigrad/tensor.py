@@ -570,8 +570,9 @@ def replay(base: Any, steps: tuple[tuple[Primitive, tuple[Any, ...]], ...]) -> A
 def _part(tensor: Tensor) -> bool:
     """Give a tensor, no view, memory of its own in place of what it holds in common; see `Tensor._own`."""
     with _owning:
-        if _core.is_common(tensor._array):
-            array = _core.own_array(tensor)
+        common = tensor._array  # held here, so that nobody else takes the tensor for its last holder
+        if _core.is_common(common):
+            array = _core.own_copy(common)
             for view in _living_views(tensor):
                 view._array = replay(array, view._steps)
             tensor._array = array  # last: other threads ask for it alone

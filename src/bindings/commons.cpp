@@ -19,21 +19,22 @@ PyArrayObject* owner_of(PyObject* object) {
   return owns_memory_of(array_in(owner), kPoolMemory) ? array_in(owner) : nullptr;
 }
 
-bool is_common(PyObject* object) {
-  return object != nullptr && PyArray_CheckExact(object) && !is_writable(object) && owner_of(object) != nullptr;
-}
+// The items of a list or tuple.
+struct Items {
+  PyObject** first;
+  Py_ssize_t count;
 
-bool is_fit(PyArrayObject* array, PyArrayObject* owner) {
-  return PyArray_IS_C_CONTIGUOUS(array) && PyArray_SIZE(array) > kSmall &&
-         PyArray_NBYTES(array) >= PyArray_NBYTES(owner) / kMostKept;
-}
+  explicit Items(PyObject* sequence)
+      : first(PySequence_Fast_ITEMS(sequence)), count(PySequence_Fast_GET_SIZE(sequence)) {}
+  PyObject** begin() const { return first; }
+  PyObject** end() const { return first + count; }
+};
 
-// Whether nobody holds `owner` but the giver and the items of the tuple, of which nobody holds those that are views.
-bool are_holders_known(PyArrayObject* owner, PyObject* cotangents, const TensorObject* giver) {
+// Whether nobody holds `owner` but the items, of which nobody else holds those that are views.
+bool are_holders_known(PyArrayObject* owner, const Items& items) {
   PyObject* const memory = reinterpret_cast<PyObject*>(owner);
-  Py_ssize_t known = giver != nullptr && giver->array == memory;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(cotangents); ++i) {
-    PyObject* const item = PyTuple_GET_ITEM(cotangents, i);
+  Py_ssize_t known = 0;
+  for (PyObject* const item : items) {
     if (owner_of(item) != owner) continue;
     if (item != memory && Py_REFCNT(item) != 1) return false;
     ++known;
@@ -41,52 +42,90 @@ bool are_holders_known(PyArrayObject* owner, PyObject* cotangents, const TensorO
   return Py_REFCNT(memory) == known;
 }
 
-// is_common(array): whether its memory is held in common.
+void set_writable(PyArrayObject* array, bool writable) {
+  (writable ? PyArray_ENABLEFLAGS : PyArray_CLEARFLAGS)(array, NPY_ARRAY_WRITEABLE);
+}
+
+// Whether nobody but `tensor`, which has it, holds an array, nor its owner.
+bool is_last_holder(const TensorObject* tensor, const PyArrayObject* owner) {
+  PyObject* const array = tensor->array;
+  return Py_REFCNT(array) == 1 && (array_in(array) == owner || Py_REFCNT(owner) == 1);
+}
+
+// is_common(array): see below.
 PyObject* is_common_for_python(PyObject*, PyObject* array) { return PyBool_FromLong(is_common(array)); }
 
-// own_array(tensor): the array that a tensor is to have in place of one that is held in common: a copy, or the same one
-// where nobody else holds it any more.
-PyObject* own_array(PyObject*, PyObject* object) {
-  if (!is_tensor(object)) return PyErr_Format(PyExc_TypeError, "own_array: takes a tensor");
-  const Reference array = share(tensor_in(object)->array);
-  PyArrayObject* const owner = owner_of(array.get());
-  if (owner == nullptr) return PyErr_Format(PyExc_TypeError, "own_array: takes a tensor with memory in common");
-  const bool last = Py_REFCNT(array.get()) == 2 && (owner == array_in(array.get()) || Py_REFCNT(owner) == 1);
+// hold_given(tensor): holds a tensor's memory in common with the gradients to come, if nobody else holds it.
+PyObject* hold_given_for_python(PyObject*, PyObject* tensor) {
+  if (!is_tensor(tensor)) return PyErr_Format(PyExc_TypeError, "hold_given: takes a tensor");
+  hold_given(tensor_in(tensor));
+  Py_RETURN_NONE;
+}
+
+// shown(array): a tensor for users to see what a sweep computes with. It holds the memory in common.
+PyObject* shown(PyObject*, PyObject* object) {
+  PyArrayObject* const owner = owner_of(object);
+  if (owner == nullptr || !is_writable(object)) return new_tensor(Py_NewRef(object));
+  PyObject* const view = PyArray_View(array_in(object), nullptr, nullptr);
+  if (view != nullptr) set_writable(array_in(view), false);
+  return new_tensor(view);
+}
+
+// own_copy(array): a copy, of ordinary memory also in inference mode.
+PyObject* own_copy(PyObject*, PyObject* array) {
   const OutsideInference ordinary;
-  if (!last) return PyObject_CallOneArg(g_connections.copy, array.get());
-  PyArray_ENABLEFLAGS(owner, NPY_ARRAY_WRITEABLE);
-  PyArray_ENABLEFLAGS(array_in(array.get()), NPY_ARRAY_WRITEABLE);
-  return Py_NewRef(array.get());
+  return PyObject_CallOneArg(g_connections.copy, array);
 }
 
 PyMethodDef kFunctions[] = {
     {"is_common", is_common_for_python, METH_O, "Whether an array's memory is held in common."},
-    {"own_array", own_array, METH_O,
-     "own_array(tensor): the array that it is to have in place of one held in common: a copy, or the same one where "
-     "nobody else holds it any more."},
+    {"hold_given", hold_given_for_python, METH_O,
+     "Hold a tensor's memory in common with the gradients to come, if nobody else holds it."},
+    {"shown", shown, METH_O,
+     "A tensor for users to see an array that a sweep computes with: written to, it parts from it."},
+    {"own_copy", own_copy, METH_O, "A copy of an array, of ordinary memory also in inference mode."},
     {nullptr, nullptr, 0, nullptr},
 };
 
 }  // namespace
 
-bool is_common_gradient(PyObject* array) { return is_common(array) && is_fit(array_in(array), owner_of(array)); }
+bool is_common(PyObject* object) {
+  return object != nullptr && PyArray_CheckExact(object) && !is_writable(object) && owner_of(object) != nullptr;
+}
 
-void hold_in_common(PyObject* array, PyObject* cotangents, const TensorObject* giver) {
+bool is_fit_in_common(PyObject* object) {
+  PyArrayObject* const owner = owner_of(object);
+  PyArrayObject* const array = array_in(object);
+  return owner != nullptr && PyArray_IS_C_CONTIGUOUS(array) && PyArray_SIZE(array) > kSmall &&
+         PyArray_NBYTES(array) >= PyArray_NBYTES(owner) / kMostKept;
+}
+
+void hold_in_common(PyObject* array, PyObject* sequence) {
   PyArrayObject* const owner = owner_of(array);
-  if (owner == nullptr || !PyArray_ISWRITEABLE(owner) || !is_fit(array_in(array), owner)) return;
-  if (!are_holders_known(owner, cotangents, giver)) return;
-  PyArray_CLEARFLAGS(owner, NPY_ARRAY_WRITEABLE);
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(cotangents); ++i) {
-    PyObject* const item = PyTuple_GET_ITEM(cotangents, i);
-    if (owner_of(item) == owner) PyArray_CLEARFLAGS(array_in(item), NPY_ARRAY_WRITEABLE);
+  const Items items(sequence);
+  if (owner == nullptr || !PyArray_ISWRITEABLE(owner) || !are_holders_known(owner, items)) return;
+  set_writable(owner, false);
+  for (PyObject* const item : items) {
+    if (owner_of(item) == owner) set_writable(array_in(item), false);
   }
+}
+
+void hold_given(TensorObject* tensor) {
+  PyArrayObject* const owner = owner_of(tensor->array);
+  if (owner != nullptr && is_last_holder(tensor, owner)) set_writable(array_in(tensor->array), false);
 }
 
 PyObject* own_memory(PyObject* tensor, PyObject*) {
   PyObject* const base = tensor_in(tensor)->base;
-  PyObject* const holder = base == nullptr ? tensor : base;
-  if (!is_common(tensor_in(holder)->array)) Py_RETURN_FALSE;
-  return PyObject_CallOneArg(g_connections.part, holder);
+  TensorObject* const holder = tensor_in(base == nullptr ? tensor : base);
+  if (!is_common(holder->array)) Py_RETURN_FALSE;
+  PyArrayObject* const owner = owner_of(holder->array);
+  if (!is_last_holder(holder, owner)) {
+    return PyObject_CallOneArg(g_connections.part, reinterpret_cast<PyObject*>(holder));
+  }
+  set_writable(owner, true);
+  set_writable(array_in(holder->array), true);
+  Py_RETURN_TRUE;
 }
 
 PyObject* alias_memory(PyObject* tensor, PyObject*) {

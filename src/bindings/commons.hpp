@@ -10,13 +10,19 @@
 
 namespace minigrad {
 
-// Whether an array is held in common, and fit to be a gradient as it is: without gaps, not small, and no small part of
-// what it would keep alive.
-bool is_common_gradient(PyObject* array);
+// Whether an object is an array whose memory is held in common.
+bool is_common(PyObject* object);
 
-// Makes `array`, an item of a tuple of cotangents, such a gradient, held in common with the other items, and with the
-// tensor `giver` (null: none), where it is fit and nobody else holds the memory, who could write to it.
-void hold_in_common(PyObject* array, PyObject* cotangents, const TensorObject* giver);
+// Whether an array is fit to be a gradient that holds its memory in common: without gaps, not small, and no small part
+// of what it would keep alive.
+bool is_fit_in_common(PyObject* array);
+
+// Makes the memory of `array`, an item of a list or tuple, held in common with the other items that lie in it, if
+// nobody else holds it, who could write to it.
+void hold_in_common(PyObject* array, PyObject* sequence);
+
+// Does so for the gradient that a sweep is given: with whatever gradients will lie in its memory.
+void hold_given(TensorObject* tensor);
 
 // tensor._own() and tensor._alias(): see tensor.py.
 PyObject* own_memory(PyObject* tensor, PyObject*);

@@ -15,6 +15,17 @@
 namespace minigrad {
 namespace {
 
+// Whether nobody else refers to an array, or to its memory.
+bool is_sole(PyObject* array) {
+  return Py_REFCNT(array) == 1 && PyArray_BASE(reinterpret_cast<PyArrayObject*>(array)) == nullptr;
+}
+
+// The same of a tensor, which is one's own then. (Nodes hold no tensors.)
+bool is_sole_tensor(PyObject* tensor) {
+  const PyObject* const base = tensor_in(tensor)->base;
+  return Py_REFCNT(tensor) == 1 && (base == nullptr || Py_REFCNT(base) == 1);
+}
+
 // What Python says of a sweep; see graph.py.
 struct Request {
   PyObject* relevant;  // the set of nodes that lead to targets; None: all, and leaves accumulate
@@ -23,7 +34,6 @@ struct Request {
   PyObject* turns;     // for leaves with hooks, the numbers at which they are visited
   PyObject* failed;    // a list whose only item becomes the node where the sweep failed
   bool retain_graph, create_graph;
-  const TensorObject* giver = nullptr;  // whose array the first cotangent is, where that may be held in common
 
   bool has_targets() const { return relevant != Py_None; }
 };
@@ -160,17 +170,12 @@ class Sweep {
       PyObject* const leaf = node->edges[i].node;
       if (leaf == nullptr || !is_just(leaf, g_connections.leaf) || !is_first(leaf_in(leaf))) continue;
       PyObject* const g = PyTuple_GET_ITEM(cotangents, i);
-      if (PyArray_CheckExact(g) && !is_sole(g)) hold_in_common(g, cotangents, request_.giver);
+      if (PyArray_CheckExact(g) && !is_sole(g) && is_fit_in_common(g)) hold_in_common(g, cotangents);
     }
   }
 
   // Whether there is no gradient yet.
   static bool is_first(const LeafObject* leaf) { return leaf->grad == nullptr || leaf->grad == Py_None; }
-
-  // Whether nobody else refers to an array, or to its memory.
-  static bool is_sole(PyObject* array) {
-    return Py_REFCNT(array) == 1 && PyArray_BASE(reinterpret_cast<PyArrayObject*>(array)) == nullptr;
-  }
 
   bool deliver_one(const Edge& edge, Reference g) {
     if (request_.has_targets()) {
@@ -202,14 +207,18 @@ class Sweep {
     return true;
   }
 
+  static bool is_own_or_common(PyObject* g) { return is_sole(g) || (is_common(g) && is_fit_in_common(g)); }
+
   // An array that nobody else refers to becomes the gradient as it is, and so does one that is held in common.
   static bool accumulate(LeafObject* leaf, Reference g) {
-    if (is_first(leaf) && PyArray_CheckExact(g.get()) && (is_sole(g.get()) || is_common_gradient(g.get()))) {
+    if (is_first(leaf) && PyArray_CheckExact(g.get()) && is_own_or_common(g.get())) {
       PyObject* const tensor = new_tensor(g.release());
       if (tensor != nullptr) fill(leaf->grad, tensor);
       return tensor != nullptr;
     }
     if (is_small_sum(leaf, g.get())) return add_into(leaf, g.get());
+    if (is_tensor(g.get()) && !is_sole_tensor(g.get())) g = call_method(g.get(), "clone");
+    if (g == nullptr) return false;
     return call_method(reinterpret_cast<PyObject*>(leaf), "accumulate", g.get()) != nullptr;
   }
 
@@ -227,6 +236,26 @@ bool send_roots(Sweep& sweep, PyObject* roots) {
   return true;
 }
 
+// A copy of an array or a tensor that a list holds, where it could change with others outside; null where it could not,
+// or with an exception set.
+PyObject* parted(PyObject* g, PyObject* list) {
+  if (is_tensor(g)) return is_sole_tensor(g) ? nullptr : call_method(g, "clone").release();
+  if (!PyArray_CheckExact(g) || is_sole(g)) return nullptr;
+  hold_in_common(g, list);
+  return is_common(g) ? nullptr : PyObject_CallOneArg(g_connections.copy, g);
+}
+
+// part(list): makes the arrays and tensors in a list, what a sweep has found, independent of each other and of others.
+PyObject* part(PyObject*, PyObject* list) {
+  if (!PyList_Check(list)) return PyErr_Format(PyExc_TypeError, "part: takes a list");
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
+    PyObject* const copy = parted(PyList_GET_ITEM(list, i), list);
+    if (PyErr_Occurred() != nullptr) return nullptr;
+    if (copy != nullptr) PyList_SetItem(list, i, copy);
+  }
+  Py_RETURN_NONE;
+}
+
 // sweep(roots, relevant, wanted, found, turns, failed, retain_graph, create_graph): see graph.py.
 PyObject* sweep(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 8 || !PyList_Check(args[0]) || !PyDict_Check(args[2]) || !PyList_Check(args[3]) ||
@@ -236,22 +265,28 @@ PyObject* sweep(PyObject*, PyObject* const* args, Py_ssize_t count) {
   const Request request{
       args[1], args[2], args[3], args[4], args[5], PyObject_IsTrue(args[6]) == 1, PyObject_IsTrue(args[7]) == 1};
   Sweep sweep(request);
-  if (!send_roots(sweep, args[0]) || !sweep.run()) return nullptr;
-  Py_RETURN_NONE;
+  return send_roots(sweep, args[0]) && sweep.run() ? part(nullptr, args[3]) : nullptr;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The usual case, in one call.
 
-// The cotangent of a scalar: 1, made once for each dtype. Being known here, it never becomes anybody's gradient.
+// The cotangent of a scalar: 1, made once for each dtype, and held in common with whoever gets it.
 PyObject* one(PyArrayObject* like) {
   static PyObject* ones[2] = {};
   const int type = PyArray_TYPE(like);
   if (type != NPY_FLOAT && type != NPY_DOUBLE) return nullptr;
   PyObject*& made = ones[type == NPY_DOUBLE];
   if (made == nullptr) {
-    const Reference number(PyLong_FromLong(1));
-    made = PyArray_FromAny(number.get(), PyArray_DescrFromType(type), 0, 0, 0, nullptr);
+    const OutsideInference ordinary;
+    View view;
+    view.dtype = type == NPY_DOUBLE ? DType::float64 : DType::float32;
+    view.rank = 0;
+    made = new_array(view, "backward");
+    if (made == nullptr) return nullptr;
+    if (type == NPY_DOUBLE) *static_cast<double*>(view.data) = 1;
+    if (type == NPY_FLOAT) *static_cast<float*>(view.data) = 1;
+    PyArray_CLEARFLAGS(reinterpret_cast<PyArrayObject*>(made), NPY_ARRAY_WRITEABLE);
   }
   return made;
 }
@@ -277,8 +312,9 @@ PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (edge.node == nullptr || g == nullptr) return PyErr_Occurred() == nullptr ? Py_NewRef(Py_False) : nullptr;
   const Reference nothing(PyDict_New());
   const Reference failed(PyList_New(1));
-  Request request{Py_None, nothing.get(), nullptr, nothing.get(), failed.get(), PyObject_IsTrue(args[2]) == 1, false};
-  if (is_tensor(args[1]) && tensor_in(args[1])->node == nullptr) request.giver = tensor_in(args[1]);
+  const Request request{Py_None, nothing.get(), nullptr, nothing.get(), failed.get(), PyObject_IsTrue(args[2]) == 1,
+                        false};
+  if (is_tensor(args[1])) hold_given(tensor_in(args[1]));
   Sweep sweep(request);
   const GradMode recording(false);
   const bool good = sweep.send(edge, share(g)) && sweep.run();
@@ -290,6 +326,8 @@ PyMethodDef kFunctions[] = {
      "backward(tensor, gradient, retain_graph): the sweep from one tensor to all leaves; False, with nothing done, "
      "where "
      "there is more to consider."},
+    {"part", part, METH_O,
+     "Make the arrays and tensors in a list, what a sweep has found, independent of each other and of others."},
     {"sweep", fastcall(sweep), METH_FASTCALL,
      "sweep(roots, relevant, wanted, found, turns, failed, retain_graph, create_graph): carry cotangents backwards."},
     {nullptr, nullptr, 0, nullptr},

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _core
 from .. import graph as engine
+from .._dtype import from_numpy_dtype
 from ..batching import levels, recording_below
 from ..grad_mode import enable_grad, no_grad, set_grad_enabled
 from ..graph import Edge, Leaf, backward_sweep
@@ -70,6 +71,7 @@ def _root(name: str, out: Tensor | graph.GradientEdge, g: Tensor | None, create_
     if isinstance(out, graph.GradientEdge):
         if g is None:
             raise RuntimeError(f"{name}: the gradient of an edge has to be given, since its shape is not known")
+        _core.hold_given(g)
         return (out.node, out.output_nr), g if create_graph else g._array
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}: only tensors can be differentiated, got {type(out).__name__}")
@@ -93,7 +95,10 @@ def _root(name: str, out: Tensor | graph.GradientEdge, g: Tensor | None, create_
         raise RuntimeError(
             f"{name}: the gradient has dtype {g.dtype}, its output has dtype {out.dtype}; convert it with to({out.dtype})"
         )
-    return out._edge, g if create_graph else g._array
+    if create_graph:
+        return out._edge, g
+    _core.hold_given(g)
+    return out._edge, g._array
 
 
 def _refuse_constant(name: str, out: Tensor) -> NoReturn:
@@ -110,8 +115,14 @@ def _refuse_constant(name: str, out: Tensor) -> NoReturn:
     )
 
 
-# The cotangent of a scalar loss, made once for each dtype. Being known here, it never becomes anybody's gradient.
-_ONES = {d: np.ones((), dtype=d) for d in (np.float16, np.float32, np.float64)}
+def _common_one(dtype: Any) -> Any:
+    one = _core.kernels["full"](1.0, (), from_numpy_dtype(np.dtype(dtype)).code)
+    one.flags.writeable = False
+    return one
+
+
+#: The cotangent of a scalar loss, made once for each dtype, and held in common with whoever gets it.
+_ONES = {d: _common_one(d) for d in (np.float16, np.float32, np.float64)}
 
 
 def _one(out: Tensor, create_graph: bool) -> Any:

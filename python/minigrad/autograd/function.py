@@ -179,7 +179,7 @@ class FunctionNode(Node):
     def _cotangent(self, g: Any, shape: tuple[int, ...], dtype: Any) -> Tensor | None:
         if g is None:
             return wrap(np.zeros(shape, dtype)) if self.ctx._materialize else None
-        return wrap(g) if graph.is_array(g) else g
+        return _core.shown(g) if graph.is_array(g) else g
 
     def _checked(self, n: int, result: Any) -> Any:
         """Return the gradient of argument `n` in the form that the sweep computes with."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from ..batching import recording_below
 from ..grad_mode import enable_grad, set_grad_enabled
 from ..graph import forward_sweep
@@ -191,17 +192,17 @@ def push(
     inputs: tuple[Tensor, ...], tangents: tuple[Tensor, ...], outputs: tuple[Tensor, ...], create_graph: bool
 ) -> list[Tensor | None]:
     """Carry tangents along the graph from `inputs` to `outputs`; None where an output depends on no input."""
+    for t in tangents:
+        _core.hold_given(t)
     live = [y._edge for y in outputs if y._edge is not None]
     starts = [
         (x._edge, t if create_graph else t._array) for x, t in zip(inputs, tangents, strict=True) if x._edge is not None
     ]
     with set_grad_enabled(create_graph or recording_below()):
-        found = iter(forward_sweep(starts, live, create_graph=create_graph))
-    results: list[Tensor | None] = []
-    for y in outputs:
-        t = next(found) if y._edge is not None else None
-        results.append(t if t is None or isinstance(t, Tensor) else wrap(t))
-    return results
+        found = forward_sweep(starts, live, create_graph=create_graph)
+        _core.part(found)
+    known = iter([t if t is None or isinstance(t, Tensor) else wrap(t) for t in found])
+    return [next(known) if y._edge is not None else None for y in outputs]
 
 
 def jacobian(
