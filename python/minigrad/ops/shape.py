@@ -312,7 +312,14 @@ def reshape(input: Tensor, *args: Any, shape: Any = None) -> Tensor:
     if shape is None and (plain := _core.viewed_sizes(array_of("reshape", input), args)) is not None:
         return _reshape(input, plain)  # type: ignore[no-any-return]
     sizes = _resolve("reshape", sizes_of(args, shape), input)
-    return _reshape(input if _core.is_viewable(input._array, sizes) else clone(input), sizes)  # type: ignore[no-any-return]
+    return _reshape(input if _is_viewable(input._array, sizes) else clone(input), sizes)  # type: ignore[no-any-return]
+
+
+def _is_viewable(array: Any, sizes: Shape) -> bool:
+    """Return whether the array's memory, as it lies, can be read in another shape."""
+    if isinstance(array, np.ndarray):
+        return _core.is_viewable(array, sizes)
+    return bool(array.flags.c_contiguous) or np.may_share_memory(array.reshape(sizes), array)
 
 
 @method
@@ -323,7 +330,7 @@ def view(input: Tensor, *args: Any, size: Any = None) -> Tensor:
     if size is None and (plain := _core.viewed_sizes(array_of("view", input), args)) is not None:
         return _reshape(input, plain)  # type: ignore[no-any-return]
     sizes = _resolve("view", sizes_of(args, size), input)
-    if not _core.is_viewable(input._array, sizes):
+    if not _is_viewable(input._array, sizes):
         raise RuntimeError(
             f"view: view size is not compatible with the memory's layout: shape {tuple(input._array.shape)} and strides "
             f"{input.stride()} cannot be seen as {sizes} without copying; use reshape()"
