@@ -197,7 +197,7 @@ Ahead<T> rows_ahead(const ProductShape& shape, const T* a, int64_t rows, int64_t
 
 // Tiles whose rows of a are copied together. A strip of b that fills the nearest cache streams past the rows of two;
 // one that leaves room there stays for many, whose rows come from the next cache.
-constexpr int64_t kTilesAtOnce = kVectorBytes == 64 ? 2 : kCopiedRows / max_rows(2);
+constexpr int64_t kTilesAtOnce = kVectorBytes == 64 ? 2 : 72 / max_rows(2);
 
 // A panel whose b was packed, in blocks of rows; a stands for the first row.
 template <class T>

@@ -24,33 +24,44 @@ struct Grid {
 template <class T>
 constexpr int64_t kColumnStep = 128 / sizeof(T);
 
-constexpr int64_t kRowStep = 28;
-
 static int64_t parts_of(int64_t size, int64_t part) { return (size + part - 1) / part; }
 
-// Half of `size`, rounded up to a multiple of step; `size` itself where that is not less.
-static int64_t halved(int64_t size, int64_t step) {
-  const int64_t half = parts_of(parts_of(size, 2), step) * step;
-  return half < size ? half : size;
+// About row_parts times column_parts equal tasks for each product.
+template <class T>
+Grid cut_into(const ProductShape& p, int64_t row_parts, int64_t column_parts) {
+  Grid grid;
+  grid.rows = parts_of(p.m, row_parts);
+  grid.columns = smaller(p.n, parts_of(parts_of(p.n, column_parts), kColumnStep<T>) * kColumnStep<T>);
+  grid.row_parts = parts_of(p.m, grid.rows);
+  grid.column_parts = parts_of(p.n, grid.columns);
+  grid.tasks = p.batch * grid.row_parts * grid.column_parts;
+  return grid;
 }
 
+// What the worker with most tasks does, in multiplications for each k. To copy an element of a or b, which every task
+// does for itself, takes as long as some twenty.
+static int64_t grid_cost(const Grid& grid, int64_t workers) {
+  constexpr int64_t kCopy = 20;
+  return parts_of(grid.tasks, workers) * (grid.rows * grid.columns + kCopy * (grid.rows + grid.columns));
+}
+
+// The best cut of about `wanted` tasks.
 template <class T>
-Grid make_grid(const ProductShape& p, int64_t wanted) {
-  Grid grid = {p.m, p.n, 0, 0, 0};
-  for (;;) {
-    grid.row_parts = parts_of(p.m, grid.rows);
-    grid.column_parts = parts_of(p.n, grid.columns);
-    grid.tasks = p.batch * grid.row_parts * grid.column_parts;
-    if (grid.tasks >= wanted) return grid;
-    const int64_t rows = halved(grid.rows, kRowStep), columns = halved(grid.columns, kColumnStep<T>);
-    if (columns < grid.columns && (grid.columns >= grid.rows || rows == grid.rows)) {
-      grid.columns = columns;
-    } else if (rows < grid.rows) {
-      grid.rows = rows;
-    } else {
-      return grid;
-    }
+Grid best_grid(const ProductShape& p, int64_t wanted, int64_t workers) {
+  const int64_t parts = parts_of(wanted, p.batch);
+  Grid best = cut_into<T>(p, 1, parts);
+  for (int64_t rows = 2; rows <= parts; ++rows) {
+    const Grid grid = cut_into<T>(p, rows, parts_of(parts, rows));
+    if (grid_cost(grid, workers) <= grid_cost(best, workers)) best = grid;
   }
+  return best;
+}
+
+// Two tasks for each worker, so that one which is held up does not hold up the product, unless one takes clearly less.
+template <class T>
+Grid make_grid(const ProductShape& p, int64_t workers) {
+  const Grid coarse = best_grid<T>(p, workers, workers), fine = best_grid<T>(p, 2 * workers, workers);
+  return grid_cost(fine, workers) * 40 <= grid_cost(coarse, workers) * 41 ? fine : coarse;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -135,11 +146,10 @@ void run_task(Product<T> p, const Grid& grid, int64_t task, Activation activatio
 
 // Workers take tasks in small shares, so that a worker which is held up does not hold up much of the work.
 constexpr int64_t kSharesPerWorker = 8;
-constexpr int64_t kLeastTasksPerWorker = 2;
 
 template <class T>
 void run_tasks(const Call& call, const Product<T>& p, Activation activation, int workers) {
-  const Grid grid = make_grid<T>(*p.shape, workers == 1 ? 1 : workers * kLeastTasksPerWorker);
+  const Grid grid = workers == 1 ? cut_into<T>(*p.shape, 1, 1) : make_grid<T>(*p.shape, workers);
   const int64_t share = parts_of(grid.tasks, workers * kSharesPerWorker);
   int64_t next = 0;
   parallel_for(workers, 1e12, [&](int64_t, int64_t, int worker) {

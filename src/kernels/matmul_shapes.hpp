@@ -37,9 +37,9 @@ struct ProductShape {
 // Rows of a are copied into a place for kCopiedRows of them, which are a cache line longer than needed, so that they do
 // not fall into the same sets of the cache.
 static constexpr int64_t kPackedRow = kBlockK + 16;
-static constexpr int64_t kCopiedRows = 72;
+static constexpr int64_t kCopiedRows = 128;
 
-static constexpr int64_t kPackingRows = 64;  // so many rows are worth a copy of b
+static constexpr int64_t kPackingRows = 64;  // so many rows are worth a copy of b whose rows lie badly
 
 static constexpr int64_t kThinRows = 2;
 
@@ -52,15 +52,18 @@ static constexpr int64_t kPanelBytes = 8192;
 static constexpr int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
 
 // Rows of a are worth a copy where many strips of columns read them and they do not lie well: columns apart, rows on
-// other pages or in the same sets of the cache. Panels of b are always copied where columns are apart; where they are
-// not, it takes many tiles of rows that read them. Where they are not copied, all rows of a that are copied are so at
-// once.
+// other pages or, which is worse, in the same sets of the cache. Panels of b are always copied where columns are apart;
+// where they are not, it takes more tiles of rows that read them, fewer if rows of b fall into the same sets. Where
+// they are not copied, all rows of a that are copied are so at once.
 static inline void choose_packing(ProductShape& p, int64_t item_size) {
   const int64_t a_row = magnitude(p.a_row) * item_size;
   const bool displaced = p.a_k == 1 && a_row % 4096 == 0;  // all rows fall into the same sets
-  const bool many = p.n >= 128 && (p.a_k != 1 || a_row >= 2048 || a_row % 512 == 0);
-  p.pack_a = p.m >= 32 && (many || (displaced && p.n * item_size > kStripBytes));
-  p.pack_b = p.b_col != 1 || (p.m >= kPackingRows && (p.pack_a || magnitude(p.b_k) * item_size >= 1024));
+  const bool scattered = p.a_k != 1 || a_row % 512 == 0;
+  const bool many = p.n >= 128 && (scattered || a_row >= 2048);
+  p.pack_a = p.m >= 32 && ((many && (scattered || p.n >= 512)) || (displaced && p.n * item_size > kStripBytes));
+  const int64_t b_row = magnitude(p.b_k) * item_size;
+  const int64_t few = b_row % 2048 == 0 ? kPackingRows : kCopiedRows + 1;
+  p.pack_b = p.b_col != 1 || (p.m >= few && (many || p.pack_a || b_row >= 1024));
   p.thin = p.b_k == 1 && p.b_col != 1 && p.m <= kThinRows;
   p.dots_along_rows = p.m > 1 && magnitude(p.a_row) < magnitude(p.a_k);
 }
@@ -82,9 +85,13 @@ static inline void choose_scratch(ProductShape& p, int64_t item_size) {
   if (p.thin && p.a_k != 1) p.worker_bytes += kThinRows * p.k * item_size;
 }
 
+// Every element of b is read, and columns of b that are contiguous are turned on the way. That counts where rows are
+// few.
 static inline double product_cost(const ProductShape& p, int64_t item_size) {
-  const double multiplications = static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
-  return 20 + multiplications * (p.n == 1 ? 0.015 : 0.006) * static_cast<double>(item_size);
+  const double of_b = static_cast<double>(p.n) * static_cast<double>(p.k) * static_cast<double>(item_size);
+  const double rows = static_cast<double>(p.m);
+  if (p.n == 1) return 20 + 0.015 * rows * of_b;
+  return 20 + (0.006 * rows + (p.thin ? 0.019 : 0.0065)) * of_b;
 }
 
 // The step of x along batch dimension d, counted from the innermost one; 0 where x is broadcast.
