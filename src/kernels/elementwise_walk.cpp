@@ -17,7 +17,7 @@ void gather(char* to, const char* from, int64_t step, int64_t count) {
   if (step == -1) {  // a loop of its own, which the compiler vectorises
     for (int64_t i = 0; i < count; ++i) out[i] = x[-i];
   } else {
-    for (int64_t i = 0; i < count; ++i) out[i] = x[i * step];
+    gather_row(out, x, count, step);
   }
 }
 

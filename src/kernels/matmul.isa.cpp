@@ -93,6 +93,12 @@ template <class T>
 template <class T>
 void run_outer(const Product<T>& p, const Range& rows, const Range& columns) {
   const T* const b = p.b;
+  if (p.shape->n == 1) {
+    const int64_t step = p.shape->a_row;
+#pragma omp simd
+    for (int64_t r = rows.begin; r < rows.end; ++r) p.c[r] = fma(p.a[r * step], *b, T{0});
+    return;
+  }
   for (int64_t r = rows.begin; r < rows.end; ++r) {
     const T a = p.a[r * p.shape->a_row];
     T* const c = p.c + r * p.shape->n;
@@ -104,10 +110,11 @@ void run_outer(const Product<T>& p, const Range& rows, const Range& columns) {
 // c[rows][columns] of one product.
 template <class T>
 void run_part(const Product<T>& p, const Range& rows, const Range& columns, Activation activation, char* scratch) {
-  if (p.shape->n == 1) {
-    run_dot_block(p, rows, scratch);
-  } else if (p.shape->k == 1 && p.shape->b_col == 1 && p.bias == nullptr && !p.relu) {
+  const bool plain = p.bias == nullptr && !p.relu;
+  if (p.shape->k == 1 && (p.shape->b_col == 1 || p.shape->n == 1) && plain) {
     run_outer(p, rows, columns);
+  } else if (p.shape->n == 1) {
+    run_dot_block(p, rows, scratch);
   } else {
     run_block(p, rows, columns, scratch);
   }

@@ -61,24 +61,6 @@ View repeated_to(const View& out, const View& x) {
 // Row by row.
 
 template <class T>
-[[gnu::noinline]] void gather_row(T* out, const T* x, int64_t count, int64_t x_step) {
-  int64_t i = 0;
-  if constexpr (sizeof(T) == 4) {
-    if (x_step == 2) {  // the last element's neighbour is not read
-      for (; i + 4 < count; i += 4) {
-        store(out + i, __builtin_shufflevector(load(x + 2 * i), load(x + 2 * i + 4), 0, 2, 4, 6));
-      }
-    }
-  }
-  for (; i + 4 <= count; i += 4) {
-    const T *const a = x + i * x_step, *const b = a + 2 * x_step;
-    const T values[4] = {a[0], a[x_step], b[0], b[x_step]};
-    std::memcpy(out + i, values, sizeof(values));
-  }
-  for (; i < count; ++i) out[i] = x[i * x_step];
-}
-
-template <class T>
 [[gnu::noinline]] void spread_row(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_step) {
   for (int64_t i = 0; i < count; ++i) out[i * out_step] = x[i * x_step];
 }

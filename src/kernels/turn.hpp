@@ -1,4 +1,4 @@
-// Small matrices turned, rows to columns, in registers that every machine has.
+// Small matrices turned, rows to columns, and elements gathered, in registers that every machine has.
 //
 // Included by files compiled once; everything here has internal linkage all the same.
 #pragma once
@@ -100,6 +100,25 @@ void interleave(T* out, const T* x, const T* y, int64_t columns) {
     out[2 * d] = x[d];
     out[2 * d + 1] = y[d];
   }
+}
+
+// out[i] = x[i x_step].
+template <class T>
+[[gnu::noinline]] void gather_row(T* out, const T* x, int64_t count, int64_t x_step) {
+  int64_t i = 0;
+  if constexpr (sizeof(T) == 4) {
+    if (x_step == 2) {  // the last element's neighbour is not read
+      for (; i + 4 < count; i += 4) {
+        store(out + i, __builtin_shufflevector(load(x + 2 * i), load(x + 2 * i + 4), 0, 2, 4, 6));
+      }
+    }
+  }
+  for (; i + 4 <= count; i += 4) {
+    const T *const a = x + i * x_step, *const b = a + 2 * x_step;
+    const T values[4] = {a[0], a[x_step], b[0], b[x_step]};
+    std::memcpy(out + i, values, sizeof(values));
+  }
+  for (; i < count; ++i) out[i] = x[i * x_step];
 }
 
 }  // namespace

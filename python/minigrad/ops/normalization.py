@@ -512,12 +512,8 @@ def group_norm(
     each = shape[1] // num_groups * math.prod(shape[2:])
     if shape[0] * each == 1:
         raise ValueError(f"{name}: needs more than one value in a group, got input of shape {shape}")
-    none = wrap(_nothing(input))
-    rows = _reshape(input, (shape[0] * num_groups, each))
-    half = input.dtype is _dtype.float16
-    unit = standardize(to_dtype(rows, _dtype.float32) if half else rows, none, none, eps, 1, True)
-    out = _of_channels(name, _reshape(unit, shape), weight, bias)
-    return to_dtype(out, _dtype.float16) if half else out
+    unit = _unit_rows(_reshape(input, (shape[0] * num_groups, each)), eps)
+    return _rounded(_of_channels(name, _reshape(unit, shape), weight, bias), input)
 
 
 _moments = _core.kernels["moments"]
@@ -616,19 +612,28 @@ def batch_norm(
     count = math.prod(shape) // channels if channels else 0
     if count == 1:
         raise ValueError(f"{name}: needs more than one value in a channel while training, got input of shape {shape}")
-    w, b = _vector_of(name, "weight", weight, (channels,), input), _vector_of(name, "bias", bias, (channels,), input)
-    matrix = input if len(shape) == 2 else reshape(movedim(input, 1, -1), count, channels)
+    flat = len(shape) == 2
+    matrix = input if flat else reshape(movedim(input, 1, 0), channels, count)  # with a channel in a column, or a row
     if count and (running_mean is not None or running_var is not None):
-        mean, variance = _mean_and_variance(matrix._array, eps, 0)
+        mean, variance = _mean_and_variance(matrix._array, eps, 0 if flat else 1)
         _follow(running_mean, mean, momentum)
         _follow(running_var, mul(variance, count / (count - 1)), momentum)
-    out = standardize(matrix, w, b, eps, 0, True)
-    return out if len(shape) == 2 else _as_channels(out, shape)
+    if not flat:
+        unit = _reshape(_unit_rows(matrix, eps), (channels, shape[0], *shape[2:]))
+        return _rounded(_of_channels(name, movedim(unit, 0, 1), weight, bias), input)
+    w, b = _vector_of(name, "weight", weight, (channels,), input), _vector_of(name, "bias", bias, (channels,), input)
+    return standardize(matrix, w, b, eps, 0, True)  # type: ignore[no-any-return]
 
 
-def _as_channels(matrix: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Return a matrix (n d1 ..., c) as (n, c, d1, ...)."""
-    return movedim(_reshape(matrix, (shape[0], *shape[2:], shape[1])), -1, 1)
+def _unit_rows(rows: Tensor, eps: float) -> Tensor:
+    """Return rows with mean 0 and variance 1; of float16 in float32, since more is to come."""
+    none = wrap(_nothing(rows))
+    wider = to_dtype(rows, _dtype.float32) if rows.dtype is _dtype.float16 else rows
+    return standardize(wider, none, none, eps, 1, True)  # type: ignore[no-any-return]
+
+
+def _rounded(out: Tensor, like: Tensor) -> Tensor:
+    return out if out.dtype is like.dtype else to_dtype(out, like.dtype)
 
 
 def _with_statistics(

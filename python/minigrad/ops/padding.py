@@ -8,7 +8,9 @@ import numpy as np
 
 from ..batching import levels
 from ..batching_rules import made_like
-from ..tensor import Tensor, array_of, wrap
+from ..graph import Array
+from ..tensor import Tensor, array_of
+from .creation import filled
 from .shape import unindex
 
 __all__ = ["pad"]
@@ -62,13 +64,22 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     sizes = tuple([n + a + b for n, a, b in zip(shape, before, after, strict=True)])
     if any(n + min(a, 0) + min(b, 0) < 0 for n, a, b in zip(shape, before, after, strict=True)):
         raise RuntimeError(f"pad: {pad} cuts off more than shape {shape} has")
-    if not value:
-        kept = input if min(pad, default=0) >= 0 else input[_within([-n for n in before], [-n for n in after])]
-        return unindex(kept, _within(before, after), sizes)  # type: ignore[no-any-return]
-    out = wrap(np.full(sizes, value, dtype=input.dtype.numpy))
-    out = made_like(out, input) if levels else out
-    out[_within(before, after)] = input[_within([-n for n in before], [-n for n in after])]
-    return out
+    kept = input if min(pad, default=0) >= 0 else input[_within([-n for n in before], [-n for n in after])]
+    if value and levels:
+        out = made_like(filled(sizes, value, input.dtype), input)
+        out[_within(before, after)] = kept
+        return out
+    out = unindex(kept, _within(before, after), sizes)
+    if value:  # of which no gradient knows
+        _fill_border(out._array, before, after, value)
+    return out  # type: ignore[no-any-return]
+
+
+def _fill_border(array: Array, before: Sequence[int], after: Sequence[int], value: float) -> None:
+    for dim, (a, b) in enumerate(zip(before, after, strict=True)):
+        along = np.moveaxis(array, dim, 0)
+        along[: max(a, 0)] = value
+        along[len(along) - max(b, 0) :] = value
 
 
 def _within(before: Sequence[int], after: Sequence[int]) -> tuple[slice, ...]:
