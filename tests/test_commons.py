@@ -7,7 +7,7 @@ import ctypes
 import gc
 import pickle
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -834,23 +834,60 @@ def test_the_gradient_given_is_not_copied_once_the_others_are_gone() -> None:
 # ---- Drawn programs --------------------------------------------------------------------------------------------------
 
 
-def programs() -> Iterator[tuple[int, list[tuple[str, int, int]]]]:
-    draw = np.random.default_rng(11)
+def programs(count: int, seed: int = 11) -> list[list[tuple[str, int, int]]]:
+    draw = np.random.default_rng(seed)
     names = [*STEPS]
-    for seed in range(150):
-        yield seed, [(names[draw.integers(len(names))], *map(int, draw.integers(0, 50, 2))) for _ in range(14)]
+
+    def step() -> tuple[str, int, int]:
+        i, j = draw.integers(0, 50, 2)
+        return names[draw.integers(len(names))], int(i), int(j)
+
+    return [[step() for _ in range(14)] for _ in range(count)]
 
 
-def _join(kind: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., None]:
+def _given(known: list[Tensor], shape: Any, i: int, j: int) -> Tensor:
+    candidates = [t for t in known if t.shape == shape]
+    return candidates[i % len(candidates)] if candidates and j % 2 else mg.full(shape, float(i % 7 + 1))
+
+
+def _join(kind: Callable[[Tensor, Tensor], Tensor], part: Callable[[Tensor], Tensor]) -> Callable[..., None]:
     def step(known: list[Tensor], kept: list[Any], i: int, j: int) -> None:
         x, y = leaf(), leaf()
         z = kind(x, y)
-        candidates = [t for t in known if t.shape == z.shape]
-        g = candidates[i % len(candidates)] if candidates and j % 2 else mg.full(z.shape, float(i % 7 + 1))
-        z.backward(g, retain_graph=True)
-        if j % 3 == 0:
-            z.backward(g)
+        g = _given(known, z.shape, i, j)
+        for _ in range(2 if j % 3 == 0 else 1):
+            z.backward(part(g), retain_graph=True)
+            x.grad, y.grad = part(x.grad), part(y.grad)  # type: ignore[arg-type]
         known.extend([g, x.grad, y.grad])  # type: ignore[list-item]
+
+    return step
+
+
+def _grad(part: Callable[[Tensor], Tensor]) -> Callable[..., None]:
+    def step(known: list[Tensor], kept: list[Any], i: int, j: int) -> None:
+        x, y = leaf(), leaf()
+        z = [*JOINS.values()][i % len(JOINS)](x, y)
+        g = _given(known, z.shape, i, j)
+        known.extend([g, *map(part, mg.autograd.grad(z, [x, y], part(g)))])
+
+    return step
+
+
+def _retain(part: Callable[[Tensor], Tensor]) -> Callable[..., None]:
+    """Retain gradients, and keep what a hook sees."""
+
+    def step(known: list[Tensor], kept: list[Any], i: int, j: int) -> None:
+        x, y = leaf(), leaf()
+        a = x + 1
+        z = [*JOINS.values()][i % len(JOINS)](a, y)
+        a.retain_grad()
+        z.retain_grad()
+        seen: list[Tensor] = []
+        z.register_hook(lambda g: (seen.append(part(g)), None)[1])
+        a.register_hook(lambda g: (seen.append(part(g)), None)[1])
+        g = _given(known, z.shape, i, j)
+        z.backward(part(g))
+        known.extend([g, *seen, *[part(t.grad) for t in (a, z, x, y)]])  # type: ignore[arg-type]
 
     return step
 
@@ -889,8 +926,20 @@ def _drop(known: list[Tensor], kept: list[Any], i: int, j: int) -> None:
         del kept[j % len(kept)]
 
 
+def sweeps(part: Callable[[Tensor], Tensor]) -> dict[str, Callable[..., None]]:
+    """Return steps that sweep; `part` makes independent of others what goes in and what comes out."""
+    return {
+        **{name: _join(kind, part) for name, kind in JOINS.items()},
+        "grad": _grad(part),
+        "retain": _retain(part),
+    }
+
+
+SWEEPS = sweeps(lambda t: t)
+CLONING_SWEEPS = sweeps(lambda t: t.clone())
+
 STEPS: dict[str, Callable[..., None]] = {
-    **{name: _join(kind) for name, kind in JOINS.items()},
+    **SWEEPS,
     "row": _make(lambda t: _row(t, 1)),
     "tail": _make(lambda t: t[1:] if t.ndim and t.shape[0] > 1 else t),
     "flat": _make(lambda t: t.reshape(-1)),
@@ -899,6 +948,9 @@ STEPS: dict[str, Callable[..., None]] = {
     "same": _make(copy.copy),
     "buffer": _make(lambda t: mg.nn.Buffer(t)),
     "sum": _make(lambda t: t * 1),
+    "t_": _change(lambda t, j: t.t_() if t.ndim == 2 else t),
+    "unsqueeze_": _change(lambda t, j: t.unsqueeze_(0) if t.ndim < 4 else t),
+    "data": _change(lambda t, j: setattr(t, "data", t.detach() if j % 2 else t * 1)),
     "mul_": _change(lambda t, j: t.mul_(j % 3 - 1)),
     "add_": _change(lambda t, j: t.add_(j)),
     "set": _change(lambda t, j: t.__setitem__(..., j)),
@@ -911,33 +963,17 @@ STEPS: dict[str, Callable[..., None]] = {
 }
 
 
-def _run(program: list[tuple[str, int, int]]) -> list[Any]:
+def _run(program: list[tuple[str, int, int]], steps: dict[str, Callable[..., None]]) -> list[Any]:
     known, kept = [mg.full(SHAPE, 2.0)], []  # type: ignore[var-annotated]
-    with mg.no_grad():
-        for name, i, j in program:
-            with mg.enable_grad() if name in JOINS else mg.no_grad():
-                STEPS[name](known, kept, i, j)
+    for name, i, j in program:
+        with mg.set_grad_enabled(name in SWEEPS):
+            steps[name](known, kept, i, j)
     return [t.detach().clone().numpy() for t in known] + [a.copy() for a in kept]
 
 
-@pytest.mark.parametrize(("seed", "program"), list(programs()))
-def test_drawn_programs_give_what_they_give_where_all_is_copied(
-    seed: int,
-    program: list[tuple[str, int, int]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    ours = _run(program)
-    plain = Tensor.backward
-
-    def copying(self: Tensor, gradient: Tensor, **how: Any) -> None:
-        kept = gradient.numpy()  # somebody else holds it
-        plain(self, gradient, **how)
-        assert kept is not None
-
-    monkeypatch.setattr(Tensor, "backward", copying)
-    theirs = _run(program)
-    assert len(ours) == len(theirs)
-    for a, b in zip(ours, theirs, strict=True):
+@pytest.mark.parametrize("program", programs(200))
+def test_drawn_programs_give_what_they_give_where_all_is_cloned(program: list[tuple[str, int, int]]) -> None:
+    for a, b in zip(_run(program, STEPS), _run(program, STEPS | CLONING_SWEEPS), strict=True):
         np.testing.assert_array_equal(a, b)
 
 

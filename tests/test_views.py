@@ -792,3 +792,19 @@ def test_array_written_to_by_numpy_is_seen() -> None:
     copy = mg.tensor(array)
     array[2] = 9
     assert copy.tolist() == [5, 7, 0]
+
+
+def test_a_view_that_got_other_data_is_no_view_any_more() -> None:
+    for in_place in (lambda x: x.t_(), lambda x: x.unsqueeze_(0)):
+        base = mg.ones(3, 4)
+        left, stayed = base[1:], base[2]
+        left.data = left.detach()
+        w = mg.full((3, 4), 2.0, requires_grad=True)
+        base.mul_(w)
+        assert left.grad_fn is None
+        assert stayed.grad_fn is not None
+        in_place(base)
+        stayed.sum().backward()
+        assert w.grad is not None
+        assert w.grad.tolist() == [[0.0] * 4, [0.0] * 4, [1.0] * 4]
+        assert not hasattr(left, "_base")

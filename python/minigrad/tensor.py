@@ -573,19 +573,21 @@ def _part(tensor: Tensor) -> bool:
         common = tensor._array  # held here, so that nobody else takes the tensor for its last holder
         if _core.is_common(common):
             array = _core.own_copy(common)
-            for view in _living_views(tensor):
+            for view in living_views(tensor):
                 view._array = replay(array, view._steps)
             tensor._array = array  # last: other threads ask for it alone
     return True
 
 
-def _living_views(base: Tensor) -> list[Tensor]:
-    return [v for v in (ref() for ref in getattr(base, "_views", ())) if v is not None]
+def living_views(base: Tensor) -> list[Tensor]:
+    """Return the views of a tensor that are alive."""
+    views = [ref() for ref in getattr(base, "_views", ())]
+    return [v for v in views if getattr(v, "_base", None) is base]  # not those that left, for other data
 
 
 def refresh_views(base: Tensor) -> None:
     """Make the origin of every view again from what `base` now is."""
-    alive = _living_views(base)
+    alive = living_views(base)
     for view in alive:
         before = view._edge
         view._edge = replay(base, view._steps)._edge

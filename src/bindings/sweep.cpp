@@ -5,8 +5,10 @@
 // recursion, and with one visit for each node.
 #include "bindings/sweep.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <map>
+#include <vector>
 
 #include "bindings/commons.hpp"
 #include "bindings/modes.hpp"
@@ -26,6 +28,14 @@ bool is_sole_tensor(PyObject* tensor) {
   return Py_REFCNT(tensor) == 1 && (base == nullptr || Py_REFCNT(base) == 1);
 }
 
+// The array whose memory an array shows.
+PyObject* memory_of(PyObject* array) {
+  for (PyObject* base; (base = PyArray_BASE(reinterpret_cast<PyArrayObject*>(array))) != nullptr; array = base) {
+    if (!PyArray_Check(base)) break;
+  }
+  return array;
+}
+
 // What Python says of a sweep; see graph.py.
 struct Request {
   PyObject* relevant;  // the set of nodes that lead to targets; None: all, and leaves accumulate
@@ -41,6 +51,12 @@ struct Request {
 class Sweep {
  public:
   explicit Sweep(const Request& request) : request_(request) {}
+
+  // Sends the cotangent of a root, which others hold as well.
+  bool begin(const Edge& edge, PyObject* g) {
+    if (PyArray_CheckExact(g) && is_writable(g)) given_.push_back(memory_of(g));
+    return send(edge, share(g));
+  }
 
   // Adds a cotangent to what is pending at an edge.
   bool send(const Edge& edge, Reference g) {
@@ -104,6 +120,8 @@ class Sweep {
   bool visit(PyObject* node, Reference g) {
     if (PyErr_CheckSignals() < 0) return false;
     const bool plain = is_just(node, g_connections.node);
+    if (!plain && !given_.empty()) g = parted_from_given(std::move(g));
+    if (g == nullptr) return false;
     if (!plain && is_hooked(node)) g = call_method(node, "before", g.get());
     if (g == nullptr || PyErr_Occurred() != nullptr) return false;
     if (request_.has_targets() && !note_target(node, g.get())) return false;
@@ -116,6 +134,22 @@ class Sweep {
     if (!plain) return call_method(node, "free") != nullptr;
     free_node(node_in(node));
     return true;
+  }
+
+  // A cotangent that users will see, or a copy: not memory that was given, to which others may write.
+  Reference parted_from_given(Reference g) const {
+    if (PyTuple_CheckExact(g.get())) {
+      Reference parts(PyTuple_New(PyTuple_GET_SIZE(g.get())));
+      for (Py_ssize_t k = 0; parts != nullptr && k < PyTuple_GET_SIZE(g.get()); ++k) {
+        Reference part = parted_from_given(share(PyTuple_GET_ITEM(g.get(), k)));
+        if (part == nullptr) return part;
+        PyTuple_SET_ITEM(parts.get(), k, part.release());
+      }
+      return parts;
+    }
+    if (!PyArray_CheckExact(g.get())) return g;
+    const bool given = std::find(given_.begin(), given_.end(), memory_of(g.get())) != given_.end();
+    return given ? Reference(PyObject_CallOneArg(g_connections.copy, g.get())) : std::move(g);
   }
 
   static bool is_hooked(PyObject* node) {
@@ -224,6 +258,7 @@ class Sweep {
 
   const Request& request_;
   std::map<double, Pending, std::greater<>> pending_;
+  std::vector<PyObject*> given_;  // memory of roots that is not held in common
 };
 
 bool send_roots(Sweep& sweep, PyObject* roots) {
@@ -231,7 +266,7 @@ bool send_roots(Sweep& sweep, PyObject* roots) {
     PyObject* g;
     Edge edge;
     if (!PyArg_ParseTuple(PyList_GET_ITEM(roots, i), "(Oi)O", &edge.node, &edge.output, &g)) return false;
-    if (!sweep.send(edge, share(g))) return false;
+    if (!sweep.begin(edge, g)) return false;
   }
   return true;
 }
@@ -317,7 +352,7 @@ PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (is_tensor(args[1])) hold_given(tensor_in(args[1]));
   Sweep sweep(request);
   const GradMode recording(false);
-  const bool good = sweep.send(edge, share(g)) && sweep.run();
+  const bool good = sweep.begin(edge, g) && sweep.run();
   return good ? Py_NewRef(Py_True) : nullptr;
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from .._methods import method
 from ..graph import Leaf
-from ..tensor import Tensor, grad_enabled, wrap
+from ..tensor import Tensor, grad_enabled, living_views, wrap
 from .shape import squeeze, t, transpose, unsqueeze
 
 __all__: list[str] = []
@@ -33,14 +33,13 @@ def _hand_over_base(self: Tensor) -> None:
     """Make `self`, if it is a base, a view of a new one, which its views then have for a base, too."""
     if hasattr(self, "_base"):
         return
+    views = [*living_views(self), self]
     base = wrap(self._array, self._edge, self._cell)
-    base._views = [*getattr(self, "_views", ()), weakref.ref(self)]
+    base._views = [weakref.ref(view) for view in views]
     self._views = []
     self._steps = ()
-    for reference in base._views:
-        view = reference()
-        if view is not None:
-            view._base = base
+    for view in views:
+        view._base = base
 
 
 @method
