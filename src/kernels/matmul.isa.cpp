@@ -22,7 +22,7 @@ struct Grid {
 
 // Columns are cut where cache lines begin.
 template <class T>
-constexpr int64_t kColumnStep = 128 / sizeof(T);
+constexpr int64_t kColumnStep = 64 / sizeof(T);
 
 static int64_t parts_of(int64_t size, int64_t part) { return (size + part - 1) / part; }
 
@@ -38,11 +38,12 @@ Grid cut_into(const ProductShape& p, int64_t row_parts, int64_t column_parts) {
   return grid;
 }
 
-// What the worker with most tasks does, in multiplications for each k. To copy an element of a or b, which every task
-// does for itself, takes as long as some twenty.
-static int64_t grid_cost(const Grid& grid, int64_t workers) {
-  constexpr int64_t kCopy = 20;
-  return parts_of(grid.tasks, workers) * (grid.rows * grid.columns + kCopy * (grid.rows + grid.columns));
+// What the worker with most tasks does, in multiplications for each k. Every task reads its rows of a and its columns
+// of b, and copies them for itself where they are copied: an element takes as long as so many multiplications.
+static int64_t grid_cost(const ProductShape& p, const Grid& grid, int64_t workers) {
+  constexpr int64_t kRead = 4, kCopied = 20, kTurned = 30;
+  const int64_t of_a = p.pack_a ? kCopied : kRead, of_b = p.b_col != 1 ? kTurned : p.pack_b ? kCopied : kRead;
+  return parts_of(grid.tasks, workers) * (grid.rows * grid.columns + of_a * grid.rows + of_b * grid.columns);
 }
 
 // The best cut of about `wanted` tasks.
@@ -52,7 +53,7 @@ Grid best_grid(const ProductShape& p, int64_t wanted, int64_t workers) {
   Grid best = cut_into<T>(p, 1, parts);
   for (int64_t rows = 2; rows <= parts; ++rows) {
     const Grid grid = cut_into<T>(p, rows, parts_of(parts, rows));
-    if (grid_cost(grid, workers) <= grid_cost(best, workers)) best = grid;
+    if (grid_cost(p, grid, workers) <= grid_cost(p, best, workers)) best = grid;
   }
   return best;
 }
@@ -61,7 +62,7 @@ Grid best_grid(const ProductShape& p, int64_t wanted, int64_t workers) {
 template <class T>
 Grid make_grid(const ProductShape& p, int64_t workers) {
   const Grid coarse = best_grid<T>(p, workers, workers), fine = best_grid<T>(p, 2 * workers, workers);
-  return grid_cost(fine, workers) * 40 <= grid_cost(coarse, workers) * 41 ? fine : coarse;
+  return grid_cost(p, fine, workers) * 32 <= grid_cost(p, coarse, workers) * 33 ? fine : coarse;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
