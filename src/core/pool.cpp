@@ -45,11 +45,12 @@ size_t bytes_of_class(int index) {
 }
 
 // Large buffers begin where a huge page would, and ask for such pages: the processor then looks up one address in place
-// of 512, which for arrays larger than its caches is a quarter of the time of a copy.
+// of 512, which for arrays larger than its caches is a quarter of the time of a copy. For those that its last cache
+// holds it is up to a fifth, or nothing, as small pages happen to lie.
 constexpr size_t kHugePage = size_t{2} << 20;
 
 void* allocate(size_t bytes) {
-  if (bytes < 2 * kHugePage) return std::aligned_alloc(kAlignment, bytes);
+  if (bytes < kHugePage) return std::aligned_alloc(kAlignment, bytes);
   void* buffer = nullptr;
   if (posix_memalign(&buffer, kHugePage, bytes) != 0) return nullptr;
 #if defined(MADV_HUGEPAGE)

@@ -159,7 +159,7 @@ struct BitwiseNot : Streaming {
 
 // A boolean as the byte that it is, of which the compiler makes vector code.
 struct LogicalNot : Streaming {
-  static uint8_t apply(uint8_t x) { return x == 0; }
+  static uint8_t apply(uint8_t x) { return ~x & 1; }
 };
 
 struct BitwiseAnd : Streaming {

@@ -41,10 +41,10 @@ template <class Op, class Out, class... Xs, int... k>
       }(static_cast<const Xs*>(in.x[k])...);
     }
   }
+  int64_t i = 0;
   if constexpr (sizeof(Out) == 1) {  // of which kLanes are few
     if ((in.mask[k] & ...) != 0) return map_block<Op>(out, size, static_cast<const Xs*>(in.x[k])...);
   }
-  int64_t i = 0;
   for (; i + kLanes <= size; i += kLanes) {
     map_block<Op>(out + i, kLanes, static_cast<const Xs*>(in.x[k]) + (i & in.mask[k])...);
   }
