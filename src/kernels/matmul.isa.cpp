@@ -171,9 +171,16 @@ void run_tasks(const Call& call, const Product<T>& p, Activation activation, int
   });
 }
 
+// Loads of half a line that cross into the next one cost more than copying b. Loads of a whole line are fewer.
 template <class T>
-Status run_products(const Call& call, const ProductShape& shape, const T* bias, Activation activation) {
+bool keeps_to_lines(const T* b) {
+  return kVectorBytes != 32 || reinterpret_cast<uint64_t>(b) % kVectorBytes == 0;
+}
+
+template <class T>
+Status run_products(const Call& call, ProductShape& shape, const T* bias, Activation activation) {
   if (shape.batch == 0 || shape.m == 0 || shape.n == 0) return Status::ok;
+  if (shape.spare_b && keeps_to_lines(call.in[1].as<T>())) shape.pack_b = false;
   const Product<T> p = {&shape, call.in[0].as<T>(),  call.in[1].as<T>(),
                         bias,   call.out[0].as<T>(), activation == Activation::relu};
   // Counted in small items, since a single product may be shared among all workers.
@@ -189,13 +196,13 @@ Status run_products(const Call& call, const ProductShape& shape, const T* bias, 
 
 template <class T>
 Status run_matmul(const Call& call) {
-  const ProductShape shape = product_shape(call.in[0], call.in[1], call.out[0], Layout::rows);
+  ProductShape shape = product_shape(call.in[0], call.in[1], call.out[0], Layout::rows);
   return run_products<T>(call, shape, nullptr, Activation::none);
 }
 
 template <class T>
 Status run_linear(const Call& call) {
-  const ProductShape shape = product_shape(call.in[0], call.in[1], call.out[0], Layout::columns);
+  ProductShape shape = product_shape(call.in[0], call.in[1], call.out[0], Layout::columns);
   const View& b = call.in[2];
   const T* bias = b.shape[0] > 0 ? b.as<T>() : nullptr;
   if (bias != nullptr) bias = contiguous(bias, b.stride[0], b.shape[0], reinterpret_cast<T*>(call.shared));

@@ -26,6 +26,7 @@ struct ProductShape {
 
   bool pack_a;            // blocks of a are copied before use
   bool pack_b;            // so are panels of b
+  bool spare_b;           // unless loads of them keep to lines of memory: rows are few
   bool thin;              // so few rows that b, whose columns are contiguous, is read once where it stands
   bool dots_along_rows;   // a single column: several rows of a are summed side by side
   int64_t panel_columns;  // most columns of a panel
@@ -39,7 +40,7 @@ struct ProductShape {
 static constexpr int64_t kPackedRow = kBlockK + 16;
 static constexpr int64_t kCopiedRows = 128;
 
-static constexpr int64_t kPackingRows = 64;  // so many rows are worth a copy of b whose rows lie badly
+static constexpr int64_t kPackingRows = 64;  // so many rows are worth a copy of b
 
 static constexpr int64_t kThinRows = 2;
 
@@ -53,8 +54,8 @@ static constexpr int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
 
 // Rows of a are worth a copy where many strips of columns read them and they do not lie well: columns apart, rows on
 // other pages or, which is worse, in the same sets of the cache. Panels of b are always copied where columns are apart;
-// where they are not, it takes more tiles of rows that read them, fewer if rows of b fall into the same sets. Where
-// they are not copied, all rows of a that are copied are so at once.
+// where they are not, it takes many tiles of rows that read them, and still more where b's rows lie well. Where they
+// are not copied, all rows of a that are copied are so at once.
 static inline void choose_packing(ProductShape& p, int64_t item_size) {
   const int64_t a_row = magnitude(p.a_row) * item_size;
   const bool displaced = p.a_k == 1 && a_row % 4096 == 0;  // all rows fall into the same sets
@@ -62,8 +63,8 @@ static inline void choose_packing(ProductShape& p, int64_t item_size) {
   const bool many = p.n >= 128 && (scattered || a_row >= 2048);
   p.pack_a = p.m >= 32 && ((many && (scattered || p.n >= 512)) || (displaced && p.n * item_size > kStripBytes));
   const int64_t b_row = magnitude(p.b_k) * item_size;
-  const int64_t few = b_row % 2048 == 0 ? kPackingRows : kCopiedRows + 1;
-  p.pack_b = p.b_col != 1 || (p.m >= few && (many || p.pack_a || b_row >= 1024));
+  p.pack_b = p.b_col != 1 || (p.m >= kPackingRows && (many || p.pack_a || b_row >= 1024));
+  p.spare_b = p.b_col == 1 && p.m <= kCopiedRows && b_row % 2048 != 0;
   p.thin = p.b_k == 1 && p.b_col != 1 && p.m <= kThinRows;
   p.dots_along_rows = p.m > 1 && magnitude(p.a_row) < magnitude(p.a_k);
 }
