@@ -15,9 +15,8 @@ from .._dtype import result_type
 from .._methods import method
 from ..tensor import Tensor, array_of
 from .conversion import to
-from .creation import tensor
 from .elementwise import add, mul, safe_mul, sub
-from .index import index_select
+from .joining import stack, unbind
 from .linalg import bmm, linear, matmul, mm, mv
 from .reduce import sum as sum_
 from .shape import _permute, _reshape, broadcast_shapes, normalise_dim, squeeze
@@ -429,9 +428,9 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     d = normalise_dim("cross", dim, len(shape), shape)
     if x[d] != 3 or y[d] != 3:
         raise RuntimeError(f"cross: needs size 3 along dim {dim}, got shapes {x} and {y}")
-    next_, last = tensor([1, 2, 0]), tensor([2, 0, 1])
-    forward = mul(index_select(input, d, next_), index_select(other, d, last))
-    return sub(forward, mul(index_select(input, d, last), index_select(other, d, next_)))
+    a, b = unbind(input, d), unbind(other, d)
+    parts = [sub(mul(a[i], b[j]), mul(a[j], b[i])) for i, j in ((1, 2), (2, 0), (0, 1))]
+    return stack(parts, d)
 
 
 @method
