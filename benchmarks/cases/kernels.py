@@ -188,6 +188,7 @@ EVERYDAY = [
     Function("scatter(0)", lambda lib, x, i, y: x.scatter(0, i, y), ("x", "index", "y")),
     Function("scatter(1)", lambda lib, x, i, y: x.scatter(1, i, y), ("x", "places", "y")),
     Function("index_add", lambda lib, x, i, y: x.index_add(0, i, y), ("x", "rows", "y")),
+    Function("take", lambda lib, x, i: lib.take(x, i), ("x", "index")),
     Function("take_along_dim", lambda lib, x, i: lib.take_along_dim(x, i, 1), ("x", "places")),
     *_functionals("l1_loss", "smooth_l1_loss", "huber_loss"),
     Function("soft_margin_loss", lambda lib, x, y: lib.nn.functional.soft_margin_loss(x, y), ("x", "signs")),

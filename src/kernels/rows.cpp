@@ -297,11 +297,13 @@ struct IndexRowsAdd {
     const int64_t rows = out.shape[0], count = index.size();
     const double additions = static_cast<double>(count * from.size()) * 0.15 + static_cast<double>(count);
     const double zeros = 0.03 * static_cast<double>(from.size()) * sizeof(T);
+    const bool single = from.size() == 1 && g.contiguous() && index.contiguous() && out.contiguous();
     Failure failure;
     if (rows == 0 && count > 0) failure.report();
     parallel_for(rows, zeros + additions / static_cast<double>(rows > 0 ? rows : 1),
                  [&](int64_t begin, int64_t end, int) {
                    zero(out, begin * from.size(), end * from.size());
+                   if (single) return add_single(call, begin, end, failure);
                    for_indices(index, 0, count, [&](int64_t n, int64_t raw) {
                      const int64_t i = wrapped(raw, rows);
                      if (!in_range(i, rows)) return failure.report();
@@ -310,6 +312,19 @@ struct IndexRowsAdd {
                    });
                  });
     return failure.status();
+  }
+
+  // Rows of one element.
+  static void add_single(const Call& call, int64_t begin, int64_t end, Failure& failure) {
+    const T* const x = call.in[0].as<T>();
+    const int64_t* const at = call.in[1].as<int64_t>();
+    T* const out = call.out[0].as<T>();
+    const int64_t rows = call.out[0].shape[0], count = call.in[1].size();
+    for (int64_t n = 0; n < count; ++n) {
+      const int64_t i = wrapped(at[n], rows);
+      if (!in_range(i, rows)) return failure.report();
+      if (i >= begin && i < end) out[i] = static_cast<T>(out[i] + x[n]);
+    }
   }
 
   static void zero_row(const View& out, const Nest<2>& nest, T* row, int64_t i) {
