@@ -171,16 +171,20 @@ void run_tasks(const Call& call, const Product<T>& p, Activation activation, int
   });
 }
 
-// Loads of half a line that cross into the next one cost more than copying b. Loads of a whole line are fewer.
+// Whether few rows had better read b where it stands: loads keep to lines of memory, or are the widest, which are few,
+// and find b in a near cache.
 template <class T>
-bool keeps_to_lines(const T* b) {
-  return kVectorBytes != 32 || reinterpret_cast<uint64_t>(b) % kVectorBytes == 0;
+bool spares_b(const ProductShape& p, const T* b) {
+  constexpr uint64_t S = sizeof(T), kLine = 64;
+  if (!p.spare_b) return false;
+  const bool aligned = reinterpret_cast<uint64_t>(b) % kLine == 0 && static_cast<uint64_t>(p.b_k) * S % kLine == 0;
+  return aligned || (kVectorBytes == kLine && static_cast<uint64_t>(p.n * p.k) * S <= uint64_t{1} << 20);
 }
 
 template <class T>
 Status run_products(const Call& call, ProductShape& shape, const T* bias, Activation activation) {
   if (shape.batch == 0 || shape.m == 0 || shape.n == 0) return Status::ok;
-  if (shape.spare_b && keeps_to_lines(call.in[1].as<T>())) shape.pack_b = false;
+  if (spares_b(shape, call.in[1].as<T>())) shape.pack_b = false;
   const Product<T> p = {&shape, call.in[0].as<T>(),  call.in[1].as<T>(),
                         bias,   call.out[0].as<T>(), activation == Activation::relu};
   // Counted in small items, since a single product may be shared among all workers.

@@ -26,7 +26,7 @@ struct ProductShape {
 
   bool pack_a;            // blocks of a are copied before use
   bool pack_b;            // so are panels of b
-  bool spare_b;           // unless loads of them keep to lines of memory: rows are few
+  bool spare_b;           // unless that can be spared: rows are few
   bool thin;              // so few rows that b, whose columns are contiguous, is read once where it stands
   bool dots_along_rows;   // a single column: several rows of a are summed side by side
   int64_t panel_columns;  // most columns of a panel
