@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/parallel.hpp"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -103,6 +105,8 @@ void stream(uint8_t* out, const uint8_t* x, int64_t bytes) {
 }
 
 }  // namespace
+
+bool past_caches(int64_t bytes) { return bytes >= (get_num_threads() > 1 ? kStreamed / 8 * 9 : kStreamed); }
 
 void copy_bytes(void* to, const void* from, int64_t bytes, bool streamed) {
   auto* const out = static_cast<uint8_t*>(to);

@@ -7,9 +7,12 @@
 
 namespace minigrad {
 
-// What moves so many bytes, read and written, fits into no cache. Its results go past the caches: a line of memory is
-// then written without having been read before.
+// What moves so many bytes, read and written, fits into no cache.
 constexpr int64_t kStreamed = int64_t{32} << 20;
+
+// Whether results should go past the caches, where so many bytes are read and written: a line of memory is then written
+// without having been read before. Several threads write to the last cache much faster than to memory.
+bool past_caches(int64_t bytes);
 
 // Copies bytes: past the caches where `streamed`, and other threads see them after stream_end(), which is called by the
 // thread that copied them.

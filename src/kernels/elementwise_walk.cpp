@@ -131,7 +131,7 @@ class Rows {
   // `size` elements of the output in rows of at least `least`, of which several may be taken together.
   Rows(const Call& call, const Map& map, int64_t size, int64_t least)
       : call_(call), map_(map), item_(item_size(call.out[0].dtype)) {
-    streamed_ = 2 * size * item_ >= kStreamed && least * item_ >= kWorthStreaming;
+    streamed_ = past_caches(2 * size * item_) && least * item_ >= kWorthStreaming;
     block_ = streamed_ ? kStreamedBlock : (map.limit < kMapBlock ? map.limit : 0);
   }
 

@@ -192,7 +192,7 @@ struct Gather {
     if (nest.size == 0) return Status::ok;
     const int64_t bytes = bytes_of(out) + bytes_of(index);
     row.large = bytes >= kCrowding;
-    row.streamed = bytes >= kStreamed;
+    row.streamed = past_caches(bytes);
     row.next = nest.rank > 1 && row.extent * sizeof(T) <= kFetchedRow ? nest.stride[2][nest.rank - 2] : 0;
     row.checked = shares_indices(index);
     if (row.checked && !every_index_in_range(index, row.extent)) return Status::index_out_of_range;
@@ -257,7 +257,7 @@ struct Gather {
     const PanelSteps steps = {.out_row = nest.stride[0][inner - 1],
                               .index_row = nest.stride[1][inner - 1],
                               .extent = row.extent,
-                              .streamed = bytes_of(call.out[0]) + bytes_of(call.in[1]) >= kStreamed};
+                              .streamed = past_caches(bytes_of(call.out[0]) + bytes_of(call.in[1]))};
     Failure failure;
     const double cost = 0.7 * static_cast<double>(length * kPanel);
     parallel_for(nest.size / (lanes * length) * panels, cost, [&](int64_t begin, int64_t end, int worker) {
@@ -337,7 +337,7 @@ struct Unslice {
                     .size = size,
                     .extent = out.shape[dim],
                     .g_step = g.stride[dim],
-                    .streamed = bytes_of(out) + bytes_of(g) >= kStreamed && size * sizeof(T) >= kStreamedRow};
+                    .streamed = past_caches(bytes_of(out) + bytes_of(g)) && size * sizeof(T) >= kStreamedRow};
     if (size * static_cast<int64_t>(sizeof(T)) >=
         kStreamedRow) {  // each piece is a row, so that threads can share them
       row = {.start = 0, .step = 1, .pieces = 1, .size = size, .extent = 1, .g_step = size, .streamed = row.streamed};

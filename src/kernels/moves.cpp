@@ -245,7 +245,7 @@ void copy_items(const View& to, const View& from) {
   const View* const operands[] = {&out, &x};
   const Nest<2> nest = make_nest(operands);
   if (nest.size == 0) return;
-  const bool large = bytes_of(out) + bytes_of(from) >= kStreamed;
+  const bool large = past_caches(bytes_of(out) + bytes_of(from));
   const int along = turned_dim(nest);
   if (along >= 0) {
     Turned<T>(out.as<T>(), x.as<T>(), nest, along, large).run();

@@ -191,7 +191,7 @@ struct IndexRows {
   static Status run_contiguous(const Call& call) {
     const View &x = call.in[0], &index = call.in[1];
     const int64_t rows = x.shape[0], stride = x.stride[0], size = inner_dims(x, 1).size();
-    const bool streamed = 2 * bytes_of(call.out[0]) >= kStreamed && size * sizeof(T) >= kStreamedRow;
+    const bool streamed = past_caches(2 * bytes_of(call.out[0])) && size * sizeof(T) >= kStreamedRow;
     Failure failure;
     parallel_for(index.size(), 1 + 0.02 * static_cast<double>(size * sizeof(T)), [&](int64_t begin, int64_t end, int) {
       T* const out = call.out[0].as<T>() + begin * size;

@@ -171,7 +171,7 @@ struct Cat {
   // The output is then a row of each input in turn: written from its beginning to its end.
   static Status interleave(const Call& call, int64_t rows) {
     const int64_t row = call.out[0].size() / rows;
-    const bool large = 2 * bytes_of(call.out[0]) >= kStreamed;
+    const bool large = past_caches(2 * bytes_of(call.out[0]));
     const auto* const strides = reinterpret_cast<const int64_t*>(call.shared);
     const bool few = row * static_cast<int64_t>(sizeof(T)) < kFewBytes * call.in_count;
     parallel_for(rows, 0.05 * static_cast<double>(row * sizeof(T)), [&](int64_t begin, int64_t end, int) {
