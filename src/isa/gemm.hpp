@@ -2,7 +2,7 @@
 //
 //   blocks of k        kBlockK of it; between them c holds the sums so far
 //   panels of columns  panel_columns; b is packed here, where it is packed, for all rows
-//   blocks of rows     one tile or a few; a is copied here, where it does not lie well
+//   blocks of rows     some tiles; a is copied here, where it does not lie well
 //   strips of columns  one to eight vectors
 //   tiles of rows      one to fourteen rows, in registers
 //
