@@ -172,6 +172,7 @@ EVERYDAY = [
     Function("roll", lambda lib, x: lib.roll(x, 3, 1)),
     Function("stack", lambda lib, x, y: lib.stack([x, y]), ("x", "y")),
     Function("stack(2)", lambda lib, x, y: lib.stack([x, y], 2), ("x", "y")),
+    Function("heads permuted", lambda lib, x: x.reshape(8, 64, 32, 32).permute(0, 2, 1, 3).contiguous()),
     Function("x.t().reshape(-1)", lambda lib, x: x.t().reshape(-1)),
     Function("stack of unbind", lambda lib, x: lib.stack(x.unbind(0))),
     Function("chunk and cat", lambda lib, x: lib.cat(x.chunk(4, 1), 0)),

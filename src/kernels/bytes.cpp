@@ -32,6 +32,19 @@ const bool g_wide = __builtin_cpu_supports("avx2");
   }
 }
 
+// Rows of a multiple of 32 bytes.
+[[gnu::target("avx2")]] void copy_rows_wide(uint8_t* out, const uint8_t* x, int64_t rows, int64_t bytes,
+                                            int64_t out_row, int64_t x_row) {
+  constexpr int64_t kAhead = 4;  // how many rows before its turn a row is fetched into the cache
+  for (int64_t r = 0; r < rows; ++r, out += out_row, x += x_row) {
+    for (int64_t i = 0; i < bytes; i += 32) {
+      __builtin_prefetch(x + kAhead * x_row + i);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i),
+                          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i)));
+    }
+  }
+}
+
 [[gnu::target("avx2")]] void fill_wide(uint8_t* out, const uint8_t* pattern, int64_t bytes) {
   const __m256i all = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(pattern));
   for (int64_t i = 0; i < bytes; i += 32) _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), all);
@@ -66,6 +79,7 @@ void end_stream() { _mm_sfence(); }
 constexpr bool g_wide = false;
 
 void copy_wide(uint8_t*, const uint8_t*, int64_t) {}
+void copy_rows_wide(uint8_t*, const uint8_t*, int64_t, int64_t, int64_t, int64_t) {}
 void fill_wide(uint8_t*, const uint8_t*, int64_t) {}
 void reverse_wide(uint32_t*, const uint32_t*, int64_t) {}
 void stream_lines(uint8_t* out, const uint8_t* x, int64_t bytes) { std::memcpy(out, x, static_cast<size_t>(bytes)); }
@@ -117,6 +131,12 @@ void copy_bytes(void* to, const void* from, int64_t bytes, bool streamed) {
   const int64_t wide = g_wide && bytes >= kLoop && bytes < kLibrary ? bytes & ~int64_t{127} : 0;
   copy_wide(out, x, wide);
   if (wide < bytes) std::memcpy(out + wide, x + wide, static_cast<size_t>(bytes - wide));
+}
+
+bool copy_rows(void* to, const void* from, int64_t rows, int64_t bytes, int64_t to_row, int64_t from_row) {
+  if (!g_wide || bytes % 32 != 0) return false;
+  copy_rows_wide(static_cast<uint8_t*>(to), static_cast<const uint8_t*>(from), rows, bytes, to_row, from_row);
+  return true;
 }
 
 void move_bytes(void* to, const void* from, int64_t bytes, bool large) {

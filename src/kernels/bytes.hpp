@@ -19,6 +19,9 @@ bool past_caches(int64_t bytes);
 void copy_bytes(void* to, const void* from, int64_t bytes, bool streamed = false);
 void stream_end();
 
+// Copies rows of so many bytes, which begin to_row and from_row bytes apart; false, with nothing done, where it cannot.
+bool copy_rows(void* to, const void* from, int64_t rows, int64_t bytes, int64_t to_row, int64_t from_row);
+
 // Copies bytes, which may overlap: past the caches where they are part of something large.
 void move_bytes(void* to, const void* from, int64_t bytes, bool large);
 

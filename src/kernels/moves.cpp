@@ -118,6 +118,11 @@ constexpr int64_t kAhead = 4;        // how many rows before its turn a row is f
 // `rows` rows of `count` elements; steps: from row to row, and in a row.
 template <class T>
 void copy_matrix(T* out, const T* x, int64_t rows, int64_t count, const int64_t (&row)[2], const int64_t (&step)[2]) {
+  constexpr int64_t kItem = sizeof(T), kFew = 512;  // bytes
+  if (step[0] == 1 && step[1] == 1 && row[1] != 0 && count * kItem <= kFew &&
+      copy_rows(out, x, rows, count * kItem, row[0] * kItem, row[1] * kItem)) {
+    return;
+  }
   for (int64_t r = 0; r < rows; ++r) {
     const char* const ahead = reinterpret_cast<const char*>(x + kAhead * row[1]);
     if (step[1] == 1 && row[1] != 0) {
