@@ -351,18 +351,16 @@ Status run_cumulate(const Call& call) {
   const Lines lines = make_lines(call, call.attributes[0].integer());
   if (lines.length == 0) return Status::ok;
   const bool abreast = lines.lane_step(0) < lines.value_step;
-  parallel_for(lines.nest.size, kCumulateNanoseconds * static_cast<double>(lines.length),
-               [&](int64_t begin, int64_t end, int) {
-                 for_rows(lines.nest, begin, end, [&](const int64_t* offset, int64_t count) {
-                   Cumulated<T> at = {call.out[0].as<T>() + offset[0], call.out[1].as<int64_t>() + offset[1],
-                                      call.in[0].as<T>() + offset[2]};
-                   if (abreast) return cumulate_abreast<Order>(lines, at, count);
-                   for (int64_t i = 0; i < count; ++i) {
-                     cumulate_line<Order>(lines, at);
-                     at = {at.values + lines.lane_step(0), at.places + lines.lane_step(1), at.x + lines.lane_step(2)};
-                   }
-                 });
-               });
+  const double cost = kCumulateNanoseconds * static_cast<double>(lines.length);
+  parallel_rows(lines.nest, abreast, cost, [&](const int64_t* offset, int64_t count) {
+    Cumulated<T> at = {call.out[0].as<T>() + offset[0], call.out[1].as<int64_t>() + offset[1],
+                       call.in[0].as<T>() + offset[2]};
+    if (abreast) return cumulate_abreast<Order>(lines, at, count);
+    for (int64_t i = 0; i < count; ++i) {
+      cumulate_line<Order>(lines, at);
+      at = {at.values + lines.lane_step(0), at.places + lines.lane_step(1), at.x + lines.lane_step(2)};
+    }
+  });
   return Status::ok;
 }
 

@@ -125,7 +125,7 @@ enum class Walk : uint8_t {
 
 constexpr int kLevelBytes = 1 << 17;  // of a worker's stack, for the tree over blocks
 constexpr int64_t kTile = 64;         // columns of a tile
-constexpr double kNanosecondsEach = 0.06;
+constexpr double kNanosecondsEach = 0.08;
 
 // By the strides, which a result may not depend on.
 inline Walk choose_walk(const Reduction& r, const ReductionNest& nest) {

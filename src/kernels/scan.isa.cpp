@@ -341,16 +341,11 @@ Status run_scan(const Call& call) {
   for (int i = 0; i < N; ++i) whole.lane_step[i] = nest.stride[i][nest.rank - 1];
   const bool side_by_side = magnitude(whole.lane_step[0]) < magnitude(whole.dim_step[0]);
   const bool streamed = past_caches(N * nest.size * whole.length * static_cast<int64_t>(sizeof(T)));
-  // Threads that write into one page of memory wait for each other.
-  const int64_t beside = nest.shape[nest.rank - 1], most = beside < kAbreast ? beside : kAbreast;
-  const int64_t each = side_by_side ? most : 1, count = (nest.size - 1) / each + 1;
-  parallel_for(count, 0.3 * static_cast<double>(each * whole.length), [&](int64_t begin, int64_t end, int) {
-    const int64_t last = end < count ? end * each : nest.size;
-    for_rows(nest, begin * each, last, [&](const int64_t* offset, int64_t lanes_here) {
-      LaneBlock<T, N> block = whole;
-      for (int i = 0; i < N; ++i) block.data[i] += offset[i];
-      side_by_side ? abreast<Op>(block, lanes_here) : one_behind_another<Op>(block, lanes_here, streamed);
-    });
+  const double cost = 0.3 * static_cast<double>(whole.length);
+  parallel_rows(nest, side_by_side, cost, [&](const int64_t* offset, int64_t count) {
+    LaneBlock<T, N> block = whole;
+    for (int i = 0; i < N; ++i) block.data[i] += offset[i];
+    side_by_side ? abreast<Op>(block, count) : one_behind_another<Op>(block, count, streamed);
   });
   return Status::ok;
 }

@@ -352,17 +352,14 @@ Status run_softmax(const Call& call) {
   const Rows<T> start = {call.out[0].as<T>(), call.in[0].as<T>(), call.in[call.in_count - 1].as<T>(),
                          all.along,           all.across,         all.n};
   const Way way = choose_way(start, nest.shape[nest.rank - 1]);
-  const int64_t beside = nest.shape[nest.rank - 1];
-  const int64_t each = Function::kRereads && way == Way::columns ? smaller(beside, kMostColumns) : 1;
-  const int64_t count = (nest.size - 1) / each + 1;
-  parallel_for(count, Function::kNanoseconds * static_cast<double>(each * all.n), [&](int64_t begin, int64_t end, int) {
-    for_rows(nest, begin * each, smaller(end * each, nest.size), [&](const int64_t* offset, int64_t here) {
-      Rows<T> rows = start;
-      rows.out += offset[0];
-      rows.a += offset[1];
-      rows.b += offset[2];
-      run_ways<Function>(way, rows, here);
-    });
+  const bool beside = Function::kRereads && way == Way::columns;
+  const double cost = Function::kNanoseconds * static_cast<double>(all.n);
+  parallel_rows(nest, beside, cost, [&](const int64_t* offset, int64_t count) {
+    Rows<T> rows = start;
+    rows.out += offset[0];
+    rows.a += offset[1];
+    rows.b += offset[2];
+    run_ways<Function>(way, rows, count);
   });
   return Status::ok;
 }
