@@ -17,6 +17,7 @@
 #include "core/half.hpp"
 #include "core/parallel.hpp"
 #include "core/plans.hpp"
+#include "core/pool.hpp"
 #include "kernels/table.hpp"
 #include "machine.hpp"
 
@@ -26,17 +27,18 @@ namespace minigrad::bench {
 // Operands.
 
 struct Free {
-  void operator()(char* memory) const { std::free(memory); }
+  size_t bytes = 0;
+  void operator()(char* memory) const { pool_free(memory, bytes); }
 };
 using Memory = std::unique_ptr<char, Free>;
 
-// Aligned to a cache line and written once, so that no benchmark pays for page faults.
+// From the pool, where users' arrays come from, and written once, so that no benchmark pays for page faults.
 inline Memory make_memory(size_t bytes) {
-  const size_t rounded = (bytes + 63) / 64 * 64 + 64;
-  char* const memory = static_cast<char*>(std::aligned_alloc(64, rounded));
+  const size_t rounded = bytes + 64;
+  char* const memory = static_cast<char*>(pool_allocate(rounded));
   if (memory == nullptr) throw std::bad_alloc();
   std::memset(memory, 0, rounded);
-  return Memory(memory);
+  return Memory(memory, Free{rounded});
 }
 
 // An array that owns its memory, row-major.
