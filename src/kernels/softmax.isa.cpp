@@ -352,7 +352,8 @@ Status run_softmax(const Call& call) {
   const Rows<T> start = {call.out[0].as<T>(), call.in[0].as<T>(), call.in[call.in_count - 1].as<T>(),
                          all.along,           all.across,         all.n};
   const Way way = choose_way(start, nest.shape[nest.rank - 1]);
-  const bool beside = Function::kRereads && way == Way::columns;
+  const bool narrow = nest.shape[nest.rank - 1] < kMostColumns;  // rows shorter than a page of memory
+  const bool beside = way == Way::columns && (Function::kRereads || narrow);
   const double cost = Function::kNanoseconds * static_cast<double>(all.n);
   parallel_rows(nest, beside, cost, [&](const int64_t* offset, int64_t count) {
     Rows<T> rows = start;
