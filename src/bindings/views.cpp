@@ -1,6 +1,7 @@
 #include "bindings/views.hpp"
 
 #include "bindings/array.hpp"
+#include "bindings/objects.hpp"
 #include "kernels/moves.hpp"
 
 namespace minigrad {
@@ -232,6 +233,84 @@ PyObject* lent_view(PyObject*, PyObject* object) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+// Pieces.
+
+// Pieces of an array, or of what stands for one, along `dim`; without it, of one slice each, where `dropped`.
+struct Pieces {
+  PyObject* whole;
+  int dim;
+  bool dropped;
+
+  // The key of `count` slices from `first` on: (:, ..., first:first + count or first, ...).
+  Reference key(npy_intp first, npy_intp count) const {
+    Reference key(PyTuple_New(dim + 2)), all(PySlice_New(nullptr, nullptr, nullptr)), begin(PyLong_FromSsize_t(first));
+    if (key == nullptr || all == nullptr || begin == nullptr) return nullptr;
+    for (int d = 0; d < dim; ++d) PyTuple_SET_ITEM(key.get(), d, Py_NewRef(all.get()));
+    PyTuple_SET_ITEM(key.get(), dim + 1, Py_NewRef(Py_Ellipsis));
+    if (!dropped) {
+      const Reference end(PyLong_FromSsize_t(first + count));
+      begin.reset(end == nullptr ? nullptr : PySlice_New(begin.get(), end.get(), nullptr));
+    }
+    PyTuple_SET_ITEM(key.get(), dim, begin.release());
+    return PyTuple_GET_ITEM(key.get(), dim) == nullptr ? nullptr : std::move(key);
+  }
+
+  // What the key means, by the quickest way: there may be many.
+  Reference piece(npy_intp first, npy_intp count) const {
+    PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(whole);
+    if (!PyArray_CheckExact(whole) || PyArray_NDIM(array) > kMaxRank) {
+      const Reference at = key(first, count);
+      return Reference(at == nullptr ? nullptr : PyObject_GetItem(whole, at.get()));
+    }
+    npy_intp sizes[kMaxRank], strides[kMaxRank];
+    int rank = 0;
+    for (int d = 0; d < PyArray_NDIM(array); ++d) {
+      if (d == dim && dropped) continue;
+      sizes[rank] = d == dim ? count : PyArray_DIM(array, d);
+      strides[rank++] = PyArray_STRIDE(array, d);
+    }
+    char* const data = PyArray_BYTES(array) + (count > 0 ? first * PyArray_STRIDE(array, dim) : 0);
+    return Reference(view_of(array, rank, sizes, strides, data, whole));
+  }
+
+  // The same as a tensor, which is known as a view of `source` that `primitive` makes, and as output k of the node.
+  Reference tensor(npy_intp first, npy_intp count, TensorObject* source, PyObject* primitive, Edge edge) const {
+    Reference made(new_tensor(piece(first, count).release()));
+    const Reference at = key(first, count), attributes(at == nullptr ? nullptr : PyTuple_Pack(1, at.get()));
+    if (made == nullptr || attributes == nullptr) return nullptr;
+    TensorObject* const view = tensor_in(made.get());
+    if (edge.node != Py_None) {
+      fill(view->node, Py_NewRef(edge.node));
+      view->output = edge.output;
+    }
+    return link_view(view, source, primitive, attributes.get()) ? std::move(made) : nullptr;
+  }
+};
+
+// pieces(x, sizes, dim, dropped, primitive, node): views of neighbouring pieces of a tensor or an array. Those of a
+// tensor are outputs of the node, unless that is None. The caller answers for the sizes and for dim.
+PyObject* pieces(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 6 || !PyTuple_Check(args[1])) {
+    return PyErr_Format(PyExc_TypeError, "pieces: takes a tensor, sizes, dim, dropped, a primitive and a node");
+  }
+  TensorObject* const source = is_tensor(args[0]) ? tensor_in(args[0]) : nullptr;
+  const Pieces of = {source == nullptr ? args[0] : source->array, static_cast<int>(PyLong_AsLong(args[2])),
+                     args[3] == Py_True};
+  Reference out(PyTuple_New(PyTuple_GET_SIZE(args[1])));
+  npy_intp first = 0;
+  for (Py_ssize_t k = 0; out != nullptr && k < PyTuple_GET_SIZE(args[1]); ++k) {
+    const npy_intp n = PyLong_AsSsize_t(PyTuple_GET_ITEM(args[1], k));
+    if (PyErr_Occurred()) return nullptr;
+    Reference piece =
+        source == nullptr ? of.piece(first, n) : of.tensor(first, n, source, args[4], {args[5], static_cast<int>(k)});
+    if (piece == nullptr) return nullptr;
+    PyTuple_SET_ITEM(out.get(), k, piece.release());
+    first += n;
+  }
+  return out.release();
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
 // Digests.
 
 __extension__ using Wide = unsigned __int128;
@@ -304,6 +383,8 @@ PyMethodDef kFunctions[] = {
      "viewed_sizes(array, args): what the arguments of reshape mean, where it is plain that they fit and that the "
      "result "
      "is a view; None otherwise."},
+    {"pieces", fastcall(pieces), METH_FASTCALL,
+     "pieces(x, sizes, dim, dropped, primitive, node): views of neighbouring pieces of a tensor or an array."},
     {"lent_view", lent_view, METH_O, "The same memory as an array on which every array made from it depends."},
     {"digest", digest, METH_O, "An integer that tells whether an array's elements are what they were."},
     {nullptr, nullptr, 0, nullptr},

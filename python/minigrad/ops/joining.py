@@ -7,8 +7,8 @@ gradient of all pieces is one pass over memory, however many there are.
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
-from itertools import accumulate, pairwise, repeat
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..batching import BatchedArray
 from ..batching_rules import level_of, lifted, split_level, spread
 from ..graph import Node, next_sequence
 from ..primitive import Variadic, registry
-from ..tensor import Tensor, array_of, grad_enabled, link_view, wrap
+from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .elementwise import ARTICLE, to_dtype
 from .shape import Shape, basic_index, normalise_dim, reshape
 from .views import along, atleast_2d, atleast_3d, narrow, tensors_of
@@ -97,39 +97,19 @@ def _push_join(tangents: Sequence[Any], saved: Any) -> Any:
 
 def pieces_of(x: Any, sizes: Shape, dim: int, dropped: bool) -> tuple[Any, ...]:
     """Split a tensor or an array into views of `sizes` slices along `dim`, of one slice without it where `dropped`."""
-    keys = _keys(sizes, dim, dropped)
-    if not isinstance(x, Tensor):
-        return _slices(x, keys, dim, dropped)
-    pieces = tuple([wrap(piece) for piece in _slices(x._array, keys, dim, dropped)])
-    if x._edge is not None and grad_enabled() and pieces:
-        shapes = tuple([piece._array.shape for piece in pieces])
-        node = _node(_split_record, (x._edge,), (shapes, sizes, dim, dropped), len(pieces))
-        for k, piece in enumerate(pieces):
-            piece._edge = (node, k)
-        if graph.observers:
-            graph.observe(node, pieces, (x._array,))
-    for piece, key in zip(pieces, keys, strict=True):
-        link_view(piece, x, _index, (key,))
+    node = None
+    if isinstance(x, Tensor) and x._edge is not None and sizes and grad_enabled():
+        node = _node(_split_record, (x._edge,), (x._array.shape, sizes, dim, dropped), len(sizes))
+    pieces: tuple[Any, ...] = _core.pieces(x, sizes, dim, dropped, _index, node)
+    if node is not None and graph.observers:
+        graph.observe(node, pieces, (x._array,))
     return pieces
 
 
-def _keys(sizes: Shape, dim: int, dropped: bool) -> list[tuple[Any, ...]]:
-    """Return the keys of neighbouring pieces along `dim`."""
-    ends = list(accumulate(sizes))
-    pieces = range(len(sizes)) if dropped else [slice(end - n, end) for n, end in zip(sizes, ends, strict=True)]
-    return list(zip(*[repeat(slice(None))] * dim, pieces, repeat(Ellipsis)))
-
-
-def _slices(array: Any, keys: list[tuple[Any, ...]], dim: int, dropped: bool) -> tuple[Any, ...]:
-    """Return the views that the keys mean."""
-    if dropped and array.__class__ is np.ndarray and array.ndim > 1:  # the quickest way, and there may be many
-        return tuple(array if dim == 0 else array.transpose(dim, *range(dim), *range(dim + 1, array.ndim)))
-    return tuple([array[key] for key in keys])
-
-
 def _pull_split(g: Any, edges: Any, saved: Any) -> tuple[Any, ...]:  # noqa: ARG001
-    shapes, _, dim, dropped = saved
-    return (join(_with_zeros(g if len(shapes) > 1 else (g,), shapes), dim, dropped),)
+    shape, sizes, dim, dropped = saved
+    shapes = ((*shape[:dim], *(() if dropped else (n,)), *shape[dim + 1 :]) for n in sizes)
+    return (join(_with_zeros(g if len(sizes) > 1 else (g,), shapes), dim, dropped),)
 
 
 def _push_split(tangents: Sequence[Any], saved: Any) -> Any:
@@ -137,7 +117,7 @@ def _push_split(tangents: Sequence[Any], saved: Any) -> Any:
     return pieces_of(tangents[0], sizes, dim, dropped)
 
 
-def _with_zeros(values: Sequence[Any], shapes: Sequence[Shape]) -> list[Any]:
+def _with_zeros(values: Sequence[Any], shapes: Iterable[Shape]) -> list[Any]:
     """Return the values with zeros, which take no memory, in place of those that are absent."""
     absent = [x is None for x in values]
     if not any(absent):
@@ -367,9 +347,12 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
     size = split_size_or_sections
     if size < 0 or (size == 0 and extent > 0):
         raise RuntimeError(f"split: the size of a piece must be positive, got {size}")
+    return _pieces_of_size(tensor, size, d, extent)
+
+
+def _pieces_of_size(x: Tensor, size: int, d: int, extent: int) -> tuple[Tensor, ...]:
     count = max(1, -(-extent // size)) if size else 1
-    sizes = (*[size] * (count - 1), extent - size * (count - 1))
-    return pieces_of(tensor, sizes, d, False)
+    return pieces_of(x, (size,) * (count - 1) + (extent - size * (count - 1),), d, False)
 
 
 @method
@@ -394,7 +377,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     d, extent = _extent("chunk", input, dim)
     if extent == 0:
         return pieces_of(input, (0,) * chunks, d, False)
-    return split(input, -(-extent // chunks), d)
+    return _pieces_of_size(input, -(-extent // chunks), d, extent)
 
 
 @method
