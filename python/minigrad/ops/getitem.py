@@ -273,6 +273,8 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         return basic_index(x, (key, Ellipsis))
     if kind is Tensor and x._array.ndim > 0 and key._array.dtype == np.int64 and key._array.ndim > 0:
         return _rows(x, key)
+    if kind is tuple and x._array.ndim > 0 and _is_plain(key):
+        return basic_index(x, (*key, Ellipsis))
     split = _quickly(x, key) if kind is tuple else None
     if split is None:
         parts = _parts(key)
@@ -287,6 +289,17 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     if len(target.shape) == 1:
         return out  # type: ignore[no-any-return]
     return reshape(out, (*target.before, *target.shape, *target.after))
+
+
+def _is_plain(key: tuple[Any, ...]) -> bool:
+    """Return whether a key has nothing but Python's integers and slices without a step.
+
+    A plain loop: the generator of an `all` would take as long as the view.
+    """
+    for k in key:  # noqa: SIM110
+        if type(k) is not int and (type(k) is not slice or k.step is not None):
+            return False
+    return True
 
 
 def _rows(x: Tensor, index: Tensor) -> Tensor:
