@@ -71,8 +71,8 @@ def join(xs: Sequence[Any], dim: int, stacked: bool) -> Any:
     if edges.count(None) < len(edges) and grad_enabled():
         edges = tuple([edge or None for edge in edges])
         if any(edges):
-            saved = (tuple([a.shape for a in arrays]), dim, stacked)
-            node = _node(_join_record, edges, saved, 1)
+            shapes = (arrays[0].shape,) * len(arrays) if stacked else tuple([a.shape for a in arrays])
+            node = _node(_join_record, edges, (shapes, dim, stacked), 1)
             result._edge = (node, 0)
             if graph.observers:
                 graph.observe(node, (result,), tuple(arrays))
@@ -258,12 +258,15 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
             [2, 4]])
     """
     xs = _common("stack", tensors)
-    shapes = [x._array.shape for x in xs]
-    shape = shapes[0]
-    if shapes.count(shape) < len(shapes):
-        other = next(s for s in shapes if s != shape)
-        raise RuntimeError(f"stack: each tensor must have one size, got {shape} and {other}")
-    return join(xs, normalise_dim("stack", dim, len(shape) + 1, shape), True)  # type: ignore[no-any-return]
+    shape = xs[0]._array.shape
+    d = normalise_dim("stack", dim, len(shape) + 1, shape)
+    try:
+        return join(xs, d, True)  # type: ignore[no-any-return]
+    except RuntimeError:
+        other = next((x._array.shape for x in xs if x._array.shape != shape), shape)
+        if other != shape:
+            raise RuntimeError(f"stack: each tensor must have one size, got {shape} and {other}") from None
+        raise
 
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
