@@ -30,9 +30,9 @@ template <int kLift = 0, class V>
   constexpr T kBiased = Format<T>::kRound + (Format<T>::kBias + kLift);
   const V shifted = line(x, kInverseLn2<T>, kBiased);
   const V k = shifted - all<V>(kBiased);
-  const V first = fma_by(-k, kLn2Hi<T>, x);
-  const V r = fma_by(-k, kLn2Lo<T>, first);
-  return {k, r, fma_by(-k, kLn2Lo<T>, first - r), power_from_low_bits(shifted)};
+  const V first = fma_by(k, -kLn2Hi<T>, x);
+  const V r = fma_by(k, -kLn2Lo<T>, first);
+  return {k, r, fma_by(k, -kLn2Lo<T>, first - r), power_from_low_bits(shifted)};
 }
 
 // (exp(r) - 1 - r) / r^2 for |r| <= ln2 / 2 (1 + 1/2000), of degree 4 for float, 9 for double; the polynomials' errors

@@ -125,7 +125,7 @@ template <class V>
   const Pair<V> square = two_product(y, y * all<V>(static_cast<T>(0.5)));
   const V shifted = line(square.hi, -kInverseLn2<T>, F::kRound);
   const V k = shifted - all<V>(F::kRound);
-  const V first = fma_by(-k, kLn2Hi<T>, -square.hi), second = fma_by(-k, kLn2Lo<T>, -square.lo), r = first + second;
+  const V first = fma_by(k, -kLn2Hi<T>, -square.hi), second = fma_by(k, -kLn2Lo<T>, -square.lo), r = first + second;
   return {square.hi, r + fma(r * r, exp_reduced_curvature(r), (first - r) + second), k};
 }
 
