@@ -13,7 +13,7 @@
 namespace minigrad {
 namespace {
 
-constexpr double kThreshold = 20e3;  // measured: with less, waiting for the last one costs more than sharing saves
+constexpr double kThreshold = 10e3;  // measured: with less, waiting for the last one costs more than sharing saves
 
 Team g_team;
 int g_threads = 0;

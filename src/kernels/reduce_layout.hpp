@@ -82,10 +82,10 @@ struct ReductionNest {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Few results of many elements: threads then share the elements of a result, in chunks of whole blocks.
+// Threads share the elements of results, in chunks of whole blocks, where results are few; and where they are columns
+// of many blocks, because the thread that has just made some rows then finds them in its cache.
 
 constexpr int64_t kBlockOfVectors = 64;
-constexpr int64_t kMostChunks = 64;
 
 struct Chunks {
   int64_t count;   // 0: results are shared out, not elements
@@ -95,12 +95,16 @@ struct Chunks {
 // A function of the logical form, because the chunks' results take scratch: count * kept * lanes values. `lanes` is how
 // many a row is summed in.
 inline Chunks divide_into_chunks(const Reduction& r, int64_t lanes) {
-  constexpr int64_t kMostResults = 256, kElements = 1 << 14;  // of a chunk, at the least
-  const int64_t width = r.rows ? lanes : 1;
-  if (r.kept == 0 || r.kept * width > kMostResults || r.kept * r.reduced < 4 * kElements) return {0, 0};
-  const int64_t block = kBlockOfVectors * width, blocks = (r.reduced - 1) / block + 1;
+  constexpr int64_t kElements = 1 << 14;  // of a chunk, at the least
+  constexpr int64_t kMostChunks = 64, kMostValues = 1 << 16, kFew = 256, kManyBlocks = 8, kMostColumns = 8192;
+  const int64_t width = r.rows ? lanes : 1, values = r.kept * width;
+  const int64_t block = kBlockOfVectors * width, blocks = (r.reduced + block - 1) / block;
+  const bool columns = !r.rows && blocks >= kManyBlocks;
+  if (r.kept == 0 || values > (columns ? kMostColumns : kFew) || r.kept * r.reduced < 4 * kElements) return {0, 0};
   int64_t each = 1;
-  while (each * kMostChunks < blocks || each * block * r.kept < kElements) each *= 2;
+  while (each * kMostChunks < blocks || each * kMostValues < blocks * values || each * block * r.kept < kElements) {
+    each *= 2;
+  }
   return {(blocks - 1) / each + 1, each};
 }
 
