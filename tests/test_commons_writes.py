@@ -280,3 +280,35 @@ def test_copies_and_pickles_are_strangers() -> None:
     ):
         other.zero_()
     all_of_it.check()
+
+
+@pytest.mark.parametrize("shown", ["itself", "a view", "a view's base"])
+def test_memory_whose_address_is_known_is_never_held_in_common(shown: str) -> None:
+    """Whoever has the address may write there at any time: also after the pass."""
+    for join in JOINS.values():
+        x, y = leaf(), leaf()
+        z = join(x, y)
+        whole = mg.tensor(array(*z.shape))
+        part = whole.view(z.shape)
+        g = part if shown == "a view's base" else whole
+        address = (part if shown == "a view" else whole).data_ptr()
+        del whole, part
+        z.backward(g)
+        assert not is_common(g)
+        assert not is_common(x.grad)
+        before = x.grad.tolist(), y.grad.tolist()
+        ctypes.memset(address, 0, g.nbytes)
+        assert (x.grad.tolist(), y.grad.tolist()) == before
+        assert not g.any()
+
+
+def test_the_address_of_a_gradient_is_its_own_for_good() -> None:
+    x, y, g = held(JOINS["cat"])
+    before = y.tolist(), g.tolist()
+    address = x.data_ptr()
+    (joined,) = mg.autograd.grad((z := leaf()).view(z.shape), z, x)
+    ctypes.memset(address, 0, x.nbytes)
+    assert x.data_ptr() == address
+    assert not x.any()
+    assert joined.all()
+    assert (y.tolist(), g.tolist()) == before

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import sys
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -241,6 +244,16 @@ def test_misuse() -> None:
         y.sum().backward()
 
 
+@pytest.fixture
+def _nobody_has_hooks() -> Iterator[None]:
+    """Leave out the hooks of other tests."""
+    others = dict(graph.leaf_hooks)
+    graph.leaf_hooks.clear()
+    yield
+    graph.leaf_hooks.update({key: ref for key, ref in others.items() if ref() is not None})
+
+
+@pytest.mark.usefixtures("_nobody_has_hooks")
 def test_hooks_of_leaves_that_are_gone_cost_nothing() -> None:
     """Once no leaf has a hook any more, since it was taken away or the leaf is gone, passes go the quick way again."""
     x, seen = mg.ones(2, requires_grad=True), []
@@ -249,18 +262,83 @@ def test_hooks_of_leaves_that_are_gone_cost_nothing() -> None:
     other.register_hook(lambda g: 3 * g)
     (x + other).sum().backward()
     assert len(seen) == 2
-    assert graph.hooks_used
+    assert len(graph.leaf_hooks) == 3
     for handle in handles:
         handle.remove()
+    assert len(graph.leaf_hooks) == 1
     del other
     gc.collect()
-    for leaf in graph.hooked_leaves:  # those of other tests
-        leaf.hooks.__init__()
+    assert not graph.leaf_hooks
     (2 * x).sum().backward()
-    assert not graph.hooks_used
-    assert not graph.hooked_leaves
     assert x.grad.tolist() == [3.0, 3.0]
     x.register_hook(lambda g: 10 * g)
     (2 * x).sum().backward()
-    assert graph.hooks_used
+    assert graph.leaf_hooks
     assert x.grad.tolist() == [23.0, 23.0]
+
+
+@pytest.mark.usefixtures("_nobody_has_hooks")
+def test_a_hook_is_looked_for_until_the_last_one_is_removed() -> None:
+    x = mg.ones(2, requires_grad=True)
+    first, second = x.register_hook(lambda g: 2 * g), x.register_hook(lambda g: 3 * g)
+    first.remove()
+    first.remove()
+    assert graph.leaf_hooks
+    x.sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+    second.remove()
+    assert not graph.leaf_hooks
+    with x.register_hook(lambda g: 2 * g):
+        assert graph.leaf_hooks
+    assert not graph.leaf_hooks
+    y = 2 * x
+    y.register_hook(lambda g: g)
+    assert not graph.leaf_hooks  # of no leaf
+
+
+@pytest.mark.usefixtures("_nobody_has_hooks")
+def test_threads_register_and_remove_hooks_while_others_go_backwards() -> None:
+    """No pass raises, no hook is missed, and in the end none is left over."""
+    shared, done, wrong = mg.ones(2, requires_grad=True), threading.Event(), []
+    kept = [mg.ones(1, requires_grad=True) for _ in range(300)]
+    handles = [leaf.register_hook(lambda g: g) for leaf in kept]
+
+    def register() -> None:
+        while not done.is_set():
+            for leaf in [shared, *(mg.ones(1, requires_grad=True) for _ in range(20))]:
+                handle = leaf.register_hook(lambda g: g)
+                if id(leaf._edge[0].hooks.of_output[0]) not in graph.leaf_hooks:
+                    wrong.append("missed")
+                if leaf is shared:
+                    handle.remove()
+
+    def go_back() -> None:
+        try:
+            for _ in range(200):
+                p = mg.ones(3, requires_grad=True)
+                p.register_hook(lambda g: 5 * g)
+                ((2 * p).sum() + shared.sum()).backward()
+                if p.grad.tolist() != [10.0] * 3:
+                    wrong.append(p.grad.tolist())
+        except RuntimeError as error:
+            wrong.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        registering = [threading.Thread(target=register) for _ in range(2)]
+        going = [threading.Thread(target=go_back) for _ in range(2)]
+        for thread in registering + going:
+            thread.start()
+        for thread in going:
+            thread.join()
+        done.set()
+        for thread in registering:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not wrong
+    for handle in handles:
+        handle.remove()
+    gc.collect()
+    assert not graph.leaf_hooks

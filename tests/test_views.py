@@ -808,3 +808,38 @@ def test_a_view_that_got_other_data_is_no_view_any_more() -> None:
         assert w.grad is not None
         assert w.grad.tolist() == [[0.0] * 4, [0.0] * 4, [1.0] * 4]
         assert not hasattr(left, "_base")
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_other_data_for_a_former_base_is_nothing_to_the_views_that_left(again: bool) -> None:
+    x = mg.zeros(4, 3)
+    v = x[0]
+    v.data = mg.ones(2, 3)
+    w = v[0]
+    v.t_()
+    if again:
+        x.data = mg.zeros(1)
+    p = mg.tensor(3.0, requires_grad=True)
+    v.mul_(p)
+    assert w.requires_grad
+    w.sum().backward()
+    assert p.grad is not None
+    assert p.grad.tolist() == 3.0
+
+
+def test_a_view_that_left_is_not_batched_with_its_former_base() -> None:
+    """A write under vmap makes all views of a memory known to an outer graph."""
+
+    def of_one(row: mg.Tensor, factor: mg.Tensor) -> mg.Tensor:
+        y = row.clone()
+        stayed, left = y[0], y[1]
+        left.data = mg.full((), 5.0)
+        y.mul_(factor)
+        return stayed + left
+
+    factors = mg.tensor([2.0, 3.0, 4.0], requires_grad=True)
+    sums = mg.vmap(of_one)(mg.ones(3, 2), factors)
+    assert sums.tolist() == [7.0, 8.0, 9.0]
+    sums.sum().backward()
+    assert factors.grad is not None
+    assert factors.grad.tolist() == [1.0, 1.0, 1.0]

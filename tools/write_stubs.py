@@ -42,6 +42,7 @@ CORE_FUNCTIONS = {
     "compute_into": "(kernel: Kernel, tensor: Any, operands: tuple[Any, ...], reads: bool, /) -> bool",
     "connect": "(**objects: Any) -> None",
     "next_sequence": "() -> int",
+    "keep_apart": "(array: Array, /) -> None",
     "own_copy": "(array: Array, /) -> Array",
     "part": "(found: list[Any], /) -> None",
     "shown": "(array: Any, /) -> Tensor",

@@ -21,7 +21,7 @@ import numpy as np
 from . import _core, batching, graph
 from .batching import BatchedArray, Level, array_in
 from .primitive import ALIGNED, ELEMENTWISE, LEADING, ONE_TO_ONE, Primitive, registry
-from .tensor import Tensor, replay, wrap
+from .tensor import Tensor, living_views, replay, wrap
 
 Values = Sequence[Any]
 #: rule(level, values, batched, *attributes) -> output or outputs
@@ -318,10 +318,8 @@ def _give_graph(x: Tensor) -> None:
     base: Tensor = getattr(x, "_base", x)
     own: Any = base._array
     base._array = BatchedArray(own.level, wrap(own.value), own.batched)  # type: ignore[assignment]
-    for ref in getattr(base, "_views", []):
-        view = ref()
-        if view is not None:
-            view._array = replay(base, view._steps)._array
+    for view in living_views(base):
+        view._array = replay(base, view._steps)._array
 
 
 def made_like(new: Tensor, like: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from . import _core, sharing
 from .batching import ARRAYS, BatchedArray
 
 if TYPE_CHECKING:
-    from .handles import Hook, RemovableHandle
+    from .handles import Hook, Hooks, RemovableHandle
     from .primitive import Primitive
     from .tensor import Tensor
 
@@ -46,11 +46,8 @@ observers: list[tuple[int | None, Observer]] = []
 #: Gradients grow under it, so that threads may share leaves. Their shares come in the order in which sweeps arrive.
 _accumulation = threading.RLock()
 
-#: All leaves that have hooks, while they live.
-hooked_leaves: weakref.WeakSet[Leaf] = weakref.WeakSet()
-
-#: Not empty where there may be one: otherwise nobody looks for them.
-hooks_used: list[bool] = []
+#: The hooks of leaves, by their ids, while there are any in them. A sweep asks only whether this is empty.
+leaf_hooks: dict[int, weakref.ref[Hooks]] = {}
 
 wrap: Callable[..., Tensor] = _core.wrap
 
@@ -344,7 +341,7 @@ def backward_sweep(
         announce(starts)
     found: list[Any] = [None] * len(targets or ())
     relevant = None if targets is None else leading_to(targets, starts)
-    turns = turns_of_hooked_leaves(starts) if hooks_used and _any_leaf_has_hooks() else {}
+    turns = turns_of_hooked_leaves(starts) if leaf_hooks else {}
     failed: list[Any] = [None]
     try:
         _core.sweep(roots, relevant, _places(targets or ()), found, turns, failed, retain_graph, create_graph)
@@ -367,15 +364,6 @@ def announce(roots: Sequence[Edge]) -> None:
     """Tell those who watch this thread that a sweep is about to begin."""
     for observer in observing():
         observer.sweeping(roots)
-
-
-def _any_leaf_has_hooks() -> bool:
-    """Return whether there is a leaf with hooks; forget those that have none any more."""
-    for leaf in [leaf for leaf in hooked_leaves if not leaf.hooks.any()]:
-        hooked_leaves.discard(leaf)
-    if not hooked_leaves:
-        hooks_used.clear()
-    return bool(hooks_used)
 
 
 def turns_of_hooked_leaves(roots: Iterable[Edge]) -> dict[Node | Leaf, float]:

@@ -34,7 +34,7 @@ class RemovableHandle:
         """Take the hook away; nothing happens where it is gone already."""
         hooks = self._hooks()
         if hooks is not None:
-            hooks.pop(self.id, None)
+            hooks.drop(self.id)
 
     def __enter__(self) -> Self:
         return self
@@ -61,6 +61,10 @@ class Hooks(dict[int, Hook]):
         else:
             self[handle.id] = hook
         return handle
+
+    def drop(self, number: int) -> None:
+        """Take away the hook of that number; nothing happens where it is gone already."""
+        self.pop(number, None)
 
     def all(self) -> list[Hook]:
         """Return the hooks as they are now, so that one may take itself away while they run."""

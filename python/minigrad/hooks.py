@@ -6,6 +6,7 @@ the sweep asks for that alone.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,38 @@ if TYPE_CHECKING:
     from .tensor import Tensor
 
 
+#: Hooks of nodes come and go under it, so that none is missed where threads share a leaf.
+_changing = threading.RLock()
+
+
+class LeafHooks(Hooks):
+    """Hooks of a leaf, which `graph.leaf_hooks` knows while there are any: sweeps look for hooked leaves only then."""
+
+    __slots__ = ()
+
+    def add(self, hook: Hook, *, first: bool = False) -> RemovableHandle:
+        """Register a hook, as `Hooks.add` does."""
+        with _changing:
+            handle = super().add(hook, first=first)
+            own = id(self)
+            graph.leaf_hooks[own] = weakref.ref(self, lambda _: graph.leaf_hooks.pop(own, None))
+            return handle
+
+    def drop(self, number: int) -> None:
+        """Take away the hook of that number, as `Hooks.drop` does."""
+        with _changing:
+            super().drop(number)
+            if not self:
+                graph.leaf_hooks.pop(id(self), None)
+
+
 class NodeHooks:
     """The hooks of one node.
+
+    Parameters
+    ----------
+    kind : type
+        What a tensor's hooks and the like are kept in: `LeafHooks` for a leaf.
 
     Attributes
     ----------
@@ -35,18 +66,14 @@ class NodeHooks:
         The tensor of a leaf, where `accumulated` has hooks.
     """
 
-    __slots__ = ("accumulated", "after", "before", "of_output", "retained", "tensor")
+    __slots__ = ("accumulated", "after", "before", "kind", "of_output", "retained", "tensor")
 
-    def __init__(self) -> None:
+    def __init__(self, kind: type[Hooks]) -> None:
+        self.kind = kind
         self.of_output: dict[int, Hooks] = {}
         self.retained: dict[int, list[weakref.ref[Tensor]]] = {}
-        self.before, self.after, self.accumulated = Hooks(), Hooks(), Hooks()
+        self.before, self.after, self.accumulated = kind(), kind(), kind()
         self.tensor: weakref.ref[Tensor] | None = None
-
-    def any(self) -> bool:
-        """Return whether there are any."""
-        several = (self.before, self.after, self.accumulated, *self.of_output.values(), *self.retained.values())
-        return any(several)
 
 
 class Hooked:
@@ -61,7 +88,7 @@ class Hooked:
         """Return the outputs' cotangents as the hooks leave them."""
         several = isinstance(g, tuple)
         gs = list(g) if several else [g]
-        for index, hooks in self.hooks.of_output.items():
+        for index, hooks in list(self.hooks.of_output.items()):
             if gs[index] is not None:
                 gs[index] = _run(hooks.all(), gs[index])
         for index, tensors in self.hooks.retained.items():
@@ -101,12 +128,10 @@ def _hooked_class(plain: Any) -> Any:
 
 def hooks_of(node: Any) -> NodeHooks:
     """Return a node's hooks; from now on it has some."""
-    if not node.hooked:
-        node.__class__ = _hooked_class(type(node))
-        node.hooks = NodeHooks()
-    if isinstance(node, graph.Leaf):
-        graph.hooked_leaves.add(node)
-        graph.hooks_used[:] = [True]
+    with _changing:
+        if not node.hooked:
+            node.hooks = NodeHooks(LeafHooks if isinstance(node, graph.Leaf) else Hooks)
+            node.__class__ = _hooked_class(type(node))  # last: sweeps of other threads ask for it alone
     hooks: NodeHooks = node.hooks
     return hooks
 
@@ -179,7 +204,8 @@ def _edge(tensor: Tensor, name: str) -> graph.Edge:
 def register_hook(tensor: Tensor, hook: Hook) -> RemovableHandle:
     """Register a hook of a tensor; see `Tensor.register_hook`."""
     node, index = _edge(tensor, "register_hook")
-    return hooks_of(node).of_output.setdefault(index, Hooks()).add(hook)
+    hooks = hooks_of(node)
+    return hooks.of_output.setdefault(index, hooks.kind()).add(hook)
 
 
 def retain_grad(tensor: Tensor) -> None:

@@ -176,15 +176,17 @@ class Tensor(TensorMethods):
         return -1
 
     def data_ptr(self) -> int:
-        """Return the address of the first element."""
+        """Return the address of the first element. Gradients never share this memory from now on."""
         self._own()
+        _core.keep_apart(self._array)
         address: int = self._array.__array_interface__["data"][0]
         return address
 
     def storage_offset(self) -> int:
         """Return how many elements behind the first one of its base this view's first one lies; 0 for no view."""
         base: Tensor = getattr(self, "_base", self)
-        return (self.data_ptr() - base.data_ptr()) // self._array.itemsize
+        first, own = (x._array.__array_interface__["data"][0] for x in (base, self))
+        return int(own - first) // self._array.itemsize
 
     def _is_view(self) -> bool:
         return hasattr(self, "_base")
@@ -458,8 +460,8 @@ class Tensor(TensorMethods):
         self._own()
         value._own()
         sharing.wrote(self._cell)  # what was saved of the old memory is not what this tensor is now
-        for view in [v() for v in getattr(self, "_views", ())] + [self]:
-            if view is not None and hasattr(view, "_base"):
+        for view in [*living_views(self), self]:
+            if hasattr(view, "_base"):
                 del view._base, view._steps
         self._views = []
         self._array = value._array
@@ -567,7 +569,7 @@ def replay(base: Any, steps: tuple[tuple[Primitive, tuple[Any, ...]], ...]) -> A
     return base
 
 
-def _part(tensor: Tensor) -> bool:
+def _part(tensor: Tensor) -> None:
     """Give a tensor, no view, memory of its own in place of what it holds in common; see `Tensor._own`."""
     with _owning:
         common = tensor._array  # held here, so that nobody else takes the tensor for its last holder
@@ -576,7 +578,6 @@ def _part(tensor: Tensor) -> bool:
             for view in living_views(tensor):
                 view._array = replay(array, view._steps)
             tensor._array = array  # last: other threads ask for it alone
-    return True
 
 
 def living_views(base: Tensor) -> list[Tensor]:
@@ -622,6 +623,6 @@ _core.connect(
     observers=graph.observers,
     observe=graph.observe,
     levels=levels,
-    hooks_used=graph.hooks_used,
+    leaf_hooks=graph.leaf_hooks,
     part=_part,
 )

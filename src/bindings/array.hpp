@@ -161,6 +161,14 @@ static inline PyObject* pool_handler() {
   return capsule;
 }
 
+// The same for memory whose address somebody asked for, and by the name of which it is told: see commons.cpp.
+static inline PyObject* known_handler() {
+  static PyDataMem_Handler handler = {
+      "minigrad_known", 1, {nullptr, handler_malloc, handler_calloc, handler_realloc, handler_free}};
+  static PyObject* const capsule = PyCapsule_New(&handler, "mem_handler", nullptr);
+  return capsule;
+}
+
 // Inference mode: arrays made in it are told by their memory handler. How many of them live is counted, so that nobody
 // looks for them while there are none.
 constexpr char kInferenceMemory[] = "minigrad_inference";
@@ -189,14 +197,19 @@ static inline bool owns_memory_of(PyArrayObject* array, const char* name) {
   return std::strcmp(static_cast<const PyDataMem_Handler*>(handler)->name, name) == 0;
 }
 
-static inline bool is_inference_array(PyObject* object) {
+// Whose memory an object shows: the array that owns it, or whatever NumPy has it from.
+static inline PyObject* memory_of(PyObject* object) {
   while (PyArray_Check(object)) {
-    PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(object);
-    PyObject* const base = PyArray_BASE(array);
-    if (base == nullptr) return owns_memory_of(array, kInferenceMemory);
+    PyObject* const base = PyArray_BASE(reinterpret_cast<PyArrayObject*>(object));
+    if (base == nullptr) break;
     object = base;
   }
-  return false;
+  return object;
+}
+
+static inline bool is_inference_array(PyObject* object) {
+  PyObject* const memory = memory_of(object);
+  return PyArray_Check(memory) && owns_memory_of(reinterpret_cast<PyArrayObject*>(memory), kInferenceMemory);
 }
 
 // The bytes that `view` takes laid out row-major, or -1 where that is more than there can be.

@@ -5,12 +5,12 @@
 namespace minigrad {
 namespace {
 
-constexpr npy_intp kSmall = 4096;  // elements: to copy them costs less than to keep watch over them
 constexpr npy_intp kMostKept = 8;  // a gradient keeps at most so many times its own bytes alive
 
 PyArrayObject* array_in(PyObject* object) { return reinterpret_cast<PyArrayObject*>(object); }
 
-// The array that owns the memory of an array; null where that is not the pool's memory, or not an array.
+// The array that owns the memory of an array; null where that is not the pool's memory, or not an array, or where there
+// is another array between, whose holders nobody counts.
 PyArrayObject* owner_of(PyObject* object) {
   if (object == nullptr || !PyArray_CheckExact(object)) return nullptr;
   PyObject* const base = PyArray_BASE(array_in(object));
@@ -55,6 +55,16 @@ bool is_last_holder(const TensorObject* tensor, const PyArrayObject* owner) {
 // is_common(array): see below.
 PyObject* is_common_for_python(PyObject*, PyObject* array) { return PyBool_FromLong(is_common(array)); }
 
+// keep_apart(array): its memory is never held in common from now on, as its address is known: whoever has that may
+// write there at any time. Its handler tells.
+PyObject* keep_apart(PyObject*, PyObject* array) {
+  PyArrayObject* const owner = owner_of(array);
+  if (owner != nullptr) {
+    fill(reinterpret_cast<PyArrayObject_fields*>(owner)->mem_handler, Py_NewRef(known_handler()));
+  }
+  Py_RETURN_NONE;
+}
+
 // hold_given(tensor): holds a tensor's memory in common with the gradients to come, if nobody else holds it.
 PyObject* hold_given_for_python(PyObject*, PyObject* tensor) {
   if (!is_tensor(tensor)) return PyErr_Format(PyExc_TypeError, "hold_given: takes a tensor");
@@ -79,6 +89,7 @@ PyObject* own_copy(PyObject*, PyObject* array) {
 
 PyMethodDef kFunctions[] = {
     {"is_common", is_common_for_python, METH_O, "Whether an array's memory is held in common."},
+    {"keep_apart", keep_apart, METH_O, "Never hold an array's memory in common from now on: its address is known."},
     {"hold_given", hold_given_for_python, METH_O,
      "Hold a tensor's memory in common with the gradients to come, if nobody else holds it."},
     {"shown", shown, METH_O,
@@ -118,14 +129,14 @@ void hold_given(TensorObject* tensor) {
 PyObject* own_memory(PyObject* tensor, PyObject*) {
   PyObject* const base = tensor_in(tensor)->base;
   TensorObject* const holder = tensor_in(base == nullptr ? tensor : base);
-  if (!is_common(holder->array)) Py_RETURN_FALSE;
+  if (!is_common(holder->array)) Py_RETURN_NONE;
   PyArrayObject* const owner = owner_of(holder->array);
   if (!is_last_holder(holder, owner)) {
     return PyObject_CallOneArg(g_connections.part, reinterpret_cast<PyObject*>(holder));
   }
   set_writable(owner, true);
   set_writable(array_in(holder->array), true);
-  Py_RETURN_TRUE;
+  Py_RETURN_NONE;
 }
 
 PyObject* alias_memory(PyObject* tensor, PyObject*) {

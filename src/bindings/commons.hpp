@@ -10,6 +10,9 @@
 
 namespace minigrad {
 
+// Elements: with so few, a copy or a sum costs less than keeping watch over memory, or than releasing Python's lock.
+constexpr npy_intp kSmall = 4096;
+
 // Whether an object is an array whose memory is held in common.
 bool is_common(PyObject* object);
 

@@ -165,7 +165,7 @@ PyGetSetDef kTensorGetters[] = {
 PyMethodDef kTensorMethods[] = {
     {"_own", own_memory, METH_NOARGS,
      "Part from strangers with whom memory is held in common, before it is written to, given out, or made another "
-     "tensor that is to see later writes; return whether there were any. Views go along."},
+     "tensor that is to see later writes. Views go along."},
     {"_alias", alias_memory, METH_NOARGS, "Another tensor of the same memory and versions, with no part in the graph."},
     {nullptr, nullptr, 0, nullptr},
 };
@@ -310,7 +310,7 @@ const Connection kConnections[] = {
     {"observe", g_connections.observe},
     {"observers", g_connections.observers},
     {"levels", g_connections.levels},
-    {"hooks_used", g_connections.hooks_used},
+    {"leaf_hooks", g_connections.leaf_hooks},
     {"add", g_connections.add},
     {"copy", g_connections.copy},
     {"part", g_connections.part},

@@ -28,14 +28,6 @@ bool is_sole_tensor(PyObject* tensor) {
   return Py_REFCNT(tensor) == 1 && (base == nullptr || Py_REFCNT(base) == 1);
 }
 
-// The array whose memory an array shows.
-PyObject* memory_of(PyObject* array) {
-  for (PyObject* base; (base = PyArray_BASE(reinterpret_cast<PyArrayObject*>(array))) != nullptr; array = base) {
-    if (!PyArray_Check(base)) break;
-  }
-  return array;
-}
-
 // What Python says of a sweep; see graph.py.
 struct Request {
   PyObject* relevant;  // the set of nodes that lead to targets; None: all, and leaves accumulate
@@ -224,7 +216,6 @@ class Sweep {
   // Whether the gradient is an array to which `g` is added so quickly that Python's lock is not released for it: then
   // no other thread can come between.
   static bool is_small_sum(const LeafObject* leaf, PyObject* g) {
-    constexpr npy_intp kSmall = 4096;
     if (leaf->grad == nullptr || !is_tensor(leaf->grad) || tensor_in(leaf->grad)->node != nullptr) return false;
     PyObject* const grad = tensor_in(leaf->grad)->array;
     return PyArray_CheckExact(g) && PyArray_CheckExact(grad) && is_writable(grad) &&
@@ -336,7 +327,7 @@ PyObject* cotangent_of(TensorObject* tensor, PyObject* given) {
   return PyArray_SAMESHAPE(g, array) && PyArray_TYPE(g) == PyArray_TYPE(array) ? tensor_in(given)->array : nullptr;
 }
 
-bool is_anything_unusual() { return is_anything_watching() || PyList_GET_SIZE(g_connections.hooks_used) > 0; }
+bool is_anything_unusual() { return is_anything_watching() || PyDict_Size(g_connections.leaf_hooks) > 0; }
 
 // backward(tensor, gradient, retain_graph): the sweep from one tensor to all leaves, recording nothing. False, with
 // nothing done, where there is anything to consider: that is Python's.
