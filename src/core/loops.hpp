@@ -107,14 +107,15 @@ static inline void for_rows(const Nest<N>& nest, int64_t begin, int64_t end, Row
   for_rows_of(nest, nest.rank - 1, begin, end, row);
 }
 
-// for_rows over all of a nest, `nanoseconds` each, shared among threads; those that lie `beside` each other in the
-// innermost dimension in pieces of a page of memory: threads that write into one page wait for each other.
+constexpr int64_t kPageOfFloats = 1024;
+
+// for_rows over all of a nest, `nanoseconds` each, shared among threads; at least so many of the innermost dimension go
+// `together` to one thread. Where they lie beside each other, threads that write into one page wait for each other.
 template <int N, class Row>
-static inline void parallel_rows(const Nest<N>& nest, bool beside, double nanoseconds, Row&& row) {
-  constexpr int64_t kPage = 1024;  // elements of float32
+static inline void parallel_rows(const Nest<N>& nest, int64_t together, double nanoseconds, Row&& row) {
   if (nest.size == 0) return;
   const int64_t inner = nest.shape[nest.rank - 1];
-  const int64_t each = !beside ? 1 : (inner < kPage ? inner : kPage), pieces = (nest.size + each - 1) / each;
+  const int64_t each = inner < together ? inner : together, pieces = (nest.size + each - 1) / each;
   parallel_for(pieces, nanoseconds * static_cast<double>(each), [&](int64_t begin, int64_t end, int) {
     for_rows(nest, begin * each, end < pieces ? end * each : nest.size, row);
   });

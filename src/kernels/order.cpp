@@ -352,7 +352,7 @@ Status run_cumulate(const Call& call) {
   if (lines.length == 0) return Status::ok;
   const bool abreast = lines.lane_step(0) < lines.value_step;
   const double cost = kCumulateNanoseconds * static_cast<double>(lines.length);
-  parallel_rows(lines.nest, abreast, cost, [&](const int64_t* offset, int64_t count) {
+  parallel_rows(lines.nest, abreast ? kPageOfFloats : 1, cost, [&](const int64_t* offset, int64_t count) {
     Cumulated<T> at = {call.out[0].as<T>() + offset[0], call.out[1].as<int64_t>() + offset[1],
                        call.in[0].as<T>() + offset[2]};
     if (abreast) return cumulate_abreast<Order>(lines, at, count);

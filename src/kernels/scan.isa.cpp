@@ -342,7 +342,7 @@ Status run_scan(const Call& call) {
   const bool side_by_side = magnitude(whole.lane_step[0]) < magnitude(whole.dim_step[0]);
   const bool streamed = past_caches(N * nest.size * whole.length * static_cast<int64_t>(sizeof(T)));
   const double cost = 0.3 * static_cast<double>(whole.length);
-  parallel_rows(nest, side_by_side, cost, [&](const int64_t* offset, int64_t count) {
+  parallel_rows(nest, side_by_side ? kPageOfFloats : 1, cost, [&](const int64_t* offset, int64_t count) {
     LaneBlock<T, N> block = whole;
     for (int i = 0; i < N; ++i) block.data[i] += offset[i];
     side_by_side ? abreast<Op>(block, count) : one_behind_another<Op>(block, count, streamed);

@@ -111,9 +111,9 @@ template <class T, class RowsOf>
 
 template <class F, class T>
 struct Forward {
-  // Columns of results are written, read and written again: threads that do so within a page of memory wait for each
-  // other.
-  static constexpr bool kRereads = F::kFromExp;
+  // How many rows that lie beside each other one thread takes at the least. Results that are written, read and written
+  // again want to be apart.
+  static constexpr int64_t kTogether = F::kFromExp ? 256 : 1;
   static constexpr double kNanoseconds = sizeof(T) == 8 ? 0.95 : 0.37;
 
   // Up to kTileRows rows, one step of the computation after the other, so that the latencies of one row hide behind the
@@ -209,7 +209,7 @@ struct Forward {
 
 template <class F, class T>
 struct Backward {
-  static constexpr bool kRereads = false;
+  static constexpr int64_t kTogether = 1;
   static constexpr double kNanoseconds = F::kNanoseconds;
 
   // The sum of g or of g y along one row.
@@ -352,10 +352,10 @@ Status run_softmax(const Call& call) {
   const Rows<T> start = {call.out[0].as<T>(), call.in[0].as<T>(), call.in[call.in_count - 1].as<T>(),
                          all.along,           all.across,         all.n};
   const Way way = choose_way(start, nest.shape[nest.rank - 1]);
-  const bool narrow = nest.shape[nest.rank - 1] < kMostColumns;  // rows shorter than a page of memory
-  const bool beside = way == Way::columns && (Function::kRereads || narrow);
+  const bool narrow = nest.shape[nest.rank - 1] < kPageOfFloats;
+  const int64_t together = way != Way::columns ? 1 : narrow ? kPageOfFloats : Function::kTogether;
   const double cost = Function::kNanoseconds * static_cast<double>(all.n);
-  parallel_rows(nest, beside, cost, [&](const int64_t* offset, int64_t count) {
+  parallel_rows(nest, together, cost, [&](const int64_t* offset, int64_t count) {
     Rows<T> rows = start;
     rows.out += offset[0];
     rows.a += offset[1];
