@@ -91,7 +91,7 @@ class Hooked:
         for index, hooks in list(self.hooks.of_output.items()):
             if gs[index] is not None:
                 gs[index] = _run(hooks.all(), gs[index])
-        for index, tensors in self.hooks.retained.items():
+        for index, tensors in list(self.hooks.retained.items()):
             if gs[index] is not None:
                 _retain(tensors, gs[index])
         for hook in self.hooks.before.all():
