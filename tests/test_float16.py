@@ -115,3 +115,24 @@ def test_a_graph_of_gradients() -> None:
     (g,) = mg.autograd.grad((x**3).sum(), x, create_graph=True)
     (h,) = mg.autograd.grad(g.sum(), x)
     np.testing.assert_array_equal(h.numpy(), np.array([9.0, -12.0], np.float16))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "arguments"),
+    [
+        ("batch_norm", (4, 6), lambda w: (w, w, w, w, True)),
+        ("batch_norm", (4, 6, 2), lambda w: (w, w, w, w, True)),
+        ("batch_norm", (4, 6, 2), lambda w: (w, w, w, w)),
+        ("instance_norm", (4, 6, 2), lambda w: (None, None, w, w)),
+        ("group_norm", (4, 6, 2), lambda w: (2, w, w)),
+        ("layer_norm", (4, 6), lambda w: ((6,), w, w)),
+    ],
+)
+def test_normalisation_with_wider_weights_keeps_the_inputs_dtype(
+    name: str, shape: tuple[int, ...], arguments: Callable[[Any], tuple[Any, ...]]
+) -> None:
+    x, w = np.random.default_rng(0).standard_normal(shape).astype(np.float16), np.linspace(0.5, 2, 6, dtype=np.float32)
+    ours = getattr(mg.nn.functional, name)(mg.tensor(x), *arguments(mg.tensor(w)))
+    theirs = getattr(torch.nn.functional, name)(torch.tensor(x), *arguments(torch.tensor(w)))
+    assert str(ours.dtype).split(".")[1] == str(theirs.dtype).split(".")[1] == "float16"
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=4e-3, atol=4e-3)

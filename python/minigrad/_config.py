@@ -52,7 +52,10 @@ def show_config() -> Config:
 
 
 def get_num_threads() -> int:
-    """Return how many threads a kernel may use: by default what ``OMP_NUM_THREADS`` says, or one for each core."""
+    """Return how many threads a kernel may use.
+
+    By default that is what ``OMP_NUM_THREADS`` says, or one for each core that the process may use.
+    """
     return _core.get_num_threads()
 
 
@@ -62,7 +65,7 @@ def set_num_threads(threads: int) -> None:
     Parameters
     ----------
     threads : int
-        At least 1.
+        At least 1. More than 512 are never used.
 
     Raises
     ------

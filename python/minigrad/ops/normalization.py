@@ -402,7 +402,7 @@ def layer_norm(
     tensor([[-1.0000,  1.0000]])
     """
     own = _shape_of("layer_norm", normalized_shape, _check_float("layer_norm", input))
-    return _of_rows("layer_norm", input, own, weight, bias, eps, True)
+    return _rounded(_of_rows("layer_norm", input, own, weight, bias, eps, True), input)
 
 
 def rms_norm(
@@ -444,7 +444,7 @@ def rms_norm(
     own = _shape_of("rms_norm", normalized_shape, _check_float("rms_norm", input))
     if eps is None:
         eps = float(np.finfo(input._array.dtype).eps)
-    return _of_rows("rms_norm", input, own, weight, None, eps, False)
+    return _rounded(_of_rows("rms_norm", input, own, weight, None, eps, False), input)
 
 
 def _of_channels(name: str, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
@@ -608,7 +608,7 @@ def batch_norm(
     if eps < 0 or (training and eps == 0):
         raise ValueError(f"{name}: eps must be positive, or 0 outside training, got {eps}")
     if not training:
-        return _with_statistics(name, input, running_mean, running_var, weight, bias, eps)
+        return _rounded(_with_statistics(name, input, running_mean, running_var, weight, bias, eps), input)
     count = math.prod(shape) // channels if channels else 0
     if count == 1:
         raise ValueError(f"{name}: needs more than one value in a channel while training, got input of shape {shape}")
@@ -622,7 +622,7 @@ def batch_norm(
         unit = _reshape(_unit_rows(matrix, eps), (channels, shape[0], *shape[2:]))
         return _rounded(_of_channels(name, movedim(unit, 0, 1), weight, bias), input)
     w, b = _vector_of(name, "weight", weight, (channels,), input), _vector_of(name, "bias", bias, (channels,), input)
-    return standardize(matrix, w, b, eps, 0, True)  # type: ignore[no-any-return]
+    return _rounded(standardize(matrix, w, b, eps, 0, True), input)
 
 
 def _unit_rows(rows: Tensor, eps: float) -> Tensor:
@@ -686,7 +686,7 @@ def instance_norm(
     _check_statistics(name, running_mean, "running_mean", shape[1])
     _check_statistics(name, running_var, "running_var", shape[1])
     if not use_input_stats:
-        return _with_statistics(name, input, running_mean, running_var, weight, bias, eps)
+        return _rounded(_with_statistics(name, input, running_mean, running_var, weight, bias, eps), input)
     count = math.prod(shape[2:])
     if count == 1:
         raise ValueError(f"{name}: needs more than one value in a channel of a sample, got input of shape {shape}")
@@ -696,4 +696,6 @@ def instance_norm(
         _follow(running_mean, mean, momentum)
         _follow(running_var, mul(variance, count / (count - 1) if count else 1.0), momentum)
     none = wrap(_nothing(input))
-    return _of_channels(name, _reshape(standardize(rows, none, none, eps, 1, True), shape), weight, bias)
+    return _rounded(
+        _of_channels(name, _reshape(standardize(rows, none, none, eps, 1, True), shape), weight, bias), input
+    )
