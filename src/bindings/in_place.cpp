@@ -39,42 +39,23 @@ PyArrayObject* writable_array(TensorObject* tensor) {
   return PyArray_ISCARRAY(array) && PyArray_ISFLOAT(array) ? array : nullptr;
 }
 
-// Whether an operand can be read while `own` is written: a number, a shape, or a tensor that wants no gradient recorded
-// and is in other memory, or is `own` itself.
+// Whether an operand can be read while `own` is written: a number, or a tensor that wants no gradient recorded and is
+// in other memory, or is `own` itself.
 bool is_readable(PyObject* operand, PyArrayObject* own) {
-  if (!is_tensor(operand)) {
-    return PyFloat_CheckExact(operand) || PyLong_CheckExact(operand) || PyTuple_CheckExact(operand);
-  }
+  if (!is_tensor(operand)) return PyFloat_CheckExact(operand) || PyLong_CheckExact(operand);
   const TensorObject* const tensor = tensor_in(operand);
   if ((tensor->node != nullptr && is_recording()) || !PyArray_CheckExact(tensor->array)) return false;
   PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(tensor->array);
   return array == own || !overlap(array, own);
 }
 
-// compute_into(kernel, tensor, operands, reads): lets the kernel of an elementwise function write kernel(tensor,
-// *operands), or kernel(*operands) unless it `reads` the tensor, into the tensor's own memory. False, with nothing
-// done, where there is anything to consider: that is Python's.
-PyObject* compute_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  constexpr Py_ssize_t kMostOperands = 8;
-  if (count != 4 || !is_tensor(args[1]) || !PyTuple_Check(args[2])) {
-    return PyErr_Format(PyExc_TypeError, "compute_into: takes a kernel, a tensor, a tuple and a truth value");
-  }
-  TensorObject* const tensor = tensor_in(args[1]);
-  if (Reference(own_memory(args[1], nullptr)) == nullptr) return nullptr;
-  PyArrayObject* const own = writable_array(tensor);
-  const Py_ssize_t operands = PyTuple_GET_SIZE(args[2]);
-  if (own == nullptr || operands > kMostOperands) Py_RETURN_FALSE;
-  const Py_ssize_t first = args[3] == Py_True ? 3 : 2;
-  PyObject* into[3 + kMostOperands] = {args[0], tensor->array, tensor->array};
-  for (Py_ssize_t i = 0; i < operands; ++i) {
-    PyObject* const operand = PyTuple_GET_ITEM(args[2], i);
-    if (!is_readable(operand, own)) Py_RETURN_FALSE;
-    into[first + i] = is_tensor(operand) ? tensor_in(operand)->array : operand;
-  }
+// Calls kernel.into(array, ...) for the array of `tensor`, which is a change of the tensor; `into` is the kernel, the
+// array and what follows. False, with nothing done, where the kernel does not take that or the shapes do not fit.
+PyObject* write_into(TensorObject* tensor, PyObject* const* into, Py_ssize_t count) {
   Cell* const cell = cell_of(tensor);
   static PyObject* const name = PyUnicode_InternFromString("into");
   if (cell == nullptr) return nullptr;
-  const Reference done(PyObject_VectorcallMethod(name, into, static_cast<size_t>(first + operands), nullptr));
+  const Reference done(PyObject_VectorcallMethod(name, into, static_cast<size_t>(count), nullptr));
   if (done == nullptr && !PyErr_ExceptionMatches(PyExc_ValueError) && !PyErr_ExceptionMatches(PyExc_RuntimeError)) {
     return nullptr;
   }
@@ -84,11 +65,52 @@ PyObject* compute_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
   Py_RETURN_TRUE;
 }
 
+// compute_into(kernel, tensor, operands): lets the kernel of an elementwise function write kernel(tensor, *operands)
+// into the tensor's own memory. False, with nothing done, where there is anything to consider: that is Python's.
+PyObject* compute_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  constexpr Py_ssize_t kMostOperands = 8;
+  if (count != 3 || !is_tensor(args[1]) || !PyTuple_Check(args[2])) {
+    return PyErr_Format(PyExc_TypeError, "compute_into: takes a kernel, a tensor and a tuple");
+  }
+  TensorObject* const tensor = tensor_in(args[1]);
+  if (Reference(own_memory(args[1], nullptr)) == nullptr) return nullptr;
+  PyArrayObject* const own = writable_array(tensor);
+  const Py_ssize_t operands = PyTuple_GET_SIZE(args[2]);
+  if (own == nullptr || operands > kMostOperands) Py_RETURN_FALSE;
+  PyObject* into[3 + kMostOperands] = {args[0], tensor->array, tensor->array};
+  for (Py_ssize_t i = 0; i < operands; ++i) {
+    PyObject* const operand = PyTuple_GET_ITEM(args[2], i);
+    if (!is_readable(operand, own)) Py_RETURN_FALSE;
+    into[3 + i] = is_tensor(operand) ? tensor_in(operand)->array : operand;
+  }
+  return write_into(tensor, into, 3 + operands);
+}
+
+// fill_into(kernel, tensor, value): lets the kernel `full` write a float into each element of the tensor's own memory,
+// or answers False as compute_into does.
+PyObject* fill_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 3 || !is_tensor(args[1]) || !PyFloat_CheckExact(args[2])) {
+    return PyErr_Format(PyExc_TypeError, "fill_into: takes a kernel, a tensor and a float");
+  }
+  TensorObject* const tensor = tensor_in(args[1]);
+  if (Reference(own_memory(args[1], nullptr)) == nullptr) return nullptr;
+  PyArrayObject* const own = writable_array(tensor);
+  if (own == nullptr) Py_RETURN_FALSE;
+  const Reference shape(PyObject_GetAttrString(tensor->array, "shape"));
+  const Reference code(PyLong_FromLong(dtype_code(PyArray_TYPE(own))));
+  if (shape == nullptr || code == nullptr) return nullptr;
+  PyObject* const into[] = {args[0], tensor->array, args[2], shape.get(), code.get()};
+  return write_into(tensor, into, 5);
+}
+
 PyMethodDef kFunctions[] = {
     {"compute_into", fastcall(compute_into), METH_FASTCALL,
-     "compute_into(kernel, tensor, operands, reads): let an elementwise kernel, which reads the tensor or does not, "
-     "write "
+     "compute_into(kernel, tensor, operands): let an elementwise kernel write its result for the tensor and the "
+     "operands "
      "into the tensor's own memory; False, with nothing done, where there is more to consider."},
+    {"fill_into", fastcall(fill_into), METH_FASTCALL,
+     "fill_into(kernel, tensor, value): let the kernel of full write a float into the tensor's own memory; False, with "
+     "nothing done, where there is more to consider."},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -129,13 +129,6 @@ def elementwise() -> Iterator[Case]:
     yield given("sqrt", "special", [INF, 1.0, 0.0])
     for name in ("add", "sub", "mul"):
         yield from binary(name)
-    yield from binary(
-        "add_scaled",
-        number=False,
-        attributes=(-2.5,),
-        public=lambda lib, x, y, alpha: lib.add(x, y, alpha=alpha),
-        expected=lambda x, y, alpha: x + alpha * y,
-    )
     yield from binary("div", normal, nonzero)
     yield from binary("safe_mul")
     yield from binary("safe_div", normal, nonzero)

@@ -11,8 +11,11 @@ from ..tensor import Tensor, array_of, wrap
 from . import elementwise
 from .elementwise import (
     DEFINITION,
+    Call,
+    _addcmul,
     _binary,
     _sub,
+    _times,
     abs,
     add,
     document,
@@ -55,10 +58,6 @@ def _fused(name: str, equation: str, **vjp: Callable[..., Any]) -> Any:
         structure=ELEMENTWISE,
         vjp=vjp,
     )
-
-
-def _times(x: Any, number: Any) -> Any:
-    return x if number == 1 else mul(x, number)
 
 
 def _rest_of_one(weight: Any) -> Any:
@@ -107,18 +106,17 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     >>> minigrad.lerp(minigrad.tensor([0.0, 1.0]), minigrad.tensor([10.0, 3.0]), 0.5)
     tensor([5., 2.])
     """
+    function, operands = lerp_call(input, end, weight)
+    return function(*operands)  # type: ignore[no-any-return]
+
+
+def lerp_call(input: Tensor, end: Tensor, weight: Any) -> Call:
+    """Return what computes :func:`lerp`, and its operands."""
     if array_of("lerp", input).dtype != array_of("lerp", end, "end").dtype:
         raise RuntimeError(f"lerp: both ends must have one dtype, got {input.dtype} and {end.dtype}")
-    return _lerp(input, end, weight)  # type: ignore[no-any-return]
+    return _lerp, (input, end, weight)
 
 
-_addcmul = _fused(
-    "addcmul",
-    "x + value y z",
-    x=lambda g: g,
-    y=lambda g, z, value: _times(safe_mul(g, z), value),
-    z=lambda g, y, value: _times(safe_mul(g, y), value),
-)
 _addcdiv = _fused(
     "addcdiv",
     "x + value y / z",
@@ -159,10 +157,16 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     >>> minigrad.addcmul(minigrad.tensor([1.0]), minigrad.tensor([2.0]), minigrad.tensor([3.0]), value=0.5)
     tensor([4.])
     """
+    function, operands = addcmul_call(input, tensor1, tensor2, value=value)
+    return function(*operands)  # type: ignore[no-any-return]
+
+
+def addcmul_call(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Call:
+    """Return what computes :func:`addcmul`, and its operands."""
     kinds = {array_of("addcmul", x, role).dtype.kind for x, role in _named(input, tensor1, tensor2)}
     if "f" not in kinds:
-        return add(input, mul(mul(tensor1, tensor2), int(value)))
-    return _addcmul(input, tensor1, tensor2, value)  # type: ignore[no-any-return]
+        return (lambda x, y, z: add(x, mul(mul(y, z), int(value)))), (input, tensor1, tensor2)
+    return _addcmul, (input, tensor1, tensor2, value)
 
 
 @method(in_place=True)
@@ -196,12 +200,18 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     >>> minigrad.addcdiv(minigrad.tensor([1.0]), minigrad.tensor([6.0]), minigrad.tensor([3.0]), value=0.5)
     tensor([2.])
     """
+    function, operands = addcdiv_call(input, tensor1, tensor2, value=value)
+    return function(*operands)  # type: ignore[no-any-return]
+
+
+def addcdiv_call(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Call:
+    """Return what computes :func:`addcdiv`, and its operands."""
     kinds = [array_of("addcdiv", x, role).dtype.kind for x, role in _named(input, tensor1, tensor2)]
     if "f" not in kinds[1:]:
         raise RuntimeError(
             f"addcdiv: integers are not divided, got {tensor1.dtype} / {tensor2.dtype}; convert one to a float first"
         )
-    return _addcdiv(input, tensor1, tensor2, value)  # type: ignore[no-any-return]
+    return _addcdiv, (input, tensor1, tensor2, value)
 
 
 def _named(input: Tensor, tensor1: Tensor, tensor2: Tensor) -> tuple[tuple[Tensor, str], ...]:

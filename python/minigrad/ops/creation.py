@@ -651,6 +651,7 @@ def _triangle_indices(
 ) -> Tensor:
     check_options(name, device, options)
     rows, columns = _sizes(name, (row, col))
+    offset = max(-rows, min(index(offset), columns))  # beyond which nothing changes
     border = np.clip(np.arange(rows) + offset + lower, 0, columns)  # of each row, where the other triangle begins
     first, counts = (np.zeros_like(border), border) if lower else (border, columns - border)
     out = np.empty((2, counts.sum()), (dtype or _dtype.int64).numpy)

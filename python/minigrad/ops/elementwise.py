@@ -234,15 +234,15 @@ safe_div: Callable[..., Tensor] = _binary(
 
 
 @method(in_place=True)
-def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
+def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """Return the sum, ``input + alpha * other``.
 
     Parameters
     ----------
     input, other : Tensor or number
         The terms, whose shapes broadcast.
-    alpha : number, default 1
-        What `other` is multiplied by.
+    alpha : number or Tensor, default 1
+        What `other` is multiplied by, in the dtype of the result; a tensor has no dimensions and wants no gradient.
 
     Returns
     -------
@@ -252,7 +252,9 @@ def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     Raises
     ------
     RuntimeError
-        If the shapes do not broadcast.
+        If the shapes do not broadcast, or `alpha` is a float and the result is not.
+    TypeError
+        If `alpha` is no number.
 
     Notes
     -----
@@ -265,34 +267,94 @@ def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     >>> minigrad.add(minigrad.tensor([1.0, 2.0]), 1)
     tensor([2., 3.])
     """
-    return _add(input, other) if alpha == 1 else _scaled_sum(input, other, alpha)
+    return _add(input, other) if alpha.__class__ is int and alpha == 1 else _scaled_sum(_add, input, other, alpha)
 
 
 @method(in_place=True)
-def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
+def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """Return the difference, ``input - alpha * other``; see :func:`add`."""
-    return _sub(input, other) if alpha == 1 else _scaled_sum(input, other, -alpha)
+    return _sub(input, other) if alpha.__class__ is int and alpha == 1 else _scaled_sum(_sub, input, other, alpha)
 
 
-#: x + alpha y, of which the product and the sum are rounded.
-add_scaled_kernel: Callable[..., Any] = _core.kernels["addcmul"]
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
-_add_scaled: Callable[..., Tensor] = Primitive(
-    "add_scaled",
-    run=hands_on(lambda x, y, alpha: add_scaled_kernel(x, y, 1.0, alpha)),
-    inputs=("x", "y"),
-    attributes=("alpha",),
-    equation="out = x + alpha y",
-    source=f"{ARTICLE} section 4",
+
+def _times(x: Any, number: Any) -> Any:
+    """Return a product with a number, which often is 1."""
+    return x if number == 1 else mul(x, number)
+
+
+#: Of which each product and the sum are rounded.
+_addcmul: Any = kernel_primitive(
+    "addcmul",
+    equation="out = x + value y z",
+    source=DEFINITION,
     relation=ONE_TO_MANY,
     structure=ELEMENTWISE,
-    vjp={"x": lambda g: g, "y": lambda g, alpha: safe_mul(g, alpha)},
-    promotion="common",
-).eager
+    vjp={
+        "x": lambda g: g,
+        "y": lambda g, z, value: _times(safe_mul(g, z), value),
+        "z": lambda g, y, value: _times(safe_mul(g, y), value),
+    },
+)
 
 
-def _scaled_sum(x: Any, y: Any, alpha: float) -> Tensor:
-    return _add_scaled(x, y, alpha) if _kind(x) == _kind(y) == "f" else _add(x, mul(y, alpha))
+def add_call(input: Any, other: Any, *, alpha: Any = 1) -> Call:
+    """Return what computes :func:`add`, and its operands."""
+    plain = alpha.__class__ is int and alpha == 1
+    return (_add, (input, other)) if plain else _scaled_terms(_add, input, other, alpha)
+
+
+def sub_call(input: Any, other: Any, *, alpha: Any = 1) -> Call:
+    """Return what computes :func:`sub`, and its operands."""
+    plain = alpha.__class__ is int and alpha == 1
+    return (_sub, (input, other)) if plain else _scaled_terms(_sub, input, other, alpha)
+
+
+def _scaled_sum(plain: Callable[..., Any], x: Any, y: Any, alpha: Any) -> Tensor:
+    function, operands = _scaled_terms(plain, x, y, alpha)
+    try:
+        return function(*operands)  # type: ignore[no-any-return]
+    except (RuntimeError, TypeError):
+        plain(x, y)  # which says what is wrong with the terms by the name that they know
+        raise
+
+
+def _scaled_terms(plain: Callable[..., Any], x: Any, y: Any, alpha: Any) -> Call:
+    """Return the function that adds `alpha` times `y` to `x`, or takes it off where `plain` does, and its operands."""
+    if alpha.__class__ is not float and alpha.__class__ is not int:
+        alpha = _scale(plain, alpha)
+    factor = -alpha if plain is _sub else alpha
+    if _kind(x) == "f" and alpha.__class__ is not bool:
+        return _addcmul, (x, y, factor, 1.0)
+    try:
+        target = _dtype.result_type(x, y)
+    except TypeError:
+        return plain, (x, y)
+    if alpha.__class__ is bool and target is not _dtype.bool_:
+        raise RuntimeError(f"{plain.__name__}: a boolean alpha is for booleans only, not for a result of {target}")
+    if target.is_floating_point:
+        return _addcmul, (x, y, factor, 1.0)
+    if alpha.__class__ is float:
+        raise RuntimeError(f"{plain.__name__}: alpha must be an integer for a result of {target}, got {alpha}")
+    if target is _dtype.bool_:
+        return (plain, (x, y)) if plain is _sub or alpha else (_add, (x, mul(y, False)))
+    return _add_integers, (x, y, factor, target)
+
+
+def _add_integers(x: Any, y: Any, factor: int, target: _dtype.dtype) -> Any:
+    """Return x + factor y modulo the range of `target`, to which y is brought before it is multiplied."""
+    y = _to_dtype(y, target) if isinstance(y, Tensor) or graph.is_array(y) else number_tensor(y, target)
+    return _add(x, mul(y, factor))
+
+
+def _scale(plain: Callable[..., Any], alpha: Any) -> Any:
+    """Return an `alpha` that is no plain number as one."""
+    constant = isinstance(alpha, Tensor) and alpha.ndim == 0 and not alpha.requires_grad
+    number = alpha.item() if constant or isinstance(alpha, np.generic) else alpha
+    if not isinstance(number, int | float):
+        raise TypeError(f"{plain.__name__}: alpha must be a number, got {type(alpha).__name__}")
+    return number
 
 
 @method(in_place=True)

@@ -8,7 +8,6 @@ which leaves the writing to `Tensor._write`, which knows of versions, views and 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -25,18 +24,19 @@ from . import elementwise as ew
 from .creation import array_from, full_like
 from .shape import broadcast
 
+#: A result of one kind of elements can be stored in its own and in later kinds; integers wrap around in narrower ones.
+_KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
+
 _copy = _core.kernels["copy"]
 _full = _core.kernels["full"]
-
-_Form = Callable[..., tuple[Any, tuple[Any, ...]]]
 
 
 def _compute_in_place(
     self: Tensor, function: Callable[..., Tensor], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Tensor:
     """Give this tensor the elements and the origin of ``function(self, *args, **kwargs)``; return it."""
-    kernel, own = _kernel_call(function, args, kwargs)
-    if kernel is not None and _core.compute_into(kernel, self, own, True):
+    kernel, own = _kernel_call(self, function, args, kwargs)
+    if kernel is not None and _core.compute_into(kernel, self, own):
         return self
     others = (*args, *kwargs.values()) if kwargs else args
     if not grad_enabled() or (
@@ -51,15 +51,13 @@ def _compute_in_place(
 
 
 def _kernel_call(
-    function: Callable[..., Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
+    self: Tensor, function: Callable[..., Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Any, tuple[Any, ...]]:
     """Return the kernel that is all of an elementwise function, and its operands but the first; None for others."""
-    form = _FORMS.get(function)
-    if form is not None:
-        try:
-            return form(*args, **kwargs)
-        except TypeError:  # which the function itself says better
-            return None, ()
+    step = _STEPS.get(function)
+    if step is not None:
+        function, operands = step(self, *args, **kwargs)
+        args, kwargs = operands[1:], {}
     record: Primitive | None = getattr(function, "primitive", None)
     if kwargs or record is None or record.structure != ELEMENTWISE or record.constants:
         return None, ()
@@ -67,41 +65,21 @@ def _kernel_call(
     return (record.run, args) if whole else (None, ())
 
 
-def _scaled(kernel: Any, sign: int) -> _Form:
-    """Return the form of a sum or a difference."""
-
-    def form(other: Any, *, alpha: float = 1) -> tuple[Any, tuple[Any, ...]]:
-        return (kernel, (other,)) if alpha == 1 else (ew.add_scaled_kernel, (other, 1.0, sign * alpha))
-
-    return form
-
-
-def _quotient(other: Any, *, rounding_mode: str | None = None) -> tuple[Any, tuple[Any, ...]]:
-    return (None if rounding_mode else _core.kernels["div"], (other,))
-
-
-def _between(min: Any = None, max: Any = None) -> tuple[Any, tuple[Any, ...]]:
-    kernel = None if min is max is None else _core.kernels["clamp"]
-    return kernel, (-math.inf if min is None else min, math.inf if max is None else max)
-
-
-def _with_value(kernel: Any) -> _Form:
-    return lambda tensor1, tensor2, *, value=1: (kernel, (tensor1, tensor2, value))
-
-
-#: For functions that take more than their kernels do: the kernel for their arguments behind the tensor, and its operands.
-_FORMS: dict[Callable[..., Any], _Form] = {
-    ew.add: _scaled(_core.kernels["add"], 1),
-    ew.sub: _scaled(_core.kernels["sub"], -1),
-    rounding.div: _quotient,
-    rounding.true_divide: lambda other: (_core.kernels["div"], (other,)),
-    selection.clamp: _between,
-    selection.clamp_min: lambda min: _between(min),
-    selection.clamp_max: lambda max: _between(None, max),
-    arithmetic.addcmul: _with_value(_core.kernels["addcmul"]),
-    arithmetic.addcdiv: _with_value(_core.kernels["addcdiv"]),
-    arithmetic.lerp: lambda end, weight: (_core.kernels["lerp"], (end, weight)),
+#: The steps of functions that do no more with their arguments than to choose a primitive and its operands.
+_STEPS: dict[Callable[..., Any], Callable[..., ew.Call]] = {
+    ew.add: ew.add_call,
+    ew.sub: ew.sub_call,
+    rounding.div: rounding.div_call,
+    rounding.true_divide: rounding.true_divide_call,
+    selection.clamp: selection.clamp_call,
+    selection.clamp_min: selection.clamp_min_call,
+    selection.clamp_max: selection.clamp_max_call,
+    arithmetic.addcmul: arithmetic.addcmul_call,
+    arithmetic.addcdiv: arithmetic.addcdiv_call,
+    arithmetic.lerp: arithmetic.lerp_call,
 }
+for _function, _step in _STEPS.items():
+    _step.__qualname__ = _function.__name__  # for what Python says of arguments too few or too many
 
 
 def store(self: Tensor, value: Tensor, name: str) -> Tensor:
@@ -116,7 +94,7 @@ def store(self: Tensor, value: Tensor, name: str) -> Tensor:
     if value._array.shape != own.shape:
         raise RuntimeError(f"{name}: the result has shape {value._array.shape}, but is to be stored in {own.shape}")
     if value._array.dtype != own.dtype:
-        if not np.can_cast(value._array.dtype, own.dtype, "same_kind"):
+        if _KINDS[value._array.dtype.kind] > _KINDS[own.dtype.kind]:
             raise RuntimeError(f"{name}: a result of {value.dtype} cannot be stored in {self.dtype}")
         value = ew.to_dtype(value, self.dtype)
     return self._write(value, name)
@@ -151,10 +129,8 @@ def zero_(self: Tensor) -> Tensor:
 
 
 def _filled(self: Tensor, value: Any, name: str) -> Tensor:
-    if isinstance(value, int | float):
-        operands = float(value), self._array.shape, self.dtype.code
-        if _core.compute_into(_full, self, operands, False):
-            return self
+    if isinstance(value, int | float) and _core.fill_into(_full, self, float(value)):
+        return self
     return self._write(full_like(self, value), name)
 
 

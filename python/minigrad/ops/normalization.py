@@ -13,8 +13,7 @@ from ..batching import is_batched
 from ..batching_rules import call, spread
 from ..primitive import MANY_TO_MANY, Rule, kernel_primitive, registry
 from ..tensor import Tensor, array_of, wrap
-from .arithmetic import _addcmul
-from .elementwise import _add, _sub, div, mul, neg, sqrt, to_dtype
+from .elementwise import _add, _addcmul, _sub, div, mul, neg, sqrt, to_dtype
 from .pointwise_loss import wide
 from .reduce import _mean, _sum
 from .shape import _permute, _reshape, broadcast, movedim, reshape

@@ -9,7 +9,7 @@ from .._methods import method, operator
 from ..primitive import ELEMENTWISE, ONE_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of
 from . import elementwise
-from .elementwise import DEFINITION, _binary, _unary, document, mul, neg, safe_mul
+from .elementwise import DEFINITION, Call, _binary, _unary, document, mul, neg, safe_mul
 
 __all__ = [
     "ceil",
@@ -92,14 +92,26 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     >>> minigrad.div(minigrad.tensor([-7, 7]), 2, rounding_mode="floor")
     tensor([-4,  3])
     """
+    function, operands = div_call(input, other, rounding_mode=rounding_mode)
+    return function(*operands)  # type: ignore[no-any-return]
+
+
+def div_call(input: Any, other: Any, *, rounding_mode: str | None = None) -> Call:
+    """Return what computes :func:`div`, and its operands."""
     if rounding_mode not in _QUOTIENTS:
         raise RuntimeError(f"div: rounding_mode must be None, 'trunc' or 'floor', got {rounding_mode!r}")
-    return _QUOTIENTS[rounding_mode](input, other)  # type: ignore[no-any-return]
+    return _QUOTIENTS[rounding_mode], (input, other)
 
 
 def true_divide(input: Any, other: Any) -> Tensor:
     """Return the quotient of each pair of elements, as a float: :func:`div` without rounding."""
-    return elementwise.div(input, other)
+    function, operands = true_divide_call(input, other)
+    return function(*operands)  # type: ignore[no-any-return]
+
+
+def true_divide_call(input: Any, other: Any) -> Call:
+    """Return what computes :func:`true_divide`, and its operands."""
+    return elementwise.div, (input, other)
 
 
 divide = div

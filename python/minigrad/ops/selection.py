@@ -12,6 +12,7 @@ from ..primitive import ELEMENTWISE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of
 from .elementwise import (
     DEFINITION,
+    Call,
     _binary,
     _where,
     abs,
@@ -97,13 +98,19 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     >>> minigrad.tensor([1, 5]).clamp(max=3)
     tensor([1, 3])
     """
+    function, operands = clamp_call(input, min, max)
+    return function(*operands)  # type: ignore[no-any-return]
+
+
+def clamp_call(input: Tensor, min: Any = None, max: Any = None) -> Call:
+    """Return what computes :func:`clamp`, and its operands."""
     array = array_of("clamp", input)
     if min is None or max is None:
         if min is None and max is None:
             raise RuntimeError("clamp: at least one of min and max must be given")
         lowest, highest = (-np.inf, np.inf) if array.dtype.kind == "f" else _limits(input, max if min is None else min)
         min, max = (lowest, max) if min is None else (min, highest)  # noqa: A001
-    return _clamp(input, min, max)  # type: ignore[no-any-return]
+    return _clamp, (input, min, max)
 
 
 def _limits(x: Tensor, bound: Any) -> tuple[float, float]:
@@ -123,10 +130,20 @@ def clamp_min(input: Tensor, min: Any) -> Tensor:
     return clamp(input, min)
 
 
+def clamp_min_call(input: Tensor, min: Any) -> Call:
+    """Return what computes :func:`clamp_min`, and its operands."""
+    return clamp_call(input, min)
+
+
 @method(in_place=True)
 def clamp_max(input: Tensor, max: Any) -> Tensor:
     """Return each element, at most `max`: :func:`clamp` with one bound."""
     return clamp(input, None, max)
+
+
+def clamp_max_call(input: Tensor, max: Any) -> Call:
+    """Return what computes :func:`clamp_max`, and its operands."""
+    return clamp_call(input, None, max)
 
 
 clip = clamp
