@@ -39,7 +39,7 @@ CORE_FUNCTIONS = {
     "kernels_for": "(isa: str) -> dict[str, Kernel]",
     "lent_view": "(array: Array, /) -> Array",
     "link_view": "(view: Any, source: Any, primitive: Any, attributes: tuple[Any, ...], /) -> None",
-    "compute_into": "(kernel: Kernel, tensor: Any, operands: tuple[Any, ...], /) -> bool",
+    "compute_into": "(kernel: Kernel, operands: tuple[Any, ...], /) -> bool",
     "fill_into": "(kernel: Kernel, tensor: Any, value: float, /) -> bool",
     "connect": "(**objects: Any) -> None",
     "next_sequence": "() -> int",

@@ -65,25 +65,27 @@ PyObject* write_into(TensorObject* tensor, PyObject* const* into, Py_ssize_t cou
   Py_RETURN_TRUE;
 }
 
-// compute_into(kernel, tensor, operands): lets the kernel of an elementwise function write kernel(tensor, *operands)
-// into the tensor's own memory. False, with nothing done, where there is anything to consider: that is Python's.
+// compute_into(kernel, operands): lets the kernel of an elementwise function write its result into the memory of the
+// first operand, a tensor. False, with nothing done, where there is anything to consider: that is Python's.
 PyObject* compute_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
   constexpr Py_ssize_t kMostOperands = 8;
-  if (count != 3 || !is_tensor(args[1]) || !PyTuple_Check(args[2])) {
-    return PyErr_Format(PyExc_TypeError, "compute_into: takes a kernel, a tensor and a tuple");
+  if (count != 2 || !PyTuple_Check(args[1]) || PyTuple_GET_SIZE(args[1]) == 0 ||
+      !is_tensor(PyTuple_GET_ITEM(args[1], 0))) {
+    return PyErr_Format(PyExc_TypeError, "compute_into: takes a kernel and a tuple that begins with a tensor");
   }
-  TensorObject* const tensor = tensor_in(args[1]);
-  if (Reference(own_memory(args[1], nullptr)) == nullptr) return nullptr;
+  PyObject* const first = PyTuple_GET_ITEM(args[1], 0);
+  TensorObject* const tensor = tensor_in(first);
+  if (Reference(own_memory(first, nullptr)) == nullptr) return nullptr;
   PyArrayObject* const own = writable_array(tensor);
-  const Py_ssize_t operands = PyTuple_GET_SIZE(args[2]);
+  const Py_ssize_t operands = PyTuple_GET_SIZE(args[1]);
   if (own == nullptr || operands > kMostOperands) Py_RETURN_FALSE;
-  PyObject* into[3 + kMostOperands] = {args[0], tensor->array, tensor->array};
-  for (Py_ssize_t i = 0; i < operands; ++i) {
-    PyObject* const operand = PyTuple_GET_ITEM(args[2], i);
+  PyObject* into[2 + kMostOperands] = {args[0], tensor->array, tensor->array};
+  for (Py_ssize_t i = 1; i < operands; ++i) {
+    PyObject* const operand = PyTuple_GET_ITEM(args[1], i);
     if (!is_readable(operand, own)) Py_RETURN_FALSE;
-    into[3 + i] = is_tensor(operand) ? tensor_in(operand)->array : operand;
+    into[2 + i] = is_tensor(operand) ? tensor_in(operand)->array : operand;
   }
-  return write_into(tensor, into, 3 + operands);
+  return write_into(tensor, into, 2 + operands);
 }
 
 // fill_into(kernel, tensor, value): lets the kernel `full` write a float into each element of the tensor's own memory,
@@ -105,9 +107,8 @@ PyObject* fill_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
 
 PyMethodDef kFunctions[] = {
     {"compute_into", fastcall(compute_into), METH_FASTCALL,
-     "compute_into(kernel, tensor, operands): let an elementwise kernel write its result for the tensor and the "
-     "operands "
-     "into the tensor's own memory; False, with nothing done, where there is more to consider."},
+     "compute_into(kernel, operands): let an elementwise kernel write its result into the memory of the first operand; "
+     "False, with nothing done, where there is more to consider."},
     {"fill_into", fastcall(fill_into), METH_FASTCALL,
      "fill_into(kernel, tensor, value): let the kernel of full write a float into the tensor's own memory; False, with "
      "nothing done, where there is more to consider."},

@@ -163,9 +163,9 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
 
 def addcmul_call(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Call:
     """Return what computes :func:`addcmul`, and its operands."""
-    kinds = {array_of("addcmul", x, role).dtype.kind for x, role in _named(input, tensor1, tensor2)}
+    kinds = array_of("addcmul", input).dtype.kind + _kinds("addcmul", tensor1, tensor2)
     if "f" not in kinds:
-        return (lambda x, y, z: add(x, mul(mul(y, z), int(value)))), (input, tensor1, tensor2)
+        return _addcmul_integers, (input, tensor1, tensor2, int(value))
     return _addcmul, (input, tensor1, tensor2, value)
 
 
@@ -206,16 +206,21 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
 
 def addcdiv_call(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Call:
     """Return what computes :func:`addcdiv`, and its operands."""
-    kinds = [array_of("addcdiv", x, role).dtype.kind for x, role in _named(input, tensor1, tensor2)]
-    if "f" not in kinds[1:]:
+    array_of("addcdiv", input)
+    if "f" not in _kinds("addcdiv", tensor1, tensor2):
         raise RuntimeError(
             f"addcdiv: integers are not divided, got {tensor1.dtype} / {tensor2.dtype}; convert one to a float first"
         )
     return _addcdiv, (input, tensor1, tensor2, value)
 
 
-def _named(input: Tensor, tensor1: Tensor, tensor2: Tensor) -> tuple[tuple[Tensor, str], ...]:
-    return (input, "input"), (tensor1, "tensor1"), (tensor2, "tensor2")
+def _kinds(name: str, tensor1: Tensor, tensor2: Tensor) -> str:
+    kinds: str = array_of(name, tensor1, "tensor1").dtype.kind + array_of(name, tensor2, "tensor2").dtype.kind
+    return kinds
+
+
+def _addcmul_integers(x: Tensor, y: Tensor, z: Tensor, value: int) -> Tensor:
+    return add(x, mul(mul(y, z), value))
 
 
 # ----------------------------------------------------------------------------------------------------------------------

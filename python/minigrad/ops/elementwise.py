@@ -325,7 +325,7 @@ def _scaled_terms(plain: Callable[..., Any], x: Any, y: Any, alpha: Any) -> Call
     if alpha.__class__ is not float and alpha.__class__ is not int:
         alpha = _scale(plain, alpha)
     factor = -alpha if plain is _sub else alpha
-    if _kind(x) == "f" and alpha.__class__ is not bool:
+    if isinstance(x, Tensor) and x._array.dtype.kind == "f" and alpha.__class__ is not bool:
         return _addcmul, (x, y, factor, 1.0)
     try:
         target = _dtype.result_type(x, y)

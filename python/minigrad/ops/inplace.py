@@ -35,8 +35,8 @@ def _compute_in_place(
     self: Tensor, function: Callable[..., Tensor], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Tensor:
     """Give this tensor the elements and the origin of ``function(self, *args, **kwargs)``; return it."""
-    kernel, own = _kernel_call(self, function, args, kwargs)
-    if kernel is not None and _core.compute_into(kernel, self, own):
+    kernel, operands = _kernel_call((self, *args), function, kwargs)
+    if kernel is not None and _core.compute_into(kernel, operands):
         return self
     others = (*args, *kwargs.values()) if kwargs else args
     if not grad_enabled() or (
@@ -45,24 +45,41 @@ def _compute_in_place(
         return store(self, function(self, *args, **kwargs), name)
     # The graph may have to keep what the tensor was before: a copy, since its memory is about to be overwritten.
     before = wrap(copy_values(self._array) if levels else _copy(self._array), self._edge)
-    operands = [before if x is self else x for x in args]
+    rest = [before if x is self else x for x in args]
     options = {key: before if x is self else x for key, x in kwargs.items()}
-    return store(self, function(before, *operands, **options), name)
+    return store(self, function(before, *rest, **options), name)
 
 
 def _kernel_call(
-    self: Tensor, function: Callable[..., Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
+    operands: tuple[Any, ...], function: Callable[..., Any], kwargs: dict[str, Any]
 ) -> tuple[Any, tuple[Any, ...]]:
-    """Return the kernel that is all of an elementwise function, and its operands but the first; None for others."""
+    """Return the kernel that is all of an elementwise function, and its operands; None for others."""
+    kernel, count = _KERNELS.get(function) or _find_kernel(function)
+    if len(operands) == count and not kwargs:
+        return kernel, operands
     step = _STEPS.get(function)
-    if step is not None:
-        function, operands = step(self, *args, **kwargs)
-        args, kwargs = operands[1:], {}
-    record: Primitive | None = getattr(function, "primitive", None)
-    if kwargs or record is None or record.structure != ELEMENTWISE or record.constants:
+    if step is None:
         return None, ()
-    whole = len(args) + 1 == len(record.inputs) + len(record.attributes) and isinstance(record.run, _core.Kernel)
-    return (record.run, args) if whole else (None, ())
+    function, operands = step(*operands, **kwargs)
+    kernel, count = _KERNELS.get(function) or _find_kernel(function)
+    return (kernel if len(operands) == count else None), operands
+
+
+#: By function the kernel that is all of it where it gets as many operands and no more; None and -1 where there is none.
+_KERNELS: dict[Callable[..., Any], tuple[Any, int]] = {
+    ew.add: (_core.kernels["add"], 2),
+    ew.sub: (_core.kernels["sub"], 2),
+    rounding.div: (_core.kernels["div"], 2),
+    rounding.true_divide: (_core.kernels["div"], 2),
+}
+
+
+def _find_kernel(function: Callable[..., Any]) -> tuple[Any, int]:
+    record: Primitive | None = getattr(function, "primitive", None)
+    whole = record is not None and record.structure == ELEMENTWISE and not record.constants
+    if record is None or not whole or not isinstance(record.run, _core.Kernel):
+        return _KERNELS.setdefault(function, (None, -1))
+    return _KERNELS.setdefault(function, (record.run, len(record.inputs) + len(record.attributes)))
 
 
 #: The steps of functions that do no more with their arguments than to choose a primitive and its operands.
@@ -70,7 +87,6 @@ _STEPS: dict[Callable[..., Any], Callable[..., ew.Call]] = {
     ew.add: ew.add_call,
     ew.sub: ew.sub_call,
     rounding.div: rounding.div_call,
-    rounding.true_divide: rounding.true_divide_call,
     selection.clamp: selection.clamp_call,
     selection.clamp_min: selection.clamp_min_call,
     selection.clamp_max: selection.clamp_max_call,

@@ -105,13 +105,7 @@ def div_call(input: Any, other: Any, *, rounding_mode: str | None = None) -> Cal
 
 def true_divide(input: Any, other: Any) -> Tensor:
     """Return the quotient of each pair of elements, as a float: :func:`div` without rounding."""
-    function, operands = true_divide_call(input, other)
-    return function(*operands)  # type: ignore[no-any-return]
-
-
-def true_divide_call(input: Any, other: Any) -> Call:
-    """Return what computes :func:`true_divide`, and its operands."""
-    return elementwise.div, (input, other)
+    return elementwise.div(input, other)
 
 
 divide = div
