@@ -105,6 +105,19 @@ def test_derivatives_of_every_order_and_batches() -> None:
     assert mapped.tolist() == [0.0, -1.0, -2.0]
 
 
+@pytest.mark.parametrize("dtypes", list(product(("uint8", "int16", "int64"), repeat=3)))
+def test_product_added_to_integers(dtypes: tuple[str, str, str]) -> None:
+    torch = pytest.importorskip("torch")
+
+    def compute(lib: Any) -> Any:
+        x, y, z = (lib.tensor([1, 0, 200], dtype=getattr(lib, d)) for d in dtypes)
+        return lib.addcmul(x, y, z, value=-2)
+
+    assert outcome(lambda: compute(m)) == outcome(lambda: compute(torch))
+    with pytest.raises(RuntimeError, match=r"^addcmul: shapes \(2,\), \(3,\) and \(2,\) do not broadcast$"):
+        m.addcmul(*(m.ones(n, dtype=getattr(m, d)) for n, d in zip((2, 3, 2), dtypes, strict=True)))
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # In place.
 

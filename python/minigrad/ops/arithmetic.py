@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from .. import _dtype
 from .._methods import method
 from ..primitive import ELEMENTWISE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
@@ -16,6 +19,7 @@ from .elementwise import (
     _binary,
     _sub,
     _times,
+    _to_dtype,
     abs,
     add,
     document,
@@ -220,7 +224,13 @@ def _kinds(name: str, tensor1: Tensor, tensor2: Tensor) -> str:
 
 
 def _addcmul_integers(x: Tensor, y: Tensor, z: Tensor, value: int) -> Tensor:
-    return add(x, mul(mul(y, z), value))
+    try:
+        np.broadcast_shapes(x.shape, y.shape, z.shape)
+    except ValueError:
+        shapes = f"{tuple(x.shape)}, {tuple(y.shape)} and {tuple(z.shape)}"
+        raise RuntimeError(f"addcmul: shapes {shapes} do not broadcast") from None
+    target = _dtype.result_type(x, y, z)
+    return add(x, mul(mul(_to_dtype(y, target), _to_dtype(z, target)), value))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
