@@ -235,11 +235,11 @@ PyObject* lent_view(PyObject*, PyObject* object) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Pieces.
 
-// Pieces of an array, or of what stands for one, along `dim`; without it, of one slice each, where `dropped`.
+// Pieces of an array, or of what stands for one, along `dim`; without it, of one slice each, where `drop`.
 struct Pieces {
   PyObject* whole;
   int dim;
-  bool dropped;
+  bool drop;
 
   // The key of `count` slices from `first` on: (:, ..., first:first + count or first, ...).
   Reference key(npy_intp first, npy_intp count) const {
@@ -247,7 +247,7 @@ struct Pieces {
     if (key == nullptr || all == nullptr || begin == nullptr) return nullptr;
     for (int d = 0; d < dim; ++d) PyTuple_SET_ITEM(key.get(), d, Py_NewRef(all.get()));
     PyTuple_SET_ITEM(key.get(), dim + 1, Py_NewRef(Py_Ellipsis));
-    if (!dropped) {
+    if (!drop) {
       const Reference end(PyLong_FromSsize_t(first + count));
       begin.reset(end == nullptr ? nullptr : PySlice_New(begin.get(), end.get(), nullptr));
     }
@@ -265,7 +265,7 @@ struct Pieces {
     npy_intp sizes[kMaxRank], strides[kMaxRank];
     int rank = 0;
     for (int d = 0; d < PyArray_NDIM(array); ++d) {
-      if (d == dim && dropped) continue;
+      if (d == dim && drop) continue;
       sizes[rank] = d == dim ? count : PyArray_DIM(array, d);
       strides[rank++] = PyArray_STRIDE(array, d);
     }
@@ -287,11 +287,11 @@ struct Pieces {
   }
 };
 
-// pieces(x, sizes, dim, dropped, primitive, node): views of neighbouring pieces of a tensor or an array. Those of a
+// pieces(x, sizes, dim, drop, primitive, node): views of neighbouring pieces of a tensor or an array. Those of a
 // tensor are outputs of the node, unless that is None. The caller answers for the sizes and for dim.
 PyObject* pieces(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 6 || !PyTuple_Check(args[1])) {
-    return PyErr_Format(PyExc_TypeError, "pieces: takes a tensor, sizes, dim, dropped, a primitive and a node");
+    return PyErr_Format(PyExc_TypeError, "pieces: takes a tensor, sizes, dim, drop, a primitive and a node");
   }
   TensorObject* const source = is_tensor(args[0]) ? tensor_in(args[0]) : nullptr;
   const Pieces of = {source == nullptr ? args[0] : source->array, static_cast<int>(PyLong_AsLong(args[2])),
@@ -384,7 +384,7 @@ PyMethodDef kFunctions[] = {
      "result "
      "is a view; None otherwise."},
     {"pieces", fastcall(pieces), METH_FASTCALL,
-     "pieces(x, sizes, dim, dropped, primitive, node): views of neighbouring pieces of a tensor or an array."},
+     "pieces(x, sizes, dim, drop, primitive, node): views of neighbouring pieces of a tensor or an array."},
     {"lent_view", lent_view, METH_O, "The same memory as an array on which every array made from it depends."},
     {"digest", digest, METH_O, "An integer that tells whether an array's elements are what they were."},
     {nullptr, nullptr, 0, nullptr},
