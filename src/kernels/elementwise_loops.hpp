@@ -27,8 +27,15 @@ template <class Op, class Out, class... Xs>
 // As map_block, where all operands but the first are single numbers, which stay in registers.
 template <class Op, class Out, class X, class... Numbers>
 [[gnu::always_inline]] inline void map_with_numbers(Out* out, int64_t size, const X* x, Numbers... numbers) {
+  int64_t i = 0;
+  for (; i + kLanes <= size; i += kLanes) {
 #pragma omp simd
-  for (int64_t i = 0; i < size; ++i) out[i] = Op::apply(x[i], numbers...);
+    for (int64_t j = i; j < i + kLanes; ++j) out[j] = Op::apply(x[j], numbers...);
+  }
+  for (; i < size; ++i) {
+    out[i] = Op::apply(x[i], numbers...);
+    asm volatile("" : "+r"(i));  // or the compiler would make vector code for at most 15 elements
+  }
 }
 
 // The loop of an operation: kLanes elements at a time, then one by one.
