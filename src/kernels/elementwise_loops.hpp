@@ -50,7 +50,9 @@ template <class Op, class Out, class... Xs, int... k>
   }
   int64_t i = 0;
   if constexpr (sizeof(Out) == 1) {  // of which kLanes are few
-    if ((in.mask[k] & ...) != 0) return map_block<Op>(out, size, static_cast<const Xs*>(in.x[k])...);
+    constexpr int64_t kBytes = 4 * kLanes;
+    const int64_t whole = (in.mask[k] & ...) != 0 ? size / kBytes * kBytes : 0;
+    for (; i < whole; i += kBytes) map_block<Op>(out + i, kBytes, static_cast<const Xs*>(in.x[k]) + i...);
   }
   for (; i + kLanes <= size; i += kLanes) {
     map_block<Op>(out + i, kLanes, static_cast<const Xs*>(in.x[k]) + (i & in.mask[k])...);
