@@ -189,8 +189,8 @@ class Invocation {
     if (no_memory_) return;
     View rows[kMaxInputs];
     if (self_.kernel->by_rows) lay_by_rows(rows, scratch.data() + shared + workers);
-    status_ =
-        run_({plan_.in, plan_.in_count, plan_.out, plan_.attributes, scratch.data(), scratch.data() + shared, each});
+    const View* const in = self_.kernel->by_rows ? rows : plan_.in;
+    status_ = run_({in, plan_.in_count, plan_.out, plan_.attributes, scratch.data(), scratch.data() + shared, each});
   }
 
   // What was computed; nullptr with an exception set.
@@ -214,13 +214,12 @@ class Invocation {
   }
 
   // The inputs as they are, but copies of those that are turned.
-  void lay_by_rows(View* rows, char* memory) {
+  void lay_by_rows(View* rows, char* memory) const {
     for (int i = 0; i < plan_.in_count; ++i) {
       const bool turned = is_turned(plan_.in[i]);
       rows[i] = turned ? copy_turned(plan_.in[i], memory) : plan_.in[i];
       if (turned) memory += aligned(bytes_of(rows[i]));
     }
-    plan_.in = rows;
   }
 
   const KernelObject& self_;
