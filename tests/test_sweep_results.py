@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ import pytest
 import minigrad as mg
 from joined import JOINS, OTHERS, SHAPE, array, is_common, leaf, setting, through
 from minigrad import Tensor
+
+Array = np.ndarray[Any, Any]
 
 SPOIL: dict[str, Callable[[Tensor], Any]] = {
     "zero_": lambda t: t.zero_(),
@@ -61,6 +63,17 @@ FUNCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
+def write_to_each(found: Sequence[Tensor]) -> list[Array]:
+    """Add 1 to one tensor after the other; assert that the others stay as they are. Return what all of them are now."""
+    elements: list[Array] = [t.detach().clone().numpy().copy() for t in found]
+    for k, t in enumerate(found):
+        t.add_(1)
+        elements[k] += 1
+        for other, wanted in zip(found, elements, strict=True):
+            np.testing.assert_array_equal(other.detach().clone().numpy(), wanted)
+    return elements
+
+
 @pytest.mark.parametrize("shape", [(2, 3), SHAPE], ids=["small", "large"])
 @pytest.mark.parametrize("company", [None, *OTHERS], ids=str)
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
@@ -72,16 +85,11 @@ def test_what_autograd_grad_returns_is_independent(
     g = mg.full(z.shape, 0.5)
     kept = OTHERS[company](g) if company and z.ndim == 2 and z.shape[0] > 2 else None
     found = [*mg.autograd.grad(z, [x, y], g), g]
-    before = [t.clone().numpy().copy() for t in found]
-    for k, t in enumerate(found):
-        t.add_(1)
-        before[k] += 1
-        for other, wanted in zip(found, before, strict=True):
-            np.testing.assert_array_equal(other.detach().clone().numpy(), wanted)
+    after = write_to_each(found)
     if isinstance(kept, Tensor):
         with mg.no_grad():
             kept.zero_()
-        for other, wanted in zip(found[:2], before, strict=False):
+        for other, wanted in zip(found[:2], after, strict=False):
             np.testing.assert_array_equal(other.numpy(), wanted)
 
 
@@ -99,12 +107,7 @@ def test_gradients_with_graphs_are_independent(function: Callable[[Tensor, Tenso
             z.backward(g, create_graph=True)
             found = [x.grad, y.grad]  # type: ignore[list-item]
         found = [g, *found] if given == "first" else [*found, g]
-        before = [t.detach().clone().numpy().copy() for t in found]
-        for k, t in enumerate(found):
-            t.add_(1)
-            before[k] += 1
-            for other, wanted in zip(found, before, strict=True):
-                np.testing.assert_array_equal(other.detach().clone().numpy(), wanted)
+        write_to_each(found)
 
 
 TANGENTS: dict[str, Callable[[Tensor], Any]] = {
@@ -126,12 +129,7 @@ def test_tangents_are_independent(function: Callable[[Tensor], Any], create_grap
         v = mg.full((2, 3), 0.5)
         _, found = jvp(function, mg.ones(2, 3), v)
         found = [*(found if isinstance(found, tuple) else (found,)), v]
-        before = [t.detach().clone().numpy().copy() for t in found]
-        for k, t in enumerate(found):
-            t.add_(1)
-            before[k] += 1
-            for other, wanted in zip(found, before, strict=True):
-                np.testing.assert_array_equal(other.detach().clone().numpy(), wanted)
+        write_to_each(found)
 
 
 def test_retained_gradients_are_independent() -> None:

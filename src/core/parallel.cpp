@@ -22,8 +22,7 @@ double g_threshold = kThreshold;
 // A forked child has the forking thread only: its team begins anew, whatever the parent's had under way.
 [[maybe_unused]] const int g_fork_handler = pthread_atfork(nullptr, nullptr, [] { new (&g_team) Team; });
 
-// OMP_NUM_THREADS, which everyone knows; in a list of it, the first number. Otherwise the cores that the process may
-// use.
+// What OMP_NUM_THREADS, which everyone knows, begins with; otherwise the cores that the process may use.
 int default_threads() {
   const char* text = std::getenv("OMP_NUM_THREADS");
   if (const int threads = text ? std::atoi(text) : 0; threads > 0) return threads;
