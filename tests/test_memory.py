@@ -80,6 +80,20 @@ def test_a_full_cache_makes_room_for_what_is_freed_now() -> None:
     assert memory.stats()["cached"] == 0
 
 
+def test_what_waited_longest_makes_room_first() -> None:
+    memory.empty_cache()
+    memory.set_cache_limit("4M")
+    old, young, last = mg.empty(512, 512), mg.empty(768, 512), mg.empty(1024, 512)
+    del old
+    del young
+    assert memory.stats()["cached"] == 5 * MIB // 2
+    del last
+    assert memory.stats()["cached"] == 7 * MIB // 2  # without the old one, which is smaller than the young one
+    again = mg.empty(768, 512)
+    assert memory.stats()["cached"] == 2 * MIB
+    del again
+
+
 @pytest.mark.parametrize("limit", ["", "M", "-1", -1, "many", "1T", 1.5])
 def test_bad_limits_are_refused(limit: int | str) -> None:
     with pytest.raises(ValueError, match="set_cache_limit: needs bytes"):
@@ -120,6 +134,18 @@ def test_a_steady_training_loop_needs_no_fresh_pages(
         in_use = memory.stats()["in_use"]
         assert any(faults_of(step, steps) == 0 for _ in range(TRIES))
         assert memory.stats()["in_use"] == in_use
+
+
+@pytest.mark.parametrize("rows", [64, 256, 3072])
+def test_a_training_loop_after_other_work_has_filled_the_cache_needs_no_fresh_pages(rows: int) -> None:
+    """Whether those buffers are smaller than the loop's, of one of its sizes, or larger."""
+    memory.empty_cache()
+    memory.set_cache_limit("128M")
+    other_work = [mg.ones(rows, 1024) + 1 for _ in range((128 << 10) // (4 * rows))]
+    del other_work
+    assert memory.stats()["cached"] > 110 * MIB
+    step = training_step((784, 1024, 1024, 10), 512)
+    assert any(faults_of(step, 3) == 0 for _ in range(TRIES))
 
 
 def faults_of(call: Callable[[], object], count: int) -> int:

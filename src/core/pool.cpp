@@ -59,14 +59,47 @@ void* allocate(size_t bytes) {
   return buffer;
 }
 
-// A cached buffer's first bytes point to the next one of its class.
+// A cached buffer's first bytes hold its place among those of its class, and when it was freed. `above` is set by the
+// buffer that comes to lie above; of the topmost one it means nothing.
 struct Link {
-  Link* next;
+  Link* below;
+  Link* above;
+  uint64_t freed;
+};
+
+// The cached buffers of one class. They come and go at the top; the bottom one has waited longest.
+struct Stack {
+  Link* top = nullptr;
+  Link* bottom = nullptr;
+
+  void push(void* buffer, uint64_t now) {
+    Link* const link = new (buffer) Link{top, nullptr, now};
+    (top == nullptr ? bottom : top->above) = link;
+    top = link;
+  }
+
+  Link* pop() {
+    Link* const link = top;
+    top = link->below;
+    return link;
+  }
+
+  Link* take_bottom() {
+    Link* const link = bottom;
+    if (link == top) {
+      top = nullptr;
+    } else {
+      bottom = link->above;
+      bottom->below = nullptr;
+    }
+    return link;
+  }
 };
 
 struct Pool {
   std::mutex mutex;
-  Link* free[kClasses] = {};
+  Stack free[kClasses];
+  uint64_t clock = 0;  // how many buffers were freed
   PoolStatistics statistics = {.in_use = 0, .peak = 0, .cached = 0, .limit = size_t{1} << 30};
 };
 
@@ -76,28 +109,32 @@ void hand_out(Pool& p, size_t bytes) {
   p.statistics.peak = std::max(p.statistics.peak, p.statistics.in_use);
 }
 
-// Gives cached buffers of other classes back, the largest first, until one of `size` can be kept. What is freed now
-// will sooner be asked for than what nobody has asked for since. The caller holds the lock.
-void make_room(Pool& p, SizeClass size) {
-  for (int i = kClasses - 1; i >= 0 && p.statistics.cached + size.bytes > p.statistics.limit; --i) {
-    while (i != size.index && p.free[i] != nullptr && p.statistics.cached + size.bytes > p.statistics.limit) {
-      Link* const link = p.free[i];
-      p.free[i] = link->next;
-      p.statistics.cached -= bytes_of_class(i);
-      std::free(link);
-    }
+// Returns the index of the class whose bottom buffer has waited longest; at least one buffer is cached.
+int longest_waiting(const Pool& p) {
+  int longest = -1;
+  for (int i = 0; i < kClasses; ++i) {
+    if (p.free[i].top == nullptr) continue;
+    if (longest < 0 || p.free[i].bottom->freed < p.free[longest].bottom->freed) longest = i;
+  }
+  return longest;
+}
+
+// Gives cached buffers back, those that nobody has asked for longest, until one of so many bytes, at most the limit,
+// can be kept: a loop whose buffers all fit soon finds all of them again, whatever was cached before it. The caller
+// holds the lock.
+void make_room(Pool& p, size_t bytes) {
+  while (p.statistics.cached + bytes > p.statistics.limit) {
+    const int i = longest_waiting(p);
+    std::free(p.free[i].take_bottom());
+    p.statistics.cached -= bytes_of_class(i);
   }
 }
 
 // Gives every cached buffer back; the caller holds the lock. The C library keeps what it gets where something that is
 // in use lies behind it, unless it is told to look.
 void empty(Pool& p) {
-  for (Link*& head : p.free) {
-    while (head != nullptr) {
-      Link* const next = head->next;
-      std::free(head);
-      head = next;
-    }
+  for (Stack& stack : p.free) {
+    while (stack.top != nullptr) std::free(stack.pop());
   }
   p.statistics.cached = 0;
 #if defined(__GLIBC__)
@@ -128,11 +165,10 @@ void* pool_allocate(size_t bytes) {
   Pool& p = pool();
   {
     const std::lock_guard lock(p.mutex);
-    if (Link* const link = p.free[size.index]; link != nullptr) {
-      p.free[size.index] = link->next;
+    if (Stack& stack = p.free[size.index]; stack.top != nullptr) {
       p.statistics.cached -= size.bytes;
       hand_out(p, size.bytes);
-      return link;
+      return stack.pop();
     }
   }
   void* buffer = allocate(size.bytes);
@@ -153,9 +189,9 @@ void pool_free(void* buffer, size_t bytes) {
   {
     const std::lock_guard lock(p.mutex);
     p.statistics.in_use -= size.bytes;
-    if (kReuse && size.bytes <= p.statistics.limit) make_room(p, size);
-    if (kReuse && p.statistics.cached + size.bytes <= p.statistics.limit) {
-      p.free[size.index] = new (buffer) Link{p.free[size.index]};
+    if (kReuse && size.bytes <= p.statistics.limit) {
+      make_room(p, size.bytes);
+      p.free[size.index].push(buffer, p.clock++);
       p.statistics.cached += size.bytes;
       return;
     }
