@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import inspect
 import math
+import pickle
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -507,6 +509,78 @@ def test_in_place_form_stores_what_its_function_returns(name: str) -> None:
     memory = x.numpy()
     assert getattr(x, name)(*others) is x
     np.testing.assert_array_equal(memory, expected.numpy().astype(memory.dtype))
+
+
+#: Calls of in-place forms that are one kernel's, by what they write.
+KERNEL_CALLS: dict[str, Callable[[Tensor, Tensor], Any]] = {
+    "x + y": lambda x, y: x.add_(y),
+    "x + 2": lambda x, y: x.__iadd__(2),
+    "x + y ": lambda x, y: x.add_(other=y),
+    "x + y * 0.5": lambda x, y: x.add_(y, alpha=0.5),
+    "x - y * 3": lambda x, y: x.subtract_(y, alpha=3),
+    "x / y": lambda x, y: x.div_(y),
+    "x * x": lambda x, y: x.square_(),
+    "1 / x": lambda x, y: x.reciprocal_(),
+    "x + y * y": lambda x, y: x.addcmul_(y, y),
+    "x + y * x * 2": lambda x, y: x.addcmul_(y, x, value=2),
+    "x + y / x * 2": lambda x, y: x.addcdiv_(tensor1=y, tensor2=x, value=2),
+    "x + (y - x) * 0.25": lambda x, y: x.lerp_(y, 0.25),
+    "x.clamp(0.5, 1)": lambda x, y: x.clamp_(0.5, 1),
+    "x.clamp(0.5)": lambda x, y: x.clamp_(min=0.5),
+    "x.clamp(max=y)": lambda x, y: x.clip_(max=y),
+    "x.clamp(0.5, 1) ": lambda x, y: x.clamp_(max=1, min=0.5),
+    "x.clamp(0.5) ": lambda x, y: x.clamp_min_(0.5),
+    "x.clamp(max=0.5)": lambda x, y: x.clamp_max_(0.5),
+    "mg.where(const([1, 0, 1]) > 0, 7.0, x)": lambda x, y: x.masked_fill_(const([1, 0, 1]) > 0, 7),
+    "y": lambda x, y: x.copy_(y),
+    "y * 0 + 3": lambda x, y: x.fill_(3),
+    "y * 0": lambda x, y: x.zero_(),
+    "x.relu()": lambda x, y: mg.nn.functional.relu(x, inplace=True),
+}
+
+
+@pytest.mark.parametrize("expression", KERNEL_CALLS)
+def test_kernel_writes_where_no_graph_has_to_know(expression: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = const([-1.0, 0.5, 4.0]), const([2.0, -1.0, 0.25])
+    expected = eval(expression.strip(), {"x": x.clone(), "y": y, "mg": mg, "const": const})
+    x._cell = mg._core.Cell()
+    monkeypatch.delattr(Tensor, "_write")
+    assert KERNEL_CALLS[expression](x, y) is x
+    np.testing.assert_array_equal(x.numpy(), expected.numpy())
+    assert x._cell.version == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x: x.add_(1, 2), TypeError, r"add\(\) takes 2 positional arguments but 3 were given"),
+        (lambda x: x.add_(1, beta=2), TypeError, "unexpected keyword argument 'beta'"),
+        (lambda x: x.add_(x, alpha=True), RuntimeError, "add: a boolean alpha"),
+        (lambda x: x.lerp_(1.0, 0.5), TypeError, "lerp: end must be a Tensor"),
+        (lambda x: x.addcmul_(x, 2.0), TypeError, "addcmul: tensor2 must be a Tensor"),
+        (lambda x: x.clamp_(), RuntimeError, "clamp: at least one of min and max"),
+        (lambda x: x.masked_fill_(x, 1.0), RuntimeError, "masked_fill: the mask must be of bool"),
+        (lambda x: x.masked_fill_(x > 0, x), RuntimeError, "masked_fill: the value must have no dimensions"),
+        (lambda x: x.fill_(x), RuntimeError, "fill_: the value must have no dimensions"),
+        (lambda x: x.add_(mg.ones(2, 3)), RuntimeError, r"add_: the result has shape \(2, 3\)"),
+        (lambda x: type(x).add_(), TypeError, "missing 1 required positional argument"),
+    ],
+)
+def test_in_place_form_refuses_what_its_function_refuses(call: Any, error: type[Exception], message: str) -> None:
+    x = mg.ones(3)
+    with pytest.raises(error, match=message):
+        call(x)
+    assert x.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_in_place_forms_are_functions_to_others() -> None:
+    assert pickle.loads(pickle.dumps(Tensor.add_)) is Tensor.add_
+    assert copy.deepcopy(Tensor.add_) is Tensor.add_
+    assert str(inspect.signature(Tensor.add_)) == str(inspect.signature(Tensor.add))
+    assert inspect.isroutine(Tensor.add_)
+    assert repr(Tensor.add_) == "<function add_>"
+    assert Tensor.clamp_.__name__ == "clamp_"
+    assert mg.ones(2).mul_.__self__.tolist() == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(

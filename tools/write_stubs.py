@@ -39,8 +39,7 @@ CORE_FUNCTIONS = {
     "kernels_for": "(isa: str) -> dict[str, Kernel]",
     "lent_view": "(array: Array, /) -> Array",
     "link_view": "(view: Any, source: Any, primitive: Any, attributes: tuple[Any, ...], /) -> None",
-    "compute_into": "(kernel: Kernel, operands: tuple[Any, ...], /) -> bool",
-    "fill_into": "(kernel: Kernel, tensor: Any, value: float, /) -> bool",
+    "compute_into": "(kernel: Kernel, tensor: Any, operands: tuple[Any, ...], /) -> bool",
     "connect": "(**objects: Any) -> None",
     "next_sequence": "() -> int",
     "keep_apart": "(array: Array, /) -> None",
@@ -137,6 +136,10 @@ class Deflection:
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
 class MethodDeflection(Deflection): ...
+
+class InPlaceForm:
+    def __init__(self, function: Any, calls: tuple[tuple[Any, ...], ...], /) -> None: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 """
 
 
@@ -195,12 +198,17 @@ METHODS_HEADER = """\
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+KernelCall: TypeAlias = tuple[Kernel, tuple[float, ...], tuple[str, ...], str]
+
 in_place_forms: dict[str, Callable[..., Any]]
 
 @overload
-def method(function: _F, *names: str, in_place: bool = False) -> _F: ...
+def method(function: _F, *names: str, in_place: bool | tuple[KernelCall, ...] = False) -> _F: ...
 @overload
-def method(*, in_place: bool) -> Callable[[_F], _F]: ...
+def method(*, in_place: bool | tuple[KernelCall, ...]) -> Callable[[_F], _F]: ...
+def kernel_call(kernel: str, /, *operands: float, **arguments: str) -> KernelCall: ...
+def with_kernel_calls(function: _F, *calls: KernelCall) -> _F: ...
+def elementwise_kernel(function: Callable[..., Any]) -> Kernel | None: ...
 def numpy_names(function: _F) -> _F: ...
 def operator(sign: str, function: Callable[..., Any], in_place: str | None = None) -> None: ...
 
@@ -208,8 +216,10 @@ class TensorMethods(TensorBase):
 """
 METHOD_IMPORTS = {
     ("collections.abc", "Callable"),
+    ("minigrad._core", "Kernel"),
     ("minigrad._core", "TensorBase"),
     ("typing", "Any"),
+    ("typing", "TypeAlias"),
     ("typing", "TypeVar"),
     ("typing", "overload"),
 }

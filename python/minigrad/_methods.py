@@ -9,14 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, update_wrapper
+from inspect import signature
 from typing import Any, TypeVar
 
 from . import _core
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: Calls of an in-place form that a kernel does: the kernel, its operands, the arguments' names and kinds.
+KernelCall = tuple[_core.Kernel, tuple[float, ...], tuple[str, ...], str]
+
 #: The functions that have an in-place form, by that form's name.
 in_place_forms: dict[str, Callable[..., Any]] = {}
+
+#: The calls of functions with an in-place form that kernels do, where the function's record does not tell.
+_kernel_calls: dict[Callable[..., Any], tuple[KernelCall, ...]] = {}
 
 
 class TensorMethods(_core.TensorBase):
@@ -25,10 +32,11 @@ class TensorMethods(_core.TensorBase):
     __slots__ = ()
 
 
-def method(function: F | None = None, *names: str, in_place: bool = False) -> Any:
+def method(function: F | None = None, *names: str, in_place: bool | tuple[KernelCall, ...] = False) -> Any:
     """Make `function` a method of tensors, by its own name or by `names`, and return it.
 
-    With `in_place` it gets an in-place form for each name as well. Without `function`, return the decorator.
+    With `in_place` it gets an in-place form for each name as well, which may be told by `kernel_call` what kernels do
+    alone. Without `function`, return the decorator.
     """
     if function is None:
         return partial(method, in_place=in_place)
@@ -36,6 +44,8 @@ def method(function: F | None = None, *names: str, in_place: bool = False) -> An
         setattr(TensorMethods, name, function)
         if in_place:
             in_place_forms[f"{name}_"] = function
+            if in_place is not True:
+                _kernel_calls[function] = in_place
             setattr(TensorMethods, f"{name}_", _in_place_form(function, f"{name}_"))
     return function
 
@@ -64,11 +74,52 @@ def operator(sign: str, function: Callable[..., Any], in_place: str | None = Non
         setattr(TensorMethods, f"__i{sign}__", getattr(TensorMethods, in_place))
 
 
+def kernel_call(kernel: str, /, *operands: float, **arguments: str) -> KernelCall:
+    """Describe calls of an in-place form of which a kernel does all, so that it may write into the tensor itself.
+
+    Parameters
+    ----------
+    kernel : str
+        The kernel's name.
+    operands : int or float
+        What it gets: an int is the number of an argument, 0 the tensor's, and a float is that number. The kernel
+        ``full`` gets the tensor's shape and dtype as well.
+    arguments : str
+        The name of each argument behind the tensor, and whether it is a "tensor", a "number" or "any" of the two; a
+        number that is given by its name alone is a "keyword".
+    """
+    kinds = "".join(kind[0] for kind in arguments.values())
+    return _core.kernels[kernel], operands, ("input", *arguments), f"t{kinds}"
+
+
+def elementwise_kernel(function: Callable[..., Any]) -> _core.Kernel | None:
+    """Return the kernel that a function is, if it is an elementwise one."""
+    record = getattr(function, "primitive", None)
+    if record is None or record.structure != "elementwise" or record.constants:
+        return None
+    return record.run if isinstance(record.run, _core.Kernel) else None
+
+
+def _whole_call(function: Callable[..., Any]) -> tuple[KernelCall, ...]:
+    kernel = elementwise_kernel(function)
+    if kernel is None:
+        return ()
+    names = tuple(signature(function).parameters)
+    return ((kernel, tuple(range(len(names))), names, "t" + "a" * (len(names) - 1)),)
+
+
 def _in_place_form(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         return self._compute_in_place(function, name, args, kwargs)
 
     call.__name__ = name
-    call.__dict__["__wrapped__"] = function  # whose signature it has
+    call.__qualname__ = f"{TensorMethods.__name__}.{name}"
     call.__doc__ = f"Do as `{name.rstrip('_')}` does, writing the result into this tensor's memory; return it."
-    return call
+    form = with_kernel_calls(call, *(_kernel_calls.get(function) or _whole_call(function)))
+    form.__dict__["__wrapped__"] = function  # whose signature it has
+    return form
+
+
+def with_kernel_calls(function: Callable[..., Any], *calls: KernelCall) -> Callable[..., Any]:
+    """Return a function that changes its first argument, of whose calls kernels do some."""
+    return update_wrapper(_core.InPlaceForm(function, calls), function)

@@ -2,21 +2,26 @@
 
 import builtins
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
-from ._core import TensorBase
+from ._core import Kernel, TensorBase
 from ._dtype import dtype as DType  # noqa: N812
 from .random.generator import Generator
 from .tensor import Tensor
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+KernelCall: TypeAlias = tuple[Kernel, tuple[float, ...], tuple[str, ...], str]
+
 in_place_forms: dict[str, Callable[..., Any]]
 
 @overload
-def method(function: _F, *names: str, in_place: bool = False) -> _F: ...
+def method(function: _F, *names: str, in_place: bool | tuple[KernelCall, ...] = False) -> _F: ...
 @overload
-def method(*, in_place: bool) -> Callable[[_F], _F]: ...
+def method(*, in_place: bool | tuple[KernelCall, ...]) -> Callable[[_F], _F]: ...
+def kernel_call(kernel: str, /, *operands: float, **arguments: str) -> KernelCall: ...
+def with_kernel_calls(function: _F, *calls: KernelCall) -> _F: ...
+def elementwise_kernel(function: Callable[..., Any]) -> Kernel | None: ...
 def numpy_names(function: _F) -> _F: ...
 def operator(sign: str, function: Callable[..., Any], in_place: str | None = None) -> None: ...
 

@@ -1,6 +1,6 @@
 #include "bindings/deflection.hpp"
 
-#include "bindings/objects.hpp"
+#include "bindings/function_type.hpp"
 
 namespace minigrad {
 namespace {
@@ -61,60 +61,12 @@ PyObject* make(PyTypeObject* type, PyObject* args, PyObject*) {
   return self;
 }
 
-// As an attribute of a class it binds nothing. Having this, it passes for a function with those who inspect it.
-PyObject* get(PyObject* self, PyObject*, PyObject*) { return Py_NewRef(self); }
-
-// That of methods is bound to its object, as functions are.
-PyObject* get_bound(PyObject* self, PyObject* object, PyObject*) {
-  return object == nullptr ? Py_NewRef(self) : PyMethod_New(self, object);
-}
-
-using CollectedDeflection =
-    Collected<Deflection, &Deflection::function, &Deflection::keywords, &Deflection::handler, &Deflection::dictionary>;
-
-// Pickled and copied by name, as functions are.
-PyObject* reduce(PyObject* self, PyObject*) { return PyObject_GetAttrString(self, "__name__"); }
-
-PyObject* text(PyObject* self) {
-  PyObject* const name = PyObject_GetAttrString(self, "__name__");
-  if (name == nullptr) return nullptr;
-  PyObject* const out = PyUnicode_FromFormat("<function %U>", name);
-  Py_DECREF(name);
-  return out;
-}
-
-PyMethodDef kMethods[] = {{"__reduce__", reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
-
-PyMemberDef kMembers[] = {
-    {"__dictoffset__", T_PYSSIZET, offsetof(Deflection, dictionary), READONLY, nullptr},
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Deflection, vectorcall), READONLY, nullptr},
-    {nullptr, 0, 0, 0, nullptr},
-};
-
-PyGetSetDef kDict[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-                       {nullptr, nullptr, nullptr, nullptr, nullptr}};
+using DeflectionType = FunctionType<Deflection, &Deflection::function, &Deflection::keywords, &Deflection::handler>;
 
 }  // namespace
 
 PyObject* make_deflection_type(bool binds) {
-  PyType_Slot slots[] = {
-      {Py_tp_new, reinterpret_cast<void*>(make)},
-      {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
-      {Py_tp_descr_get, reinterpret_cast<void*>(binds ? get_bound : get)},
-      {Py_tp_repr, reinterpret_cast<void*>(text)},
-      {Py_tp_traverse, reinterpret_cast<void*>(CollectedDeflection::traverse)},
-      {Py_tp_clear, reinterpret_cast<void*>(CollectedDeflection::clear)},
-      {Py_tp_dealloc, reinterpret_cast<void*>(CollectedDeflection::deallocate)},
-      {Py_tp_methods, kMethods},
-      {Py_tp_members, kMembers},
-      {Py_tp_getset, kDict},
-      {0, nullptr},
-  };
-  const unsigned long flags =
-      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | (binds ? Py_TPFLAGS_METHOD_DESCRIPTOR : 0);
-  PyType_Spec spec = {binds ? "minigrad._core.MethodDeflection" : "minigrad._core.Deflection",
-                      static_cast<int>(sizeof(Deflection)), 0, static_cast<unsigned>(flags), slots};
-  return PyType_FromSpec(&spec);
+  return DeflectionType::type(binds ? "minigrad._core.MethodDeflection" : "minigrad._core.Deflection", make, binds);
 }
 
 }  // namespace minigrad

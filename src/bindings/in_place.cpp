@@ -1,8 +1,9 @@
 #include "bindings/in_place.hpp"
 
 #include "bindings/commons.hpp"
+#include "bindings/function_type.hpp"
+#include "bindings/kernel_type.hpp"
 #include "bindings/modes.hpp"
-#include "bindings/objects.hpp"
 
 namespace minigrad {
 namespace {
@@ -49,74 +50,191 @@ bool is_readable(PyObject* operand, PyArrayObject* own) {
   return array == own || !overlap(array, own);
 }
 
-// Calls kernel.into(array, ...) for the array of `tensor`, which is a change of the tensor; `into` is the kernel, the
-// array and what follows. False, with nothing done, where the kernel does not take that or the shapes do not fit.
-PyObject* write_into(TensorObject* tensor, PyObject* const* into, Py_ssize_t count) {
+enum class Written : int8_t { error = -1, no, yes };
+
+// Whether an exception says that the kernel does not take these operands: the usual way goes on, or says it better.
+bool is_refusal() {
+  return PyErr_ExceptionMatches(PyExc_ValueError) || PyErr_ExceptionMatches(PyExc_RuntimeError) ||
+         PyErr_ExceptionMatches(PyExc_TypeError);
+}
+
+// Calls kernel.into(array, ...) for the array of `tensor`, which is a change of the tensor; `into` is the array and
+// what follows.
+Written write_into(TensorObject* tensor, PyObject* kernel, PyObject* const* into, Py_ssize_t count) {
   Cell* const cell = cell_of(tensor);
-  static PyObject* const name = PyUnicode_InternFromString("into");
-  if (cell == nullptr) return nullptr;
-  const Reference done(PyObject_VectorcallMethod(name, into, static_cast<size_t>(count), nullptr));
-  if (done == nullptr && !PyErr_ExceptionMatches(PyExc_ValueError) && !PyErr_ExceptionMatches(PyExc_RuntimeError)) {
-    return nullptr;
-  }
-  if (done == nullptr) PyErr_Clear();  // of another shape, which the usual way says
-  if (done == nullptr || done.get() == Py_NotImplemented) Py_RETURN_FALSE;
+  if (cell == nullptr) return Written::error;
+  const Reference done(kernel_into(kernel, into, count));
+  if (done == nullptr && !is_refusal()) return Written::error;
+  if (done == nullptr) PyErr_Clear();
+  if (done == nullptr || done.get() == Py_NotImplemented) return Written::no;
   ++cell->version;
-  Py_RETURN_TRUE;
+  return Written::yes;
 }
 
-// compute_into(kernel, operands): lets the kernel of an elementwise function write its result into the memory of the
-// first operand, a tensor. False, with nothing done, where there is anything to consider: that is Python's.
+// Lets the kernel of an elementwise function write its result into the memory of a tensor, if there is nothing else to
+// consider: that is Python's. The kernel `full` gets the tensor's shape and dtype as well.
+Written compute(PyObject* kernel, PyObject* object, PyObject* const* operands, Py_ssize_t count) {
+  TensorObject* const tensor = tensor_in(object);
+  if (Reference(own_memory(object, nullptr)) == nullptr) return Written::error;
+  PyArrayObject* const own = writable_array(tensor);
+  if (own == nullptr || count > kMaxInputs) return Written::no;
+  PyObject* into[1 + kMaxInputs + 2] = {tensor->array};
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    if (!is_readable(operands[i], own)) return Written::no;
+    into[1 + i] = is_tensor(operands[i]) ? tensor_in(operands[i])->array : operands[i];
+  }
+  if (!takes_shape(kernel)) return write_into(tensor, kernel, into, 1 + count);
+  const Reference shape(shape_of(tensor->array)), code(PyLong_FromLong(dtype_code(PyArray_TYPE(own))));
+  if (shape == nullptr || code == nullptr) return Written::error;
+  into[1 + count] = shape.get();
+  into[2 + count] = code.get();
+  return write_into(tensor, kernel, into, 3 + count);
+}
+
+PyObject* to_python(Written written) {
+  return written == Written::error ? nullptr : PyBool_FromLong(written == Written::yes);
+}
+
 PyObject* compute_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  constexpr Py_ssize_t kMostOperands = 8;
-  if (count != 2 || !PyTuple_Check(args[1]) || PyTuple_GET_SIZE(args[1]) == 0 ||
-      !is_tensor(PyTuple_GET_ITEM(args[1], 0))) {
-    return PyErr_Format(PyExc_TypeError, "compute_into: takes a kernel and a tuple that begins with a tensor");
+  if (count != 3 || !is_kernel(args[0]) || !is_tensor(args[1]) || !PyTuple_Check(args[2])) {
+    return PyErr_Format(PyExc_TypeError, "compute_into: takes a kernel, a tensor and a tuple");
   }
-  PyObject* const first = PyTuple_GET_ITEM(args[1], 0);
-  TensorObject* const tensor = tensor_in(first);
-  if (Reference(own_memory(first, nullptr)) == nullptr) return nullptr;
-  PyArrayObject* const own = writable_array(tensor);
-  const Py_ssize_t operands = PyTuple_GET_SIZE(args[1]);
-  if (own == nullptr || operands > kMostOperands) Py_RETURN_FALSE;
-  PyObject* into[2 + kMostOperands] = {args[0], tensor->array, tensor->array};
-  for (Py_ssize_t i = 1; i < operands; ++i) {
-    PyObject* const operand = PyTuple_GET_ITEM(args[1], i);
-    if (!is_readable(operand, own)) Py_RETURN_FALSE;
-    into[2 + i] = is_tensor(operand) ? tensor_in(operand)->array : operand;
-  }
-  return write_into(tensor, into, 2 + operands);
+  return to_python(compute(args[0], args[1], PySequence_Fast_ITEMS(args[2]), PyTuple_GET_SIZE(args[2])));
 }
 
-// fill_into(kernel, tensor, value): lets the kernel `full` write a float into each element of the tensor's own memory,
-// or answers False as compute_into does.
-PyObject* fill_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  if (count != 3 || !is_tensor(args[1]) || !PyFloat_CheckExact(args[2])) {
-    return PyErr_Format(PyExc_TypeError, "fill_into: takes a kernel, a tensor and a float");
-  }
-  TensorObject* const tensor = tensor_in(args[1]);
-  if (Reference(own_memory(args[1], nullptr)) == nullptr) return nullptr;
-  PyArrayObject* const own = writable_array(tensor);
-  if (own == nullptr) Py_RETURN_FALSE;
-  const Reference shape(PyObject_GetAttrString(tensor->array, "shape"));
-  const Reference code(PyLong_FromLong(dtype_code(PyArray_TYPE(own))));
-  if (shape == nullptr || code == nullptr) return nullptr;
-  PyObject* const into[] = {args[0], tensor->array, args[2], shape.get(), code.get()};
-  return write_into(tensor, into, 5);
+// ---------------------------------------------------------------------------------------------------------------------
+// In-place forms.
+
+// A function that changes its first argument, a tensor, with those of its calls that a kernel does alone.
+struct InPlaceForm {
+  PyObject head;
+  PyObject* function;
+  PyObject* calls;       // a tuple; see KernelCall
+  PyObject* dictionary;  // name, docstring and whatever else is set
+  vectorcallfunc vectorcall;
+};
+
+InPlaceForm& form_in(PyObject* object) { return *reinterpret_cast<InPlaceForm*>(object); }
+
+// Calls that a kernel does: a tuple of the kernel, its operands (an argument by its number, or a float), the names of
+// the arguments that such a call has, no more and no fewer, and a letter for each: t a tensor, n a number, k a number
+// given by keyword, a any of the two.
+struct KernelCall {
+  PyObject* kernel;
+  PyObject* operands;
+  PyObject* names;
+  const char* kinds;
+
+  explicit KernelCall(PyObject* tuple)
+      : kernel(PyTuple_GET_ITEM(tuple, 0)),
+        operands(PyTuple_GET_ITEM(tuple, 1)),
+        names(PyTuple_GET_ITEM(tuple, 2)),
+        kinds(PyUnicode_AsUTF8(PyTuple_GET_ITEM(tuple, 3))) {}
+
+  Py_ssize_t arguments() const { return PyTuple_GET_SIZE(names); }
+};
+
+bool is_of_kind(char kind, PyObject* argument) { return kind == 'a' || (kind == 't') == is_tensor(argument); }
+
+Py_ssize_t position_of(PyObject* names, PyObject* name) {
+  Py_ssize_t i = PyTuple_GET_SIZE(names) - 1;
+  while (i >= 0 && PyTuple_GET_ITEM(names, i) != name && PyUnicode_Compare(PyTuple_GET_ITEM(names, i), name) != 0) --i;
+  return i;
 }
+
+// Puts the arguments into the order of their names; false if it is another call.
+bool bind(const KernelCall& call, PyObject* const* args, Py_ssize_t count, PyObject* keywords, PyObject** bound) {
+  const Py_ssize_t named = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
+  if (count == 0 || count + named != call.arguments()) return false;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    if (call.kinds[i] == 'k') return false;
+    bound[i] = args[i];
+  }
+  for (Py_ssize_t k = 0; k < named; ++k) {
+    const Py_ssize_t at = position_of(call.names, PyTuple_GET_ITEM(keywords, k));
+    if (at < count) return false;
+    bound[at] = args[count + k];
+  }
+  for (Py_ssize_t i = 0; i < count + named; ++i) {
+    if (!is_of_kind(call.kinds[i], bound[i])) return false;
+  }
+  return true;
+}
+
+Written try_call(const KernelCall& call, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
+  PyObject* bound[kMaxInputs];
+  if (!bind(call, args, count, keywords, bound)) return Written::no;
+  PyObject* operands[kMaxInputs];
+  const Py_ssize_t n = PyTuple_GET_SIZE(call.operands);
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject* const operand = PyTuple_GET_ITEM(call.operands, i);
+    operands[i] = PyFloat_CheckExact(operand) ? operand : bound[PyLong_AsSsize_t(operand)];
+  }
+  return compute(call.kernel, args[0], operands, n);
+}
+
+PyObject* call_form(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* keywords) {
+  PyObject* const calls = form_in(self).calls;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(calls); ++i) {
+    const KernelCall call(PyTuple_GET_ITEM(calls, i));
+    const Written written = try_call(call, args, PyVectorcall_NARGS(nargsf), keywords);
+    if (written == Written::error) return nullptr;
+    if (written == Written::yes) return Py_NewRef(args[0]);
+  }
+  return PyObject_Vectorcall(form_in(self).function, args, nargsf, keywords);
+}
+
+// Whether a tuple is what KernelCall reads, and within bounds; false with an exception set.
+bool is_kernel_call(PyObject* tuple) {
+  PyObject *kernel, *operands, *names;
+  const char* kinds;
+  Py_ssize_t count;
+  if (!PyTuple_Check(tuple) ||
+      !PyArg_ParseTuple(tuple, "OO!O!s#", &kernel, &PyTuple_Type, &operands, &PyTuple_Type, &names, &kinds, &count)) {
+    return false;
+  }
+  bool right = is_kernel(kernel) && count == PyTuple_GET_SIZE(names) && count > 0 && kinds[0] == 't' &&
+               count <= kMaxInputs && PyTuple_GET_SIZE(operands) <= kMaxInputs;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(operands); ++i) {
+    PyObject* const operand = PyTuple_GET_ITEM(operands, i);
+    if (PyFloat_CheckExact(operand)) continue;
+    const Py_ssize_t argument = PyLong_AsSsize_t(operand);
+    if (PyErr_Occurred() != nullptr) return false;
+    right = right && argument >= 0 && argument < count;
+  }
+  if (!right) PyErr_SetString(PyExc_TypeError, "InPlaceForm: no description of a kernel's call");
+  return right;
+}
+
+// InPlaceForm(function, calls)
+PyObject* make_form(PyTypeObject* type, PyObject* args, PyObject*) {
+  PyObject *function, *calls;
+  if (!PyArg_ParseTuple(args, "OO!:InPlaceForm", &function, &PyTuple_Type, &calls)) return nullptr;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(calls); ++i) {
+    if (!is_kernel_call(PyTuple_GET_ITEM(calls, i))) return nullptr;
+  }
+  PyObject* const self = type->tp_alloc(type, 0);
+  if (self == nullptr) return nullptr;
+  form_in(self).function = Py_NewRef(function);
+  form_in(self).calls = Py_NewRef(calls);
+  form_in(self).vectorcall = call_form;
+  return self;
+}
+
+using InPlaceFormType = FunctionType<InPlaceForm, &InPlaceForm::function, &InPlaceForm::calls>;
 
 PyMethodDef kFunctions[] = {
     {"compute_into", fastcall(compute_into), METH_FASTCALL,
-     "compute_into(kernel, operands): let an elementwise kernel write its result into the memory of the first operand; "
+     "compute_into(kernel, tensor, operands): let an elementwise kernel write its result into the tensor's own memory; "
      "False, with nothing done, where there is more to consider."},
-    {"fill_into", fastcall(fill_into), METH_FASTCALL,
-     "fill_into(kernel, tensor, value): let the kernel of full write a float into the tensor's own memory; False, with "
-     "nothing done, where there is more to consider."},
     {nullptr, nullptr, 0, nullptr},
 };
 
 }  // namespace
 
-bool add_in_place_function(PyObject* module) { return PyModule_AddFunctions(module, kFunctions) == 0; }
+bool add_in_place_functions(PyObject* module) {
+  return PyModule_AddFunctions(module, kFunctions) == 0 &&
+         add_type(module, "InPlaceForm", InPlaceFormType::type("minigrad._core.InPlaceForm", make_form, true));
+}
 
 }  // namespace minigrad

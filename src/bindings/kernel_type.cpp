@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <system_error>
@@ -157,24 +158,6 @@ PyObject* kernel_vectorcall(PyObject* object, PyObject* const* args, size_t narg
   return call_kernel(self, self.runs, args, PyVectorcall_NARGS(nargsf), nullptr);
 }
 
-// into(out, *args): writes the only output into the array `out`. Runs write row by row into memory without gaps; an
-// array of another layout gets the result by a copy.
-PyObject* kernel_into(PyObject* object, PyObject* const* args, Py_ssize_t count) {
-  const KernelObject& self = *reinterpret_cast<KernelObject*>(object);
-  if (count < 1 || self.output_count != 1) {
-    return PyErr_Format(PyExc_TypeError, "%s: into() takes the one output and the arguments", self.kernel->name);
-  }
-  View view;
-  if (view_array(args[0], view) == ArrayKind::usable && !view.contiguous()) {
-    PyObject* const result = call_kernel(self, self.runs, args + 1, count - 1, nullptr);
-    if (result == nullptr || result == Py_NotImplemented) return result;
-    const bool copied = copy_elements(args[0], result, self.kernel->name);
-    Py_DECREF(result);
-    return copied ? Py_NewRef(args[0]) : nullptr;
-  }
-  return call_kernel(self, self.runs, args + 1, count - 1, args[0]);
-}
-
 // reference(*args): the same by the naive version.
 PyObject* kernel_reference(PyObject* object, PyObject* const* args, Py_ssize_t count) {
   const KernelObject& self = *reinterpret_cast<KernelObject*>(object);
@@ -255,6 +238,30 @@ PyMemberDef kMembers[] = {
 };
 
 }  // namespace
+
+bool is_kernel(PyObject* object) { return Py_TYPE(object) == reinterpret_cast<PyTypeObject*>(g_kernel_type); }
+
+bool takes_shape(PyObject* kernel) {
+  const AttributeSpec& first = kernel_of(kernel).kernel->attributes[0];
+  return kernel_of(kernel).attribute_count == 2 && std::strcmp(first.name, "shape") == 0;
+}
+
+// Runs write row by row into memory without gaps; an array of another layout gets the result by a copy.
+PyObject* kernel_into(PyObject* object, PyObject* const* args, Py_ssize_t count) {
+  const KernelObject& self = *reinterpret_cast<KernelObject*>(object);
+  if (count < 1 || self.output_count != 1) {
+    return PyErr_Format(PyExc_TypeError, "%s: into() takes the one output and the arguments", self.kernel->name);
+  }
+  View view;
+  if (view_array(args[0], view) == ArrayKind::usable && !view.contiguous()) {
+    PyObject* const result = call_kernel(self, self.runs, args + 1, count - 1, nullptr);
+    if (result == nullptr || result == Py_NotImplemented) return result;
+    const bool copied = copy_elements(args[0], result, self.kernel->name);
+    Py_DECREF(result);
+    return copied ? Py_NewRef(args[0]) : nullptr;
+  }
+  return call_kernel(self, self.runs, args + 1, count - 1, args[0]);
+}
 
 PyObject* make_kernel_type() {
   static PyType_Slot slots[] = {

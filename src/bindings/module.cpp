@@ -91,7 +91,7 @@ bool add_engine(PyObject* module) {
          add_type(module, "Deflection", make_deflection_type(false)) &&
          add_type(module, "MethodDeflection", make_deflection_type(true)) && add_mode_functions(module) &&
          add_view_functions(module) && add_sweep_function(module) && add_gather_function(module) &&
-         add_in_place_function(module) && add_commons_functions(module);
+         add_in_place_functions(module) && add_commons_functions(module);
 }
 
 }  // namespace

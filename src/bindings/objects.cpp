@@ -378,6 +378,16 @@ PyObject* pair(PyObject* first, PyObject* second) {
   return pair;
 }
 
+PyObject* shape_of(PyObject* object) {
+  if (!PyArray_Check(object)) return is_array(object) ? PyObject_GetAttrString(object, "shape") : PyTuple_New(0);
+  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(object);
+  PyObject* const shape = PyTuple_New(PyArray_NDIM(array));
+  for (int d = 0; shape != nullptr && d < PyArray_NDIM(array); ++d) {
+    PyTuple_SET_ITEM(shape, d, PyLong_FromLongLong(PyArray_DIM(array, d)));
+  }
+  return shape;
+}
+
 PyObject* edge_to_python(const Edge& edge) {
   return edge.node == nullptr ? Py_NewRef(Py_None) : pair(edge.node, PyLong_FromLong(edge.output));
 }

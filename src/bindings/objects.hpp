@@ -196,6 +196,9 @@ bool edge_from_python(PyObject* object, Edge& edge);
 // A pair of something and something that the caller hands over; null, with an exception set, where the latter is null.
 PyObject* pair(PyObject* first, PyObject* second);
 
+// The shape of an array, of what stands for several examples' arrays, or of a number: a new tuple.
+PyObject* shape_of(PyObject* object);
+
 // The number of the next node.
 long long next_sequence();
 

@@ -7,6 +7,7 @@
 //   5. of a view, lets its base know.
 #include "bindings/operation.hpp"
 
+#include "bindings/function_type.hpp"
 #include "bindings/modes.hpp"
 
 namespace minigrad {
@@ -96,16 +97,6 @@ PyObject* tuple_of(PyObject* const* items, Py_ssize_t count) {
   PyObject* const tuple = PyTuple_New(count);
   for (Py_ssize_t i = 0; tuple != nullptr && i < count; ++i) PyTuple_SET_ITEM(tuple, i, Py_NewRef(items[i]));
   return tuple;
-}
-
-PyObject* shape_of(PyObject* object) {
-  if (!PyArray_Check(object)) return is_array(object) ? PyObject_GetAttrString(object, "shape") : PyTuple_New(0);
-  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(object);
-  PyObject* const shape = PyTuple_New(PyArray_NDIM(array));
-  for (int d = 0; shape != nullptr && d < PyArray_NDIM(array); ++d) {
-    PyTuple_SET_ITEM(shape, d, PyLong_FromLongLong(PyArray_DIM(array, d)));
-  }
-  return shape;
 }
 
 class EagerCall {
@@ -313,9 +304,8 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* k
 // ---------------------------------------------------------------------------------------------------------------------
 // The type.
 
-using CollectedOperation =
-    Collected<Operation, &Operation::dictionary, &Operation::primitive, &Operation::run, &Operation::parameters,
-              &Operation::constants, &Operation::rules, &Operation::promote>;
+using OperationType = FunctionType<Operation, &Operation::primitive, &Operation::run, &Operation::parameters,
+                                   &Operation::constants, &Operation::rules, &Operation::promote>;
 
 int parse_readers(Operation& op, PyObject* readers) {
   if (PyTuple_GET_SIZE(readers) > kMaxSlots) return -1;
@@ -366,32 +356,6 @@ PyObject* make(PyTypeObject* type, PyObject* args, PyObject* keywords) {
   return parse_readers(op, readers) < 0 ? nullptr : made.release();
 }
 
-// As a method it is bound to its tensor, as a function is.
-PyObject* get(PyObject* self, PyObject* object, PyObject*) {
-  return object == nullptr ? Py_NewRef(self) : PyMethod_New(self, object);
-}
-
-// Pickled and copied by name, as functions are.
-PyObject* reduce(PyObject* self, PyObject*) { return PyObject_GetAttrString(self, "__qualname__"); }
-
-PyObject* text(PyObject* self) {
-  const Reference name(PyObject_GetAttrString(self, "__name__"));
-  return name == nullptr ? nullptr : PyUnicode_FromFormat("<function %U>", name.get());
-}
-
-PyMethodDef kMethods[] = {{"__reduce__", reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
-
-PyMemberDef kMembers[] = {
-    {"primitive", T_OBJECT_EX, offsetof(Operation, primitive), READONLY, nullptr},
-    {"run", T_OBJECT_EX, offsetof(Operation, run), 0, nullptr},
-    {"__dictoffset__", T_PYSSIZET, offsetof(Operation, dictionary), READONLY, nullptr},
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Operation, vectorcall), READONLY, nullptr},
-    {nullptr, 0, 0, 0, nullptr},
-};
-
-PyGetSetDef kDict[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-                       {nullptr, nullptr, nullptr, nullptr, nullptr}};
-
 }  // namespace
 
 Reference apply_rule(PyObject* operation, Py_ssize_t i, PyObject* g, PyObject* const* values) {
@@ -408,23 +372,9 @@ Reference apply_rule(PyObject* operation, Py_ssize_t i, PyObject* g, PyObject* c
 }
 
 PyObject* make_operation_type() {
-  static PyType_Slot slots[] = {
-      {Py_tp_new, reinterpret_cast<void*>(make)},
-      {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
-      {Py_tp_descr_get, reinterpret_cast<void*>(get)},
-      {Py_tp_repr, reinterpret_cast<void*>(text)},
-      {Py_tp_traverse, reinterpret_cast<void*>(CollectedOperation::traverse)},
-      {Py_tp_clear, reinterpret_cast<void*>(CollectedOperation::clear)},
-      {Py_tp_dealloc, reinterpret_cast<void*>(CollectedOperation::deallocate)},
-      {Py_tp_methods, kMethods},
-      {Py_tp_members, kMembers},
-      {Py_tp_getset, kDict},
-      {0, nullptr},
-  };
-  static PyType_Spec spec = {
-      "minigrad._core.Operation", static_cast<int>(sizeof(Operation)), 0,
-      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, slots};
-  return PyType_FromSpec(&spec);
+  return OperationType::type("minigrad._core.Operation", make, true,
+                             {{"primitive", T_OBJECT_EX, offsetof(Operation, primitive), READONLY, nullptr},
+                              {"run", T_OBJECT_EX, offsetof(Operation, run), 0, nullptr}});
 }
 
 }  // namespace minigrad

@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .._methods import method
+from .. import _core
+from .._methods import elementwise_kernel, method
 from ..primitive import ELEMENTWISE, ONE_TO_MANY, ONE_TO_ONE, kernel_primitive
 from ..random.arrays import uniform_array
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, array_of, wrap
 from . import elementwise as ew
 from .elementwise import _add, _sub, _where, div, exp, gt, le, lt, mul, safe_mul, sigmoid, tanh
 from .joining import split_with_sizes
@@ -245,6 +246,10 @@ _prelu: Callable[..., Any] = kernel_primitive(
 def _placed(function: Callable[..., Any], name: str, input: Tensor, inplace: bool, *options: Any) -> Tensor:
     """Return ``function(input, *options)``, which `inplace` stores in `input`'s memory."""
     if inplace:
+        array_of(name, input)
+        kernel = elementwise_kernel(function)
+        if kernel is not None and _core.compute_into(kernel, input, (input, *options)):
+            return input
         return input._compute_in_place(function, f"{name}_", options, {})
     return function(input, *options)  # type: ignore[no-any-return]
 

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from .. import _dtype
-from .._methods import method
+from .._methods import KernelCall, kernel_call, method
 from ..primitive import ELEMENTWISE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from . import elementwise
 from .elementwise import (
     DEFINITION,
-    Call,
     _addcmul,
     _binary,
     _sub,
@@ -77,7 +76,7 @@ _lerp = _fused(
 )
 
 
-@method(in_place=True)
+@method(in_place=(kernel_call("lerp", 0, 1, 2, end="tensor", weight="any"),))
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """Return the point between `input` and `end` that `weight` says: 0 is `input`, 1 is `end`.
 
@@ -110,15 +109,9 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     >>> minigrad.lerp(minigrad.tensor([0.0, 1.0]), minigrad.tensor([10.0, 3.0]), 0.5)
     tensor([5., 2.])
     """
-    function, operands = lerp_call(input, end, weight)
-    return function(*operands)  # type: ignore[no-any-return]
-
-
-def lerp_call(input: Tensor, end: Tensor, weight: Any) -> Call:
-    """Return what computes :func:`lerp`, and its operands."""
     if array_of("lerp", input).dtype != array_of("lerp", end, "end").dtype:
         raise RuntimeError(f"lerp: both ends must have one dtype, got {input.dtype} and {end.dtype}")
-    return _lerp, (input, end, weight)
+    return _lerp(input, end, weight)  # type: ignore[no-any-return]
 
 
 _addcdiv = _fused(
@@ -130,7 +123,14 @@ _addcdiv = _fused(
 )
 
 
-@method(in_place=True)
+def _fused_calls(kernel: str) -> tuple[KernelCall, ...]:
+    return (
+        kernel_call(kernel, 0, 1, 2, 1.0, tensor1="tensor", tensor2="tensor"),
+        kernel_call(kernel, 0, 1, 2, 3, tensor1="tensor", tensor2="tensor", value="keyword"),
+    )
+
+
+@method(in_place=_fused_calls("addcmul"))
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """Return `input` plus `value` times the product of the two other tensors.
 
@@ -161,19 +161,13 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     >>> minigrad.addcmul(minigrad.tensor([1.0]), minigrad.tensor([2.0]), minigrad.tensor([3.0]), value=0.5)
     tensor([4.])
     """
-    function, operands = addcmul_call(input, tensor1, tensor2, value=value)
-    return function(*operands)  # type: ignore[no-any-return]
-
-
-def addcmul_call(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Call:
-    """Return what computes :func:`addcmul`, and its operands."""
     kinds = array_of("addcmul", input).dtype.kind + _kinds("addcmul", tensor1, tensor2)
     if "f" not in kinds:
-        return _addcmul_integers, (input, tensor1, tensor2, int(value))
-    return _addcmul, (input, tensor1, tensor2, value)
+        return _addcmul_integers(input, tensor1, tensor2, int(value))
+    return _addcmul(input, tensor1, tensor2, value)  # type: ignore[no-any-return]
 
 
-@method(in_place=True)
+@method(in_place=_fused_calls("addcdiv"))
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """Return `input` plus `value` times the quotient of the two other tensors.
 
@@ -204,18 +198,12 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     >>> minigrad.addcdiv(minigrad.tensor([1.0]), minigrad.tensor([6.0]), minigrad.tensor([3.0]), value=0.5)
     tensor([2.])
     """
-    function, operands = addcdiv_call(input, tensor1, tensor2, value=value)
-    return function(*operands)  # type: ignore[no-any-return]
-
-
-def addcdiv_call(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Call:
-    """Return what computes :func:`addcdiv`, and its operands."""
     array_of("addcdiv", input)
     if "f" not in _kinds("addcdiv", tensor1, tensor2):
         raise RuntimeError(
             f"addcdiv: integers are not divided, got {tensor1.dtype} / {tensor2.dtype}; convert one to a float first"
         )
-    return _addcdiv, (input, tensor1, tensor2, value)
+    return _addcdiv(input, tensor1, tensor2, value)  # type: ignore[no-any-return]
 
 
 def _kinds(name: str, tensor1: Tensor, tensor2: Tensor) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import _core, _dtype, graph
 from .._formats import contiguous_format, preserve_format
-from .._methods import TensorMethods, method
+from .._methods import KernelCall, TensorMethods, kernel_call, method
 from ..batching import array_in, hands_on, is_batched, levels
 from ..batching_rules import batched_call, level_of
 from ..primitive import ELEMENTWISE, LEADING, LINEAR, ONE_TO_MANY, ONE_TO_ONE, Primitive, Rule, kernel_primitive
@@ -233,7 +233,14 @@ safe_div: Callable[..., Tensor] = _binary(
 )
 
 
-@method(in_place=True)
+def _sum_calls(kernel: str, sign: float) -> tuple[KernelCall, ...]:
+    return (
+        kernel_call(kernel, 0, 1, other="any"),
+        kernel_call("addcmul", 0, 1, 2, sign, other="any", alpha="keyword"),
+    )
+
+
+@method(in_place=_sum_calls("add", 1.0))
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """Return the sum, ``input + alpha * other``.
 
@@ -270,7 +277,7 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     return _add(input, other) if alpha.__class__ is int and alpha == 1 else _scaled_sum(_add, input, other, alpha)
 
 
-@method(in_place=True)
+@method(in_place=_sum_calls("sub", -1.0))
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """Return the difference, ``input - alpha * other``; see :func:`add`."""
     return _sub(input, other) if alpha.__class__ is int and alpha == 1 else _scaled_sum(_sub, input, other, alpha)
@@ -297,18 +304,6 @@ _addcmul: Any = kernel_primitive(
         "z": lambda g, y, value: _times(safe_mul(g, y), value),
     },
 )
-
-
-def add_call(input: Any, other: Any, *, alpha: Any = 1) -> Call:
-    """Return what computes :func:`add`, and its operands."""
-    plain = alpha.__class__ is int and alpha == 1
-    return (_add, (input, other)) if plain else _scaled_terms(_add, input, other, alpha)
-
-
-def sub_call(input: Any, other: Any, *, alpha: Any = 1) -> Call:
-    """Return what computes :func:`sub`, and its operands."""
-    plain = alpha.__class__ is int and alpha == 1
-    return (_sub, (input, other)) if plain else _scaled_terms(_sub, input, other, alpha)
 
 
 def _scaled_sum(plain: Callable[..., Any], x: Any, y: Any, alpha: Any) -> Tensor:
@@ -357,13 +352,13 @@ def _scale(plain: Callable[..., Any], alpha: Any) -> Any:
     return number
 
 
-@method(in_place=True)
+@method(in_place=(kernel_call("mul", 0, 0),))
 def square(input: Tensor) -> Tensor:
     """Return the square of each element."""
     return integer_power(input, 2) if array_of("square", input).dtype.kind == "b" else mul(input, input)
 
 
-@method(in_place=True)
+@method(in_place=(kernel_call("div", 1.0, 0),))
 def reciprocal(input: Tensor) -> Tensor:
     """Return one over each element."""
     return div(1.0, input)

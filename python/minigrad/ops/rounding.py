@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._methods import method, operator
+from .._methods import kernel_call, method, operator
 from ..primitive import ELEMENTWISE, ONE_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of
 from . import elementwise
-from .elementwise import DEFINITION, Call, _binary, _unary, document, mul, neg, safe_mul
+from .elementwise import DEFINITION, _binary, _unary, document, mul, neg, safe_mul
 
 __all__ = [
     "ceil",
@@ -56,7 +56,10 @@ fmod = _binary(
 _QUOTIENTS: dict[str | None, Callable[..., Any]] = {None: elementwise.div, "floor": _div_floor, "trunc": _div_trunc}
 
 
-@method(in_place=True)
+_DIV_CALLS = (kernel_call("div", 0, 1, other="any"),)
+
+
+@method(in_place=_DIV_CALLS)
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """Return the quotient of each pair of elements.
 
@@ -92,15 +95,9 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     >>> minigrad.div(minigrad.tensor([-7, 7]), 2, rounding_mode="floor")
     tensor([-4,  3])
     """
-    function, operands = div_call(input, other, rounding_mode=rounding_mode)
-    return function(*operands)  # type: ignore[no-any-return]
-
-
-def div_call(input: Any, other: Any, *, rounding_mode: str | None = None) -> Call:
-    """Return what computes :func:`div`, and its operands."""
     if rounding_mode not in _QUOTIENTS:
         raise RuntimeError(f"div: rounding_mode must be None, 'trunc' or 'floor', got {rounding_mode!r}")
-    return _QUOTIENTS[rounding_mode], (input, other)
+    return _QUOTIENTS[rounding_mode](input, other)  # type: ignore[no-any-return]
 
 
 def true_divide(input: Any, other: Any) -> Tensor:
@@ -110,7 +107,7 @@ def true_divide(input: Any, other: Any) -> Tensor:
 
 divide = div
 method(div, "divide", in_place=True)
-method(true_divide, in_place=True)
+method(true_divide, in_place=_DIV_CALLS)
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Rounding. Integers are whole already.

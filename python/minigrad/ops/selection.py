@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from .. import _dtype
-from .._methods import method
+from .._methods import kernel_call, method
 from ..primitive import ELEMENTWISE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of
 from .elementwise import (
     DEFINITION,
-    Call,
     _binary,
     _where,
     abs,
@@ -65,7 +64,13 @@ _clamp: Any = kernel_primitive(
 )
 
 
-@method(in_place=True)
+@method(
+    in_place=(
+        kernel_call("clamp", 0, 1, 2, min="any", max="any"),
+        kernel_call("clamp", 0, 1, np.inf, min="any"),
+        kernel_call("clamp", 0, -np.inf, 1, max="any"),
+    )
+)
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """Return each element brought into the interval between `min` and `max`.
 
@@ -98,19 +103,13 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     >>> minigrad.tensor([1, 5]).clamp(max=3)
     tensor([1, 3])
     """
-    function, operands = clamp_call(input, min, max)
-    return function(*operands)  # type: ignore[no-any-return]
-
-
-def clamp_call(input: Tensor, min: Any = None, max: Any = None) -> Call:
-    """Return what computes :func:`clamp`, and its operands."""
     array = array_of("clamp", input)
     if min is None or max is None:
         if min is None and max is None:
             raise RuntimeError("clamp: at least one of min and max must be given")
         lowest, highest = (-np.inf, np.inf) if array.dtype.kind == "f" else _limits(input, max if min is None else min)
         min, max = (lowest, max) if min is None else (min, highest)  # noqa: A001
-    return _clamp, (input, min, max)
+    return _clamp(input, min, max)  # type: ignore[no-any-return]
 
 
 def _limits(x: Tensor, bound: Any) -> tuple[float, float]:
@@ -124,26 +123,16 @@ def _limits(x: Tensor, bound: Any) -> tuple[float, float]:
     return int(info.min), int(info.max)
 
 
-@method(in_place=True)
+@method(in_place=(kernel_call("clamp", 0, 1, np.inf, min="any"),))
 def clamp_min(input: Tensor, min: Any) -> Tensor:
     """Return each element, at least `min`: :func:`clamp` with one bound."""
     return clamp(input, min)
 
 
-def clamp_min_call(input: Tensor, min: Any) -> Call:
-    """Return what computes :func:`clamp_min`, and its operands."""
-    return clamp_call(input, min)
-
-
-@method(in_place=True)
+@method(in_place=(kernel_call("clamp", 0, -np.inf, 1, max="any"),))
 def clamp_max(input: Tensor, max: Any) -> Tensor:
     """Return each element, at most `max`: :func:`clamp` with one bound."""
     return clamp(input, None, max)
-
-
-def clamp_max_call(input: Tensor, max: Any) -> Call:
-    """Return what computes :func:`clamp_max`, and its operands."""
-    return clamp_call(input, None, max)
 
 
 clip = clamp
@@ -217,7 +206,7 @@ def _any_float(name: str, x: Any, y: Any) -> bool:
 method(lambda self, condition, other: where(condition, self, other), "where")
 
 
-@method(in_place=True)
+@method(in_place=(kernel_call("where", 1, 2, 0, mask="tensor", value="number"),))
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """Return `input` with `value` where `mask` is true.
 
