@@ -39,6 +39,7 @@ HELPERS: dict[str, tuple[Any, ...]] = {
     "randint": (KEY, OFFSET, -2, 5, (3, 4)),
     "permutation": (KEY, OFFSET, 9),
     "full": (0.5, (3, 4), FLOAT64),
+    "ramp": (-1.0, 0.5, 0.3, (6,), FLOAT64, 3),
     "cube": (np.array([[-1.5, 2.0], [0.25, -3.0]]),),
     "inverse_square": (np.array([[-1.5, 2.0], [0.25, -3.0]]),),
     "cat": ((VECTOR, VECTOR), 0, False),

@@ -917,3 +917,52 @@ def test_a_view_that_left_is_not_batched_with_its_former_base() -> None:
     sums.sum().backward()
     assert factors.grad is not None
     assert factors.grad.tolist() == [1.0, 1.0, 1.0]
+
+
+LAYOUTS: dict[str, Callable[[Any], Any]] = {
+    "neighbours": lambda x: x,
+    "turned": lambda x: x.T,
+    "backwards": lambda x: x[::-1, ::-1],
+    "every other": lambda x: x[::2, 1::2],
+    "turned and backwards": lambda x: x.T[::-1],
+    "nothing": lambda x: x[:0],
+    "one": lambda x: x[3:4, 2:3],
+    "without dimensions": lambda x: x[2:3, 3:4].reshape(()),
+}
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int16", "float16", "int32", "float32", "int64", "float64"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_elements_are_written_whatever_lies_how(layout: str, dtype: str) -> None:
+    drawn = np.random.default_rng(1).integers(0, 100, (2, 40, 40)).astype(dtype)
+    for from_layout in LAYOUTS.values():
+        x, right = drawn[0].copy(), drawn[0].copy()
+        target, value = LAYOUTS[layout](x)[...], np.asarray(from_layout(drawn[1]))
+        if value.shape in (target.shape, ()):
+            mg.from_numpy(target).copy_(mg.from_numpy(value))
+            np.copyto(LAYOUTS[layout](right)[...], value)
+            assert x.tolist() == right.tolist()
+
+
+def test_what_shares_memory_is_written_as_if_it_were_copied_first() -> None:
+    x, right = mg.arange(36.0).reshape(6, 6), np.arange(36.0).reshape(6, 6)
+    x.copy_(x.t())
+    right[...] = right.T.copy()
+    assert x.numpy().tolist() == right.tolist()
+    x[1:] = x[:-1]
+    right[1:] = right[:-1].copy()
+    assert x.numpy().tolist() == right.tolist()
+
+
+@pytest.mark.parametrize("offset", [0, 1, -1, 3, -2, 4, -9, 2**62, -(2**63)])
+@pytest.mark.parametrize("layout", ["neighbours", "turned", "backwards", "every other", "nothing"])
+def test_diagonals_are_views_of_every_layout(layout: str, offset: int) -> None:
+    array = LAYOUTS[layout](np.arange(35.0).reshape(5, 7))
+    x = mg.from_numpy(array)
+    right = np.diagonal(array, max(min(offset, 99), -99))
+    found = mg.diagonal(x, offset)
+    assert found.tolist() == right.tolist()
+    assert mg.diagonal(x, -offset if offset > -(2**63) else 2**62, 1, 0).tolist() == right.tolist()
+    if right.size:
+        found.fill_(-1.0)
+        assert np.diagonal(array, offset).tolist() == [-1.0] * right.size

@@ -25,6 +25,8 @@ CORE_FUNCTIONS = {
     "array_of": '(name: str, x: Any, role: str = "input", /) -> Any',
     "backward": "(tensor: Any, gradient: Any, retain_graph: bool | None, /) -> bool",
     "broadcast_view": "(array: Array, shape: tuple[int, ...], /) -> Array",
+    "copy_into": "(array: Array, value: Array, /) -> None",
+    "diagonal_view": "(array: Array, offset: int, dims: tuple[int, ...], /) -> Array",
     "digest": "(array: Array, /) -> int",
     "empty_cache": "() -> None",
     "gather": "(function: Any, params: Any, state: Any, names: Any, settings: Any, /) -> tuple[Any, ...] | list[Any]",

@@ -485,7 +485,7 @@ class Tensor(TensorMethods):
         if levels:
             value = graph.batched_write(self, value, name)
         else:
-            np.copyto(self._array, value._array, casting="same_kind")
+            _core.copy_into(self._array, value._array)
         sharing.wrote(self._cell)
         base: Tensor = getattr(self, "_base", self)
         if (base._edge is not None or value._edge is not None) and grad_enabled():

@@ -4,6 +4,7 @@
 #include "bindings/function_type.hpp"
 #include "bindings/kernel_type.hpp"
 #include "bindings/modes.hpp"
+#include "kernels/moves.hpp"
 
 namespace minigrad {
 namespace {
@@ -223,10 +224,33 @@ PyObject* make_form(PyTypeObject* type, PyObject* args, PyObject*) {
 
 using InPlaceFormType = FunctionType<InPlaceForm, &InPlaceForm::function, &InPlaceForm::calls>;
 
+// copy_into(array, value): writes the elements of another array, into the memory of the first one. By NumPy's means,
+// which are slow where one of them lies turned, only where there is something to convert or the two share memory.
+PyObject* copy_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 2 || !PyArray_Check(args[0]) || !PyArray_Check(args[1])) {
+    return PyErr_Format(PyExc_TypeError, "copy_into: takes two arrays");
+  }
+  PyArrayObject *const array = reinterpret_cast<PyArrayObject*>(args[0]), *const value =
+                                                                              reinterpret_cast<PyArrayObject*>(args[1]);
+  View out, x;
+  const bool ours = PyArray_TYPE(array) == PyArray_TYPE(value) && PyArray_ISWRITEABLE(array) &&
+                    (PyArray_NDIM(value) == 0 || PyArray_SAMESHAPE(array, value)) &&
+                    view_array(args[0], out) == ArrayKind::usable && view_array(args[1], x) == ArrayKind::usable &&
+                    !overlap(array, value);
+  if (ours) {
+    copy_all(out, x);
+  } else if (PyArray_CopyInto(array, value) < 0) {
+    return nullptr;
+  }
+  Py_RETURN_NONE;
+}
+
 PyMethodDef kFunctions[] = {
     {"compute_into", fastcall(compute_into), METH_FASTCALL,
      "compute_into(kernel, tensor, operands): let an elementwise kernel write its result into the tensor's own memory; "
      "False, with nothing done, where there is more to consider."},
+    {"copy_into", fastcall(copy_into), METH_FASTCALL,
+     "copy_into(array, value): write an array's elements, broadcast, into the memory of another one of its kind."},
     {nullptr, nullptr, 0, nullptr},
 };
 

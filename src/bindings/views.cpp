@@ -1,5 +1,7 @@
 #include "bindings/views.hpp"
 
+#include <algorithm>
+
 #include "bindings/array.hpp"
 #include "bindings/objects.hpp"
 #include "kernels/moves.hpp"
@@ -94,6 +96,33 @@ PyObject* strided_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (rank != stride_count) return PyErr_Format(PyExc_TypeError, "strided_view: needs a stride for each size");
   PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(args[0]);
   return view_of(array, rank, sizes, strides, PyArray_BYTES(array) + offset, args[0]);
+}
+
+// diagonal_view(array, offset, dims): the elements x[..., i, ..., i + offset, ...], i along dims[0]; they become the
+// last dimension. The caller answers for the two dims.
+PyObject* diagonal_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  npy_intp dims[kMaxRank], sizes[kMaxRank], strides[kMaxRank];
+  int two = 0, rank = 0;
+  if (count != 3 || !PyArray_Check(args[0])) {
+    if (count == 3 && is_batched(args[0])) Py_RETURN_NOTIMPLEMENTED;
+    return PyErr_Format(PyExc_TypeError, "diagonal: takes an array, an offset and two dims");
+  }
+  constexpr npy_intp kFar = npy_intp{1} << 62;
+  const npy_intp offset = std::clamp(PyLong_AsSsize_t(args[1]), -kFar, kFar);
+  if (PyErr_Occurred() || !take_numbers(args[2], dims, two)) return nullptr;
+  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(args[0]);
+  for (int d = 0; d < PyArray_NDIM(array); ++d) {
+    if (d == dims[0] || d == dims[1]) continue;
+    sizes[rank] = PyArray_DIM(array, d);
+    strides[rank++] = PyArray_STRIDE(array, d);
+  }
+  const int row = static_cast<int>(dims[0]), column = static_cast<int>(dims[1]);
+  const npy_intp below = std::max<npy_intp>(-offset, 0), beside = std::max<npy_intp>(offset, 0);
+  const npy_intp length = std::min(PyArray_DIM(array, row) - below, PyArray_DIM(array, column) - beside);
+  sizes[rank] = std::max<npy_intp>(length, 0);
+  strides[rank++] = PyArray_STRIDE(array, row) + PyArray_STRIDE(array, column);
+  const npy_intp first = below * PyArray_STRIDE(array, row) + beside * PyArray_STRIDE(array, column);
+  return view_of(array, rank, sizes, strides, PyArray_BYTES(array) + (length > 0 ? first : 0), args[0]);
 }
 
 // What `make` makes of the arguments, an array and a tuple of numbers.
@@ -373,6 +402,8 @@ PyMethodDef kFunctions[] = {
      "broadcast_view(array, shape): the array repeated to shape, without copying."},
     {"strided_view", fastcall(strided_view), METH_FASTCALL,
      "strided_view(array, shape, strides, offset): elements of the array's memory by strides in bytes; unchecked."},
+    {"diagonal_view", fastcall(diagonal_view), METH_FASTCALL,
+     "diagonal_view(array, offset, dims): a diagonal, which becomes the last dimension."},
     {"reshape_view", fastcall(reshape_view), METH_FASTCALL,
      "reshape_view(array, sizes): the elements in another shape, without copying where the layout allows it."},
     {"is_viewable", fastcall(is_viewable), METH_FASTCALL,

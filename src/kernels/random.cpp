@@ -1,8 +1,9 @@
-// The random kernels' plans and rows, and `full`, which fills an array as they do.
+// The random kernels' plans and rows, and `full` and `ramp`, which fill an array as they do.
 //
 // key and offset are int64 arrays of shape (). An element depends on key, offset and its row-major position alone. A
 // call for n elements consumes the counters offset, offset + 1, ...: ceil(n / 4) of them for float32 elements, ceil(n /
 // 2) for float64 elements, for integers and for a permutation of n. The next call with this key starts behind them.
+#include <algorithm>
 #include <type_traits>
 
 #include "core/half.hpp"
@@ -48,6 +49,7 @@ void plan_filled(Plan& plan, double nanoseconds) {
 }
 
 void plan_full(Plan& plan) { plan_filled(plan, 0.2); }
+void plan_ramp(Plan& plan) { plan_filled(plan, 0.4); }
 void plan_uniform(Plan& plan) { plan_filled(plan, 1); }
 void plan_normal(Plan& plan) { plan_filled(plan, 3); }
 
@@ -121,7 +123,37 @@ Status run_full(const Call& call) {
   return Status::ok;
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// ramp: numbers `step` apart, counted from the start the first `near` of them, the others from the end, which is the
+// last one. A product in double and a sum, each rounded, then the dtype's nearest; of int64, whose numbers are whole,
+// exact.
+
+template <class T>
+Status run_ramp(const Call& call) {
+  constexpr bool kWhole = std::is_same_v<T, int64_t>;
+  constexpr int64_t kBlock = 512;
+  using Wide = std::conditional_t<kWhole, int64_t, double>;
+  const auto number = [&](int i) { return static_cast<Wide>(*call.in[i].as<double>()); };
+  const Wide start = number(0), end = number(1), step = number(2);
+  const int64_t size = call.out[0].size(), near = call.attributes[2].integer();
+  T* const out = call.out[0].as<T>();
+  Wide steps[kBlock];  // of whole numbers already multiplied
+  for (int64_t k = 0; k < kBlock; ++k) steps[k] = static_cast<Wide>(k) * (kWhole ? step : 1);
+  parallel_for(size, 0.4, [&](int64_t first, int64_t last, int) {
+    for (int64_t i = first, next; i < last; i = next) {
+      next = std::min(i < near ? std::min(near, last) : last, i + kBlock);
+      const Wide origin = i < near ? start : end, from = static_cast<Wide>(i < near ? i : i - (size - 1));
+      const Wide at = kWhole ? from * step + origin : from;
+#pragma omp simd
+      for (int64_t k = 0; k < next - i; ++k)
+        out[i + k] = static_cast<T>(kWhole ? at + steps[k] : (at + steps[k]) * step + origin);
+    }
+  });
+  return Status::ok;
+}
+
 constexpr Run kRuns[] = {
+    {"ramp", {{nullptr, nullptr, nullptr, nullptr, nullptr, run_ramp<int64_t>, run_ramp<float>, run_ramp<double>}}},
     {"full",
      {{run_full<bool>, run_full<uint8_t>, run_full<int8_t>, run_full<int16_t>, run_full<int32_t>, run_full<int64_t>,
        run_full<float>, run_full<double>, run_full<Half>}}},
@@ -168,6 +200,15 @@ constexpr Kernel kRows[] = {
      .attributes = {{"shape", AttributeKind::integers}, {"dtype", AttributeKind::integer}},
      .plan = plan_full,
      .reference = &reference::full},
+    {.name = "ramp",
+     .inputs = {"start", "end", "step"},
+     .types = "ddd",
+     .outputs = {"out"},
+     .attributes = {{"shape", AttributeKind::integers},
+                    {"dtype", AttributeKind::integer},
+                    {"near", AttributeKind::integer}},
+     .plan = plan_ramp,
+     .reference = &reference::ramp},
 };
 
 }  // namespace

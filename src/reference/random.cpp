@@ -103,6 +103,15 @@ Status full_of(const Call& call) {
   return fill<T>(call, [&](int64_t) { return converted<T>(*call.in[0].as<double>()); });
 }
 
+template <class T>
+Status ramp_of(const Call& call) {
+  const double start = *call.in[0].as<double>(), end = *call.in[1].as<double>(), step = *call.in[2].as<double>();
+  const int64_t last = call.out[0].size() - 1, near = call.attributes[2].integer();
+  return fill<T>(call, [&](int64_t i) {
+    return i < near ? static_cast<double>(i) * step + start : static_cast<double>(i - last) * step + end;
+  });
+}
+
 constexpr RunsByDType for_int64(RunFunction run) {
   return {{nullptr, nullptr, nullptr, nullptr, nullptr, run, nullptr, nullptr}};
 }
@@ -115,5 +124,7 @@ const RunsByDType randint = for_int64(randint_of);
 const RunsByDType permutation = for_int64(permutation_of);
 const RunsByDType full = {{full_of<bool>, full_of<uint8_t>, full_of<int8_t>, full_of<int16_t>, full_of<int32_t>,
                            full_of<int64_t>, full_of<float>, full_of<double>, full_of<Half>}};
+const RunsByDType ramp = {
+    {nullptr, nullptr, nullptr, nullptr, nullptr, ramp_of<int64_t>, ramp_of<float>, ramp_of<double>}};
 
 }  // namespace minigrad::reference

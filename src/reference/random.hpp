@@ -5,6 +5,6 @@
 
 namespace minigrad::reference {
 
-extern const RunsByDType uniform, normal, randint, permutation, full;
+extern const RunsByDType uniform, normal, randint, permutation, full, ramp;
 
 }  // namespace minigrad::reference

@@ -45,7 +45,7 @@ __all__ = [
 
 _copy = _core.kernels["copy"]
 _MOST_DIMENSIONS = 16  # that kernels take
-_full_kernel = _core.kernels["full"]
+_full_kernel, _ramp = _core.kernels["full"], _core.kernels["ramp"]
 
 #: What PyTorch's functions that make tensors take besides, and the values that mean nothing here.
 _OPTIONS: dict[str, tuple[Any, ...]] = {
@@ -535,10 +535,19 @@ def arange(
         start, end, step = int(start), int(end), int(step)
     count = int(np.ceil((end - start) / step))
     if dtype.is_floating_point:
-        array = np.arange(count, dtype=np.float64) * step + start
+        array = _ramp_of(start, end, step, count, count, dtype.numpy)
+    elif max(abs(start), abs(end), abs(step)) < 2**53:  # below which whole numbers are doubles
+        array = _ramp(float(int(start)), 0.0, float(int(step)), (count,), _dtype.int64.code, count)
     else:
         array = np.arange(count) * int(step) + int(start)
-    return wrap(array.astype(dtype.numpy)).requires_grad_(requires_grad)
+    return wrap(array.astype(dtype.numpy, copy=False)).requires_grad_(requires_grad)
+
+
+def _ramp_of(start: float, end: float, step: float, count: int, near: int, stored: Any) -> Array:
+    """Return numbers `step` apart, computed in float64, the first `near` from `start` on and the others up to `end`."""
+    direct = _dtype.float32 if stored == np.float32 else _dtype.float64
+    out: Array = _ramp(float(start), float(end), float(step), (count,), direct.code, near)
+    return out.astype(stored, copy=False)
 
 
 def _evenly(start: float, end: float, steps: int, dtype: DType, stored: Any) -> Array:
@@ -546,13 +555,7 @@ def _evenly(start: float, end: float, steps: int, dtype: DType, stored: Any) -> 
     if not dtype.is_floating_point:
         start, end = int(start), int(end)
     step = (end - start) / (steps - 1) if steps > 1 else 0.0
-    out, near = np.empty(steps, stored), steps // 2 if steps > 1 else steps
-    for part, origin, signed in ((out[:near], start, step), (out[near:][::-1], end, -step)):
-        numbers = np.arange(len(part), dtype=np.float64)
-        numbers *= signed
-        numbers += origin
-        part[:] = numbers
-    return out
+    return _ramp_of(start, end, step, steps, steps // 2 if steps > 1 else steps, stored)
 
 
 def linspace(

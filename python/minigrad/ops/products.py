@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -41,37 +42,90 @@ class Labelled(NamedTuple):
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Two tensors.
+# Two tensors. What is to be done follows from labels and shapes alone, and is kept for the next time.
 
 
-def _contract(x: Labelled, y: Labelled, kept: Sequence[Label]) -> Labelled:
+class _Steps(NamedTuple):
+    """What brings an operand into the form in which it is multiplied; None where there is nothing to do."""
+
+    squeezed: Shape | None
+    summed: Shape | None
+    order: Shape | None
+    shape: Shape | None
+
+
+class _Plan(NamedTuple):
+    """How two operands are multiplied: as matrices or elementwise; the result's shape and labels."""
+
+    left: _Steps
+    right: _Steps
+    matrices: bool
+    shape: Shape
+    labels: tuple[Label, ...]
+
+
+def _contract(x: Labelled, y: Labelled, kept: tuple[Label, ...]) -> Labelled:
     """Return the product of two tensors, summed over all labels but those in `kept`.
 
     The result's labels: those that both have, those of x alone, those of y alone.
     """
-    x, y = _without_repeated(x, y.sizes()), _without_repeated(y, x.sizes())
-    x, y = _sum_out(x, {*kept, *y.labels}), _sum_out(y, {*kept, *x.labels})
-    shared = [label for label in x.labels if label in y.labels]
-    batch = [label for label in shared if label in kept]
-    inner = [label for label in shared if label not in kept]
-    left = [label for label in x.labels if label not in shared]
-    right = [label for label in y.labels if label not in shared]
+    plan = _plan(x.labels, x.tensor._array.shape, y.labels, y.tensor._array.shape, kept)
+    a, b = _brought(x.tensor, plan.left), _brought(y.tensor, plan.right)
+    return Labelled(_shaped(matmul(a, b) if plan.matrices else mul(a, b), plan.shape), plan.labels)
+
+
+def _brought(x: Tensor, steps: _Steps) -> Tensor:
+    if steps.squeezed is not None:
+        x = squeeze(x, steps.squeezed)
+    if steps.summed is not None:
+        x = sum_(x, steps.summed)
+    if steps.order is not None:
+        x = _permute(x, steps.order)
+    return x if steps.shape is None else _reshape(x, steps.shape)
+
+
+@lru_cache(maxsize=512)
+def _plan(
+    x_labels: tuple[Label, ...], x_shape: Shape, y_labels: tuple[Label, ...], y_shape: Shape, kept: tuple[Label, ...]
+) -> _Plan:
+    x, y = dict(zip(x_labels, x_shape, strict=True)), dict(zip(y_labels, y_shape, strict=True))
+    # Dimensions of size 1 along which the other tensor has more elements are dropped: they broadcast.
+    a = {label: n for label, n in x.items() if n != 1 or y.get(label, 1) == 1}
+    b = {label: n for label, n in y.items() if n != 1 or x.get(label, 1) == 1}
+    batch = [label for label in a if label in b and label in kept]
+    inner = [label for label in a if label in b and label not in kept]
+    left = [label for label in a if label not in b and label in kept]
+    right = [label for label in b if label not in a and label in kept]
+    sizes = x | a | b
+
+    def grouped(*groups: Sequence[Label]) -> Shape:
+        return tuple([_product(sizes[label] for label in group) for group in (*([batch] if batch else []), *groups)])
+
+    def shape_of(labels: Sequence[Label]) -> Shape:
+        return tuple([sizes[label] for label in labels])
+
     if inner:
-        out = matmul(_matrices(x, batch, left, inner), _matrices(y, batch, inner, right))
+        forms = grouped(left, inner), grouped(inner, right)
+        orders = [*batch, *left, *inner], [*batch, *inner, *right]
     else:
-        out = mul(_ordered(x, [*batch, *left], trailing=len(right)), _ordered(y, [*batch, *[None] * len(left), *right]))
-    sizes = x.sizes() | y.sizes()
+        ones = (1,) * len(left)
+        forms = shape_of([*batch, *left]) + (1,) * len(right), shape_of(batch) + ones + shape_of(right)
+        orders = [*batch, *left], [*batch, *right]
     labels = (*batch, *left, *right)
-    return Labelled(_shaped(out, tuple(sizes[label] for label in labels)), labels)
+    steps = [_steps(given, form, order) for given, form, order in zip(((x, a), (y, b)), forms, orders, strict=True)]
+    return _Plan(steps[0], steps[1], bool(inner), shape_of(labels), labels)
 
 
-def _without_repeated(x: Labelled, others: dict[Label, int]) -> Labelled:
-    """Drop dimensions of size 1 along which the other tensor has more elements: they broadcast."""
-    dropped = tuple(d for d, n in enumerate(x.tensor._array.shape) if n == 1 and others.get(x.labels[d], 1) != 1)
-    if not dropped:
-        return x
-    labels = tuple(label for d, label in enumerate(x.labels) if d not in dropped)
-    return Labelled(squeeze(x.tensor, dropped), labels)
+def _steps(given: tuple[dict[Label, int], dict[Label, int]], form: Shape, order: Sequence[Label]) -> _Steps:
+    """Return what brings a tensor of some labels, of which those that broadcast are left out, to an order and a shape."""
+    whole, squeezed = given
+    left = [label for label in squeezed if label in order]
+    return _Steps(
+        tuple([d for d, label in enumerate(whole) if label not in squeezed]) or None,
+        tuple([d for d, label in enumerate(squeezed) if label not in order]) or None,
+        None if left == list(order) else tuple([left.index(label) for label in order]),
+        None if form == tuple([whole[label] for label in order]) else form,
+    )
 
 
 def _sum_out(x: Labelled, kept: set[Label]) -> Labelled:
@@ -82,20 +136,9 @@ def _sum_out(x: Labelled, kept: set[Label]) -> Labelled:
     return Labelled(sum_(x.tensor, dims), tuple(label for label in x.labels if label in kept))
 
 
-def _matrices(x: Labelled, batch: Sequence[Label], rows: Sequence[Label], columns: Sequence[Label]) -> Tensor:
-    """Return the tensor as matrices whose rows, columns and batch dimension run over the labels given for each."""
-    sizes = x.sizes()
-    shape = [_product(sizes[label] for label in group) for group in (batch, rows, columns)]
-    ordered = _ordered(x, [*batch, *rows, *columns])
-    return _shaped(ordered, tuple(shape if batch else shape[1:]))
-
-
-def _ordered(x: Labelled, labels: Sequence[Label | None], trailing: int = 0) -> Tensor:
-    """Return the tensor with its dimensions in the order of `labels`, with one of size 1 for each None, and behind."""
-    dims = tuple(x.labels.index(label) for label in labels if label is not None)
-    out = x.tensor if dims == tuple(range(len(dims))) else _permute(x.tensor, dims)
-    shape = iter(out._array.shape)
-    return _shaped(out, tuple(1 if label is None else next(shape) for label in labels) + (1,) * trailing)
+def _ordered(x: Labelled, labels: Sequence[Label]) -> Tensor:
+    """Return the tensor with its dimensions in the order of `labels`."""
+    return x.tensor if x.labels == labels else _permute(x.tensor, tuple(x.labels.index(label) for label in labels))
 
 
 def _shaped(x: Tensor, shape: Shape) -> Tensor:
@@ -158,21 +201,19 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
         equation, operands = _from_sublists((equation, *operands))
     if not isinstance(equation, str) or not operands:
         raise RuntimeError(f"einsum: needs an equation and at least one operand, got {equation!r}")
-    shapes = [array_of("einsum", x).shape for x in operands]
-    terms, kept = _parse(equation, shapes)
-    _check_sizes(terms, shapes)
+    terms, kept = _parse(equation, tuple([array_of("einsum", x).shape for x in operands]))
     parts = [_with_diagonals(Labelled(x, labels)) for x, labels in zip(operands, terms, strict=True)]
     while len(parts) > 1:
-        i, j = _next_pair(parts, kept)
+        i, j = _next_pair(parts, kept) if len(parts) > 2 else (0, 1)
         y, x = parts.pop(j), parts.pop(i)
-        needed = {*kept, *(label for part in parts for label in part.labels)}
-        parts.append(_contract(x, y, [label for label in {**x.sizes(), **y.sizes()} if label in needed]))
-    (last,) = parts
-    last = _sum_out(last, set(kept))
-    return _ordered(last, kept) if last.labels != kept else last.tensor
+        parts.append(
+            _contract(x, y, tuple(dict.fromkeys([*kept, *[label for part in parts for label in part.labels]])))
+        )
+    return _ordered(_sum_out(parts[0], set(kept)), kept)
 
 
-def _parse(equation: str, shapes: list[Shape]) -> tuple[list[tuple[Label, ...]], tuple[Label, ...]]:
+@lru_cache(maxsize=512)
+def _parse(equation: str, shapes: tuple[Shape, ...]) -> tuple[list[tuple[Label, ...]], tuple[Label, ...]]:
     """Return the labels of each operand's dimensions, and those of the result's."""
     left, arrow, right = equation.replace(" ", "").partition("->")
     texts = left.split(",")
@@ -187,6 +228,7 @@ def _parse(equation: str, shapes: list[Shape]) -> tuple[list[tuple[Label, ...]],
         _check_kept(kept, flat, equation)
     else:
         kept = (*dots, *sorted(label for label in flat if isinstance(label, str) and flat.count(label) == 1))
+    _check_sizes(terms, shapes)
     return terms, kept
 
 
@@ -210,13 +252,13 @@ def _check_kept(kept: tuple[Label, ...], known: list[Label], equation: str) -> N
         raise RuntimeError(f"einsum: the result of {equation!r} has a label that no operand has")
 
 
-def _check_sizes(terms: list[tuple[Label, ...]], shapes: list[Shape]) -> None:
+def _check_sizes(terms: list[tuple[Label, ...]], shapes: tuple[Shape, ...]) -> None:
     sizes: dict[Label, int] = {}
     for term, shape in zip(terms, shapes, strict=True):
         for label, n in zip(term, shape, strict=True):
             known = sizes.setdefault(label, n)
             if n not in (known, 1) and known != 1:
-                raise RuntimeError(f"einsum: {label!r} has the sizes {known} and {n}, got shapes {shapes}")
+                raise RuntimeError(f"einsum: {label!r} has the sizes {known} and {n}, got shapes {list(shapes)}")
             sizes[label] = n if known == 1 else known
 
 
@@ -302,13 +344,20 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
     of_b = [normalise_dim("tensordot", d, len(y), y) for d in of_b]
     if len(of_a) != len(of_b) or any(x[d] != y[e] and 1 not in (x[d], y[e]) for d, e in zip(of_a, of_b, strict=True)):
         raise RuntimeError(f"tensordot: cannot sum dims {of_a} of shape {x} with dims {of_b} of shape {y}")
-    labels: list[Label] = [("a", d) for d in range(len(x))]
-    others: list[Label] = [("b", d) for d in range(len(y))]
+    labels, others, kept = _dot_labels(len(x), len(y), tuple(of_a), tuple(of_b))
+    out = _contract(Labelled(a, labels), Labelled(b, others), kept).tensor
+    return out if out.is_floating_point() else to(out, result_type(a, b))  # sums of integers widen them
+
+
+@lru_cache(maxsize=512)
+def _dot_labels(ndim_a: int, ndim_b: int, of_a: Shape, of_b: Shape) -> tuple[tuple[Label, ...], ...]:
+    """Return the labels of both operands' dimensions, of which those that are summed share theirs, and of the result's."""
+    labels: list[Label] = [("a", d) for d in range(ndim_a)]
+    others: list[Label] = [("b", d) for d in range(ndim_b)]
     for d, e in zip(of_a, of_b, strict=True):
         others[e] = labels[d]
-    kept = [label for label in (*labels, *others) if label not in {labels[d] for d in of_a}]
-    out = _contract(Labelled(a, tuple(labels)), Labelled(b, tuple(others)), kept).tensor
-    return out if out.is_floating_point() else to(out, result_type(a, b))  # sums of integers widen them
+    summed = {labels[d] for d in of_a}
+    return tuple(labels), tuple(others), tuple([label for label in (*labels, *others) if label not in summed])
 
 
 def _summed_dims(dims: Any, ndim_a: int, ndim_b: int) -> tuple[list[int], list[int]]:

@@ -310,7 +310,7 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
         return clone(input)
     if turns == 2:
         return flip(input, (a, b))
-    return flip(transpose(input, a, b), (a,) if turns == 1 else (b,))
+    return transpose(flip(input, (b,) if turns == 1 else (a,)), a, b)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -33,16 +33,6 @@ __all__ = [
 # Primitives.
 
 
-def _diagonal_of(shape: Shape, strides: Shape, offset: int, dims: tuple[int, int]) -> tuple[Shape, Shape, int]:
-    """Return the sizes and the strides of a diagonal, and where it starts."""
-    rows, columns = dims
-    length = max(0, min(shape[rows] + min(offset, 0), shape[columns] - max(offset, 0)))
-    start = strides[columns] * offset if offset > 0 else strides[rows] * -offset
-    others = [d for d in range(len(shape)) if d not in dims]
-    sizes = (*[shape[d] for d in others], length)
-    return sizes, (*[strides[d] for d in others], strides[rows] + strides[columns]), start if length else 0
-
-
 def _row_major(shape: Shape) -> Shape:
     """Return the strides, in elements, of an array without gaps."""
     strides, step = [], 1
@@ -52,15 +42,20 @@ def _row_major(shape: Shape) -> Shape:
     return tuple(reversed(strides))
 
 
+_unstride = _core.kernels["unstride"]
+
+
 @hands_on
 def _run_undiagonal(g: Any, shape: Shape, offset: int, dims: tuple[int, int]) -> Any:
-    _, strides, start = _diagonal_of(shape, _row_major(shape), offset, dims)
-    return _core.kernels["unstride"](g, shape, start, strides)
+    strides, (rows, columns) = _row_major(shape), dims
+    start = strides[columns] * offset if offset > 0 else strides[rows] * -offset
+    others = [strides[d] for d in range(len(shape)) if d not in dims]
+    return _unstride(g, shape, start if g.size else 0, (*others, strides[rows] + strides[columns]))
 
 
 _diagonal: Callable[..., Any] = view_primitive(
     "diagonal",
-    run=lambda x, offset, dims: _core.strided_view(x, *_diagonal_of(x.shape, x.strides, offset, dims)),
+    run=_core.diagonal_view,
     attributes=("offset", "dims"),
     equation="out[..., i] = x[i, i + offset, ...]",
     source=f"{ARTICLE} section 4",
