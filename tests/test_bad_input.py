@@ -219,6 +219,13 @@ def test_keys_that_are_no_index(key: Any) -> None:
     refuses(lambda: t(2, 3).__setitem__(key, 1.0), IndexError, "index|setitem")
 
 
+@pytest.mark.parametrize("key", [slice("a"), (slice("a"), 0), (slice(0.5), t(3) > 0), slice(None, None, "a")])
+def test_slices_of_what_is_no_integer(key: Any) -> None:
+    refuses(lambda: t(3, 3)[key], TypeError, "index", "slice")
+    with pytest.raises(TypeError, match=r"^(index|setitem): .*slice"):
+        t(3, 3)[key] = 1.0
+
+
 def test_steps_of_slices() -> None:
     for step in (0, -1):
         refuses(lambda step=step: t(3)[::step], ValueError, "index", str(step))
@@ -243,8 +250,13 @@ def test_dtype_that_cannot_carry_a_gradient() -> None:
 DTYPES: dict[str, tuple[Call, tuple[type[Exception], ...], str, tuple[str, ...]]] = {
     "mean": (lambda: t(2, dtype=mg.int64).mean(), (RuntimeError,), "mean", ("int64",)),
     "where": (lambda: mg.where(t(2), t(2), t(2)), (TypeError,), "where", ("float32",)),
-    "sub of booleans": (lambda: (t(2) > 0) - (t(2) > 0), (TypeError, RuntimeError), "sub", ("bool",)),
-    "neg of booleans": (lambda: -(t(2) > 0), (TypeError, RuntimeError), "neg", ("bool",)),
+    "sub of booleans": (lambda: (t(2) > 0) - (t(2) > 0), (RuntimeError,), "sub", ("bool - minigrad.bool",)),
+    "sub of a mask": (lambda: 1 - (t(2) > 0), (RuntimeError,), "sub", ("int - minigrad.bool",)),
+    "sub of True": (lambda: t(2) - True, (RuntimeError,), "sub", ("float32 - bool",)),
+    "sub_ of a mask": (lambda: t(2).sub_(t(2) > 0), (RuntimeError,), "sub", ("float32 - minigrad.bool",)),
+    "sub with alpha": (lambda: mg.sub(t(2), t(2) > 0, alpha=2), (RuntimeError,), "sub", ("float32 - minigrad.bool",)),
+    "sub in vmap": (lambda: mg.vmap(lambda x: x - (x > 0))(t(2)), (RuntimeError,), "sub", ("bool",)),
+    "neg of booleans": (lambda: -(t(2) > 0), (RuntimeError,), "neg", ("bool",)),
     "div_": (lambda: i(1, 2).div_(2), (RuntimeError,), "div_", ("float32", "int64")),
     "cross_entropy": (lambda: F.cross_entropy(t(2, 3), t(2)), (TypeError, RuntimeError), "cross_entropy", ("float32",)),
     "backward": (

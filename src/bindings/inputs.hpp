@@ -156,6 +156,7 @@ class Inputs {
   Taken take_number(PyObject* object, int input) {
     const char type = self_.kernel->types[input];
     const bool number = is_real(object) || is_integer(object);
+    if (self_.kernel->no_flags && PyBool_Check(object)) return Taken::not_implemented;
     if (!number && is_batched(object)) return Taken::not_implemented;
     if (!number || (type != 'T' && type != 'd')) {
       PyErr_Format(PyExc_TypeError, "%s: %s must be an array%s, got %s%s", self_.kernel->name,

@@ -116,8 +116,9 @@ struct Kernel {
   PlanFunction plan;
   const RunsByDType* reference;
   bool variadic = false;
-  uint32_t mutates = 0;  // bit i: input i is written in place
-  bool by_rows = false;  // whether inputs whose neighbours lie along another dimension than the last are copied first
+  uint32_t mutates = 0;   // bit i: input i is written in place
+  bool no_flags = false;  // whether numbers that are True or False are refused
+  bool by_rows = false;   // whether inputs whose neighbours lie along another dimension than the last are copied first
 };
 
 struct Kernels {

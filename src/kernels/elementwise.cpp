@@ -305,7 +305,7 @@ constexpr Kernel kRows[] = {
     unary("sigmoid", &reference::sigmoid),
     unary("relu", &reference::relu),
     binary("add", &reference::add),
-    binary("sub", &reference::sub),
+    without_flags(binary("sub", &reference::sub)),
     binary("mul", &reference::mul),
     binary("safe_mul", &reference::safe_mul),
     binary("div", &reference::div),

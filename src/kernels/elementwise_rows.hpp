@@ -28,6 +28,12 @@ inline void plan_map(Plan& plan) { plan_broadcast(plan, plan.in[0].dtype); }
       .name = name, .inputs = {"x", "y"}, .types = "TT", .outputs = {"out"}, .plan = plan_map, .reference = reference};
 }
 
+// As `kernel`, but with no number that is True or False among the inputs.
+[[maybe_unused]] constexpr Kernel without_flags(Kernel kernel) {
+  kernel.no_flags = true;
+  return kernel;
+}
+
 // The derivative of a function, multiplied by the cotangent g and computed from the function's output.
 [[maybe_unused]] constexpr Kernel derivative(const char* name, const RunsByDType* reference) {
   return {.name = name,

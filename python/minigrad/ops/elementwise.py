@@ -100,6 +100,8 @@ def promote(
     Dtypes are brought to one that it takes; what `vmap` maps over goes to the batching rule. `run` is what is called
     with the new operands, the eager call unless given.
     """
+    if p.name in ("sub", "neg"):
+        _refuse_booleans(p.name, inputs)
     if levels and any(map(is_batched, inputs)):
         return batched_call(p, _promoted(p, inputs), attributes)
     run = run or p.eager
@@ -121,6 +123,17 @@ def promote(
         got = ", ".join(str(getattr(x, "dtype", type(x).__name__)) for x in inputs)
         raise TypeError(f"{p.name}: not for operands of {got}")
     return run(*cast_inputs, *attributes)
+
+
+def _refuse_booleans(name: str, terms: tuple[Any, ...]) -> None:
+    """Raise a RuntimeError where something is taken off that is of bool, or from that, as PyTorch does."""
+    if any(map(_is_boolean, terms)):
+        got = " - ".join([str(getattr(x, "dtype", type(x).__name__)) for x in terms])
+        raise RuntimeError(f"{name}: not for booleans, got {got}; ~x inverts a mask, x ^ y is where two differ")
+
+
+def _is_boolean(x: Any) -> bool:
+    return x.__class__ is bool or getattr(x, "dtype", None) in (_dtype.bool_, np.bool_)
 
 
 def _promoted(p: Primitive, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -317,6 +330,8 @@ def _scaled_sum(plain: Callable[..., Any], x: Any, y: Any, alpha: Any) -> Tensor
 
 def _scaled_terms(plain: Callable[..., Any], x: Any, y: Any, alpha: Any) -> Call:
     """Return the function that adds `alpha` times `y` to `x`, or takes it off where `plain` does, and its operands."""
+    if plain is _sub and (_is_boolean(x) or _is_boolean(y)):
+        return plain, (x, y)  # which refuses them
     if alpha.__class__ is not float and alpha.__class__ is not int:
         alpha = _scale(plain, alpha)
     factor = -alpha if plain is _sub else alpha

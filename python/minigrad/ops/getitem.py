@@ -53,11 +53,13 @@ def _is_basic(k: Any) -> bool:
 
 
 def _plain(name: str, k: Any) -> Any:
-    """Return a basic part of a key with integers as Python's; ValueError where a slice's step is not positive."""
+    """Return a basic part of a key with integers as Python's, having checked a slice's step."""
     if k is None or k is Ellipsis:
         return k
     if not isinstance(k, slice):
         return k.__index__()
+    if k.step is not None and not hasattr(k.step, "__index__"):
+        raise TypeError(f"{name}: the step of a slice must be an integer or None, got {k.step!r}")
     if k.step is not None and k.step.__index__() <= 0:
         raise ValueError(f"{name}: the step of a slice must be positive, got {k.step}")
     return k

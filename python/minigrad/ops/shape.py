@@ -525,3 +525,5 @@ def basic_index(x: Tensor, key: tuple[Any, ...]) -> Tensor:
         return _index(x, key)  # type: ignore[no-any-return]
     except IndexError as error:
         raise IndexError(f"index: {error}, for shape {x._array.shape}") from None
+    except TypeError as error:
+        raise TypeError(f"index: {error}, got {key[:-1]}") from None
