@@ -30,9 +30,11 @@ unpack_system() {
   done
 }
 
-# An emulated process sees `root` first, and behind it this machine's files.
+# An emulated process sees `root` first, and behind it this machine's files. Of a processor with SVE, the emulator gets some
+# of NumPy's products wrong.
 emulated_python() {
-  qemu-aarch64 -L "$root" -E PYTHONPATH="$package:$work/site:$repo" -E PYTHONDONTWRITEBYTECODE=1 "$python" "$@"
+  local path=$package:$work/site:$repo
+  qemu-aarch64 -cpu cortex-a57 -L "$root" -E PYTHONPATH="$path" -E PYTHONDONTWRITEBYTECODE=1 "$python" "$@"
 }
 
 install_requirements() {

@@ -4,6 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#include "core/half.hpp"
 
 namespace minigrad {
 namespace {
@@ -22,9 +26,30 @@ struct Copy : Streaming {
   }
 };
 
+// A float as an integer, towards 0. What does not fit, which C++ leaves open, and NaN become the least integer, as
+// x86's instruction has it: other processors would give others, and not the same for one element as for several.
+template <class Integer, class X>
+Integer truncated(X x) {
+#if defined(__x86_64__)
+  return static_cast<Integer>(x);
+#else
+  constexpr X kLimit = static_cast<X>(uint64_t{1} << (8 * sizeof(Integer) - 1));
+  return x >= -kLimit && x < kLimit ? static_cast<Integer>(x) : std::numeric_limits<Integer>::min();
+#endif
+}
+
+// A float becomes a small integer by way of int32, whose lowest bits stay.
 template <class X, class Out>
 struct ConvertTo : Streaming {
-  static Out apply(X x) { return static_cast<Out>(x); }
+  static Out apply(X x) {
+    if constexpr (std::is_floating_point_v<X> && std::is_integral_v<Out> && !std::is_same_v<Out, bool>) {
+      return static_cast<Out>(truncated<std::conditional_t<sizeof(Out) == 8, Out, int32_t>>(x));
+    } else if constexpr (std::is_same_v<X, Half>) {
+      return ConvertTo<float, Out>::apply(x);
+    } else {
+      return static_cast<Out>(x);
+    }
+  }
 };
 
 template <class X>
