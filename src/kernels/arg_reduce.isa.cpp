@@ -16,23 +16,23 @@ namespace {
 struct Greater {
   using Op = Largest;
   template <class T>
-  [[gnu::always_inline]] static inline bool than(T x, T y) {
-    return x > y;
+  [[gnu::always_inline]] static inline auto no_better(T x, T y) {
+    return x <= y;
   }
 };
 
 struct Less {
   using Op = Smallest;
   template <class T>
-  [[gnu::always_inline]] static inline bool than(T x, T y) {
-    return x < y;
+  [[gnu::always_inline]] static inline auto no_better(T x, T y) {
+    return x >= y;
   }
 };
 
-// Whether a later element `value` replaces `best`.
+// Whether a later element `value` replaces `best`: it is better, or the first NaN.
 template <class Order, class T>
-[[gnu::always_inline]] inline bool replaces(T value, T best) {
-  return Order::than(value, best) | ((value != value) & (best == best));
+[[gnu::always_inline]] inline auto replaces(T value, T best) {
+  return (Order::no_better(value, best) == 0) & (best == best);
 }
 
 template <class T>
@@ -64,35 +64,61 @@ int64_t find_first(const T* x, int64_t count, T value) {
   return i;
 }
 
-// Contiguous elements, at most a block, the first of which has the index `begin`.
+// The extremum of contiguous elements, at most a block.
 template <class Order, class T>
-[[gnu::noinline]] void take_block(Best<T>& best, const T* x, int64_t count, int64_t begin) {
-  const T value = fold<typename Order::Op>(block_lanes<typename Order::Op, T>(PlainRow<T>{x}, count));
-  if (best.index >= 0 && !replaces<Order>(value, best.value)) return;
-  const int64_t place = find_first(x, count, value);
-  best = {x[place], begin + place};
+[[gnu::noinline]] T best_of_block(const T* x, int64_t count) {
+  return fold<typename Order::Op>(block_lanes<typename Order::Op, T>(PlainRow<T>{x}, count));
+}
+
+// From the index of a block to that of its element.
+template <class T>
+[[gnu::noinline]] void settle(Best<T>& best, const T* x, int64_t count) {
+  const int64_t place = find_first(x, count, best.value);
+  best = {x[place], best.index + place};
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Columns that lie beside each other in memory.
 
-constexpr int64_t kStrip = 256;
+// Columns at a time: out of memory, whole rows, if they are not too long. Of pieces the processor foresees little.
+constexpr int64_t kNearStrip = 256, kStrip = 4096;
 constexpr int64_t kMostIndices = INT32_MAX;  // indices are as wide as the elements while they are compared
 
-// Row k of column j at x + k * step + j, n > 0 rows.
+constexpr int kTaken = 8;  // rows at a time
+
+template <class T>
+bool is_far(int64_t rows, int64_t cols) {
+  return rows * cols * static_cast<int64_t>(sizeof(T)) > int64_t{4} << 20;
+}
+
+// Row k of column j at x + k * step + j, n > 0 rows. best and index have room for a whole register; the last columns
+// may be taken twice, which changes nothing.
 template <class Order, class T>
 [[gnu::noinline]] void best_of_columns(T* best, math::UInt<T>* index, const T* x, int64_t step, int64_t n,
                                        int64_t cols) {
   for (int64_t j = 0; j < cols; ++j) best[j] = x[j];
   for (int64_t j = 0; j < cols; ++j) index[j] = 0;
-  for (int64_t k = 1; k < n; ++k) {
-    const T* const row = x + k * step;
-    const auto number = static_cast<math::UInt<T>>(k);
-#pragma omp simd
-    for (int64_t j = 0; j < cols; ++j) {
-      const bool better = replaces<Order>(row[j], best[j]);
-      best[j] = better ? row[j] : best[j];
-      index[j] = better ? number : index[j];
+  const bool far = is_far<T>(n, cols), narrow = cols < kLanes<T>;
+  // The next rows are asked for in the order of memory, if they lie without gaps.
+  const int64_t ahead = step == cols ? kTaken : 1, line = step == cols ? kLanes<T> : step;
+  for (int64_t k = 1; k < n; k += kTaken) {
+    const int64_t rows = smaller(kTaken, n - k);
+    for (int64_t i = 0; i < cols; i += kLanes<T>) {
+      const int64_t j = narrow ? 0 : smaller(i, cols - kLanes<T>);
+      const T* row = x + k * step + j;
+      for (int r = 0; far && r < kTaken; ++r)
+        __builtin_prefetch(row + kTaken * step + j * (ahead - 1) + r * line, 0, 2);
+      Vec<T> b = load(best + j);
+      auto place = load(index + j);
+#pragma GCC unroll 1
+      for (int64_t r = 0; r < rows; ++r, row += step) {
+        const Vec<T> value = narrow ? load_first(row, cols, Vec<T>{}) : load(row);
+        const auto better = replaces<Order>(value, b);
+        b = better ? value : b;
+        place = better ? splat(static_cast<math::UInt<T>>(k + r)) : place;
+      }
+      store(best + j, b);
+      store(index + j, place);
     }
   }
 }
@@ -123,9 +149,12 @@ struct ArgReducer {
     if (values != nullptr) values[place] = value;
   }
 
-  // Elements begin ... begin + n of the result at `from`.
+  // Elements begin ... begin + n of the result at `from`. Where the best one stands in its block is looked up at the
+  // end.
   Best<T> best_of_row(const T* from, int64_t begin, int64_t n) const {
     Best<T> best = {0, -1};
+    const T* there = nullptr;
+    int64_t length = 0;
     alignas(64) T copy[kRowBlock<T>];
     for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
       for (int64_t i = 0; i < run; i += kRowBlock<T>) {
@@ -135,10 +164,16 @@ struct ArgReducer {
           gather(copy, block, row_step(), count);
           block = copy;
         }
-        take_block<Order>(best, block, count, begin + i);
+        const T value = best_of_block<Order>(block, count);
+        if (best.index >= 0 && !replaces<Order>(value, best.value)) continue;
+        best = {value, begin + i};
+        there = block;
+        length = count;
+        if (block == copy) settle(best, block, count);
       }
       begin += run;
     });
+    if (there != nullptr && there != copy) settle(best, there, length);
     return best;
   }
 
@@ -152,8 +187,9 @@ struct ArgReducer {
   void run_columns(int64_t to, const T* from, int64_t count) const {
     alignas(64) T best[kStrip];
     alignas(64) math::UInt<T> index[kStrip];
-    for (int64_t j = 0; j < count; j += kStrip) {
-      const int64_t cols = smaller(kStrip, count - j);
+    const int64_t strip = is_far<T>(form.reduced, count) ? kStrip : kNearStrip;
+    for (int64_t j = 0; j < count; j += strip) {
+      const int64_t cols = smaller(strip, count - j);
       best_of_columns<Order>(best, index, from + j, row_step(), form.reduced, cols);
       for (int64_t c = 0; c < cols; ++c) write(to + (j + c) * out_step(), best[c], static_cast<int64_t>(index[c]));
     }
