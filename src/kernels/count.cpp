@@ -1,7 +1,10 @@
 // any, all, count_nonzero: for every dtype, in integers, and therefore in any order.
+#include <algorithm>
+
 #include "core/half.hpp"
 #include "core/kernel.hpp"
 #include "core/parallel.hpp"
+#include "kernels/reduce_integers.hpp"
 #include "kernels/reduce_plans.hpp"
 #include "reference/reduce.hpp"
 
@@ -54,26 +57,45 @@ struct Float64 {
   static constexpr Element kept = ~uint64_t{0} >> 1;
 };
 
-constexpr int64_t kBlock = 128;  // elements whose count fits a byte
+// Counts zeros. In a register, an element that is equal to another gives all ones, that is -1.
+template <class B>
+struct Zeros {
+  using Element = typename B::Element;
+  using Vector = typename Piece<Element>::Vector;
+
+  static Vector combine(Vector found, Vector x) { return found - reinterpret_cast<Vector>((x & B::kept) == 0); }
+  static Element combine(Element found, Element x) {
+    return static_cast<Element>(found + ((x & B::kept) == 0 ? 1 : 0));
+  }
+};
+
+constexpr int64_t kMost = 250;  // so many fit a byte
+
+// The sum of a register's elements, in which neighbours are added in ever wider ones.
+template <class Element>
+int64_t sum_lanes(typename Piece<Element>::Vector x) {
+  auto sums = reinterpret_cast<Piece<uint64_t>::Vector>(x);
+  const auto fold = [&](int bits, uint64_t low) { sums = (sums & low) + ((sums >> bits) & low); };
+  if (sizeof(Element) < 2) fold(8, 0x00ff00ff00ff00ff);
+  if (sizeof(Element) < 4) fold(16, 0x0000ffff0000ffff);
+  if (sizeof(Element) < 8) fold(32, 0x00000000ffffffff);
+  return static_cast<int64_t>(sums[0] + sums[1]);
+}
 
 // How many of `count` elements are not 0.
 template <class B>
 int64_t count_row(const typename B::Element* x, int64_t step, int64_t count) {
-  using Element = typename B::Element;
-  int64_t total = 0;
-  for (int64_t begin = 0; begin < count; begin += kBlock) {
-    const int64_t end = begin + kBlock < count ? begin + kBlock : count;
-    Element found = 0;
-    if (step == 1) {
-#pragma omp simd reduction(+ : found)
-      for (int64_t i = begin; i < end; ++i) found = static_cast<Element>(found + ((x[i] & B::kept) != 0 ? 1 : 0));
-    } else {
-      for (int64_t i = begin; i < end; ++i) {
-        found = static_cast<Element>(found + ((x[i * step] & B::kept) != 0 ? 1 : 0));
-      }
-    }
-    total += found;
+  using P = Piece<typename B::Element>;
+  constexpr int64_t kLanes = P::kLanes;
+  int64_t total = 0, i = 0;
+  while (step == 1 && count - i >= kLanes) {
+    const int64_t first = i, end = std::min(count, i + kMost * kLanes);
+    typename P::Vector zeros = {};
+#pragma GCC unroll 4
+    for (; i + kLanes <= end; i += kLanes) zeros = Zeros<B>::combine(zeros, P::load(x + i));
+    total += i - first - sum_lanes<typename B::Element>(zeros);
   }
+  for (; i < count; ++i) total += (x[i * step] & B::kept) != 0 ? 1 : 0;
   return total;
 }
 
@@ -109,27 +131,31 @@ int64_t count_elements(const Nest<1>& nest, const typename B::Element* x, int64_
   return total;
 }
 
+constexpr int64_t kStrip = 2048;  // results that are counted at a time
+constexpr int64_t kTaken = 10;    // rows
+
 // `cols` results whose elements lie beside each other.
 template <class B>
 void count_beside(const Nest<1>& nest, const typename B::Element* x, int64_t cols, int64_t* counts) {
-  constexpr int64_t kRows = 128;
-  using Element = typename B::Element;
   const int64_t step = nest.stride[0][nest.rank - 1];
-  Element found[256] = {};
+  typename B::Element found[kStrip];
   int64_t rows = 0;
+  for (int64_t j = 0; j < cols; ++j) counts[j] = found[j] = 0;
   const auto flush = [&] {
     for (int64_t j = 0; j < cols; ++j) {
-      counts[j] += found[j];
+      counts[j] += rows - static_cast<int64_t>(found[j]);
       found[j] = 0;
     }
     rows = 0;
   };
   if (nest.size == 0) return;
   for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
-    for (int64_t i = 0; i < count; ++i) {
-      const Element* const row = x + offset[0] + i * step;
-      for (int64_t j = 0; j < cols; ++j) found[j] = static_cast<Element>(found[j] + ((row[j] & B::kept) != 0 ? 1 : 0));
-      if (++rows == kRows) flush();
+    for (int64_t i = 0; i < count;) {
+      const int64_t taken = std::min(kTaken, count - i);
+      if (rows + taken > kMost) flush();
+      combine_rows<Zeros<B>>(found, x + offset[0] + i * step, step, taken, cols);
+      rows += taken;
+      i += taken;
     }
   });
   flush();
@@ -143,10 +169,9 @@ struct Counter {
   ReductionNest nest;
 
   void run_beside(const Element* from, int64_t to, int64_t to_step, int64_t count) const {
-    constexpr int64_t kStrip = 256;
     for (int64_t j = 0; j < count; j += kStrip) {
       const int64_t cols = count - j < kStrip ? count - j : kStrip;
-      int64_t counts[kStrip] = {};
+      int64_t counts[kStrip];
       count_beside<B>(nest.reduced, from + j, cols, counts);
       for (int64_t c = 0; c < cols; ++c) out[to + (j + c) * to_step] = Op::result(counts[c], nest.reduced.size);
     }

@@ -68,16 +68,16 @@ T combine_elements(const Nest<1>& nest, const T* x) {
   return total;
 }
 
-// Results beside each other in x and in out.
+// Results beside each other in x and in out, a few rows at a time.
 template <class Op, class T>
 void combine_beside(const Nest<1>& nest, const T* x, int64_t cols, T* out) {
+  constexpr int64_t kTaken = 8;
   const int64_t step = nest.stride[0][nest.rank - 1];
   for (int64_t j = 0; j < cols; ++j) out[j] = Op::template identity<T>();
   if (nest.size == 0) return;
   for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
-    for (int64_t i = 0; i < count; ++i) {
-      const T* const row = x + offset[0] + i * step;
-      for (int64_t j = 0; j < cols; ++j) out[j] = Op::combine(out[j], row[j]);
+    for (int64_t i = 0; i < count; i += kTaken) {
+      combine_rows<Op>(out, x + offset[0] + i * step, step, kTaken < count - i ? kTaken : count - i, cols);
     }
   });
 }

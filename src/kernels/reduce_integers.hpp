@@ -73,34 +73,79 @@ struct IntegerSmallest {
   }
 };
 
+// A register that every machine has.
+template <class T>
+struct Piece {
+  typedef T Vector __attribute__((vector_size(16)));
+  typedef T Unaligned __attribute__((vector_size(16), aligned(sizeof(T)), may_alias));
+  static constexpr int kLanes = 16 / static_cast<int>(sizeof(T));
+
+  static Vector load(const T* x) { return *reinterpret_cast<const Unaligned*>(x); }
+  static void store(T* x, Vector v) { *reinterpret_cast<Unaligned*>(x) = v; }
+};
+
 // n contiguous elements; many of them in four vectors, so that no operation waits for the one before it.
 template <class Op, class T>
 T combine_contiguous(const T* x, int64_t n) {
-  constexpr int kLanes = 16 / static_cast<int>(sizeof(T));
-  typedef T Vector __attribute__((vector_size(16)));
-  typedef T Unaligned __attribute__((vector_size(16), aligned(sizeof(T)), may_alias));
+  constexpr int kLanes = Piece<T>::kLanes;
   T total = Op::template identity<T>();
   int64_t i = 0;
   if (n >= 8 * kLanes) {
-    const auto load = [x](int64_t at) -> Vector { return *reinterpret_cast<const Unaligned*>(x + at); };
-    Vector a = load(0), b = load(kLanes), c = load(2 * kLanes), d = load(3 * kLanes);
+    const auto load = [x](int64_t at) { return Piece<T>::load(x + at); };
+    auto a = load(0), b = load(kLanes), c = load(2 * kLanes), d = load(3 * kLanes);
     for (i = 4 * kLanes; i + 4 * kLanes <= n; i += 4 * kLanes) {
       a = Op::combine(a, load(i));
       b = Op::combine(b, load(i + kLanes));
       c = Op::combine(c, load(i + 2 * kLanes));
       d = Op::combine(d, load(i + 3 * kLanes));
     }
-    const Vector all = Op::combine(Op::combine(a, b), Op::combine(c, d));
+    const auto all = Op::combine(Op::combine(a, b), Op::combine(c, d));
     for (int l = 0; l < kLanes; ++l) total = Op::combine(total, static_cast<T>(all[l]));
   }
   for (; i < n; ++i) total = Op::combine(total, x[i]);
   return total;
 }
 
+// out[j] = out[j] combined with x[j], x[step + j], ..., `rows` rows, from column j on while kPieces registers are full;
+// returns the column behind them.
+template <class Op, int kPieces, class T>
+int64_t combine_columns(T* out, const T* x, int64_t step, int64_t rows, int64_t cols, int64_t j) {
+  constexpr int kLanes = Piece<T>::kLanes;
+  for (; j + kPieces * kLanes <= cols; j += kPieces * kLanes) {
+    typename Piece<T>::Vector total[kPieces];
+#pragma GCC unroll 4
+    for (int i = 0; i < kPieces; ++i) total[i] = Piece<T>::load(out + j + i * kLanes);
+#pragma GCC unroll 1
+    for (int64_t r = 0; r < rows; ++r) {
+#pragma GCC unroll 4
+      for (int i = 0; i < kPieces; ++i) {
+        total[i] = Op::combine(total[i], Piece<T>::load(x + r * step + j + i * kLanes));
+      }
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < kPieces; ++i) Piece<T>::store(out + j + i * kLanes, total[i]);
+  }
+  return j;
+}
+
+template <class Op, class T>
+void combine_rows(T* out, const T* x, int64_t step, int64_t rows, int64_t cols) {
+  const int64_t most = combine_columns<Op, 4>(out, x, step, rows, cols, 0);
+  const int64_t done = combine_columns<Op, 1>(out, x, step, rows, cols, most);
+  for (int64_t r = 0; r < rows && done < cols; ++r) {
+    for (int64_t j = done; j < cols; ++j) out[j] = Op::combine(out[j], x[r * step + j]);
+  }
+}
+
 // As bytes that are 0 or 1.
 template <class Op>
 bool combine_contiguous(const bool* x, int64_t n) {
   return combine_contiguous<Op>(reinterpret_cast<const uint8_t*>(x), n) != 0;
+}
+
+template <class Op>
+void combine_rows(bool* out, const bool* x, int64_t step, int64_t rows, int64_t cols) {
+  combine_rows<Op>(reinterpret_cast<uint8_t*>(out), reinterpret_cast<const uint8_t*>(x), step, rows, cols);
 }
 
 }  // namespace
