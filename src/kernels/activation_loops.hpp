@@ -27,9 +27,13 @@ Status run_value(const Call& call) {
   return walk(call, {1, cost_in_nanoseconds<T>(cost), loop, &op, kMapBlock});
 }
 
+// Attributes for which the operation is a simpler one, `Plain`, have a loop of their own.
 template <class Op, class T, int cost>
 Status run_derivative(const Call& call) {
   const Op op(call.attributes);
+  if constexpr (requires { op.is_plain(); }) {
+    if (op.is_plain()) return run_derivative<typename Op::Plain, T, cost>(call);
+  }
   const auto loop = [](const void* context, void* out, int64_t size, const Neighbours& in) {
     const Op own = *static_cast<const Op*>(context);
     const auto slope = [own]<class V>(V g, V x) __attribute__((always_inline)) {

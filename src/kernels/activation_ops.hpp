@@ -152,9 +152,21 @@ struct Softplus {
   T beta, threshold;
 };
 
+// Of -softplus with beta = -1 and no threshold: the logarithm of the logistic function.
+template <class T>
+struct LogSigmoidGrad {
+  explicit LogSigmoidGrad(const Attribute*) {}
+  template <class V>
+  [[gnu::always_inline]] inline V operator()(V g, V x) const {
+    return g * math::sigmoid(-x);
+  }
+};
+
 template <class T>
 struct SoftplusGrad : Softplus<T> {
   using Softplus<T>::Softplus;
+  using Plain = LogSigmoidGrad<T>;
+  bool is_plain() const { return this->beta == -1 && this->threshold == math::kInf<T>; }
   template <class V>
   [[gnu::always_inline]] inline V operator()(V g, V x) const {
     const V z = all<V>(this->beta) * x;

@@ -37,6 +37,9 @@ constexpr int64_t kMapBlock = 1024;
 // Runs the loop over a call's first output and its first inputs.
 Status walk(const Call& call, const Map& map);
 
+// Writes zeros whatever the inputs are.
+Status run_zeros(const Call& call);
+
 // Converts between any two dtypes as the baseline does it.
 Status run_common_cast(const Call& call);
 

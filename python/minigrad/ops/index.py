@@ -321,9 +321,13 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     >>> minigrad.tensor([[1, 2], [3, 4]]).take(minigrad.tensor([0, -1, 0]))
     tensor([1, 4, 1])
     """
-    size = array_of("take", input).size
-    at = linear_index("take", [index_tensor("take", index)._array], (size,), (0,), (size,))
-    return index_rows(reshape(input, -1), at)  # type: ignore[no-any-return]
+    flat = reshape(input, (array_of("take", input).size,))
+    index = index_tensor("take", index)
+    try:
+        return index_rows(flat, index)  # type: ignore[no-any-return]
+    except IndexError:
+        refuse_outside("take", flat._array.shape, index._array, 0)
+        raise
 
 
 @method
