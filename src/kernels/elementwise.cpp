@@ -78,21 +78,25 @@ constexpr RunsByDType with_half(RunsByDType runs, RunFunction half) {
 
 constexpr double kDivisionNanoseconds = 3;
 
+// x = quotient y + rest, the rest of x's sign. Signs are data: no branch depends on them.
 template <class T>
-T quotient_of(T x, T y) {
-  return std::is_signed_v<T> && y == static_cast<T>(-1) ? static_cast<T>(-x) : static_cast<T>(x / y);
-}
-
-template <class T>
-T rest_of(T x, T y) {
-  return std::is_signed_v<T> && y == static_cast<T>(-1) ? T{0} : static_cast<T>(x % y);
-}
+struct Division {
+  T quotient, rest;
+  Division(T x, T y) {
+    const bool minus = std::is_signed_v<T> && y == static_cast<T>(-1);
+    const T by = minus ? T{1} : y, whole = static_cast<T>(x / by);
+    quotient = minus ? static_cast<T>(-x) : whole;
+    rest = static_cast<T>(x - whole * by);
+    up = (rest != 0) & ((rest < 0) != (y < 0));
+  }
+  bool up;  // whether the quotient was rounded up
+};
 
 struct TruncDivide {
   static constexpr double kNanoseconds = kDivisionNanoseconds;
   template <class T>
   static T apply(T x, T y) {
-    return quotient_of(x, y);
+    return Division<T>(x, y).quotient;
   }
 };
 
@@ -100,8 +104,8 @@ struct FloorDivide {
   static constexpr double kNanoseconds = kDivisionNanoseconds;
   template <class T>
   static T apply(T x, T y) {
-    const bool rounded_up = (x < 0) != (y < 0) && rest_of(x, y) != 0;
-    return static_cast<T>(quotient_of(x, y) - (rounded_up ? 1 : 0));
+    const Division<T> d(x, y);
+    return static_cast<T>(d.quotient - static_cast<T>(d.up));
   }
 };
 
@@ -109,7 +113,7 @@ struct Fmod {
   static constexpr double kNanoseconds = kDivisionNanoseconds;
   template <class T>
   static T apply(T x, T y) {
-    return rest_of(x, y);
+    return Division<T>(x, y).rest;
   }
 };
 
@@ -117,8 +121,8 @@ struct Remainder {
   static constexpr double kNanoseconds = kDivisionNanoseconds;
   template <class T>
   static T apply(T x, T y) {
-    const T rest = rest_of(x, y);
-    return static_cast<T>((rest < 0) != (y < 0) && rest != 0 ? rest + y : rest);
+    const Division<T> d(x, y);
+    return static_cast<T>(d.rest + (y & static_cast<T>(-static_cast<T>(d.up))));
   }
 };
 
@@ -127,12 +131,17 @@ bool has_zero(const View& x) {
   const View* const operands[] = {&x};
   const Nest<1> nest = make_nest(operands);
   const int64_t step = nest.stride[0][nest.rank - 1];
-  bool zero = false;
+  T zeros = 0;
   for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
     const T* const row = x.as<T>() + offset[0];
-    for (int64_t i = 0; i < count; ++i) zero |= row[i * step] == 0;
+    if (step == 1) {
+#pragma omp simd reduction(| : zeros)
+      for (int64_t i = 0; i < count; ++i) zeros |= static_cast<T>(row[i] == 0);
+    } else {
+      for (int64_t i = 0; i < count; ++i) zeros |= static_cast<T>(row[i * step] == 0);
+    }
   });
-  return zero;
+  return zeros != 0;
 }
 
 template <class Op, class T>

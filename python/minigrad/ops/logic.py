@@ -331,6 +331,13 @@ def equal(input: Tensor, other: Tensor) -> bool:
     >>> minigrad.equal(minigrad.tensor([1, 2]), minigrad.tensor([1.0, 2.0]))
     True
     """
-    if array_of("equal", input).shape != array_of("equal", other, "other").shape:
+    x, y = array_of("equal", input), array_of("equal", other, "other")
+    if x.shape != y.shape:
         return False
-    return bool(elementwise.eq(input, other)._array.all())
+    if x.size <= _PIECE or x.dtype != y.dtype or not (x.flags.c_contiguous and y.flags.c_contiguous):
+        return bool(elementwise.eq(input, other)._array.all())
+    a, b = x.reshape(-1), y.reshape(-1)
+    return all(eq(a[i : i + _PIECE], b[i : i + _PIECE]).all() for i in range(0, x.size, _PIECE))
+
+
+_PIECE = 1 << 15  # elements that are compared before looking whether all of them are equal

@@ -92,8 +92,8 @@ def multinomial(
         with np.errstate(divide="ignore"):
             keys = kernels["neg"](kernels["log"](1 - u)) / rows
         keys[rows == 0] = np.inf
-        drawn = np.argsort(keys, axis=1, kind="stable")[:, :num_samples]
-    return wrap(drawn.astype(np.int64).reshape(*weights.shape[:-1], num_samples))
+        drawn = kernels["topk"](keys, num_samples, 1, False, True)[1]  # the least, in order
+    return wrap(drawn.astype(np.int64, copy=False).reshape(*weights.shape[:-1], num_samples))
 
 
 def _multinomial_of_examples(input: Tensor, num_samples: int, replacement: bool, generator: Generator | None) -> Tensor:
