@@ -99,6 +99,13 @@ void copy_few(uint8_t* out, const uint8_t* x, int64_t bytes) {
   }
 }
 
+// Rows of so few bytes that they pass through a register or two.
+template <size_t kBytes>
+bool copy_rows_of(uint8_t* out, const uint8_t* x, int64_t rows, int64_t out_row, int64_t x_row) {
+  for (int64_t r = 0; r < rows; ++r, out += out_row, x += x_row) std::memcpy(out, x, kBytes);
+  return true;
+}
+
 // 16 or more: the last piece overlaps the one before.
 void copy_some(uint8_t* out, const uint8_t* x, int64_t bytes) {
   for (int64_t i = 0; i + 16 < bytes; i += 16) std::memcpy(out + i, x + i, 16);
@@ -134,8 +141,13 @@ void copy_bytes(void* to, const void* from, int64_t bytes, bool streamed) {
 }
 
 bool copy_rows(void* to, const void* from, int64_t rows, int64_t bytes, int64_t to_row, int64_t from_row) {
+  auto* const out = static_cast<uint8_t*>(to);
+  const auto* const x = static_cast<const uint8_t*>(from);
+  if (bytes == 8) return copy_rows_of<8>(out, x, rows, to_row, from_row);
+  if (bytes == 12) return copy_rows_of<12>(out, x, rows, to_row, from_row);
+  if (bytes == 16) return copy_rows_of<16>(out, x, rows, to_row, from_row);
   if (!g_wide || bytes % 32 != 0) return false;
-  copy_rows_wide(static_cast<uint8_t*>(to), static_cast<const uint8_t*>(from), rows, bytes, to_row, from_row);
+  copy_rows_wide(out, x, rows, bytes, to_row, from_row);
   return true;
 }
 

@@ -334,10 +334,13 @@ def equal(input: Tensor, other: Tensor) -> bool:
     x, y = array_of("equal", input), array_of("equal", other, "other")
     if x.shape != y.shape:
         return False
-    if x.size <= _PIECE or x.dtype != y.dtype or not (x.flags.c_contiguous and y.flags.c_contiguous):
+    if x.size <= _FEW or x.dtype != y.dtype or not (x.flags.c_contiguous and y.flags.c_contiguous):
         return bool(elementwise.eq(input, other)._array.all())
     a, b = x.reshape(-1), y.reshape(-1)
-    return all(eq(a[i : i + _PIECE], b[i : i + _PIECE]).all() for i in range(0, x.size, _PIECE))
+    first, last = 0, _FEW
+    while first < x.size and eq(a[first:last], b[first:last]).all():
+        first, last = last, min(3 * last, last + _MANY)
+    return bool(first >= x.size)
 
 
-_PIECE = 1 << 15  # elements that are compared before looking whether all of them are equal
+_FEW, _MANY = 1 << 10, 1 << 15  # elements that are compared before looking whether all of them are equal

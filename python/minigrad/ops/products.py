@@ -16,11 +16,11 @@ from .._dtype import result_type
 from .._methods import method
 from ..tensor import Tensor, array_of
 from .conversion import to
-from .elementwise import add, mul, safe_mul, sub
+from .elementwise import add, clone, mul, safe_mul, sub
 from .joining import stack, unbind
 from .linalg import bmm, linear, matmul, mm, mv
 from .reduce import sum as sum_
-from .shape import _permute, _reshape, broadcast_shapes, normalise_dim, squeeze
+from .shape import _permute, _reshape, broadcast, broadcast_shapes, normalise_dim, squeeze
 from .views import diagonal
 
 __all__ = ["addmm", "addmv", "baddbmm", "cross", "einsum", "inner", "kron", "tensordot", "trace"]
@@ -402,6 +402,9 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, ([-1], [-1]))
 
 
+_SHORT = 64  # elements of a row below which Kronecker's product gets operands whose rows are those of the result
+
+
 @method
 def kron(input: Tensor, other: Tensor) -> Tensor:
     """Return Kronecker's product: each element of `input` times all of `other`.
@@ -432,6 +435,9 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     x, y = (1,) * (ndim - len(x)) + x, (1,) * (ndim - len(y)) + y
     outer = _shaped(input, tuple(n for size in x for n in (size, 1)))
     inside = _shaped(other, tuple(n for size in y for n in (1, size)))
+    if ndim and y[-1] < _SHORT and 4 * (_product(x) * y[-1] + _product(y) * x[-1]) <= _product(x) * _product(y):
+        outer = clone(broadcast(outer, (*outer._array.shape[:-1], y[-1])))
+        inside = clone(broadcast(inside, (*inside._array.shape[:-2], x[-1], y[-1])))
     return _shaped(mul(outer, inside), tuple(n * m for n, m in zip(x, y, strict=True)))
 
 
