@@ -90,7 +90,9 @@ def test_tensordot_is_numpys(dims: Any) -> None:
     np.testing.assert_allclose(mg.tensordot(mg.from_numpy(a), mg.from_numpy(b), dims), expected, rtol=1e-13)
 
 
-@pytest.mark.parametrize("shapes", [((2, 3), (4, 5)), ((2,), (3, 2)), ((), (3,)), ((2, 1, 3), (2, 2))], ids=str)
+@pytest.mark.parametrize(
+    "shapes", [((2, 3), (4, 5)), ((2,), (3, 2)), ((), (3,)), ((2, 1, 3), (2, 2)), ((4, 3, 8), (5, 2, 6))], ids=str
+)
 def test_kron_is_numpys(shapes: tuple[tuple[int, ...], ...]) -> None:
     draw = np.random.default_rng(0)
     a, b = (np.asarray(draw.standard_normal(s)) for s in shapes)
@@ -102,6 +104,8 @@ def test_kron_and_cross_are_differentiable() -> None:
     for function in (mg.kron, mg.cross, mg.inner):
         assert gradcheck(function, (a, b))
         assert gradgradcheck(function, (a, b))
+    wide = [mg.randn(8, 5, dtype=mg.float64, requires_grad=True) for _ in range(2)]
+    assert gradcheck(mg.kron, wide)
 
 
 def test_a_chain_is_multiplied_in_the_cheapest_order() -> None:

@@ -307,3 +307,18 @@ def test_unary_operations_against_pytorch(operation: str, name: str) -> None:
     out = UNARY[operation](ones(name))
     assert f"torch.{out.dtype.name}" == str(expected.dtype)
     assert out.tolist() == pytest.approx(expected.tolist(), rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8"])
+@pytest.mark.parametrize("name", ["floor_divide", "remainder", "fmod"])
+def test_whole_division_of_all_signs(name: str, dtype: str) -> None:
+    info = np.iinfo(dtype)
+    numbers = np.array([n for n in (info.min, info.min + 1, -7, -3, -1, 0, 1, 2, 3, 7, info.max) if n >= info.min])
+    x, y = (a.ravel() for a in np.meshgrid(numbers.astype(dtype), numbers[numbers != 0].astype(dtype)))
+    with np.errstate(over="ignore"):  # the smallest number over -1
+        right = getattr(np, name)(x, y)
+    assert getattr(mg, name)(mg.tensor(x), mg.tensor(y)).tolist() == right.tolist()
+    for divisors in (y[::-1], y.astype(dtype)[::2]):
+        found = getattr(mg, name)(mg.tensor(x[: len(divisors)]), mg.from_numpy(divisors))
+        with np.errstate(over="ignore"):
+            assert found.tolist() == getattr(np, name)(x[: len(divisors)], divisors).tolist()

@@ -312,3 +312,26 @@ def test_errors(name: str) -> None:
     kind, f, message = ERRORS[name]
     with pytest.raises(kind, match=message):
         f()
+
+
+@pytest.mark.parametrize("dtype", ["bool", "float16", "float32", "float64"])
+def test_windows_of_every_length_are_copied(dtype: str) -> None:
+    array = np.arange(90).reshape(3, 30).astype(dtype)
+    x = mg.from_numpy(array)
+    for size in range(10):
+        for step in (1, 2, 5):
+            right = np.lib.stride_tricks.sliding_window_view(array, size, 1)[:, ::step] if size else np.empty((3, 0))
+            found = x.unfold(1, size, step).contiguous()
+            assert found.numpy().tolist() == right.tolist() if size else found.numel() == 0
+
+
+@pytest.mark.parametrize("place", [None, 0, 1023, 1024, 5000, 99_999])
+@pytest.mark.parametrize("other", [-1.0, float("nan")])
+def test_equal_looks_at_every_element(place: int | None, other: float) -> None:
+    x = mg.arange(100_000.0)
+    y = x.clone()
+    if place is not None:
+        y[place] = other
+    assert mg.equal(x, y) is (place is None)
+    assert mg.equal(x.reshape(10, -1).t(), y.reshape(10, -1).t()) is (place is None)
+    assert mg.equal(x.double(), y) is (place is None)

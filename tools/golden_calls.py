@@ -286,6 +286,10 @@ def _integers(_: Any) -> Iterator[Arguments]:
     return ((*at, -2, 5, (1000,)) for at in STREAMS)
 
 
+def _ramps(dtype: Any) -> Iterator[Arguments]:
+    return ((-0.3, 1.7, 2.0 / (n - 1), (n,), CODES[dtype], near) for n in (7, 1001) for near in (n // 2, n))
+
+
 def _permutations(_: Any) -> Iterator[Arguments]:
     return ((*at, 1000) for at in STREAMS)
 
@@ -325,6 +329,7 @@ TOGETHER: dict[str, Callable[[Any], Iterator[Arguments]]] = {
     "normal": _floats,
     "randint": _integers,
     "permutation": _permutations,
+    "ramp": _ramps,
     "argmax": _places_of_extremes,
     "argmin": _places_of_extremes,
 }

@@ -136,6 +136,7 @@ def elementwise() -> Iterator[Case]:
     yield given("div", "zeros", [0.0, 0.0, -0.0], [1.0, -3.0, 2.0], smooth=True)
     yield given("div", "by zero", [1.0, -1.0], [0.0, -0.0])
     yield given("safe_mul", "zeros", [0.0, 0.0, 2.0], [0.0, 3.0, 0.0], smooth=True)
+    yield given("safe_mul", "the number 0", [0.0, INF, NAN, -2.0], 0.0)
     yield given("safe_mul", "infinite", [0.0, INF, NAN, 0.0, 2.0], [INF, 0.0, 0.0, NAN, INF])
     yield given("safe_div", "zeros", [0.0, 0.0, -0.0], [1.0, -3.0, 2.0], smooth=True)
     yield given("safe_div", "infinite", [0.0, 0.0, 1.0, 0.0], [0.0, NAN, 0.0, INF])
