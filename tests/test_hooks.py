@@ -107,6 +107,27 @@ def test_a_hook_of_a_leaf_sees_the_whole_gradient(lib: Any) -> None:
 
 
 @pytest.mark.parametrize("lib", LIBRARIES, ids=["minigrad", "torch"])
+def test_hooks_of_leaves_run_in_their_turn(lib: Any) -> None:
+    seen: list[str] = []
+    a, b, c = (lib.ones(1, requires_grad=True) for _ in range(3))
+    x = a * b
+    y = (x * c).sin() + a.exp()
+    z = y * c
+    for name, tensor in {"a": a, "b": b, "c": c, "x": x, "y": y, "z": z}.items():
+        tensor.register_hook(lambda g, name=name: seen.append(name))
+    z.backward()
+    assert "".join(seen).replace("ba", "ab") == "zycxab"  # those of one node in any order
+
+
+def test_a_hook_of_another_leaf_is_no_reason_for_the_long_way() -> None:
+    x, other = mg.ones(2, requires_grad=True), mg.ones(2, requires_grad=True)
+    other.register_hook(lambda g: g * 2)
+    assert mg._core.backward((x * 3).sum(), None, False)
+    assert mg._core.backward((other * 3).sum(), None, False)
+    assert (values(x.grad), values(other.grad)) == ([3.0, 3.0], [6.0, 6.0])
+
+
+@pytest.mark.parametrize("lib", LIBRARIES, ids=["minigrad", "torch"])
 def test_a_changed_gradient_goes_on(lib: Any) -> None:
     x = lib.ones(2, requires_grad=True)
     y = x * 3

@@ -48,7 +48,7 @@ CORE_FUNCTIONS = {
     "own_copy": "(array: Array, /) -> Array",
     "part": "(found: list[Any], /) -> None",
     "shown": "(array: Any, /) -> Tensor",
-    "sweep": "(roots: Any, relevant: Any, wanted: Any, found: Any, turns: Any, failed: Any, *modes: bool) -> None",
+    "sweep": "(roots: Any, relevant: Any, wanted: Any, found: Any, failed: Any, *modes: bool) -> None",
     "wrap": "(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any",
     "memory_statistics": "() -> dict[str, int]",
     "reset_peak": "() -> None",

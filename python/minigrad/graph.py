@@ -46,7 +46,7 @@ observers: list[tuple[int | None, Observer]] = []
 #: Gradients grow under it, so that threads may share leaves. Their shares come in the order in which sweeps arrive.
 _accumulation = threading.RLock()
 
-#: The hooks of leaves, by their ids, while there are any in them. A sweep asks only whether this is empty.
+#: The hooks of leaves, by their ids, while there are any in them. Sweeps look for hooked leaves only then.
 leaf_hooks: dict[int, weakref.ref[Hooks]] = {}
 
 wrap: Callable[..., Tensor] = _core.wrap
@@ -341,10 +341,9 @@ def backward_sweep(
         announce(starts)
     found: list[Any] = [None] * len(targets or ())
     relevant = None if targets is None else leading_to(targets, starts)
-    turns = turns_of_hooked_leaves(starts) if leaf_hooks else {}
     failed: list[Any] = [None]
     try:
-        _core.sweep(roots, relevant, _places(targets or ()), found, turns, failed, retain_graph, create_graph)
+        _core.sweep(roots, relevant, _places(targets or ()), found, failed, retain_graph, create_graph)
     except Exception as error:
         for observer in observing() if observers else ():
             observer.failed(failed[0], error)
@@ -364,20 +363,6 @@ def announce(roots: Sequence[Edge]) -> None:
     """Tell those who watch this thread that a sweep is about to begin."""
     for observer in observing():
         observer.sweeping(roots)
-
-
-def turns_of_hooked_leaves(roots: Iterable[Edge]) -> dict[Node | Leaf, float]:
-    """Return for each leaf with hooks the number at which the sweep visits it: next after the last node it goes into.
-
-    By their own numbers, leaves would come last; their hooks are to see a gradient as soon as it is whole.
-    """
-    last: dict[Node | Leaf, int] = {}
-    for node in reachable([node for node, _ in roots], 0):
-        if isinstance(node, Node):
-            for edge in node.edges:
-                if edge is not None and edge[0].hooked and isinstance(edge[0], Leaf):
-                    last.setdefault(edge[0], node.sequence)  # nodes come in ascending order
-    return {leaf: number - 1 / (2 + n) for n, (leaf, number) in enumerate(last.items())}
 
 
 def leading_to(targets: Iterable[Edge], roots: Iterable[Edge]) -> set[Node | Leaf]:

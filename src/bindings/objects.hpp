@@ -99,7 +99,7 @@ struct Connections {
   PyObject* seen;     // (cell, array): what to remember of memory that arrays outside share
   PyObject* observers;   // the list of those who watch nodes being recorded
   PyObject* levels;      // a list that is empty unless vmap runs
-  PyObject* leaf_hooks;  // a dict that is empty where no leaf has a hook
+  PyObject* leaf_hooks;  // a dict that is empty while no leaf has a hook
   PyObject* observe;     // (node, outputs, inputs): shows them a new node
   PyObject* add;
   PyObject* copy;      // of an array

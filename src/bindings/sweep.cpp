@@ -13,6 +13,7 @@
 #include "bindings/commons.hpp"
 #include "bindings/modes.hpp"
 #include "bindings/node.hpp"
+#include "bindings/turns.hpp"
 
 namespace minigrad {
 namespace {
@@ -33,7 +34,6 @@ struct Request {
   PyObject* relevant;  // the set of nodes that lead to targets; None: all, and leaves accumulate
   PyObject* wanted;    // for each node that is a target, pairs of an output and its place among the results
   PyObject* found;     // the list of results
-  PyObject* turns;     // for leaves with hooks, the numbers at which they are visited
   PyObject* failed;    // a list whose only item becomes the node where the sweep failed
   bool retain_graph, create_graph;
 
@@ -42,7 +42,8 @@ struct Request {
 
 class Sweep {
  public:
-  explicit Sweep(const Request& request) : request_(request) {}
+  Sweep(const Request& request, const std::vector<PyObject*>& roots)
+      : request_(request), turns_(turns_of_hooked_leaves(roots)) {}
 
   // Sends the cotangent of a root, which others hold as well.
   bool begin(const Edge& edge, PyObject* g) {
@@ -79,11 +80,8 @@ class Sweep {
   };
 
   double turn_of(PyObject* node) const {
-    if (PyDict_GET_SIZE(request_.turns) > 0) {
-      PyObject* const turn = PyDict_GetItemWithError(request_.turns, node);
-      if (turn != nullptr) return PyFloat_AsDouble(turn);
-    }
-    return static_cast<double>(sequence_of(node));
+    const auto turn = turns_.empty() ? turns_.end() : turns_.find(node);
+    return turn == turns_.end() ? static_cast<double>(sequence_of(node)) : turn->second;
   }
 
   static bool add_to(Reference& known, PyObject* g) {
@@ -142,12 +140,6 @@ class Sweep {
     if (!PyArray_CheckExact(g.get())) return g;
     const bool given = std::find(given_.begin(), given_.end(), memory_of(g.get())) != given_.end();
     return given ? Reference(PyObject_CallOneArg(g_connections.copy, g.get())) : std::move(g);
-  }
-
-  static bool is_hooked(PyObject* node) {
-    if (is_just(node, g_connections.leaf)) return false;
-    const Reference hooked(PyObject_GetAttrString(node, "hooked"));
-    return hooked != nullptr && PyObject_IsTrue(hooked.get()) == 1;
   }
 
   bool note_target(PyObject* node, PyObject* g) {
@@ -248,18 +240,34 @@ class Sweep {
   }
 
   const Request& request_;
+  const Turns turns_;
   std::map<double, Pending, std::greater<>> pending_;
   std::vector<PyObject*> given_;  // memory of roots that is not held in common
 };
 
-bool send_roots(Sweep& sweep, PyObject* roots) {
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(roots); ++i) {
-    PyObject* g;
-    Edge edge;
-    if (!PyArg_ParseTuple(PyList_GET_ITEM(roots, i), "(Oi)O", &edge.node, &edge.output, &g)) return false;
-    if (!sweep.begin(edge, g)) return false;
+// Where a sweep begins: an edge and a cotangent, both borrowed.
+struct Root {
+  Edge edge;
+  PyObject* g;
+};
+
+bool read_roots(PyObject* list, std::vector<Root>& roots) {
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
+    Root root;
+    if (!PyArg_ParseTuple(PyList_GET_ITEM(list, i), "(Oi)O", &root.edge.node, &root.edge.output, &root.g)) return false;
+    roots.push_back(root);
   }
   return true;
+}
+
+bool sweep_from(const std::vector<Root>& roots, const Request& request) {
+  std::vector<PyObject*> nodes;
+  for (const Root& root : roots) nodes.push_back(root.edge.node);
+  Sweep sweep(request, nodes);
+  for (const Root& root : roots) {
+    if (!sweep.begin(root.edge, root.g)) return false;
+  }
+  return sweep.run();
 }
 
 // A copy of an array or a tensor that a list holds, where it could change with others outside; null where it could not,
@@ -282,16 +290,16 @@ PyObject* part(PyObject*, PyObject* list) {
   Py_RETURN_NONE;
 }
 
-// sweep(roots, relevant, wanted, found, turns, failed, retain_graph, create_graph): see graph.py.
+// sweep(roots, relevant, wanted, found, failed, retain_graph, create_graph): see graph.py.
 PyObject* sweep(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  if (count != 8 || !PyList_Check(args[0]) || !PyDict_Check(args[2]) || !PyList_Check(args[3]) ||
-      !PyDict_Check(args[4]) || !PyList_Check(args[5])) {
-    return PyErr_Format(PyExc_TypeError, "sweep: takes roots, relevant, wanted, found, turns, failed and two flags");
+  if (count != 7 || !PyList_Check(args[0]) || !PyDict_Check(args[2]) || !PyList_Check(args[3]) ||
+      !PyList_Check(args[4])) {
+    return PyErr_Format(PyExc_TypeError, "sweep: takes roots, relevant, wanted, found, failed and two flags");
   }
   const Request request{
-      args[1], args[2], args[3], args[4], args[5], PyObject_IsTrue(args[6]) == 1, PyObject_IsTrue(args[7]) == 1};
-  Sweep sweep(request);
-  return send_roots(sweep, args[0]) && sweep.run() ? part(nullptr, args[3]) : nullptr;
+      args[1], args[2], args[3], args[4], PyObject_IsTrue(args[5]) == 1, PyObject_IsTrue(args[6]) == 1};
+  std::vector<Root> roots;
+  return read_roots(args[0], roots) && sweep_from(roots, request) ? part(nullptr, args[3]) : nullptr;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -327,24 +335,19 @@ PyObject* cotangent_of(TensorObject* tensor, PyObject* given) {
   return PyArray_SAMESHAPE(g, array) && PyArray_TYPE(g) == PyArray_TYPE(array) ? tensor_in(given)->array : nullptr;
 }
 
-bool is_anything_unusual() { return is_anything_watching() || PyDict_Size(g_connections.leaf_hooks) > 0; }
-
 // backward(tensor, gradient, retain_graph): the sweep from one tensor to all leaves, recording nothing. False, with
 // nothing done, where there is anything to consider: that is Python's.
 PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 3 || !is_tensor(args[0])) return PyErr_Format(PyExc_TypeError, "backward: takes a tensor and two more");
   const Edge edge = tensor_in(args[0])->edge();
-  PyObject* const g = is_anything_unusual() ? nullptr : cotangent_of(tensor_in(args[0]), args[1]);
+  PyObject* const g = is_anything_watching() ? nullptr : cotangent_of(tensor_in(args[0]), args[1]);
   if (edge.node == nullptr || g == nullptr) return PyErr_Occurred() == nullptr ? Py_NewRef(Py_False) : nullptr;
   const Reference nothing(PyDict_New());
   const Reference failed(PyList_New(1));
-  const Request request{Py_None, nothing.get(), nullptr, nothing.get(), failed.get(), PyObject_IsTrue(args[2]) == 1,
-                        false};
+  const Request request{Py_None, nothing.get(), nullptr, failed.get(), PyObject_IsTrue(args[2]) == 1, false};
   if (is_tensor(args[1])) hold_given(tensor_in(args[1]));
-  Sweep sweep(request);
   const GradMode recording(false);
-  const bool good = sweep.begin(edge, g) && sweep.run();
-  return good ? Py_NewRef(Py_True) : nullptr;
+  return sweep_from({{edge, g}}, request) ? Py_NewRef(Py_True) : nullptr;
 }
 
 PyMethodDef kFunctions[] = {
@@ -355,7 +358,7 @@ PyMethodDef kFunctions[] = {
     {"part", part, METH_O,
      "Make the arrays and tensors in a list, what a sweep has found, independent of each other and of others."},
     {"sweep", fastcall(sweep), METH_FASTCALL,
-     "sweep(roots, relevant, wanted, found, turns, failed, retain_graph, create_graph): carry cotangents backwards."},
+     "sweep(roots, relevant, wanted, found, failed, retain_graph, create_graph): carry cotangents backwards."},
     {nullptr, nullptr, 0, nullptr},
 };
 
