@@ -149,6 +149,14 @@ int64_t find_nonzero(int64_t* places, int64_t room, const T* x, int64_t step, in
 // Writes the rows of the result, one for each place along the last dimension; index has the other dimensions.
 inline int64_t* write_places(int64_t* out, const int64_t* index, int rank, int64_t begin, const int64_t* places,
                              int64_t count) {
+  if (rank == 2) {
+    const int64_t row = index[0];
+    for (int64_t i = 0; i < count; ++i, out += 2) {
+      out[0] = row;
+      out[1] = begin + places[i];
+    }
+    return out;
+  }
   for (int64_t i = 0; i < count; ++i, out += rank) {
     for (int d = 0; d < rank - 1; ++d) out[d] = index[d];
     out[rank - 1] = begin + places[i];
@@ -276,7 +284,14 @@ struct RunNumbers {
     const View& x = call.in[0];
     int64_t* const numbers = call.out[0].as<int64_t>();
     int64_t number = -1;
-    for (int64_t i = 0; i < x.shape[0]; ++i) {
+    if (x.shape[1] == 1) {  // no branch depends on the elements
+      const T* at = x.as<T>();
+      for (int64_t i = 0; i < x.shape[0]; ++i, at += x.stride[0]) {
+        number += i == 0 || !(*at == *(at - x.stride[0]));
+        numbers[i] = number;
+      }
+    }
+    for (int64_t i = 0; x.shape[1] != 1 && i < x.shape[0]; ++i) {
       const T* const row = x.as<T>() + i * x.stride[0];
       bool same = i > 0;
       for (int64_t k = 0; same && k < x.shape[1]; ++k) {
@@ -295,15 +310,14 @@ Status run_starts(const Call& call) {
   const View& numbers = call.in[0];
   int64_t *const starts = call.out[0].as<int64_t>(), *const lengths = call.out[1].as<int64_t>();
   const int64_t n = numbers.shape[0], count = call.out[0].shape[0];
-  for (int64_t run = 0; run < count; ++run) starts[run] = lengths[run] = 0;
-  int64_t previous = -1;
-  for (int64_t i = 0; i < n; ++i) {
-    const int64_t number = numbers.as<int64_t>()[i * numbers.stride[0]];
-    if (number < 0 || number >= count) return Status::index_out_of_range;
-    if (number != previous) starts[number] = i;
-    ++lengths[number];
-    previous = number;
+  const int64_t* const number = numbers.as<int64_t>();
+  for (int64_t run = 0; run < count; ++run) starts[run] = n;
+  for (int64_t i = n - 1; i >= 0; --i) {
+    const int64_t run = number[i * numbers.stride[0]];
+    if (run < 0 || run >= count) return Status::index_out_of_range;
+    starts[run] = i;  // the first one stays
   }
+  for (int64_t run = 0; run < count; ++run) lengths[run] = (run + 1 < count ? starts[run + 1] : n) - starts[run];
   return Status::ok;
 }
 

@@ -624,7 +624,9 @@ def eye(
     """Return the n × m matrix with ones on the diagonal."""
     check_options("eye", device, options)
     rows, columns = _sizes("eye", (n, n if m is None else m))
-    return wrap(np.eye(rows, columns, dtype=(dtype or _dtype.get_default_dtype()).numpy)).requires_grad_(requires_grad)
+    array = _full_kernel(0.0, (rows, columns), (dtype or _dtype.get_default_dtype()).code)
+    array.reshape(-1)[: min(rows, columns) * (columns + 1) : columns + 1] = 1
+    return wrap(array).requires_grad_(requires_grad)
 
 
 def tril_indices(

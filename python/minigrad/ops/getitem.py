@@ -277,6 +277,10 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         return _rows(x, key)
     if kind is tuple and x._array.ndim > 0 and _is_plain(key):
         return basic_index(x, (*key, Ellipsis))
+    if kind is tuple and 0 < len(key) <= x._array.ndim and _are_places(key):
+        sizes = x._array.shape[: len(key)]
+        at = linear_index("index", [k._array for k in key], sizes, range(len(key)), x._array.shape)
+        return index_rows(_with_dims_merged(x, 0, len(key)), at)  # type: ignore[no-any-return]
     split = _quickly(x, key) if kind is tuple else None
     if split is None:
         parts = _parts(key)
@@ -300,6 +304,14 @@ def _is_plain(key: tuple[Any, ...]) -> bool:
     """
     for k in key:  # noqa: SIM110
         if type(k) is not int and (type(k) is not slice or k.step is not None):
+            return False
+    return True
+
+
+def _are_places(key: tuple[Any, ...]) -> bool:
+    """Return whether a key has nothing but int64 tensors."""
+    for k in key:  # noqa: SIM110
+        if type(k) is not Tensor or k._array.dtype != np.int64 or k._array.ndim == 0:
             return False
     return True
 
