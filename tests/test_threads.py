@@ -261,5 +261,60 @@ def test_forks_amid_another_threads_job() -> None:
 )
 def test_threads_by_environment(value: str, threads: int) -> None:
     """A number, or the first of several; whatever is none means one for each core that the process may use."""
-    expected = threads or len(os.sched_getaffinity(0))
+    cores = len(os.sched_getaffinity(0))
+    expected = threads or min(mg._core.cores_of_quota("") or cores, cores)
     assert run_python("import minigrad; print(minigrad.get_num_threads())", OMP_NUM_THREADS=value) == str(expected)
+
+
+#: What control groups tell: files below /proc and /sys, and the cores that these leave.
+QUOTAS: dict[str, tuple[dict[str, str], int]] = {
+    "nothing": ({}, 0),
+    "none": ({"cgroup": "0::/\n", "cpu.max": "max 100000\n"}, 0),
+    "a container's": ({"cgroup": "0::/\n", "cpu.max": "200000 100000\n"}, 2),
+    "rounded up": ({"cgroup": "0::/\n", "cpu.max": "150000 100000\n"}, 2),
+    "less than one": ({"cgroup": "0::/\n", "cpu.max": "5000 100000\n"}, 1),
+    "another period": ({"cgroup": "0::/\n", "cpu.max": "150000 50000\n"}, 3),
+    "a group's": ({"cgroup": "0::/a/b.slice\n", "a/b.slice/cpu.max": "300000 100000\n"}, 3),
+    "least of all": (
+        {
+            "cgroup": "0::/a/b\n",
+            "a/b/cpu.max": "max 100000\n",
+            "a/cpu.max": "200000 100000",
+            "cpu.max": "700000 100000",
+        },
+        2,
+    ),
+    "another group's": ({"cgroup": "0::/a\n", "b/cpu.max": "200000 100000\n"}, 0),
+    "version 1": (
+        {
+            "cgroup": "4:memory:/x\n1:cpu:/x\n0::/\n",
+            "cpu/x/cpu.cfs_quota_us": "250000",
+            "cpu/x/cpu.cfs_period_us": "100000",
+        },
+        3,
+    ),
+    "version 1, none": (
+        {"cgroup": "1:cpu:/x\n", "cpu/x/cpu.cfs_quota_us": "-1\n", "cpu/x/cpu.cfs_period_us": "100000\n"},
+        0,
+    ),
+    "version 1, with another controller": (
+        {
+            "cgroup": "3:cpu,cpuacct:/docker/f00\n",
+            "cpu,cpuacct/cpu.cfs_quota_us": "400000\n",
+            "cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+        },
+        4,
+    ),
+    "what cannot be read": ({"cgroup": "0::/\nnonsense\n::\n7:cpu", "cpu.max": "much 100000\n"}, 0),
+    "no period": ({"cgroup": "0::/\n", "cpu.max": "100000 0\n"}, 0),
+}
+
+
+@pytest.mark.parametrize("name", QUOTAS)
+def test_cores_that_control_groups_leave(name: str, tmp_path: Path) -> None:
+    files, cores = QUOTAS[name]
+    for path, text in files.items():
+        file = tmp_path / ("proc/self/cgroup" if path == "cgroup" else f"sys/fs/cgroup/{path}")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    assert mg._core.cores_of_quota(str(tmp_path)) == cores

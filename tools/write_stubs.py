@@ -42,6 +42,7 @@ CORE_FUNCTIONS = {
     "lent_view": "(array: Array, /) -> Array",
     "link_view": "(view: Any, source: Any, primitive: Any, attributes: tuple[Any, ...], /) -> None",
     "compute_into": "(kernel: Kernel, tensor: Any, operands: tuple[Any, ...], /) -> bool",
+    "cores_of_quota": "(root: str) -> int",
     "connect": "(**objects: Any) -> None",
     "next_sequence": "() -> int",
     "keep_apart": "(array: Array, /) -> None",

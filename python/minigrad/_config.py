@@ -54,7 +54,8 @@ def show_config() -> Config:
 def get_num_threads() -> int:
     """Return how many threads a kernel may use.
 
-    By default that is what ``OMP_NUM_THREADS`` says, or one for each core that the process may use.
+    By default that is what ``OMP_NUM_THREADS`` says, or one for each core that the process may use: those of its
+    affinity, or fewer where its control group has a quota (``docker run --cpus=2``).
     """
     return _core.get_num_threads()
 

@@ -16,6 +16,7 @@
 #include "bindings/sweep.hpp"
 #include "bindings/views.hpp"
 #include "core/parallel.hpp"
+#include "core/quota.hpp"
 
 namespace py = pybind11;
 
@@ -109,6 +110,7 @@ PYBIND11_MODULE(_core, m) {
   m.attr("kernels") = kernels_of(isa);
   m.attr("build_info") = build_info(isa);
   m.def("kernels_for", [](const std::string& name) { return kernels_of(isa_named(name)); }, py::arg("isa"));
+  m.def("cores_of_quota", &cores_of_quota, py::arg("root"));
   m.def("get_num_threads", &get_num_threads);
   m.def("set_num_threads", &set_num_threads, py::arg("threads"));
   m.def("get_parallel_threshold", &get_parallel_threshold);

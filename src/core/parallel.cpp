@@ -8,6 +8,7 @@
 #include <new>
 #include <thread>
 
+#include "core/quota.hpp"
 #include "core/team.hpp"
 
 namespace minigrad {
@@ -22,13 +23,19 @@ double g_threshold = kThreshold;
 // A forked child has the forking thread only: its team begins anew, whatever the parent's had under way.
 [[maybe_unused]] const int g_fork_handler = pthread_atfork(nullptr, nullptr, [] { new (&g_team) Team; });
 
-// What OMP_NUM_THREADS, which everyone knows, begins with; otherwise the cores that the process may use.
-int default_threads() {
-  const char* text = std::getenv("OMP_NUM_THREADS");
-  if (const int threads = text ? std::atoi(text) : 0; threads > 0) return threads;
+// The cores that the process may run on.
+int core_count() {
   cpu_set_t cores;
   if (sched_getaffinity(0, sizeof cores, &cores) == 0) return CPU_COUNT(&cores);
   return static_cast<int>(std::thread::hardware_concurrency());
+}
+
+// What OMP_NUM_THREADS, which everyone knows, begins with; otherwise as many as the process may keep running.
+int default_threads() {
+  const char* text = std::getenv("OMP_NUM_THREADS");
+  if (const int threads = text ? std::atoi(text) : 0; threads > 0) return threads;
+  const int quota = cores_of_quota("");
+  return quota > 0 ? std::min(quota, core_count()) : core_count();
 }
 
 }  // namespace
