@@ -42,9 +42,15 @@ template <class T>
 using Map = void (*)(T* out, const T* x, int64_t x_step, int64_t rows, int64_t cols, const T* centre,
                      int64_t centre_step, T parameter);
 
-// The lanes of the sum of at most a block of contiguous mapped elements of one row.
+// How mapped elements are summed.
 template <class T>
-using MappedBlock = void (*)(T* lanes, const T* x, int64_t count, T centre, T parameter);
+struct Mapping {
+  Map<T> map;
+  // The lanes of the sum of at most a block of contiguous elements of one row.
+  void (*block)(T* lanes, const T* x, int64_t count, T centre, T parameter);
+  // A group of at most four contiguous rows, which are mapped already, added to out.
+  void (*group)(T* out, int64_t cols, const T* x, int64_t count);
+};
 
 // The tree over the blocks of a row, as combine_blocks builds it, but kept in registers.
 template <class Op, class T>
@@ -121,6 +127,7 @@ enum class Walk : uint8_t {
   columns,  // columns that lie beside each other in memory
   along,    // columns, each contiguous in memory
   tiles,    // columns, copied tile by tile
+  mapped,   // mapped columns that lie beside each other in memory: group by group
 };
 
 constexpr int kLevelBytes = 1 << 17;  // of a worker's stack, for the tree over blocks
@@ -143,14 +150,19 @@ inline Walk choose_walk(const Reduction& r, const ReductionNest& nest) {
 // the walk.
 template <class T>
 int64_t strip_width(Walk walk, int64_t blocks) {
-  constexpr int64_t kMost[] = {1, 1, 128, 4096, 64, kTile};  // in the order of Walk
+  constexpr int64_t kMost[] = {1, 1, 128, 4096, 64, kTile, 4096};  // in the order of Walk
   const int lanes = walk == Walk::lanes ? kVirtualLanes<T> : 1;
   const int room = kLevelBytes / static_cast<int>(sizeof(T)) / (tree_levels(blocks) * lanes);
   return smaller(int64_t{room / kVirtualLanes<T> * kVirtualLanes<T>}, kMost[static_cast<int>(walk)]);
 }
 
 // Elements that are mapped go through a copy.
-inline Walk mapped_walk(const Reduction& r) { return r.rows ? Walk::pieces : Walk::tiles; }
+inline Walk mapped_walk(const Reduction& r, const ReductionNest& nest) {
+  if (r.rows) return Walk::pieces;
+  const int inner = nest.kept.rank - 1;
+  const bool beside = nest.kept.stride[1][inner] == 1 && nest.kept.shape[inner] >= kTile;
+  return beside && nest.reduced.rank == 1 ? Walk::mapped : Walk::tiles;
+}
 
 // One call. `n` counts elements of a result, `cols` results.
 template <class T>
@@ -161,10 +173,9 @@ struct Reducer {
   Walk walk;
   const T* x;
   T* out;
-  T divisor;             // of the results
-  Map<T> map = nullptr;  // of the elements, which are summed; the walk is then mapped_walk()
-  MappedBlock<T> mapped_block = nullptr;
-  const T* centre = nullptr;  // what it takes for each result, contiguous in the order of results; or nothing
+  T divisor;                            // of the results
+  const Mapping<T>* mapping = nullptr;  // of the elements, which are summed; the walk is then mapped_walk()
+  const T* centre = nullptr;            // what it takes for each result, contiguous in the order of results; or nothing
   T parameter = 0;
 
   // Values that a result is made of before the last fold, and elements in a block.
@@ -174,6 +185,7 @@ struct Reducer {
   int64_t blocks(int64_t n) const { return divide_up(form.rows ? divide_up(n, kVirtualLanes<T>) : n, kBlockVectors); }
   bool single_block() const { return !form.rows && form.reduced <= block(); }
   const T* centre_of(int64_t result) const { return centre == nullptr ? &parameter : centre + result; }
+  int64_t centre_step() const { return centre == nullptr ? 0 : 1; }
   int64_t col_step() const { return nest.kept.stride[1][nest.kept.rank - 1]; }
   int64_t row_step() const { return nest.reduced.stride[0][nest.reduced.rank - 1]; }
 
@@ -224,20 +236,33 @@ struct Reducer {
       });
       block = copy;
     }
-    mapped_block(to, block, n, *c, parameter);
+    mapping->block(to, block, n, *c, parameter);
   }
 
   // Mapped elements begin ... begin + n of `cols` results, row by row.
   void map_tile(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* to) const {
-    const int64_t c_step = centre == nullptr ? 0 : 1;
     if (col_step() != 1) {
       pack_tile(from, cols, begin, n, to);
-      return map(to, to, cols, n, cols, c, c_step, parameter);
+      return mapping->map(to, to, cols, n, cols, c, centre_step(), parameter);
     }
     for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
-      map(to, from + start[0], row_step(), run, cols, c, c_step, parameter);
+      mapping->map(to, from + start[0], row_step(), run, cols, c, centre_step(), parameter);
       to += run * cols;
     });
+  }
+
+  // A block of mapped columns that lie beside each other: some of a group of rows at a time, through a copy.
+  void combine_mapped_columns(const T* from, int64_t cols, int64_t n, const T* c, T* copy, T* to) const {
+    constexpr int64_t kWidth = 256;
+    for (int64_t j = 0; j < cols; ++j) to[j] = op.identity;
+    for (int64_t i = 0; i < n; i += 4, from += 4 * row_step()) {
+      const int64_t rows = smaller(4, n - i);
+      for (int64_t j = 0; j < cols; j += kWidth) {
+        const int64_t width = smaller(kWidth, cols - j);
+        mapping->map(copy, from + j, row_step(), rows, width, c + j * centre_step(), centre_step(), parameter);
+        mapping->group(to + j, width, copy, rows);
+      }
+    }
   }
 
   // Copies elements begin ... begin + n of `cols` results, row by row.
@@ -263,13 +288,15 @@ struct Reducer {
     alignas(64) T copy[kBlockVectors * kTile];
     switch (walk) {
       case Walk::pieces:
-        return map != nullptr ? combine_mapped(from, begin, n, c, to) : combine_pieces(from, begin, n, to);
+        return mapping != nullptr ? combine_mapped(from, begin, n, c, to) : combine_pieces(from, begin, n, to);
+      case Walk::mapped:
+        return combine_mapped_columns(from + begin * row_step(), cols, n, c, copy, to);
       case Walk::lanes:
         return combine_lanes_beside(from + begin * row_step(), cols, n, to);
       case Walk::columns:
         return op.column_block(to, cols, from + begin * row_step(), row_step(), n, far(cols));
       default:
-        map != nullptr ? map_tile(from, cols, begin, n, c, copy) : pack_tile(from, cols, begin, n, copy);
+        mapping != nullptr ? map_tile(from, cols, begin, n, c, copy) : pack_tile(from, cols, begin, n, copy);
         return op.column_block(to, cols, copy, cols, n, false);
     }
   }
@@ -323,7 +350,7 @@ struct Reducer {
     for_strips(begin, end, 1, [&](T* to, const T* from, int64_t, int64_t before) {
       const Lanes<T> sum = combine_row_blocks<Sum, T>(form.reduced, [&](int64_t first, int64_t count) {
         alignas(64) T lanes[kVirtualLanes<T>];
-        mapped_block(lanes, from + first, count, *centre_of(before), parameter);
+        mapping->block(lanes, from + first, count, *centre_of(before), parameter);
         return load_lanes(lanes);
       });
       *to = fold<Sum>(sum);
@@ -353,42 +380,54 @@ struct Reducer {
     });
   }
 
+  // The results begin ... end.
+  [[gnu::noinline]] void run_part(int64_t begin, int64_t end) const {
+    if (walk == Walk::rows) return run_rows(begin, end);
+    if (mapping != nullptr && form.rows && nest.reduced.rank == 1 && row_step() == 1)
+      return run_mapped_rows(begin, end);
+    const bool brief = walk == Walk::lanes && form.reduced <= kVirtualLanes<T>;
+    brief ? run_short(begin, end) : run_strips(begin, end);
+  }
+
   // Threads share the results.
   void run() const {
-    parallel_for(form.kept, kNanosecondsEach * static_cast<double>(form.reduced), [&](int64_t begin, int64_t end, int) {
-      if (walk == Walk::rows) return run_rows(begin, end);
-      if (map != nullptr && form.rows && nest.reduced.rank == 1 && row_step() == 1) return run_mapped_rows(begin, end);
-      const bool brief = walk == Walk::lanes && form.reduced <= kVirtualLanes<T>;
-      brief ? run_short(begin, end) : run_strips(begin, end);
-    });
+    parallel_for(form.kept, kNanosecondsEach * static_cast<double>(form.reduced),
+                 [&](int64_t begin, int64_t end, int) { run_part(begin, end); });
   }
 
   // Threads share the elements, in chunks, whose results go to `partial`: for each chunk and each strip of results, its
   // lanes. A chunk is a subtree, and the tree over the chunks is the rest of the tree over all blocks, so the bits are
   // those of run().
   void run_chunks(const Chunks& chunks, T* partial) const {
-    const int64_t width = strip_width<T>(walk, chunks.blocks > chunks.count ? chunks.blocks : chunks.count);
-    const int64_t each = chunks.blocks * block(), row = form.kept * lanes();
-    const double cost = kNanosecondsEach * static_cast<double>(each * form.kept);
-    alignas(64) T levels[kLevelBytes / sizeof(T)];
+    const double cost = kNanosecondsEach * static_cast<double>(chunks.blocks * block() * form.kept);
     parallel_for(chunks.count, cost, [&](int64_t first, int64_t last, int) {
-      for (int64_t chunk = first; chunk < last; ++chunk) {
-        run_chunk(chunk * each, smaller(each, form.reduced - chunk * each), width, partial + chunk * row);
-      }
+      for (int64_t chunk = first; chunk < last; ++chunk) run_chunk(chunks, chunk, partial);
     });
-    for_strips(0, form.kept, width, [&](T* to, const T*, int64_t cols, int64_t before) {
+    join_chunks(chunks, partial);
+  }
+
+  int64_t chunk_width(const Chunks& chunks) const {
+    return strip_width<T>(walk, chunks.blocks > chunks.count ? chunks.blocks : chunks.count);
+  }
+
+  [[gnu::noinline]] void run_chunk(const Chunks& chunks, int64_t chunk, T* partial) const {
+    alignas(64) T levels[kLevelBytes / sizeof(T)];
+    const int64_t each = chunks.blocks * block(), begin = chunk * each, n = smaller(each, form.reduced - begin);
+    partial += chunk * form.kept * lanes();
+    for_strips(0, form.kept, chunk_width(chunks), [&](T*, const T* from, int64_t cols, int64_t before) {
+      combine_strip(from, cols, begin, n, centre_of(before), levels);
+      copy(partial + before * lanes(), levels, cols * lanes());
+    });
+  }
+
+  [[gnu::noinline]] void join_chunks(const Chunks& chunks, const T* partial) const {
+    alignas(64) T levels[kLevelBytes / sizeof(T)];
+    const int64_t row = form.kept * lanes();
+    for_strips(0, form.kept, chunk_width(chunks), [&](T* to, const T*, int64_t cols, int64_t before) {
       combine_blocks(levels, cols * lanes(), chunks.count, op.merge, [&](int64_t chunk, T* leaf) {
         copy(leaf, partial + chunk * row + before * lanes(), cols * lanes());
       });
       write(to, cols, levels);
-    });
-  }
-
-  void run_chunk(int64_t begin, int64_t n, int64_t width, T* partial) const {
-    alignas(64) T levels[kLevelBytes / sizeof(T)];
-    for_strips(0, form.kept, width, [&](T*, const T* from, int64_t cols, int64_t before) {
-      combine_strip(from, cols, begin, n, centre_of(before), levels);
-      copy(partial + before * lanes(), levels, cols * lanes());
     });
   }
 

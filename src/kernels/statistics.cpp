@@ -15,7 +15,7 @@ void plan_statistic(Plan& plan, int outputs, double cost) {
   for (int i = 0; i < outputs; ++i) write_reduced_shape(x, mask, plan.attributes[1].flag(), plan.out[i]);
   plan_costs(plan, mask);
   plan.nanoseconds *= cost;
-  plan.scratch_shared = scratch_before(plan.scratch_shared) + kScratchValues * scratch_bytes(plan.out[0]);
+  plan.scratch_shared = scratch_before(2 * plan.scratch_shared) + kScratchValues * scratch_bytes(plan.out[0]);
 }
 
 void plan_one(Plan& plan) { plan_statistic(plan, 1, 3); }

@@ -123,7 +123,7 @@ struct MappedRow {
   }
 };
 
-// A MappedBlock (reduce_walks.hpp).
+// The rest of a Mapping (reduce_walks.hpp).
 template <class F, class T>
 void sum_mapped_block(T* lanes, const T* x, int64_t count, T c, T parameter) {
   if constexpr (F::kPlain) {
@@ -135,15 +135,13 @@ void sum_mapped_block(T* lanes, const T* x, int64_t count, T c, T parameter) {
   }
 }
 
-// How F is summed.
 template <class T>
-struct Mapping {
-  Map<T> map;
-  MappedBlock<T> block;
-};
+void add_mapped_group(T* out, int64_t cols, const T* x, int64_t count) {
+  add_rows<Sum>(out, cols, PlainRows<T>{x, cols}, 0, 1, count);
+}
 
 template <class F, class T>
-constexpr Mapping<T> kMapping = {map_rows<F, T>, sum_mapped_block<F, T>};
+constexpr Mapping<T> kMapping = {map_rows<F, T>, sum_mapped_block<F, T>, add_mapped_group<T>};
 
 // ---------------------------------------------------------------------------------------------------------------------
 // A call.
@@ -165,26 +163,64 @@ struct Statistic {
         chunks(divide_into_chunks(form, kVirtualLanes<T>)),
         shared(call.shared) {}
 
-  // Scratch with a value for each result.
+  // Scratch for the chunks of one of two reductions, and with a value for each result.
+  T* partial(int i) const { return reinterpret_cast<T*>(shared) + i * chunk_values(); }
   T* values(int i) const {
-    const int64_t width = form.rows ? kVirtualLanes<T> : 1;
-    const size_t before = static_cast<size_t>(chunks.count * form.kept * width) * sizeof(T);
+    const size_t before = 2 * static_cast<size_t>(chunk_values()) * sizeof(T);
     return reinterpret_cast<T*>(shared + scratch_before(before) + static_cast<size_t>(i) * scratch_bytes(out));
   }
+  int64_t chunk_values() const { return chunks.count * form.kept * (form.rows ? kVirtualLanes<T> : 1); }
+
+  ReductionNest nest_to(T* to) const { return make_reduction_nest(x, mask, contiguous_view(out, to)); }
 
   // The elements themselves, combined; divided by `divisor`.
-  void reduce(const Operation<T>& op, T divisor, T* to) const {
-    const ReductionNest nest = make_reduction_nest(x, mask, contiguous_view(out, to));
-    const Reducer<T> reducer = {op, form, nest, choose_walk(form, nest), x.as<T>(), to, divisor};
-    reducer.run_all(chunks, reinterpret_cast<T*>(shared));
+  Reducer<T> plain(const Operation<T>& op, const ReductionNest& nest, T divisor, T* to) const {
+    return {op, form, nest, choose_walk(form, nest), x.as<T>(), to, divisor};
   }
 
-  // The sum of what `map` makes of them; centre has a value for each result, or is nullptr.
-  void sum(const Mapping<T>& mapping, const T* centre, T parameter, T* to) const {
-    const ReductionNest nest = make_reduction_nest(x, mask, contiguous_view(out, to));
-    const Reducer<T> reducer = {kOperation<Sum, T>, form,          nest,   mapped_walk(form), x.as<T>(), to, T{1},
-                                mapping.map,        mapping.block, centre, parameter};
-    reducer.run_all(chunks, reinterpret_cast<T*>(shared));
+  // The sum of what `mapping` makes of them; centre has a value for each result, or is nullptr.
+  Reducer<T> mapped(const Mapping<T>& mapping, const ReductionNest& nest, const T* centre, T parameter, T* to) const {
+    return {kOperation<Sum, T>, form, nest, mapped_walk(form, nest), x.as<T>(), to, T{1}, &mapping, centre, parameter};
+  }
+
+  // The results of the first are the centres of the others, after between(begin, end) has gone over them; there may be
+  // no third. Elements come from memory once where those of a few results fit into a near cache; otherwise once for the
+  // first, and chunk by chunk for the others.
+  template <class Between>
+  [[gnu::noinline]] void run(const Reducer<T>& first, Between&& between, const Reducer<T>& second,
+                             const Reducer<T>* third) const {
+    constexpr int64_t kNear = 1 << 18;  // bytes
+    const bool near = form.kept * form.reduced * static_cast<int64_t>(sizeof(T)) <= 16 * kNear;
+    if (form.reduced > 0 && form.rows && chunks.count == 0) {
+      const int64_t row = form.reduced * static_cast<int64_t>(sizeof(T)), piece = row < kNear ? kNear / row : 1;
+      parallel_for(form.kept, 3 * kNanosecondsEach * static_cast<double>(form.reduced),
+                   [&](int64_t begin, int64_t end, int) {
+                     for (; begin < end; begin += piece) {
+                       const int64_t stop = smaller(begin + piece, end);
+                       first.run_part(begin, stop);
+                       between(begin, stop);
+                       second.run_part(begin, stop);
+                       if (third != nullptr) third->run_part(begin, stop);
+                     }
+                   });
+      return;
+    }
+    first.run_all(chunks, partial(0));
+    between(int64_t{0}, form.kept);
+    if (third == nullptr || chunks.count == 0 || near) {
+      second.run_all(chunks, partial(0));
+      if (third != nullptr) third->run_all(chunks, partial(0));
+      return;
+    }
+    const double cost = 3 * kNanosecondsEach * static_cast<double>(form.kept * form.reduced) / chunks.count;
+    parallel_for(chunks.count, cost, [&](int64_t begin, int64_t end, int) {
+      for (int64_t chunk = begin; chunk < end; ++chunk) {
+        second.run_chunk(chunks, chunk, partial(0));
+        third->run_chunk(chunks, chunk, partial(1));
+      }
+    });
+    second.join_chunks(chunks, partial(0));
+    third->join_chunks(chunks, partial(1));
   }
 
   // to = f(a, b) for each result, into an output.
@@ -223,9 +259,11 @@ Status run_var_mean(const Call& call) {
   const T n = static_cast<T>(s.form.reduced);
   const double degrees = static_cast<double>(s.form.reduced) - call.attributes[2].real;
   const T divisor = static_cast<T>(degrees > 0 ? degrees : 0);
-  s.reduce(kOperation<Sum, T>, n, mean);
-  s.sum(kMapping<Deviation, T>, mean, 0, rest);
-  s.sum(kMapping<SquaredDeviation, T>, mean, 0, squares);
+  const ReductionNest nest = s.nest_to(mean);
+  const Reducer<T> squared = s.mapped(kMapping<SquaredDeviation, T>, nest, mean, 0, squares);
+  const auto leave = [](int64_t, int64_t) {};
+  s.run(s.plain(kOperation<Sum, T>, nest, n, mean), leave, s.mapped(kMapping<Deviation, T>, nest, mean, 0, rest),
+        &squared);
   s.finish(call.out[0], squares, rest, [=](T total, T r) __attribute__((always_inline)) {
     const T left = total - r * r / n;
     return (left < 0 ? T{0} : left) / divisor;
@@ -240,9 +278,12 @@ Status run_logsumexp(const Call& call) {
   if (s.form.kept == 0) return Status::ok;
   T* const largest = s.values(0);
   T* const total = s.values(1);
-  s.reduce(kOperation<Largest, T>, 1, largest);
-  for (int64_t i = 0; i < s.form.kept; ++i) largest[i] = largest[i] == Largest::kIdentity<T> ? T{0} : largest[i];
-  s.sum(kMapping<Exponential, T>, largest, 0, total);
+  const ReductionNest nest = s.nest_to(largest);
+  const auto to_finite = [=](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) largest[i] = largest[i] == Largest::kIdentity<T> ? T{0} : largest[i];
+  };
+  s.run(s.plain(kOperation<Largest, T>, nest, 1, largest), to_finite,
+        s.mapped(kMapping<Exponential, T>, nest, largest, 0, total), nullptr);
   s.finish(call.out[0], total, largest, [](T sum, T m) __attribute__((always_inline)) {
     return m == Smallest::kIdentity<T> ? m : math::log(sum) + m;
   });
@@ -264,7 +305,7 @@ Status run_norm(const Call& call) {
   if (s.form.kept == 0) return Status::ok;
   const double p = call.attributes[2].real;
   T* const total = s.values(0);
-  s.sum(power_of<T>(p), nullptr, static_cast<T>(p), total);
+  s.mapped(power_of<T>(p), s.nest_to(total), nullptr, static_cast<T>(p), total).run_all(s.chunks, s.partial(0));
   const View& out = call.out[0];
   const T root = static_cast<T>(1 / p);
   if (p == 2) {
