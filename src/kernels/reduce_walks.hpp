@@ -200,8 +200,9 @@ struct Reducer {
   // A block of a row that lies in pieces: `n` elements from `begin` on. Groups that lie in one contiguous piece are
   // read where they are, the others from a copy.
   void combine_pieces(const T* from, int64_t begin, int64_t n, T* to) const {
-    constexpr int64_t kGroup = 4 * kVirtualLanes<T>;
-    alignas(64) T copy[kGroup];
+    constexpr int64_t kGroup = 4 * kVirtualLanes<T>, kMany = 8 * kGroup;
+    alignas(64) T copy[kMany];
+    const int64_t room = row_step() == 1 ? kGroup : kMany;
     int64_t waiting = 0;  // elements in the copy
     for (int j = 0; j < kVirtualLanes<T>; ++j) to[j] = op.identity;
     for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
@@ -211,11 +212,11 @@ struct Reducer {
         if (taken > 0) {
           op.row_groups(to, piece, taken);
         } else {
-          taken = smaller(run, kGroup - waiting);
+          taken = smaller(run, room - waiting);
           gather(copy + waiting, piece, row_step(), taken);
           waiting += taken;
-          if (waiting == kGroup) op.row_groups(to, copy, kGroup);
-          waiting %= kGroup;
+          if (waiting == room) op.row_groups(to, copy, room);
+          waiting %= room;
         }
         piece += taken * row_step();
         run -= taken;
