@@ -220,7 +220,8 @@ constexpr RunsByDType kCasts = {{run_cast<uint8_t>, run_cast<uint8_t>, run_cast<
 // What begins where no instruction set has anything better (see the casts in elementwise.isa.cpp).
 constexpr RunsByDType common_casts() {
   RunsByDType runs = kCasts;
-  for (const DType dtype : {DType::int64, DType::float32, DType::float16}) runs.of[static_cast<int>(dtype)] = nullptr;
+  for (const DType dtype : {DType::boolean, DType::int64, DType::float32, DType::float16})
+    runs.of[static_cast<int>(dtype)] = nullptr;
   return runs;
 }
 

@@ -182,6 +182,12 @@ Status run_safe_mul(const Call& call) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Conversions for which there are instructions that the baseline lacks.
 
+// A boolean is read as the byte that it is.
+Status run_cast_boolean(const Call& call) {
+  if (call.out[0].dtype == DType::int64) return run_unary<ConvertTo<uint8_t, int64_t>, uint8_t, int64_t>(call);
+  return run_common_cast(call);
+}
+
 Status run_cast_integer(const Call& call) {
   if (call.out[0].dtype == DType::float32) return run_unary<ConvertTo<int64_t, float>, int64_t, float>(call);
   return run_common_cast(call);
@@ -257,7 +263,9 @@ constexpr RunsByDType four() {
 }
 
 constexpr Run kRows[] = {
-    {"cast", {{nullptr, nullptr, nullptr, nullptr, nullptr, run_cast_integer, run_cast_float, nullptr, run_cast_half}}},
+    {"cast",
+     {{run_cast_boolean, nullptr, nullptr, nullptr, nullptr, run_cast_integer, run_cast_float, nullptr,
+       run_cast_half}}},
     {"copy", floats(run_unary<Copy, float>, run_unary<Copy, double>)},
     {"neg", floats(run_unary<Neg, float>, run_unary<Neg, double>)},
     {"abs", floats(run_unary<Abs, float>, run_unary<Abs, double>)},

@@ -142,15 +142,20 @@ constexpr int64_t kAbreast = 4;
 template <class T>
 void gather_abreast(T* out, const int64_t* index, const T* x, int64_t count, int64_t out_row, int64_t x_row,
                     const GatherRow& row) {
-  const T *const x1 = x + x_row, *const x2 = x1 + x_row, *const x3 = x2 + x_row;
-  T *const out1 = out + out_row, *const out2 = out1 + out_row, *const out3 = out2 + out_row;
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t at = index[i * row.index_step] * row.dim_step;
-    const T a = x[at], b = x1[at], c = x2[at], d = x3[at];
-    out[i] = a;
-    out1[i] = b;
-    out2[i] = c;
-    out3[i] = d;
+  int64_t i = 0;
+  for (; i + 4 <= count; i += 4, index += 4 * row.index_step) {
+    const int64_t a = index[0] * row.dim_step, b = index[row.index_step] * row.dim_step;
+    const int64_t c = index[2 * row.index_step] * row.dim_step, d = index[3 * row.index_step] * row.dim_step;
+    const T* from = x;
+    T* to = out + i;
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < kAbreast; ++k, from += x_row, to += out_row) {
+      const T values[4] = {from[a], from[b], from[c], from[d]};
+      std::memcpy(to, values, sizeof(values));
+    }
+  }
+  for (; i < count; ++i, index += row.index_step) {
+    for (int64_t k = 0; k < kAbreast; ++k) out[i + k * out_row] = x[*index * row.dim_step + k * x_row];
   }
 }
 

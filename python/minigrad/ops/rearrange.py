@@ -15,8 +15,8 @@ from ..tensor import Tensor, array_of, wrap
 from . import elementwise as ew
 from .elementwise import ARTICLE, clone
 from .joining import cat
-from .shape import Shape, broadcast, normalise_dim, normalise_dims, reshape, sizes_of, transpose, unsqueeze
-from .views import along, diagonal, narrow, two_dims, undiagonal
+from .shape import Shape, basic_index, broadcast, normalise_dim, normalise_dims, reshape, sizes_of, transpose, unsqueeze
+from .views import along, diagonal, two_dims, undiagonal
 
 __all__ = [
     "diag",
@@ -446,7 +446,6 @@ def diff(
     parts = [x for x in (prepend, input, append) if x is not None]
     x = cat(parts, d) if len(parts) > 1 else input
     for _ in range(min(n, x._array.shape[d])):
-        left = max(x._array.shape[d] - 1, 0)
-        later, earlier = narrow(x, d, min(1, x._array.shape[d]), left), narrow(x, d, 0, left)
+        later, earlier = (basic_index(x, along(d, part)) for part in (slice(1, None), slice(None, -1)))
         x = ew.ne(later, earlier) if x.dtype is _dtype.bool_ else later - earlier
     return x
