@@ -120,8 +120,8 @@ def test_a_graph_of_gradients() -> None:
 @pytest.mark.parametrize(
     ("name", "shape", "arguments"),
     [
-        ("batch_norm", (4, 6), lambda w: (w, w, w, w, True)),
-        ("batch_norm", (4, 6, 2), lambda w: (w, w, w, w, True)),
+        ("batch_norm", (4, 6), lambda w: (w * 1, w * 1, w, w, True)),
+        ("batch_norm", (4, 6, 2), lambda w: (w * 1, w * 1, w, w, True)),
         ("batch_norm", (4, 6, 2), lambda w: (w, w, w, w)),
         ("instance_norm", (4, 6, 2), lambda w: (None, None, w, w)),
         ("group_norm", (4, 6, 2), lambda w: (2, w, w)),

@@ -25,6 +25,15 @@ Kernels = Mapping[str, Any]
 
 SHAPES: list[Shape] = [(1, 1), (7,), (3, 70), (70, 3), (67, 190), (5, 4, 33), (2000, 9), (9, 2000), (30011,)]
 MATRICES = [shape for shape in SHAPES if len(shape) == 2]
+# Shapes of channels, and in how many groups.
+CHANNELS = [
+    ((4, 6, 70), 0),
+    ((4, 6, 70), 3),
+    ((70, 5, 3, 3), 0),
+    ((70, 5, 3, 3), 5),
+    ((2, 2, 1500), 0),
+    ((2, 2, 1500), 1),
+]
 PRODUCTS = [
     (1, 1, 1), (3, 5, 7), (1, 300, 40), (33, 700, 1), (3, 9000, 1), (17, 260, 65), (64, 784, 10), (130, 513, 140),
     (1, 1024, 1024),
@@ -232,13 +241,14 @@ def _pairs(
     return calls
 
 
-def _standardized(matrices: int, vectors: int, moments: bool = False) -> Callable[[Any], Iterator[Arguments]]:
+def _standardized(arrays: int, vectors: int, moments: bool = False) -> Callable[[Any], Iterator[Arguments]]:
     def calls(dtype: Any) -> Iterator[Arguments]:
-        for shape, dim, centred in itertools.product(MATRICES, (0, 1), (False, True)):
-            operands = [drawn(shape, dtype, seed) for seed in range(matrices)]
-            lines = shape[1 - dim : 2 - dim]
+        forms = [(shape, groups) for shape in MATRICES for groups in (0, 1)]
+        for (shape, groups), centred in itertools.product((*forms, *CHANNELS), (False, True)):
+            operands = [drawn(shape, dtype, seed) for seed in range(arrays)]
+            lines = (shape[0] * groups or shape[1],)
             given = [drawn(lines, dtype, 7), between_0_and_1(lines, dtype, 8)] if moments else []
-            yield (*operands, *[drawn(shape[1:], dtype, 9)] * vectors, *given, 1e-5, dim, centred)
+            yield (*operands, *[drawn(shape[1:2], dtype, 9)] * vectors, *given, 1e-5, groups, centred)
 
     return calls
 
@@ -315,10 +325,11 @@ TOGETHER: dict[str, Callable[[Any], Iterator[Arguments]]] = {
         for grad in ("", "_grad")
     },
     "binary_cross_entropy_target_grad": _pairs(between_0_and_1, between_0_and_1, cotangent=True),
-    "moments": _standardized(1, 0),
     "standardize": _standardized(1, 2),
+    "standardize_given": _standardized(1, 2, moments=True),
     "standardize_grad": _standardized(2, 1, moments=True),
     "standardize_weight_grad": _standardized(2, 0, moments=True),
+    "standardize_grads": _standardized(2, 1, moments=True),
     "scatter": _scattered,
     "scatter_add": _scattered_on_zeros,
     "index_rows_add": _added_rows,

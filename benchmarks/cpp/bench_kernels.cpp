@@ -259,13 +259,15 @@ std::vector<Row> loss_rows() {
 std::vector<Row> normalisation_rows() {
   const Operand vector = shaped({kColumns});
   std::vector<Row> rows;
-  for (const int64_t dim : {1, 0}) {
-    const char* variant = dim == 1 ? "rows" : "columns";
-    const std::vector<Value> settings = {fraction(1e-5), whole(dim), kYes};
-    rows.push_back({"moments", variant, {kMatrix}, settings});
+  for (const int64_t groups : {1, 0}) {
+    const char* variant = groups == 1 ? "rows" : "columns";
+    const std::vector<Value> settings = {fraction(1e-5), whole(groups), kYes};
     rows.push_back({"standardize", variant, {kMatrix, vector, vector}, settings});
-    const Operand moment = shaped({dim == 1 ? kRows : kColumns});
-    rows.push_back({"standardize_grad", variant, {kMatrix, kMatrix, vector, moment, moment}, settings});
+    const Operand moment = shaped({groups == 1 ? kRows : kColumns});
+    rows.push_back({"standardize_given", variant, {kMatrix, vector, vector, moment, moment}, settings});
+    for (const char* name : {"standardize_grad", "standardize_grads"}) {
+      rows.push_back({name, variant, {kMatrix, kMatrix, vector, moment, moment}, settings});
+    }
     rows.push_back({"standardize_weight_grad", variant, {kMatrix, kMatrix, moment, moment}, settings});
   }
   return rows;

@@ -260,7 +260,6 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # mish(x: T) -> out for float32, float64
 # mish_grad(g: T, x: T) -> out for float32, float64
 # mode(x: T; dim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64, float16
-# moments(x: T; eps, dim, centred) -> mean, variance for float32, float64
 # mse_loss(x: T, y: T; reduction) -> out for float32, float64
 # mse_loss_grad(g: T, x: T, y: T; reduction) -> out for float32, float64
 # mul(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
@@ -325,9 +324,12 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # sort(x: T; dim, descending) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # sort_rows(x: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # sqrt(x: T) -> out for float32, float64
-# standardize(x: T, w: T, b: T; eps, dim, centred) -> out, mean, variance for float32, float64
-# standardize_grad(g: T, x: T, w: T, mean: T, variance: T; eps, dim, centred) -> out for float32, float64
-# standardize_weight_grad(g: T, x: T, mean: T, variance: T; eps, dim, centred) -> out for float32, float64
+# standardize(x: T, w: T, b: T; eps, groups, centred) -> out, mean, variance for float32, float64
+# standardize_given(x: T, w: T, b: T, mean: T, variance: T; eps, groups, centred) -> out for float32, float64
+# standardize_grad(g: T, x: T, w: T, mean: T, variance: T; eps, groups, centred) -> out for float32, float64
+# standardize_grads(g: T, x: T, w: T, mean: T, variance: T; eps, groups, centred) -> out, of_weight, of_bias for
+#     float32, float64
+# standardize_weight_grad(g: T, x: T, mean: T, variance: T; eps, groups, centred) -> out for float32, float64
 # sub(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # sum(x: T; dims, keepdim) -> out for int64, float32, float64
 # sum_to(x: T; shape) -> out for float32, float64

@@ -68,6 +68,10 @@ class Primitive:
     jvp : mapping, optional
         For a primitive without such a structure, for each differentiable input a rule ``lambda t, ...``, whose results
         are added up (tuples of them where there are several outputs).
+    vjp_at_once : callable, optional
+        A rule that gives a tuple with the cotangents of all inputs, in fewer passes and with the bits that the single
+        rules give. It is asked where the first input and another one want a gradient, is for arrays only, and returns
+        ``NotImplemented`` where it declines.
     promotion : str, optional
         What dtypes the public function computes in: ``"common"`` brings all operands to one dtype, ``"float"`` brings
         them to one floating-point dtype, ``None`` leaves them.
@@ -102,6 +106,7 @@ class Primitive:
         vjp: Mapping[str, Rule] | None = None,
         structure: str | None = None,
         jvp: Mapping[str, Rule] | None = None,
+        vjp_at_once: Rule | None = None,
         promotion: str | None = "common",
         returned: int | None = None,
         broadcasts: bool | None = None,
@@ -130,6 +135,7 @@ class Primitive:
                 raise TypeError(f"{name}: there are rules for {sorted(rules)}, but the inputs are {inputs}")
         self.vjp = tuple(self._compile(vjp or {}, x) for x in inputs)
         self.jvp = tuple(self._compile(jvp or {}, x) for x in inputs)
+        self.vjp_at_once = self._compile({"all": vjp_at_once} if vjp_at_once else {}, "all")
         self.broadcasts = structure == ELEMENTWISE and len(inputs) > 1 if broadcasts is None else broadcasts
         #: What runs it on tensors, arrays and numbers: src/bindings/operation.cpp.
         self.eager = self.operation(self.run)
@@ -150,7 +156,7 @@ class Primitive:
             run,
             public + self.attributes,
             self.constants,
-            self.vjp,
+            (*self.vjp, self.vjp_at_once),
             tuple([_as_set(self.readers(slot)) for slot in range(kept)]),
             promote,
             inputs=inputs,
@@ -173,7 +179,7 @@ class Primitive:
         return operation
 
     def _compile(self, rules: Mapping[str, Rule], name: str) -> tuple[Rule, tuple[int, ...]] | None:
-        """Return the rule for the input called `name` and the slots that it reads; None where there is no rule."""
+        """Return the rule called `name` and the slots that it reads; None where there is no rule."""
         rule = rules.get(name)
         if rule is None:
             return None
@@ -192,7 +198,7 @@ class Primitive:
         return tuple(i for i in range(len(self.inputs)) if self._reads(i, slot))
 
     def _reads(self, i: int, slot: int) -> bool:
-        rules = [r for r in (self.vjp[i], self.jvp[i]) if r is not None]
+        rules = [r for r in (self.vjp[i], self.jvp[i], self.vjp_at_once if i == 0 else None) if r is not None]
         if any(slot in reads for _, reads in rules):
             return True
         # A linear or multilinear primitive is run again on the tangent and the other inputs.

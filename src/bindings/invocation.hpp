@@ -184,12 +184,13 @@ class Invocation {
     const size_t shared = aligned(plan_.scratch_shared);
     const size_t each = aligned(plan_.scratch_per_worker);
     const size_t workers = each * static_cast<size_t>(each > 0 ? get_num_threads() : 0);
-    const ScratchBuffer scratch(shared + workers + (self_.kernel->by_rows ? turned_bytes() : 0));
+    const bool any = self_.kernel->layout == InputLayout::any;
+    const ScratchBuffer scratch(shared + workers + (any ? 0 : bytes_to_copy()));
     no_memory_ = scratch.failed();
     if (no_memory_) return;
     View rows[kMaxInputs];
-    if (self_.kernel->by_rows) lay_by_rows(rows, scratch.data() + shared + workers);
-    const View* const in = self_.kernel->by_rows ? rows : plan_.in;
+    if (!any) lay_out(rows, scratch.data() + shared + workers);
+    const View* const in = any ? plan_.in : rows;
     status_ = run_({in, plan_.in_count, plan_.out, plan_.attributes, scratch.data(), scratch.data() + shared, each});
   }
 
@@ -205,20 +206,28 @@ class Invocation {
   }
 
  private:
-  size_t turned_bytes() const {
+  // Whether an input lies otherwise than the kernel takes it.
+  bool is_to_be_copied(const View& x) const {
+    return self_.kernel->layout == InputLayout::packed ? !is_packed(x) : is_turned(x);
+  }
+
+  size_t bytes_to_copy() const {
     size_t bytes = 0;
     for (int i = 0; i < plan_.in_count; ++i) {
-      if (is_turned(plan_.in[i])) bytes += aligned(bytes_of(plan_.in[i]));
+      if (is_to_be_copied(plan_.in[i])) bytes += copied_bytes(plan_.in[i]);
     }
     return bytes;
   }
 
-  // The inputs as they are, but copies of those that are turned.
-  void lay_by_rows(View* rows, char* memory) const {
+  // Of a copy, in which what a stride of 0 repeats has a place for each time.
+  static size_t copied_bytes(const View& x) { return aligned(static_cast<size_t>(x.size() * item_size(x.dtype))); }
+
+  // The inputs as they are, or copies.
+  void lay_out(View* rows, char* memory) const {
     for (int i = 0; i < plan_.in_count; ++i) {
-      const bool turned = is_turned(plan_.in[i]);
-      rows[i] = turned ? copy_turned(plan_.in[i], memory) : plan_.in[i];
-      if (turned) memory += aligned(bytes_of(rows[i]));
+      const bool copied = is_to_be_copied(plan_.in[i]);
+      rows[i] = copied ? copy_in_order(plan_.in[i], memory) : plan_.in[i];
+      if (copied) memory += copied_bytes(rows[i]);
     }
   }
 

@@ -181,6 +181,15 @@ PyObject* pull_by_record(NodeObject* node, PyObject* g, PyObject* values) {
   return call_method(node->primitive, "pullback", g, edges.get(), kept.get()).release();
 }
 
+// The cotangents of all inputs by the rule for that; anything but a tuple where there is none or it declines; null with
+// an exception set.
+Reference pull_at_once(const NodeObject* node, PyObject* g, PyObject* const* kept) {
+  int wanted = 0;
+  for (const Edge& edge : node->edges) wanted += edge.node != nullptr ? 1 : 0;
+  if (wanted < 2 || node->edges[0].node == nullptr) return share(Py_NotImplemented);
+  return apply_rule(node->operation, node->edges.count, g, kept);
+}
+
 // read(): what was kept, having checked that nobody has changed it since.
 PyObject* read(PyObject* self, PyObject*) { return check_node(node_in(self)) ? get_saved(self, nullptr) : nullptr; }
 
@@ -240,10 +249,15 @@ PyObject* pull_node(NodeObject* node, PyObject* g, PyObject* values) {
   if (node->operation == nullptr || node->operation == Py_None) return pull_by_record(node, g, values);
   Reference cotangents(PyTuple_New(node->edges.count));
   if (cotangents == nullptr) return nullptr;
+  Reference all;
   for (int i = 0; i < node->edges.count; ++i) {
     if (values == nullptr && node->freed) return refuse_freed(node);  // another thread went through the same graph
     PyObject* const* const kept = values == nullptr ? node->saved.things : &PyTuple_GET_ITEM(values, 0);
-    Reference gx = node->edges[i].node == nullptr ? share(Py_None) : apply_rule(node->operation, i, g, kept);
+    if (i == 0 && (all = pull_at_once(node, g, kept)) == nullptr) return nullptr;
+    Reference gx = share(Py_None);
+    if (node->edges[i].node != nullptr) {
+      gx = PyTuple_Check(all.get()) ? share(PyTuple_GET_ITEM(all.get(), i)) : apply_rule(node->operation, i, g, kept);
+    }
     if (node->shapes != nullptr) gx = unbroadcast(std::move(gx), PyTuple_GET_ITEM(node->shapes, i));
     if (gx == nullptr) return nullptr;
     PyTuple_SET_ITEM(cotangents.get(), i, gx.release());

@@ -27,7 +27,7 @@ struct Operation {
   PyObject* run;
   PyObject* parameters;  // the names of inputs and attributes
   PyObject* constants;   // what `run` gets behind the attributes
-  PyObject* rules;       // for each input None, or its rule and the slots that it reads
+  PyObject* rules;       // for each input, and for all at once, None, or the rule and the slots that it reads
   PyObject* promote;     // null: the one of all
   int inputs, attributes, outputs;
   int returned;  // outputs that the caller gets; those behind them only rules see

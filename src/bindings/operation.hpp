@@ -5,8 +5,8 @@
 
 namespace minigrad {
 
-// The cotangent of input `i` by its rule, given the output's and what the node kept, null where it did not; null with
-// an exception set.
+// The cotangent of input `i` by its rule, given the output's and what the node kept, null where it did not; for `i` one
+// behind the last input, a tuple of all inputs' by the rule for that. None without a rule; null with an exception set.
 Reference apply_rule(PyObject* operation, Py_ssize_t i, PyObject* g, PyObject* const* values);
 
 // The type of eager calls; a new reference, or null with an exception set.

@@ -101,6 +101,13 @@ static constexpr RunsByDType floats(RunFunction float32, RunFunction float64) {
   return {{nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, float32, float64}};
 }
 
+// How inputs have to lie. Those that lie otherwise are copied first.
+enum class InputLayout : uint8_t {
+  any,
+  by_rows,  // not turned: neighbours in memory are not neighbours along another dimension than the last
+  packed,   // in order and without gaps, but for those between places along the first dimension
+};
+
 // `types` has a letter for each input: T the dtype that all such inputs share and that chooses the run; i int64; b
 // bool; d float64, which takes Python numbers (step counts, learning rates: what changes from step to step). A kernel
 // without T inputs is run for its first output's dtype. A variadic kernel takes, in place of each T input, a sequence
@@ -118,7 +125,7 @@ struct Kernel {
   bool variadic = false;
   uint32_t mutates = 0;   // bit i: input i is written in place
   bool no_flags = false;  // whether numbers that are True or False are refused
-  bool by_rows = false;   // whether inputs whose neighbours lie along another dimension than the last are copied first
+  InputLayout layout = InputLayout::any;
 };
 
 struct Kernels {

@@ -281,7 +281,14 @@ bool is_turned(const View& x) {
   return false;
 }
 
-View copy_turned(const View& x, char* to) {
+bool is_packed(const View& x) {
+  for (int64_t d = x.rank - 1, step = 1; d > 0; step *= x.shape[d--]) {
+    if (x.shape[d] != 1 && x.stride[d] != step) return false;
+  }
+  return true;
+}
+
+View copy_in_order(const View& x, char* to) {
   View out = x;
   out.data = to;
   for (int64_t d = x.rank - 1, step = 1; d >= 0; step *= x.shape[d--]) out.stride[d] = step;

@@ -15,7 +15,10 @@ void copy_all(const View& out, const View& x);
 // Whether reading row by row would take one line of memory for each element, because neighbours lie along another
 // dimension than the last; and such a view's elements, copied to `to` row by row.
 bool is_turned(const View& x);
-View copy_turned(const View& x, char* to);
+View copy_in_order(const View& x, char* to);
+
+// Whether the elements at each place along the first dimension follow one another.
+bool is_packed(const View& x);
 
 // Zeroes all elements, or those with flat indices in [begin, end).
 void zero_all(const View& out);

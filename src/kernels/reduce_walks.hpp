@@ -122,7 +122,7 @@ constexpr Operation<T> kOperation = {
 
 enum class Walk : uint8_t {
   rows,     // rows, contiguous in memory
-  pieces,   // rows that are not contiguous: group by group
+  pieces,   // rows that are not contiguous: group by group, of many results each block in turn
   lanes,    // rows whose results lie beside each other in memory: whole vectors of results, lane by lane
   columns,  // columns that lie beside each other in memory
   along,    // columns, each contiguous in memory
@@ -150,8 +150,8 @@ inline Walk choose_walk(const Reduction& r, const ReductionNest& nest) {
 // the walk.
 template <class T>
 int64_t strip_width(Walk walk, int64_t blocks) {
-  constexpr int64_t kMost[] = {1, 1, 128, 4096, 64, kTile, 4096};  // in the order of Walk
-  const int lanes = walk == Walk::lanes ? kVirtualLanes<T> : 1;
+  constexpr int64_t kMost[] = {1, 64, 128, 4096, 64, kTile, 4096};  // in the order of Walk
+  const int lanes = walk == Walk::lanes || walk == Walk::pieces ? kVirtualLanes<T> : 1;
   const int room = kLevelBytes / static_cast<int>(sizeof(T)) / (tree_levels(blocks) * lanes);
   return smaller(int64_t{room / kVirtualLanes<T> * kVirtualLanes<T>}, kMost[static_cast<int>(walk)]);
 }
@@ -283,13 +283,21 @@ struct Reducer {
     }
   }
 
+  // Blocks of rows that lie in pieces, the lanes of each row together: neighbouring rows' pieces lie beside each other.
+  void combine_rows(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* to) const {
+    for (int64_t j = 0; j < cols; ++j, from += col_step(), to += kVirtualLanes<T>) {
+      mapping != nullptr ? combine_mapped(from, begin, n, c + j * centre_step(), to)
+                         : combine_pieces(from, begin, n, to);
+    }
+  }
+
   // Elements begin ... begin + n, at most a block, of the results at from, from + col_step(), ...: lanes() rows of
-  // `cols` values. c points to the first of these results' centres.
+  // `cols` values, of pieces `cols` rows of lanes. c points to the first of these results' centres.
   void combine_block(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* to) const {
     alignas(64) T copy[kBlockVectors * kTile];
     switch (walk) {
       case Walk::pieces:
-        return mapping != nullptr ? combine_mapped(from, begin, n, c, to) : combine_pieces(from, begin, n, to);
+        return combine_rows(from, cols, begin, n, c, to);
       case Walk::mapped:
         return combine_mapped_columns(from + begin * row_step(), cols, n, c, copy, to);
       case Walk::lanes:
@@ -311,8 +319,17 @@ struct Reducer {
     });
   }
 
+  // `cols` rows of lanes into kVirtualLanes rows of `cols` lanes.
+  void turn(T* levels, int64_t cols) const {
+    alignas(64) T copied[64 * kVirtualLanes<T>];
+    if (cols == 1) return;
+    copy(copied, levels, cols * kVirtualLanes<T>);
+    transpose(levels, cols, copied, kVirtualLanes<T>, cols, kVirtualLanes<T>);
+  }
+
   // Folds what combine_strip() left, and writes the results.
   void write(T* to, int64_t cols, T* levels) const {
+    if (walk == Walk::pieces) turn(levels, cols);
     if (form.rows) fold_columns(levels, cols, op.merge);
     divide(levels, 1, cols);
     if (to != levels) scatter(to, nest.kept.stride[0][nest.kept.rank - 1], levels, cols);

@@ -35,7 +35,7 @@ constexpr Kernel forward(const char* name, const RunsByDType* reference) {
           .attributes = {{"dim", AttributeKind::integer}},
           .plan = plan_softmax,
           .reference = reference,
-          .by_rows = true};
+          .layout = InputLayout::by_rows};
 }
 
 // The adjoint of the derivative, from the function's output.
@@ -47,7 +47,7 @@ constexpr Kernel backward(const char* name, const RunsByDType* reference) {
           .attributes = {{"dim", AttributeKind::integer}},
           .plan = plan_softmax_grad,
           .reference = reference,
-          .by_rows = true};
+          .layout = InputLayout::by_rows};
 }
 
 constexpr Kernel kRows[] = {

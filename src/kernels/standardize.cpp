@@ -1,8 +1,8 @@
-// Normalisation to mean 0 and variance 1, what layer and batch normalisation share: plans and rows.
+// Normalisation to mean 0 and variance 1, what layer, group, instance and batch normalisation share: plans and rows.
 //
-// x is a matrix. dim 1: the elements of a row are brought to one scale (layer norm); dim 0: those of a column (batch
-// norm). Weight and bias belong to the columns in both cases; either may have no elements, which stands for ones or
-// zeros.
+// x has shape (n, c, ...): n samples of c channels. Each sample's channels are divided into `groups` groups, and each
+// group is brought to one scale by itself; with 0 groups each channel is, over all samples. Weight and bias belong to
+// the channels; either may have no elements, which stands for ones or zeros.
 #include "reference/standardize.hpp"
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
@@ -13,136 +13,160 @@ namespace {
 
 constexpr double kForward = 0.3, kBackward = 0.5;  // nanoseconds for an element
 
-void check_matrix(Plan& plan, const View& x, int64_t dim) {
-  if (x.rank != 2) fail(plan, ErrorKind::runtime, "needs a matrix, got " + shape_text(x));
-  if (dim != 0 && dim != 1) fail(plan, ErrorKind::value, "dim must be 0 or 1, got " + std::to_string(dim));
-}
-
-// w: one element for each column of x, or none.
-void check_columns(Plan& plan, const View& w, const View& x, const char* name) {
-  if (w.rank != 1 || (w.shape[0] != x.shape[1] && w.shape[0] != 0)) {
-    fail(plan, ErrorKind::runtime,
-         std::string(name) + " of shape " + shape_text(w) + " does not fit the columns of " + shape_text(x));
-  }
-}
-
 void vector_of(View& out, DType dtype, int64_t size) {
   out.dtype = dtype;
   out.rank = 1;
   out.shape[0] = size;
 }
 
-// The mean or variance of each line that is brought to one scale.
-void check_lines(Plan& plan, const View& moment, const View& x, int64_t dim, const char* name) {
-  if (moment.rank != 1 || moment.shape[0] != x.shape[1 - dim]) {
+int64_t groups_of(const Plan& plan) { return plan.attributes[1].integer(); }
+
+// How many groups are brought to one scale.
+int64_t lines_of(const Plan& plan, const View& x) {
+  return groups_of(plan) > 0 ? x.shape[0] * groups_of(plan) : x.shape[1];
+}
+
+void check_shape(Plan& plan, const View& x) {
+  if (x.rank < 2) fail(plan, ErrorKind::runtime, "needs shape (n, c, ...), got " + shape_text(x));
+  const int64_t groups = groups_of(plan);
+  if (groups < 0 || (groups > 0 && x.shape[1] % groups != 0)) {
+    fail(plan, ErrorKind::value,
+         "the channels of " + shape_text(x) + " cannot be divided into " + std::to_string(groups) + " groups");
+  }
+}
+
+// w: one element for each channel of x, or none.
+void check_channels(Plan& plan, const View& w, const View& x, const char* name) {
+  if (w.rank != 1 || (w.shape[0] != x.shape[1] && w.shape[0] != 0)) {
+    fail(plan, ErrorKind::runtime,
+         std::string(name) + " of shape " + shape_text(w) + " does not fit the channels of " + shape_text(x));
+  }
+}
+
+// The mean or variance of each line.
+void check_lines(Plan& plan, const View& moment, const View& x, const char* name) {
+  if (moment.rank != 1 || moment.shape[0] != lines_of(plan, x)) {
     fail(plan, ErrorKind::runtime,
          std::string(name) + " of shape " + shape_text(moment) + " does not fit " + shape_text(x));
   }
 }
 
-// Scratch for one worker: `copies` of a row, or what a strip of columns needs.
-size_t scratch_of(const View& x, int64_t dim, int64_t copies) {
-  const int64_t row = copies * x.shape[1], strip = strip_elements(x.shape[0]);
-  return static_cast<size_t>((dim == 1 ? row : strip) * item_size(x.dtype));
-}
-
-// x -> mean and variance of each row (dim 1) or column (dim 0).
-void plan_moments(Plan& plan) {
-  const View& x = plan.in[0];
-  const int64_t dim = plan.attributes[1].integer();
-  check_matrix(plan, x, dim);
-  for (int i = 0; i < 2; ++i) vector_of(plan.out[i], x.dtype, x.shape[1 - dim]);
-  plan.scratch_per_worker = scratch_of(x, dim, 1);
-  plan.nanoseconds = kForward * static_cast<double>(x.size());
+// Shared scratch: weights and biases; on the way back weights, and two sums for each channel of `rows` samples or
+// blocks of samples. Scratch for a worker: what a strip of columns needs, or zeros for a line.
+void plan_costs(Plan& plan, const View& x, int64_t rows, double nanoseconds) {
+  const int64_t length = channel_length(x), groups = groups_of(plan);
+  const int64_t own = groups > 0 ? x.shape[1] / groups : strip_elements(x.shape[0], length);
+  plan.scratch_shared = static_cast<size_t>((1 + 2 * rows) * x.shape[1] * item_size(x.dtype));
+  plan.scratch_per_worker = static_cast<size_t>(own * item_size(x.dtype));
+  plan.nanoseconds = nanoseconds * static_cast<double>(x.size());
 }
 
 // x, w, b -> out of x's shape, mean and variance of each line.
 void plan_standardize(Plan& plan) {
   const View& x = plan.in[0];
-  const int64_t dim = plan.attributes[1].integer();
-  check_matrix(plan, x, dim);
-  check_columns(plan, plan.in[1], x, "weight");
-  check_columns(plan, plan.in[2], x, "bias");
+  check_shape(plan, x);
+  check_channels(plan, plan.in[1], x, "weight");
+  check_channels(plan, plan.in[2], x, "bias");
   copy_shape(x, x.dtype, plan.out[0]);
-  for (int i = 1; i < 3; ++i) vector_of(plan.out[i], x.dtype, x.shape[1 - dim]);
-  plan.scratch_shared = static_cast<size_t>(2 * x.shape[1] * item_size(x.dtype));
-  plan.scratch_per_worker = scratch_of(x, dim, 2);
-  plan.nanoseconds = kForward * static_cast<double>(x.size());
+  for (int i = 1; i < 3; ++i) vector_of(plan.out[i], x.dtype, lines_of(plan, x));
+  plan_costs(plan, x, 1, kForward);
 }
 
-void check_cotangent(Plan& plan, const View& g, const View& x) {
+// The same by given moments: x, w, b, mean, variance -> out.
+void plan_given(Plan& plan) {
+  plan_standardize(plan);
+  check_lines(plan, plan.in[3], plan.in[0], "mean");
+  check_lines(plan, plan.in[4], plan.in[0], "variance");
+}
+
+// How many rows of sums there are: of blocks of samples; of samples, and of a tree over blocks of these.
+int64_t sums_of(const View& x) {
+  const int64_t blocks = (x.shape[0] + 63) / 64;
+  if (channel_length(x) == 1) return blocks;
+  int64_t levels = 1;
+  for (int64_t left = blocks; left > 0; left /= 2) ++levels;
+  return x.shape[0] + levels;
+}
+
+// g, x and, `moments` being the first of them, mean and variance.
+const View& check_backward(Plan& plan, int moments) {
+  const View& g = plan.in[0];
+  const View& x = plan.in[1];
+  check_shape(plan, x);
   if (!g.same_shape(x)) {
     fail(plan, ErrorKind::runtime, "g and x differ in shape: " + shape_text(g) + " and " + shape_text(x));
   }
+  check_lines(plan, plan.in[moments], x, "mean");
+  check_lines(plan, plan.in[moments + 1], x, "variance");
+  plan_costs(plan, x, groups_of(plan) > 0 ? sums_of(x) : 0, kBackward);
+  return x;
 }
 
 // g, x, w, mean, variance -> out of x's shape.
-void plan_standardize_grad(Plan& plan) {
-  const View& x = plan.in[1];
-  const int64_t dim = plan.attributes[1].integer();
-  check_matrix(plan, x, dim);
-  check_cotangent(plan, plan.in[0], x);
-  check_columns(plan, plan.in[2], x, "weight");
-  check_lines(plan, plan.in[3], x, dim, "mean");
-  check_lines(plan, plan.in[4], x, dim, "variance");
+void plan_grad(Plan& plan) {
+  const View& x = check_backward(plan, 3);
+  check_channels(plan, plan.in[2], x, "weight");
   copy_shape(x, x.dtype, plan.out[0]);
-  plan.scratch_shared = static_cast<size_t>(x.shape[1] * item_size(x.dtype));
-  plan.scratch_per_worker = scratch_of(x, dim, 3);
-  plan.nanoseconds = kBackward * static_cast<double>(x.size());
 }
 
-// g, x, mean, variance -> one element for each column. Where rows are brought to one scale, these are added up in
-// blocks of 64, and four rows of either may have to be packed.
-void plan_standardize_weight_grad(Plan& plan) {
-  const View& x = plan.in[1];
-  const int64_t dim = plan.attributes[1].integer();
-  check_matrix(plan, x, dim);
-  check_cotangent(plan, plan.in[0], x);
-  check_lines(plan, plan.in[2], x, dim, "mean");
-  check_lines(plan, plan.in[3], x, dim, "variance");
+// g, x, mean, variance -> one element for each channel.
+void plan_weight_grad(Plan& plan) {
+  const View& x = check_backward(plan, 2);
   vector_of(plan.out[0], x.dtype, x.shape[1]);
-  if (dim == 1) plan.scratch_shared = static_cast<size_t>((x.shape[0] + 63) / 64 * x.shape[1] * item_size(x.dtype));
-  plan.scratch_per_worker = scratch_of(x, dim, 8);
-  plan.nanoseconds = kBackward * static_cast<double>(x.size());
+}
+
+// g, x, w, mean, variance -> one of x's shape, and two of an element for each channel.
+void plan_grads(Plan& plan) {
+  plan_grad(plan);
+  const View& x = plan.in[1];
+  for (int i = 1; i < 3; ++i) vector_of(plan.out[i], x.dtype, x.shape[1]);
 }
 
 constexpr AttributeSpec kEps = {"eps", AttributeKind::real};
-constexpr AttributeSpec kDim = {"dim", AttributeKind::integer};
+constexpr AttributeSpec kGroups = {"groups", AttributeKind::integer};
 constexpr AttributeSpec kCentred = {"centred", AttributeKind::flag};
 
 constexpr Kernel kRows[] = {
-    {.name = "moments",
-     .inputs = {"x"},
-     .types = "T",
-     .outputs = {"mean", "variance"},
-     .attributes = {kEps, kDim, kCentred},
-     .plan = plan_moments,
-     .reference = &reference::moments,
-     .by_rows = true},
     {.name = "standardize",
      .inputs = {"x", "w", "b"},
      .types = "TTT",
      .outputs = {"out", "mean", "variance"},
-     .attributes = {kEps, kDim, kCentred},
+     .attributes = {kEps, kGroups, kCentred},
      .plan = plan_standardize,
      .reference = &reference::standardize,
-     .by_rows = true},
+     .layout = InputLayout::packed},
+    {.name = "standardize_given",
+     .inputs = {"x", "w", "b", "mean", "variance"},
+     .types = "TTTTT",
+     .outputs = {"out"},
+     .attributes = {kEps, kGroups, kCentred},
+     .plan = plan_given,
+     .reference = &reference::standardize_given,
+     .layout = InputLayout::packed},
     {.name = "standardize_grad",
      .inputs = {"g", "x", "w", "mean", "variance"},
      .types = "TTTTT",
      .outputs = {"out"},
-     .attributes = {kEps, kDim, kCentred},
-     .plan = plan_standardize_grad,
+     .attributes = {kEps, kGroups, kCentred},
+     .plan = plan_grad,
      .reference = &reference::standardize_grad,
-     .by_rows = true},
+     .layout = InputLayout::packed},
     {.name = "standardize_weight_grad",
      .inputs = {"g", "x", "mean", "variance"},
      .types = "TTTT",
      .outputs = {"out"},
-     .attributes = {kEps, kDim, kCentred},
-     .plan = plan_standardize_weight_grad,
+     .attributes = {kEps, kGroups, kCentred},
+     .plan = plan_weight_grad,
      .reference = &reference::standardize_weight_grad,
-     .by_rows = true},
+     .layout = InputLayout::packed},
+    {.name = "standardize_grads",
+     .inputs = {"g", "x", "w", "mean", "variance"},
+     .types = "TTTTT",
+     .outputs = {"out", "of_weight", "of_bias"},
+     .attributes = {kEps, kGroups, kCentred},
+     .plan = plan_grads,
+     .reference = &reference::standardize_grads,
+     .layout = InputLayout::packed},
 };
 
 }  // namespace

@@ -1,11 +1,15 @@
-// Normalisation of the rows (dim 1) or columns (dim 0) of a matrix, and its derivatives, for any strides.
+// Normalisation and its derivatives: of each group of channels of each sample, or of each channel over all samples.
 //
-// A line x of n elements with mean m (0 unless centred), variance v = mean of (x - m)^2 and scale r = 1 / sqrt(v + eps)
-// becomes ((x - m) r) w + b. The Jacobian of u = (x - m) r is symmetric: r (I - 1 1^T / n - u u^T / n), without the
+// A line x of N elements with mean m (0 unless centred), variance v = mean of (x - m)^2 and scale r = 1 / sqrt(v + eps)
+// becomes ((x - m) r) w + b. The Jacobian of u = (x - m) r is symmetric: r (I - 1 1^T / N - u u^T / N), without the
 // second term unless centred. The way back is given m and v.
 //
-// Sums along a row are in the order of a row, sums along a column in the order of columns (reduce_blocks.hpp), so that
-// a line's bits depend on the line alone.
+// The elements of a sample are contiguous; an element's place among them is its column. A line that is a group of
+// channels is summed in the order of a row (reduce_blocks.hpp); on the way back, where a channel has several columns,
+// each channel first, and then what these come to, times their weights. What is summed over the samples is summed in
+// the order of columns. Where a channel of all samples is a line, its columns are summed over the samples first, and
+// then over the columns in the order of a row; for the weight and bias of groups it is the other way round. So a line's
+// bits depend on the line alone.
 #include "core/kernel.hpp"
 #include "core/parallel.hpp"
 #include "isa/isa.hpp"
@@ -65,7 +69,20 @@ template <class T>
   return sum_line<T>(n, [=](int64_t begin) __attribute__((always_inline)) { return SquareRow<T>{x + begin, m}; });
 }
 
-// The sums of a = g w and of a (x - m).
+// g (x - m).
+template <class T>
+struct DistanceRow {
+  const T* g;
+  const T* x;
+  T m;
+
+  [[gnu::always_inline]] Vec<T> at(int64_t j) const { return load(g + j) * (load(x + j) - m); }
+  [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T>) const {
+    return load_first(g + j, count, Vec<T>{}) * (load_first(x + j, count, splat(m)) - m);
+  }
+};
+
+// The sums of a and of a (x - m).
 template <class T>
 struct CotangentSums {
   T plain, products;
@@ -80,17 +97,18 @@ template <class T, class Row>
   return combine<Sum>(front, back);
 }
 
-// Both are summed in one pass, each in the order of a row.
-template <class T>
-[[gnu::noinline]] CotangentSums<T> sum_cotangent(const T* g, const T* w, const T* x, T m, int64_t n) {
+// Both are summed in one pass, each in the order of a row: plain_at(begin) and products_at(begin) give the rows from
+// `begin` on.
+template <class T, class PlainAt, class ProductsAt>
+[[gnu::always_inline]] inline CotangentSums<T> sum_both(int64_t n, PlainAt&& plain_at, ProductsAt&& products_at) {
   constexpr int kWidth = kVirtualLanes<T>, kGroup = 4 * kWidth;
   alignas(64) T levels[2 * 48 * kWidth];
   combine_blocks(levels, 2 * kWidth, n > 0 ? divide_up(n, kRowBlock<T>) : 1, combine_into<Sum, T>,
                  [&](int64_t b, T* out) __attribute__((always_inline)) {
                    const int64_t begin = b * kRowBlock<T>, count = smaller(kRowBlock<T>, n - begin);
                    const int64_t whole = count / kGroup * kGroup;
-                   const ProductRow<T> plain = {g + begin, w + begin};
-                   const CentredProductRow<T> products = {g + begin, w + begin, x + begin, m};
+                   const auto plain = plain_at(begin);
+                   const auto products = products_at(begin);
                    Lanes<T> first = splat_lanes(T{0}), second = first;
                    for (int64_t j = 0; j < whole; j += kGroup) {
                      first = combine<Sum>(first, whole_group<T>(plain, j));
@@ -106,132 +124,108 @@ template <class T>
   return {fold<Sum>(load_lanes(levels)), fold<Sum>(load_lanes(levels + kWidth))};
 }
 
+// a = g.
+template <class T>
+[[gnu::noinline]] CotangentSums<T> sum_cotangent(const T* g, const T* x, T m, int64_t n) {
+  return sum_both<T>(
+      n, [=](int64_t i) __attribute__((always_inline)) { return PlainRow<T>{g + i}; },
+      [=](int64_t i) __attribute__((always_inline)) { return DistanceRow<T>{g + i, x + i, m}; });
+}
+
+// a = g w.
+template <class T>
+[[gnu::noinline]] CotangentSums<T> sum_weighted(const T* g, const T* w, const T* x, T m, int64_t n) {
+  return sum_both<T>(
+      n, [=](int64_t i) __attribute__((always_inline)) { return ProductRow<T>{g + i, w + i}; },
+      [=](int64_t i) __attribute__((always_inline)) { return CentredProductRow<T>{g + i, w + i, x + i, m}; });
+}
+
+template <class T>
+[[gnu::noinline]] T sum_products(const T* x, const T* y, int64_t n) {
+  return sum_line<T>(n, [=](int64_t i) __attribute__((always_inline)) { return ProductRow<T>{x + i, y + i}; });
+}
+
 template <class T>
 struct Moments {
-  T mean, variance, scale;
+  T mean, variance;
 };
 
 template <class T>
-[[gnu::always_inline]] inline Moments<T> moments_of(const T* x, int64_t n, T eps, bool centred) {
+[[gnu::always_inline]] inline Moments<T> moments_of(const T* x, int64_t n, bool centred) {
   const T count = static_cast<T>(n), mean = centred ? sum_plain(x, n) / count : T{0};
-  const T variance = sum_squares(x, mean, n) / count;
-  return {mean, variance, 1 / math::sqrt(variance + eps)};
+  return {mean, sum_squares(x, mean, n) / count};
 }
 
-// A vector with an element for each line: a mean or a variance.
 template <class T>
-struct Vector {
-  T* x;
-  int64_t step;
-
-  explicit Vector(const View& of) : x(of.as<T>()), step(of.stride[0]) {}
-  T& operator[](int64_t i) const { return x[i * step]; }
-  void read(int64_t first, int64_t count, T* to) const {
-    gather(to, static_cast<const T*>(x + first * step), step, count);
-  }
-  void write(int64_t first, int64_t count, const T* from) const { scatter(x + first * step, step, from, count); }
-};
-
-// The moments that a call was given.
-template <class T>
-struct Given {
-  Vector<T> mean, variance;
-  T eps;
-
-  Moments<T> at(int64_t i) const { return {mean[i], variance[i], 1 / math::sqrt(variance[i] + eps)}; }
-
-  // Means and scales of neighbouring lines.
-  void read(int64_t first, int64_t count, T* m, T* r) const {
-    mean.read(first, count, m);
-    variance.read(first, count, r);
-    for (int64_t j = 0; j < count; ++j) r[j] = 1 / math::sqrt(r[j] + eps);
-  }
-};
+[[gnu::always_inline]] inline T scale_of(T variance, T eps) {
+  return 1 / math::sqrt(variance + eps);
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What a call's lines share.
-
-// Element j of row i at x[i * row_step + j * col_step].
-template <class T>
-struct Matrix {
-  T* x;
-  int64_t row_step, col_step;
-
-  bool plain() const { return col_step == 1; }
-
-  // Row i, in memory or copied to `buffer`.
-  const T* row(int64_t i, int64_t columns, T* buffer) const {
-    if (col_step == 1) return x + i * row_step;
-    gather(buffer, x + i * row_step, col_step, columns);
-    return buffer;
-  }
-
-  // Where to write row i: in memory, or in `buffer`, from where flush() takes it.
-  T* out_row(int64_t i, T* buffer) const { return col_step == 1 ? x + i * row_step : buffer; }
-  void flush(int64_t i, int64_t columns, const T* buffer) const {
-    if (col_step != 1) scatter(x + i * row_step, col_step, buffer, columns);
-  }
-
-  // Columns from `first` on.
-  Matrix from_column(int64_t first) const { return {x + first * col_step, row_step, col_step}; }
-
-  // Rows begin ... begin + count, contiguous ones: in memory or packed into `buffer`.
-  PlainRows<T> block(int64_t begin, int64_t count, int64_t columns, T* buffer) const {
-    if (col_step == 1) return {x + begin * row_step, row_step};
-    pack(buffer, columns, x + begin * row_step, row_step, col_step, count, columns);
-    return {buffer, columns};
-  }
-};
+// What a call works on.
 
 template <class T>
-Matrix<T> matrix_of(const View& x) {
-  return {x.as<T>(), x.stride[0], x.stride[1]};
-}
-
-// A weight or bias, contiguous, or `missing` for each column where it has no elements.
-template <class T>
-void copy_columns(T* out, const View& w, int64_t columns, T missing) {
-  const bool there = w.shape[0] != 0;
-  for (int64_t j = 0; j < columns; ++j) out[j] = there ? w.as<T>()[j * w.stride[0]] : missing;
-}
-
-template <class T>
-struct Settings {
-  int64_t rows, columns;
+struct Form {
+  int64_t samples, channels, length;  // of a channel
+  int64_t groups;                     // of a sample; 0: a line is a channel of all samples
   T eps;
-  bool along_rows, centred;
+  bool centred;
+
+  int64_t columns() const { return channels * length; }
+  int64_t line() const { return columns() / groups; }
 };
 
 template <class T>
-Settings<T> settings_of(const Call& call, const View& x) {
-  return {x.shape[0], x.shape[1], static_cast<T>(call.attributes[0].real), call.attributes[1].integer() == 1,
+Form<T> form_of(const Call& call, const View& x) {
+  return {x.shape[0],
+          x.shape[1],
+          channel_length(x),
+          call.attributes[1].integer(),
+          static_cast<T>(call.attributes[0].real),
           call.attributes[2].flag()};
 }
 
-// body(row, scratch) for each row, shared among threads.
-template <class T, class Body>
-void for_each_row(const Call& call, const Settings<T>& of, double nanoseconds, Body&& body) {
-  parallel_for(of.rows, nanoseconds * static_cast<double>(of.columns), [&](int64_t begin, int64_t end, int worker) {
-    T* const scratch = reinterpret_cast<T*>(call.scratch(worker));
-    for (int64_t i = begin; i < end; ++i) body(i, scratch);
-  });
+// Sample i begins at first + i * step.
+template <class T>
+struct Samples {
+  T* first;
+  int64_t step;
+
+  T* at(int64_t i) const { return first + i * step; }
+  PlainRows<T> from(int64_t i, int64_t column) const { return {at(i) + column, step}; }
+};
+
+template <class T>
+Samples<T> samples_of(const View& x) {
+  return {x.as<T>(), x.stride[0]};
 }
 
-// body(first, columns, scratch) for strips of columns, which threads share. `plain`: rows are contiguous.
-template <class T, class Body>
-void for_each_strip(const Call& call, const Settings<T>& of, bool plain, double nanoseconds, Body&& body) {
-  constexpr int64_t kUnit = 64;
-  const int64_t width = plain ? kStripColumns : kPackedColumns;
-  const double cost = nanoseconds * static_cast<double>(kUnit * of.rows);
-  parallel_for(divide_up(of.columns, kUnit), cost, [&](int64_t begin, int64_t end, int worker) {
-    T* const scratch = reinterpret_cast<T*>(call.scratch(worker));
-    const int64_t last = smaller(end * kUnit, of.columns);
-    for (int64_t j = begin * kUnit; j < last; j += width) body(j, smaller(width, last - j), scratch);
-  });
+// A vector: a weight or bias, which may have no elements, a mean or a variance.
+template <class T>
+struct Vector {
+  T* x = nullptr;
+  int64_t step = 1;
+
+  Vector() = default;
+  explicit Vector(const View& of) : x(of.shape[0] == 0 ? nullptr : of.as<T>()), step(of.stride[0]) {}
+  T& operator[](int64_t i) const { return x[i * step]; }
+
+  // Elements first ... first + count, or `missing` where there are none: in memory or in `buffer`.
+  [[gnu::noinline]] const T* read(T* buffer, int64_t first, int64_t count, T missing) const {
+    if (x != nullptr && step == 1) return x + first;
+    for (int64_t i = 0; x == nullptr && i < count; ++i) buffer[i] = missing;
+    if (x != nullptr) gather(buffer, static_cast<const T*>(x + first * step), step, count);
+    return buffer;
+  }
+};
+
+template <class T>
+void fill(const View& out, T value) {
+  for (int64_t i = 0; i < out.size(); ++i) out.as<T>()[i] = value;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Sums along columns: pieces of rows, of which each column is a result.
+// Sums over samples: pieces of their rows, of which each column is a result.
 
 // (x - m)^2 with the mean of each column.
 template <class T>
@@ -260,19 +254,6 @@ struct ColumnProducts {
   }
 };
 
-// g ((x - m) r) with the mean and scale of the row.
-template <class T>
-struct ScaledRow {
-  const T* g;
-  const T* x;
-  T m, r;
-
-  [[gnu::always_inline]] Vec<T> at(int64_t j) const { return load(g + j) * ((load(x + j) - m) * r); }
-  [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T>) const {
-    return load_first(g + j, count, Vec<T>{}) * ((load_first(x + j, count, splat(m)) - m) * r);
-  }
-};
-
 template <class T>
 struct ColumnSquareRows {
   PlainRows<T> x;
@@ -289,309 +270,486 @@ struct ColumnProductRows {
   [[gnu::always_inline]] ColumnProducts<T> row(int64_t i) const { return {g.row(i).x, x.row(i).x, m}; }
 };
 
+// What the sums of columns add up to for each channel.
 template <class T>
-struct ScaledRows {
-  PlainRows<T> g, x;
-  const T* m;
-  const T* r;
-
-  [[gnu::always_inline]] ScaledRow<T> row(int64_t i) const { return {g.row(i).x, x.row(i).x, m[i], r[i]}; }
-};
-
-// A strip of columns on its way through the sums; scratch as strip_elements() says.
-template <class T>
-struct Strip {
-  Matrix<T> g, x;  // from the strip's first column on
-  int64_t rows, columns;
-  T* g_copy;
-  T* x_copy;
-  T* levels;
-
-  Strip(const Matrix<T>& of_g, const Matrix<T>& of_x, int64_t first, int64_t count, int64_t n, T* scratch)
-      : g(of_g.from_column(first)),
-        x(of_x.from_column(first)),
-        rows(n),
-        columns(count),
-        g_copy(scratch),
-        x_copy(scratch + kBlockVectors * kPackedColumns),
-        levels(scratch + 2 * kBlockVectors * kPackedColumns) {}
-
-  PlainRows<T> g_block(int64_t begin, int64_t count) const { return g.block(begin, count, columns, g_copy); }
-  PlainRows<T> x_block(int64_t begin, int64_t count) const { return x.block(begin, count, columns, x_copy); }
-
-  // out = what the rows of each block that block(begin, count) gives add up to.
-  template <class Block>
-  [[gnu::always_inline]] void sum(T* out, Block&& block) const {
-    combine_columns<Sum>(levels, columns, rows, block);
-    for (int64_t j = 0; j < columns; ++j) out[j] = levels[j];
-  }
-
-  // Mean, variance and scale of each column.
-  [[gnu::noinline]] void moments(T eps, bool centred, T* m, T* v, T* r) const {
-    const T n = static_cast<T>(rows);
-    for (int64_t j = 0; j < columns; ++j) m[j] = 0;
-    if (centred) {
-      sum(m, [&](int64_t begin, int64_t count) { return x_block(begin, count); });
-      for (int64_t j = 0; j < columns; ++j) m[j] /= n;
-    }
-    sum(v, [&](int64_t begin, int64_t count) { return ColumnSquareRows<T>{x_block(begin, count), m}; });
-    for (int64_t j = 0; j < columns; ++j) {
-      v[j] /= n;
-      r[j] = 1 / math::sqrt(v[j] + eps);
-    }
-  }
-
-  // The sums of g and of g (x - m), of which the first is left out where it is not wanted: read once for both.
-  [[gnu::noinline]] void sum_cotangent(const T* m, T* plain, T* products) const {
-    const int64_t first = plain == nullptr ? 0 : columns, width = first + columns;
-    combine_blocks(levels, width, divide_up(rows, kBlockVectors), combine_into<Sum, T>, [&](int64_t b, T* out) {
-      const int64_t begin = b * kBlockVectors, count = smaller(kBlockVectors, rows - begin);
-      const PlainRows<T> of_g = g_block(begin, count);
-      const ColumnProductRows<T> of_products = {of_g, x_block(begin, count), m};
-      for (int64_t j = 0; j < width; ++j) out[j] = 0;
-      for (int64_t i = 0; i < count; i += 4) {
-        if (first > 0) add_rows<Sum>(out, columns, of_g, i, 1, count - i);
-        add_rows<Sum>(out + first, columns, of_products, i, 1, count - i);
-      }
-    });
-    if (first > 0) copy(plain, levels, columns);
-    copy(products, levels + first, columns);
-  }
-};
-
-// body(row, x, g or null, out) for each row of a strip; rows that are not contiguous pass through the scratch.
-template <class T, class Body>
-[[gnu::always_inline]] inline void map_strip(const Strip<T>& strip, bool with_g, const Matrix<T>& out, Body&& body) {
-  alignas(64) T buffer[kPackedColumns];
-  for (int64_t begin = 0; begin < strip.rows; begin += kBlockVectors) {
-    const int64_t count = smaller(kBlockVectors, strip.rows - begin);
-    const PlainRows<T> x = strip.x_block(begin, count);
-    const PlainRows<T> g = with_g ? strip.g_block(begin, count) : x;
-    for (int64_t i = 0; i < count; ++i) {
-      T* const to = out.out_row(begin + i, buffer);
-      body(to, x.row(i).x, g.row(i).x);
-      out.flush(begin + i, strip.columns, buffer);
-    }
-  }
+void fold_channels(T* out, const T* of_columns, int64_t count, int64_t length) {
+  for (int64_t i = 0; i < count; ++i) out[i] = length == 1 ? of_columns[i] : sum_plain(of_columns + i * length, length);
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Mean and variance of each line.
-
+// Whole channels of at most kStripColumns columns together, or a single longer one, which is taken in pieces of so
+// many. Scratch as strip_elements() says.
 template <class T>
-Status run_moments(const Call& call) {
-  const Settings<T> of = settings_of<T>(call, call.in[0]);
-  const Matrix<T> x = matrix_of<T>(call.in[0]);
-  const Vector<T> mean(call.out[0]), variance(call.out[1]);
-  if (of.along_rows) {
-    for_each_row(call, of, 0.1, [&](int64_t i, T* scratch) {
-      const Moments<T> row = moments_of(x.row(i, of.columns, scratch), of.columns, of.eps, of.centred);
-      mean[i] = row.mean;
-      variance[i] = row.variance;
-    });
-    return Status::ok;
+struct Strip {
+  const Form<T>& of;
+  int64_t first, count;  // channels
+  T* sums;               // of two things for each column
+  T* levels;
+
+  Strip(const Form<T>& form, int64_t channel, int64_t channels, T* scratch)
+      : of(form), first(channel), count(channels), sums(scratch), levels(scratch + 2 * strip_width(form.length)) {}
+
+  int64_t columns() const { return count * of.length; }
+
+  // What all elements of a channel share, for each column: of a long channel, of one piece.
+  const T* spread(T* buffer, const T* value) const {
+    if (of.length == 1) return value;
+    for (int64_t i = 0; i < count; ++i) {
+      const T of_channel = value[i];
+      for (int64_t k = 0; k < smaller(of.length, kStripColumns); ++k) buffer[i * of.length + k] = of_channel;
+    }
+    return buffer;
   }
-  for_each_strip(call, of, x.plain(), 0.1, [&](int64_t first, int64_t columns, T* scratch) {
-    alignas(64) T m[kStripColumns], v[kStripColumns], r[kStripColumns];
-    Strip<T>(x, x, first, columns, of.rows, scratch).moments(of.eps, of.centred, m, v, r);
-    mean.write(first, columns, m);
-    variance.write(first, columns, v);
+  const T* spread(T* buffer, const Vector<T>& of_channels, T missing) const {
+    alignas(64) T values[kStripColumns];
+    return spread(buffer, of_channels.read(of.length == 1 ? buffer : values, first, count, missing));
+  }
+
+  // body(column, columns) for each piece.
+  template <class Body>
+  [[gnu::always_inline]] void for_pieces(Body&& body) const {
+    for (int64_t j = 0; j < columns(); j += kStripColumns) {
+      body(first * of.length + j, smaller(kStripColumns, columns() - j));
+    }
+  }
+
+  // The sum over a channel of what rows_of(column, sample) gives.
+  template <class RowsOf>
+  [[gnu::always_inline]] void sum(T* out, RowsOf&& rows_of) const {
+    T* to = sums;
+    for_pieces([&](int64_t column, int64_t cols) {
+      combine_columns<Sum>(levels, cols, of.samples, [&](int64_t i, int64_t) { return rows_of(column, i); });
+      copy(to, levels, cols);
+      to += cols;
+    });
+    fold_channels(out, sums, count, of.length);
+  }
+
+  [[gnu::noinline]] void moments(const Samples<T>& x, T* m, T* v) const {
+    alignas(64) T wide[kStripColumns];
+    const T n = static_cast<T>(of.samples * of.length);
+    for (int64_t i = 0; i < count; ++i) m[i] = 0;
+    if (of.centred) {
+      sum(m, [&](int64_t column, int64_t i) { return x.from(i, column); });
+      for (int64_t i = 0; i < count; ++i) m[i] /= n;
+    }
+    const T* const centre = spread(wide, m);
+    sum(v, [&](int64_t column, int64_t i) { return ColumnSquareRows<T>{x.from(i, column), centre}; });
+    for (int64_t i = 0; i < count; ++i) v[i] /= n;
+  }
+
+  // The sums of g and of g (x - m) over each channel, read once for both; m for each column.
+  [[gnu::noinline]] void sum_cotangent(const Samples<T>& g, const Samples<T>& x, const T* m, T* plain,
+                                       T* products) const {
+    T* const second = sums + strip_width(of.length);
+    int64_t done = 0;
+    for_pieces([&](int64_t column, int64_t cols) {
+      combine_blocks(levels, 2 * cols, divide_up(of.samples, kBlockVectors), combine_into<Sum, T>,
+                     [&](int64_t b, T* out) {
+                       const int64_t begin = b * kBlockVectors, rows = smaller(kBlockVectors, of.samples - begin);
+                       const PlainRows<T> of_g = g.from(begin, column);
+                       const ColumnProductRows<T> of_products = {of_g, x.from(begin, column), m};
+                       for (int64_t j = 0; j < 2 * cols; ++j) out[j] = 0;
+                       for (int64_t i = 0; i < rows; i += 4) {
+                         add_rows<Sum>(out, cols, of_g, i, 1, rows - i);
+                         add_rows<Sum>(out + cols, cols, of_products, i, 1, rows - i);
+                       }
+                     });
+      copy(sums + done, levels, cols);
+      copy(second + done, levels + cols, cols);
+      done += cols;
+    });
+    fold_channels(plain, sums, count, of.length);
+    fold_channels(products, second, count, of.length);
+  }
+};
+
+// body(strip) for all channels, which threads share.
+template <class T, class Body>
+void for_each_strip(const Call& call, const Form<T>& of, double nanoseconds, Body&& body) {
+  const int64_t unit = divide_up(64, of.length), width = of.length < kStripColumns ? kStripColumns / of.length : 1;
+  const double cost = nanoseconds * static_cast<double>(unit * of.length * of.samples);
+  parallel_for(divide_up(of.channels, unit), cost, [&](int64_t begin, int64_t end, int worker) {
+    T* const scratch = reinterpret_cast<T*>(call.scratch(worker));
+    const int64_t last = smaller(end * unit, of.channels);
+    for (int64_t i = begin * unit; i < last; i += width) body(Strip<T>(of, i, smaller(width, last - i), scratch));
   });
-  return Status::ok;
+}
+
+// body(sample, group, line) for lines begin ... end, the groups of each sample.
+template <class Body>
+[[gnu::always_inline]] inline void for_lines(int64_t begin, int64_t end, int64_t groups, Body&& body) {
+  int64_t sample = begin / groups, group = begin % groups;
+  for (int64_t line = begin; line < end; ++line) {
+    body(sample, group, line);
+    if (++group < groups) continue;
+    group = 0;
+    ++sample;
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Forward.
 
 template <class T>
-[[gnu::noinline]] void standardize_row(T* out, const T* x, int64_t n, T m, T r, const T* w, const T* b) {
+[[gnu::noinline]] void standardize_line(T* out, const T* x, int64_t n, T m, T r, const T* w, const T* b) {
 #pragma omp simd
   for (int64_t k = 0; k < n; ++k) out[k] = fma((x[k] - m) * r, w[k], b[k]);
 }
 
+// The same with one weight and bias.
 template <class T>
-[[gnu::noinline]] void standardize_strip(const Strip<T>& strip, const Matrix<T>& out, const T* m, const T* r,
-                                         const T* w, const T* b) {
-  map_strip(strip, false, out, [&](T* to, const T* x, const T*) __attribute__((always_inline)) {
+[[gnu::noinline]] void standardize_channel(T* out, const T* x, int64_t n, T m, T r, T w, T b) {
 #pragma omp simd
-    for (int64_t j = 0; j < strip.columns; ++j) to[j] = fma((x[j] - m[j]) * r[j], w[j], b[j]);
-  });
+  for (int64_t k = 0; k < n; ++k) out[k] = fma((x[k] - m) * r, w, b);
 }
 
 template <class T>
-Status run_standardize(const Call& call) {
-  const Settings<T> of = settings_of<T>(call, call.in[0]);
-  const Matrix<T> x = matrix_of<T>(call.in[0]), out = matrix_of<T>(call.out[0]);
-  const Vector<T> mean(call.out[1]), variance(call.out[2]);
-  T* const w = reinterpret_cast<T*>(call.shared);
-  T* const b = w + of.columns;
-  copy_columns(w, call.in[1], of.columns, T{1});
-  copy_columns(b, call.in[2], of.columns, T{0});
-  if (of.along_rows) {
-    for_each_row(call, of, 0.2, [&](int64_t i, T* scratch) {
-      const T* const row = x.row(i, of.columns, scratch);
-      T* const to = out.out_row(i, scratch + of.columns);
-      const Moments<T> moments = moments_of(row, of.columns, of.eps, of.centred);
-      standardize_row(to, row, of.columns, moments.mean, moments.scale, w, b);
-      out.flush(i, of.columns, to);
-      mean[i] = moments.mean;
-      variance[i] = moments.variance;
-    });
-    return Status::ok;
-  }
-  for_each_strip(call, of, x.plain() && out.plain(), 0.2, [&](int64_t first, int64_t columns, T* scratch) {
-    alignas(64) T m[kStripColumns], v[kStripColumns], r[kStripColumns];
-    const Strip<T> strip(x, x, first, columns, of.rows, scratch);
-    strip.moments(of.eps, of.centred, m, v, r);
-    standardize_strip(strip, out.from_column(first), m, r, w + first, b + first);
-    mean.write(first, columns, m);
-    variance.write(first, columns, v);
-  });
-  return Status::ok;
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Backward: with a = g w and d = x - m, r (a - mean of a - d r^2 mean of a d), without the second term unless centred.
-
-template <class T>
-[[gnu::noinline]] void grad_row(T* out, const T* g, const T* w, const T* x, int64_t n, const Moments<T>& of,
-                                bool centred) {
-  const CotangentSums<T> sums = sum_cotangent(g, w, x, of.mean, n);
-  const T count = static_cast<T>(n), m = of.mean, r = of.scale;
-  const T shift = centred ? sums.plain / count : T{0}, slope = sums.products / count * r * r;
+[[gnu::noinline]] void standardize_columns(T* out, const T* x, int64_t n, const T* m, const T* r, const T* w,
+                                           const T* b) {
 #pragma omp simd
-  for (int64_t k = 0; k < n; ++k) out[k] = r * fma(m - x[k], slope, g[k] * w[k] - shift);
+  for (int64_t k = 0; k < n; ++k) out[k] = fma((x[k] - m[k]) * r[k], w[k], b[k]);
 }
 
 template <class T>
-[[gnu::noinline]] void grad_strip(const Strip<T>& strip, const Matrix<T>& out, const T* m, T* r, bool centred,
-                                  const T* w) {
-  alignas(64) T shift[kStripColumns], slope[kStripColumns];
-  for (int64_t j = 0; j < strip.columns; ++j) shift[j] = 0;
-  strip.sum_cotangent(m, centred ? shift : nullptr, slope);
-  const T n = static_cast<T>(strip.rows);
-  for (int64_t j = 0; j < strip.columns; ++j) {
-    shift[j] /= n;
-    slope[j] = slope[j] / n * r[j] * r[j];
-    r[j] *= w[j];
-  }
-  map_strip(strip, true, out, [&](T* to, const T* x, const T* g) __attribute__((always_inline)) {
-#pragma omp simd
-    for (int64_t j = 0; j < strip.columns; ++j) to[j] = r[j] * fma(m[j] - x[j], slope[j], g[j] - shift[j]);
-  });
-}
+struct Standardize {
+  const Call& call;
+  Form<T> of;
+  Samples<T> x, out;
+  Vector<T> w, b, mean, variance;  // the latter are written, unless the call was given them
+  bool given;
 
-template <class T>
-Status run_standardize_grad(const Call& call) {
-  const Settings<T> of = settings_of<T>(call, call.in[1]);
-  const Matrix<T> g = matrix_of<T>(call.in[0]), x = matrix_of<T>(call.in[1]), out = matrix_of<T>(call.out[0]);
-  const Given<T> given = {Vector<T>(call.in[3]), Vector<T>(call.in[4]), of.eps};
-  const int64_t n = of.columns;
-  T* const w = reinterpret_cast<T*>(call.shared);
-  copy_columns(w, call.in[2], n, T{1});
-  if (of.along_rows) {
-    for_each_row(call, of, 0.4, [&](int64_t i, T* scratch) {
-      const T* const row = x.row(i, n, scratch);
-      const T* const cotangent = g.row(i, n, scratch + n);
-      T* const to = out.out_row(i, scratch + 2 * n);
-      grad_row(to, cotangent, w, row, n, given.at(i), of.centred);
-      out.flush(i, n, to);
-    });
-    return Status::ok;
-  }
-  for_each_strip(call, of, g.plain() && x.plain() && out.plain(), 0.4, [&](int64_t first, int64_t columns, T* scratch) {
-    alignas(64) T m[kStripColumns], r[kStripColumns];
-    given.read(first, columns, m, r);
-    const Strip<T> strip(g, x, first, columns, of.rows, scratch);
-    grad_strip(strip, out.from_column(first), m, r, of.centred, w + first);
-  });
-  return Status::ok;
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// The gradient of the weight: for each column the sum of g (x - m) r.
-
-// Along rows: four rows at a time are added up, block by block; threads share the blocks, and begin with the last
-// one, because what has just passed over x and g has left it in the cache. The tree over them follows.
-template <class T>
-struct WeightGradOfRows {
-  const Settings<T>& of;
-  const Matrix<T>& g;
-  const Matrix<T>& x;
-  const Given<T>& given;
-  T* blocks;  // a row of sums for each
-
-  void run_block(int64_t b, T* scratch) const {
-    const int64_t begin = b * kBlockVectors, count = smaller(kBlockVectors, of.rows - begin), n = of.columns;
-    T* const out = blocks + b * n;
-    for (int64_t j = 0; j < n; ++j) out[j] = 0;
-    for (int64_t i = 0; i < count; i += 4) {
-      const int64_t rows = smaller(4, count - i);
-      T m[4], r[4];
-      const ScaledRows<T> group = {g.block(begin + i, rows, n, scratch), x.block(begin + i, rows, n, scratch + 4 * n),
-                                   m, r};
-      given.read(begin + i, rows, m, r);
-      add_rows<Sum>(out, n, group, 0, 1, rows);
+  // A group of `channels` channels of a sample.
+  void run_line(int64_t sample, int64_t group, int64_t line, int64_t channels, const T* weights,
+                const T* biases) const {
+    const int64_t n = channels * of.length, first = group * channels;
+    const T* const from = x.at(sample) + group * n;
+    T* const to = out.at(sample) + group * n;
+    const Moments<T> moments = given ? Moments<T>{mean[line], variance[line]} : moments_of(from, n, of.centred);
+    const T m = moments.mean, r = scale_of(moments.variance, of.eps);
+    if (of.length == 1) standardize_line(to, from, n, m, r, weights + first, biases + first);
+    for (int64_t i = 0; of.length > 1 && i < channels; ++i) {
+      const int64_t at = i * of.length;
+      standardize_channel(to + at, from + at, of.length, m, r, weights[first + i], biases[first + i]);
     }
+    if (given) return;
+    mean[line] = m;
+    variance[line] = moments.variance;
   }
 
-  // The tree in place: block b takes in block b + 1, then b + 2, ..., as neighbours, pairs, pairs of pairs.
-  void fold(int64_t count) const {
-    for (int64_t step = 1; step < count; step *= 2) {
-      for (int64_t b = 0; b + step < count; b += 2 * step) {
-        combine_into<Sum>(blocks + b * of.columns, static_cast<const T*>(blocks + (b + step) * of.columns), of.columns);
+  // `groups` of each sample; moments that are given for channels are those of all samples.
+  void run_lines(int64_t groups) const {
+    T* const buffer = reinterpret_cast<T*>(call.shared);
+    const T* const weights = w.read(buffer, 0, of.channels, 1);
+    const T* const biases = b.read(buffer + of.channels, 0, of.channels, 0);
+    const double cost = 0.2 * static_cast<double>(of.columns() / groups);
+    parallel_for(of.samples * groups, cost, [&](int64_t begin, int64_t end, int) {
+      for_lines(begin, end, groups, [&](int64_t sample, int64_t group, int64_t line) {
+        run_line(sample, group, of.groups > 0 ? line : group, of.channels / groups, weights, biases);
+      });
+    });
+  }
+
+  void run_strip(const Strip<T>& strip) const {
+    alignas(64) T m[kStripColumns], v[kStripColumns], columns[4][kStripColumns];
+    if (given) {
+      copy(m, mean.read(m, strip.first, strip.count, 0), strip.count);
+      copy(v, variance.read(v, strip.first, strip.count, 0), strip.count);
+    } else {
+      strip.moments(x, m, v);
+      copy(mean.x + strip.first, m, strip.count);
+      copy(variance.x + strip.first, v, strip.count);
+    }
+    for (int64_t i = 0; i < strip.count; ++i) v[i] = scale_of(v[i], of.eps);
+    const T* const centre = strip.spread(columns[0], m);
+    const T* const scale = strip.spread(columns[1], v);
+    const T* const weights = strip.spread(columns[2], w, 1);
+    const T* const biases = strip.spread(columns[3], b, 0);
+    strip.for_pieces([&](int64_t column, int64_t cols) {
+      for (int64_t i = 0; i < of.samples; ++i) {
+        standardize_columns(out.at(i) + column, x.at(i) + column, cols, centre, scale, weights, biases);
       }
+    });
+  }
+
+  Status run() const {
+    if (of.groups > 0 || (given && of.length > 1)) {
+      run_lines(of.groups > 0 ? of.groups : of.channels);
+    } else {
+      for_each_strip(call, of, 0.2, [&](const Strip<T>& strip) { run_strip(strip); });
     }
+    return Status::ok;
   }
 };
 
 template <class T>
-Status weight_grad_of_rows(const Call& call, const Settings<T>& of, const Matrix<T>& g, const Matrix<T>& x,
-                           const Given<T>& given) {
-  const WeightGradOfRows<T> sums = {of, g, x, given, reinterpret_cast<T*>(call.shared)};
-  const int64_t blocks = divide_up(of.rows, kBlockVectors);
-  const View& out = call.out[0];
-  if (blocks == 0) {
-    for (int64_t j = 0; j < of.columns; ++j) out.as<T>()[j * out.stride[0]] = 0;
+[[gnu::noinline]] Status run_forward(const Call& call, bool given) {
+  const Form<T> of = form_of<T>(call, call.in[0]);
+  const View* const moments = given ? call.in + 3 : call.out + 1;
+  if (call.in[0].size() == 0) {
+    if (given) return Status::ok;
+    fill(call.out[1], of.centred ? static_cast<T>(__builtin_nanf("")) : T{0});
+    fill(call.out[2], static_cast<T>(__builtin_nanf("")));
     return Status::ok;
   }
-  parallel_for(blocks, 0.3 * static_cast<double>(kBlockVectors * of.columns),
-               [&](int64_t begin, int64_t end, int worker) {
-                 for (int64_t b = end; b-- > begin;) sums.run_block(b, reinterpret_cast<T*>(call.scratch(worker)));
-               });
-  sums.fold(blocks);
-  scatter(out.as<T>(), out.stride[0], static_cast<const T*>(sums.blocks), of.columns);
-  return Status::ok;
+  const Samples<T> x = samples_of<T>(call.in[0]), out = samples_of<T>(call.out[0]);
+  const Vector<T> w(call.in[1]), b(call.in[2]), mean(moments[0]), variance(moments[1]);
+  return Standardize<T>{call, of, x, out, w, b, mean, variance, given}.run();
 }
 
 template <class T>
-Status weight_grad_of_columns(const Call& call, const Settings<T>& of, const Matrix<T>& g, const Matrix<T>& x,
-                              const Given<T>& given) {
-  const View& out = call.out[0];
-  for_each_strip(call, of, g.plain() && x.plain(), 0.3, [&](int64_t first, int64_t columns, T* scratch) {
-    alignas(64) T m[kStripColumns], r[kStripColumns], sums[kStripColumns];
-    const Strip<T> strip(g, x, first, columns, of.rows, scratch);
-    given.read(first, columns, m, r);
-    strip.sum_cotangent(m, nullptr, sums);
-    for (int64_t j = 0; j < columns; ++j) sums[j] = of.rows == 0 ? T{0} : sums[j] * r[j];
-    scatter(out.as<T>() + first * out.stride[0], out.stride[0], sums, columns);
-  });
-  return Status::ok;
+Status run_standardize(const Call& call) {
+  return run_forward<T>(call, false);
 }
 
 template <class T>
-Status run_standardize_weight_grad(const Call& call) {
-  const Settings<T> of = settings_of<T>(call, call.in[1]);
-  const Matrix<T> g = matrix_of<T>(call.in[0]), x = matrix_of<T>(call.in[1]);
-  const Given<T> given = {Vector<T>(call.in[2]), Vector<T>(call.in[3]), of.eps};
-  return of.along_rows ? weight_grad_of_rows(call, of, g, x, given) : weight_grad_of_columns(call, of, g, x, given);
+Status run_given(const Call& call) {
+  return run_forward<T>(call, true);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Backward: with a = g w and d = x - m, r (a - mean of a - d r^2 mean of a d), without the second term unless centred;
+// for the weight the sum of g d r over a channel, for the bias that of g.
+
+// Four samples, of which those that are not there are zeros.
+template <class T>
+struct Four {
+  const T* g[4];
+  const T* x[4];
+  T m[4], r[4];
+};
+
+// Adds what n columns of four samples come to, to the sums for weights and biases.
+template <class T>
+[[gnu::noinline]] void sum_four(const Four<T>& given, int64_t n, T* weights, T* biases) {
+  const Four<T> of = given;  // a copy that nothing written below can change
+#pragma omp simd
+  for (int64_t j = 0; j < n; ++j) {
+    T product[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) product[i] = of.g[i][j] * ((of.x[i][j] - of.m[i]) * of.r[i]);
+    weights[j] += (product[0] + product[1]) + (product[2] + product[3]);
+    biases[j] += (of.g[0][j] + of.g[1][j]) + (of.g[2][j] + of.g[3][j]);
+  }
+}
+
+// Of a line whose columns have a weight each.
+template <class T>
+[[gnu::noinline]] void grad_line(T* out, const T* g, const T* x, int64_t n, T m, T r, const T* w, T shift, T slope) {
+#pragma omp simd
+  for (int64_t k = 0; k < n; ++k) out[k] = r * fma(m - x[k], slope, g[k] * w[k] - shift);
+}
+
+// Of a channel of one sample.
+template <class T>
+[[gnu::noinline]] void grad_channel(T* out, const T* g, const T* x, int64_t n, T m, T r, T w, T shift, T slope) {
+#pragma omp simd
+  for (int64_t k = 0; k < n; ++k) out[k] = r * fma(m - x[k], slope, g[k] * w - shift);
+}
+
+template <class T>
+[[gnu::noinline]] void grad_columns(T* out, const T* g, const T* x, int64_t n, const T* m, const T* r, const T* shift,
+                                    const T* slope) {
+#pragma omp simd
+  for (int64_t k = 0; k < n; ++k) out[k] = r[k] * fma(m[k] - x[k], slope[k], g[k] - shift[k]);
+}
+
+// Of the gradients those that are wanted are not nullptr.
+template <class T>
+struct Backward {
+  const Call& call;
+  Form<T> of;
+  Samples<T> g, x, out;
+  Vector<T> w, mean, variance;
+  T* of_weight;
+  T* of_bias;
+
+  T* shared() const { return reinterpret_cast<T*>(call.shared); }
+
+  // --- Groups of channels with one element each. The sums for weight and bias, a row for either, are those of blocks
+  // of samples first, which take four samples in at a time.
+
+  T* partial(int64_t block) const { return shared() + (1 + 2 * block) * of.channels; }
+
+  // The gradient of x in a group of a sample.
+  void run_row(const T* g_row, const T* x_row, T* to, T m, T r, const T* weights) const {
+    const int64_t n = of.line();
+    const T size = static_cast<T>(n);
+    const CotangentSums<T> sums = sum_weighted(g_row, weights, x_row, m, n);
+    grad_line(to, g_row, x_row, n, m, r, weights, of.centred ? sums.plain / size : T{0}, sums.products / size * r * r);
+  }
+
+  // A block of samples of a group.
+  void run_block(int64_t group, int64_t first, int64_t count, int64_t block, const T* weights, const T* zeros) const {
+    const int64_t n = of.line(), column = group * n;
+    T* const sums = of_weight != nullptr ? partial(block) + column : nullptr;
+    for (int64_t j = 0; sums != nullptr && j < n; ++j) sums[j] = sums[of.channels + j] = 0;
+    for (int64_t i = 0; i < count; i += 4) {
+      Four<T> rows = {{zeros, zeros, zeros, zeros}, {zeros, zeros, zeros, zeros}, {}, {}};
+      for (int k = 0; k < 4 && i + k < count; ++k) {
+        const int64_t sample = first + i + k, line = sample * of.groups + group;
+        rows.g[k] = g.at(sample) + column;
+        rows.x[k] = x.at(sample) + column;
+        rows.m[k] = mean[line];
+        rows.r[k] = scale_of(variance[line], of.eps);
+        if (out.first == nullptr) continue;
+        run_row(rows.g[k], rows.x[k], out.at(sample) + column, rows.m[k], rows.r[k], weights + column);
+      }
+      if (sums != nullptr) sum_four(rows, n, sums, sums + of.channels);
+    }
+  }
+
+  void run_blocks(const T* weights) const {
+    const int64_t rows = of_weight != nullptr ? kBlockVectors : 16;
+    const double cost = 0.4 * static_cast<double>(smaller(rows, of.samples) * of.line());
+    parallel_for(divide_up(of.samples, rows) * of.groups, cost, [&](int64_t begin, int64_t end, int worker) {
+      T* const zeros = reinterpret_cast<T*>(call.scratch(worker));
+      for (int64_t j = 0; j < of.line(); ++j) zeros[j] = 0;
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t first = i / of.groups * rows;
+        run_block(i % of.groups, first, smaller(rows, of.samples - first), i / of.groups, weights, zeros);
+      }
+    });
+    if (of_weight == nullptr) return;
+    fold_blocks();
+    copy(of_weight, partial(0), of.channels);
+    if (of_bias != nullptr) copy(of_bias, partial(0) + of.channels, of.channels);
+  }
+
+  // The tree in place: block b takes in block b + 1, then b + 2, ..., as neighbours, pairs, pairs of pairs.
+  void fold_blocks() const {
+    const int64_t blocks = divide_up(of.samples, kBlockVectors);
+    for (int64_t step = 1; step < blocks; step *= 2) {
+      for (int64_t b = 0; b + step < blocks; b += 2 * step) {
+        combine_into<Sum>(partial(b), static_cast<const T*>(partial(b + step)), 2 * of.channels);
+      }
+    }
+  }
+
+  // --- Groups of longer channels, one after the other: what the sums over each channel are, of g and of g u, is kept.
+
+  T* plain(int64_t sample) const { return shared() + (1 + 2 * sample) * of.channels; }
+  T* products(int64_t sample) const { return plain(sample) + of.channels; }
+
+  void run_line(int64_t sample, int64_t group, int64_t line, const T* weights) const {
+    const int64_t channels = of.channels / of.groups, first = group * channels;
+    const T* const from_g = g.at(sample) + first * of.length;
+    const T* const from_x = x.at(sample) + first * of.length;
+    const T m = mean[line], r = scale_of(variance[line], of.eps), n = static_cast<T>(of.line());
+    for (int64_t i = 0; i < channels; ++i) {
+      const CotangentSums<T> sums = sum_cotangent(from_g + i * of.length, from_x + i * of.length, m, of.length);
+      plain(sample)[first + i] = sums.plain;
+      products(sample)[first + i] = sums.products * r;
+    }
+    if (out.first == nullptr) return;
+    const T* const w_first = weights + first;
+    const T shift = of.centred ? sum_products<T>(plain(sample) + first, w_first, channels) / n : T{0};
+    const T slope = sum_products<T>(products(sample) + first, w_first, channels) / n * r;
+    T* const to = out.at(sample) + first * of.length;
+    for (int64_t i = 0; i < channels; ++i) {
+      const int64_t at = i * of.length;
+      grad_channel(to + at, from_g + at, from_x + at, of.length, m, r, w_first[i], shift, slope);
+    }
+  }
+
+  void run_lines(const T* weights) const {
+    parallel_for(of.samples * of.groups, 0.4 * static_cast<double>(of.line()), [&](int64_t begin, int64_t end, int) {
+      for_lines(begin, end, of.groups,
+                [&](int64_t sample, int64_t group, int64_t line) { run_line(sample, group, line, weights); });
+    });
+    if (of_weight == nullptr) return;
+    T* const levels = plain(of.samples);
+    combine_columns<Sum>(levels, 2 * of.channels, of.samples,
+                         [&](int64_t begin, int64_t) { return PlainRows<T>{plain(begin), 2 * of.channels}; });
+    copy(of_weight, levels + of.channels, of.channels);
+    if (of_bias != nullptr) copy(of_bias, levels, of.channels);
+  }
+
+  // --- Channels of all samples.
+
+  void run_strip(const Strip<T>& strip) const {
+    alignas(64) T m[kStripColumns], r[kStripColumns], shift[kStripColumns], slope[kStripColumns];
+    alignas(64) T columns[4][kStripColumns];
+    copy(r, variance.read(r, strip.first, strip.count, 0), strip.count);
+    const T* const centre = strip.spread(columns[0], mean.read(m, strip.first, strip.count, 0));
+    strip.sum_cotangent(g, x, centre, shift, slope);
+    for (int64_t i = 0; i < strip.count; ++i) r[i] = scale_of(r[i], of.eps);
+    for (int64_t i = 0; of_weight != nullptr && i < strip.count; ++i) of_weight[strip.first + i] = slope[i] * r[i];
+    if (of_bias != nullptr) copy(of_bias + strip.first, shift, strip.count);
+    if (out.first == nullptr) return;
+    const T n = static_cast<T>(of.samples * of.length);
+    for (int64_t i = 0; i < strip.count; ++i) {
+      shift[i] = of.centred ? shift[i] / n : T{0};
+      slope[i] = slope[i] / n * r[i] * r[i];
+      r[i] *= w.x == nullptr ? T{1} : w[strip.first + i];
+    }
+    const T* const scale = strip.spread(columns[1], r);
+    const T* const shifts = strip.spread(columns[2], shift);
+    const T* const slopes = strip.spread(columns[3], slope);
+    strip.for_pieces([&](int64_t column, int64_t cols) {
+      for (int64_t i = 0; i < of.samples; ++i) {
+        grad_columns(out.at(i) + column, g.at(i) + column, x.at(i) + column, cols, centre, scale, shifts, slopes);
+      }
+    });
+  }
+
+  Status run() const {
+    if (of.groups == 0) {
+      for_each_strip(call, of, 0.4, [&](const Strip<T>& strip) { run_strip(strip); });
+      return Status::ok;
+    }
+    const T* const weights = w.read(shared(), 0, of.channels, 1);
+    of.length == 1 ? run_blocks(weights) : run_lines(weights);
+    return Status::ok;
+  }
+};
+
+// x and w as inputs 1 and 2, but w only where the gradient of x is wanted.
+template <class T>
+[[gnu::noinline]] Status run_backward(const Call& call, bool of_x, bool of_columns) {
+  const Form<T> of = form_of<T>(call, call.in[1]);
+  const int sums = of_x ? 1 : 0, moments = of_x ? 3 : 2;
+  T* const of_weight = of_columns ? call.out[sums].as<T>() : nullptr;
+  T* const of_bias = of_x && of_columns ? call.out[2].as<T>() : nullptr;
+  if (call.in[1].size() == 0) {
+    for (int i = sums; of_columns && i <= 2 * sums; ++i) fill(call.out[i], T{0});
+    return Status::ok;
+  }
+  const Samples<T> none = {nullptr, 0}, g = samples_of<T>(call.in[0]), x = samples_of<T>(call.in[1]);
+  const Vector<T> mean(call.in[moments]), variance(call.in[moments + 1]);
+  return Backward<T>{call,
+                     of,
+                     g,
+                     x,
+                     of_x ? samples_of<T>(call.out[0]) : none,
+                     of_x ? Vector<T>(call.in[2]) : Vector<T>(),
+                     mean,
+                     variance,
+                     of_weight,
+                     of_bias}
+      .run();
+}
+
+template <class T>
+Status run_grad(const Call& call) {
+  return run_backward<T>(call, true, false);
+}
+
+template <class T>
+Status run_weight_grad(const Call& call) {
+  return run_backward<T>(call, false, true);
+}
+
+template <class T>
+Status run_grads(const Call& call) {
+  return run_backward<T>(call, true, true);
 }
 
 constexpr Run kRows[] = {
-    {"moments", floats(run_moments<float>, run_moments<double>)},
     {"standardize", floats(run_standardize<float>, run_standardize<double>)},
-    {"standardize_grad", floats(run_standardize_grad<float>, run_standardize_grad<double>)},
-    {"standardize_weight_grad", floats(run_standardize_weight_grad<float>, run_standardize_weight_grad<double>)},
+    {"standardize_given", floats(run_given<float>, run_given<double>)},
+    {"standardize_grad", floats(run_grad<float>, run_grad<double>)},
+    {"standardize_weight_grad", floats(run_weight_grad<float>, run_weight_grad<double>)},
+    {"standardize_grads", floats(run_grads<float>, run_grads<double>)},
 };
 
 }  // namespace

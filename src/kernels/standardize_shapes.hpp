@@ -1,19 +1,27 @@
-// How much of a matrix the kernels of normalisation take at once: plans and runs agree on it.
+// How much of an array the kernels of normalisation take at once: plans and runs agree on it.
 #pragma once
 
-#include <cstdint>
+#include "core/view.hpp"
 
 namespace minigrad {
 
-// Columns that are summed over rows at once: where rows are contiguous, so many that whole pages of memory are read
-// from end to end; otherwise as many as are packed, 64 rows at a time.
-constexpr int64_t kStripColumns = 1024, kPackedColumns = 128;
+// Columns that are summed over samples at once: so many that whole pages of memory are read from end to end.
+constexpr int64_t kStripColumns = 1024;
 
-// The scratch for a strip: two packed blocks and the levels of the tree over blocks, of two sums at once.
-static inline int64_t strip_elements(int64_t rows) {
+// Elements of a channel in a sample.
+static inline int64_t channel_length(const View& x) {
+  int64_t length = 1;
+  for (int d = 2; d < x.rank; ++d) length *= x.shape[d];
+  return length;
+}
+
+static inline int64_t strip_width(int64_t length) { return length < kStripColumns ? kStripColumns : length; }
+
+// The scratch for a strip, where two things are summed at once: their sums, and the levels of the tree over blocks.
+static inline int64_t strip_elements(int64_t samples, int64_t length) {
   int64_t levels = 1;
-  for (int64_t blocks = rows / 64 + 1; blocks > 0; blocks /= 2) ++levels;
-  return 2 * 64 * kPackedColumns + 2 * levels * kStripColumns;
+  for (int64_t blocks = samples / 64 + 1; blocks > 0; blocks /= 2) ++levels;
+  return 2 * strip_width(length) + 2 * levels * kStripColumns;
 }
 
 }  // namespace minigrad

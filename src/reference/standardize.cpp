@@ -2,20 +2,30 @@
 
 #include <cmath>
 
+#include "kernels/standardize_shapes.hpp"
 #include "reference/naive.hpp"
 
 namespace minigrad::reference {
 namespace {
 
-// The lines of a matrix, along which is normalised: rows (dim 1) or columns (dim 0).
+// An array of shape (n, c, ...) whose samples are contiguous, as lines, along which is normalised.
 template <class T>
-struct Matrix {
+struct Lines {
   const View& view;
-  int64_t dim;
+  int64_t groups;  // of a sample; 0: a line is a channel of all samples
 
-  int64_t lines() const { return view.shape[1 - dim]; }
-  int64_t n() const { return view.shape[dim]; }
-  T& at(int64_t line, int64_t k) const { return view.as<T>()[line * view.stride[1 - dim] + k * view.stride[dim]]; }
+  int64_t length() const { return channel_length(view); }
+  int64_t columns() const { return view.shape[1] * length(); }
+  int64_t count() const { return groups > 0 ? view.shape[0] * groups : view.shape[1]; }
+  int64_t n() const { return groups > 0 ? columns() / groups : view.shape[0] * length(); }
+
+  // Where element k of a line is: sample and column.
+  int64_t sample(int64_t line, int64_t k) const { return groups > 0 ? line / groups : k / length(); }
+  int64_t column(int64_t line, int64_t k) const {
+    return groups > 0 ? line % groups * n() + k : line * length() + k % length();
+  }
+  int64_t channel(int64_t line, int64_t k) const { return column(line, k) / length(); }
+  T& at(int64_t line, int64_t k) const { return view.as<T>()[sample(line, k) * view.stride[0] + column(line, k)]; }
 };
 
 template <class T>
@@ -23,10 +33,10 @@ T& element_of(const View& x, int64_t i) {
   return x.as<T>()[i * x.stride[0]];
 }
 
-// The weight or bias of an element; `missing` where there is none.
+// The weight or bias of a channel; `missing` where there is none.
 template <class T>
-double column(const View& w, int64_t dim, int64_t line, int64_t k, double missing) {
-  return w.shape[0] == 0 ? missing : element_of<T>(w, dim == 1 ? k : line);
+double of_channel(const View& w, int64_t channel, double missing) {
+  return w.shape[0] == 0 ? missing : element_of<T>(w, channel);
 }
 
 struct Moments {
@@ -34,7 +44,7 @@ struct Moments {
 };
 
 template <class T>
-Moments moments_of(const Matrix<T>& x, int64_t line, const Attribute* attributes) {
+Moments moments_of(const Lines<T>& x, int64_t line, const Attribute* attributes) {
   Moments of;
   const double n = static_cast<double>(x.n());
   for (int64_t k = 0; attributes[2].flag() && k < x.n(); ++k) of.mean += x.at(line, k) / n;
@@ -50,27 +60,19 @@ Moments given(const Call& call, int i, int64_t line) {
   return {mean, variance, 1 / std::sqrt(variance + call.attributes[0].real)};
 }
 
-template <class T>
-Status moments_run(const Call& call) {
-  const Matrix<T> x = {call.in[0], call.attributes[1].integer()};
-  for (int64_t i = 0; i < x.lines(); ++i) {
-    const Moments of = moments_of(x, i, call.attributes);
-    element_of<T>(call.out[0], i) = static_cast<T>(x.n() == 0 && call.attributes[2].flag() ? NAN : of.mean);
-    element_of<T>(call.out[1], i) = static_cast<T>(x.n() == 0 ? NAN : of.variance);
-  }
-  return Status::ok;
-}
-
-template <class T>
+template <class T, bool kGiven>
 Status standardize_of(const Call& call) {
-  const int64_t dim = call.attributes[1].integer();
-  const Matrix<T> x = {call.in[0], dim}, out = {call.out[0], dim};
-  for (int64_t i = 0; i < x.lines(); ++i) {
-    const Moments of = moments_of(x, i, call.attributes);
-    element_of<T>(call.out[1], i) = static_cast<T>(x.n() == 0 && call.attributes[2].flag() ? NAN : of.mean);
-    element_of<T>(call.out[2], i) = static_cast<T>(x.n() == 0 ? NAN : of.variance);
+  const int64_t groups = call.attributes[1].integer();
+  const Lines<T> x = {call.in[0], groups}, out = {call.out[0], groups};
+  for (int64_t i = 0; i < x.count(); ++i) {
+    const Moments of = kGiven ? given<T>(call, 3, i) : moments_of(x, i, call.attributes);
+    if (!kGiven) {
+      element_of<T>(call.out[1], i) = static_cast<T>(x.n() == 0 && call.attributes[2].flag() ? NAN : of.mean);
+      element_of<T>(call.out[2], i) = static_cast<T>(x.n() == 0 ? NAN : of.variance);
+    }
     for (int64_t k = 0; k < x.n(); ++k) {
-      const double w = column<T>(call.in[1], dim, i, k, 1), b = column<T>(call.in[2], dim, i, k, 0);
+      const int64_t channel = x.channel(i, k);
+      const double w = of_channel<T>(call.in[1], channel, 1), b = of_channel<T>(call.in[2], channel, 0);
       out.at(i, k) = static_cast<T>((x.at(i, k) - of.mean) * of.scale * w + b);
     }
   }
@@ -78,20 +80,20 @@ Status standardize_of(const Call& call) {
 }
 
 template <class T>
-Status standardize_grad_of(const Call& call) {
-  const int64_t dim = call.attributes[1].integer();
-  const Matrix<T> g = {call.in[0], dim}, x = {call.in[1], dim}, out = {call.out[0], dim};
+Status grad_of(const Call& call) {
+  const int64_t groups = call.attributes[1].integer();
+  const Lines<T> g = {call.in[0], groups}, x = {call.in[1], groups}, out = {call.out[0], groups};
   const double n = static_cast<double>(x.n());
-  for (int64_t i = 0; i < x.lines(); ++i) {
+  for (int64_t i = 0; i < x.count(); ++i) {
     const Moments of = given<T>(call, 3, i);
     double sum = 0, products = 0;
     for (int64_t k = 0; k < x.n(); ++k) {
-      const double a = g.at(i, k) * column<T>(call.in[2], dim, i, k, 1);
+      const double a = g.at(i, k) * of_channel<T>(call.in[2], x.channel(i, k), 1);
       sum += call.attributes[2].flag() ? a / n : 0;
       products += a * (x.at(i, k) - of.mean) / n;
     }
     for (int64_t k = 0; k < x.n(); ++k) {
-      const double a = g.at(i, k) * column<T>(call.in[2], dim, i, k, 1);
+      const double a = g.at(i, k) * of_channel<T>(call.in[2], x.channel(i, k), 1);
       const double along = (x.at(i, k) - of.mean) * of.scale * of.scale * products;
       out.at(i, k) = static_cast<T>(of.scale * (a - sum - along));
     }
@@ -99,28 +101,44 @@ Status standardize_grad_of(const Call& call) {
   return Status::ok;
 }
 
+// The gradients of weight and bias, the latter if it is wanted; `moments` is the input that has the means.
 template <class T>
-Status standardize_weight_grad_of(const Call& call) {
-  const int64_t dim = call.attributes[1].integer();
-  const Matrix<T> g = {call.in[0], dim}, x = {call.in[1], dim};
-  for (int64_t j = 0; j < x.view.shape[1]; ++j) {
-    double total = 0;
-    for (int64_t i = 0; i < x.view.shape[0]; ++i) {
-      const int64_t line = dim == 1 ? i : j, k = dim == 1 ? j : i;
-      const Moments of = given<T>(call, 2, line);
-      total += g.at(line, k) * (x.at(line, k) - of.mean) * of.scale;
+void sums_of(const Call& call, int moments, const View& of_weight, const View* of_bias) {
+  const int64_t groups = call.attributes[1].integer();
+  const Lines<T> g = {call.in[0], groups}, x = {call.in[1], groups};
+  for (int64_t channel = 0; channel < x.view.shape[1]; ++channel) {
+    double weight = 0, bias = 0;
+    for (int64_t i = 0; i < x.count(); ++i) {
+      const Moments of = given<T>(call, moments, i);
+      for (int64_t k = 0; k < x.n(); ++k) {
+        if (x.channel(i, k) != channel) continue;
+        weight += g.at(i, k) * (x.at(i, k) - of.mean) * of.scale;
+        bias += g.at(i, k);
+      }
     }
-    element_of<T>(call.out[0], j) = static_cast<T>(total);
+    element_of<T>(of_weight, channel) = static_cast<T>(weight);
+    if (of_bias != nullptr) element_of<T>(*of_bias, channel) = static_cast<T>(bias);
   }
+}
+
+template <class T>
+Status weight_grad_of(const Call& call) {
+  sums_of<T>(call, 2, call.out[0], nullptr);
   return Status::ok;
+}
+
+template <class T>
+Status grads_of(const Call& call) {
+  sums_of<T>(call, 3, call.out[1], &call.out[2]);
+  return grad_of<T>(call);
 }
 
 }  // namespace
 
-const RunsByDType moments = floats(moments_run<float>, moments_run<double>);
-const RunsByDType standardize = floats(standardize_of<float>, standardize_of<double>);
-const RunsByDType standardize_grad = floats(standardize_grad_of<float>, standardize_grad_of<double>);
-const RunsByDType standardize_weight_grad =
-    floats(standardize_weight_grad_of<float>, standardize_weight_grad_of<double>);
+const RunsByDType standardize = floats(standardize_of<float, false>, standardize_of<double, false>);
+const RunsByDType standardize_given = floats(standardize_of<float, true>, standardize_of<double, true>);
+const RunsByDType standardize_grad = floats(grad_of<float>, grad_of<double>);
+const RunsByDType standardize_weight_grad = floats(weight_grad_of<float>, weight_grad_of<double>);
+const RunsByDType standardize_grads = floats(grads_of<float>, grads_of<double>);
 
 }  // namespace minigrad::reference

@@ -375,15 +375,17 @@ def median_of_all(draw: Draw) -> Call:
 
 
 def standardized(operands: int, vectors: int, moments: bool = True) -> Callable[[Draw], Call]:
-    """Return what draws matrices, vectors with an element for each column, moments, and how they are standardised."""
+    """Return what draws arrays (n, c, ...), vectors with an element for each channel, moments, and how they go together."""
 
     def call(draw: Draw) -> Call:
-        shape = tuple(int(n) for n in draw.integers(2, 6, 2))
-        dim = int(draw.integers(0, 2))
-        matrices = (normal(draw, shape) for _ in range(operands))
-        columns = (normal(draw, shape[1:]) for _ in range(vectors))
-        lines = [f(draw, shape[1 - dim : 2 - dim]) for f in (normal, between(0.5, 2)) if moments]
-        return (*matrices, *columns, *lines), (0.01, dim, flag(draw))
+        n, each, *rest = (int(n) for n in draw.integers(2, 5, draw.integers(2, 5)))
+        parts, groups = int(draw.integers(1, 3)), int(draw.integers(0, 2))
+        groups *= parts
+        shape = (n, each * parts, *rest)
+        arrays = (normal(draw, shape) for _ in range(operands))
+        columns = (normal(draw, shape[1:2]) for _ in range(vectors))
+        lines = [f(draw, (n * groups or shape[1],)) for f in (normal, between(0.5, 2)) if moments]
+        return (*arrays, *columns, *lines), (0.01, groups, flag(draw))
 
     return call
 
@@ -450,6 +452,7 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "singular_values": tall,
     "sort": sort,
     "standardize": standardized(1, 2, moments=False),
+    "standardize_given": standardized(1, 2),
     "standardize_grad": standardized(2, 1),
     "standardize_weight_grad": standardized(2, 0),
     "topk": topk,

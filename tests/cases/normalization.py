@@ -8,67 +8,96 @@ import numpy as np
 
 from .case import LARGE, Array, Case, Draw, between, given, nonzero, normal
 
-#: Shape, dim and whether the mean is taken away.
+#: Shape, groups (0: channels of all samples) and whether the mean is taken away.
 SETTINGS = {
     "rows": ((3, 5), 1, True),
     "rows, not centred": ((3, 5), 1, False),
     "columns": ((4, 3), 0, True),
     "columns, not centred": ((4, 3), 0, False),
+    "groups of columns": ((5, 6), 2, True),
+    "groups": ((2, 4, 3), 2, True),
+    "groups, not centred": ((2, 4, 1, 3), 2, False),
+    "each channel": ((3, 2, 2, 2), 2, True),
+    "channels": ((2, 3, 4), 0, True),
+    "channels, not centred": ((3, 2, 2, 1), 0, False),
     "one row": ((1, 4), 1, True),
     "no rows": ((0, 3), 1, True),
+    "no elements": ((2, 3, 0), 0, True),
     "large": (LARGE, 1, True),
     "large, columns": (LARGE, 0, True),
+    "large, groups": ((70, 6, 23), 3, True),
+    "large, channels": ((70, 6, 23), 0, True),
 }
+
+
+def lines(shape: tuple[int, ...], groups: int) -> int:
+    """Return how many lines there are."""
+    return shape[0] * groups if groups else shape[1]
 
 
 def weights(draw: Draw, n: int, there: bool) -> Array:
     return nonzero(draw, (n if there else 0,))
 
 
-def weight_terms(g: Array, x: Array, mean: Array, variance: Array, eps: float, dim: int, _centred: bool) -> Array:
-    """Return Σ |g u|, where u is the standardized x: the terms of a column have either sign."""
-    m, v = (np.expand_dims(moment, dim) for moment in (mean, variance))
-    return np.abs(g * (x - m) / np.sqrt(v + eps)).sum(0)
+def weight_terms(g: Array, x: Array, mean: Array, variance: Array, eps: float, groups: int, _centred: bool) -> Array:
+    """Return Σ |g u|, where u is the standardized x: the terms of a channel have either sign."""
+    n, c = x.shape[:2]
+    form = (n, groups, -1) if groups else (n, c, -1)
+    m, v = (np.reshape(moment, (n, groups, 1) if groups else (1, c, 1)) for moment in (mean, variance))
+    if not x.size:
+        return np.zeros(c)
+    u = (x.reshape(form) - m) / np.sqrt(v + eps)
+    return np.abs(g * u.reshape(x.shape)).reshape(n, c, -1).sum((0, 2))
 
 
-def moments(draw: Draw, shape: tuple[int, ...], dim: int) -> tuple[Array, Array]:
+def moments(draw: Draw, shape: tuple[int, ...], groups: int) -> tuple[Array, Array]:
     """Return a mean and a variance of each line."""
-    return normal(draw, shape[1 - dim : 2 - dim]), between(0.5, 2)(draw, shape[1 - dim : 2 - dim])
+    n = lines(shape, groups)
+    return normal(draw, (n,)), between(0.5, 2)(draw, (n,))
 
 
 def standardized() -> Iterator[Case]:
-    for variant, (shape, dim, centred) in SETTINGS.items():
+    for variant, (shape, groups, centred) in SETTINGS.items():
         for there in (True, False):
             kind = variant if there else f"{variant}, no weight"
             yield Case(
                 "standardize",
                 kind,
                 lambda draw, s=shape, w=there: (normal(draw, s), weights(draw, s[1], w), weights(draw, s[1], w)),
-                (1e-2, dim, centred),
-                large=shape == LARGE,
+                (1e-2, groups, centred),
+                large="large" in variant,
             )
+            yield Case(
+                "standardize_given",
+                kind,
+                lambda draw, s=shape, w=there, n=groups: (
+                    normal(draw, s), weights(draw, s[1], w), weights(draw, s[1], w), *moments(draw, s, n)
+                ),
+                (1e-2, groups, centred),
+                large="large" in variant,
+            )  # fmt: skip
             yield Case(
                 "standardize_grad",
                 kind,
-                lambda draw, s=shape, w=there, d=dim: (
-                    normal(draw, s), normal(draw, s), weights(draw, s[1], w), *moments(draw, s, d)
+                lambda draw, s=shape, w=there, n=groups: (
+                    normal(draw, s), normal(draw, s), weights(draw, s[1], w), *moments(draw, s, n)
                 ),
-                (1e-2, dim, centred),
-                large=shape == LARGE,
+                (1e-2, groups, centred),
+                large="large" in variant,
             )  # fmt: skip
         yield Case(
             "standardize_weight_grad",
             variant,
-            lambda draw, s=shape, d=dim: (normal(draw, s), normal(draw, s), *moments(draw, s, d)),
-            (1e-2, dim, centred),
-            large=shape == LARGE,
+            lambda draw, s=shape, n=groups: (normal(draw, s), normal(draw, s), *moments(draw, s, n)),
+            (1e-2, groups, centred),
+            large="large" in variant,
             terms=weight_terms,
         )
     nothing = np.zeros(0)
-    for dim in (0, 1):
+    for groups in (0, 1):
         yield given(
-            "standardize", f"constant, dim {dim}", [[2.0, 2.0], [2.0, 2.0]], nothing, nothing,
-            attributes=(1e-2, dim, True),
+            "standardize", f"constant, {groups} groups", [[2.0, 2.0], [2.0, 2.0]], nothing, nothing,
+            attributes=(1e-2, groups, True),
         )  # fmt: skip
 
 

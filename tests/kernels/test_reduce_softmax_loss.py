@@ -484,3 +484,13 @@ def test_dtypes_that_a_kernel_does_not_take_are_left_to_promotion() -> None:
     assert KERNELS["sum"](np.zeros(3, np.int32), (), False) is NotImplemented
     assert KERNELS["mean"](np.zeros(3, np.int64), (), False) is NotImplemented
     assert KERNELS["softmax"](np.zeros(3, np.int64), 0) is NotImplemented
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "cumsum"])
+def test_turned_inputs_that_are_repeated(name: str) -> None:
+    """A copy of such an input has room for every repetition."""
+    x = np.random.default_rng(0).standard_normal((40, 300)).astype(np.float32)
+    attributes = (-1, False) if name == "cumsum" else (-1,)
+    out = KERNELS[name](np.broadcast_to(x.T, (70, 300, 40)), *attributes)
+    right = KERNELS[name](np.ascontiguousarray(x.T), *attributes)
+    assert all(same_bits(each, right) for each in out)

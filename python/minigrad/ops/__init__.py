@@ -30,6 +30,7 @@ from . import (
     selection,
     shape,
     softmax,
+    standardize,
     statistics,
     views,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "selection",
     "shape",
     "softmax",
+    "standardize",
     "statistics",
     "views",
 ]

@@ -1,0 +1,552 @@
+"""The primitives of normalisation: channels, or groups of them, are brought to mean 0 and variance 1.
+
+x has shape (n, c, ...), n samples of c channels. With `groups` groups, each group of channels of each sample is a line
+that is brought to one scale by itself: with 1, all of a sample, as layer normalisation does, with c each channel. With 0
+groups a line is a channel of all samples. Unless `centred`, lines are brought to mean square 1. Weight and bias belong to
+the channels; either may have no elements, which stands for ones or zeros.
+
+Mean and variance of each line are outputs that only rules see: with u = (x - mean) r and r = 1 / sqrt(variance + eps),
+what goes back through x is r (a - mean of a - u times the mean of u a) for a = g w, without the second term unless
+centred. The derivatives treat x, mean and variance as inputs of their own, and mean and variance depend on x.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import _core
+from ..batching_rules import call, spread
+from ..primitive import MANY_TO_MANY, Rule, kernel_primitive
+from ..tensor import Tensor
+from .elementwise import _add, _sub, div, mul, neg, sqrt
+from .reduce import _mean, _sum
+from .shape import _permute, _reshape, broadcast
+
+__all__: list[str] = []
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What the rules are made of.
+
+
+def nothing(like: Any) -> Any:
+    """Return a weight or a bias that is not there."""
+    return np.zeros(0, dtype=like._array.dtype if isinstance(like, Tensor) else like.dtype)
+
+
+class _Frame(NamedTuple):
+    """How arrays of one shape are seen by the rules: as (n, groups, channels of a group, elements of a channel)."""
+
+    shape: tuple[int, ...]
+    groups: int
+
+    @property
+    def whole_shape(self) -> tuple[int, int, int, int]:
+        n, c = self.shape[:2]
+        groups = self.groups or max(c, 1)
+        return n, groups, c // groups, math.prod(self.shape[2:])
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """The dimensions along which lines lie."""
+        return (2, 3) if self.groups else (0, 2, 3)
+
+    @property
+    def size(self) -> int:
+        """How many elements a line has, at least 1."""
+        return max(math.prod([self.whole_shape[d] for d in self.dims]), 1)
+
+    def whole(self, x: Any) -> Any:
+        return _reshape(x, self.whole_shape)
+
+    def back(self, x: Any) -> Any:
+        return _reshape(x, self.shape)
+
+    def lines(self, v: Any) -> Any:
+        """Return a vector with an element for each line so that it broadcasts."""
+        n, groups, *_ = self.whole_shape
+        return _reshape(v, (n if self.groups else 1, groups, 1, 1))
+
+    def scale(self, variance: Any, eps: float) -> Any:
+        """Return r, one for each line."""
+        return div(1.0, sqrt(_add(self.lines(variance), eps)))
+
+    def columns(self, w: Any) -> Any:
+        """Return a vector with an element for each channel so that it broadcasts."""
+        return _reshape(w, (1, *self.whole_shape[1:3], 1))
+
+    def times(self, x: Any, w: Any) -> Any:
+        """Return x times the weight, if there is one."""
+        return mul(x, self.columns(w)) if w.shape != (0,) else x
+
+    def total(self, x: Any) -> Any:
+        """Return the sums along lines."""
+        return _sum(x, self.dims, True)
+
+    def of_lines(self, x: Any) -> Any:
+        """Return the sums along lines as a vector."""
+        return _vector(self.total(x))
+
+    def of_channels(self, x: Any) -> Any:
+        """Return the sums over each channel of all samples, in the order of the kernels.
+
+        Of groups, each sample's channel is summed first, and then these sums over the samples; otherwise the samples.
+        """
+        n, c = self.shape[:2]
+        length = math.prod(self.shape[2:])
+        if length == 1:
+            return _sum(_reshape(x, (n, c)), (0,), False)
+        x = _reshape(x, (n, c, length))
+        return _sum(_sum(x, (2,), False), (0,), False) if self.groups else _sum(_sum(x, (0,), False), (1,), False)
+
+
+def _vector(x: Any) -> Any:
+    return _reshape(x, (math.prod(x.shape),))
+
+
+class _Standard(NamedTuple):
+    """A frame with the moments: distances d = x - mean, scales r of the lines, and u = d r."""
+
+    frame: _Frame
+    d: Any
+    r: Any
+
+    @property
+    def u(self) -> Any:
+        return mul(self.d, self.r)
+
+    @property
+    def r_slope(self) -> Any:
+        """The derivative of r by the variance."""
+        return mul(mul(self.r, mul(self.r, self.r)), -0.5)
+
+    @property
+    def share(self) -> Any:
+        """r² / n."""
+        return mul(mul(self.r, self.r), 1 / self.frame.size)
+
+
+def _standard(x: Any, mean: Any, variance: Any, eps: float, groups: int) -> _Standard:
+    f = _Frame(x.shape, groups)
+    return _Standard(f, _sub(f.whole(x), f.lines(mean)), f.scale(variance, eps))
+
+
+def _wide(t: Any, x: Any) -> Any:
+    """Return the tangent of a weight or bias, zeros where there is none of them."""
+    return t if t.shape != (0,) else np.zeros(x.shape[1], dtype=nothing(x).dtype)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Rules of standardize.
+
+
+def _moments_vjp(of_mean: Any, of_variance: Any, x: Any, mean: Any, groups: int, centred: bool) -> Any:
+    """Return what goes back to x through the moments; None for nothing."""
+    f, out = _Frame(x.shape, groups), None
+    if of_mean is not None and centred:
+        out = broadcast(f.lines(div(of_mean, float(f.size))), f.whole_shape)
+    if of_variance is not None:
+        through = mul(f.lines(mul(of_variance, 2 / f.size)), _sub(f.whole(x), f.lines(mean)))
+        out = through if out is None else _add(out, through)
+    return None if out is None else f.back(out)
+
+
+def _standardize_vjp(g: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, groups: int, centred: bool) -> Any:
+    through = _moments_vjp(g[1], g[2], x, mean, groups, centred)
+    if g[0] is None:
+        return through
+    out = standardize_grad(g[0], x, w, mean, variance, eps, groups, centred)
+    return out if through is None else _add(out, through)
+
+
+def _weight_vjp(g: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, groups: int, centred: bool) -> Any:
+    if g[0] is None or w.shape == (0,):
+        return mul(w, 0.0)
+    return standardize_weight_grad(g[0], x, mean, variance, eps, groups, centred)
+
+
+def _bias_vjp(g: Any, b: Any, groups: int) -> Any:
+    if g[0] is None or b.shape == (0,):
+        return mul(b, 0.0)
+    return _Frame(g[0].shape, groups).of_channels(g[0])
+
+
+_grads = _core.kernels["standardize_grads"]
+
+
+def _all_vjps(
+    g: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, groups: int, centred: bool, b_shape: tuple[int, ...]
+) -> Any:
+    if not isinstance(g[0], np.ndarray) or g[1] is not None or g[2] is not None:
+        return NotImplemented
+    out = _grads(g[0], x, w, mean, variance, eps, groups, centred)
+    if out is NotImplemented:
+        return out
+    there = (True, w.shape != (0,), b_shape != (0,))
+    return tuple([v if wanted else nothing(x) for v, wanted in zip(out, there, strict=True)])
+
+
+def _standardize_jvp(t: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, groups: int, centred: bool) -> Any:
+    f = _Frame(x.shape, groups)
+    out = f.back(f.times(f.whole(standardize_grad(t, x, nothing(x), mean, variance, eps, groups, centred)), w))
+    distance = _sub(f.whole(x), f.lines(mean))
+    of_variance = mul(f.of_lines(mul(f.whole(t), distance)), 2 / f.size)
+    return out, _vector(_mean(f.whole(t), f.dims, True)) if centred else None, of_variance
+
+
+def _standardize_weight_jvp(t: Any, x: Any, mean: Any, variance: Any, eps: float, groups: int) -> Any:
+    s = _standard(x, mean, variance, eps, groups)
+    return s.frame.back(mul(s.u, s.frame.columns(_wide(t, x)))), None, None
+
+
+def _standardize_bias_jvp(t: Any, x: Any, groups: int) -> Any:
+    f = _Frame(x.shape, groups)
+    return f.back(broadcast(f.columns(_wide(t, x)), f.whole_shape)), None, None
+
+
+standardize = kernel_primitive(
+    "standardize",
+    equation="out = (x - mean) / sqrt(variance + eps) w + b for each group of channels, or each channel of all samples",
+    source="Ba, Kiros and Hinton, Layer Normalization; Ioffe and Szegedy, Batch Normalization; Wu and He, Group Normalization",
+    relation=MANY_TO_MANY,
+    returned=1,
+    vjp={"x": _standardize_vjp, "w": _weight_vjp, "b": _bias_vjp},
+    vjp_at_once=_all_vjps,
+    jvp={"x": _standardize_jvp, "w": _standardize_weight_jvp, "b": _standardize_bias_jvp},
+    batch=lambda level, values, batched, *settings: _batched_standardize(level, values, batched, settings),
+)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# vmap: the examples' channels next to each other, as channels of one array with so many more groups.
+
+
+def _side_by_side(level: Any, x: Any, batched: bool) -> Any:
+    """Return all examples' samples (examples, n, c, ...) as (n, examples c, ...)."""
+    whole = spread(level, x, batched)
+    examples, n, c, *rest = whole.shape
+    return _reshape(_permute(whole, (1, 0, *range(2, len(whole.shape)))), (n, examples * c, *rest))
+
+
+def _apart(level: Any, x: Any, shape: tuple[int, ...]) -> Any:
+    n, c, *rest = shape
+    return _permute(_reshape(x, (n, level.size, c, *rest)), (1, 0, *range(2, len(shape) + 1)))
+
+
+def _of_all_channels(level: Any, w: Any, batched: bool) -> Any:
+    """Return all examples' weights or biases as one vector, without elements where there are none."""
+    if w.shape[batched:] == (0,):
+        return nothing(w)
+    return _vector(spread(level, w, batched))
+
+
+def _of_all_lines(level: Any, v: Any, batched: bool, groups: int) -> Any:
+    """Return all examples' moments, (examples, lines), in the order of the lines of all of them."""
+    whole = spread(level, v, batched)
+    if groups:
+        whole = _permute(_reshape(whole, (level.size, whole.shape[1] // groups, groups)), (1, 0, 2))
+    return _vector(whole)
+
+
+def _lines_apart(level: Any, v: Any, groups: int) -> Any:
+    if groups:
+        v = _permute(_reshape(v, (v.shape[0] // (level.size * groups), level.size, groups)), (1, 0, 2))
+    return _reshape(v, (level.size, math.prod(v.shape) // level.size))
+
+
+def _batched_standardize(level: Any, values: Any, batched: Any, settings: Any) -> Any:
+    x, w, b = values
+    eps, groups, centred = settings
+    out, *moments = call(
+        standardize.primitive,  # type: ignore[attr-defined]
+        (
+            _side_by_side(level, x, batched[0]),
+            _of_all_channels(level, w, batched[1]),
+            _of_all_channels(level, b, batched[2]),
+        ),
+        (eps, groups * level.size, centred),
+    )
+    return _apart(level, out, x.shape[batched[0] :]), *[_lines_apart(level, v, groups) for v in moments]
+
+
+def _batched_grad(level: Any, values: Any, batched: Any, settings: Any) -> Any:
+    g, x, w, *moments = values
+    eps, groups, centred = settings
+    lines = [_of_all_lines(level, v, b, groups) for v, b in zip(moments, batched[3:], strict=True)]
+    whole = [_side_by_side(level, v, b) for v, b in ((g, batched[0]), (x, batched[1]))]
+    weight = _of_all_channels(level, w, batched[2])
+    out = standardize_grad(*whole, weight, *lines, eps, groups * level.size, centred)
+    return _apart(level, out, x.shape[batched[1] :])
+
+
+def _batched_weight_grad(level: Any, values: Any, batched: Any, settings: Any) -> Any:
+    g, x, *moments = values
+    eps, groups, centred = settings
+    lines = [_of_all_lines(level, v, b, groups) for v, b in zip(moments, batched[2:], strict=True)]
+    whole = [_side_by_side(level, v, b) for v, b in ((g, batched[0]), (x, batched[1]))]
+    out = standardize_weight_grad(*whole, *lines, eps, groups * level.size, centred)
+    return _reshape(out, (level.size, out.shape[0] // level.size))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The gradient of x. h · J a = r (S - H A / n - Q P / n) for S = h · a, A and H the sums of a and h, P = u · a, Q = u · h.
+
+
+class _Parts(NamedTuple):
+    """What h and a = g w have to do with each other."""
+
+    s: _Standard
+    a: Any
+    h: Any
+    of_a: Any  # P
+    of_h: Any  # Q
+    centred: bool
+
+    def both(self, x: Any, y: Any) -> Any:
+        """Return r² / n (Q x + P y)."""
+        return mul(self.s.share, _add(mul(self.of_h, x), mul(self.of_a, y)))
+
+
+def _parts(h: Any, g: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, groups: int, centred: bool) -> _Parts:
+    s = _standard(x, mean, variance, eps, groups)
+    f, u = s.frame, s.u
+    a, h = f.times(f.whole(g), w), f.whole(h)
+    return _Parts(s, a, h, f.total(mul(u, a)), f.total(mul(u, h)), centred)
+
+
+def _grad_by_x(*operands: Any) -> Any:
+    p = _parts(*operands)
+    return p.s.frame.back(neg(p.both(p.a, p.h)))
+
+
+def _grad_by_mean(*operands: Any) -> Any:
+    p = _parts(*operands)
+    return _vector(p.both(p.s.frame.total(p.a), p.s.frame.total(p.h)))
+
+
+def _grad_by_variance(*operands: Any) -> Any:
+    p = _parts(*operands)
+    f, n = p.s.frame, 1 / p.s.frame.size
+    total = _sub(f.total(mul(p.h, p.a)), mul(mul(p.of_h, p.of_a), 3 * n))
+    if p.centred:
+        total = _sub(total, mul(mul(f.total(p.h), f.total(p.a)), n))
+    return _vector(mul(total, p.s.r_slope))
+
+
+def _grad_by_weight(h: Any, g: Any, x: Any, w: Any, mean: Any, variance: Any, *settings: Any) -> Any:
+    if w.shape == (0,):
+        return mul(w, 0.0)
+    return _Frame(x.shape, settings[1]).of_channels(
+        mul(g, standardize_grad(h, x, nothing(x), mean, variance, *settings))
+    )
+
+
+def _grad_by_cotangent(h: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, groups: int, centred: bool) -> Any:
+    f = _Frame(x.shape, groups)
+    return f.back(f.times(f.whole(standardize_grad(h, x, nothing(x), mean, variance, eps, groups, centred)), w))
+
+
+def _grad_along_x(*operands: Any) -> Any:
+    p = _parts(*operands)
+    f = p.s.frame
+    return f.back(neg(mul(p.s.share, _add(mul(p.h, p.of_a), mul(p.s.u, f.total(mul(p.h, p.a)))))))
+
+
+def _grad_along_mean(t: Any, g: Any, x: Any, *rest: Any) -> Any:
+    p = _parts(x, g, x, *rest)
+    f = p.s.frame
+    return f.back(mul(mul(p.s.share, f.lines(t)), _add(p.of_a, mul(p.s.u, f.total(p.a)))))
+
+
+def _grad_along_variance(t: Any, g: Any, x: Any, *rest: Any) -> Any:
+    p = _parts(x, g, x, *rest)
+    f, n = p.s.frame, 1 / p.s.frame.size
+    slope = _sub(p.a, mul(p.s.u, mul(p.of_a, 3 * n)))
+    if p.centred:
+        slope = _sub(slope, mul(f.total(p.a), n))
+    return f.back(mul(mul(f.lines(t), p.s.r_slope), slope))
+
+
+def _reads_all(rule: Callable[..., Any]) -> Rule:
+    """Return a rule of standardize_grad that reads all of its operands."""
+    return lambda t, g, x, w, mean, variance, eps, groups, centred: rule(
+        t, g, x, w, mean, variance, eps, groups, centred
+    )
+
+
+standardize_grad: Callable[..., Any] = kernel_primitive(
+    "standardize_grad",
+    equation="out = r (g w - mean of g w - u times the mean of u g w), with u = (x - mean) r, r = 1 / sqrt(variance + eps)",
+    source="derivative of standardize",
+    relation=MANY_TO_MANY,
+    vjp={
+        "g": _grad_by_cotangent,
+        "x": _reads_all(_grad_by_x),
+        "w": _reads_all(_grad_by_weight),
+        "mean": _reads_all(_grad_by_mean),
+        "variance": _reads_all(_grad_by_variance),
+    },
+    jvp={
+        "g": lambda t, x, w, mean, variance, eps, groups, centred: standardize_grad(
+            t, x, w, mean, variance, eps, groups, centred
+        ),
+        "x": _reads_all(_grad_along_x),
+        "w": lambda t, g, x, mean, variance, eps, groups, centred: standardize_grad(
+            g, x, _wide(t, x), mean, variance, eps, groups, centred
+        ),
+        "mean": _reads_all(_grad_along_mean),
+        "variance": _reads_all(_grad_along_variance),
+    },
+    batch=lambda level, values, batched, *settings: _batched_grad(level, values, batched, settings),
+)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The gradient of the weight.
+
+
+def _weight_grad_by_g(h: Any, x: Any, mean: Any, variance: Any, eps: float, groups: int) -> Any:
+    s = _standard(x, mean, variance, eps, groups)
+    return s.frame.back(mul(s.u, s.frame.columns(h)))
+
+
+def _weighted(h: Any, g: Any, variance: Any, eps: float, groups: int) -> Any:
+    """Return h g r, where h broadcasts."""
+    f = _Frame(g.shape, groups)
+    return mul(mul(f.whole(g), h), f.scale(variance, eps))
+
+
+def _weight_grad_by_x(h: Any, g: Any, variance: Any, eps: float, groups: int) -> Any:
+    f = _Frame(g.shape, groups)
+    return f.back(_weighted(f.columns(h), g, variance, eps, groups))
+
+
+def _weight_grad_by_mean(h: Any, g: Any, variance: Any, eps: float, groups: int) -> Any:
+    f = _Frame(g.shape, groups)
+    return neg(f.of_lines(_weighted(f.columns(h), g, variance, eps, groups)))
+
+
+def _bent(h: Any, s: _Standard) -> Any:
+    """Return h times the derivative of u by the variance."""
+    return mul(h, mul(s.d, s.r_slope))
+
+
+def _weight_grad_by_variance(h: Any, g: Any, x: Any, mean: Any, variance: Any, eps: float, groups: int) -> Any:
+    s = _standard(x, mean, variance, eps, groups)
+    f = s.frame
+    return f.of_lines(_bent(mul(f.whole(g), f.columns(h)), s))
+
+
+def _weight_grad_along_x(t: Any, g: Any, variance: Any, eps: float, groups: int) -> Any:
+    f = _Frame(g.shape, groups)
+    return f.of_channels(_weighted(f.whole(t), g, variance, eps, groups))
+
+
+def _weight_grad_along_mean(t: Any, g: Any, variance: Any, eps: float, groups: int) -> Any:
+    f = _Frame(g.shape, groups)
+    return neg(f.of_channels(_weighted(f.lines(t), g, variance, eps, groups)))
+
+
+def _weight_grad_along_variance(t: Any, g: Any, x: Any, mean: Any, variance: Any, eps: float, groups: int) -> Any:
+    s = _standard(x, mean, variance, eps, groups)
+    f = s.frame
+    return f.of_channels(_bent(mul(f.whole(g), f.lines(t)), s))
+
+
+standardize_weight_grad: Callable[..., Any] = kernel_primitive(
+    "standardize_weight_grad",
+    equation="out = Σ g u over each channel, with u = (x - mean) / sqrt(variance + eps)",
+    source="derivative of standardize by the weight",
+    relation=MANY_TO_MANY,
+    vjp={
+        "g": _weight_grad_by_g,
+        "x": _weight_grad_by_x,
+        "mean": _weight_grad_by_mean,
+        "variance": _weight_grad_by_variance,
+    },
+    jvp={
+        "g": lambda t, x, mean, variance, eps, groups, centred: standardize_weight_grad(
+            t, x, mean, variance, eps, groups, centred
+        ),
+        "x": _weight_grad_along_x,
+        "mean": _weight_grad_along_mean,
+        "variance": _weight_grad_along_variance,
+    },
+    batch=lambda level, values, batched, *settings: _batched_weight_grad(level, values, batched, settings),
+)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# By given moments: linear in x.
+
+
+def _slope(f: _Frame, w: Any, variance: Any, eps: float) -> Any:
+    """Return r w, what distances are multiplied with."""
+    return f.times(f.scale(variance, eps), w)
+
+
+def _given_by_x(g: Any, w: Any, variance: Any, eps: float, groups: int, x_shape: tuple[int, ...]) -> Any:
+    f = _Frame(x_shape, groups)
+    return f.back(mul(f.whole(g), _slope(f, w, variance, eps)))
+
+
+def _given_by_mean(g: Any, w: Any, variance: Any, eps: float, groups: int, x_shape: tuple[int, ...]) -> Any:
+    f = _Frame(x_shape, groups)
+    return neg(f.of_lines(mul(f.whole(g), _slope(f, w, variance, eps))))
+
+
+def _given_by_variance(g: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, groups: int) -> Any:
+    s = _standard(x, mean, variance, eps, groups)
+    return s.frame.of_lines(_bent(s.frame.times(s.frame.whole(g), w), s))
+
+
+def _given_along_mean(t: Any, w: Any, variance: Any, eps: float, groups: int, x_shape: tuple[int, ...]) -> Any:
+    f = _Frame(x_shape, groups)
+    return f.back(broadcast(neg(mul(f.lines(t), _slope(f, w, variance, eps))), f.whole_shape))
+
+
+def _given_along_variance(t: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, groups: int) -> Any:
+    s = _standard(x, mean, variance, eps, groups)
+    return s.frame.back(s.frame.times(_bent(s.frame.lines(t), s), w))
+
+
+standardize_given: Callable[..., Any] = kernel_primitive(
+    "standardize_given",
+    equation="out = (x - mean) / sqrt(variance + eps) w + b, with given moments of each line",
+    source="Ioffe and Szegedy, Batch Normalization",
+    relation=MANY_TO_MANY,
+    vjp={
+        "x": _given_by_x,
+        "w": lambda g, x, w, mean, variance, eps, groups, centred: (
+            standardize_weight_grad(g, x, mean, variance, eps, groups, centred) if w.shape != (0,) else mul(w, 0.0)
+        ),
+        "b": lambda g, b, groups: _bias_vjp((g,), b, groups),
+        "mean": _given_by_mean,
+        "variance": _given_by_variance,
+    },
+    jvp={
+        "x": lambda t, w, variance, eps, groups, x_shape: _given_by_x(t, w, variance, eps, groups, x_shape),
+        "w": lambda t, x, mean, variance, eps, groups: _standardize_weight_jvp(t, x, mean, variance, eps, groups)[0],
+        "b": lambda t, x, groups: _standardize_bias_jvp(t, x, groups)[0],
+        "mean": _given_along_mean,
+        "variance": _given_along_variance,
+    },
+    batch=lambda level, values, batched, *settings: _batched_given(level, values, batched, settings),
+)
+
+
+def _batched_given(level: Any, values: Any, batched: Any, settings: Any) -> Any:
+    x, w, b, *moments = values
+    eps, groups, centred = settings
+    out = standardize_given(
+        _side_by_side(level, x, batched[0]),
+        *[_of_all_channels(level, v, own) for v, own in zip((w, b), batched[1:3], strict=True)],
+        *[_of_all_lines(level, v, own, groups) for v, own in zip(moments, batched[3:], strict=True)],
+        eps,
+        groups * level.size,
+        centred,
+    )
+    return _apart(level, out, x.shape[batched[0] :])
