@@ -227,3 +227,33 @@ def test_the_gradient_given_is_not_copied_once_the_others_are_gone() -> None:
         g.mul_(2)
         assert not is_common(g)
     assert g._array.__array_interface__["data"][0] == address
+
+
+def test_cotangents_that_users_keep_are_not_added_to() -> None:
+    """A sweep adds in place where the sum so far is its own."""
+    kept: list[tuple[Tensor, list[float]]] = []
+
+    def keep(g: Tensor) -> Tensor:
+        kept.append((g, g.tolist()))
+        return g
+
+    class Kept(mg.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: Any, g: Tensor) -> Tensor:
+            return keep(g * 2)
+
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 1
+    parts = [y * 2 for _ in range(3)] + [Kept.apply(y) for _ in range(3)] + [y.reshape(2, 1)[:, 0] for _ in range(2)]
+    for part in parts[:3]:
+        part.register_hook(keep)
+    y.register_hook(keep)
+    (y + sum(parts) * mg.tensor([1.0, 3.0])).backward(mg.tensor([1.0, 1.0]))
+    assert len(kept) == 7
+    assert all(g.tolist() == then for g, then in kept)
+    assert x.grad is not None
+    assert x.grad.tolist() == [15.0, 43.0]

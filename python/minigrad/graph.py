@@ -155,8 +155,9 @@ class Leaf(_core.LeafBase):
             if not bare or self.grad._edge is not None:
                 self.grad = add(self.grad, wrap(g) if bare else g)
             else:
-                self.grad._own()
-                _add_into(self.grad._array, self.grad._array, g)
+                if not _core.add_to_common(self.grad, g):
+                    self.grad._own()
+                    _add_into(self.grad._array, self.grad._array, g)
                 self.grad._cell.version += 1
 
     def __repr__(self) -> str:

@@ -569,12 +569,12 @@ def replay(base: Any, steps: tuple[tuple[Primitive, tuple[Any, ...]], ...]) -> A
     return base
 
 
-def _part(tensor: Tensor) -> None:
-    """Give a tensor, no view, memory of its own in place of what it holds in common; see `Tensor._own`."""
+def _part(tensor: Tensor, addend: Array | None = None) -> None:
+    """Give a tensor, no view, memory of its own in place of what it holds in common, and add the addend."""
     with _owning:
         common = tensor._array  # held here, so that nobody else takes the tensor for its last holder
         if _core.is_common(common):
-            array = _core.own_copy(common)
+            array = _core.own_copy(common, addend)
             for view in living_views(tensor):
                 view._array = replay(array, view._steps)
             tensor._array = array  # last: other threads ask for it alone

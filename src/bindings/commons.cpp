@@ -81,10 +81,24 @@ PyObject* shown(PyObject*, PyObject* object) {
   return new_tensor(view);
 }
 
-// own_copy(array): a copy, of ordinary memory also in inference mode.
-PyObject* own_copy(PyObject*, PyObject* array) {
+// own_copy(array, addend): a copy, of ordinary memory also in inference mode; with an addend, which may be None, the
+// sum.
+PyObject* own_copy(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 2) return PyErr_Format(PyExc_TypeError, "own_copy: takes an array and an addend");
   const OutsideInference ordinary;
-  return PyObject_CallOneArg(g_connections.copy, array);
+  if (args[1] == Py_None) return PyObject_CallOneArg(g_connections.copy, args[0]);
+  return PyObject_Vectorcall(g_connections.add, args, 2, nullptr);
+}
+
+// add_to_common(tensor, addend): adds to what a tensor, no view, holds in common with others, in one pass: it has
+// memory of its own from then on. False, with nothing done, elsewhere.
+PyObject* add_to_common(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 2 || !is_tensor(args[0]))
+    return PyErr_Format(PyExc_TypeError, "add_to_common: takes a tensor and an array");
+  const TensorObject* const tensor = tensor_in(args[0]);
+  const bool common = tensor->base == nullptr && is_common(tensor->array);
+  if (!common || is_last_holder(tensor, owner_of(tensor->array))) Py_RETURN_FALSE;
+  return Reference(PyObject_Vectorcall(g_connections.part, args, 2, nullptr)) == nullptr ? nullptr : Py_NewRef(Py_True);
 }
 
 PyMethodDef kFunctions[] = {
@@ -94,7 +108,13 @@ PyMethodDef kFunctions[] = {
      "Hold a tensor's memory in common with the gradients to come, if nobody else holds it."},
     {"shown", shown, METH_O,
      "A tensor for users to see an array that a sweep computes with: written to, it parts from it."},
-    {"own_copy", own_copy, METH_O, "A copy of an array, of ordinary memory also in inference mode."},
+    {"own_copy", fastcall(own_copy), METH_FASTCALL,
+     "own_copy(array, addend): a copy of an array, or its sum with the addend, of ordinary memory also in inference "
+     "mode."},
+    {"add_to_common", fastcall(add_to_common), METH_FASTCALL,
+     "add_to_common(tensor, addend): add to what a tensor, no view, holds in common, in memory of its own from then "
+     "on; "
+     "False, with nothing done, elsewhere."},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -103,7 +103,8 @@ struct Connections {
   PyObject* observe;     // (node, outputs, inputs): shows them a new node
   PyObject* add;
   PyObject* copy;      // of an array
-  PyObject* part;      // (tensor): gives it, no view, memory of its own in place of what it holds in common
+  PyObject* part;      // (tensor, addend or none): gives it, no view, memory of its own in place of what it holds in
+                       // common, with the addend added
   PyObject* add_into;  // (out, x, y), of arrays
   PyObject* sum_to;
 };

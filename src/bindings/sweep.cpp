@@ -84,10 +84,18 @@ class Sweep {
     return turn == turns_.end() ? static_cast<double>(sequence_of(node)) : turn->second;
   }
 
+  // Adds in place where the sum so far is an array that nobody else can see.
   static bool add_to(Reference& known, PyObject* g) {
-    PyObject* const args[] = {known.get(), g};
-    known.reset(PyObject_Vectorcall(g_connections.add, args, 2, nullptr));
+    PyObject* const args[] = {known.get(), known.get(), g};
+    if (is_own(known.get()) && PyArray_CheckExact(g)) {
+      return Reference(PyObject_Vectorcall(g_connections.add_into, args, 3, nullptr)) != nullptr;
+    }
+    known.reset(PyObject_Vectorcall(g_connections.add, args + 1, 2, nullptr));
     return known != nullptr;
+  }
+
+  static bool is_own(PyObject* array) {
+    return PyArray_CheckExact(array) && is_sole(array) && PyArray_ISCARRAY(reinterpret_cast<PyArrayObject*>(array));
   }
 
   static Reference all_absent(Py_ssize_t outputs) {

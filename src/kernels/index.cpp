@@ -309,12 +309,26 @@ template <class T>
 }
 
 template <class T>
+void repeat(T* out, T value, int64_t count) {
+  T pattern[32 / sizeof(T)];
+  std::fill_n(pattern, 32 / sizeof(T), value);
+  const int64_t done =
+      fill_bytes(out, pattern, count * static_cast<int64_t>(sizeof(T))) / static_cast<int64_t>(sizeof(T));
+  std::fill_n(out + done, count - done, value);
+}
+
+template <class T>
 void unslice_row(T* out, const T* g, const SliceRow& s) {
   const auto zero = [](T* from, int64_t count) { zero_bytes(from, count * static_cast<int64_t>(sizeof(T))); };
-  if (s.step == 1 && s.g_step == s.size) {
+  const bool equal = s.size == 1 && s.g_step == 0;
+  if (s.step == 1 && (equal || s.g_step == s.size)) {
     const int64_t kept = s.pieces * s.size;
     zero(out, s.start * s.size);
-    copy_bytes(out + s.start * s.size, g, kept * static_cast<int64_t>(sizeof(T)), s.streamed);
+    if (equal) {
+      repeat(out + s.start, *g, kept);
+    } else {
+      copy_bytes(out + s.start * s.size, g, kept * static_cast<int64_t>(sizeof(T)), s.streamed);
+    }
     return zero(out + s.start * s.size + kept, (s.extent - s.start) * s.size - kept);
   }
   zero(out, s.extent * s.size);
