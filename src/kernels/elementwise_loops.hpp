@@ -52,7 +52,13 @@ template <class Op, class Out, class... Xs, int... k>
   if constexpr (sizeof(Out) == 1) {  // of which kLanes are few
     constexpr int64_t kBytes = 4 * kLanes;
     const int64_t whole = (in.mask[k] & ...) != 0 ? size / kBytes * kBytes : 0;
-    for (; i < whole; i += kBytes) map_block<Op>(out + i, kBytes, static_cast<const Xs*>(in.x[k]) + i...);
+    constexpr int64_t kPiece = ((sizeof(Xs) == 1) && ...) ? kLanes : kBytes;
+    for (; i < whole; i += kBytes) {
+#pragma GCC unroll 4
+      for (int64_t j = i; j < i + kBytes; j += kPiece) {
+        map_block<Op>(out + j, kPiece, static_cast<const Xs*>(in.x[k]) + j...);
+      }
+    }
   }
   for (; i + kLanes <= size; i += kLanes) {
     map_block<Op>(out + i, kLanes, static_cast<const Xs*>(in.x[k]) + (i & in.mask[k])...);
