@@ -125,3 +125,20 @@ def test_gradients_at_kinks(name: str) -> None:
         loss(lib.nn.functional, lib.tensor, x).backward()
         found.append(x.grad.numpy())
     np.testing.assert_allclose(*found, rtol=1e-6)
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("counts", [(0, 1, 7, 3, 0, 2), (0,) * 6, (7,) * 6, (1, 0, 0, 0, 0, 0)], ids=str)
+def test_multilabel_margins_of_any_number_of_targets(counts: tuple[int, ...], reduction: str) -> None:
+    torch = pytest.importorskip("torch")
+    draw = np.random.default_rng(3)
+    scores = draw.standard_normal((6, 7))
+    targets = np.stack([np.where(np.arange(7) < n, draw.permutation(7), -1) for n in counts])
+    found = []
+    for lib in (mg, torch):
+        x = lib.tensor(scores, requires_grad=True)
+        loss = lib.nn.functional.multilabel_margin_loss(x, lib.tensor(targets), reduction=reduction)
+        loss.sum().backward()
+        found.append((loss.detach().numpy(), x.grad.numpy()))
+    for mine, right in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, right, rtol=1e-12, atol=1e-12)

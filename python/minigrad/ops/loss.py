@@ -557,10 +557,12 @@ def multilabel_margin_loss(
     labels = _class_indices(name, target)._array.reshape(-1, classes)
     rows = _reshape(input, labels.shape)
     counts = np.logical_and.accumulate(labels >= 0, axis=1)
+    most = int(counts.sum(1).max(initial=0))
+    labels, counts = labels[:, :most], counts[:, :most]
     chosen = np.where(counts, labels, 0)
     if chosen.size and chosen.max() >= classes:
         raise IndexError(f"{name}: a target is out of range for {classes} classes")
-    is_target = np.zeros(labels.shape, np.bool_)
+    is_target = np.zeros(rows._array.shape, np.bool_)
     np.logical_or.at(is_target, (np.arange(len(labels))[:, None], chosen), counts)
     picked = gather_along(rows, wrap(chosen), 1)
     missed = relu(_add(_sub(unsqueeze(rows, 1), unsqueeze(picked, 2)), 1.0))

@@ -166,7 +166,7 @@ _scatter_amin = _extremum("amin", 4)
 # ----------------------------------------------------------------------------------------------------------------------
 # Running them.
 
-_kernel = _core.kernels["scatter"]
+_kernel, _full = _core.kernels["scatter"], _core.kernels["full"]
 _PRODUCTS = {"add": _scatter_sum, "multiply": _scatter_product}
 
 
@@ -450,7 +450,8 @@ def _identity(dtype: Any, reduce: str) -> Any:
 def _mean(total: Tensor, index: Array, dim: int, include_self: bool) -> Tensor:
     """Return sums divided by the numbers of their terms."""
     array = total._array
-    counts: Any = maximum(_scatter_sum(np.full(array.shape, int(include_self)), 1, index, dim), 1)
+    kind = total.dtype if array.dtype.char in "fd" and index.size < 2**24 else _dtype.int64  # that counts exactly
+    counts: Any = maximum(_scatter_sum(_full(float(include_self), array.shape, kind.code), 1, index, dim), 1)
     from .rounding import floor_divide
 
     divisors = wrap(counts.astype(array.dtype, copy=False))
