@@ -130,7 +130,6 @@ def test_gradients_at_kinks(name: str) -> None:
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 @pytest.mark.parametrize("counts", [(0, 1, 7, 3, 0, 2), (0,) * 6, (7,) * 6, (1, 0, 0, 0, 0, 0)], ids=str)
 def test_multilabel_margins_of_any_number_of_targets(counts: tuple[int, ...], reduction: str) -> None:
-    torch = pytest.importorskip("torch")
     draw = np.random.default_rng(3)
     scores = draw.standard_normal((6, 7))
     targets = np.stack([np.where(np.arange(7) < n, draw.permutation(7), -1) for n in counts])

@@ -191,6 +191,26 @@ EVERYDAY = [
     Function("index_add", lambda lib, x, i, y: x.index_add(0, i, y), ("x", "rows", "y")),
     Function("take", lambda lib, x, i: lib.take(x, i), ("x", "index")),
     Function("take_along_dim", lambda lib, x, i: lib.take_along_dim(x, i, 1), ("x", "places")),
+    Function("index_select(0)", lambda lib, x, i: lib.index_select(x, 0, i), ("x", "rows")),
+    Function("x[i, j]", lambda lib, x, i, j: x[i, j], ("x", "rows", "labels")),
+    *[
+        Function(
+            f"scatter_reduce {how}", lambda lib, x, i, y, how=how: x.scatter_reduce(1, i, y, how), ("x", "places", "y")
+        )
+        for how in ("mean", "amax")
+    ],
+    Function("masked_scatter", lambda lib, x, m, y: x.masked_scatter(m, y), ("x", "mask", "y")),
+    Function("copy_ of y.t()", lambda lib, x, y: x.reshape(1024, 512).copy_(y.t()), ("x", "y"), backward=False),
+    Function("diagonal", lambda lib, x: lib.diagonal(x)),
+    Function("trace", lambda lib, x: lib.trace(x)),
+    Function("rot90", lambda lib, x: lib.rot90(x), backward=False),
+    Function("windows", lambda lib, x: x.unfold(1, 4, 2).contiguous()),
+    Function("einsum to a number", lambda lib, x, y: lib.einsum("ij,ij->", x, y), ("x", "y")),
+    Function("einsum with a vector", lambda lib, x, v: lib.einsum("ij,j->i", x, v), ("x", "features")),
+    Function("tensordot", lambda lib, x, y: lib.tensordot(x, y, 2), ("x", "y")),
+    Function("arange", lambda lib, x: lib.arange(0.0, 524288.0), backward=False),
+    Function("linspace", lambda lib, x: lib.linspace(0.0, 1.0, 524288), backward=False),
+    Function("equal", lambda lib, x, y: lib.equal(x, y.clone()), ("x", "x"), backward=False),
     *_functionals("l1_loss", "smooth_l1_loss", "huber_loss"),
     Function("soft_margin_loss", lambda lib, x, y: lib.nn.functional.soft_margin_loss(x, y), ("x", "signs")),
     Function("nll", _functional("nll_loss"), ("x", "labels")),

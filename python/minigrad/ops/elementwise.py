@@ -382,6 +382,7 @@ def reciprocal(input: Tensor) -> Tensor:
 _pow_kernel = _core.kernels["pow"]
 #: Powers that are other functions or few products, as they are in PyTorch: the square root of -0 is -0, of -∞ NaN.
 _KNOWN_POWERS: dict[float, Callable[[Any], Any]] = {
+    1: _core.kernels["copy"],
     2: lambda x: _core.kernels["mul"](x, x),
     3: _core.kernels["cube"],
     -2: _core.kernels["inverse_square"],

@@ -21,7 +21,7 @@ from .joining import stack, unbind
 from .linalg import bmm, linear, matmul, mm, mv
 from .reduce import sum as sum_
 from .shape import _permute, _reshape, broadcast, broadcast_shapes, normalise_dim, squeeze
-from .views import diagonal
+from .views import _diagonal, diagonal
 
 __all__ = ["addmm", "addmv", "baddbmm", "cross", "einsum", "inner", "kron", "tensordot", "trace"]
 
@@ -70,8 +70,12 @@ def _contract(x: Labelled, y: Labelled, kept: tuple[Label, ...]) -> Labelled:
     The result's labels: those that both have, those of x alone, those of y alone.
     """
     plan = _plan(x.labels, x.tensor._array.shape, y.labels, y.tensor._array.shape, kept)
-    a, b = _brought(x.tensor, plan.left), _brought(y.tensor, plan.right)
-    return Labelled(_shaped(matmul(a, b) if plan.matrices else mul(a, b), plan.shape), plan.labels)
+    return Labelled(_multiplied(x.tensor, y.tensor, plan), plan.labels)
+
+
+def _multiplied(x: Tensor, y: Tensor, plan: _Plan) -> Tensor:
+    a, b = _brought(x, plan.left), _brought(y, plan.right)
+    return _shaped(matmul(a, b) if plan.matrices else mul(a, b), plan.shape)
 
 
 def _brought(x: Tensor, steps: _Steps) -> Tensor:
@@ -340,24 +344,24 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
     """
     x, y = array_of("tensordot", a).shape, array_of("tensordot", b).shape
     of_a, of_b = _summed_dims(dims, len(x), len(y))
-    of_a = [normalise_dim("tensordot", d, len(x), x) for d in of_a]
-    of_b = [normalise_dim("tensordot", d, len(y), y) for d in of_b]
-    if len(of_a) != len(of_b) or any(x[d] != y[e] and 1 not in (x[d], y[e]) for d, e in zip(of_a, of_b, strict=True)):
-        raise RuntimeError(f"tensordot: cannot sum dims {of_a} of shape {x} with dims {of_b} of shape {y}")
-    labels, others, kept = _dot_labels(len(x), len(y), tuple(of_a), tuple(of_b))
-    out = _contract(Labelled(a, labels), Labelled(b, others), kept).tensor
+    out = _multiplied(a, b, _dot_plan(x, y, tuple(of_a), tuple(of_b)))
     return out if out.is_floating_point() else to(out, result_type(a, b))  # sums of integers widen them
 
 
 @lru_cache(maxsize=512)
-def _dot_labels(ndim_a: int, ndim_b: int, of_a: Shape, of_b: Shape) -> tuple[tuple[Label, ...], ...]:
-    """Return the labels of both operands' dimensions, of which those that are summed share theirs, and of the result's."""
-    labels: list[Label] = [("a", d) for d in range(ndim_a)]
-    others: list[Label] = [("b", d) for d in range(ndim_b)]
+def _dot_plan(x: Shape, y: Shape, of_a: Shape, of_b: Shape) -> _Plan:
+    """Return how tensors of two shapes are multiplied; dimensions that are summed together share their labels."""
+    of_a = tuple([normalise_dim("tensordot", d, len(x), x) for d in of_a])
+    of_b = tuple([normalise_dim("tensordot", d, len(y), y) for d in of_b])
+    if len(of_a) != len(of_b) or any(x[d] != y[e] and 1 not in (x[d], y[e]) for d, e in zip(of_a, of_b, strict=True)):
+        raise RuntimeError(f"tensordot: cannot sum dims {list(of_a)} of shape {x} with dims {list(of_b)} of shape {y}")
+    labels: list[Label] = [("a", d) for d in range(len(x))]
+    others: list[Label] = [("b", d) for d in range(len(y))]
     for d, e in zip(of_a, of_b, strict=True):
         others[e] = labels[d]
     summed = {labels[d] for d in of_a}
-    return tuple(labels), tuple(others), tuple([label for label in (*labels, *others) if label not in summed])
+    kept = tuple([label for label in (*labels, *others) if label not in summed])
+    return _plan(tuple(labels), x, tuple(others), y, kept)
 
 
 def _summed_dims(dims: Any, ndim_a: int, ndim_b: int) -> tuple[list[int], list[int]]:
@@ -516,7 +520,7 @@ def trace(input: Tensor) -> Tensor:
     shape = array_of("trace", input).shape
     if len(shape) != 2:
         raise RuntimeError(f"trace: needs a matrix, got shape {shape}")
-    return sum_(diagonal(input))
+    return sum_(_diagonal(input, 0, (0, 1)))
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -130,7 +130,7 @@ _round = kernel_primitive(
 )
 
 
-@method(in_place=True)
+@method(in_place=(kernel_call("round", 0),))
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:  # noqa: A001
     """Return each element rounded to the nearest integer, or to a number of decimals; of two, to the even one.
 

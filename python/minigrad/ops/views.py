@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from .. import _core
@@ -33,13 +35,13 @@ __all__ = [
 # Primitives.
 
 
-def _row_major(shape: Shape) -> Shape:
-    """Return the strides, in elements, of an array without gaps."""
-    strides, step = [], 1
-    for n in reversed(shape):
-        strides.append(step)
-        step *= n
-    return tuple(reversed(strides))
+@lru_cache(maxsize=512)
+def _diagonal_places(shape: Shape, offset: int, dims: tuple[int, int]) -> tuple[int, Shape]:
+    """Return where a diagonal of an array without gaps begins, and how far apart its elements lie, each last."""
+    strides = [math.prod(shape[d + 1 :]) for d in range(len(shape))]
+    rows, columns = (strides[d] for d in dims)
+    others = [strides[d] for d in range(len(shape)) if d not in dims]
+    return columns * offset if offset > 0 else rows * -offset, (*others, rows + columns)
 
 
 _unstride = _core.kernels["unstride"]
@@ -47,10 +49,8 @@ _unstride = _core.kernels["unstride"]
 
 @hands_on
 def _run_undiagonal(g: Any, shape: Shape, offset: int, dims: tuple[int, int]) -> Any:
-    strides, (rows, columns) = _row_major(shape), dims
-    start = strides[columns] * offset if offset > 0 else strides[rows] * -offset
-    others = [strides[d] for d in range(len(shape)) if d not in dims]
-    return _unstride(g, shape, start if g.size else 0, (*others, strides[rows] + strides[columns]))
+    start, strides = _diagonal_places(shape, offset, dims)
+    return _unstride(g, shape, start if g.size else 0, strides)
 
 
 _diagonal: Callable[..., Any] = view_primitive(
