@@ -190,11 +190,12 @@ struct Reducer {
   int64_t row_step() const { return nest.reduced.stride[0][nest.reduced.rank - 1]; }
 
   // Whether contiguous rows of so many columns come from memory that no cache holds, and are too short for the
-  // processor to foresee what comes next. Of long rows four ahead fill the nearest cache.
+  // processor to foresee what comes next.
   bool far(int64_t cols) const {
-    constexpr int64_t kLargest = 8192, kCached = 1 << 24, kMany = 4096;  // bytes; rows
-    const int64_t bytes = cols * static_cast<int64_t>(sizeof(T));
-    return row_step() == cols && bytes <= kLargest && bytes * form.reduced >= kCached && form.reduced >= kMany;
+    constexpr int64_t kShort = 8192, kLargest = 16384, kCached = 1 << 24, kMany = 4096;  // bytes; rows
+    const int64_t bytes = cols * static_cast<int64_t>(sizeof(T)), all = bytes * form.reduced;
+    if (row_step() != cols || bytes > kLargest) return false;
+    return bytes <= kShort ? all >= kCached && form.reduced >= kMany : all >= 2 * kCached;
   }
 
   // A block of a row that lies in pieces: `n` elements from `begin` on. Groups that lie in one contiguous piece are
