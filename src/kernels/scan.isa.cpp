@@ -159,8 +159,9 @@ void chains(LaneBlock<T, N> block, int64_t lanes) {
   for (; lanes >= 1; lanes -= 1, block.move(1)) run_chains<Op, 1>(block);
 }
 
-// Lanes side by side that fit into the state on the stack.
-constexpr int64_t kAbreast = 1024;
+// Lanes side by side that fit into the state on the stack; of those that come from memory whole rows, if they are not
+// too long, because of pieces the processor foresees little.
+constexpr int64_t kNear = 1024, kAbreast = 4096;
 
 // One position of all lanes.
 template <class Op, bool kFirst, class T, int N>
@@ -184,10 +185,11 @@ void advance(typename Op::W* state, const LaneBlock<T, N>& block, int64_t k, int
 
 // All lanes move on together, in vectors: good where they lie next to each other.
 template <class Op, class T, int N>
-void abreast(LaneBlock<T, N> block, int64_t lanes) {
+void abreast(LaneBlock<T, N> block, int64_t lanes, bool far) {
   alignas(64) typename Op::W state[kAbreast];
+  const int64_t most = far ? kAbreast : kNear;
   while (lanes > 0) {
-    const int64_t count = lanes < kAbreast ? lanes : kAbreast;
+    const int64_t count = lanes < most ? lanes : most;
     advance<Op, true>(state, block, 0, count);
     for (int64_t k = 1; k < block.length; ++k) advance<Op, false>(state, block, k, count);
     block.move(count);
@@ -345,7 +347,7 @@ Status run_scan(const Call& call) {
   parallel_rows(nest, side_by_side ? kPageOfFloats : 1, cost, [&](const int64_t* offset, int64_t count) {
     LaneBlock<T, N> block = whole;
     for (int i = 0; i < N; ++i) block.data[i] += offset[i];
-    side_by_side ? abreast<Op>(block, count) : one_behind_another<Op>(block, count, streamed);
+    side_by_side ? abreast<Op>(block, count, streamed) : one_behind_another<Op>(block, count, streamed);
   });
   return Status::ok;
 }
