@@ -590,6 +590,20 @@ def test_program_at_second_order(name: str) -> None:
     assert autograd.gradgradcheck(PROGRAMS[name], (leaf(X), leaf(W)), rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("lib", ["minigrad", "torch"])
+@pytest.mark.parametrize("of_a_leaf", [True, False])
+def test_a_copy_is_another_place_in_the_graph(lib: str, of_a_leaf: bool) -> None:
+    m: Any = pytest.importorskip(lib)
+    source = m.ones(3, requires_grad=True)
+    source = source if of_a_leaf else source * 1
+    copied, seen = m.zeros(3), []
+    copied.copy_(source)
+    copied.register_hook(lambda g: seen.append(g.tolist()))
+    assert not copied.is_leaf
+    (m.ones(3).copy_(source).add_(1) * copied * 2 + source * 3).sum().backward()
+    assert seen == [[4.0, 4.0, 4.0]]
+
+
 # ---- Changed values are noticed --------------------------------------------------------------------------------------
 
 CHANGES: dict[str, Callable[[Tensor], Any]] = {

@@ -19,7 +19,7 @@ from ..batching_rules import copy_values
 from ..tensor import Tensor, grad_enabled, wrap
 from . import elementwise as ew
 from .creation import array_from, full_like
-from .shape import broadcast
+from .shape import _reshape, broadcast
 
 #: A result of one kind of elements can be stored in its own and in later kinds; integers wrap around in narrower ones.
 _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
@@ -71,6 +71,8 @@ def copy_(self: Tensor, src: Any) -> Tensor:
         src = broadcast(src, self._array.shape)
     if np.may_share_memory(src._array, self._array):
         src = ew.clone(src)
+    elif src._edge is not None:
+        src = _reshape(src, src._array.shape)  # an edge of its own: hooks and gradients of the two are not the same
     return self._write(src, "copy_")
 
 
