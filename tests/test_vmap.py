@@ -382,6 +382,27 @@ class Tied(nn.Module):
         return self.second(self.first(x)) * self.scale
 
 
+@pytest.mark.parametrize("mapped", [True, False])
+@pytest.mark.parametrize("pick", [lambda x, i: x[i], lambda x, i: x.take(i), lambda x, i: x[i, i]])
+def test_indices_that_count_from_the_end(pick: Callable[..., Any], mapped: bool) -> None:
+    x, i = mg.randn(2, 3, 4, dtype=mg.float64), mg.tensor([[0, -1, 2], [-3, 1, -2]])
+    i, dim = (i, 0) if mapped else (i[1], None)
+    ones = [pick(x[n], i[n] if mapped else i) for n in range(2)]
+    close(vmap(pick, in_dims=(0, dim))(x, i), mg.stack(ones))
+    slope = grad(lambda x, i: (pick(x, i) ** 3).sum())
+    close(vmap(slope, in_dims=(0, dim))(x, i), mg.stack([slope(x[n], i[n] if mapped else i) for n in range(2)]))
+    with pytest.raises(IndexError):
+        vmap(pick, in_dims=(0, dim))(x, i - 24)
+
+
+def test_results_with_names() -> None:
+    x = mg.randn(3, 4)
+    out = vmap(lambda x: x.sort())(x)
+    assert type(out) is mg.return_types.sort
+    assert mg.equal(out.indices, x.sort(1).indices)
+    assert type(vmap(lambda x: {"all": (x.max(0), x)})(x)["all"][0]) is mg.return_types.max
+
+
 def test_functional_call_with_tied_weights() -> None:
     m, x, w = Tied(), mg.ones(2, 3), mg.eye(3) * 2
     close(functional_call(m, {"first.weight": w}, x), x * 4)

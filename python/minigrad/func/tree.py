@@ -25,7 +25,7 @@ def map_tree(f: Callable[[Any], Any], tree: Any) -> Any:
         return type(tree)((key, map_tree(f, part)) for key, part in tree.items())
     if isinstance(tree, tuple | list):
         parts = [map_tree(f, part) for part in tree]
-        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+        return type(tree)(*parts) if hasattr(tree, "_make") else type(tree)(parts)
     return f(tree)
 
 

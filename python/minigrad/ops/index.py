@@ -15,7 +15,7 @@ from ..batching_rules import aligned, level_of, split_level, spread
 from ..graph import Array
 from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
-from .elementwise import ARTICLE, to_dtype
+from .elementwise import ARTICLE, _add, _where, lt, to_dtype
 from .shape import _reshape, broadcast, normalise_dim, reshape
 
 __all__ = [
@@ -82,15 +82,19 @@ def _batched_rows(level: Any, values: Any, batched: Any) -> Any:
     if not batched[0]:
         return index_rows(x, index)
     rest = x.shape[2:]
-    at, shape = _lines(level, index, batched[1], rest)
+    at, shape = _lines(level, _from_the_front(index, x.shape[1]), batched[1], rest)
     return _reshape(gather_along(x, at, 1), (level.size, *shape, *rest))
 
 
 def _batched_rows_add(level: Any, values: Any, batched: Any, rows: int) -> Any:
     whole, index = spread(level, values[0], batched[0]), values[1]
     rest = whole.shape[1 + index.ndim - batched[1] :]
-    at, _ = _lines(level, index, batched[1], rest)
+    at, _ = _lines(level, _from_the_front(index, rows), batched[1], rest)
     return _scatter_add(_reshape(whole, at.shape), at, (level.size, rows, *rest), 1)
+
+
+def _from_the_front(index: Any, rows: int) -> Any:
+    return _where(lt(index, 0), _add(index, rows), index)
 
 
 def _lines(level: Any, index: Any, batched: bool, rest: Shape) -> tuple[Any, Shape]:

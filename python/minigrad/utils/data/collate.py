@@ -124,7 +124,7 @@ def _like_mapping(model: Mapping[Any, Any], parts: dict[Any, Any]) -> Any:
 
 def _like_sequence(model: Sequence[Any], parts: list[Any]) -> Any:
     if isinstance(model, tuple):
-        return type(model)(*parts) if hasattr(model, "_fields") else parts
+        return type(model)(*parts) if hasattr(model, "_make") else parts
     if not isinstance(model, MutableSequence):
         return _made(type(model), parts)
     with contextlib.suppress(TypeError):
