@@ -226,6 +226,9 @@ template <class T>
 [[gnu::noinline]] inline void gather(T* out, const T* x, int64_t step, int64_t count) {
   constexpr auto kAll = std::make_integer_sequence<int, kLanes<T>>();
   int64_t i = 0;
+  if (step == 1) {
+    for (; i + kLanes<T> <= count; i += kLanes<T>) store(out + i, load(x + i));
+  }
   if (step == 2) i = gather_every_other(out, x, count, kAll);
   if (step == -1) i = gather_backwards(out, x, count, kAll);
 #pragma GCC unroll 4

@@ -198,28 +198,39 @@ struct Reducer {
     return bytes <= kShort ? all >= kCached && form.reduced >= kMany : all >= 2 * kCached;
   }
 
+  // Copies elements begin ... begin + n of a row that lies in pieces.
+  void gather_block(const T* from, int64_t begin, int64_t n, T* to) const {
+    for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
+      gather(to, from + start[0], row_step(), run);
+      to += run;
+    });
+  }
+
   // A block of a row that lies in pieces: `n` elements from `begin` on. Groups that lie in one contiguous piece are
   // read where they are, the others from a copy.
   void combine_pieces(const T* from, int64_t begin, int64_t n, T* to) const {
-    constexpr int64_t kGroup = 4 * kVirtualLanes<T>, kMany = 8 * kGroup;
-    alignas(64) T copy[kMany];
-    const int64_t room = row_step() == 1 ? kGroup : kMany;
+    constexpr int64_t kGroup = 4 * kVirtualLanes<T>;
+    alignas(64) T copy[kRowBlock<T>];
     int64_t waiting = 0;  // elements in the copy
     for (int j = 0; j < kVirtualLanes<T>; ++j) to[j] = op.identity;
+    if (row_step() != 1 || nest.reduced.shape[nest.reduced.rank - 1] < kGroup) {
+      gather_block(from, begin, n, copy);
+      return op.row_groups(to, copy, n);
+    }
     for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
       const T* piece = from + start[0];
       while (run > 0) {
-        int64_t taken = row_step() == 1 && waiting == 0 ? run / kGroup * kGroup : 0;
+        int64_t taken = waiting == 0 ? run / kGroup * kGroup : 0;
         if (taken > 0) {
           op.row_groups(to, piece, taken);
         } else {
-          taken = smaller(run, room - waiting);
-          gather(copy + waiting, piece, row_step(), taken);
+          taken = smaller(run, kGroup - waiting);
+          gather(copy + waiting, piece, 1, taken);
           waiting += taken;
-          if (waiting == room) op.row_groups(to, copy, room);
-          waiting %= room;
+          if (waiting == kGroup) op.row_groups(to, copy, kGroup);
+          waiting %= kGroup;
         }
-        piece += taken * row_step();
+        piece += taken;
         run -= taken;
       }
     });
@@ -231,11 +242,7 @@ struct Reducer {
     alignas(64) T copy[kRowBlock<T>];
     const T* block = from + begin;
     if (nest.reduced.rank > 1 || row_step() != 1) {
-      T* next = copy;
-      for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
-        gather(next, from + start[0], row_step(), run);
-        next += run;
-      });
+      gather_block(from, begin, n, copy);
       block = copy;
     }
     mapping->block(to, block, n, *c, parameter);

@@ -55,8 +55,9 @@ void check_lines(Plan& plan, const View& moment, const View& x, const char* name
 // blocks of samples. Scratch for a worker: what a strip of columns needs, or zeros for a line.
 void plan_costs(Plan& plan, const View& x, int64_t rows, double nanoseconds) {
   const int64_t length = channel_length(x), groups = groups_of(plan);
-  const int64_t own = groups > 0 ? x.shape[1] / groups : strip_elements(x.shape[0], length);
-  plan.scratch_shared = static_cast<size_t>((1 + 2 * rows) * x.shape[1] * item_size(x.dtype));
+  const int64_t channels = x.shape[1] * weight_repeats(x, groups);
+  const int64_t own = groups > 0 ? channels / groups : strip_elements(x.shape[0], length);
+  plan.scratch_shared = static_cast<size_t>((1 + 2 * rows) * channels * item_size(x.dtype));
   plan.scratch_per_worker = static_cast<size_t>(own * item_size(x.dtype));
   plan.nanoseconds = nanoseconds * static_cast<double>(x.size());
 }
@@ -82,7 +83,7 @@ void plan_given(Plan& plan) {
 // How many rows of sums there are: of blocks of samples; of samples, and of a tree over blocks of these.
 int64_t sums_of(const View& x) {
   const int64_t blocks = (x.shape[0] + 63) / 64;
-  if (channel_length(x) == 1) return blocks;
+  if (channel_length(x) < kLongChannel) return blocks;
   int64_t levels = 1;
   for (int64_t left = blocks; left > 0; left /= 2) ++levels;
   return x.shape[0] + levels;

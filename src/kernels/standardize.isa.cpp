@@ -5,11 +5,11 @@
 // second term unless centred. The way back is given m and v.
 //
 // The elements of a sample are contiguous; an element's place among them is its column. A line that is a group of
-// channels is summed in the order of a row (reduce_blocks.hpp); on the way back, where a channel has several columns,
-// each channel first, and then what these come to, times their weights. What is summed over the samples is summed in
-// the order of columns. Where a channel of all samples is a line, its columns are summed over the samples first, and
-// then over the columns in the order of a row; for the weight and bias of groups it is the other way round. So a line's
-// bits depend on the line alone.
+// channels is summed in the order of a row (reduce_blocks.hpp); on the way back, where channels are long, each channel
+// first, and then what these come to, times their weights. What is summed over the samples is summed in the order of
+// columns. Where a channel of all samples is a line, its columns are summed over the samples first, and then over the
+// columns in the order of a row; so are the gradients of weight and bias of groups, unless their channels are long, and
+// then it is the other way round. So a line's bits depend on the line alone.
 #include "core/kernel.hpp"
 #include "core/parallel.hpp"
 #include "isa/isa.hpp"
@@ -142,6 +142,7 @@ template <class T>
 
 template <class T>
 [[gnu::noinline]] T sum_products(const T* x, const T* y, int64_t n) {
+  if (n == 1) return x[0] * y[0];
   return sum_line<T>(n, [=](int64_t i) __attribute__((always_inline)) { return ProductRow<T>{x + i, y + i}; });
 }
 
@@ -167,6 +168,7 @@ template <class T>
 template <class T>
 struct Form {
   int64_t samples, channels, length;  // of a channel
+  int64_t repeat;                     // channels in a row that have one weight
   int64_t groups;                     // of a sample; 0: a line is a channel of all samples
   T eps;
   bool centred;
@@ -175,12 +177,15 @@ struct Form {
   int64_t line() const { return columns() / groups; }
 };
 
+// Of groups, short channels are taken as so many channels of one element.
 template <class T>
 Form<T> form_of(const Call& call, const View& x) {
+  const int64_t groups = call.attributes[1].integer(), repeat = weight_repeats(x, groups);
   return {x.shape[0],
-          x.shape[1],
-          channel_length(x),
-          call.attributes[1].integer(),
+          x.shape[1] * repeat,
+          channel_length(x) / repeat,
+          repeat,
+          groups,
           static_cast<T>(call.attributes[0].real),
           call.attributes[2].flag()};
 }
@@ -215,6 +220,13 @@ struct Vector {
     if (x != nullptr && step == 1) return x + first;
     for (int64_t i = 0; x == nullptr && i < count; ++i) buffer[i] = missing;
     if (x != nullptr) gather(buffer, static_cast<const T*>(x + first * step), step, count);
+    return buffer;
+  }
+
+  // `count` elements of which `repeat` in a row are one.
+  const T* read_repeated(T* buffer, int64_t count, int64_t repeat, T missing) const {
+    if (repeat == 1 || x == nullptr) return read(buffer, 0, count, missing);
+    for (int64_t i = 0; i < count; ++i) buffer[i] = x[i / repeat * step];
     return buffer;
   }
 };
@@ -387,20 +399,40 @@ template <class Body>
   }
 }
 
+// What at(p) is in the function below: elements k ... of p, a register full of them or the first `count`.
+template <class T>
+struct Whole {
+  int64_t k;
+  [[gnu::always_inline]] Vec<T> operator()(const T* p) const { return load(p + k); }
+};
+
+template <class T>
+struct First {
+  int64_t k, count;
+  [[gnu::always_inline]] Vec<T> operator()(const T* p) const { return load_first(p + k, count, Vec<T>{}); }
+};
+
+// out = f(at) for n elements, the last ones without a loop of their own: lines may be short.
+template <class T, class F>
+[[gnu::always_inline]] inline void map_line(T* out, int64_t n, F&& f) {
+  int64_t k = 0;
+  for (; k + kLanes<T> <= n; k += kLanes<T>) store(out + k, f(Whole<T>{k}));
+  if (k < n) store_first(out + k, f(First<T>{k, n - k}), n - k);
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Forward.
 
 template <class T>
 [[gnu::noinline]] void standardize_line(T* out, const T* x, int64_t n, T m, T r, const T* w, const T* b) {
-#pragma omp simd
-  for (int64_t k = 0; k < n; ++k) out[k] = fma((x[k] - m) * r, w[k], b[k]);
+  map_line(out, n, [=](auto at) __attribute__((always_inline)) { return fma((at(x) - m) * r, at(w), at(b)); });
 }
 
 // The same with one weight and bias.
 template <class T>
 [[gnu::noinline]] void standardize_channel(T* out, const T* x, int64_t n, T m, T r, T w, T b) {
-#pragma omp simd
-  for (int64_t k = 0; k < n; ++k) out[k] = fma((x[k] - m) * r, w, b);
+  const Vec<T> weight = splat(w), bias = splat(b);
+  map_line(out, n, [=](auto at) __attribute__((always_inline)) { return fma((at(x) - m) * r, weight, bias); });
 }
 
 template <class T>
@@ -439,8 +471,8 @@ struct Standardize {
   // `groups` of each sample; moments that are given for channels are those of all samples.
   void run_lines(int64_t groups) const {
     T* const buffer = reinterpret_cast<T*>(call.shared);
-    const T* const weights = w.read(buffer, 0, of.channels, 1);
-    const T* const biases = b.read(buffer + of.channels, 0, of.channels, 0);
+    const T* const weights = w.read_repeated(buffer, of.channels, of.repeat, 1);
+    const T* const biases = b.read_repeated(buffer + of.channels, of.channels, of.repeat, 0);
     const double cost = 0.2 * static_cast<double>(of.columns() / groups);
     parallel_for(of.samples * groups, cost, [&](int64_t begin, int64_t end, int) {
       for_lines(begin, end, groups, [&](int64_t sample, int64_t group, int64_t line) {
@@ -472,7 +504,8 @@ struct Standardize {
   }
 
   Status run() const {
-    if (of.groups > 0 || (given && of.length > 1)) {
+    constexpr int64_t kLong = 32;
+    if (of.groups > 0 || (given && of.length >= kLong)) {
       run_lines(of.groups > 0 ? of.groups : of.channels);
     } else {
       for_each_strip(call, of, 0.2, [&](const Strip<T>& strip) { run_strip(strip); });
@@ -532,18 +565,20 @@ template <class T>
   }
 }
 
-// Of a line whose columns have a weight each.
+// The gradients of a line whose columns have a weight each.
 template <class T>
 [[gnu::noinline]] void grad_line(T* out, const T* g, const T* x, int64_t n, T m, T r, const T* w, T shift, T slope) {
-#pragma omp simd
-  for (int64_t k = 0; k < n; ++k) out[k] = r * fma(m - x[k], slope, g[k] * w[k] - shift);
+  const Vec<T> slopes = splat(slope);
+  map_line(out, n,
+           [=](auto at) __attribute__((always_inline)) { return r * fma(m - at(x), slopes, at(g) * at(w) - shift); });
 }
 
 // Of a channel of one sample.
 template <class T>
 [[gnu::noinline]] void grad_channel(T* out, const T* g, const T* x, int64_t n, T m, T r, T w, T shift, T slope) {
-#pragma omp simd
-  for (int64_t k = 0; k < n; ++k) out[k] = r * fma(m - x[k], slope, g[k] * w - shift);
+  const Vec<T> slopes = splat(slope);
+  map_line(out, n,
+           [=](auto at) __attribute__((always_inline)) { return r * fma(m - at(x), slopes, at(g) * w - shift); });
 }
 
 template <class T>
@@ -611,8 +646,8 @@ struct Backward {
     });
     if (of_weight == nullptr) return;
     fold_blocks();
-    copy(of_weight, partial(0), of.channels);
-    if (of_bias != nullptr) copy(of_bias, partial(0) + of.channels, of.channels);
+    fold_channels(of_weight, partial(0), of.channels / of.repeat, of.repeat);
+    if (of_bias != nullptr) fold_channels(of_bias, partial(0) + of.channels, of.channels / of.repeat, of.repeat);
   }
 
   // The tree in place: block b takes in block b + 1, then b + 2, ..., as neighbours, pairs, pairs of pairs.
@@ -697,7 +732,7 @@ struct Backward {
       for_each_strip(call, of, 0.4, [&](const Strip<T>& strip) { run_strip(strip); });
       return Status::ok;
     }
-    const T* const weights = w.read(shared(), 0, of.channels, 1);
+    const T* const weights = w.read_repeated(shared(), of.channels, of.repeat, 1);
     of.length == 1 ? run_blocks(weights) : run_lines(weights);
     return Status::ok;
   }

@@ -15,6 +15,15 @@ static inline int64_t channel_length(const View& x) {
   return length;
 }
 
+// Groups' channels of so many elements are long: each is summed by itself.
+constexpr int64_t kLongChannel = 16;
+
+// How often weights are repeated in memory: for each element of a short channel.
+static inline int64_t weight_repeats(const View& x, int64_t groups) {
+  const int64_t length = channel_length(x);
+  return groups > 0 && length > 1 && length < kLongChannel ? length : 1;
+}
+
 static inline int64_t strip_width(int64_t length) { return length < kStripColumns ? kStripColumns : length; }
 
 // The scratch for a strip, where two things are summed at once: their sums, and the levels of the tree over blocks.

@@ -37,6 +37,9 @@ def nothing(like: Any) -> Any:
     return np.zeros(0, dtype=like._array.dtype if isinstance(like, Tensor) else like.dtype)
 
 
+_LONG = 16  # elements of a channel; kLongChannel of the kernels
+
+
 class _Frame(NamedTuple):
     """How arrays of one shape are seen by the rules: as (n, groups, channels of a group, elements of a channel)."""
 
@@ -93,14 +96,14 @@ class _Frame(NamedTuple):
     def of_channels(self, x: Any) -> Any:
         """Return the sums over each channel of all samples, in the order of the kernels.
 
-        Of groups, each sample's channel is summed first, and then these sums over the samples; otherwise the samples.
+        The samples are added up first, and then a channel's elements; long channels of groups the other way round.
         """
         n, c = self.shape[:2]
         length = math.prod(self.shape[2:])
         if length == 1:
             return _sum(_reshape(x, (n, c)), (0,), False)
-        x = _reshape(x, (n, c, length))
-        return _sum(_sum(x, (2,), False), (0,), False) if self.groups else _sum(_sum(x, (0,), False), (1,), False)
+        first, second = ((2,), (0,)) if self.groups and length >= _LONG else ((0,), (1,))
+        return _sum(_sum(_reshape(x, (n, c, length)), first, False), second, False)
 
 
 def _vector(x: Any) -> Any:
