@@ -244,21 +244,48 @@ int turned_dim(const Nest<2>& nest) {
 }
 
 template <class T>
+void copy_nest(T* out, const T* x, const Nest<2>& nest, bool large) {
+  const int along = turned_dim(nest);
+  if (along >= 0) {
+    Turned<T>(out, x, nest, along, large).run();
+  } else if (nest.rank > 1 && nest.shape[nest.rank - 1] * static_cast<int64_t>(sizeof(T)) < kShortRow) {
+    copy_by_short_rows(out, x, nest);
+  } else {
+    copy_by_rows(out, x, nest, large);
+  }
+}
+
+// How many elements are repeated along the first dimension: of out in one piece, few enough for a cache, but so many
+// that they are worth being read from there. 0: it is another case.
+template <class T>
+int64_t repeated_elements(const Nest<2>& nest) {
+  constexpr int64_t kFew = 1024, kMost = 1 << 15;  // bytes
+  const int64_t count = nest.size / nest.shape[0], bytes = count * static_cast<int64_t>(sizeof(T));
+  if (nest.stride[1][0] != 0 || nest.stride[0][0] != count || nest.shape[0] < 3 || bytes < kFew || bytes > kMost)
+    return 0;
+  int64_t step = 1;
+  for (int d = nest.rank - 1; d > 0; step *= nest.shape[d--]) {
+    if (nest.stride[0][d] != step) return 0;
+  }
+  return nest.rank > 2 ? count : 0;
+}
+
+template <class T>
 void copy_items(const View& to, const View& from) {
   View out = to, x = repeated_to(to, from);
   sort_dims<T>(out, x);
   const View* const operands[] = {&out, &x};
-  const Nest<2> nest = make_nest(operands);
+  Nest<2> nest = make_nest(operands);
   if (nest.size == 0) return;
   const bool large = past_caches(bytes_of(out) + bytes_of(from));
-  const int along = turned_dim(nest);
-  if (along >= 0) {
-    Turned<T>(out.as<T>(), x.as<T>(), nest, along, large).run();
-  } else if (nest.rank > 1 && nest.shape[nest.rank - 1] * static_cast<int64_t>(sizeof(T)) < kShortRow) {
-    copy_by_short_rows(out.as<T>(), x.as<T>(), nest);
-  } else {
-    copy_by_rows(out.as<T>(), x.as<T>(), nest, large);
-  }
+  const int64_t repeated = repeated_elements<T>(nest);
+  if (repeated == 0) return copy_nest(out.as<T>(), x.as<T>(), nest, large);
+  const int64_t times = nest.shape[0] - 1;
+  nest.shape[0] = 1;
+  nest.size = repeated;
+  copy_nest(out.as<T>(), x.as<T>(), nest, false);
+  const Nest<2> others = {2, repeated * times, {times, repeated}, {{repeated, 1}, {0, 1}}};
+  copy_nest<T>(out.as<T>() + repeated, out.as<T>(), others, large);
 }
 
 }  // namespace
