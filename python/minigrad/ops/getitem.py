@@ -277,10 +277,8 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         return _rows(x, key)
     if kind is tuple and x._array.ndim > 0 and _is_plain(key):
         return basic_index(x, (*key, Ellipsis))
-    if kind is tuple and 0 < len(key) <= x._array.ndim and _are_places(key):
-        sizes = x._array.shape[: len(key)]
-        at = linear_index("index", [k._array for k in key], sizes, range(len(key)), x._array.shape)
-        return index_rows(_with_dims_merged(x, 0, len(key)), at)  # type: ignore[no-any-return]
+    if kind is tuple and _are_places(key, x):
+        return index_rows(*_places("index", x, key))  # type: ignore[no-any-return]
     split = _quickly(x, key) if kind is tuple else None
     if split is None:
         parts = _parts(key)
@@ -308,12 +306,19 @@ def _is_plain(key: tuple[Any, ...]) -> bool:
     return True
 
 
-def _are_places(key: tuple[Any, ...]) -> bool:
-    """Return whether a key has nothing but int64 tensors."""
-    for k in key:  # noqa: SIM110
+def _are_places(key: tuple[Any, ...], x: Tensor) -> bool:
+    """Return whether a key has nothing but int64 tensors, at most one for each dim."""
+    for k in key:
         if type(k) is not Tensor or k._array.dtype != np.int64 or k._array.ndim == 0:
             return False
-    return True
+    return 0 < len(key) <= x._array.ndim
+
+
+def _places(name: str, x: Tensor, key: tuple[Tensor, ...]) -> tuple[Tensor, Array]:
+    """Return `x` with the dims of a key of places made one, and the positions there."""
+    shape, width = x._array.shape, len(key)
+    at = linear_index(name, [k._array for k in key], shape[:width], range(width), shape)
+    return _with_dims_merged(x, 0, width), at
 
 
 def _rows(x: Tensor, index: Tensor) -> Tensor:
@@ -363,6 +368,10 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
         If the shapes do not broadcast, or `x` is a leaf that requires a gradient.
     """
     x._own()
+    if type(key) is tuple and _are_places(key, x):
+        merged, at = _places("setitem", x, key)
+        target = _Target(x, merged, at.reshape(-1), 0, at.shape)
+        return _assign("setitem", target, _written(x, value), accumulate=False)
     parts = (key,) if type(key) in (int, Tensor) else _parts(key)
     split = _quickly(x, parts)
     if split is None and all(map(_is_basic, parts)):
@@ -379,8 +388,11 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     if len(picked) == 1 and picked[0].array.dtype == np.bool_ and _is_number(value):
         _fill(view, picked[0], value)
         return
-    written = number_for(x._array, value) if isinstance(value, bool | int | float) else _value(x, value)
-    _assign("setitem", _target("setitem", view, picked, x._array.shape), written, accumulate=False)
+    _assign("setitem", _target("setitem", view, picked, x._array.shape), _written(x, value), accumulate=False)
+
+
+def _written(x: Tensor, value: Any) -> Any:
+    return number_for(x._array, value) if isinstance(value, bool | int | float) else _value(x, value)
 
 
 def _is_number(value: Any) -> bool:
