@@ -370,8 +370,8 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     x._own()
     if type(key) is tuple and _are_places(key, x):
         merged, at = _places("setitem", x, key)
-        target = _Target(x, merged, at.reshape(-1), 0, at.shape)
-        return _assign("setitem", target, _written(x, value), accumulate=False)
+        _assign("setitem", _Target(x, merged, at.reshape(-1), 0, at.shape), _written(x, value), accumulate=False)
+        return
     parts = (key,) if type(key) in (int, Tensor) else _parts(key)
     split = _quickly(x, parts)
     if split is None and all(map(_is_basic, parts)):
