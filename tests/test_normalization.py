@@ -12,7 +12,7 @@ import pytest
 import minigrad as mg
 from minigrad import _core
 
-SHAPES = [(5, 6), (3, 6, 4), (3, 6, 2, 5), (70, 6, 3), (66, 6, 17), (2, 6, 1100), (1, 6, 9)]
+SHAPES = [(5, 6), (3, 6, 4), (3, 6, 2, 5), (70, 6, 3), (66, 6, 17), (130, 6), (2, 6, 1100), (1, 6, 9)]
 NORMS: dict[str, Callable[..., Any]] = {
     "batch": lambda f, x, w, b: f.batch_norm(x, None, None, w, b, True),
     "groups": lambda f, x, w, b: f.group_norm(x, 3, w, b),

@@ -613,9 +613,9 @@ struct Backward {
     grad_line(to, g_row, x_row, n, m, r, weights, of.centred ? sums.plain / size : T{0}, sums.products / size * r * r);
   }
 
-  // A block of samples of a group.
-  void run_block(int64_t group, int64_t first, int64_t count, int64_t block, const T* weights, const T* zeros) const {
-    const int64_t n = of.line(), column = group * n;
+  // Samples of a group, at most a block; where the gradient of x is not wanted, n columns from `column` on.
+  void run_block(int64_t group, int64_t block, int64_t first, int64_t count, int64_t column, int64_t n,
+                 const T* weights, const T* zeros) const {
     T* const sums = of_weight != nullptr ? partial(block) + column : nullptr;
     for (int64_t j = 0; sums != nullptr && j < n; ++j) sums[j] = sums[of.channels + j] = 0;
     for (int64_t i = 0; i < count; i += 4) {
@@ -633,18 +633,36 @@ struct Backward {
     }
   }
 
-  void run_blocks(const T* weights) const {
-    const int64_t rows = of_weight != nullptr ? kBlockVectors : 16;
-    const double cost = 0.4 * static_cast<double>(smaller(rows, of.samples) * of.line());
-    parallel_for(divide_up(of.samples, rows) * of.groups, cost, [&](int64_t begin, int64_t end, int worker) {
+  // Threads share blocks of `rows` samples of each group, and pieces of these.
+  [[gnu::noinline]] void run_blocks(int64_t rows, int64_t pieces, const T* weights) const {
+    const int64_t n = of.line(), width = divide_up(n, pieces), each = of.groups * pieces;
+    const double cost = 0.4 * static_cast<double>(smaller(rows, of.samples) * width);
+    parallel_for(divide_up(of.samples, rows) * each, cost, [&](int64_t begin, int64_t end, int worker) {
       T* const zeros = reinterpret_cast<T*>(call.scratch(worker));
-      for (int64_t j = 0; j < of.line(); ++j) zeros[j] = 0;
+      for (int64_t j = 0; j < width; ++j) zeros[j] = 0;
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t first = i / of.groups * rows;
-        run_block(i % of.groups, first, smaller(rows, of.samples - first), i / of.groups, weights, zeros);
+        const int64_t block = i / each, group = i % of.groups, start = i % each / of.groups * width;
+        const int64_t columns = smaller(width, n - start);
+        if (columns <= 0) continue;
+        run_block(group, block, block * rows, smaller(rows, of.samples - block * rows), group * n + start, columns,
+                  weights, zeros);
       }
     });
-    if (of_weight == nullptr) return;
+  }
+
+  // In one pass over memory, unless there are fewer blocks than threads.
+  void run_rows(const T* weights) const {
+    const int64_t blocks = divide_up(of.samples, kBlockVectors) * of.groups, lines = of.samples * of.groups;
+    Backward only_x = *this, only_sums = *this;
+    only_x.of_weight = nullptr;
+    only_sums.out.first = nullptr;
+    if (of_weight == nullptr) return run_blocks(16, 1, weights);
+    if (blocks >= worker_count(lines, 0.4 * static_cast<double>(of.line()))) {
+      run_blocks(kBlockVectors, 1, weights);
+    } else {
+      if (out.first != nullptr) only_x.run_blocks(4, 1, weights);
+      only_sums.run_blocks(kBlockVectors, 16, weights);
+    }
     fold_blocks();
     fold_channels(of_weight, partial(0), of.channels / of.repeat, of.repeat);
     if (of_bias != nullptr) fold_channels(of_bias, partial(0) + of.channels, of.channels / of.repeat, of.repeat);
@@ -733,7 +751,7 @@ struct Backward {
       return Status::ok;
     }
     const T* const weights = w.read_repeated(shared(), of.channels, of.repeat, 1);
-    of.length == 1 ? run_blocks(weights) : run_lines(weights);
+    of.length == 1 ? run_rows(weights) : run_lines(weights);
     return Status::ok;
   }
 };
