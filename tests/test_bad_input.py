@@ -226,6 +226,14 @@ def test_slices_of_what_is_no_integer(key: Any) -> None:
         t(3, 3)[key] = 1.0
 
 
+def test_diagonals() -> None:
+    for offset in ("a", 1.5, None):
+        refuses(lambda offset=offset: t(3, 3).diagonal(offset), TypeError, "diagonal", type(offset).__name__)
+    for rank in (17, 19, 33, 64):
+        x = mg.from_numpy(np.zeros((1,) * rank))
+        refuses(x.diagonal, RuntimeError, "diagonal", "16 dimensions")
+
+
 def test_steps_of_slices() -> None:
     for step in (0, -1):
         refuses(lambda step=step: t(3)[::step], ValueError, "index", str(step))

@@ -107,10 +107,16 @@ PyObject* diagonal_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
     if (count == 3 && is_batched(args[0])) Py_RETURN_NOTIMPLEMENTED;
     return PyErr_Format(PyExc_TypeError, "diagonal: takes an array, an offset and two dims");
   }
-  constexpr npy_intp kFar = npy_intp{1} << 62;
-  const npy_intp offset = std::clamp(PyLong_AsSsize_t(args[1]), -kFar, kFar);
-  if (PyErr_Occurred() || !take_numbers(args[2], dims, two)) return nullptr;
   PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(args[0]);
+  if (PyArray_NDIM(array) > kMaxRank) {
+    return PyErr_Format(PyExc_RuntimeError, "diagonal: input has more than %d dimensions", kMaxRank);
+  }
+  if (!PyIndex_Check(args[1])) {
+    return PyErr_Format(PyExc_TypeError, "diagonal: the offset must be an integer, got %s", Py_TYPE(args[1])->tp_name);
+  }
+  constexpr npy_intp kFar = npy_intp{1} << 62;
+  const npy_intp offset = std::clamp(PyNumber_AsSsize_t(args[1], nullptr), -kFar, kFar);
+  if (PyErr_Occurred() || !take_numbers(args[2], dims, two)) return nullptr;
   for (int d = 0; d < PyArray_NDIM(array); ++d) {
     if (d == dims[0] || d == dims[1]) continue;
     sizes[rank] = PyArray_DIM(array, d);
