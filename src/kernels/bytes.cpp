@@ -15,6 +15,8 @@ namespace {
 // Between these numbers of bytes the library takes an instruction that is slow to start.
 constexpr int64_t kLoop = 128, kLibrary = 65536;
 
+alignas(32) constexpr uint8_t kZeros[32] = {};
+
 #if defined(__x86_64__)
 const bool g_wide = __builtin_cpu_supports("avx2");
 
@@ -163,14 +165,19 @@ void move_bytes(void* to, const void* from, int64_t bytes, bool large) {
 }
 
 void zero_bytes(void* to, int64_t bytes) {
-  alignas(32) static constexpr uint8_t kZeros[32] = {};
   const int64_t done = bytes >= kLoop && bytes < kLibrary ? fill_bytes(to, kZeros, bytes) : 0;
   std::memset(static_cast<uint8_t*>(to) + done, 0, static_cast<size_t>(bytes - done));
 }
 
 int64_t fill_bytes(void* to, const void* pattern, int64_t bytes) {
+  // The library may know a way to write zeros without the memory being read before, which is slow to start.
+  constexpr int64_t kLarge = int64_t{8} << 20;
   const int64_t wide = g_wide ? bytes & ~int64_t{31} : 0;
-  if (wide > 0) fill_wide(static_cast<uint8_t*>(to), static_cast<const uint8_t*>(pattern), wide);
+  if (wide >= kLarge && std::memcmp(pattern, kZeros, sizeof(kZeros)) == 0) {
+    std::memset(to, 0, static_cast<size_t>(wide));
+  } else if (wide > 0) {
+    fill_wide(static_cast<uint8_t*>(to), static_cast<const uint8_t*>(pattern), wide);
+  }
   return wide;
 }
 

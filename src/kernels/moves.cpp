@@ -77,13 +77,14 @@ template <class T>
 template <class T>
 void copy_row(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_step, bool streamed);
 
-// Through a buffer, which is then copied past the caches.
+// Through a buffer, which is then copied past the caches; from where x begins in memory, as memory likes to be read.
 template <class T>
 void stream_row(T* out, const T* x, int64_t count, int64_t x_step) {
   constexpr int64_t kBuffered = 4096 / static_cast<int64_t>(sizeof(T));
   alignas(64) T buffer[kBuffered];
-  for (int64_t i = 0; i < count; i += kBuffered) {
-    const int64_t n = std::min(kBuffered, count - i);
+  const int64_t last = (count - 1) / kBuffered * kBuffered;
+  for (int64_t done = 0; done < count; done += kBuffered) {
+    const int64_t i = x_step < 0 ? last - done : done, n = std::min(kBuffered, count - i);
     copy_row(buffer, x + i * x_step, n, 1, x_step, false);
     copy_bytes(out + i, buffer, n * static_cast<int64_t>(sizeof(T)), true);
   }
