@@ -189,4 +189,10 @@ int64_t reverse_words(uint32_t* to, const uint32_t* from, int64_t count) {
 
 void stream_end() { end_stream(); }
 
+void stream_apart(void* to, const void* from, int64_t lines, int64_t to_row) {
+  auto* const out = static_cast<uint8_t*>(to);
+  const auto* const x = static_cast<const uint8_t*>(from);
+  for (int64_t i = 0; i < lines; ++i) stream_lines(out + i * to_row, x + 64 * i, 64);
+}
+
 }  // namespace minigrad

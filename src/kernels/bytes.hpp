@@ -19,6 +19,9 @@ bool past_caches(int64_t bytes);
 void copy_bytes(void* to, const void* from, int64_t bytes, bool streamed = false);
 void stream_end();
 
+// Copies lines of 64 bytes past the caches: they lie without gaps, and go to aligned places to_row bytes apart.
+void stream_apart(void* to, const void* from, int64_t lines, int64_t to_row);
+
 // Copies rows of so many bytes, which begin to_row and from_row bytes apart; false, with nothing done, where it cannot.
 bool copy_rows(void* to, const void* from, int64_t rows, int64_t bytes, int64_t to_row, int64_t from_row);
 

@@ -176,7 +176,7 @@ class Turned {
 
   void run() const {
     const bool narrow = rows_ < kNarrow;
-    const int64_t wide = narrow ? kLong : kBlock, high = narrow ? rows_ : kBlock;
+    const int64_t wide = narrow ? kLong : kBlock, high = narrow ? rows_ : (streamed_ ? kLine : kBlock);
     if (nest_.rank == 2 && rows_ <= high && columns_ <= wide) return run_at(0, 0, 0, 0);
     const int64_t down = (columns_ + wide - 1) / wide, across = (rows_ + high - 1) / high;
     const int64_t count = nest_.size / (rows_ * columns_) * down * across;
@@ -184,7 +184,9 @@ class Turned {
       for (int64_t n = begin; n < end; ++n) {
         int64_t offset[2];
         find_offsets(nest_, nest_.rank - 2, n / (down * across), offset);
-        run_at(offset[0], offset[1], n % across * high, n / across % down * wide);
+        const int64_t row = streamed_ ? n / down % across : n % across,
+                      column = streamed_ ? n % down : n / across % down;
+        run_at(offset[0], offset[1], row * high, column * wide);
       }
       if (streamed_) stream_end();
     });
@@ -194,6 +196,7 @@ class Turned {
   static constexpr int64_t kBlock = sizeof(T) == 8 ? 32 : 64;
   static constexpr int64_t kNarrow = 16;  // below so many elements of a row of out there is no buffer
   static constexpr int64_t kLong = 512;
+  static constexpr int64_t kLine = 64 / sizeof(T);
 
   // The block of x that begins in a row and a column of the matrices at the offsets.
   void run_at(int64_t out_offset, int64_t x_offset, int64_t row, int64_t column) const {
@@ -201,6 +204,8 @@ class Turned {
     const T* const from = x_ + x_offset + row * x_row_ + column;
     if (rows_ < kNarrow)
       run_narrow(to, from, std::min(kLong, columns_ - column));
+    else if (streamed_ && rows_ - row >= kLine)
+      run_lines(to, from, std::min(kBlock, columns_ - column));
     else
       run_block(to, from, rows_ - row, std::min(kBlock, columns_ - column));
   }
@@ -208,6 +213,17 @@ class Turned {
   void run_narrow(T* to, const T* from, int64_t columns) const {
     if (rows_ == 2 && out_row_ == 2) return interleave(to, from, from + x_row_, columns);
     turn(to, out_row_, from, x_row_, rows_, columns);
+  }
+
+  // As many rows as make a line of each row of out. x is read along its rows, a few of which the processor follows.
+  void run_lines(T* to, const T* from, int64_t columns) const {
+    constexpr int64_t kAhead = 4 * kBlock;
+    for (int64_t i = 0; i < kLine; ++i) {
+      for (int64_t d = 0; d < columns; d += kLine) __builtin_prefetch(from + i * x_row_ + kAhead + d, 0, 2);
+    }
+    alignas(64) T buffer[kBlock * kLine];
+    turn(buffer, kLine, from, x_row_, kLine, columns);
+    stream_apart(to, buffer, columns, out_row_ * static_cast<int64_t>(sizeof(T)));
   }
 
   void run_block(T* to, const T* from, int64_t rows_left, int64_t columns) const {
