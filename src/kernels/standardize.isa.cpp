@@ -605,12 +605,23 @@ struct Backward {
 
   T* partial(int64_t block) const { return shared() + (1 + 2 * block) * of.channels; }
 
-  // The gradient of x in a group of a sample.
-  void run_row(const T* g_row, const T* x_row, T* to, T m, T r, const T* weights) const {
-    const int64_t n = of.line();
+  // The gradients of x in `count` samples' group, which begins in a column. The sums of several short lines are made
+  // before the first is read, so that their latencies overlap; long lines stay in the nearest cache meanwhile.
+  void run_lines_of_four(const Four<T>& rows, int64_t sample, int64_t count, int64_t column, int64_t n,
+                         const T* weights) const {
+    constexpr int64_t kShort = 256;
+    const int64_t together = n <= kShort ? 4 : 1;
     const T size = static_cast<T>(n);
-    const CotangentSums<T> sums = sum_weighted(g_row, weights, x_row, m, n);
-    grad_line(to, g_row, x_row, n, m, r, weights, of.centred ? sums.plain / size : T{0}, sums.products / size * r * r);
+    CotangentSums<T> sums[4];
+    for (int64_t i = 0; i < count; i += together) {
+      const int64_t end = smaller(i + together, count);
+      for (int64_t k = i; k < end; ++k) sums[k] = sum_weighted(rows.g[k], weights, rows.x[k], rows.m[k], n);
+      for (int64_t k = i; k < end; ++k) {
+        const T r = rows.r[k], shift = of.centred ? sums[k].plain / size : T{0};
+        grad_line(out.at(sample + k) + column, rows.g[k], rows.x[k], n, rows.m[k], r, weights, shift,
+                  sums[k].products / size * r * r);
+      }
+    }
   }
 
   // Samples of a group, at most a block; where the gradient of x is not wanted, n columns from `column` on.
@@ -619,16 +630,16 @@ struct Backward {
     T* const sums = of_weight != nullptr ? partial(block) + column : nullptr;
     for (int64_t j = 0; sums != nullptr && j < n; ++j) sums[j] = sums[of.channels + j] = 0;
     for (int64_t i = 0; i < count; i += 4) {
+      const int64_t sample = first + i, there = smaller(4, count - i);
       Four<T> rows = {{zeros, zeros, zeros, zeros}, {zeros, zeros, zeros, zeros}, {}, {}};
-      for (int k = 0; k < 4 && i + k < count; ++k) {
-        const int64_t sample = first + i + k, line = sample * of.groups + group;
-        rows.g[k] = g.at(sample) + column;
-        rows.x[k] = x.at(sample) + column;
+      for (int64_t k = 0; k < there; ++k) {
+        const int64_t line = (sample + k) * of.groups + group;
+        rows.g[k] = g.at(sample + k) + column;
+        rows.x[k] = x.at(sample + k) + column;
         rows.m[k] = mean[line];
         rows.r[k] = scale_of(variance[line], of.eps);
-        if (out.first == nullptr) continue;
-        run_row(rows.g[k], rows.x[k], out.at(sample) + column, rows.m[k], rows.r[k], weights + column);
       }
+      if (out.first != nullptr) run_lines_of_four(rows, sample, there, column, n, weights + column);
       if (sums != nullptr) sum_four(rows, n, sums, sums + of.channels);
     }
   }
