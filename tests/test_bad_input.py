@@ -284,6 +284,35 @@ def test_wrong_dtypes(name: str) -> None:
     refuses(call, kind, opening, *quoted)
 
 
+FILLS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "setitem": lambda m, x, v: x.__setitem__(..., v),
+    "setitem of a row": lambda m, x, v: x.__setitem__(0, v),
+    "setitem by indices": lambda m, x, v: x.__setitem__(m.tensor([0]), v),
+    "setitem by a mask": lambda m, x, v: x.__setitem__(x == 0, v),
+    "fill_": lambda m, x, v: x.fill_(v),
+    "full": lambda m, x, v: x.copy_(m.full((2,), v, dtype=x.dtype)),
+    "masked_fill_": lambda m, x, v: x.masked_fill_(x == 0, v),
+    "index_fill_": lambda m, x, v: x.index_fill_(0, m.tensor([0, 1]), v),
+}
+
+
+@pytest.mark.parametrize("name", FILLS)
+def test_numbers_that_an_integer_does_not_hold(name: str) -> None:
+    """They are refused where PyTorch refuses them; a negative one wraps around in an integer without a sign."""
+    torch = pytest.importorskip("torch")
+    for dtype in ("uint8", "int8", "int16", "int64", "bool"):
+        for value in (-1, 127, 128, -129, 255, 256, 2**40, 2.7, 1e10, float("nan"), float("-inf"), True):
+            ours, theirs = (m.zeros(2, dtype=getattr(m, dtype)) for m in (mg, torch))
+            try:
+                FILLS[name](torch, theirs, value)
+            except RuntimeError:
+                with pytest.raises(RuntimeError, match=rf"^\w+: {value} is out of range for {dtype}"):
+                    FILLS[name](mg, ours, value)
+            else:
+                FILLS[name](mg, ours, value)
+            assert ours.tolist() == theirs.tolist()
+
+
 UNUSUAL = {
     "object": np.array([1, None], dtype=object),
     "complex128": np.array([1j]),

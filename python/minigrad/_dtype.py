@@ -206,6 +206,20 @@ def _names() -> str:
     return ", ".join(d.name for d in ALL)
 
 
+def held(name: str, value: Any, own: np.dtype[Any]) -> Any:
+    """Return a number as elements of a dtype hold it: truncated for integers, its truth for booleans.
+
+    As in PyTorch, integers without a sign take the negative of what they hold, too: it wraps around. RuntimeError, in
+    the name of the function that was asked, for an integer that is out of range.
+    """
+    if own.kind not in "iu":
+        return bool(value) if own.kind == "b" else float(value)
+    info = np.iinfo(own)
+    if not (-info.max if own.kind == "u" else info.min) <= value <= info.max:
+        raise RuntimeError(f"{name}: {value} is out of range for {own}")
+    return int(value)
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Promotion.
 

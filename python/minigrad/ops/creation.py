@@ -312,13 +312,15 @@ def _sizes(name: str, size: tuple[Any, ...], named: Any = None) -> tuple[int, ..
     return sizes
 
 
-def filled(sizes: tuple[int, ...], value: float, dtype: DType | None, requires_grad: bool = False) -> Tensor:
+def filled(
+    sizes: tuple[int, ...], value: float, dtype: DType | None, requires_grad: bool = False, name: str = "full"
+) -> Tensor:
     """Return a tensor with every element `value`, in the default dtype unless another is given."""
     dtype = dtype or _dtype.get_default_dtype()
     if value in (0, 1) or dtype.is_floating_point:
         out = wrap(_full_kernel(float(value), sizes, dtype.code))
     else:
-        out = wrap(np.full(sizes, np.array(value).astype(dtype.numpy)))
+        out = wrap(np.full(sizes, np.array(_dtype.held(name, value, dtype.numpy)).astype(dtype.numpy)))
     return out if requires_grad is False else out.requires_grad_(requires_grad)
 
 
@@ -334,7 +336,7 @@ def _filled(
     """Return a tensor with every element `value`, for a function of this name and PyTorch's further arguments."""
     if options or device is not None:
         check_options(name, device, options)
-    return filled(sizes, value, dtype, requires_grad)
+    return filled(sizes, value, dtype, requires_grad, name)
 
 
 def _filled_like(
@@ -349,7 +351,7 @@ def _filled_like(
     """Return a tensor of `input`'s shape and, unless another is given, its dtype, with every element `value`."""
     if options or device is not None:
         check_options(name, device, options)
-    made = filled(array_of(name, input).shape, value, dtype or input.dtype, requires_grad)
+    made = filled(array_of(name, input).shape, value, dtype or input.dtype, requires_grad, name)
     return made_like(made, input) if levels else made
 
 

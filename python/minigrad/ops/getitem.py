@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _core
+from .._dtype import held
 from .._methods import method
 from ..batching import is_batched, levels
 from ..batching_rules import writable_copy
@@ -22,7 +23,7 @@ from ..sharing import wrote
 from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .elementwise import _where, clone, to_dtype
 from .index import Shape, along, gather_along, index_rows, linear_index, refuse_outside, true_positions
-from .scatter import _scatter, _scatter_sum, combine, combine_in_place, number_for
+from .scatter import _scatter, _scatter_sum, combine, combine_in_place
 from .shape import _permute, basic_index, broadcast, normalise_dim, reshape
 from .views import diagonal
 
@@ -377,6 +378,8 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     if split is None and all(map(_is_basic, parts)):
         target = _basic("setitem", x, parts)
         if isinstance(value, int | float):  # NumPy repeats it, and the graph knows nothing of it
+            if x._array.dtype.kind in "iu":
+                value = np.asarray(held("setitem", value, x._array.dtype)).astype(x._array.dtype)
             target._write(wrap(np.asarray(value, x._array.dtype)), "setitem")
             return
         value = _fitted("setitem", _value(x, value), target._array.shape)
@@ -392,7 +395,7 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
 
 
 def _written(x: Tensor, value: Any) -> Any:
-    return number_for(x._array, value) if isinstance(value, bool | int | float) else _value(x, value)
+    return held("setitem", value, x._array.dtype) if isinstance(value, bool | int | float) else _value(x, value)
 
 
 def _is_number(value: Any) -> bool:
@@ -431,7 +434,7 @@ def _fill(view: Tensor, picked: _Picked, value: Any) -> None:
     if isinstance(value, Tensor):
         value = value if value._array.dtype == view._array.dtype else to_dtype(value, view.dtype)
     else:
-        value = number_for(view._array, value)
+        value = held("setitem", value, view._array.dtype)
     if (
         not levels
         and view._array.flags.c_contiguous

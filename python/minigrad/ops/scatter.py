@@ -215,13 +215,7 @@ def _like_input(name: str, array: Array, src: Any, role: str = "src") -> Any:
         return src
     if not isinstance(src, bool | int | float | np.number | np.bool_):
         raise TypeError(f"{name}: {role} must be a Tensor or a number, got {type(src).__name__}")
-    return number_for(array, src)
-
-
-def number_for(array: Array, value: Any) -> Any:
-    """Return a number as the array's dtype holds it: truncated for integers, its truth for booleans."""
-    kind = array.dtype.kind
-    return bool(value) if kind == "b" else int(value) if kind in "iu" else float(value)
+    return _dtype.held(name, src, array.dtype)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -438,7 +432,7 @@ def _reduced(name: str, input: Tensor, dim: int, index: Any, src: Any, reduce: s
 def _identity(dtype: Any, reduce: str) -> Any:
     """Return the element that changes nothing."""
     if reduce not in ("amax", "amin"):
-        return number_for(np.empty(0, dtype), reduce == "prod")
+        return _dtype.held(reduce, reduce == "prod", np.dtype(dtype))
     lowest = reduce == "amax"
     if dtype.kind == "f":
         return -np.inf if lowest else np.inf
@@ -562,7 +556,7 @@ def _times(name: str, source: Tensor, alpha: Any) -> Tensor:
         return mul(source, alpha)
     if isinstance(alpha, float):
         raise TypeError(f"{name}: alpha must be an integer for {array.dtype}, got {alpha}")
-    return mul(source, number_for(array, np.asarray(alpha).astype(array.dtype)))  # it wraps around as the products do
+    return mul(source, np.asarray(alpha).astype(array.dtype).item())  # it wraps around as the products do
 
 
 def index_add_(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:

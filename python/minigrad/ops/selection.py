@@ -248,7 +248,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             raise RuntimeError(f"masked_fill: the value must have no dimensions, got shape {value._array.shape}")
         value = value if value.dtype is input.dtype else to_dtype(value, input.dtype)
     elif kind != "f":
-        value = bool(value) if kind == "b" else int(value)
+        value = _dtype.held("masked_fill", value, input.dtype.numpy)
     return _where(mask, value, input)  # type: ignore[no-any-return]
 
 
