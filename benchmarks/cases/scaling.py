@@ -22,6 +22,7 @@ FAMILIES: dict[str, Callable[..., object]] = {
     "sum": lambda lib, x, y: x.sum(),
     "sum(0)": lambda lib, x, y: x.sum(0),
     "argmax": lambda lib, x, y: x.argmax(1),
+    "argmax(0)": lambda lib, x, y: x.argmax(0),
     "exp": lambda lib, x, y: lib.exp(x),
     "gelu": lambda lib, x, y: lib.nn.functional.gelu(x),
     "softmax": lambda lib, x, y: lib.softmax(x, 1),
@@ -36,7 +37,11 @@ FAMILIES: dict[str, Callable[..., object]] = {
 }
 
 #: How many arrays of the case's size the kernels that wait for memory read and write.
-STREAMED = {"copy": 2, "add": 3, "add a row": 2, "relu": 2, "expand": 1, "sum": 1, "sum(0)": 1}
+STREAMED = {
+    **dict.fromkeys(("copy", "add a row", "relu", "cumsum", "index rows", "copy of the transpose"), 2),
+    **dict.fromkeys(("expand", "sum", "sum(0)", "argmax", "argmax(0)"), 1),
+    "add": 3,
+}
 LARGE = 1 << 22  # numbers: 16 MB, more than caches hold of three arrays
 
 

@@ -2,6 +2,8 @@
 //
 // Whatever moves elements knows only their size. An index out of range is found before it is used; the run then stops
 // with index_out_of_range, and what it wrote means nothing.
+#include <algorithm>
+
 #include "kernels/index_loops.hpp"
 #include "reference/index.hpp"
 
@@ -150,10 +152,21 @@ void prefetch_row(const T* row, int64_t size) {
   for (int64_t b = 0; b < bytes && b < kFetched; b += 64) __builtin_prefetch(start + b);
 }
 
+// A row past the caches, while the one that comes next is asked for, unless it is the one that the processor foresees.
+template <class T>
+void stream_row(T* out, const T* x, const T* next, int64_t size) {
+  constexpr int64_t kItem = sizeof(T), kBlock = 2048 / kItem;
+  if (next == nullptr) return copy_bytes(out, x, size * kItem, true);
+  for (int64_t j = 0; j < size; j += kBlock) {
+    const int64_t count = std::min(kBlock, size - j);
+    for (int64_t k = j; k < j + count; k += 64 / kItem) __builtin_prefetch(next + k, 0, 2);
+    copy_bytes(out + j, x + j, count * kItem, true);
+  }
+}
+
 // Rows of `size` elements without gaps, one behind the other in out, `stride` apart in x.
 template <class T>
-bool copy_rows(T* out, const T* x, const int64_t* index, int64_t count, int64_t rows, int64_t size, int64_t stride,
-               bool streamed) {
+bool copy_rows(T* out, const T* x, const int64_t* index, int64_t count, int64_t rows, int64_t size, int64_t stride) {
   for (int64_t n = 0; n < count; ++n) {
     if (n + kAhead < count) {
       const int64_t next = wrapped(index[n + kAhead], rows);
@@ -161,9 +174,21 @@ bool copy_rows(T* out, const T* x, const int64_t* index, int64_t count, int64_t 
     }
     const int64_t i = wrapped(index[n], rows);
     if (!in_range(i, rows)) return false;
-    copy_bytes(out + n * size, x + i * stride, size * static_cast<int64_t>(sizeof(T)), streamed);
+    copy_bytes(out + n * size, x + i * stride, size * static_cast<int64_t>(sizeof(T)));
   }
-  if (streamed) stream_end();
+  return true;
+}
+
+// The same past the caches.
+template <class T>
+bool stream_rows(T* out, const T* x, const int64_t* index, int64_t count, int64_t rows, int64_t size, int64_t stride) {
+  for (int64_t n = 0; n < count; ++n) {
+    const int64_t i = wrapped(index[n], rows), next = n + 1 < count ? wrapped(index[n + 1], rows) : i + 1;
+    if (!in_range(i, rows)) return false;
+    const bool foreseen = next == i + 1 || !in_range(next, rows);
+    stream_row(out + n * size, x + i * stride, foreseen ? nullptr : x + next * stride, size);
+  }
+  stream_end();
   return true;
 }
 
@@ -196,8 +221,10 @@ struct IndexRows {
     parallel_for(index.size(), 1 + 0.02 * static_cast<double>(size * sizeof(T)), [&](int64_t begin, int64_t end, int) {
       T* const out = call.out[0].as<T>() + begin * size;
       const int64_t* const at = index.as<int64_t>() + begin;
-      const bool good = size == 1 ? copy_elements(out, x.as<T>(), at, end - begin, rows, stride)
-                                  : copy_rows(out, x.as<T>(), at, end - begin, rows, size, stride, streamed);
+      const int64_t count = end - begin;
+      const bool good = size == 1  ? copy_elements(out, x.as<T>(), at, count, rows, stride)
+                        : streamed ? stream_rows(out, x.as<T>(), at, count, rows, size, stride)
+                                   : copy_rows(out, x.as<T>(), at, count, rows, size, stride);
       if (!good) failure.report();
     });
     return failure.status();
