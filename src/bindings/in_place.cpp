@@ -237,8 +237,13 @@ PyObject* copy_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
                     (PyArray_NDIM(value) == 0 || PyArray_SAMESHAPE(array, value)) &&
                     view_array(args[0], out) == ArrayKind::usable && view_array(args[1], x) == ArrayKind::usable &&
                     !overlap(array, value);
-  if (ours) {
+  constexpr npy_intp kMany = 1 << 16;  // elements, for which Python's lock is released
+  if (ours && PyArray_SIZE(array) < kMany) {
     copy_all(out, x);
+  } else if (ours) {
+    Py_BEGIN_ALLOW_THREADS;
+    copy_all(out, x);
+    Py_END_ALLOW_THREADS;
   } else if (PyArray_CopyInto(array, value) < 0) {
     return nullptr;
   }

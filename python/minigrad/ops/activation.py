@@ -14,6 +14,7 @@ from ..tensor import Tensor, array_of, wrap
 from . import elementwise as ew
 from .elementwise import _add, _sub, _where, div, exp, gt, le, lt, mul, safe_mul, sigmoid, tanh
 from .joining import split_with_sizes
+from .shape import reshape
 
 __all__ = [
     "celu",
@@ -419,14 +420,16 @@ def tanhshrink(input: Tensor) -> Tensor:
 @method
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """Return each positive element and the others with a slope that is learned."""
-    channels = input.shape[1] if input.ndim > 1 else 1
-    if weight.ndim > 1 or weight.numel() not in (1, channels):
+    x, w = array_of("prelu", input), array_of("prelu", weight, "weight")
+    channels = x.shape[1] if x.ndim > 1 else 1
+    if w.ndim > 1 or w.size not in (1, channels):
         raise RuntimeError(
             f"prelu: weight must have one element or one for each of the {channels} channels of input, "
-            f"got shapes {tuple(input.shape)} and {tuple(weight.shape)}"
+            f"got shapes {x.shape} and {w.shape}"
         )
-    shape = (-1,) + (1,) * (input.ndim - 2) if weight.numel() > 1 else ()
-    return _prelu(input, input, weight.reshape(shape))  # type: ignore[no-any-return]
+    if x.ndim != 2 or w.size == 1:  # else the channels are the last dimension
+        weight = reshape(weight, (-1,) + (1,) * (x.ndim - 2) if w.size > 1 else ())
+    return _prelu(input, input, weight)  # type: ignore[no-any-return]
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
