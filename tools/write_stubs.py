@@ -61,6 +61,7 @@ CORE_FUNCTIONS = {
     "set_parallel_threshold": "(nanoseconds: float) -> None",
     "permute_view": "(array: Array, dims: tuple[int, ...], /) -> Array",
     "pieces": "(x: Any, sizes: tuple[int, ...], dim: int, drop: bool, primitive: Any, node: Any, /) -> tuple[Any, ...]",
+    "empty_like": "(array: Array, code: int, /) -> Array",
     "is_viewable": "(array: Array, sizes: tuple[int, ...], /) -> bool",
     "reshape_view": "(array: Array, sizes: tuple[int, ...], /) -> Array",
     "viewed_sizes": "(array: Array, args: tuple[Any, ...], /) -> tuple[int, ...] | None",

@@ -91,8 +91,9 @@ const Operand kColumnVector = shaped({kRows, 1}), kRowVector = shaped({1, kColum
 
 std::vector<Row> elementwise_rows() {
   std::vector<Row> rows;
-  for (const char* name : {"copy", "neg", "abs", "sign", "sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu",
-                           "floor", "ceil", "trunc", "round", "frac", "cube", "inverse_square"}) {
+  for (const char* name :
+       {"copy", "clone",   "neg",  "abs",   "sign", "sqrt",  "exp",   "log",  "sin",  "cos",
+        "tanh", "sigmoid", "relu", "floor", "ceil", "trunc", "round", "frac", "cube", "inverse_square"}) {
     const bool positive = std::string("log") == name || std::string("sqrt") == name;
     rows.push_back({name, "", {positive ? kMatrix : between(-2, 2)}});
   }

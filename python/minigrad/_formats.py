@@ -1,4 +1,4 @@
-"""The layout and the memory formats that scripts name: there is one layout, and what is made is row-major."""
+"""The layout and the memory formats that scripts name: one layout; a copy is row-major, or lies as its model does."""
 
 from __future__ import annotations
 

@@ -356,7 +356,7 @@ def writable_copy(x: Tensor, *others: Any) -> Tensor:
 
 def copy_values(x: Any) -> Any:
     """Return a copy of an array, batched or not."""
-    return x.copy() if x.__class__ is BatchedArray else _core.kernels["copy"](x)
+    return x.copy() if x.__class__ is BatchedArray else _core.kernels["clone"](x)
 
 
 graph.batched_write = write

@@ -35,9 +35,8 @@ Cell = _core.Cell
 
 next_sequence = _core.next_sequence
 
-_copy = _core.kernels["copy"]
 _add_into = _core.kernels["add"].into
-_core.connect(copy=_copy, add_into=_add_into)
+_core.connect(copy=_core.kernels["clone"], add_into=_add_into)
 
 #: Those who watch nodes being recorded, each with the thread it watches, None for all. Empty as a rule, and that it is
 #: not is all that a call asks.
@@ -149,7 +148,7 @@ class Leaf(_core.LeafBase):
             if g.__class__ is BatchedArray:
                 g = wrap(g)
             bare = isinstance(g, ndarray)
-            if self.grad is None and self.take(_copy(g) if bare else g):
+            if self.grad is None and self.take(g):
                 return
             assert self.grad is not None
             if not bare or self.grad._edge is not None:

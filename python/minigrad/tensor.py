@@ -532,7 +532,7 @@ class Tensor(TensorMethods):
         if not self.is_leaf:
             raise RuntimeError("deepcopy: only leaves can be copied deeply; use clone() or detach()")
         copied = type(self).__new__(type(self))
-        copied._array = self._array.copy()
+        copied._array = self._array.copy("K")
         memo[id(self)] = copied
         if self.requires_grad:
             copied.requires_grad_()

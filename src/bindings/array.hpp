@@ -226,7 +226,7 @@ static inline int64_t byte_count(const View& view) {
 
 // A new array of view's shape and dtype, uninitialised; fills in view's data and strides. nullptr with an exception
 // set.
-static inline PyObject* new_array(View& view, const char* name) {
+[[gnu::always_inline]] static inline PyObject* new_array(View& view, const char* name) {
   const int64_t bytes = byte_count(view);
   if (bytes < 0) {
     return PyErr_Format(PyExc_RuntimeError, "%s: the result would have more elements than memory can address", name);
@@ -253,6 +253,18 @@ static inline PyObject* new_array(View& view, const char* name) {
   if (t_inference) ++g_inference_arrays;
   reinterpret_cast<PyArrayObject_fields*>(array)->mem_handler =
       Py_NewRef(t_inference ? inference_handler() : pool_handler());
+  return array;
+}
+
+// The same with the strides that view has, those of dense memory.
+static inline PyObject* new_array_as(View& view, const char* name) {
+  View plain = view;
+  PyObject* const array = new_array(plain, name);
+  if (array == nullptr) return nullptr;
+  view.data = plain.data;
+  PyArrayObject* const turned = reinterpret_cast<PyArrayObject*>(array);
+  for (int d = 0; d < view.rank; ++d) PyArray_STRIDES(turned)[d] = view.stride[d] * item_size(view.dtype);
+  PyArray_UpdateFlags(turned, NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_F_CONTIGUOUS);
   return array;
 }
 

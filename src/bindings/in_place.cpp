@@ -4,6 +4,7 @@
 #include "bindings/function_type.hpp"
 #include "bindings/kernel_type.hpp"
 #include "bindings/modes.hpp"
+#include "core/layout.hpp"
 #include "kernels/moves.hpp"
 
 namespace minigrad {
@@ -38,7 +39,9 @@ PyArrayObject* writable_array(TensorObject* tensor) {
   const bool has_origin = tensor->node != nullptr || (base != nullptr && tensor_in(tensor->base)->node != nullptr);
   if (has_origin && is_recording()) return nullptr;
   PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(tensor->array);
-  return PyArray_ISCARRAY(array) && PyArray_ISFLOAT(array) ? array : nullptr;
+  View view;
+  const bool usable = view_array(tensor->array, view) == ArrayKind::usable && is_writable(tensor->array);
+  return usable && PyArray_ISFLOAT(array) && is_dense(view) ? array : nullptr;
 }
 
 // Whether an operand can be read while `own` is written: a number, or a tensor that wants no gradient recorded and is

@@ -41,6 +41,7 @@ class Inputs {
 
   const View* views() const { return many_.empty() ? few_ : many_.data(); }
   int count() const { return many_.empty() ? self_.input_count : static_cast<int>(many_.size()); }
+  bool are_row_major() const { return row_major_; }
   int key() const { return key_; }  // the dtype that the T inputs share; kNoDType where there are none
 
   Taken take(PyObject* const* args) { return self_.kernel->variadic ? take_sequences(args) : take_arrays(args); }
@@ -108,6 +109,7 @@ class Inputs {
   Taken take_one(PyObject* object, int input, View& view) {
     switch (view_array(object, view)) {
       case ArrayKind::usable:
+        row_major_ &= PyArray_IS_C_CONTIGUOUS(reinterpret_cast<PyArrayObject*>(object));
         return check_dtype(object, input, view);
       case ArrayKind::needs_copy:
         return take_copy(object, input, view);
@@ -217,6 +219,7 @@ class Inputs {
 
   const KernelObject& self_;
   int key_ = kNoDType;
+  bool row_major_ = true;
   int copy_count_ = 0;
   int immediate_count_ = 0;
   View few_[kMaxInputs];

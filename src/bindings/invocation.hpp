@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bindings/inputs.hpp"
+#include "core/layout.hpp"
 #include "core/parallel.hpp"
 #include "core/plans.hpp"
 #include "kernels/moves.hpp"
@@ -97,19 +98,31 @@ class Outputs {
     return true;
   }
 
+  // The one output of an elementwise kernel, as the inputs lie.
+  [[gnu::noinline]] bool allocate_alike(Plan& plan) {
+    keep_layout(plan);
+    if (plan.out[0].contiguous()) plan.layout = InputLayout::any;
+    PyObject* const array = new_array_as(plan.out[0], self_.kernel->name);
+    if (array != nullptr) arrays_[count_++] = array;
+    return array != nullptr;
+  }
+
   void drop() {
     while (count_ > 0) Py_DECREF(arrays_[--count_]);
   }
 
-  // Checks that `array` can take the planned output as it lies.
+  // Lets the run write into `array`, if that can take the planned output as it lies. Runs write row by row into memory
+  // without gaps, but for elementwise ones, whose rows may lie along any dimension.
   bool use(PyObject* array, Plan& plan) {
     View view;
     if (view_array(array, view) != ArrayKind::usable || !is_writable(array) || view.dtype != plan.out[0].dtype ||
-        !view.same_shape(plan.out[0])) {
+        !view.same_shape(plan.out[0]) ||
+        !(view.contiguous() || (plan.layout == InputLayout::alike && is_dense(view)))) {
       PyErr_Format(PyExc_ValueError, "%s: out must be a writable, aligned array of the result's shape and dtype",
                    self_.kernel->name);
       return false;
     }
+    if (view.contiguous() && plan.layout == InputLayout::alike) plan.layout = InputLayout::any;
     plan.out[0] = view;
     arrays_[count_++] = Py_NewRef(array);
     return true;
@@ -165,6 +178,7 @@ class Invocation {
     if (!take_attributes(self_, args + self_.input_count, attributes_)) return Taken::error;
     if (inputs_.key() != kNoDType && runs.of[inputs_.key()] == nullptr) return Taken::not_implemented;
     plan_.name = self_.kernel->name;
+    plan_.layout = self_.kernel->layout;
     plan_.in = inputs_.views();
     plan_.in_count = inputs_.count();
     plan_.attributes = attributes_;
@@ -173,6 +187,10 @@ class Invocation {
     const int key = by_output ? static_cast<int>(plan_.out[0].dtype) : inputs_.key();
     if (key == kNoDType || runs.of[key] == nullptr) return Taken::not_implemented;
     run_ = runs.of[key];
+    if (plan_.layout == InputLayout::alike && out == nullptr) {
+      if (!inputs_.are_row_major()) return outputs_.allocate_alike(plan_) ? Taken::ok : Taken::error;
+      plan_.layout = InputLayout::any;
+    }
     return (out != nullptr ? outputs_.use(out, plan_) : outputs_.allocate(plan_)) ? Taken::ok : Taken::error;
   }
 
@@ -184,13 +202,13 @@ class Invocation {
     const size_t shared = aligned(plan_.scratch_shared);
     const size_t each = aligned(plan_.scratch_per_worker);
     const size_t workers = each * static_cast<size_t>(each > 0 ? get_num_threads() : 0);
-    const bool any = self_.kernel->layout == InputLayout::any;
+    const bool any = plan_.layout == InputLayout::any;
     const ScratchBuffer scratch(shared + workers + (any ? 0 : bytes_to_copy()));
     no_memory_ = scratch.failed();
     if (no_memory_) return;
-    View rows[kMaxInputs];
-    if (!any) lay_out(rows, scratch.data() + shared + workers);
-    const View* const in = any ? plan_.in : rows;
+    View laid[kMaxInputs];
+    if (!any) lay_out(laid, scratch.data() + shared + workers);
+    const View* const in = any ? plan_.in : laid;
     status_ = run_({in, plan_.in_count, plan_.out, plan_.attributes, scratch.data(), scratch.data() + shared, each});
   }
 
@@ -208,7 +226,8 @@ class Invocation {
  private:
   // Whether an input lies otherwise than the kernel takes it.
   bool is_to_be_copied(const View& x) const {
-    return self_.kernel->layout == InputLayout::packed ? !is_packed(x) : is_turned(x);
+    if (plan_.layout == InputLayout::alike) return false;
+    return plan_.layout == InputLayout::packed ? !is_packed(x) : is_turned(x);
   }
 
   size_t bytes_to_copy() const {
@@ -222,12 +241,21 @@ class Invocation {
   // Of a copy, in which what a stride of 0 repeats has a place for each time.
   static size_t copied_bytes(const View& x) { return aligned(static_cast<size_t>(x.size() * item_size(x.dtype))); }
 
+  // Output and inputs of an elementwise kernel with their dimensions in the order in which the output lies row-major.
+  [[gnu::noinline]] void lay_straight(View* laid) {
+    View& out = plan_.out[0];
+    const MemoryOrder order(out);
+    for (int i = 0; i < plan_.in_count; ++i) laid[i] = order.turned(plan_.in[i], out);
+    out = order.turned(out, out);
+  }
+
   // The inputs as they are, or copies.
-  void lay_out(View* rows, char* memory) const {
+  void lay_out(View* laid, char* memory) {
+    if (plan_.layout == InputLayout::alike) return lay_straight(laid);
     for (int i = 0; i < plan_.in_count; ++i) {
       const bool copied = is_to_be_copied(plan_.in[i]);
-      rows[i] = copied ? copy_in_order(plan_.in[i], memory) : plan_.in[i];
-      if (copied) memory += copied_bytes(rows[i]);
+      laid[i] = copied ? copy_in_order(plan_.in[i], memory) : plan_.in[i];
+      if (copied) memory += copied_bytes(laid[i]);
     }
   }
 

@@ -246,21 +246,21 @@ bool takes_shape(PyObject* kernel) {
   return kernel_of(kernel).attribute_count == 2 && std::strcmp(first.name, "shape") == 0;
 }
 
-// Runs write row by row into memory without gaps; an array of another layout gets the result by a copy.
 PyObject* kernel_into(PyObject* object, PyObject* const* args, Py_ssize_t count) {
   const KernelObject& self = *reinterpret_cast<KernelObject*>(object);
   if (count < 1 || self.output_count != 1) {
     return PyErr_Format(PyExc_TypeError, "%s: into() takes the one output and the arguments", self.kernel->name);
   }
+  PyObject* const done = call_kernel(self, self.runs, args + 1, count - 1, args[0]);
   View view;
-  if (view_array(args[0], view) == ArrayKind::usable && !view.contiguous()) {
-    PyObject* const result = call_kernel(self, self.runs, args + 1, count - 1, nullptr);
-    if (result == nullptr || result == Py_NotImplemented) return result;
-    const bool copied = copy_elements(args[0], result, self.kernel->name);
-    Py_DECREF(result);
-    return copied ? Py_NewRef(args[0]) : nullptr;
-  }
-  return call_kernel(self, self.runs, args + 1, count - 1, args[0]);
+  const bool refused = done == nullptr && PyErr_ExceptionMatches(PyExc_ValueError);
+  if (!refused || view_array(args[0], view) != ArrayKind::usable || view.contiguous()) return done;
+  PyErr_Clear();  // an array of another layout gets the result by a copy
+  PyObject* const result = call_kernel(self, self.runs, args + 1, count - 1, nullptr);
+  if (result == nullptr || result == Py_NotImplemented) return result;
+  const bool copied = copy_elements(args[0], result, self.kernel->name);
+  Py_DECREF(result);
+  return copied ? Py_NewRef(args[0]) : nullptr;
 }
 
 PyObject* make_kernel_type() {

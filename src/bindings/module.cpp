@@ -9,6 +9,7 @@
 #include "bindings/gather.hpp"
 #include "bindings/in_place.hpp"
 #include "bindings/kernel_type.hpp"
+#include "bindings/layouts.hpp"
 #include "bindings/modes.hpp"
 #include "bindings/node.hpp"
 #include "bindings/objects.hpp"
@@ -91,8 +92,8 @@ bool add_engine(PyObject* module) {
          add_type(module, "Operation", make_operation_type()) &&
          add_type(module, "Deflection", make_deflection_type(false)) &&
          add_type(module, "MethodDeflection", make_deflection_type(true)) && add_mode_functions(module) &&
-         add_view_functions(module) && add_sweep_function(module) && add_gather_function(module) &&
-         add_in_place_functions(module) && add_commons_functions(module);
+         add_view_functions(module) && add_layout_functions(module) && add_sweep_function(module) &&
+         add_gather_function(module) && add_in_place_functions(module) && add_commons_functions(module);
 }
 
 }  // namespace

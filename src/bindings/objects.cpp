@@ -1,6 +1,7 @@
 #include "bindings/objects.hpp"
 
 #include "bindings/commons.hpp"
+#include "bindings/layouts.hpp"
 
 namespace minigrad {
 
@@ -251,13 +252,16 @@ PyObject* link_view_of_python(PyObject*, PyObject* const* args, Py_ssize_t count
 
 using CollectedLeaf = Collected<LeafObject, &LeafObject::array, &LeafObject::grad, &LeafObject::hooks>;
 
-// take(gradient): makes a tensor, or an array that nobody else holds, the gradient if there is none yet; returns
-// whether.
+// take(gradient): makes a tensor, or a copy of an array, the gradient if there is none yet; returns whether.
 PyObject* take_gradient(PyObject* self, PyObject* gradient) {
   LeafObject* const leaf = leaf_in(self);
   if (leaf->grad != nullptr && leaf->grad != Py_None) Py_RETURN_FALSE;
-  PyObject* const tensor = is_tensor(gradient) ? Py_NewRef(gradient) : new_tensor(Py_NewRef(gradient));
+  PyObject* const tensor = is_tensor(gradient) ? Py_NewRef(gradient) : new_tensor(copy_as(leaf->array, gradient));
   if (tensor == nullptr) return nullptr;
+  if (leaf->grad != nullptr && leaf->grad != Py_None) {  // another thread has come between
+    Py_DECREF(tensor);
+    Py_RETURN_FALSE;
+  }
   fill(leaf->grad, tensor);
   Py_RETURN_TRUE;
 }
@@ -273,7 +277,7 @@ PyMemberDef kLeafMembers[] = {
 
 PyMethodDef kLeafMethods[] = {
     {"take", take_gradient, METH_O,
-     "Make a tensor, or an array that nobody else holds, the gradient if there is none; return whether."},
+     "Make a tensor, or a copy of an array, the gradient if there is none; return whether."},
     {nullptr, nullptr, 0, nullptr},
 };
 

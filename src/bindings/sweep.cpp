@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bindings/commons.hpp"
+#include "bindings/layouts.hpp"
 #include "bindings/modes.hpp"
 #include "bindings/node.hpp"
 #include "bindings/turns.hpp"
@@ -232,14 +233,22 @@ class Sweep {
     return true;
   }
 
+  static bool make_gradient(LeafObject* leaf, Reference g) {
+    PyObject* const tensor = new_tensor(g.release());
+    if (tensor != nullptr) fill(leaf->grad, tensor);
+    return tensor != nullptr;
+  }
+
   static bool is_own_or_common(PyObject* g) { return is_sole(g) || (is_common(g) && is_fit_in_common(g)); }
 
-  // An array that nobody else refers to becomes the gradient as it is, and so does one that is held in common.
+  // The first array becomes the gradient as it is if nobody else refers to it, or it is held in common, and it lies as
+  // the leaf does; otherwise a copy.
   static bool accumulate(LeafObject* leaf, Reference g) {
-    if (is_first(leaf) && PyArray_CheckExact(g.get()) && is_own_or_common(g.get())) {
-      PyObject* const tensor = new_tensor(g.release());
-      if (tensor != nullptr) fill(leaf->grad, tensor);
-      return tensor != nullptr;
+    if (is_first(leaf) && PyArray_CheckExact(g.get())) {
+      const bool fits = is_own_or_common(g.get()) && lies_as(leaf->array, g.get());
+      if (!fits) g.reset(copy_as(leaf->array, g.get()));
+      if (g == nullptr) return false;
+      if (is_first(leaf)) return make_gradient(leaf, std::move(g));  // no other thread has come between
     }
     if (is_small_sum(leaf, g.get())) return add_into(leaf, g.get());
     if (is_tensor(g.get()) && !is_sole_tensor(g.get())) g = call_method(g.get(), "clone");

@@ -54,6 +54,16 @@ enum class Status : uint8_t { ok, index_out_of_range, integer_division_by_zero }
 // ---------------------------------------------------------------------------------------------------------------------
 // The two steps of a call.
 
+// How inputs have to lie. Those that lie otherwise are copied first.
+enum class InputLayout : uint8_t {
+  any,
+  alike,    // any, of elementwise kernels: an element of the only output depends on the inputs' elements in the same
+            // place alone, once these are broadcast. So the dimensions of all of them may be put into another order,
+            // and the output lies in memory as the inputs do (layout.hpp)
+  by_rows,  // not turned: neighbours in memory are not neighbours along another dimension than the last
+  packed,   // in order and without gaps, but for those between places along the first dimension
+};
+
 struct Plan {
   const char* name;
   const View* in;
@@ -62,6 +72,7 @@ struct Plan {
 
   // To be written by the plan. `data` and `stride` of the outputs are the caller's: it allocates them row-major.
   View out[kMaxOutputs];
+  InputLayout layout;             // the kernel's, unless the plan changes it
   size_t scratch_shared = 0;      // bytes that all workers use together
   size_t scratch_per_worker = 0;  // bytes for each worker; neither may depend on the number of threads
   double nanoseconds = 0;         // what one thread will need, about: long runs release Python's lock
@@ -100,13 +111,6 @@ struct RunsByDType {
 static constexpr RunsByDType floats(RunFunction float32, RunFunction float64) {
   return {{nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, float32, float64}};
 }
-
-// How inputs have to lie. Those that lie otherwise are copied first.
-enum class InputLayout : uint8_t {
-  any,
-  by_rows,  // not turned: neighbours in memory are not neighbours along another dimension than the last
-  packed,   // in order and without gaps, but for those between places along the first dimension
-};
 
 // `types` has a letter for each input: T the dtype that all such inputs share and that chooses the run; i int64; b
 // bool; d float64, which takes Python numbers (step counts, learning rates: what changes from step to step). A kernel

@@ -5,6 +5,7 @@
 #include "kernels/arg_reduce_layout.hpp"
 #include "kernels/reduce_integers.hpp"
 #include "kernels/reduce_layout.hpp"
+#include "kernels/reduce_plans.hpp"
 #include "reference/reduce.hpp"
 
 namespace minigrad {
@@ -19,12 +20,9 @@ void plan_places(Plan& plan, DimMask mask, bool keepdim, DType dtype) {
   View& out = plan.out[0];
   const Reduction form = describe_reduction(x, mask);
   if (form.reduced == 0) fail(plan, ErrorKind::index, "no elements to reduce in shape " + shape_text(x));
+  write_reduced_shape(x, mask, keepdim, out);
   out.dtype = dtype;
-  out.rank = 0;
-  for (int d = 0; d < x.rank; ++d) {
-    const bool reduced = mask >> d & 1;
-    if (!reduced || keepdim) out.shape[out.rank++] = reduced ? 1 : x.shape[d];
-  }
+  plan_way(plan, form, mask);
   constexpr int64_t kPlaceBytes = 16;  // an element and its index
   if (arg_in_chunks(form)) plan.scratch_shared = kArgChunks * kPlaceBytes;
   plan.nanoseconds = kArgNanoseconds * static_cast<double>(form.kept) * static_cast<double>(form.reduced);

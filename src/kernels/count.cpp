@@ -17,6 +17,7 @@ void plan_count(Plan& plan, DType dtype) {
   const DimMask mask = listed_dims(x, plan.attributes[0]);
   write_reduced_shape(x, mask, plan.attributes[1].flag(), plan.out[0]);
   plan.out[0].dtype = dtype;
+  plan_way(plan, describe_reduction(x, mask), mask);
   plan.nanoseconds = 0.1 * static_cast<double>(x.size());
   plan.scratch_shared = 64 * sizeof(int64_t);  // a count for each chunk
 }

@@ -20,6 +20,12 @@ namespace {
 void plan_compare(Plan& plan) { plan_broadcast(plan, DType::boolean); }
 void plan_where(Plan& plan) { plan_broadcast(plan, plan.in[1].dtype); }
 
+// A copy is row-major, a clone lies as what it is made of.
+void plan_copy(Plan& plan) {
+  plan_map(plan);
+  plan.layout = InputLayout::any;
+}
+
 void plan_cast(Plan& plan) {
   const int64_t code = plan.attributes[0].integer();
   if (code < 0 || code >= kDTypeCount) fail(plan, ErrorKind::value, "no dtype has the code " + std::to_string(code));
@@ -237,9 +243,13 @@ constexpr RunFunction kClamp = run_map<Clamp, T, T, T, T>;
 constexpr RunsByDType kClampRuns = {{kClamp<bool>, kClamp<uint8_t>, kClamp<int8_t>, kClamp<int16_t>, kClamp<int32_t>,
                                      kClamp<int64_t>, nullptr, nullptr}};
 
+constexpr RunsByDType kCopies =
+    with_half(with_boolean(integer_unary<Copy>(), run_unary<Copy, bool>), run_unary<Copy, Half>);
+
 constexpr Run kRuns[] = {
     {"cast", common_casts()},
-    {"copy", with_half(with_boolean(integer_unary<Copy>(), run_unary<Copy, bool>), run_unary<Copy, Half>)},
+    {"copy", kCopies},
+    {"clone", kCopies},
     {"neg", integer_unary<Neg>()},
     {"abs", integer_unary<Abs>()},
     {"sign", with_boolean(integer_unary<Sign>(), run_unary<Copy, bool>)},
@@ -302,7 +312,13 @@ constexpr Kernel quaternary(const char* name, const RunsByDType* reference, cons
 }
 
 constexpr Kernel kRows[] = {
-    unary("copy", &reference::copy),
+    {.name = "copy",
+     .inputs = {"x"},
+     .types = "T",
+     .outputs = {"out"},
+     .plan = plan_copy,
+     .reference = &reference::copy},
+    unary("clone", &reference::copy),
     unary("neg", &reference::neg),
     unary("abs", &reference::abs),
     unary("sign", &reference::sign),

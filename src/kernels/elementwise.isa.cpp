@@ -267,6 +267,7 @@ constexpr Run kRows[] = {
      {{run_cast_boolean, nullptr, nullptr, nullptr, nullptr, run_cast_integer, run_cast_float, nullptr,
        run_cast_half}}},
     {"copy", floats(run_unary<Copy, float>, run_unary<Copy, double>)},
+    {"clone", floats(run_unary<Copy, float>, run_unary<Copy, double>)},
     {"neg", floats(run_unary<Neg, float>, run_unary<Neg, double>)},
     {"abs", floats(run_unary<Abs, float>, run_unary<Abs, double>)},
     {"sign", floats(run_unary<Sign, float>, run_unary<Sign, double>)},

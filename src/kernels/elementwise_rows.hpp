@@ -15,6 +15,7 @@ inline void plan_broadcast(Plan& plan, DType dtype) {
   for (int i = 0; i < plan.in_count; ++i) views[i] = &plan.in[i];
   broadcast_shape(plan, views, plan.in_count, plan.out[0]);
   plan.out[0].dtype = dtype;
+  plan.layout = InputLayout::alike;
   plan.nanoseconds = kNanosecondsEach * static_cast<double>(plan.out[0].size());
 }
 

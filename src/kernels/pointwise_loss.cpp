@@ -24,7 +24,9 @@ void plan_loss(Plan& plan) {
   const View& x = plan.in[0];
   check_pair(plan, x, plan.in[1]);
   copy_shape(x, x.dtype, plan.out[0]);
+  plan.layout = InputLayout::alike;
   if (plan.attributes[0].integer() != 0) {
+    plan.layout = InputLayout::by_rows;
     plan.out[0].rank = 0;
     plan.scratch_shared = static_cast<size_t>((x.size() * item_size(x.dtype) / kBlockBytes + 1) * 64);
   }
@@ -40,6 +42,7 @@ void plan_loss_grad(Plan& plan) {
     fail(plan, ErrorKind::runtime, "g must have shape () or " + shape_text(x) + ", got " + shape_text(g));
   }
   copy_shape(x, x.dtype, plan.out[0]);
+  plan.layout = InputLayout::alike;
   plan.nanoseconds = kBackward * static_cast<double>(x.size());
 }
 

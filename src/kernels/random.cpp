@@ -48,7 +48,11 @@ void plan_filled(Plan& plan, double nanoseconds) {
   plan.nanoseconds = nanoseconds * static_cast<double>(plan.out[0].size());
 }
 
-void plan_full(Plan& plan) { plan_filled(plan, 0.2); }
+void plan_full(Plan& plan) {
+  plan_filled(plan, 0.2);
+  plan.layout = InputLayout::alike;
+}
+
 void plan_ramp(Plan& plan) { plan_filled(plan, 0.4); }
 void plan_uniform(Plan& plan) { plan_filled(plan, 1); }
 void plan_normal(Plan& plan) { plan_filled(plan, 3); }

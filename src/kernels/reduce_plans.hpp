@@ -36,10 +36,19 @@ inline void write_reduced_shape(const View& x, DimMask mask, bool keepdim, View&
   }
 }
 
+// Goes by rows where a row's elements are reduced together with those of others, which lie closer to them.
+inline void plan_way(Plan& plan, const Reduction& form, DimMask mask) {
+  const View& x = plan.in[0];
+  for (int d = 0; form.rows && d < x.rank - 1; ++d) {
+    if ((mask >> d & 1) != 0 && x.stride[d] == 1) plan.layout = InputLayout::by_rows;
+  }
+}
+
 // The time, and the scratch for chunks that threads share: a function of shape and dims (see divide_into_chunks).
 inline void plan_costs(Plan& plan, DimMask mask) {
   const View& x = plan.in[0];
   const Reduction form = describe_reduction(x, mask);
+  plan_way(plan, form, mask);
   plan.nanoseconds = kNanosecondsEach * static_cast<double>(form.kept) * static_cast<double>(form.reduced);
   if (!is_floating(x.dtype)) return;
   const int64_t lanes = kVectorBytes / item_size(x.dtype);

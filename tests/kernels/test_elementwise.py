@@ -27,7 +27,7 @@ FUNCTIONS = [
 ]  # fmt: skip
 FUNCTIONS_OF_TWO = ["atan2", "hypot", "logaddexp", "xlogy"]
 UNARY = [
-    "copy", "neg", "abs", "sign", "sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu",
+    "copy", "clone", "neg", "abs", "sign", "sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "relu",
     *ROUNDINGS, *FUNCTIONS,
 ]  # fmt: skip
 DIVISIONS = ["floor_divide", "trunc_divide", "remainder", "fmod"]
@@ -599,7 +599,7 @@ def test_nan_compares_as_ieee_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("name", [*EXACT, *DIVISIONS, "neg", "abs", "sign", "relu", "copy"])
+@pytest.mark.parametrize("name", [*EXACT, *DIVISIONS, "neg", "abs", "sign", "relu", "copy", "clone"])
 def test_any_bit_pattern_gives_one_result_everywhere(name: str, dtype: type) -> None:
     words = np.random.default_rng(4).integers(0, 2**63, 4096, dtype=np.int64)
     x = words.view(dtype) if dtype is np.float64 else words.astype(np.uint32).view(dtype)

@@ -8,9 +8,11 @@ from .. import _dtype
 from .._device import device as Device  # noqa: N812
 from .._device import require_cpu
 from .._dtype import dtype as DType  # noqa: N812
+from .._formats import contiguous_format
 from .._methods import method
 from ..tensor import Tensor, array_of
 from .elementwise import to_dtype
+from .shape import contiguous
 
 __all__ = ["is_floating_point", "is_nonzero", "is_tensor", "numel"]
 
@@ -127,8 +129,9 @@ def is_nonzero(input: Tensor) -> bool:
 
 
 def _conversion(name: str, target: DType) -> None:
-    def convert(input: Tensor, memory_format: Any = None) -> Tensor:  # noqa: ARG001
-        return to(input, target)
+    def convert(input: Tensor, memory_format: Any = None) -> Tensor:
+        out = to(input, target)
+        return contiguous(out) if memory_format is contiguous_format else out
 
     convert.__name__ = name
     convert.__doc__ = f"Return the tensor in {target.name}; itself where it is so already."

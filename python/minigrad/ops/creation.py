@@ -351,8 +351,23 @@ def _filled_like(
     """Return a tensor of `input`'s shape and, unless another is given, its dtype, with every element `value`."""
     if options or device is not None:
         check_options(name, device, options)
-    made = filled(array_of(name, input).shape, value, dtype or input.dtype, requires_grad, name)
-    return made_like(made, input) if levels else made
+    array, dtype = array_of(name, input), dtype or input.dtype
+    if not keeps_layout(array, options):
+        made = filled(array.shape, value, dtype, requires_grad, name)
+        return made_like(made, input) if levels else made
+    out = _core.empty_like(array, dtype.code)
+    if value in (0, 1) or dtype.is_floating_point:
+        _full_kernel.into(out, float(value), array.shape, dtype.code)
+    else:
+        out[...] = np.array(_dtype.held(name, value, dtype.numpy)).astype(dtype.numpy)
+    return wrap(out).requires_grad_(requires_grad)
+
+
+def keeps_layout(array: Any, options: dict[str, Any]) -> bool:
+    """Return whether what is made like an array lies in another way than row-major, as the array does."""
+    if not isinstance(array, np.ndarray) or array.flags.c_contiguous:
+        return False
+    return bool(array.flags.aligned) and options.get("memory_format") is not contiguous_format
 
 
 def _for_examples(made: Tensor, like: Tensor) -> Tensor:

@@ -650,7 +650,17 @@ _where: Callable[..., Any] = kernel_primitive(
 
 _copy = kernel_primitive(
     "copy",
-    equation="out = x",
+    equation="out = x, row-major",
+    source=DEFINITION,
+    relation=ONE_TO_ONE,
+    structure=ELEMENTWISE,
+    vjp={"x": lambda g: g},
+    promotion=None,
+)
+
+_clone = kernel_primitive(
+    "clone",
+    equation="out = x, as x lies in memory",
     source=DEFINITION,
     relation=ONE_TO_ONE,
     structure=ELEMENTWISE,
@@ -668,7 +678,7 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     input : Tensor
         Of any dtype.
     memory_format : optional
-        PyTorch's: what is made is row-major.
+        `contiguous_format` for a row-major copy; otherwise it lies as `input` does, without gaps.
 
     Returns
     -------
@@ -688,7 +698,7 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """
     if memory_format is not None and memory_format not in (contiguous_format, preserve_format):
         raise RuntimeError(f"clone: memory_format={memory_format!r} is not supported")
-    return _copy(input)  # type: ignore[no-any-return]
+    return (_copy if memory_format is contiguous_format else _clone)(input)  # type: ignore[no-any-return]
 
 
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:

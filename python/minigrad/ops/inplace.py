@@ -24,7 +24,7 @@ from .shape import _reshape, broadcast
 #: A result of one kind of elements can be stored in its own and in later kinds; integers wrap around in narrower ones.
 _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
 
-_copy = _core.kernels["copy"]
+_clone = _core.kernels["clone"]
 
 
 def _compute_in_place(
@@ -37,7 +37,7 @@ def _compute_in_place(
     ):
         return store(self, function(self, *args, **kwargs), name)
     # The graph may have to keep what the tensor was before: a copy, since its memory is about to be overwritten.
-    before = wrap(copy_values(self._array) if levels else _copy(self._array), self._edge)
+    before = wrap(copy_values(self._array) if levels else _clone(self._array), self._edge)
     rest = [before if x is self else x for x in args]
     options = {key: before if x is self else x for key, x in kwargs.items()}
     return store(self, function(before, *rest, **options), name)

@@ -37,13 +37,14 @@ __all__ = [
 # ----------------------------------------------------------------------------------------------------------------------
 # Primitives.
 
+_clone = _core.kernels["clone"]
 _copy = _core.kernels["copy"]
 _cat = _core.kernels["cat"]
 
 
 @hands_on
 def _run_flip(x: Any, dims: Shape) -> Any:
-    return _copy(x[tuple([slice(None, None, -1 if d in dims else 1) for d in range(x.ndim)])] if dims else x)
+    return _clone(x[tuple([slice(None, None, -1 if d in dims else 1) for d in range(x.ndim)])] if dims else x)
 
 
 _flip: Callable[..., Any] = Primitive(
@@ -104,8 +105,8 @@ def _repeated(input: Tensor, shape: Shape, counts: Shape) -> Tensor:
         apart += [n] if count == 1 else [1, n]
         wide += [n] if count == 1 else [count, n]
     if apart == wide:
-        return clone(reshape(input, shape))
-    repeated = clone(broadcast(reshape(input, tuple(apart)), tuple(wide)))
+        return ew._copy(reshape(input, shape))  # type: ignore[no-any-return]
+    repeated = ew._copy(broadcast(reshape(input, tuple(apart)), tuple(wide)))
     return reshape(repeated, tuple([n * count for n, count in zip(shape, counts, strict=True)]))
 
 
@@ -207,7 +208,7 @@ def repeat_interleave(
         raise RuntimeError(f"repeat_interleave: output_size is {output_size}, but the slices are {repeats * shape[d]}")
     column = unsqueeze(reshape(input, shape), d + 1)
     wide = broadcast(column, (*shape[: d + 1], repeats, *shape[d + 1 :]))
-    return reshape(clone(wide), (*shape[:d], shape[d] * repeats, *shape[d + 1 :]))
+    return reshape(ew._copy(wide), (*shape[:d], shape[d] * repeats, *shape[d + 1 :]))
 
 
 def _places(repeats: Tensor, count: int, output_size: int | None) -> Any:

@@ -28,7 +28,7 @@ from ..primitive import (
     view_primitive,
 )
 from ..tensor import Tensor, array_of, replay, view_properties
-from .elementwise import ARTICLE, clone
+from .elementwise import ARTICLE, _copy
 
 __all__ = [
     "broadcast_shapes",
@@ -159,7 +159,7 @@ def _run_overwrite(x: Any, value: Any, steps: Any) -> Any:
 
 def _batched_overwrite(level: Any, values: Any, batched: Any, steps: Any) -> Any:
     x, value = values
-    copied = clone(x if batched[0] else broadcast(x, (level.size, *x.shape)))
+    copied = _copy(x if batched[0] else broadcast(x, (level.size, *x.shape)))
     out = of_level(level, copied)
     view = replay(out, steps)
     if isinstance(value, float):  # of a rule: nothing is left of what the view had
@@ -312,7 +312,7 @@ def reshape(input: Tensor, *args: Any, shape: Any = None) -> Tensor:
     if shape is None and (plain := _core.viewed_sizes(array_of("reshape", input), args)) is not None:
         return _reshape(input, plain)  # type: ignore[no-any-return]
     sizes = _resolve("reshape", sizes_of(args, shape), input)
-    return _reshape(input if _is_viewable(input._array, sizes) else clone(input), sizes)  # type: ignore[no-any-return]
+    return _reshape(input if _is_viewable(input._array, sizes) else _copy(input), sizes)  # type: ignore[no-any-return]
 
 
 def _is_viewable(array: Any, sizes: Shape) -> bool:
@@ -516,7 +516,7 @@ view_properties.update(T=reversed_dims, mT=matrix_transpose)
 @method
 def contiguous(input: Tensor) -> Tensor:
     """Return the tensor itself where its elements lie in row-major order, a copy that does otherwise."""
-    return input if array_of("contiguous", input).flags.c_contiguous else clone(input)
+    return input if array_of("contiguous", input).flags.c_contiguous else _copy(input)
 
 
 def basic_index(x: Tensor, key: tuple[Any, ...]) -> Tensor:

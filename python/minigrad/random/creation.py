@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from .. import _dtype
+from .. import _core, _dtype
 from .._dtype import dtype as DType  # noqa: N812
 from ..batching import bottom
-from ..ops.creation import check_options, zeros
+from ..ops.creation import check_options, keeps_layout, zeros
 from ..ops.shape import sizes_of
 from ..tensor import Tensor, array_of, wrap
 from .arrays import converted, floats, integers, normal_array
 from .generator import Generator
+
+_clone = _core.kernels["clone"]
 
 
 def _drawn(
@@ -32,6 +34,14 @@ def _drawn(
     wanted = _dtype.get_default_dtype() if dtype is None else _dtype.as_dtype(dtype)
     out = wrap(converted(floats(kernel, shape, wanted, generator, name), wanted))
     return out if requires_grad is False else out.requires_grad_(requires_grad)
+
+
+def _laid_as(drawn: Tensor, array: np.ndarray[Any, Any], options: dict[str, Any]) -> Tensor:
+    """Return new numbers so that they lie as the array does; which ones they are depends on the shape alone."""
+    if not keeps_layout(array, options):
+        return drawn
+    laid = _clone.into(_core.empty_like(array, drawn.dtype.code), drawn._array)
+    return wrap(laid).requires_grad_(drawn.requires_grad)
 
 
 def rand(
@@ -111,8 +121,9 @@ def rand_like(
 
     See :func:`rand`.
     """
-    shape, dtype = array_of("rand_like", input).shape, dtype or input.dtype
-    return _drawn("rand_like", "uniform", shape, dtype, generator, device, requires_grad, options)
+    array, dtype = array_of("rand_like", input), dtype or input.dtype
+    out = _drawn("rand_like", "uniform", array.shape, dtype, generator, device, requires_grad, options)
+    return _laid_as(out, array, options)
 
 
 def randn_like(
@@ -128,8 +139,9 @@ def randn_like(
 
     See :func:`randn`.
     """
-    shape, dtype = array_of("randn_like", input).shape, dtype or input.dtype
-    return _drawn("randn_like", "normal", shape, dtype, generator, device, requires_grad, options)
+    array, dtype = array_of("randn_like", input), dtype or input.dtype
+    out = _drawn("randn_like", "normal", array.shape, dtype, generator, device, requires_grad, options)
+    return _laid_as(out, array, options)
 
 
 def randint(
@@ -203,9 +215,10 @@ def randint_like(
 
     ``randint_like(input, high)`` or ``randint_like(input, low, high)``; see :func:`randint`.
     """
-    shape = array_of("randint_like", input).shape
-    named.pop("memory_format", None)
-    return randint(*args, size=shape, dtype=dtype or input.dtype, generator=generator, **named)
+    array = array_of("randint_like", input)
+    options = {"memory_format": named.pop("memory_format", None)}
+    out = randint(*args, size=array.shape, dtype=dtype or input.dtype, generator=generator, **named)
+    return _laid_as(out, array, options)
 
 
 def normal(
