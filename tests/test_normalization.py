@@ -156,6 +156,8 @@ def test_examples_of_vmap_are_those_of_a_loop() -> None:
         (lambda f: f.group_norm(mg.ones(2, 3), 2), RuntimeError),
         (lambda f: f.group_norm(mg.ones(2, 4, 3), 2, mg.ones(2)), RuntimeError),
         (lambda f: f.instance_norm(mg.ones(2, 3, 1)), ValueError),
+        (lambda f: f.instance_norm(mg.ones(2, 3)), ValueError),
+        (lambda f: f.instance_norm(mg.ones(3)), RuntimeError),
         (lambda f: f.layer_norm(mg.ones(2, 3), (2,)), RuntimeError),
     ],
 )
@@ -164,11 +166,13 @@ def test_what_does_not_fit_is_refused(call: Callable[[Any], Any], error: type[Ex
         call(mg.nn.functional)
 
 
-@pytest.mark.parametrize("shape", [(0, 3), (0, 3, 4), (2, 3, 0)])
-def test_nothing_has_gradients_of_zeros(shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("shape", [(0, 3, 1, 2), (0, 3, 4), (2, 3, 0)])
+@pytest.mark.parametrize("name", ["batch_norm", "instance_norm"])
+def test_nothing_has_gradients_of_zeros_and_moves_no_statistics(name: str, shape: tuple[int, ...]) -> None:
     x, w, b = (mg.ones(s, requires_grad=True) for s in (shape, (3,), (3,)))
     mean, variance = mg.zeros(3), mg.ones(3)
-    y = mg.nn.functional.batch_norm(x, mean, variance, w, b, True)
+    y = getattr(mg.nn.functional, name)(x, mean, variance, w, b, True)
     y.sum().backward()
     assert y.shape == x.grad.shape == shape
     assert w.grad.tolist() == b.grad.tolist() == mean.tolist() == [0.0] * 3
+    assert variance.tolist() == [1.0] * 3

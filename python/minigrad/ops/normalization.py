@@ -352,7 +352,7 @@ def instance_norm(
     """
     name = "instance_norm"
     shape = _check_float(name, input)
-    if len(shape) < 3:
+    if len(shape) < 2:
         raise RuntimeError(f"{name}: the input must have shape (n, c, d1, ...), got {shape}")
     _check_statistics(name, running_mean, "running_mean", shape[1])
     _check_statistics(name, running_var, "running_var", shape[1])
@@ -362,11 +362,11 @@ def instance_norm(
     if count == 1:
         raise ValueError(f"{name}: needs more than one value in a channel of a sample, got input of shape {shape}")
     groups = max(shape[1], 1)
-    if running_mean is None and running_var is None:
+    if not shape[0] * count or (running_mean is None and running_var is None):
         w, b = _per_channel(name, input, weight, bias)
         return _rounded(standardize(input, w, b, eps, groups, True), input)
     out, *moments = _with_moments(name, input, weight, bias, eps, groups)
     mean, variance = (_mean(_reshape(x, shape[:2]), (0,), False) for x in moments)
     _follow(running_mean, mean, momentum)
-    _follow(running_var, mul(variance, count / (count - 1) if count else 1.0), momentum)
+    _follow(running_var, mul(variance, count / (count - 1)), momentum)
     return _rounded(out, input)
