@@ -15,7 +15,8 @@ from ..tensor import Tensor, array_of, wrap
 from .elementwise import _add, mul, to_dtype
 from .reduce import _mean
 from .shape import _reshape
-from .standardize import nothing, standardize, standardize_given
+from .standardize import standardize, standardize_given
+from .standardize_frame import nothing
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
 

@@ -21,126 +21,12 @@ import numpy as np
 from .. import _core
 from ..batching_rules import call, spread
 from ..primitive import MANY_TO_MANY, Rule, kernel_primitive
-from ..tensor import Tensor
-from .elementwise import _add, _sub, div, mul, neg, sqrt
-from .reduce import _mean, _sum
+from .elementwise import _add, _sub, div, mul, neg
+from .reduce import _mean
 from .shape import _permute, _reshape, broadcast
+from .standardize_frame import Frame, Standard, nothing, standard, vector, wide_tangent
 
 __all__: list[str] = []
-
-# ----------------------------------------------------------------------------------------------------------------------
-# What the rules are made of.
-
-
-def nothing(like: Any) -> Any:
-    """Return a weight or a bias that is not there."""
-    return np.zeros(0, dtype=like._array.dtype if isinstance(like, Tensor) else like.dtype)
-
-
-_LONG = 16  # elements of a channel; kLongChannel of the kernels
-
-
-class _Frame(NamedTuple):
-    """How arrays of one shape are seen by the rules: as (n, groups, channels of a group, elements of a channel)."""
-
-    shape: tuple[int, ...]
-    groups: int
-
-    @property
-    def whole_shape(self) -> tuple[int, int, int, int]:
-        n, c = self.shape[:2]
-        groups = self.groups or max(c, 1)
-        return n, groups, c // groups, math.prod(self.shape[2:])
-
-    @property
-    def dims(self) -> tuple[int, ...]:
-        """The dimensions along which lines lie."""
-        return (2, 3) if self.groups else (0, 2, 3)
-
-    @property
-    def size(self) -> int:
-        """How many elements a line has, at least 1."""
-        return max(math.prod([self.whole_shape[d] for d in self.dims]), 1)
-
-    def whole(self, x: Any) -> Any:
-        return _reshape(x, self.whole_shape)
-
-    def back(self, x: Any) -> Any:
-        return _reshape(x, self.shape)
-
-    def lines(self, v: Any) -> Any:
-        """Return a vector with an element for each line so that it broadcasts."""
-        n, groups, *_ = self.whole_shape
-        return _reshape(v, (n if self.groups else 1, groups, 1, 1))
-
-    def scale(self, variance: Any, eps: float) -> Any:
-        """Return r, one for each line."""
-        return div(1.0, sqrt(_add(self.lines(variance), eps)))
-
-    def columns(self, w: Any) -> Any:
-        """Return a vector with an element for each channel so that it broadcasts."""
-        return _reshape(w, (1, *self.whole_shape[1:3], 1))
-
-    def times(self, x: Any, w: Any) -> Any:
-        """Return x times the weight, if there is one."""
-        return mul(x, self.columns(w)) if w.shape != (0,) else x
-
-    def total(self, x: Any) -> Any:
-        """Return the sums along lines."""
-        return _sum(x, self.dims, True)
-
-    def of_lines(self, x: Any) -> Any:
-        """Return the sums along lines as a vector."""
-        return _vector(self.total(x))
-
-    def of_channels(self, x: Any) -> Any:
-        """Return the sums over each channel of all samples, in the order of the kernels.
-
-        The samples are added up first, and then a channel's elements; long channels of groups the other way round.
-        """
-        n, c = self.shape[:2]
-        length = math.prod(self.shape[2:])
-        if length == 1:
-            return _sum(_reshape(x, (n, c)), (0,), False)
-        first, second = ((2,), (0,)) if self.groups and length >= _LONG else ((0,), (1,))
-        return _sum(_sum(_reshape(x, (n, c, length)), first, False), second, False)
-
-
-def _vector(x: Any) -> Any:
-    return _reshape(x, (math.prod(x.shape),))
-
-
-class _Standard(NamedTuple):
-    """A frame with the moments: distances d = x - mean, scales r of the lines, and u = d r."""
-
-    frame: _Frame
-    d: Any
-    r: Any
-
-    @property
-    def u(self) -> Any:
-        return mul(self.d, self.r)
-
-    @property
-    def r_slope(self) -> Any:
-        """The derivative of r by the variance."""
-        return mul(mul(self.r, mul(self.r, self.r)), -0.5)
-
-    @property
-    def share(self) -> Any:
-        """r² / n."""
-        return mul(mul(self.r, self.r), 1 / self.frame.size)
-
-
-def _standard(x: Any, mean: Any, variance: Any, eps: float, groups: int) -> _Standard:
-    f = _Frame(x.shape, groups)
-    return _Standard(f, _sub(f.whole(x), f.lines(mean)), f.scale(variance, eps))
-
-
-def _wide(t: Any, x: Any) -> Any:
-    """Return the tangent of a weight or bias, zeros where there is none of them."""
-    return t if t.shape != (0,) else np.zeros(x.shape[1], dtype=nothing(x).dtype)
-
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Rules of standardize.
@@ -148,7 +34,7 @@ def _wide(t: Any, x: Any) -> Any:
 
 def _moments_vjp(of_mean: Any, of_variance: Any, x: Any, mean: Any, groups: int, centred: bool) -> Any:
     """Return what goes back to x through the moments; None for nothing."""
-    f, out = _Frame(x.shape, groups), None
+    f, out = Frame(x.shape, groups), None
     if of_mean is not None and centred:
         out = broadcast(f.lines(div(of_mean, float(f.size))), f.whole_shape)
     if of_variance is not None:
@@ -174,7 +60,7 @@ def _weight_vjp(g: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, gr
 def _bias_vjp(g: Any, b: Any, groups: int) -> Any:
     if g[0] is None or b.shape == (0,):
         return mul(b, 0.0)
-    return _Frame(g[0].shape, groups).of_channels(g[0])
+    return Frame(g[0].shape, groups).of_channels(g[0])
 
 
 _grads = _core.kernels["standardize_grads"]
@@ -193,21 +79,21 @@ def _all_vjps(
 
 
 def _standardize_jvp(t: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, groups: int, centred: bool) -> Any:
-    f = _Frame(x.shape, groups)
+    f = Frame(x.shape, groups)
     out = f.back(f.times(f.whole(standardize_grad(t, x, nothing(x), mean, variance, eps, groups, centred)), w))
     distance = _sub(f.whole(x), f.lines(mean))
     of_variance = mul(f.of_lines(mul(f.whole(t), distance)), 2 / f.size)
-    return out, _vector(_mean(f.whole(t), f.dims, True)) if centred else None, of_variance
+    return out, vector(_mean(f.whole(t), f.dims, True)) if centred else None, of_variance
 
 
 def _standardize_weight_jvp(t: Any, x: Any, mean: Any, variance: Any, eps: float, groups: int) -> Any:
-    s = _standard(x, mean, variance, eps, groups)
-    return s.frame.back(mul(s.u, s.frame.columns(_wide(t, x)))), None, None
+    s = standard(x, mean, variance, eps, groups)
+    return s.frame.back(mul(s.u, s.frame.columns(wide_tangent(t, x)))), None, None
 
 
 def _standardize_bias_jvp(t: Any, x: Any, groups: int) -> Any:
-    f = _Frame(x.shape, groups)
-    return f.back(broadcast(f.columns(_wide(t, x)), f.whole_shape)), None, None
+    f = Frame(x.shape, groups)
+    return f.back(broadcast(f.columns(wide_tangent(t, x)), f.whole_shape)), None, None
 
 
 standardize = kernel_primitive(
@@ -243,7 +129,7 @@ def _of_all_channels(level: Any, w: Any, batched: bool) -> Any:
     """Return all examples' weights or biases as one vector, without elements where there are none."""
     if w.shape[batched:] == (0,):
         return nothing(w)
-    return _vector(spread(level, w, batched))
+    return vector(spread(level, w, batched))
 
 
 def _of_all_lines(level: Any, v: Any, batched: bool, groups: int) -> Any:
@@ -251,7 +137,7 @@ def _of_all_lines(level: Any, v: Any, batched: bool, groups: int) -> Any:
     whole = spread(level, v, batched)
     if groups:
         whole = _permute(_reshape(whole, (level.size, whole.shape[1] // groups, groups)), (1, 0, 2))
-    return _vector(whole)
+    return vector(whole)
 
 
 def _lines_apart(level: Any, v: Any, groups: int) -> Any:
@@ -301,7 +187,7 @@ def _batched_weight_grad(level: Any, values: Any, batched: Any, settings: Any) -
 class _Parts(NamedTuple):
     """What h and a = g w have to do with each other."""
 
-    s: _Standard
+    s: Standard
     a: Any
     h: Any
     of_a: Any  # P
@@ -314,7 +200,7 @@ class _Parts(NamedTuple):
 
 
 def _parts(h: Any, g: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, groups: int, centred: bool) -> _Parts:
-    s = _standard(x, mean, variance, eps, groups)
+    s = standard(x, mean, variance, eps, groups)
     f, u = s.frame, s.u
     a, h = f.times(f.whole(g), w), f.whole(h)
     return _Parts(s, a, h, f.total(mul(u, a)), f.total(mul(u, h)), centred)
@@ -327,7 +213,7 @@ def _grad_by_x(*operands: Any) -> Any:
 
 def _grad_by_mean(*operands: Any) -> Any:
     p = _parts(*operands)
-    return _vector(p.both(p.s.frame.total(p.a), p.s.frame.total(p.h)))
+    return vector(p.both(p.s.frame.total(p.a), p.s.frame.total(p.h)))
 
 
 def _grad_by_variance(*operands: Any) -> Any:
@@ -336,19 +222,19 @@ def _grad_by_variance(*operands: Any) -> Any:
     total = _sub(f.total(mul(p.h, p.a)), mul(mul(p.of_h, p.of_a), 3 * n))
     if p.centred:
         total = _sub(total, mul(mul(f.total(p.h), f.total(p.a)), n))
-    return _vector(mul(total, p.s.r_slope))
+    return vector(mul(total, p.s.r_slope))
 
 
 def _grad_by_weight(h: Any, g: Any, x: Any, w: Any, mean: Any, variance: Any, *settings: Any) -> Any:
     if w.shape == (0,):
         return mul(w, 0.0)
-    return _Frame(x.shape, settings[1]).of_channels(
+    return Frame(x.shape, settings[1]).of_channels(
         mul(g, standardize_grad(h, x, nothing(x), mean, variance, *settings))
     )
 
 
 def _grad_by_cotangent(h: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, groups: int, centred: bool) -> Any:
-    f = _Frame(x.shape, groups)
+    f = Frame(x.shape, groups)
     return f.back(f.times(f.whole(standardize_grad(h, x, nothing(x), mean, variance, eps, groups, centred)), w))
 
 
@@ -398,7 +284,7 @@ standardize_grad: Callable[..., Any] = kernel_primitive(
         ),
         "x": _reads_all(_grad_along_x),
         "w": lambda t, g, x, mean, variance, eps, groups, centred: standardize_grad(
-            g, x, _wide(t, x), mean, variance, eps, groups, centred
+            g, x, wide_tangent(t, x), mean, variance, eps, groups, centred
         ),
         "mean": _reads_all(_grad_along_mean),
         "variance": _reads_all(_grad_along_variance),
@@ -412,49 +298,49 @@ standardize_grad: Callable[..., Any] = kernel_primitive(
 
 
 def _weight_grad_by_g(h: Any, x: Any, mean: Any, variance: Any, eps: float, groups: int) -> Any:
-    s = _standard(x, mean, variance, eps, groups)
+    s = standard(x, mean, variance, eps, groups)
     return s.frame.back(mul(s.u, s.frame.columns(h)))
 
 
 def _weighted(h: Any, g: Any, variance: Any, eps: float, groups: int) -> Any:
     """Return h g r, where h broadcasts."""
-    f = _Frame(g.shape, groups)
+    f = Frame(g.shape, groups)
     return mul(mul(f.whole(g), h), f.scale(variance, eps))
 
 
 def _weight_grad_by_x(h: Any, g: Any, variance: Any, eps: float, groups: int) -> Any:
-    f = _Frame(g.shape, groups)
+    f = Frame(g.shape, groups)
     return f.back(_weighted(f.columns(h), g, variance, eps, groups))
 
 
 def _weight_grad_by_mean(h: Any, g: Any, variance: Any, eps: float, groups: int) -> Any:
-    f = _Frame(g.shape, groups)
+    f = Frame(g.shape, groups)
     return neg(f.of_lines(_weighted(f.columns(h), g, variance, eps, groups)))
 
 
-def _bent(h: Any, s: _Standard) -> Any:
+def _bent(h: Any, s: Standard) -> Any:
     """Return h times the derivative of u by the variance."""
     return mul(h, mul(s.d, s.r_slope))
 
 
 def _weight_grad_by_variance(h: Any, g: Any, x: Any, mean: Any, variance: Any, eps: float, groups: int) -> Any:
-    s = _standard(x, mean, variance, eps, groups)
+    s = standard(x, mean, variance, eps, groups)
     f = s.frame
     return f.of_lines(_bent(mul(f.whole(g), f.columns(h)), s))
 
 
 def _weight_grad_along_x(t: Any, g: Any, variance: Any, eps: float, groups: int) -> Any:
-    f = _Frame(g.shape, groups)
+    f = Frame(g.shape, groups)
     return f.of_channels(_weighted(f.whole(t), g, variance, eps, groups))
 
 
 def _weight_grad_along_mean(t: Any, g: Any, variance: Any, eps: float, groups: int) -> Any:
-    f = _Frame(g.shape, groups)
+    f = Frame(g.shape, groups)
     return neg(f.of_channels(_weighted(f.lines(t), g, variance, eps, groups)))
 
 
 def _weight_grad_along_variance(t: Any, g: Any, x: Any, mean: Any, variance: Any, eps: float, groups: int) -> Any:
-    s = _standard(x, mean, variance, eps, groups)
+    s = standard(x, mean, variance, eps, groups)
     f = s.frame
     return f.of_channels(_bent(mul(f.whole(g), f.lines(t)), s))
 
@@ -486,33 +372,33 @@ standardize_weight_grad: Callable[..., Any] = kernel_primitive(
 # By given moments: linear in x.
 
 
-def _slope(f: _Frame, w: Any, variance: Any, eps: float) -> Any:
+def _slope(f: Frame, w: Any, variance: Any, eps: float) -> Any:
     """Return r w, what distances are multiplied with."""
     return f.times(f.scale(variance, eps), w)
 
 
 def _given_by_x(g: Any, w: Any, variance: Any, eps: float, groups: int, x_shape: tuple[int, ...]) -> Any:
-    f = _Frame(x_shape, groups)
+    f = Frame(x_shape, groups)
     return f.back(mul(f.whole(g), _slope(f, w, variance, eps)))
 
 
 def _given_by_mean(g: Any, w: Any, variance: Any, eps: float, groups: int, x_shape: tuple[int, ...]) -> Any:
-    f = _Frame(x_shape, groups)
+    f = Frame(x_shape, groups)
     return neg(f.of_lines(mul(f.whole(g), _slope(f, w, variance, eps))))
 
 
 def _given_by_variance(g: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, groups: int) -> Any:
-    s = _standard(x, mean, variance, eps, groups)
+    s = standard(x, mean, variance, eps, groups)
     return s.frame.of_lines(_bent(s.frame.times(s.frame.whole(g), w), s))
 
 
 def _given_along_mean(t: Any, w: Any, variance: Any, eps: float, groups: int, x_shape: tuple[int, ...]) -> Any:
-    f = _Frame(x_shape, groups)
+    f = Frame(x_shape, groups)
     return f.back(broadcast(neg(mul(f.lines(t), _slope(f, w, variance, eps))), f.whole_shape))
 
 
 def _given_along_variance(t: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, groups: int) -> Any:
-    s = _standard(x, mean, variance, eps, groups)
+    s = standard(x, mean, variance, eps, groups)
     return s.frame.back(s.frame.times(_bent(s.frame.lines(t), s), w))
 
 

@@ -1,0 +1,249 @@
+// Normalisation: how a call sees samples, channels and vectors, and sums over the samples.
+#pragma once
+
+#include "core/kernel.hpp"
+#include "core/parallel.hpp"
+#include "isa/isa.hpp"
+#include "kernels/reduce_blocks.hpp"
+#include "kernels/standardize_lines.hpp"
+#include "kernels/standardize_shapes.hpp"
+
+namespace minigrad::MINIGRAD_ISA {
+namespace {
+
+template <class T>
+struct Form {
+  int64_t samples, channels, length;  // of a channel
+  int64_t repeat;                     // channels in a row that have one weight
+  int64_t groups;                     // of a sample; 0: a line is a channel of all samples
+  T eps;
+  bool centred;
+
+  int64_t columns() const { return channels * length; }
+  int64_t line() const { return columns() / groups; }
+};
+
+// Of groups, short channels are taken as so many channels of one element.
+template <class T>
+Form<T> form_of(const Call& call, const View& x) {
+  const int64_t groups = call.attributes[1].integer(), repeat = weight_repeats(x, groups);
+  return {x.shape[0],
+          x.shape[1] * repeat,
+          channel_length(x) / repeat,
+          repeat,
+          groups,
+          static_cast<T>(call.attributes[0].real),
+          call.attributes[2].flag()};
+}
+
+// Sample i begins at first + i * step.
+template <class T>
+struct Samples {
+  T* first;
+  int64_t step;
+
+  T* at(int64_t i) const { return first + i * step; }
+  PlainRows<T> from(int64_t i, int64_t column) const { return {at(i) + column, step}; }
+};
+
+template <class T>
+Samples<T> samples_of(const View& x) {
+  return {x.as<T>(), x.stride[0]};
+}
+
+// A vector: a weight or bias, which may have no elements, a mean or a variance.
+template <class T>
+struct Vector {
+  T* x = nullptr;
+  int64_t step = 1;
+
+  Vector() = default;
+  explicit Vector(const View& of) : x(of.shape[0] == 0 ? nullptr : of.as<T>()), step(of.stride[0]) {}
+  T& operator[](int64_t i) const { return x[i * step]; }
+
+  // Elements first ... first + count, or `missing` where there are none: in memory or in `buffer`.
+  [[gnu::noinline]] const T* read(T* buffer, int64_t first, int64_t count, T missing) const {
+    if (x != nullptr && step == 1) return x + first;
+    for (int64_t i = 0; x == nullptr && i < count; ++i) buffer[i] = missing;
+    if (x != nullptr) gather(buffer, static_cast<const T*>(x + first * step), step, count);
+    return buffer;
+  }
+
+  // `count` elements of which `repeat` in a row are one.
+  const T* read_repeated(T* buffer, int64_t count, int64_t repeat, T missing) const {
+    if (repeat == 1 || x == nullptr) return read(buffer, 0, count, missing);
+    for (int64_t i = 0; i < count; ++i) buffer[i] = x[i / repeat * step];
+    return buffer;
+  }
+};
+
+template <class T>
+void fill(const View& out, T value) {
+  for (int64_t i = 0; i < out.size(); ++i) out.as<T>()[i] = value;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Sums over samples: pieces of their rows, of which each column is a result.
+
+// (x - m)^2 with the mean of each column.
+template <class T>
+struct ColumnSquares {
+  const T* x;
+  const T* m;
+
+  [[gnu::always_inline]] Vec<T> at(int64_t j) const { return square(load(x + j) - load(m + j)); }
+  [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T>) const {
+    return square(load_first(x + j, count, Vec<T>{}) - load_first(m + j, count, Vec<T>{}));
+  }
+  [[gnu::always_inline]] Vec<T> square(Vec<T> d) const { return d * d; }
+};
+
+// g (x - m).
+template <class T>
+struct ColumnProducts {
+  const T* g;
+  const T* x;
+  const T* m;
+
+  [[gnu::always_inline]] Vec<T> at(int64_t j) const { return load(g + j) * (load(x + j) - load(m + j)); }
+  [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T>) const {
+    return load_first(g + j, count, Vec<T>{}) *
+           (load_first(x + j, count, Vec<T>{}) - load_first(m + j, count, Vec<T>{}));
+  }
+};
+
+template <class T>
+struct ColumnSquareRows {
+  PlainRows<T> x;
+  const T* m;
+
+  [[gnu::always_inline]] ColumnSquares<T> row(int64_t i) const { return {x.row(i).x, m}; }
+};
+
+template <class T>
+struct ColumnProductRows {
+  PlainRows<T> g, x;
+  const T* m;
+
+  [[gnu::always_inline]] ColumnProducts<T> row(int64_t i) const { return {g.row(i).x, x.row(i).x, m}; }
+};
+
+// What the sums of columns add up to for each channel.
+template <class T>
+void fold_channels(T* out, const T* of_columns, int64_t count, int64_t length) {
+  for (int64_t i = 0; i < count; ++i) out[i] = length == 1 ? of_columns[i] : sum_plain(of_columns + i * length, length);
+}
+
+// Whole channels of at most kStripColumns columns together, or a single longer one, which is taken in pieces of so
+// many. Scratch as strip_elements() says.
+template <class T>
+struct Strip {
+  const Form<T>& of;
+  int64_t first, count;  // channels
+  T* sums;               // of two things for each column
+  T* levels;
+
+  Strip(const Form<T>& form, int64_t channel, int64_t channels, T* scratch)
+      : of(form), first(channel), count(channels), sums(scratch), levels(scratch + 2 * strip_width(form.length)) {}
+
+  int64_t columns() const { return count * of.length; }
+
+  // What all elements of a channel share, for each column: of a long channel, of one piece.
+  const T* spread(T* buffer, const T* value) const {
+    if (of.length == 1) return value;
+    for (int64_t i = 0; i < count; ++i) {
+      const T of_channel = value[i];
+      for (int64_t k = 0; k < smaller(of.length, kStripColumns); ++k) buffer[i * of.length + k] = of_channel;
+    }
+    return buffer;
+  }
+  const T* spread(T* buffer, const Vector<T>& of_channels, T missing) const {
+    alignas(64) T values[kStripColumns];
+    return spread(buffer, of_channels.read(of.length == 1 ? buffer : values, first, count, missing));
+  }
+
+  // body(column, columns) for each piece.
+  template <class Body>
+  [[gnu::always_inline]] void for_pieces(Body&& body) const {
+    for (int64_t j = 0; j < columns(); j += kStripColumns) {
+      body(first * of.length + j, smaller(kStripColumns, columns() - j));
+    }
+  }
+
+  // The sum over a channel of what rows_of(column, sample) gives.
+  template <class RowsOf>
+  [[gnu::always_inline]] void sum(T* out, RowsOf&& rows_of) const {
+    T* to = sums;
+    for_pieces([&](int64_t column, int64_t cols) {
+      combine_columns<Sum>(levels, cols, of.samples, [&](int64_t i, int64_t) { return rows_of(column, i); });
+      copy(to, levels, cols);
+      to += cols;
+    });
+    fold_channels(out, sums, count, of.length);
+  }
+
+  [[gnu::noinline]] void moments(const Samples<T>& x, T* m, T* v) const {
+    alignas(64) T wide[kStripColumns];
+    const T n = static_cast<T>(of.samples * of.length);
+    for (int64_t i = 0; i < count; ++i) m[i] = 0;
+    if (of.centred) {
+      sum(m, [&](int64_t column, int64_t i) { return x.from(i, column); });
+      for (int64_t i = 0; i < count; ++i) m[i] /= n;
+    }
+    const T* const centre = spread(wide, m);
+    sum(v, [&](int64_t column, int64_t i) { return ColumnSquareRows<T>{x.from(i, column), centre}; });
+    for (int64_t i = 0; i < count; ++i) v[i] /= n;
+  }
+
+  // The sums of g and of g (x - m) over each channel, read once for both; m for each column.
+  [[gnu::noinline]] void sum_cotangent(const Samples<T>& g, const Samples<T>& x, const T* m, T* plain,
+                                       T* products) const {
+    T* const second = sums + strip_width(of.length);
+    int64_t done = 0;
+    for_pieces([&](int64_t column, int64_t cols) {
+      combine_blocks(levels, 2 * cols, divide_up(of.samples, kBlockVectors), combine_into<Sum, T>,
+                     [&](int64_t b, T* out) {
+                       const int64_t begin = b * kBlockVectors, rows = smaller(kBlockVectors, of.samples - begin);
+                       const PlainRows<T> of_g = g.from(begin, column);
+                       const ColumnProductRows<T> of_products = {of_g, x.from(begin, column), m};
+                       for (int64_t j = 0; j < 2 * cols; ++j) out[j] = 0;
+                       for (int64_t i = 0; i < rows; i += 4) {
+                         add_rows<Sum>(out, cols, of_g, i, 1, rows - i);
+                         add_rows<Sum>(out + cols, cols, of_products, i, 1, rows - i);
+                       }
+                     });
+      copy(sums + done, levels, cols);
+      copy(second + done, levels + cols, cols);
+      done += cols;
+    });
+    fold_channels(plain, sums, count, of.length);
+    fold_channels(products, second, count, of.length);
+  }
+};
+
+// body(strip) for all channels, which threads share.
+template <class T, class Body>
+void for_each_strip(const Call& call, const Form<T>& of, double nanoseconds, Body&& body) {
+  const int64_t unit = divide_up(64, of.length), width = of.length < kStripColumns ? kStripColumns / of.length : 1;
+  const double cost = nanoseconds * static_cast<double>(unit * of.length * of.samples);
+  parallel_for(divide_up(of.channels, unit), cost, [&](int64_t begin, int64_t end, int worker) {
+    T* const scratch = reinterpret_cast<T*>(call.scratch(worker));
+    const int64_t last = smaller(end * unit, of.channels);
+    for (int64_t i = begin * unit; i < last; i += width) body(Strip<T>(of, i, smaller(width, last - i), scratch));
+  });
+}
+
+// body(sample, group, line) for lines begin ... end, the groups of each sample.
+template <class Body>
+[[gnu::always_inline]] inline void for_lines(int64_t begin, int64_t end, int64_t groups, Body&& body) {
+  int64_t sample = begin / groups, group = begin % groups;
+  for (int64_t line = begin; line < end; ++line) {
+    body(sample, group, line);
+    if (++group < groups) continue;
+    group = 0;
+    ++sample;
+  }
+}
+
+}  // namespace
+}  // namespace minigrad::MINIGRAD_ISA
