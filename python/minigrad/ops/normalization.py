@@ -207,7 +207,7 @@ def group_norm(
 def _follow(running: Tensor | None, now: Any, momentum: float) -> None:
     """Move running statistics towards what is now, in place."""
     if running is not None:
-        new = _add(mul(running.detach(), 1 - momentum), mul(wrap(now), momentum))
+        new = wrap(_add(mul(running._array, 1 - momentum), mul(now, momentum)))
         if is_batched(new) and not is_batched(running):
             raise RuntimeError(
                 "batch_norm, instance_norm: inside vmap, running statistics that all examples share cannot follow each "
