@@ -187,6 +187,35 @@ def test_threads(name: str, dtype: type) -> None:
             assert_same(run(WHOLE[name], x), expected)
 
 
+# Threads share the rows of the larger ones among these, the columns or the matrices of others.
+SOFTMAX = [
+    ((3, 5, 7), 1),
+    ((1, 300), 0),
+    ((300, 1), 0),
+    ((0, 5), 0),
+    ((65, 1025), 0),
+    ((2500, 9), 0),
+    ((3, 300, 40), 1),
+]
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(("shape", "dim"), [*SOFTMAX, ((512, 1024), 0)])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp"])
+def test_softmax_along_a_dimension_before_the_last(name: str, shape: tuple[int, ...], dim: int, dtype: type) -> None:
+    x = drawn(shape, dtype)
+    for column, value in enumerate((np.nan, np.inf, -np.inf)):
+        if x.size > 0 and shape[-1] > column:
+            x[..., -1, column] = value
+    x[..., -1:] = -np.inf
+    with with_threads(1):
+        expected = run(lambda t: getattr(minigrad, name)(t, dim), x)
+    for threads in (2, 3, 4, 8):
+        with with_threads(threads):
+            for given in (x, np.ascontiguousarray(x.T).T):
+                assert_same(run(lambda t: getattr(minigrad, name)(t, dim), given), expected)
+
+
 # ---- Training --------------------------------------------------------------------------------------------------------
 
 TRAINING = """

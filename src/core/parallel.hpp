@@ -23,11 +23,9 @@ using ParallelBody = void (*)(void* context, int64_t begin, int64_t end, int wor
 // it.
 void run_parallel(int64_t count, int workers, ParallelBody body, void* context);
 
-// body(begin, end, worker) over [0, count), items costing `nanoseconds` each. Small work stays on the calling thread.
+// body(begin, end, worker) over [0, count), by `workers` > 0 workers.
 template <class Body>
-static inline void parallel_for(int64_t count, double nanoseconds, Body&& body) {
-  if (count <= 0) return;
-  const int workers = worker_count(count, nanoseconds);
+static inline void parallel_by(int workers, int64_t count, Body&& body) {
   if (workers == 1) {
     body(int64_t{0}, count, 0);
     return;
@@ -38,6 +36,12 @@ static inline void parallel_for(int64_t count, double nanoseconds, Body&& body) 
         (*static_cast<__typeof__(&body)>(context))(begin, end, worker);
       },
       &body);
+}
+
+// The same for items that cost `nanoseconds` each. Small work stays on the calling thread.
+template <class Body>
+static inline void parallel_for(int64_t count, double nanoseconds, Body&& body) {
+  if (count > 0) parallel_by(worker_count(count, nanoseconds), count, body);
 }
 
 }  // namespace minigrad

@@ -347,6 +347,12 @@ template <class Op, class T, class Rows>
   store_first(out + j, narrow_block<Op>(rows, count, identity, at), cols - j);
 }
 
+// The same for rows that are together in `rows`.
+template <class Op, class T, class Rows>
+[[gnu::noinline]] inline void add_group_of(T* out, int64_t cols, const Rows& rows, int64_t count) {
+  add_rows<Op>(out, cols, rows, 0, 1, count);
+}
+
 // Four vectors' rows, or fewer at the end, of `cols` results that are summed in the order of a row: out[lane][col].
 template <class Op, class T, class Rows>
 [[gnu::noinline]] inline void lane_group(T* out, int64_t cols, const Rows& rows, int64_t count) {
@@ -367,19 +373,37 @@ template <class Op, class T, class RowsOf>
   });
 }
 
-// The same in the order of rows, into kVirtualLanes rows of `cols` lanes, unfolded; `levels` has room for as many times
-// more. rows_of is called once for each group of four vectors, in order.
-template <class Op, class T, class RowsOf>
-[[gnu::always_inline]] inline void combine_lanes(T* levels, int64_t cols, int64_t n, RowsOf&& rows_of) {
-  constexpr int64_t kGroup = 4 * kVirtualLanes<T>;
-  const int64_t width = kVirtualLanes<T> * cols;
-  combine_blocks(levels, width, n > 0 ? divide_up(n, kRowBlock<T>) : 1, combine_into<Op, T>, [&](int64_t b, T* out) {
-    for (int64_t j = 0; j < width; ++j) out[j] = Op::template kIdentity<T>;
-    const int64_t end = smaller(n, (b + 1) * kRowBlock<T>);
-    for (int64_t begin = b * kRowBlock<T>; begin < end; begin += kGroup) {
-      const int64_t count = smaller(kGroup, end - begin);
-      lane_group<Op>(out, cols, rows_of(begin, count), count);
+// Where n rows of columns are summed in the order of rows, lane l of block b is unit b * kVirtualLanes + l, which any
+// thread may compute. visit(unit, units, row, end) is called for the units of each block among begin ... end, the first
+// of which begins with `row`; the block's rows end at `end`.
+template <class T, class Visit>
+[[gnu::always_inline]] inline void for_units(int64_t n, int64_t begin, int64_t end, Visit&& visit) {
+  while (begin < end) {
+    const int64_t block = begin / kVirtualLanes<T>, lane = begin % kVirtualLanes<T>;
+    const int64_t units = smaller(kVirtualLanes<T> - lane, end - begin);
+    visit(begin, units, block * kRowBlock<T> + lane, smaller(n, (block + 1) * kRowBlock<T>));
+    begin += units;
+  }
+}
+
+// visit(unit, row, count) for each group that is combined: rows row, row + kVirtualLanes, ..., of each unit in order.
+template <class T, class Visit>
+[[gnu::always_inline]] inline void for_groups(int64_t n, int64_t begin, int64_t end, Visit&& visit) {
+  constexpr int64_t kWidth = kVirtualLanes<T>;
+  for_units<T>(n, begin, end, [&](int64_t unit, int64_t units, int64_t row, int64_t block_end) {
+    for (; row < block_end; row += 4 * kWidth) {
+      for (int64_t i = 0; i < units && row + i < block_end; ++i) {
+        visit(unit + i, row + i, smaller(4, divide_up(block_end - row - i, kWidth)));
+      }
     }
+  });
+}
+
+// visit(row, count) for `count` rows from `row` on, as many as lie together: all rows of the units, in order.
+template <class T, class Visit>
+[[gnu::always_inline]] inline void for_runs(int64_t n, int64_t begin, int64_t end, Visit&& visit) {
+  for_units<T>(n, begin, end, [&](int64_t, int64_t units, int64_t row, int64_t block_end) {
+    for (; row < block_end; row += kVirtualLanes<T>) visit(row, smaller(units, block_end - row));
   });
 }
 

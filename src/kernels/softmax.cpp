@@ -2,6 +2,7 @@
 #include "reference/softmax.hpp"
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
+#include "kernels/softmax_layout.hpp"
 
 namespace minigrad {
 namespace {
@@ -11,7 +12,7 @@ constexpr double kForward = 0.6, kBackward = 0.4;  // nanoseconds for an element
 // The output has x's shape; `dim` may count from the end. Arrays without dimensions have a dim 0 of size 1.
 void plan_softmax(Plan& plan) {
   const View& x = plan.in[0];
-  normalise_dim(plan, x, plan.attributes[0].integer());
+  plan_shared_rows(plan, x, normalise_dim(plan, x, plan.attributes[0].integer()));
   copy_shape(x, x.dtype, plan.out[0]);
   plan.nanoseconds = kForward * static_cast<double>(x.size());
 }
@@ -19,7 +20,7 @@ void plan_softmax(Plan& plan) {
 void plan_softmax_grad(Plan& plan) {
   const View& g = plan.in[0];
   const View& result = plan.in[1];
-  normalise_dim(plan, result, plan.attributes[0].integer());
+  plan_shared_rows(plan, result, normalise_dim(plan, result, plan.attributes[0].integer()));
   if (!g.same_shape(result)) {
     fail(plan, ErrorKind::runtime, "g and result differ in shape: " + shape_text(g) + " and " + shape_text(result));
   }

@@ -11,6 +11,7 @@
 #include "isa/isa.hpp"
 #include "isa/math.hpp"
 #include "kernels/reduce_blocks.hpp"
+#include "kernels/softmax_columns.hpp"
 #include "kernels/softmax_rows.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
@@ -66,54 +67,11 @@ struct LogSoftmaxGrad {
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Rows of n elements, in out and in up to two inputs, that go `along` memory in steps and lie `across` from each other.
-
-struct Steps {
-  int64_t out, a, b;
-};
-
-template <class T>
-struct Rows {
-  T* out;
-  const T* a;
-  const T* b;
-  Steps along, across;
-  int64_t n;
-
-  Rows from(int64_t row) const {
-    return {out + row * across.out, a + row * across.a, b + row * across.b, along, across, n};
-  }
-  StridedOut<T> out_row() const { return {out, along.out}; }
-  StridedRow<T> a_row() const { return {a, along.a}; }
-  StridedRow<T> b_row() const { return {b, along.b}; }
-};
-
-constexpr int64_t kMostColumns = 1024;    // rows beside each other that are computed at a time
-constexpr int64_t kLevelBytes = 1 << 18;  // of a worker's stack, for the tree over blocks
-
-// As many as the tree has room for: whole pages of memory are read from end to end, which the processor foresees.
-template <class T>
-int64_t strip_width(int64_t n) {
-  const int64_t levels = tree_levels(divide_up(n, kRowBlock<T>));
-  const int64_t room = kLevelBytes / static_cast<int64_t>(sizeof(T)) / kVirtualLanes<T> / levels;
-  return smaller(kMostColumns, room / kVirtualLanes<T> * kVirtualLanes<T>);
-}
-
-// The sums of `cols` rows that lie beside each other: given in levels[0 ... cols).
-template <class T, class RowsOf>
-[[gnu::always_inline]] inline void sum_columns(T* levels, int64_t cols, int64_t n, RowsOf&& rows_of) {
-  combine_lanes<Sum>(levels, cols, n, rows_of);
-  fold_columns(levels, cols, combine_into<Sum, T>);
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
 // Forward, in the three ways of softmax_rows.hpp. b is not used.
 
 template <class F, class T>
 struct Forward {
-  // How many rows that lie beside each other one thread takes at the least. Results that are written, read and written
-  // again want to be apart.
-  static constexpr int64_t kTogether = F::kFromExp ? 256 : 1;
+  static constexpr bool kCentred = true, kKeeps = F::kFromExp;
   static constexpr double kNanoseconds = sizeof(T) == 8 ? 0.95 : 0.37;
 
   // Up to kTileRows rows, one step of the computation after the other, so that the latencies of one row hide behind the
@@ -173,24 +131,12 @@ struct Forward {
     store_tile(rows.out, rows.across.out, rows.along.out, e, count, rows.n);
   }
 
-  // `cols` rows beside each other. x is read twice or three times, from left to right: for m, for the sum of e, a group
-  // of four vectors at a time, and, unless the results are made of e, for these. e stands in out.
-  static void run_columns(const Rows<T>& rows, int64_t cols, T* levels) {
-    alignas(64) T m[kMostColumns], total[kMostColumns];
-    const Steps& step = rows.along;
-    combine_columns<Largest>(levels, cols, rows.n,
-                             [&](int64_t begin, int64_t) { return PlainRows<T>{rows.a + begin * step.a, step.a}; });
-    copy(m, levels, cols);
-    sum_columns(levels, cols, rows.n, [&](int64_t begin, int64_t count) {
-      T* const e = rows.out + begin * step.out;
-      for (int64_t k = 0; k < count; ++k) exp_columns(e + k * step.out, rows.a + (begin + k) * step.a, m, cols);
-      return PlainRows<T>{e, step.out};
-    });
-    for (int64_t j = 0; j < cols; ++j) total[j] = F::total(levels[j]);
-    for (int64_t k = 0; k < rows.n; ++k) {
-      T* const out = rows.out + k * step.out;
-      result_columns(out, F::kFromExp ? out : rows.a + k * step.a, m, total, cols);
-    }
+  // A Function of softmax_columns.hpp: e stands in out if the result is made of it, else in `spare`.
+  static PlainRows<T> summands(const Rows<T>& rows, int64_t k, int64_t count, int64_t cols, const T* m, T* spare) {
+    T* const e = F::kFromExp ? rows.at(k).out : spare;
+    const int64_t step = F::kFromExp ? kVirtualLanes<T> * rows.along.out : cols;
+    for (int64_t i = 0; i < count; ++i) exp_columns(e + i * step, rows.at(k + i * kVirtualLanes<T>).a, m, cols);
+    return {e, step};
   }
 
   static void exp_columns(T* out, const T* x, const T* m, int64_t cols) {
@@ -198,9 +144,14 @@ struct Forward {
             [](T value, T largest) __attribute__((always_inline)) { return math::exp_below_0(value - largest); });
   }
 
-  static void result_columns(T* out, const T* x, const T* m, const T* total, int64_t cols) {
+  static void finish_total(T* total, int64_t cols) {
+    for (int64_t j = 0; j < cols; ++j) total[j] = F::total(total[j]);
+  }
+
+  static void result_columns(const Rows<T>& row, int64_t cols, const T* m, const T* total) {
+    const T* const x = F::kFromExp ? row.out : row.a;
 #pragma omp simd
-    for (int64_t j = 0; j < cols; ++j) out[j] = F::result(x[j], m[j], total[j]);
+    for (int64_t j = 0; j < cols; ++j) row.out[j] = F::result(x[j], m[j], total[j]);
   }
 };
 
@@ -209,7 +160,7 @@ struct Forward {
 
 template <class F, class T>
 struct Backward {
-  static constexpr int64_t kTogether = 1;
+  static constexpr bool kCentred = false, kKeeps = false;
   static constexpr double kNanoseconds = F::kNanoseconds;
 
   // The sum of g or of g y along one row.
@@ -254,25 +205,21 @@ struct Backward {
     store_tile(rows.out, rows.across.out, rows.along.out, out, count, rows.n);
   }
 
-  static void run_columns(const Rows<T>& rows, int64_t cols, T* levels) {
-    const Steps& step = rows.along;
-    sum_columns(levels, cols, rows.n, [&](int64_t begin, int64_t) {
-      if constexpr (F::kSumsProducts) {
-        return ProductRows<T>{rows.a + begin * step.a, rows.b + begin * step.b, step.a, step.b};
-      } else {
-        return PlainRows<T>{rows.a + begin * step.a, step.a};
-      }
-    });
-    alignas(64) T sum[kMostColumns];
-    copy(sum, levels, cols);
-    for (int64_t k = 0; k < rows.n; ++k) {
-      result_columns(rows.out + k * step.out, rows.a + k * step.a, rows.b + k * step.b, sum, cols);
+  static auto summands(const Rows<T>& rows, int64_t k, int64_t, int64_t, const T*, T*) {
+    const Rows<T> row = rows.at(k);
+    const int64_t a_step = kVirtualLanes<T> * row.along.a, b_step = kVirtualLanes<T> * row.along.b;
+    if constexpr (F::kSumsProducts) {
+      return ProductRows<T>{row.a, row.b, a_step, b_step};
+    } else {
+      return PlainRows<T>{row.a, a_step};
     }
   }
 
-  static void result_columns(T* out, const T* g, const T* y, const T* sum, int64_t cols) {
+  static void finish_total(T*, int64_t) {}
+
+  static void result_columns(const Rows<T>& row, int64_t cols, const T*, const T* sum) {
 #pragma omp simd
-    for (int64_t j = 0; j < cols; ++j) out[j] = F::result(g[j], y[j], sum[j]);
+    for (int64_t j = 0; j < cols; ++j) row.out[j] = F::result(row.a[j], row.b[j], sum[j]);
   }
 };
 
@@ -333,9 +280,7 @@ Way choose_way(const Rows<T>& rows, int64_t beside) {
 template <class Function, class T>
 void run_ways(Way way, const Rows<T>& rows, int64_t count) {
   if (way == Way::columns) {
-    alignas(64) T levels[kLevelBytes / sizeof(T)];
-    const int64_t width = strip_width<T>(rows.n);
-    for (int64_t j = 0; j < count; j += width) Function::run_columns(rows.from(j), smaller(width, count - j), levels);
+    run_columns(kColumnSteps<Function, T>, rows, count);
   } else if (way == Way::tiles) {
     for (int64_t j = 0; j < count; j += kTileRows) Function::run_tile(rows.from(j), smaller(kTileRows, count - j));
   } else {
@@ -352,16 +297,20 @@ Status run_softmax(const Call& call) {
   const Rows<T> start = {call.out[0].as<T>(), call.in[0].as<T>(), call.in[call.in_count - 1].as<T>(),
                          all.along,           all.across,         all.n};
   const Way way = choose_way(start, nest.shape[nest.rank - 1]);
-  const bool narrow = nest.shape[nest.rank - 1] < kPageOfFloats;
-  const int64_t together = way != Way::columns ? 1 : narrow ? kPageOfFloats : Function::kTogether;
   const double cost = Function::kNanoseconds * static_cast<double>(all.n);
-  parallel_rows(nest, together, cost, [&](const int64_t* offset, int64_t count) {
-    Rows<T> rows = start;
-    rows.out += offset[0];
-    rows.a += offset[1];
-    rows.b += offset[2];
-    run_ways<Function>(way, rows, count);
-  });
+  const auto from = [&](const int64_t* offset) -> Rows<T> {
+    return {start.out + offset[0], start.a + offset[1], start.b + offset[2], all.along, all.across, all.n};
+  };
+  const bool shared = way == Way::columns && shared_columns(call.out[0], call.attributes[0].integer()) > 0;
+  const int workers = shared ? workers_on_rows<T>(nest, all.n, cost / static_cast<double>(all.n)) : 1;
+  if (workers > 1) {
+    for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
+      SharedColumns<T>{kColumnSteps<Function, T>, call, workers, from(offset), count}.run();
+    });
+    return Status::ok;
+  }
+  parallel_rows(nest, way == Way::columns ? kPageOfFloats : 1, cost,
+                [&](const int64_t* offset, int64_t count) { run_ways<Function>(way, from(offset), count); });
   return Status::ok;
 }
 
