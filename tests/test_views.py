@@ -519,7 +519,7 @@ KERNEL_CALLS: dict[str, Callable[[Tensor, Tensor], Any]] = {
     "x + y * 0.5": lambda x, y: x.add_(y, alpha=0.5),
     "x - y * 3": lambda x, y: x.subtract_(y, alpha=3),
     "x / y": lambda x, y: x.div_(y),
-    "x * x": lambda x, y: x.square_(),
+    "x * x": lambda x, y: x.mul_(x),
     "1 / x": lambda x, y: x.reciprocal_(),
     "x + y * y": lambda x, y: x.addcmul_(y, y),
     "x + y * x * 2": lambda x, y: x.addcmul_(y, x, value=2),
@@ -548,6 +548,25 @@ def test_kernel_writes_where_no_graph_has_to_know(expression: str, monkeypatch: 
     assert KERNEL_CALLS[expression](x, y) is x
     np.testing.assert_array_equal(x.numpy(), expected.numpy())
     assert x._cell.version == 1
+
+
+@pytest.mark.parametrize("name", ["add_", "mul_", "bitwise_or_", "floor_divide_", "zero_", "neg_"])
+def test_kernel_writes_into_integers_and_turned_memory(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = mg.tensor([[1, -2], [3, 7]], dtype=mg.int32).t()
+    others = [] if name in ("zero_", "neg_") else [2]
+    expected = x * 0 if name == "zero_" else getattr(mg, name.rstrip("_"))(x, *others)
+    base = x._base
+    monkeypatch.delattr(Tensor, "_write")
+    assert getattr(x, name)(*others) is x
+    assert mg.equal(x, expected)
+    assert mg.equal(base.t(), expected)
+
+
+def test_an_integer_division_by_zero_changes_nothing() -> None:
+    x = mg.arange(4)
+    with pytest.raises(ZeroDivisionError):
+        x.floor_divide_(mg.tensor([1, 2, 0, 1]))
+    assert x.tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 #include "bindings/in_place.hpp"
 
+#include <cstring>
+
 #include "bindings/commons.hpp"
 #include "bindings/function_type.hpp"
 #include "bindings/kernel_type.hpp"
@@ -41,7 +43,7 @@ PyArrayObject* writable_array(TensorObject* tensor) {
   PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(tensor->array);
   View view;
   const bool usable = view_array(tensor->array, view) == ArrayKind::usable && is_writable(tensor->array);
-  return usable && PyArray_ISFLOAT(array) && is_dense(view) ? array : nullptr;
+  return usable && is_dense(view) ? array : nullptr;
 }
 
 // Whether an operand can be read while `own` is written: a number, or a tensor that wants no gradient recorded and is
@@ -122,7 +124,7 @@ InPlaceForm& form_in(PyObject* object) { return *reinterpret_cast<InPlaceForm*>(
 
 // Calls that a kernel does: a tuple of the kernel, its operands (an argument by its number, or a float), the names of
 // the arguments that such a call has, no more and no fewer, and a letter for each: t a tensor, n a number, k a number
-// given by keyword, a any of the two.
+// given by keyword, a any of the two. See kernel_call in _methods.py, which makes them.
 struct KernelCall {
   PyObject* kernel;
   PyObject* operands;
@@ -165,9 +167,16 @@ bool bind(const KernelCall& call, PyObject* const* args, Py_ssize_t count, PyObj
   return true;
 }
 
+// Whether a tensor holds whatever number it is given. (Whether integers do is Python's to ask.)
+bool is_float_tensor(PyObject* tensor) {
+  PyObject* const array = tensor_in(tensor)->array;
+  return PyArray_CheckExact(array) && PyArray_ISFLOAT(reinterpret_cast<PyArrayObject*>(array));
+}
+
 Written try_call(const KernelCall& call, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
   PyObject* bound[kMaxInputs];
   if (!bind(call, args, count, keywords, bound)) return Written::no;
+  if (std::strchr(call.kinds, 'n') != nullptr && !is_float_tensor(bound[0])) return Written::no;
   PyObject* operands[kMaxInputs];
   const Py_ssize_t n = PyTuple_GET_SIZE(call.operands);
   for (Py_ssize_t i = 0; i < n; ++i) {

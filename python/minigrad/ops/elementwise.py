@@ -367,7 +367,7 @@ def _scale(plain: Callable[..., Any], alpha: Any) -> Any:
     return number
 
 
-@method(in_place=(kernel_call("mul", 0, 0),))
+@method(in_place=True)
 def square(input: Tensor) -> Tensor:
     """Return the square of each element."""
     return integer_power(input, 2) if array_of("square", input).dtype.kind == "b" else mul(input, input)
