@@ -313,6 +313,15 @@ def test_numbers_that_an_integer_does_not_hold(name: str) -> None:
             assert ours.tolist() == theirs.tolist()
 
 
+def test_bounds_that_an_integer_does_not_hold() -> None:
+    for dtype, lower, upper in (("uint8", -1, 300), ("int8", 0, 255), ("int8", -300, 5), ("uint8", None, 256)):
+        x = t(3, dtype=getattr(mg, dtype))
+        refuses(lambda x=x, b=(lower, upper): x.clamp(*b), RuntimeError, "clamp", dtype)
+        refuses(lambda x=x, b=(lower, upper): x.clamp_(*b), RuntimeError, "clamp", dtype)
+        assert x.clamp(lower, 2.5).dtype is mg.float32
+    assert t(3, dtype=mg.int8).clamp_(-128, 127).tolist() == [1, 1, 1]
+
+
 UNUSUAL = {
     "object": np.array([1, None], dtype=object),
     "complex128": np.array([1j]),

@@ -86,7 +86,8 @@ def kernel_call(kernel: str, /, *operands: float, **arguments: str) -> KernelCal
         ``full`` gets the tensor's shape and dtype as well.
     arguments : str
         The name of each argument behind the tensor, and whether it is a "tensor", a "number" or "any" of the two; a
-        number that is given by its name alone is a "keyword".
+        number that is given by its name alone is a "keyword". A "bound" is any of the two; with it, or with a "number",
+        the kernel is asked for floats only, as integers must not wrap around.
     """
     kinds = "".join(kind[0] for kind in arguments.values())
     return _core.kernels[kernel], operands, ("input", *arguments), f"t{kinds}"

@@ -124,7 +124,7 @@ InPlaceForm& form_in(PyObject* object) { return *reinterpret_cast<InPlaceForm*>(
 
 // Calls that a kernel does: a tuple of the kernel, its operands (an argument by its number, or a float), the names of
 // the arguments that such a call has, no more and no fewer, and a letter for each: t a tensor, n a number, k a number
-// given by keyword, a any of the two. See kernel_call in _methods.py, which makes them.
+// given by keyword, a any of the two, b as well but where numbers must not wrap around. See kernel_call in _methods.py.
 struct KernelCall {
   PyObject* kernel;
   PyObject* operands;
@@ -140,7 +140,9 @@ struct KernelCall {
   Py_ssize_t arguments() const { return PyTuple_GET_SIZE(names); }
 };
 
-bool is_of_kind(char kind, PyObject* argument) { return kind == 'a' || (kind == 't') == is_tensor(argument); }
+bool is_of_kind(char kind, PyObject* argument) {
+  return kind == 'a' || kind == 'b' || (kind == 't') == is_tensor(argument);
+}
 
 Py_ssize_t position_of(PyObject* names, PyObject* name) {
   Py_ssize_t i = PyTuple_GET_SIZE(names) - 1;
@@ -176,7 +178,7 @@ bool is_float_tensor(PyObject* tensor) {
 Written try_call(const KernelCall& call, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
   PyObject* bound[kMaxInputs];
   if (!bind(call, args, count, keywords, bound)) return Written::no;
-  if (std::strchr(call.kinds, 'n') != nullptr && !is_float_tensor(bound[0])) return Written::no;
+  if (std::strpbrk(call.kinds, "nb") != nullptr && !is_float_tensor(bound[0])) return Written::no;
   PyObject* operands[kMaxInputs];
   const Py_ssize_t n = PyTuple_GET_SIZE(call.operands);
   for (Py_ssize_t i = 0; i < n; ++i) {

@@ -66,9 +66,9 @@ _clamp: Any = kernel_primitive(
 
 @method(
     in_place=(
-        kernel_call("clamp", 0, 1, 2, min="any", max="any"),
-        kernel_call("clamp", 0, 1, np.inf, min="any"),
-        kernel_call("clamp", 0, -np.inf, 1, max="any"),
+        kernel_call("clamp", 0, 1, 2, min="bound", max="bound"),
+        kernel_call("clamp", 0, 1, np.inf, min="bound"),
+        kernel_call("clamp", 0, -np.inf, 1, max="bound"),
     )
 )
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
@@ -104,6 +104,8 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     tensor([1, 3])
     """
     array = array_of("clamp", input)
+    if array.dtype.kind in "iu" and {min.__class__, max.__class__} <= {int, type(None)}:
+        min, max = (b if b is None else _dtype.held("clamp", b, array.dtype) for b in (min, max))  # noqa: A001
     if min is None or max is None:
         if min is None and max is None:
             raise RuntimeError("clamp: at least one of min and max must be given")
@@ -123,13 +125,13 @@ def _limits(x: Tensor, bound: Any) -> tuple[float, float]:
     return int(info.min), int(info.max)
 
 
-@method(in_place=(kernel_call("clamp", 0, 1, np.inf, min="any"),))
+@method(in_place=(kernel_call("clamp", 0, 1, np.inf, min="bound"),))
 def clamp_min(input: Tensor, min: Any) -> Tensor:
     """Return each element, at least `min`: :func:`clamp` with one bound."""
     return clamp(input, min)
 
 
-@method(in_place=(kernel_call("clamp", 0, -np.inf, 1, max="any"),))
+@method(in_place=(kernel_call("clamp", 0, -np.inf, 1, max="bound"),))
 def clamp_max(input: Tensor, max: Any) -> Tensor:
     """Return each element, at most `max`: :func:`clamp` with one bound."""
     return clamp(input, None, max)
