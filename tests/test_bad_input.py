@@ -320,6 +320,10 @@ def test_bounds_that_an_integer_does_not_hold() -> None:
         refuses(lambda x=x, b=(lower, upper): x.clamp_(*b), RuntimeError, "clamp", dtype)
         assert x.clamp(lower, 2.5).dtype is mg.float32
     assert t(3, dtype=mg.int8).clamp_(-128, 127).tolist() == [1, 1, 1]
+    x = t(3, dtype=mg.int8)
+    refuses(lambda: mg.where(x > 1, x, 300), RuntimeError, "where", "300", "int8")
+    refuses(lambda: mg.where(x > 1, -129, x), RuntimeError, "where", "-129", "int8")
+    assert mg.where(x > 0, -128, x).tolist() == [-128, -128, -128]
 
 
 UNUSUAL = {

@@ -742,6 +742,9 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         from .creation import full
 
         input = full((), input, dtype=_dtype.result_type(input, other))
+    if other.__class__ is int or input.__class__ is int:
+        number, tensor = (other, input) if other.__class__ is int else (input, other)
+        _dtype.held("where", number, tensor.dtype.numpy)
     return _where(condition, input, other)
 
 
