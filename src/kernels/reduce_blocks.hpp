@@ -386,16 +386,14 @@ template <class T, class Visit>
   }
 }
 
-// visit(unit, row, count) for each group that is combined: rows row, row + kVirtualLanes, ..., of each unit in order.
+// The same for each group of four vectors, visit(unit, units, row, count): the first unit has rows row, row +
+// kVirtualLanes, ... below row + count, the next one those that come after them, ....
 template <class T, class Visit>
 [[gnu::always_inline]] inline void for_groups(int64_t n, int64_t begin, int64_t end, Visit&& visit) {
-  constexpr int64_t kWidth = kVirtualLanes<T>;
+  constexpr int64_t kGroup = 4 * kVirtualLanes<T>;
   for_units<T>(n, begin, end, [&](int64_t unit, int64_t units, int64_t row, int64_t block_end) {
-    for (; row < block_end; row += 4 * kWidth) {
-      for (int64_t i = 0; i < units && row + i < block_end; ++i) {
-        visit(unit + i, row + i, smaller(4, divide_up(block_end - row - i, kWidth)));
-      }
-    }
+    const int64_t lane = row % kVirtualLanes<T>;
+    for (; row < block_end; row += kGroup) visit(unit, units, row, smaller(kGroup - lane, block_end - row));
   });
 }
 

@@ -131,13 +131,8 @@ struct Forward {
     store_tile(rows.out, rows.across.out, rows.along.out, e, count, rows.n);
   }
 
-  // A Function of softmax_columns.hpp: e stands in out if the result is made of it, else in `spare`.
-  static PlainRows<T> summands(const Rows<T>& rows, int64_t k, int64_t count, int64_t cols, const T* m, T* spare) {
-    T* const e = F::kFromExp ? rows.at(k).out : spare;
-    const int64_t step = F::kFromExp ? kVirtualLanes<T> * rows.along.out : cols;
-    for (int64_t i = 0; i < count; ++i) exp_columns(e + i * step, rows.at(k + i * kVirtualLanes<T>).a, m, cols);
-    return {e, step};
-  }
+  // A Function of softmax_columns.hpp.
+  static PlainRows<T> summands(const Rows<T>&, const T* e, int64_t step) { return {e, kVirtualLanes<T> * step}; }
 
   static void exp_columns(T* out, const T* x, const T* m, int64_t cols) {
     map_row(out, x, m, cols,
@@ -205,8 +200,7 @@ struct Backward {
     store_tile(rows.out, rows.across.out, rows.along.out, out, count, rows.n);
   }
 
-  static auto summands(const Rows<T>& rows, int64_t k, int64_t, int64_t, const T*, T*) {
-    const Rows<T> row = rows.at(k);
+  static auto summands(const Rows<T>& row, const T*, int64_t) {
     const int64_t a_step = kVirtualLanes<T> * row.along.a, b_step = kVirtualLanes<T> * row.along.b;
     if constexpr (F::kSumsProducts) {
       return ProductRows<T>{row.a, row.b, a_step, b_step};

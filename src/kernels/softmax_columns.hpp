@@ -3,9 +3,11 @@
 // that would meet in the same pages of memory share the matrix's rows instead. Both have the bits of a row alone.
 //
 // A Function, which softmax.isa.cpp has four of, says for columns
-//   kCentred          whether the summands want the maxima m of the columns of a;
-//   kKeeps            whether summands stand in out and become results there;
-//   summands()        rows k, k + kVirtualLanes, ... of what is summed, `count` <= 4; `spare` has room for them;
+//   kCentred          whether exp(a - m) is summed, with the maxima m of the columns;
+//   kKeeps            whether these stand in out and become results there;
+//   exp_columns()     one row of them;
+//   summands()        what is summed in rows 0, kVirtualLanes, ..., for the first row of them: e, e + step, ... if they
+//                     are centred;
 //   finish_total()    the totals, from the sums;
 //   result_columns()  one row of out.
 #pragma once
@@ -76,10 +78,24 @@ template <class T>
 // A row of sums for each unit.
 template <class Function, class T>
 [[gnu::noinline]] void sum_units(const Rows<T>& rows, int64_t cols, int64_t begin, int64_t end, const T* m, T* sums) {
-  alignas(64) T spare[4 * kMostColumns];
+  constexpr int64_t kWidth = kVirtualLanes<T>;
+  alignas(64) T spare[Function::kCentred && !Function::kKeeps ? 4 * kWidth * kMostColumns : 1];
   for (int64_t j = 0; j < (end - begin) * cols; ++j) sums[j] = 0;
-  for_groups<T>(rows.n, begin, end, [&](int64_t unit, int64_t row, int64_t count) {
-    add_group_of<Sum>(sums + (unit - begin) * cols, cols, Function::summands(rows, row, count, cols, m, spare), count);
+  for_groups<T>(rows.n, begin, end, [&](int64_t unit, int64_t units, int64_t row, int64_t count) {
+    T* const e = Function::kKeeps ? rows.at(row).out : spare;
+    const int64_t step = Function::kKeeps ? rows.along.out : cols;
+    if constexpr (Function::kCentred) {
+      for (int64_t k = 0; k < count; k += kWidth) {
+        for (int64_t i = k; i < k + units && i < count; ++i) {
+          Function::exp_columns(e + i * step, rows.at(row + i).a, m, cols);
+        }
+      }
+    }
+    T* out = sums + (unit - begin) * cols;
+    for (int64_t i = 0; i < units && i < count; ++i, out += cols) {
+      add_group_of<Sum>(out, cols, Function::summands(rows.at(row + i), e + i * step, step),
+                        divide_up(count - i, kWidth));
+    }
   });
 }
 
