@@ -57,6 +57,7 @@ CORE_FUNCTIONS = {
     "set_cache_limit": "(bytes: int) -> None",
     "set_grad_enabled": "(enabled: bool, /) -> bool",
     "set_inference": "(flag: bool, handler: Any, /) -> tuple[bool, Any]",
+    "set_items": "(tensor: Any, key: Any, value: Any, /) -> bool",
     "set_num_threads": "(threads: int) -> None",
     "set_parallel_threshold": "(nanoseconds: float) -> None",
     "permute_view": "(array: Array, dims: tuple[int, ...], /) -> Array",

@@ -17,43 +17,25 @@ struct Extent {
   const char* end;
 };
 
-// Where the elements of an array begin and end in memory.
-Extent extent_of(PyArrayObject* array) {
-  const char* const data = PyArray_BYTES(array);
-  Extent extent = {data, data + PyArray_ITEMSIZE(array)};
-  for (int d = 0; d < PyArray_NDIM(array); ++d) {
-    if (PyArray_DIM(array, d) == 0) return {data, data};
-    const npy_intp reach = (PyArray_DIM(array, d) - 1) * PyArray_STRIDE(array, d);
+// Where the elements of a view begin and end in memory.
+Extent extent_of(const View& x) {
+  const char* const data = static_cast<const char*>(x.data);
+  const int64_t item = item_size(x.dtype);
+  Extent extent = {data, data + item};
+  for (int d = 0; d < x.rank; ++d) {
+    if (x.shape[d] == 0) return {data, data};
+    const int64_t reach = (x.shape[d] - 1) * x.stride[d] * item;
     (reach < 0 ? extent.begin : extent.end) += reach;
   }
   return extent;
 }
 
-bool overlap(PyArrayObject* a, PyArrayObject* b) {
-  const Extent one = extent_of(a), other = extent_of(b);
-  return one.begin < other.end && other.begin < one.end;
-}
-
-// The array of a tensor whose memory may be written to with nobody to be told but its version cell; null otherwise.
-PyArrayObject* writable_array(TensorObject* tensor) {
-  if (!PyArray_CheckExact(tensor->array) || is_anything_watching() || g_inference_arrays > 0) return nullptr;
-  const PyObject* const base = tensor->base;
-  const bool has_origin = tensor->node != nullptr || (base != nullptr && tensor_in(tensor->base)->node != nullptr);
-  if (has_origin && is_recording()) return nullptr;
-  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(tensor->array);
+// Whether an operand can be read while `own`, the view of an array, is written: a number, or a tensor that wants no
+// gradient recorded and is in other memory, or has that array itself.
+bool is_readable(PyObject* operand, PyObject* array, const View& own) {
   View view;
-  const bool usable = view_array(tensor->array, view) == ArrayKind::usable && is_writable(tensor->array);
-  return usable && is_dense(view) ? array : nullptr;
-}
-
-// Whether an operand can be read while `own` is written: a number, or a tensor that wants no gradient recorded and is
-// in other memory, or is `own` itself.
-bool is_readable(PyObject* operand, PyArrayObject* own) {
   if (!is_tensor(operand)) return PyFloat_CheckExact(operand) || PyLong_CheckExact(operand);
-  const TensorObject* const tensor = tensor_in(operand);
-  if ((tensor->node != nullptr && is_recording()) || !PyArray_CheckExact(tensor->array)) return false;
-  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(tensor->array);
-  return array == own || !overlap(array, own);
+  return is_free_to_read(tensor_in(operand), view) && (tensor_in(operand)->array == array || !overlap(view, own));
 }
 
 enum class Written : int8_t { error = -1, no, yes };
@@ -82,15 +64,15 @@ Written write_into(TensorObject* tensor, PyObject* kernel, PyObject* const* into
 Written compute(PyObject* kernel, PyObject* object, PyObject* const* operands, Py_ssize_t count) {
   TensorObject* const tensor = tensor_in(object);
   if (Reference(own_memory(object, nullptr)) == nullptr) return Written::error;
-  PyArrayObject* const own = writable_array(tensor);
-  if (own == nullptr || count > kMaxInputs) return Written::no;
+  View own;
+  if (!is_free_to_write(tensor, own) || !is_dense(own) || count > kMaxInputs) return Written::no;
   PyObject* into[1 + kMaxInputs + 2] = {tensor->array};
   for (Py_ssize_t i = 0; i < count; ++i) {
-    if (!is_readable(operands[i], own)) return Written::no;
+    if (!is_readable(operands[i], tensor->array, own)) return Written::no;
     into[1 + i] = is_tensor(operands[i]) ? tensor_in(operands[i])->array : operands[i];
   }
   if (!takes_shape(kernel)) return write_into(tensor, kernel, into, 1 + count);
-  const Reference shape(shape_of(tensor->array)), code(PyLong_FromLong(dtype_code(PyArray_TYPE(own))));
+  const Reference shape(shape_of(tensor->array)), code(PyLong_FromLong(static_cast<int>(own.dtype)));
   if (shape == nullptr || code == nullptr) return Written::error;
   into[1 + count] = shape.get();
   into[2 + count] = code.get();
@@ -250,8 +232,7 @@ PyObject* copy_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
   const bool ours = PyArray_TYPE(array) == PyArray_TYPE(value) && PyArray_ISWRITEABLE(array) &&
                     (PyArray_NDIM(value) == 0 || PyArray_SAMESHAPE(array, value)) &&
                     view_array(args[0], out) == ArrayKind::usable && view_array(args[1], x) == ArrayKind::usable &&
-                    !overlap(array, value);
-  constexpr npy_intp kMany = 1 << 16;  // elements, for which Python's lock is released
+                    !overlap(out, x);
   if (ours && PyArray_SIZE(array) < kMany) {
     copy_all(out, x);
   } else if (ours) {
@@ -274,6 +255,24 @@ PyMethodDef kFunctions[] = {
 };
 
 }  // namespace
+
+bool overlap(const View& a, const View& b) {
+  const Extent one = extent_of(a), other = extent_of(b);
+  return one.begin < other.end && other.begin < one.end;
+}
+
+bool is_free_to_write(const TensorObject* tensor, View& view) {
+  if (!PyArray_CheckExact(tensor->array) || is_anything_watching() || g_inference_arrays > 0) return false;
+  const PyObject* const base = tensor->base;
+  const bool has_origin = tensor->node != nullptr || (base != nullptr && tensor_in(tensor->base)->node != nullptr);
+  if (has_origin && is_recording()) return false;
+  return view_array(tensor->array, view) == ArrayKind::usable && is_writable(tensor->array);
+}
+
+bool is_free_to_read(const TensorObject* tensor, View& view) {
+  if ((tensor->node != nullptr && is_recording()) || !PyArray_CheckExact(tensor->array)) return false;
+  return view_array(tensor->array, view) == ArrayKind::usable;
+}
 
 bool add_in_place_functions(PyObject* module) {
   return PyModule_AddFunctions(module, kFunctions) == 0 &&

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #define MINIGRAD_IMPORTS_NUMPY
+#include "bindings/assignment.hpp"
 #include "bindings/commons.hpp"
 #include "bindings/deflection.hpp"
 #include "bindings/gather.hpp"
@@ -93,7 +94,8 @@ bool add_engine(PyObject* module) {
          add_type(module, "Deflection", make_deflection_type(false)) &&
          add_type(module, "MethodDeflection", make_deflection_type(true)) && add_mode_functions(module) &&
          add_view_functions(module) && add_layout_functions(module) && add_sweep_function(module) &&
-         add_gather_function(module) && add_in_place_functions(module) && add_commons_functions(module);
+         add_gather_function(module) && add_in_place_functions(module) && add_commons_functions(module) &&
+         add_assignment_function(module);
 }
 
 }  // namespace

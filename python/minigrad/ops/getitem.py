@@ -368,6 +368,8 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     RuntimeError
         If the shapes do not broadcast, or `x` is a leaf that requires a gradient.
     """
+    if _core.set_items(x, key, value) or (type(key) is Tensor and _set_masked(x, key, value)):
+        return
     x._own()
     if type(key) is tuple and _are_places(key, x):
         merged, at = _places("setitem", x, key)
@@ -392,6 +394,13 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
         _fill(view, picked[0], value)
         return
     _assign("setitem", _target("setitem", view, picked, x._array.shape), _written(x, value), accumulate=False)
+
+
+def _set_masked(x: Tensor, mask: Tensor, value: Any) -> bool:
+    """Write a number where a mask of the tensor's shape is true; False, with nothing done, where that is not all."""
+    if type(value) not in (int, float) or mask._array.dtype.kind != "b" or mask._array.shape != x._array.shape:
+        return False
+    return x._array.dtype.kind == "f" and _core.compute_into(_where_kernel, x, (mask, float(value), x))
 
 
 def _written(x: Tensor, value: Any) -> Any:

@@ -67,6 +67,8 @@ def copy_(self: Tensor, src: Any) -> Tensor:
         src = Tensor(array_from(src, self.dtype))
     if src.dtype is not self.dtype:
         src = ew.to_dtype(src, self.dtype)
+    if _core.set_items(self, ..., src):
+        return self
     if src._array.shape != self._array.shape:
         src = broadcast(src, self._array.shape)
     if np.may_share_memory(src._array, self._array):
@@ -78,6 +80,8 @@ def copy_(self: Tensor, src: Any) -> Tensor:
 
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Set every element to `value`, a number or a tensor without dimensions; return the tensor."""
+    if not isinstance(value, Tensor) and _core.set_items(self, ..., value):
+        return self
     if not isinstance(value, Tensor):
         return self._write(full_like(self, value), "fill_")
     if value.ndim > 0:
@@ -88,7 +92,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
 
 def zero_(self: Tensor) -> Tensor:
     """Set every element to 0; return the tensor."""
-    return self._write(full_like(self, 0), "zero_")
+    return self if _core.set_items(self, ..., 0) else self._write(full_like(self, 0), "zero_")
 
 
 _OPERATORS = {"__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__ipow__": "pow_"}

@@ -1,0 +1,211 @@
+"""Assignment by integers, slices and Ellipsis, which is written straight to memory where no graph has to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import same_bits
+
+import minigrad as mg
+from minigrad import _core
+
+DTYPES = ["float32", "float64", "float16", "int64", "int32", "int16", "int8", "uint8", "bool"]
+LAYOUTS: dict[str, Callable[[Any], Any]] = {
+    "plain": lambda a: a,
+    "transposed": lambda a: a.transpose(2, 0, 1),
+    "backwards": lambda a: a[::-1, :, ::-1],
+    "every other": lambda a: a[:, 1::2],
+}
+PARTS = [0, 1, -1, slice(None), slice(1, 3), slice(0, None, 2), slice(-2, 9), slice(2, 1), ...]
+
+
+def draw_key(draw: np.random.Generator) -> Any:
+    key = tuple(PARTS[i] for i in draw.integers(0, len(PARTS), draw.integers(0, 4)))
+    if key.count(...) > 1:
+        key = key[: key.index(...) + 1] + tuple(k for k in key[key.index(...) + 1 :] if k is not ...)
+    return key[0] if len(key) == 1 else key
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_writes_what_numpy_writes(layout: str, dtype: str) -> None:
+    draw = np.random.default_rng(5)
+    for _ in range(60):
+        start = draw.integers(0, 2, (3, 4, 3)).astype(dtype)
+        ours, expected = start.copy(), start.copy()
+        x, y, key = mg.from_numpy(LAYOUTS[layout](ours)), LAYOUTS[layout](expected), draw_key(draw)
+        shape = np.shape(y[key])
+        value: Any = draw.integers(0, 2, [n if draw.random() < 0.7 else 1 for n in shape][draw.integers(0, 2) :])
+        value = value.astype(dtype)
+        y[key] = value
+        assert _core.set_items(x, key, mg.tensor(value)), key
+        assert same_bits(ours, expected), key
+        y[key] = 1
+        assert _core.set_items(x, key, 1), key
+        assert same_bits(ours, expected), key
+
+
+def test_what_overlaps_is_read_before_it_is_written() -> None:
+    x, y = mg.arange(12.0), np.arange(12.0, dtype=np.float32)
+    x[1:] = x[:-1]
+    y[1:] = y[:-1].copy()
+    x[::2] = x[:6]
+    y[::2] = y[:6].copy()
+    turned = mg.from_numpy(x.numpy()[::-1])
+    x[...] = turned
+    assert same_bits(x.numpy(), y[::-1])
+    x[0], x[-1] = x[3], x[4]
+    assert x[0] == y[-4]
+    assert x[-1] == y[-5]
+
+
+def test_versions_views_and_backward() -> None:
+    w = mg.ones(4, requires_grad=True)
+    x = mg.ones(2, 4)
+    out = (w * x[0]).sum()
+    before = x._version
+    x[1] = 2.0
+    assert x._version == before + 1
+    assert x[0]._version == before + 1  # views count with their base
+    with pytest.raises(RuntimeError, match="changed"):
+        out.backward()
+    row = x[1]
+    row[1:3] = mg.zeros(2)
+    assert x.tolist() == [[1, 1, 1, 1], [2, 0, 0, 2]]
+
+
+@pytest.mark.parametrize("value", [2.0, mg.ones(3)])
+def test_the_graph_is_told_of_what_it_has_to_know(value: Any) -> None:
+    w = mg.ones(3, requires_grad=True)
+    for leaf in (w, w[:2]):
+        with pytest.raises(RuntimeError, match="leaf"):
+            leaf[...] = value if isinstance(value, float) else value[: len(leaf)]
+    x = w * 1
+    view = x[:1]
+    x[1:] = 5.0
+    x.sum().backward()
+    assert w.grad.tolist() == [1, 0, 0]
+    assert view.requires_grad
+    y = mg.zeros(2, 3)
+    y[1] = w * 3
+    y.sum().backward()
+    assert w.grad.tolist() == [4, 3, 3]
+    with mg.no_grad():
+        w[0] = 7.0
+        w[1:] = (w * 2)[1:]
+    assert w.tolist() == [7, 2, 2]
+
+
+def test_memory_that_must_not_be_written_to() -> None:
+    memory = np.zeros(3, np.float32)
+    memory.flags.writeable = False
+    with pytest.raises(RuntimeError, match="read-only"):
+        mg.from_numpy(memory)[0] = 1.0
+    expanded = mg.zeros(1, 3).expand(2, 3)
+    with pytest.raises(RuntimeError, match="expanded"):
+        expanded[:, 0] = 1.0
+    expanded[0, 1] = 1.0  # one place alone
+    assert expanded.tolist() == [[0, 1, 0]] * 2
+    with mg.inference_mode():
+        made = mg.zeros(3)
+        made[0] = 1.0
+    with pytest.raises(RuntimeError, match="inference"):
+        made[1] = 1.0
+    assert made.tolist() == [1, 0, 0]
+
+
+def test_gradients_held_in_common_part() -> None:
+    a, b = mg.ones(100, 100, requires_grad=True), mg.ones(100, 100, requires_grad=True)
+    (a + b).sum().backward()
+    a.grad[1, 2:4] = 5.0
+    assert (a.grad.sum(), b.grad.sum()) == (10008, 10000)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "held"),
+    [
+        ("int64", 2.7, 2),
+        ("int64", -2.7, -2),
+        ("int64", 2**62 + 1, 2**62 + 1),
+        ("uint8", -1, 255),
+        ("int8", True, 1),
+        ("bool", 0.5, True),
+        ("bool", 2, True),
+        ("float32", 2**53 + 1, 2.0**53),
+        ("float32", 16777217, 16777216.0),
+        ("float32", -1e9, -1e9),
+        ("float32", float("-inf"), float("-inf")),
+        ("float16", 1e-8, 0.0),
+        ("float64", 1e300, 1e300),
+        ("float32", np.float64(0.1), float(np.float32(0.1))),
+    ],
+)
+def test_numbers_as_the_dtype_holds_them(dtype: str, value: Any, held: Any) -> None:
+    x = mg.zeros(2, dtype=getattr(mg, dtype))
+    x[1] = value
+    assert x[1].item() == held
+    assert x[0].item() == 0
+
+
+@pytest.mark.parametrize(("dtype", "value"), [("int8", 128), ("int8", -129), ("uint8", 256), ("int64", 2**63)])
+def test_numbers_that_a_dtype_does_not_hold(dtype: str, value: int) -> None:
+    x = mg.zeros(2, dtype=getattr(mg, dtype))
+    with pytest.raises(RuntimeError, match="out of range"):
+        x[0] = value
+    assert x._version == 0
+
+
+def test_other_dtypes_and_dims_of_size_1_in_front() -> None:
+    x = mg.zeros(2, 3)
+    x[0] = mg.tensor([1, 2, 3])
+    x[1] = mg.tensor([[4.0, 5.0, 6.0]], dtype=mg.float64)
+    assert x.tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
+@pytest.mark.parametrize("key", [2**100, -(2**100), 3, -4, (0, 0, 0), slice(None, None, -1), slice(0, 3, 0), 1.5])
+def test_keys_that_are_wrong_change_nothing(key: Any) -> None:
+    x = mg.zeros(3, 2)
+    with pytest.raises((IndexError, ValueError)):
+        x[key] = 1.0
+    assert x.sum() == 0
+    assert x._version == 0
+
+
+def test_without_dims() -> None:
+    x = mg.tensor(1.0)
+    x[...] = 2.0
+    x[()] = mg.tensor(3.0)
+    assert x.item() == 3
+    with pytest.raises(IndexError):
+        x[0] = 1.0
+
+
+def test_filling_and_copying_take_the_same_way() -> None:
+    x = mg.zeros(3, 4)
+    x[:, 1].fill_(2).zero_().fill_(3)
+    x[:, 2].copy_(mg.tensor([1, 2, 3]))
+    x[1:].copy_(mg.tensor([5.0, 6.0, 7.0, 8.0]))
+    assert x.tolist() == [[0, 3, 1, 0], [5, 6, 7, 8], [5, 6, 7, 8]]
+    with pytest.raises(RuntimeError):
+        x[0].copy_(mg.ones(1, 4))
+    with pytest.raises(RuntimeError, match="range"):
+        mg.zeros(2, dtype=mg.int8).fill_(300)
+
+
+@pytest.mark.parametrize("value", [2, 2.5, float("nan")])
+def test_a_number_where_a_mask_is_true(value: float) -> None:
+    w = mg.arange(6.0).reshape(2, 3).clone().requires_grad_()
+    x = w.detach().clone()
+    before = x._version
+    x[x > 2] = value
+    assert same_bits(x.numpy(), np.where(np.arange(6).reshape(2, 3) > 2, value, w.detach().numpy()).astype("f4"))
+    assert x._version == before + 1
+    y = w * 1
+    y[y > 2] = value
+    y.sum().backward()
+    assert w.grad.tolist() == [[1, 1, 1], [0, 0, 0]]
+    with pytest.raises(RuntimeError, match="leaf"):
+        w[w > 2] = value
