@@ -209,3 +209,48 @@ def test_a_number_where_a_mask_is_true(value: float) -> None:
     assert w.grad.tolist() == [[1, 1, 1], [0, 0, 0]]
     with pytest.raises(RuntimeError, match="leaf"):
         w[w > 2] = value
+
+
+@pytest.mark.parametrize("target", DTYPES)
+@pytest.mark.parametrize("source", DTYPES)
+def test_copies_convert_as_to_does(source: str, target: str) -> None:
+    src = mg.tensor([[0.5, -2.5, 3.0], [0.0, 1e3, 70.0]]).to(getattr(mg, source))
+    x = mg.ones(2, 3, dtype=getattr(mg, target))
+    x.copy_(src)
+    assert same_bits(x.numpy(), src.to(x.dtype).numpy())
+    assert x._version == 1
+    x.t().copy_(src.reshape(3, 2))
+    assert same_bits(x.numpy(), src.reshape(3, 2).t().to(x.dtype).numpy())
+
+
+def test_copies_of_another_dtype_and_the_graph() -> None:
+    w = mg.ones(3, requires_grad=True, dtype=mg.float64)
+    x = mg.zeros(3)
+    x.copy_(w * 2)
+    x.sum().backward()
+    assert w.grad.tolist() == [2, 2, 2]
+    memory = np.arange(6, dtype=np.float32)
+    whole = mg.from_numpy(memory)
+    mg.from_numpy(memory.view(np.int32)).copy_(whole)  # the same memory
+    assert memory.view(np.int32).tolist() == list(range(6))
+
+
+def test_indices_write_once_and_read_before_they_write() -> None:
+    x = mg.arange(6.0).reshape(3, 2)
+    i = mg.tensor([2, 0])
+    x[i] = x[:2]
+    assert x.tolist() == [[2, 3], [2, 3], [0, 1]]
+    assert x._version == 1
+    x.index_fill_(0, i, 7)
+    x.index_add_(1, mg.tensor([1]), mg.ones(3, 1))
+    assert x.tolist() == [[7, 8], [2, 4], [7, 8]]
+    assert x._version == 3
+    with pytest.raises(IndexError):
+        x[mg.tensor([0, 3])] = 1.0
+    with pytest.raises(RuntimeError):
+        x[i] = mg.ones(3, 2)
+    assert x.tolist() == [[7, 8], [2, 4], [7, 8]]
+    assert x._version == 3
+    leaf = mg.zeros(3, requires_grad=True)
+    with pytest.raises(RuntimeError, match="leaf"):
+        leaf[i] = 1.0

@@ -24,7 +24,7 @@ from .shape import _reshape, broadcast
 #: A result of one kind of elements can be stored in its own and in later kinds; integers wrap around in narrower ones.
 _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
 
-_clone = _core.kernels["clone"]
+_cast, _clone = _core.kernels["cast"], _core.kernels["clone"]
 
 
 def _compute_in_place(
@@ -66,6 +66,8 @@ def copy_(self: Tensor, src: Any) -> Tensor:
     if not isinstance(src, Tensor):
         src = Tensor(array_from(src, self.dtype))
     if src.dtype is not self.dtype:
+        if src._array.shape == self._array.shape and _core.compute_into(_cast, self, (src, self.dtype.code)):
+            return self
         src = ew.to_dtype(src, self.dtype)
     if _core.set_items(self, ..., src):
         return self

@@ -192,14 +192,16 @@ def combine_in_place(name: str, x: Tensor, src: Any, index: Any, dim: int, primi
     if levels or recorded or not x._array.flags.c_contiguous or x._array.dtype == np.float16:
         # Setting and adding have rules that do not read x, whose memory may thus be overwritten.
         return x._write(combine(name, wrap(x._array, x._edge), src, index, dim, primitive), name)
-    x._refuse_write(name)
-    array = src._array if isinstance(src, Tensor) else src
-    if isinstance(array, np.ndarray) and np.may_share_memory(array, x._array):
-        array = array.copy()
     record = primitive.primitive  # type: ignore[attr-defined]
-    at = index._array if isinstance(index, Tensor) else index
+    at = index if isinstance(index, Tensor) else wrap(index)
     try:
-        _kernel.into(x._array, x._array, array, at, dim, *record.constants)
+        if _core.compute_into(_kernel, x, (x, src, at, dim, *record.constants)):
+            return x
+        x._refuse_write(name)
+        array = src._array if isinstance(src, Tensor) else src
+        if isinstance(array, np.ndarray) and np.may_share_memory(array, x._array):
+            array = array.copy()
+        _kernel.into(x._array, x._array, array, at._array, dim, *record.constants)
     except IndexError:
         _refuse_index(name, x, index, dim)
         raise
