@@ -550,6 +550,22 @@ def test_kernel_writes_where_no_graph_has_to_know(expression: str, monkeypatch: 
     assert x._cell.version == 1
 
 
+@pytest.mark.parametrize("dtype", [mg.float32, mg.float64, mg.int8, mg.bool, mg.float16])
+@pytest.mark.parametrize("diagonal", [(), (0,), (1,), (-2,), (100,), (-100,)])
+@pytest.mark.parametrize("name", ["tril_", "triu_"])
+def test_triangle_is_cut_where_it_lies(
+    name: str, diagonal: tuple[int, ...], dtype: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = mg.arange(1, 41).reshape(2, 4, 5).to(dtype)
+    expected = getattr(mg, name.rstrip("_"))(x, *diagonal)
+    turned = x.transpose(1, 2).clone(memory_format=mg.contiguous_format).transpose(1, 2)
+    monkeypatch.delattr(Tensor, "_write")
+    for y in (x.clone(), turned):
+        memory = y.numpy()
+        assert getattr(y, name)(*diagonal) is y
+        np.testing.assert_array_equal(memory, expected.numpy())
+
+
 @pytest.mark.parametrize("name", ["add_", "mul_", "bitwise_or_", "floor_divide_", "zero_", "neg_"])
 def test_kernel_writes_into_integers_and_turned_memory(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     x = mg.tensor([[1, -2], [3, 7]], dtype=mg.int32).t()

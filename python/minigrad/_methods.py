@@ -81,8 +81,8 @@ def kernel_call(kernel: str, /, *operands: float, **arguments: str) -> KernelCal
     ----------
     kernel : str
         The kernel's name.
-    operands : int or float
-        What it gets: an int is the number of an argument, 0 the tensor's, and a float is that number. The kernel
+    operands : int, float or bool
+        What it gets: an int is the number of an argument, 0 the tensor's; a float or flag is itself. The kernel
         ``full`` gets the tensor's shape and dtype as well.
     arguments : str
         The name of each argument behind the tensor, and whether it is a "tensor", a "number" or "any" of the two; a

@@ -30,11 +30,11 @@ Extent extent_of(const View& x) {
   return extent;
 }
 
-// Whether an operand can be read while `own`, the view of an array, is written: a number, or a tensor that wants no
-// gradient recorded and is in other memory, or has that array itself.
+// Whether an operand can be read while `own`, the view of an array, is written: a number or flag, or a tensor that
+// wants no gradient recorded and is in other memory, or has that array itself.
 bool is_readable(PyObject* operand, PyObject* array, const View& own) {
   View view;
-  if (!is_tensor(operand)) return PyFloat_CheckExact(operand) || PyLong_CheckExact(operand);
+  if (!is_tensor(operand)) return PyFloat_CheckExact(operand) || PyLong_CheckExact(operand) || PyBool_Check(operand);
   return is_free_to_read(tensor_in(operand), view) && (tensor_in(operand)->array == array || !overlap(view, own));
 }
 
@@ -59,7 +59,7 @@ Written write_into(TensorObject* tensor, PyObject* kernel, PyObject* const* into
   return Written::yes;
 }
 
-// Lets the kernel of an elementwise function write its result into the memory of a tensor, if there is nothing else to
+// Lets a kernel whose output may be its input write its result into the memory of a tensor, if there is nothing else to
 // consider: that is Python's. The kernel `full` gets the tensor's shape and dtype as well.
 Written compute(PyObject* kernel, PyObject* object, PyObject* const* operands, Py_ssize_t count) {
   TensorObject* const tensor = tensor_in(object);
@@ -104,9 +104,10 @@ struct InPlaceForm {
 
 InPlaceForm& form_in(PyObject* object) { return *reinterpret_cast<InPlaceForm*>(object); }
 
-// Calls that a kernel does: a tuple of the kernel, its operands (an argument by its number, or a float), the names of
-// the arguments that such a call has, no more and no fewer, and a letter for each: t a tensor, n a number, k a number
-// given by keyword, a any of the two, b as well but where numbers must not wrap around. See kernel_call in _methods.py.
+// Calls that a kernel does: a tuple of the kernel, its operands (an argument by its number, or a float or flag), the
+// names of the arguments that such a call has, no more and no fewer, and a letter for each: t a tensor, n a number, k a
+// number given by keyword, a any of the two, b as well but where numbers must not wrap around. See kernel_call in
+// _methods.py.
 struct KernelCall {
   PyObject* kernel;
   PyObject* operands;
@@ -122,7 +123,11 @@ struct KernelCall {
   Py_ssize_t arguments() const { return PyTuple_GET_SIZE(names); }
 };
 
+bool is_constant(PyObject* operand) { return PyFloat_CheckExact(operand) || PyBool_Check(operand); }
+
+// A flag that the caller gives is none of them.
 bool is_of_kind(char kind, PyObject* argument) {
+  if (PyBool_Check(argument)) return false;
   return kind == 'a' || kind == 'b' || (kind == 't') == is_tensor(argument);
 }
 
@@ -165,7 +170,7 @@ Written try_call(const KernelCall& call, PyObject* const* args, Py_ssize_t count
   const Py_ssize_t n = PyTuple_GET_SIZE(call.operands);
   for (Py_ssize_t i = 0; i < n; ++i) {
     PyObject* const operand = PyTuple_GET_ITEM(call.operands, i);
-    operands[i] = PyFloat_CheckExact(operand) ? operand : bound[PyLong_AsSsize_t(operand)];
+    operands[i] = is_constant(operand) ? operand : bound[PyLong_AsSsize_t(operand)];
   }
   return compute(call.kernel, args[0], operands, n);
 }
@@ -194,7 +199,7 @@ bool is_kernel_call(PyObject* tuple) {
                count <= kMaxInputs && PyTuple_GET_SIZE(operands) <= kMaxInputs;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(operands); ++i) {
     PyObject* const operand = PyTuple_GET_ITEM(operands, i);
-    if (PyFloat_CheckExact(operand)) continue;
+    if (is_constant(operand)) continue;
     const Py_ssize_t argument = PyLong_AsSsize_t(operand);
     if (PyErr_Occurred() != nullptr) return false;
     right = right && argument >= 0 && argument < count;

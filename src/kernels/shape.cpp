@@ -228,7 +228,7 @@ struct Cat {
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
-// triangle: x where column - row <= diagonal (lower) or >= diagonal (upper), 0 elsewhere.
+// triangle: x where column - row <= diagonal (lower) or >= diagonal (upper), 0 elsewhere. The output may be x.
 
 int64_t clamped(int64_t n, int64_t high) { return n < 0 ? 0 : (n > high ? high : n); }
 
@@ -260,7 +260,7 @@ struct Triangle {
                      const T* const a = x.as<T>() + row_offset(x, n);
                      const int64_t first = upper ? edge : 0, last = upper ? columns : edge;
                      zero_bytes(o, first * static_cast<int64_t>(sizeof(T)));
-                     copy_piece(o + first, a + first * step, last - first, 1, step);
+                     if (o != a) copy_piece(o + first, a + first * step, last - first, 1, step);
                      zero_bytes(o + last, (columns - last) * static_cast<int64_t>(sizeof(T)));
                    }
                  });

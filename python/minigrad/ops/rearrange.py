@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtype
-from .._methods import method, numpy_names
+from .._methods import KernelCall, kernel_call, method, numpy_names
 from ..batching import hands_on
 from ..primitive import LEADING, LINEAR, ONE_TO_ONE, Primitive, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
@@ -318,7 +318,12 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
 # Triangles and diagonals.
 
 
-@method(in_place=True)
+def _triangle_calls(upper: bool) -> tuple[KernelCall, ...]:
+    main = False  # diagonal 0
+    return kernel_call("triangle", 0, main, upper), kernel_call("triangle", 0, 1, upper, diagonal="any")
+
+
+@method(in_place=_triangle_calls(False))
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """Return the lower triangles of matrices, and 0 above `diagonal`.
 
@@ -333,7 +338,7 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     return _triangle(input, diagonal, False)  # type: ignore[no-any-return]
 
 
-@method(in_place=True)
+@method(in_place=_triangle_calls(True))
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """Return the upper triangles of matrices, and 0 below `diagonal`.
 
