@@ -128,7 +128,11 @@ def test_gradients_at_kinks(name: str) -> None:
 
 
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
-@pytest.mark.parametrize("counts", [(0, 1, 7, 3, 0, 2), (0,) * 6, (7,) * 6, (1, 0, 0, 0, 0, 0)], ids=str)
+@pytest.mark.parametrize(
+    "counts",
+    [(0, 1, 7, 3, 0, 2), (0,) * 6, (7,) * 6, (1, 0, 0, 0, 0, 0), (5, 6, 7, 5, 4, 5), (3, 4, 4, 4, 4, 4)],
+    ids=str,
+)
 def test_multilabel_margins_of_any_number_of_targets(counts: tuple[int, ...], reduction: str) -> None:
     draw = np.random.default_rng(3)
     scores = draw.standard_normal((6, 7))

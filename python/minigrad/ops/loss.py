@@ -562,10 +562,27 @@ def multilabel_margin_loss(
     chosen = np.where(counts, labels, 0)
     if chosen.size and chosen.max() >= classes:
         raise IndexError(f"{name}: a target is out of range for {classes} classes")
-    is_target = np.zeros(rows._array.shape, np.bool_)
-    np.logical_or.at(is_target, (np.arange(len(labels))[:, None], chosen), counts)
     picked = gather_along(rows, wrap(chosen), 1)
+    rows, others = _untargeted(rows, np.where(counts, labels, classes))
     missed = relu(_add(_sub(unsqueeze(rows, 1), unsqueeze(picked, 2)), 1.0))
-    pairs = wrap(counts[:, :, None] & ~is_target[:, None, :])
+    pairs = wrap(counts[:, :, None] & others[:, None, :])
     losses = div(_sum(_where(pairs, missed, 0.0), (1, 2), False), float(classes))
     return _reshape(losses, shape[:-1]) if code == 0 else reduced(losses, code)  # type: ignore[no-any-return]
+
+
+def _untargeted(rows: Tensor, labels: Any) -> tuple[Tensor, Any]:
+    """Return rows that have all scores of classes that are no targets, and which of theirs these are.
+
+    Where such classes are few, they alone: the pairs with targets are many. A label of `c` is none.
+    """
+    n, classes = rows._array.shape
+    others = np.ones((n, classes + 1), np.bool_)
+    others[np.arange(n)[:, None], labels] = False
+    others = others[:, :classes]
+    if 2 * labels.shape[1] < classes:
+        return rows, others
+    most = int(others.sum(1).max(initial=0))
+    if 2 * most > classes:
+        return rows, others
+    columns = np.argsort(~others, axis=1, kind="stable")[:, :most]
+    return gather_along(rows, wrap(columns), 1), np.take_along_axis(others, columns, 1)
