@@ -254,3 +254,39 @@ def test_indices_write_once_and_read_before_they_write() -> None:
     leaf = mg.zeros(3, requires_grad=True)
     with pytest.raises(RuntimeError, match="leaf"):
         leaf[i] = 1.0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "float16"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_rows_by_a_vector_of_indices(dtype: str, turned: bool) -> None:
+    start = np.arange(12).reshape(3, 4).astype(dtype)
+    ours, expected = start.copy(), start.copy()
+    x, y = (mg.from_numpy(ours).t(), expected.T) if turned else (mg.from_numpy(ours), expected)
+    i, at = mg.tensor([-1, 0]), [-1, 0]
+    for value in (
+        7,
+        2.0,
+        start[:2, : y.shape[1]] if not turned else start[:, :2].T,
+        np.ones(y.shape[1]),
+        np.ones((2, 1)),
+    ):
+        x[i] = mg.from_numpy(np.array(value)) if isinstance(value, np.ndarray) else value
+        y[at] = value
+        assert same_bits(ours, expected)
+        x.index_fill_(1, i, 3)
+        y[:, at] = 3
+        assert same_bits(ours, expected)
+
+
+def test_rows_by_indices_and_the_graph() -> None:
+    w = mg.ones(3, 2, requires_grad=True)
+    v = mg.ones(2, 2, requires_grad=True)
+    i = mg.tensor([2, 2])
+    x = w * 1
+    x[i] = v
+    x[mg.tensor([0])] = 4.0
+    x.sum().backward()
+    assert w.grad.tolist() == [[0, 0], [1, 1], [0, 0]]
+    assert v.grad.tolist() == [[0, 0], [1, 1]]  # the write that stays
+    doubled = mg.func.vmap(lambda a, k: mg.zeros(3).index_fill(0, k, 1.0) * a)(mg.ones(2), mg.tensor([[0], [2]]))
+    assert doubled.tolist() == [[1, 0, 0], [0, 0, 1]]

@@ -368,7 +368,7 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     RuntimeError
         If the shapes do not broadcast, or `x` is a leaf that requires a gradient.
     """
-    if _core.set_items(x, key, value) or (type(key) is Tensor and _set_masked(x, key, value)):
+    if _core.set_items(x, key, value) or (type(key) is Tensor and _set_by_tensor(x, key, value)):
         return
     x._own()
     if type(key) is tuple and _are_places(key, x):
@@ -396,11 +396,22 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     _assign("setitem", _target("setitem", view, picked, x._array.shape), _written(x, value), accumulate=False)
 
 
-def _set_masked(x: Tensor, mask: Tensor, value: Any) -> bool:
-    """Write a number where a mask of the tensor's shape is true; False, with nothing done, where that is not all."""
-    if type(value) not in (int, float) or mask._array.dtype.kind != "b" or mask._array.shape != x._array.shape:
+def _set_by_tensor(x: Tensor, key: Tensor, value: Any) -> bool:
+    """Write to rows, or a number where a mask of the tensor's shape is true; False, with nothing done, for other keys."""
+    own, at = x._array, key._array
+    if at.dtype.kind == "b":
+        plain = type(value) in (int, float) and own.dtype.kind == "f" and at.shape == own.shape
+        return plain and _core.compute_into(_where_kernel, x, (key, float(value), x))
+    if at.ndim != 1 or own.ndim == 0 or at.dtype != np.int64:
         return False
-    return x._array.dtype.kind == "f" and _core.compute_into(_where_kernel, x, (mask, float(value), x))
+    x._own()
+    behind = own.shape[1:]
+    at = linear_index("setitem", [at], own.shape[:1], (0,), own.shape)
+    value = _written(x, value)
+    if isinstance(value, Tensor) and value._array.shape != at.shape + behind:
+        return False
+    combine_in_place("setitem", x, value, along(at, (), behind), 0, _scatter)
+    return True
 
 
 def _written(x: Tensor, value: Any) -> Any:

@@ -658,6 +658,9 @@ def _filled(name: str, input: Tensor, dim: int, index: Any, value: Any, in_place
         value = value if value._array.dtype == array.dtype else to_dtype(value, input.dtype)
         shape = array.shape or (1,)
         value = broadcast(value, (*shape[:d], at.size, *shape[d + 1 :]))
+    elif in_place and array.ndim > 0:
+        at = along(at, array.shape[:d], array.shape[d + 1 :])
+        return combine_in_place(name, input, _like_input(name, array, value, "source"), at, d, _scatter)
     return _to_slices(name, input, d, wrap(at), value, _scatter, in_place)
 
 
