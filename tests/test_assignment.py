@@ -290,3 +290,19 @@ def test_rows_by_indices_and_the_graph() -> None:
     assert v.grad.tolist() == [[0, 0], [1, 1]]  # the write that stays
     doubled = mg.func.vmap(lambda a, k: mg.zeros(3).index_fill(0, k, 1.0) * a)(mg.ones(2), mg.tensor([[0], [2]]))
     assert doubled.tolist() == [[1, 0, 0], [0, 0, 1]]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_comparisons_in_place_store_zeros_and_ones(dtype: str) -> None:
+    x = mg.tensor([[0, 1, 2], [1, 1, 0]]).to(getattr(mg, dtype))
+    for part in (x, x.t(), x[:, 1:]):
+        expected = (part.numpy() == 1).astype(dtype)
+        before = part._version
+        assert same_bits(part.eq_(1).numpy(), expected)
+        assert part._version == before + 1
+    w = mg.ones(3, requires_grad=True)
+    y = w * 2
+    y.lt_(3)
+    assert y.tolist() == [1, 1, 1]
+    with pytest.raises(RuntimeError, match="leaf"):
+        w.lt_(3)

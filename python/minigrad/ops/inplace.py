@@ -57,6 +57,8 @@ def store(self: Tensor, value: Tensor, name: str) -> Tensor:
     if value._array.dtype != own.dtype:
         if _KINDS[value._array.dtype.kind] > _KINDS[own.dtype.kind]:
             raise RuntimeError(f"{name}: a result of {value.dtype} cannot be stored in {self.dtype}")
+        if _core.compute_into(_cast, self, (value, self.dtype.code)):
+            return self
         value = ew.to_dtype(value, self.dtype)
     return self._write(value, name)
 
