@@ -31,7 +31,7 @@ from .index import (
     true_positions,
     vector_index,
 )
-from .shape import basic_index, broadcast, normalise_dim, reshape
+from .shape import basic_index, broadcast, movedim, normalise_dim, reshape
 
 __all__ = [
     "index_add",
@@ -467,12 +467,18 @@ def _product(name: str, x: Tensor, src: Any, index: Array, dim: int) -> Tensor:
     refuse_outside(name, shape, at, dim, wraps=False)
     if not isinstance(src, Tensor) or src._array.shape != at.shape:
         src = reshape(src, at.shape) if isinstance(src, Tensor) else src
-    rank = _occurrence(at, dim, extent, False)
+    rank = _ranks(at, dim, extent)
     width = int(bottom(rank).max()) + 1
-    rows = wrap(np.ones((*shape[:dim], extent * width, *shape[dim + 1 :]), x._array.dtype))
+    rows = wrap(np.broadcast_to(np.ones((), x._array.dtype), (*shape[:dim], extent * width, *shape[dim + 1 :])))
     rows = combine(name, rows, src, _add(mul(at, width), rank), dim, _scatter)
     factors = prod(reshape(rows, (*shape[:dim], extent, width, *shape[dim + 1 :])), dim + 1)
     return mul(x, reshape(factors, x._array.shape))
+
+
+def _ranks(index: Array, dim: int, extent: int) -> Any:
+    """Return how many equal ones are before each index; counted where neighbours along `dim` are so in memory."""
+    turned = movedim(wrap(index), dim, -1).contiguous()
+    return movedim(_occurrence(turned, index.ndim - 1, extent, False), -1, dim)._array
 
 
 # ----------------------------------------------------------------------------------------------------------------------
