@@ -145,3 +145,9 @@ def test_multilabel_margins_of_any_number_of_targets(counts: tuple[int, ...], re
         found.append((loss.detach().numpy(), x.grad.numpy()))
     for mine, right in zip(*found, strict=True):
         np.testing.assert_allclose(mine, right, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (2, 2, 2), ()])
+def test_multilabel_margins_of_no_classes(shape: tuple[int, ...]) -> None:
+    with pytest.raises(RuntimeError, match="multilabel_margin_loss: needs"):
+        mg.nn.functional.multilabel_margin_loss(mg.zeros(*shape), mg.zeros(*shape, dtype=mg.int64))

@@ -549,16 +549,18 @@ def multilabel_margin_loss(
     name = "multilabel_margin_loss"
     code = reduction_code(name, reduction, size_average, reduce)
     shape = array_of(name, input).shape
-    if array_of(name, target, "target").shape != shape or len(shape) not in (1, 2):
+    if array_of(name, target, "target").shape != shape or len(shape) not in (1, 2) or shape[-1] == 0:
         raise RuntimeError(
-            f"{name}: needs input and target of one shape (n, c) or (c,), got {shape} and {target.shape}"
+            f"{name}: needs input and target of one shape (n, c) or (c,), c not 0, got {shape} and {target.shape}"
         )
     classes = shape[-1]
     labels = _class_indices(name, target)._array.reshape(-1, classes)
     rows = _reshape(input, labels.shape)
-    counts = np.logical_and.accumulate(labels >= 0, axis=1)
-    most = int(counts.sum(1).max(initial=0))
-    labels, counts = labels[:, :most], counts[:, :most]
+    ends = np.ones((len(labels), classes + 1), np.bool_)  # where targets do, or behind the last one
+    np.less(labels, 0, out=ends[:, :classes])
+    lengths = ends.argmax(1)
+    most = int(lengths.max(initial=0))
+    labels, counts = labels[:, :most], np.arange(most) < lengths[:, None]
     chosen = np.where(counts, labels, 0)
     if chosen.size and chosen.max() >= classes:
         raise IndexError(f"{name}: a target is out of range for {classes} classes")
