@@ -406,7 +406,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, ([-1], [-1]))
 
 
-_SHORT = 64  # elements of a row below which Kronecker's product gets operands whose rows are those of the result
+_SHORT = 512  # elements of a row below which Kronecker's product gets operands whose rows are those of the result
 
 
 @method
