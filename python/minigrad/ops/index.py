@@ -135,9 +135,7 @@ def linear_index(name: str, indices: Sequence[Array], sizes: Shape, dims: Sequen
         values, batched = split_level(indices, level)
         inner = linear_index(name, aligned(values, batched), sizes, dims, shape)
         return BatchedArray(level, inner, any(batched))  # type: ignore[return-value]
-    signed = list(indices)
-    if any(a.dtype != np.int64 for a in indices):
-        signed = [a.astype(np.int64) for a in indices]
+    signed = [a if a.dtype == np.int64 else a.astype(np.int64) for a in indices]
     try:
         return _linear_kernel(signed, sizes)  # type: ignore[no-any-return]
     except IndexError:
