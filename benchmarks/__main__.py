@@ -123,6 +123,8 @@ def parse() -> argparse.Namespace:
 
 def problems(options: argparse.Namespace) -> Iterator[str]:
     """Yield what would fail after the measuring, or make it pointless."""
+    if importlib.util.find_spec("minigrad") is None:
+        yield "minigrad is not installed: pip install ."
     unknown = [peer for peer in options.peers.split(",") if peer not in PEERS]
     if unknown:
         yield f"--peers: no implementation is called {unknown[0]}, they are {', '.join(PEERS)}"

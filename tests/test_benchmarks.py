@@ -102,6 +102,16 @@ def test_problems_are_told_before_measuring(
     assert problem in capsys.readouterr().err
 
 
+def test_without_minigrad_there_is_nothing_to_measure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks"])
+    monkeypatch.setattr(program.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit):
+        program.parse()
+    assert "minigrad is not installed" in capsys.readouterr().err
+
+
 def test_the_program_measures_saves_and_draws(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     command = [sys.executable, "-m", "benchmarks", "--quick", "--only=overhead: add", "--rounds=1", "--peers=minigrad"]
