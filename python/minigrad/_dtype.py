@@ -220,6 +220,11 @@ def held(name: str, value: Any, own: np.dtype[Any]) -> Any:
     return int(value)
 
 
+def element(name: str, value: Any, own: np.dtype[Any]) -> Any:
+    """Return a number as an array without dimensions, of a dtype that has to hold it; see `held`."""
+    return np.array(held(name, value, own)).astype(own)
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Promotion.
 

@@ -93,8 +93,9 @@ PyObject* own_copy(PyObject*, PyObject* const* args, Py_ssize_t count) {
 // add_to_common(tensor, addend): adds to what a tensor, no view, holds in common with others, in one pass: it has
 // memory of its own from then on. False, with nothing done, elsewhere.
 PyObject* add_to_common(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  if (count != 2 || !is_tensor(args[0]))
+  if (count != 2 || !is_tensor(args[0])) {
     return PyErr_Format(PyExc_TypeError, "add_to_common: takes a tensor and an array");
+  }
   const TensorObject* const tensor = tensor_in(args[0]);
   const bool common = tensor->base == nullptr && is_common(tensor->array);
   if (!common || is_last_holder(tensor, owner_of(tensor->array))) Py_RETURN_FALSE;
@@ -113,8 +114,7 @@ PyMethodDef kFunctions[] = {
      "mode."},
     {"add_to_common", fastcall(add_to_common), METH_FASTCALL,
      "add_to_common(tensor, addend): add to what a tensor, no view, holds in common, in memory of its own from then "
-     "on; "
-     "False, with nothing done, elsewhere."},
+     "on; False, with nothing done, elsewhere."},
     {nullptr, nullptr, 0, nullptr},
 };
 

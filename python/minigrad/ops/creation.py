@@ -320,7 +320,7 @@ def filled(
     if value in (0, 1) or dtype.is_floating_point:
         out = wrap(_full_kernel(float(value), sizes, dtype.code))
     else:
-        out = wrap(np.full(sizes, np.array(_dtype.held(name, value, dtype.numpy)).astype(dtype.numpy)))
+        out = wrap(np.full(sizes, _dtype.element(name, value, dtype.numpy)))
     return out if requires_grad is False else out.requires_grad_(requires_grad)
 
 
@@ -359,7 +359,7 @@ def _filled_like(
     if value in (0, 1) or dtype.is_floating_point:
         _full_kernel.into(out, float(value), array.shape, dtype.code)
     else:
-        out[...] = np.array(_dtype.held(name, value, dtype.numpy)).astype(dtype.numpy)
+        out[...] = _dtype.element(name, value, dtype.numpy)
     return wrap(out).requires_grad_(requires_grad)
 
 

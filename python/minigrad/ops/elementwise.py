@@ -296,9 +296,6 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     return _sub(input, other) if alpha.__class__ is int and alpha == 1 else _scaled_sum(_sub, input, other, alpha)
 
 
-Call = tuple[Callable[..., Any], tuple[Any, ...]]
-
-
 def _times(x: Any, number: Any) -> Any:
     """Return a product with a number, which often is 1."""
     return x if number == 1 else mul(x, number)
@@ -320,36 +317,35 @@ _addcmul: Any = kernel_primitive(
 
 
 def _scaled_sum(plain: Callable[..., Any], x: Any, y: Any, alpha: Any) -> Tensor:
-    function, operands = _scaled_terms(plain, x, y, alpha)
+    """Return x plus `alpha` times y, or minus that where `plain`, which is meant without `alpha`, subtracts."""
     try:
-        return function(*operands)  # type: ignore[no-any-return]
+        return _with_alpha(plain, x, y, alpha)  # type: ignore[no-any-return]
     except (RuntimeError, TypeError):
         plain(x, y)  # which says what is wrong with the terms by the name that they know
         raise
 
 
-def _scaled_terms(plain: Callable[..., Any], x: Any, y: Any, alpha: Any) -> Call:
-    """Return the function that adds `alpha` times `y` to `x`, or takes it off where `plain` does, and its operands."""
+def _with_alpha(plain: Callable[..., Any], x: Any, y: Any, alpha: Any) -> Any:
     if plain is _sub and (_is_boolean(x) or _is_boolean(y)):
-        return plain, (x, y)  # which refuses them
+        return plain(x, y)  # which refuses them
     if alpha.__class__ is not float and alpha.__class__ is not int:
         alpha = _scale(plain, alpha)
     factor = -alpha if plain is _sub else alpha
     if isinstance(x, Tensor) and x._array.dtype.kind == "f" and alpha.__class__ is not bool:
-        return _addcmul, (x, y, factor, 1.0)
+        return _addcmul(x, y, factor, 1.0)
     try:
         target = _dtype.result_type(x, y)
     except TypeError:
-        return plain, (x, y)
+        return plain(x, y)
     if alpha.__class__ is bool and target is not _dtype.bool_:
         raise RuntimeError(f"{plain.__name__}: a boolean alpha is for booleans only, not for a result of {target}")
     if target.is_floating_point:
-        return _addcmul, (x, y, factor, 1.0)
+        return _addcmul(x, y, factor, 1.0)
     if alpha.__class__ is float:
         raise RuntimeError(f"{plain.__name__}: alpha must be an integer for a result of {target}, got {alpha}")
     if target is _dtype.bool_:
-        return (plain, (x, y)) if plain is _sub or alpha else (_add, (x, mul(y, False)))
-    return _add_integers, (x, y, factor, target)
+        return plain(x, y) if plain is _sub or alpha else _add(x, mul(y, False))
+    return _add_integers(x, y, factor, target)
 
 
 def _add_integers(x: Any, y: Any, factor: int, target: _dtype.dtype) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _core
-from .._dtype import held
+from .._dtype import element, held
 from .._methods import method
 from ..batching import is_batched, levels
 from ..batching_rules import writable_copy
@@ -381,7 +381,7 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
         target = _basic("setitem", x, parts)
         if isinstance(value, int | float):  # NumPy repeats it, and the graph knows nothing of it
             if x._array.dtype.kind in "iu":
-                value = np.asarray(held("setitem", value, x._array.dtype)).astype(x._array.dtype)
+                value = element("setitem", value, x._array.dtype)
             target._write(wrap(np.asarray(value, x._array.dtype)), "setitem")
             return
         value = _fitted("setitem", _value(x, value), target._array.shape)
