@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -155,9 +156,13 @@ class PreparedCall {
   const View& output(int i) const { return plan_.out[i]; }
 
   // What has to be read and written at the least: every input and output once.
-  int64_t bytes() const {
+  int64_t bytes_read() const {
     int64_t sum = 0;
     for (const View& view : inputs_) sum += view.size() * item_size(view.dtype);
+    return sum;
+  }
+  int64_t bytes_written() const {
+    int64_t sum = 0;
     for (const Array& array : outputs_) sum += array.bytes();
     return sum;
   }
@@ -179,11 +184,16 @@ class PreparedCall {
 // ---------------------------------------------------------------------------------------------------------------------
 // The run.
 
+struct Size {
+  int64_t rows, columns;
+};
+
 // What all benchmarks of one run share.
 struct RunState {
   Isa isa = best_isa();
-  bool reference = false;  // time the naive versions too
-  bool failed = false;     // something could not be timed: the program's exit code
+  bool reference = false;                                        // time the naive versions too
+  std::vector<Size> sizes = {{8, 8}, {128, 256}, {1024, 1024}};  // of the kernels' matrices
+  bool failed = false;  // something could not be timed: the program's exit code
   Machine machine = {};
 };
 
@@ -208,12 +218,18 @@ inline Isa isa_from_environment() {
   std::exit(2);
 }
 
-// Takes --threads=N (1 if not given), --parallel_threshold=NANOSECONDS and --reference out of the arguments.
+// Takes --threads=N (1 if not given), --size=ROWSxCOLUMNS, --parallel_threshold=NANOSECONDS and --reference out of the
+// arguments.
 inline void take_options(int& argc, char** argv) {
   int threads = 1;
   int kept = 1;
   for (int i = 1; i < argc; ++i) {
     if (std::sscanf(argv[i], "--threads=%d", &threads) == 1) continue;
+    Size size = {};
+    if (std::sscanf(argv[i], "--size=%" SCNd64 "x%" SCNd64, &size.rows, &size.columns) == 2) {
+      run_state().sizes = {size};
+      continue;
+    }
     double threshold = 0;
     if (std::sscanf(argv[i], "--parallel_threshold=%lf", &threshold) == 1) {
       set_parallel_threshold(threshold);
@@ -247,6 +263,8 @@ inline bool begin_run(int argc, char** argv) {
   benchmark::AddCustomContext("FMA peak, float32", rounded(s.machine.float32_gflops) + " GFLOP/s");
   benchmark::AddCustomContext("FMA peak, float64", rounded(s.machine.float64_gflops) + " GFLOP/s");
   benchmark::AddCustomContext("copy, read + written", rounded(s.machine.copy_gbs) + " GB/s");
+  benchmark::AddCustomContext("read", rounded(s.machine.read_gbs) + " GB/s");
+  benchmark::AddCustomContext("write", rounded(s.machine.write_gbs) + " GB/s");
   return true;
 }
 
@@ -260,12 +278,16 @@ inline int end_run() {
 // One benchmark's name and the work done in one iteration; operations 0 where they are not what matters.
 struct Work {
   std::string name;
-  double bytes;
+  double read, written;  // bytes
   double operations;
   DType dtype;
 };
 
-// Times run(), which returns a Status, and sets the counters: GB/s; for products GFLOP/s and its part of the FMA peak.
+// From so many bytes on, caches no longer hold what is read and written.
+constexpr double kBeyondCaches = 16 << 20;
+
+// Times run(), which returns a Status, and sets the counters: GB/s, and for what caches do not hold its part of the
+// rate that memory allows; for products GFLOP/s and its part of the FMA peak.
 template <class Function>
 void measure(benchmark::State& state, const Work& work, Function&& run) {
   if (run() != Status::ok) {
@@ -279,9 +301,13 @@ void measure(benchmark::State& state, const Work& work, Function&& run) {
   }
   const std::chrono::duration<double, std::nano> time = std::chrono::steady_clock::now() - start;
   const double iterations = static_cast<double>(state.iterations());
-  state.counters["GB/s"] = work.bytes * iterations / time.count();
-  if (work.operations == 0) return;
   const Machine& machine = run_state().machine;
+  const double bytes = work.read + work.written;
+  state.counters["GB/s"] = bytes * iterations / time.count();
+  if (bytes >= kBeyondCaches) {
+    state.counters["% of memory"] = 100 * machine.memory_time(work.read, work.written) * iterations / time.count();
+  }
+  if (work.operations == 0) return;
   const double rate = work.operations * iterations / time.count();
   const double peak = work.dtype == DType::float32 ? machine.float32_gflops : machine.float64_gflops;
   state.counters["GFLOP/s"] = rate;

@@ -1,6 +1,7 @@
 // Times every kernel of the table.
 //
-//   bench_kernels [--threads=N] [--parallel_threshold=NANOSECONDS] [--reference] [--benchmark_...]
+//   bench_kernels [--threads=N] [--size=ROWSxCOLUMNS] [--parallel_threshold=NANOSECONDS] [--reference]
+//   [--benchmark_...]
 //
 // A kernel needs a row or more below, which says how its operands are made. A kernel without a row, a row without a
 // kernel and a call that fails are each told on the standard error, and the exit code is 1.
@@ -22,11 +23,6 @@ constexpr int64_t kColumns = kSymbols + 2;  // C
 constexpr int64_t kCount = kSymbols + 3;    // R C
 constexpr int64_t kDType = kSymbols + 4;    // the code of the dtype that is timed
 
-struct Size {
-  int64_t rows, columns;
-};
-
-constexpr Size kSizes[] = {{8, 8}, {128, 256}, {1024, 1024}};
 constexpr Size kReferenceSize = {128, 256};
 
 int64_t resolve(int64_t value, Size size, DType dtype) {
@@ -421,7 +417,8 @@ class RowCall {
   }
 
   const PreparedCall& call() const { return *call_; }
-  double bytes() const { return static_cast<double>(call_->bytes() + written_in_place_); }
+  double bytes_read() const { return static_cast<double>(call_->bytes_read()); }
+  double bytes_written() const { return static_cast<double>(call_->bytes_written() + written_in_place_); }
 
  private:
   static DType dtype_of(char type, DType shared) {
@@ -484,7 +481,8 @@ void time_row(benchmark::State& state, const Row& row, const Kernel& kernel, Run
     const PreparedCall& call = row_call.call();
     const double operations =
         2.0 * static_cast<double>(resolve(row.inner, size, dtype) * (row.inner == 0 ? 0 : call.output(0).size()));
-    measure(state, {name, row_call.bytes(), operations, dtype}, [&] { return call.run(run); });
+    measure(state, {name, row_call.bytes_read(), row_call.bytes_written(), operations, dtype},
+            [&] { return call.run(run); });
   } catch (const std::exception& error) {
     report_failure(name + ": " + error.what());
     state.SkipWithError(error.what());
@@ -518,7 +516,7 @@ void add_row(const Row& row, const Kernel& kernel) {
     return report_failure(std::string(kernel.name) + ": " + text);
   }
   for (const DType dtype : timed_dtypes(kernel)) {
-    for (const Size size : kSizes) {
+    for (const Size size : run_state().sizes) {
       add_benchmark(row, kernel, find_run(kernel, dtype, run_state().isa), size, dtype, "");
     }
     const RunFunction reference = (*kernel.reference)[dtype];

@@ -9,13 +9,13 @@
 namespace minigrad::bench {
 namespace {
 
-struct Size {
+struct ProductSize {
   const char* kernel;
   int64_t m, k, n;
   bool a_columns = false, b_columns = false;
 };
 
-constexpr Size kSizes[] = {
+constexpr ProductSize kSizes[] = {
     // A step of a 64-64-10 network on 32 rows: forward, then the gradients of inputs and weights.
     {"linear", 32, 64, 64, false, true},
     {"linear", 32, 64, 10, false, true},
@@ -82,14 +82,15 @@ class Matrix {
 // A product's operands and the call.
 class Product {
  public:
-  Product(const Kernel& kernel, const Size& size, DType dtype)
+  Product(const Kernel& kernel, const ProductSize& size, DType dtype)
       : linear_(std::strcmp(size.kernel, "linear") == 0),
         a_(dtype, size.m, size.k, size.a_columns),
         b_(dtype, size.k, size.n, size.b_columns),
         bias_(dtype, {size.n}),
         call_(kernel, inputs(), {integer(1)}) {}
   Status run(RunFunction function) const { return call_.run(function); }
-  int64_t bytes() const { return call_.bytes(); }
+  int64_t bytes_read() const { return call_.bytes_read(); }
+  int64_t bytes_written() const { return call_.bytes_written(); }
 
  private:
   std::vector<View> inputs() const {
@@ -103,19 +104,20 @@ class Product {
   PreparedCall call_;
 };
 
-std::string name_of(const Size& size, DType dtype) {
+std::string name_of(const ProductSize& size, DType dtype) {
   std::string name = std::string(size.kernel) + "/" + kDTypeNames[static_cast<int>(dtype)] + "/";
   name += std::to_string(size.m) + "x" + std::to_string(size.k) + "x" + std::to_string(size.n);
   return name + (size.a_columns ? "/A" : "") + (size.b_columns ? "/B" : "");
 }
 
-void time_product(benchmark::State& state, const Size& size, DType dtype, bool reference) {
+void time_product(benchmark::State& state, const ProductSize& size, DType dtype, bool reference) {
   const Kernel* const kernel = find_kernel(size.kernel);
   const RunFunction run = reference ? (*kernel->reference)[dtype] : find_run(*kernel, dtype, run_state().isa);
   const Product product(*kernel, size, dtype);
   const double operations =
       2.0 * static_cast<double>(size.m) * static_cast<double>(size.k) * static_cast<double>(size.n);
-  const Work work = {name_of(size, dtype), static_cast<double>(product.bytes()), operations, dtype};
+  const Work work = {name_of(size, dtype), static_cast<double>(product.bytes_read()),
+                     static_cast<double>(product.bytes_written()), operations, dtype};
   measure(state, work, [&] { return product.run(run); });
 }
 
@@ -126,7 +128,7 @@ void register_products() {
   for (const bool reference : {false, true}) {
     if (reference && !run_state().reference) return;
     for (const DType dtype : {DType::float32, DType::float64}) {
-      for (const Size& size : kSizes) {
+      for (const ProductSize& size : kSizes) {
         if (reference && size.m * size.k * size.n > kMostForReference) continue;
         const std::string name = name_of(size, dtype) + (reference ? "/reference" : "");
         const auto body = [&size, dtype, reference](benchmark::State& state) {

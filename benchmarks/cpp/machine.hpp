@@ -8,10 +8,15 @@ namespace minigrad::bench {
 struct Machine {
   double float32_gflops;  // independent fused multiply-adds in registers, two operations each
   double float64_gflops;
-  double copy_gbs;  // 1e9 bytes a second, read and written together, in a copy that no cache holds
+  // 1e9 bytes a second to and from memory, beyond what caches hold. A copy counts what it reads and what it writes.
+  double copy_gbs, read_gbs, write_gbs;
+
+  // The time in nanoseconds after which so many bytes can have been read and written: as much as both of them go as in
+  // a copy, the rest as it is read or written alone.
+  double memory_time(double read, double written) const;
 };
 
-// Measured with `threads` threads at once, on the vector unit that `isa` uses. Takes about half a second.
+// Measured with `threads` threads at once, on the vector unit that `isa` uses. Takes about a second.
 Machine measure_machine(Isa isa, int threads);
 
 }  // namespace minigrad::bench
