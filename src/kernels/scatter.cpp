@@ -33,7 +33,7 @@ void plan_scatter_add(Plan& plan) {
   shape_attribute(plan, plan.attributes[0], out);
   out.dtype = src.dtype;
   check_scatter(plan, out, src, index, plan.attributes[1].integer());
-  plan.scratch_per_worker = fresh_scratch(out, axis_of(plan.attributes[1], out.rank));
+  plan.scratch_per_worker = Scattering::fresh_scratch(out, axis_of(plan.attributes[1], out.rank));
   plan.nanoseconds = 1.5 * static_cast<double>(index.size()) + 0.1 * static_cast<double>(out.size());
 }
 
@@ -43,7 +43,7 @@ void plan_scatter(Plan& plan) {
   const View &x = plan.in[0], &src = plan.in[1], &index = plan.in[2];
   copy_shape(x, x.dtype, plan.out[0]);
   check_scatter(plan, plan.out[0], src, index, plan.attributes[0].integer());
-  plan.scratch_per_worker = fresh_scratch(x, axis_of(plan.attributes[0], x.rank));
+  plan.scratch_per_worker = Scattering::fresh_scratch(x, axis_of(plan.attributes[0], x.rank));
   const int64_t mode = plan.attributes[1].integer();
   if (mode < 0 || mode >= kScatterModes) fail(plan, ErrorKind::value, "no mode " + std::to_string(mode));
   plan.nanoseconds = 1.5 * static_cast<double>(index.size()) + 0.1 * static_cast<double>(x.size());
@@ -87,54 +87,66 @@ void plan_occurrence(Plan& plan) {
 // ---------------------------------------------------------------------------------------------------------------------
 // scatter, scatter_add.
 
-// out, which begins as zeros or as `start`, and src at the places that index says.
-template <class Op, class T>
-Status scatter_fresh(const Call& call, const View& out, const View& src, const View& index, int axis, const T* start) {
-  const Fresh<Op, T> fresh(call, out, src, index, axis, start);
-  if (fresh.by_lane()) return fresh.run_lanes();
-  if constexpr (!std::is_same_v<Op, ScatterSet>) {  // what is only written is not waited for
-    if (fresh.by_panel()) return fresh.run_panels();
-  }
-  if (start == nullptr) {
-    zero_all(out);
-  } else {
-    copy_all(out, call.in[0]);
-  }
-  return fresh.run_into();
+// How elements of each dtype are combined. Replacing knows only their size, adding and multiplying no signs; of
+// booleans the sum is the larger one, the product the smaller one.
+template <class Op>
+constexpr Combine of_size(int64_t bytes) {
+  return bytes == 1   ? combine_block<Op, uint8_t>
+         : bytes == 2 ? combine_block<Op, uint16_t>
+         : bytes == 4 ? combine_block<Op, uint32_t>
+                      : combine_block<Op, uint64_t>;
+}
+
+template <class Op>
+constexpr Combine of_dtype(DType dtype) {
+  return dtype == DType::int8      ? combine_block<Op, int8_t>
+         : dtype == DType::int16   ? combine_block<Op, int16_t>
+         : dtype == DType::int32   ? combine_block<Op, int32_t>
+         : dtype == DType::int64   ? combine_block<Op, int64_t>
+         : dtype == DType::float32 ? combine_block<Op, float>
+         : dtype == DType::float64 ? combine_block<Op, double>
+                                   : combine_block<Op, uint8_t>;
+}
+
+template <class Op>
+constexpr Combine of_number(DType dtype) {
+  return dtype == DType::float32   ? combine_block<Op, float>
+         : dtype == DType::float64 ? combine_block<Op, double>
+                                   : of_size<Op>(item_size(dtype));
+}
+
+Combine combine_of(int64_t mode, DType dtype) {
+  const bool boolean = dtype == DType::boolean;
+  if (mode == kSet) return of_size<ScatterSet>(item_size(dtype));
+  if (mode == kAdd && !boolean) return of_number<ScatterSum>(dtype);
+  if (mode == kMultiply && !boolean) return of_number<ScatterProduct>(dtype);
+  return mode == kAdd || mode == kMaximum ? of_dtype<ScatterMax>(dtype) : of_dtype<ScatterMin>(dtype);
 }
 
 // out = x with src set, added, multiplied, or as a maximum or minimum. out may be x itself.
-template <class T>
-struct Scatter {
-  static Status run(const Call& call) {
-    const View x = at_least_1d(call.in[0]), index = at_least_1d(call.in[2]), out = at_least_1d(call.out[0]);
-    const View src = call.in[1].rank == 0 ? source_like(call.in[1], index) : call.in[1];
-    const int axis = axis_of(call.attributes[0], out.rank);
-    const int64_t mode = call.attributes[1].integer();
-    if (x.data != out.data && (mode == kSet || mode == kAdd) && x.contiguous() && out.contiguous()) {
-      return mode == kSet ? scatter_fresh<ScatterSet, T>(call, out, src, index, axis, x.as<T>())
-                          : scatter_fresh<ScatterSum, T>(call, out, src, index, axis, x.as<T>());
-    }
-    if (x.data != out.data) {
-      copy_all(out, x);
-    } else if (!every_index_in_range(index, out.shape[axis])) {
-      return Status::index_out_of_range;
-    }
-    constexpr Status (*kModes[])(const View&, const View&, const View&, int) = {
-        scatter_into<ScatterSet, T>, scatter_into<ScatterSum, T>, scatter_into<ScatterProduct, T>,
-        scatter_into<ScatterMax, T>, scatter_into<ScatterMin, T>};
-    return kModes[mode](out, src, index, axis);
+Status run_scatter(const Call& call) {
+  const View x = at_least_1d(call.in[0]), index = at_least_1d(call.in[2]), out = at_least_1d(call.out[0]);
+  const View src = source_like(call.in[1], index);
+  const int axis = axis_of(call.attributes[0], out.rank);
+  const int64_t mode = call.attributes[1].integer();
+  Scattering scattering(call, combine_of(mode, x.dtype), out, src, index, axis);
+  if (x.data != out.data && (mode == kSet || mode == kAdd) && x.contiguous() && out.contiguous()) {
+    return scattering.run_fresh(&x, mode == kSet);
   }
-};
+  if (x.data != out.data) {
+    copy_all(out, x);
+  } else if (!every_index_in_range(index, out.shape[axis])) {
+    return Status::index_out_of_range;
+  }
+  return scattering.run_into();
+}
 
-template <class T>
-struct ScatterAdd {
-  static Status run(const Call& call) {
-    const View out = at_least_1d(call.out[0]), index = at_least_1d(call.in[1]);
-    const View src = call.in[0].rank == 0 ? source_like(call.in[0], index) : call.in[0];
-    return scatter_fresh<ScatterSum, T>(call, out, src, index, axis_of(call.attributes[1], out.rank), nullptr);
-  }
-};
+Status run_scatter_add(const Call& call) {
+  const View out = at_least_1d(call.out[0]), index = at_least_1d(call.in[1]);
+  const View src = source_like(call.in[0], index);
+  return Scattering(call, combine_of(kAdd, out.dtype), out, src, index, axis_of(call.attributes[1], out.rank))
+      .run_fresh(nullptr, false);
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // gather_last: out[i, j] = g[index[i, j], j] where no later i has the same index in lane j, else 0, for dim 0.
@@ -319,18 +331,14 @@ Status run_occurrence(const Call& call) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Rows of the table.
 
-template <template <class> class Operation>
-constexpr RunsByDType every_dtype() {
-  return {{Operation<bool>::run, Operation<uint8_t>::run, Operation<int8_t>::run, Operation<int16_t>::run,
-           Operation<int32_t>::run, Operation<int64_t>::run, Operation<float>::run, Operation<double>::run}};
-}
+constexpr RunsByDType every_dtype(RunFunction run) { return {{run, run, run, run, run, run, run, run}}; }
 
 constexpr RunsByDType only_int64(RunFunction run) {
   return {{nullptr, nullptr, nullptr, nullptr, nullptr, run, nullptr, nullptr}};
 }
 
 constexpr Run kRuns[] = {
-    {"scatter", every_dtype<Scatter>()},        {"scatter_add", every_dtype<ScatterAdd>()},
+    {"scatter", every_dtype(run_scatter)},      {"scatter_add", every_dtype(run_scatter_add)},
     {"gather_last", moves<GatherLast>()},       {"linear_index", only_int64(run_linear_index)},
     {"occurrence", only_int64(run_occurrence)},
 };
