@@ -34,16 +34,21 @@ const bool g_wide = __builtin_cpu_supports("avx2");
   }
 }
 
-// Rows of a multiple of 32 bytes.
+[[gnu::target("avx2")]] inline void copy_32(uint8_t* out, const uint8_t* x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)));
+}
+
+// Rows of at least 32 bytes; each is fetched into the cache `ahead` bytes before its turn.
 [[gnu::target("avx2")]] void copy_rows_wide(uint8_t* out, const uint8_t* x, int64_t rows, int64_t bytes,
-                                            int64_t out_row, int64_t x_row) {
-  constexpr int64_t kAhead = 4;  // how many rows before its turn a row is fetched into the cache
+                                            int64_t out_row, int64_t x_row, int64_t ahead) {
+  const int64_t last = bytes - 32;
   for (int64_t r = 0; r < rows; ++r, out += out_row, x += x_row) {
-    for (int64_t i = 0; i < bytes; i += 32) {
-      __builtin_prefetch(x + kAhead * x_row + i);
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i),
-                          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i)));
+    for (int64_t i = 0; i < last; i += 32) {
+      __builtin_prefetch(x + ahead + i);
+      copy_32(out + i, x + i);
     }
+    __builtin_prefetch(x + ahead + last);
+    copy_32(out + last, x + last);
   }
 }
 
@@ -52,13 +57,16 @@ const bool g_wide = __builtin_cpu_supports("avx2");
   for (int64_t i = 0; i < bytes; i += 32) _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), all);
 }
 
-// A multiple of 8 elements.
-[[gnu::target("avx2")]] void reverse_wide(uint32_t* out, const uint32_t* x, int64_t count) {
+// The last elements of each row, a multiple of 8, to its beginning in reverse order.
+[[gnu::target("avx2")]] void reverse_wide(uint32_t* out, const uint32_t* x, int64_t rows, int64_t count,
+                                          int64_t out_row, int64_t x_row) {
   const __m256i order = _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0);
-  for (int64_t i = 0; i < count; i += 8) {
-    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i));
-    auto* const to = reinterpret_cast<__m256i*>(out + count - 8 - i);
-    _mm256_storeu_si256(to, _mm256_permutevar8x32_epi32(a, order));
+  for (int64_t r = 0; r < rows; ++r, out += out_row, x += x_row) {
+    for (int64_t i = 0; i < count; i += 8) {
+      const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i));
+      auto* const to = reinterpret_cast<__m256i*>(out + count - 8 - i);
+      _mm256_storeu_si256(to, _mm256_permutevar8x32_epi32(a, order));
+    }
   }
 }
 
@@ -81,9 +89,9 @@ void end_stream() { _mm_sfence(); }
 constexpr bool g_wide = false;
 
 void copy_wide(uint8_t*, const uint8_t*, int64_t) {}
-void copy_rows_wide(uint8_t*, const uint8_t*, int64_t, int64_t, int64_t, int64_t) {}
+void copy_rows_wide(uint8_t*, const uint8_t*, int64_t, int64_t, int64_t, int64_t, int64_t) {}
 void fill_wide(uint8_t*, const uint8_t*, int64_t) {}
-void reverse_wide(uint32_t*, const uint32_t*, int64_t) {}
+void reverse_wide(uint32_t*, const uint32_t*, int64_t, int64_t, int64_t, int64_t) {}
 void stream_lines(uint8_t* out, const uint8_t* x, int64_t bytes) { std::memcpy(out, x, static_cast<size_t>(bytes)); }
 void end_stream() {}
 #endif
@@ -148,8 +156,9 @@ bool copy_rows(void* to, const void* from, int64_t rows, int64_t bytes, int64_t 
   if (bytes == 8) return copy_rows_of<8>(out, x, rows, to_row, from_row);
   if (bytes == 12) return copy_rows_of<12>(out, x, rows, to_row, from_row);
   if (bytes == 16) return copy_rows_of<16>(out, x, rows, to_row, from_row);
-  if (!g_wide || bytes % 32 != 0) return false;
-  copy_rows_wide(out, x, rows, bytes, to_row, from_row);
+  if (!g_wide || bytes < 32) return false;
+  constexpr int64_t kFew = 512, kAhead = 4;  // short rows are fetched so many rows ahead
+  copy_rows_wide(out, x, rows, bytes, to_row, from_row, bytes <= kFew ? kAhead * from_row : 0);
   return true;
 }
 
@@ -181,9 +190,10 @@ int64_t fill_bytes(void* to, const void* pattern, int64_t bytes) {
   return wide;
 }
 
-int64_t reverse_words(uint32_t* to, const uint32_t* from, int64_t count) {
+int64_t reverse_rows(uint32_t* to, const uint32_t* from, int64_t rows, int64_t count, int64_t to_row,
+                     int64_t from_row) {
   const int64_t wide = g_wide ? count & ~int64_t{7} : 0;
-  if (wide > 0) reverse_wide(to, from + count - wide, wide);
+  if (wide > 0) reverse_wide(to, from + count - wide, rows, wide, to_row, from_row);
   return wide;
 }
 

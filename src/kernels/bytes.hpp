@@ -33,8 +33,8 @@ void zero_bytes(void* to, int64_t bytes);
 // Fills as many of the bytes as it can with the first 32 of a pattern; returns how many: a multiple of 32.
 int64_t fill_bytes(void* to, const void* pattern, int64_t bytes);
 
-// Copies as many of `count` elements of 4 bytes as it can, the last ones, to the beginning of `to` in reverse order;
-// returns how many. Reads forwards, as memory likes to be read.
-int64_t reverse_words(uint32_t* to, const uint32_t* from, int64_t count);
+// Copies as many of the `count` elements of 4 bytes of each row as it can, the last ones, to the beginning of a row of
+// `to` in reverse order; returns how many. Reads forwards, as memory likes to be read.
+int64_t reverse_rows(uint32_t* to, const uint32_t* from, int64_t rows, int64_t count, int64_t to_row, int64_t from_row);
 
 }  // namespace minigrad

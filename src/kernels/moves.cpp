@@ -8,12 +8,14 @@
 namespace minigrad {
 namespace {
 
-// x is the last element.
+// Rows in reverse order, that are out_row and x_row apart; x is the first one's last element.
 template <class T>
-void reverse(T* out, const T* x, int64_t count) {
+void reverse(T* out, const T* x, int64_t rows, int64_t count, int64_t out_row, int64_t x_row) {
   int64_t done = 0;
-  if constexpr (sizeof(T) == 4) done = reverse_words(out, x - count + 1, count);
-  for (int64_t i = done; i < count; ++i) out[i] = x[-i];
+  if constexpr (sizeof(T) == 4) done = reverse_rows(out, x - count + 1, rows, count, out_row, x_row);
+  for (; done < count && rows > 0; --rows, out += out_row, x += x_row) {
+    for (int64_t i = done; i < count; ++i) out[i] = x[-i];
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -96,7 +98,7 @@ void copy_row(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_ste
   if (x_step == 1) return copy_bytes(out, x, count * static_cast<int64_t>(sizeof(T)), streamed);
   if (streamed) return stream_row(out, x, count, x_step);
   if (x_step == 0) return fill_row(out, *x, count);
-  if (x_step == -1) return reverse(out, x, count);
+  if (x_step == -1) return reverse(out, x, 1, count, 0, 0);
   gather_row(out, x, count, x_step);
 }
 
@@ -113,14 +115,15 @@ void copy_by_rows(T* out, const T* x, const Nest<2>& nest, bool large) {
   });
 }
 
-constexpr int64_t kShortRow = 4096;  // bytes
-constexpr int64_t kAhead = 4;        // how many rows before its turn a row is fetched into the cache
+constexpr int64_t kShortRow = 4096, kLongRow = 32768;  // bytes
+constexpr int64_t kAhead = 4;                          // how many rows before its turn a row is fetched into the cache
 
 // `rows` rows of `count` elements; steps: from row to row, and in a row.
 template <class T>
 void copy_matrix(T* out, const T* x, int64_t rows, int64_t count, const int64_t (&row)[2], const int64_t (&step)[2]) {
-  constexpr int64_t kItem = sizeof(T), kFew = 512;  // bytes
-  if (step[0] == 1 && step[1] == 1 && row[1] != 0 && count * kItem <= kFew &&
+  constexpr int64_t kItem = sizeof(T);
+  if (step[0] == 1 && step[1] == -1) return reverse(out, x, rows, count, row[0], row[1]);
+  if (step[0] == 1 && step[1] == 1 && row[1] != 0 &&
       copy_rows(out, x, rows, count * kItem, row[0] * kItem, row[1] * kItem)) {
     return;
   }
@@ -260,12 +263,18 @@ int turned_dim(const Nest<2>& nest) {
   return -1;
 }
 
+// Whether rows are copied as parts of matrices: short ones, or longer ones of which there are many.
+bool are_short(const Nest<2>& nest, int64_t item, bool large) {
+  const int64_t inner = nest.rank - 1, bytes = nest.shape[inner] * item;
+  return inner > 0 && (bytes < kShortRow || (!large && bytes < kLongRow && nest.shape[inner - 1] >= 16));
+}
+
 template <class T>
 void copy_nest(T* out, const T* x, const Nest<2>& nest, bool large) {
   const int along = turned_dim(nest);
   if (along >= 0) {
     Turned<T>(out, x, nest, along, large).run();
-  } else if (nest.rank > 1 && nest.shape[nest.rank - 1] * static_cast<int64_t>(sizeof(T)) < kShortRow) {
+  } else if (are_short(nest, sizeof(T), large)) {
     copy_by_short_rows(out, x, nest);
   } else {
     copy_by_rows(out, x, nest, large);

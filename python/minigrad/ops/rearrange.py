@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,9 +43,14 @@ _copy = _core.kernels["copy"]
 _cat = _core.kernels["cat"]
 
 
+@lru_cache(256)
+def _backwards(dims: Shape, ndim: int) -> tuple[slice, ...]:
+    return tuple([slice(None, None, -1 if d in dims else 1) for d in range(ndim)])
+
+
 @hands_on
 def _run_flip(x: Any, dims: Shape) -> Any:
-    return _clone(x[tuple([slice(None, None, -1 if d in dims else 1) for d in range(x.ndim)])] if dims else x)
+    return _clone(x[_backwards(dims, x.ndim)] if dims else x)
 
 
 _flip: Callable[..., Any] = Primitive(

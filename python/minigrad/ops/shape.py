@@ -241,9 +241,9 @@ def normalise_dim(name: str, dim: int, ndim: int, shape: Any) -> int:
 
 def normalise_dims(name: str, dims: Any, ndim: int, shape: Any) -> Shape:
     """Return one dim, or several, counted from the front; RuntimeError where one is named twice."""
-    several = (dims,) if isinstance(dims, int) else tuple([index(d) for d in dims])
-    result = tuple([normalise_dim(name, d, ndim, shape) for d in several])
-    if len(set(result)) != len(result):
+    several = (dims,) if isinstance(dims, int) else tuple(map(index, dims))
+    result = tuple([d if 0 <= d < ndim else normalise_dim(name, d, ndim, shape) for d in several])
+    if len(result) > 1 and len(set(result)) != len(result):
         raise RuntimeError(f"{name}: a dim appears twice in {several} for shape {tuple(shape)}")
     return result
 
