@@ -119,6 +119,35 @@ template <class T>
   return y < x ? y : x;
 }
 
+// x, or NaN where one of a, b, c, d is NaN. Two registers are looked at together.
+#if defined(__AVX512F__)
+[[gnu::always_inline]] inline Vec<float> unless_nan(Vec<float> x, Vec<float> a, Vec<float> b, Vec<float> c,
+                                                    Vec<float> d) {
+  const __mmask16 front = _mm512_cmp_ps_mask(a, b, _CMP_ORD_Q);
+  return _mm512_mask_mov_ps(splat(__builtin_nanf("")), _mm512_mask_cmp_ps_mask(front, c, d, _CMP_ORD_Q), x);
+}
+[[gnu::always_inline]] inline Vec<double> unless_nan(Vec<double> x, Vec<double> a, Vec<double> b, Vec<double> c,
+                                                     Vec<double> d) {
+  const __mmask8 front = _mm512_cmp_pd_mask(a, b, _CMP_ORD_Q);
+  return _mm512_mask_mov_pd(splat(__builtin_nan("")), _mm512_mask_cmp_pd_mask(front, c, d, _CMP_ORD_Q), x);
+}
+#elif defined(__AVX2__)
+[[gnu::always_inline]] inline Vec<float> unless_nan(Vec<float> x, Vec<float> a, Vec<float> b, Vec<float> c,
+                                                    Vec<float> d) {
+  return _mm256_or_ps(x, _mm256_or_ps(_mm256_cmp_ps(a, b, _CMP_UNORD_Q), _mm256_cmp_ps(c, d, _CMP_UNORD_Q)));
+}
+[[gnu::always_inline]] inline Vec<double> unless_nan(Vec<double> x, Vec<double> a, Vec<double> b, Vec<double> c,
+                                                     Vec<double> d) {
+  return _mm256_or_pd(x, _mm256_or_pd(_mm256_cmp_pd(a, b, _CMP_UNORD_Q), _mm256_cmp_pd(c, d, _CMP_UNORD_Q)));
+}
+#else
+template <class V>
+[[gnu::always_inline]] inline V unless_nan(V x, V a, V b, V c, V d) {
+  const auto ordered = (a == a) & (b == b) & (c == c) & (d == d);
+  return ordered ? x : splat(static_cast<__typeof__(+x[0])>(__builtin_nan("")));
+}
+#endif
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Lanes as a whole.
 

@@ -132,13 +132,14 @@ int64_t count_elements(const Nest<1>& nest, const typename B::Element* x, int64_
   return total;
 }
 
-constexpr int64_t kStrip = 2048;  // results that are counted at a time
+constexpr int64_t kStrip = 4096;  // results that are counted at a time
 constexpr int64_t kTaken = 10;    // rows
 
 // `cols` results whose elements lie beside each other.
 template <class B>
 void count_beside(const Nest<1>& nest, const typename B::Element* x, int64_t cols, int64_t* counts) {
   const int64_t step = nest.stride[0][nest.rank - 1];
+  const bool far = is_far<typename B::Element>(nest.size, cols);
   typename B::Element found[kStrip];
   int64_t rows = 0;
   for (int64_t j = 0; j < cols; ++j) counts[j] = found[j] = 0;
@@ -154,7 +155,7 @@ void count_beside(const Nest<1>& nest, const typename B::Element* x, int64_t col
     for (int64_t i = 0; i < count;) {
       const int64_t taken = std::min(kTaken, count - i);
       if (rows + taken > kMost) flush();
-      combine_rows<Zeros<B>>(found, x + offset[0] + i * step, step, taken, cols);
+      combine_rows<Zeros<B>>(found, x + offset[0] + i * step, step, taken, cols, far);
       rows += taken;
       i += taken;
     }

@@ -72,12 +72,13 @@ T combine_elements(const Nest<1>& nest, const T* x) {
 template <class Op, class T>
 void combine_beside(const Nest<1>& nest, const T* x, int64_t cols, T* out) {
   constexpr int64_t kTaken = 8;
+  const bool far = is_far<T>(nest.size, cols);
   const int64_t step = nest.stride[0][nest.rank - 1];
   for (int64_t j = 0; j < cols; ++j) out[j] = Op::template identity<T>();
   if (nest.size == 0) return;
   for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
     for (int64_t i = 0; i < count; i += kTaken) {
-      combine_rows<Op>(out, x + offset[0] + i * step, step, kTaken < count - i ? kTaken : count - i, cols);
+      combine_rows<Op>(out, x + offset[0] + i * step, step, kTaken < count - i ? kTaken : count - i, cols, far);
     }
   });
 }

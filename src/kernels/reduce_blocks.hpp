@@ -74,6 +74,11 @@ struct Largest : AsItIs {
     const V of_numbers = max_of(x, y);
     return y != y ? y : of_numbers;
   }
+  // A group of four combined with `total`: one look for NaN is enough.
+  template <class V>
+  [[gnu::always_inline]] static inline V add_four(V total, V a, V b, V c, V d) {
+    return unless_nan(max_of(total, max_of(max_of(a, b), max_of(c, d))), a, b, c, d);
+  }
 };
 
 struct Smallest : AsItIs {
@@ -84,7 +89,19 @@ struct Smallest : AsItIs {
     const V of_numbers = min_of(x, y);
     return y != y ? y : of_numbers;
   }
+  // A group of four combined with `total`: one look for NaN is enough.
+  template <class V>
+  [[gnu::always_inline]] static inline V add_four(V total, V a, V b, V c, V d) {
+    return unless_nan(min_of(total, min_of(min_of(a, b), min_of(c, d))), a, b, c, d);
+  }
 };
+
+// total ((a b)(c d)).
+template <class Op, class V>
+[[gnu::always_inline]] inline V add_four(V total, V a, V b, V c, V d) {
+  if constexpr (requires { Op::add_four(total, a, b, c, d); }) return Op::add_four(total, a, b, c, d);
+  return Op::combine(total, Op::combine(Op::combine(a, b), Op::combine(c, d)));
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // What is combined: rows of elements in memory, or of products of two. at(j) is the register from element j on,
@@ -219,9 +236,10 @@ template <class Op, class T, class Row>
   // Unrolled, the loads of a block would be reordered, and what is read in order comes faster from the cache.
 #pragma GCC unroll 1
   for (; j + 4 * kWidth <= count; j += 4 * kWidth) {
-    const Lanes<T> front = combine<Op>(all_lanes<T>(row, j), all_lanes<T>(row, j + kWidth));
-    const Lanes<T> back = combine<Op>(all_lanes<T>(row, j + 2 * kWidth), all_lanes<T>(row, j + 3 * kWidth));
-    total = combine<Op>(total, combine<Op>(front, back));
+    for (int i = 0; i < kParts<T>; ++i) {
+      const auto at = [&](int k) __attribute__((always_inline)) { return row.at(j + k * kWidth + i * kLanes<T>); };
+      total.part[i] = add_four<Op>(total.part[i], at(0), at(1), at(2), at(3));
+    }
   }
   return j < count ? combine<Op>(total, last_group<Op, T>(row, j, count - j)) : total;
 }
@@ -255,13 +273,13 @@ template <class Op, class T>
 // ---------------------------------------------------------------------------------------------------------------------
 // Columns: rows of `cols` elements, each column to a result.
 
-// A group of kRows rows at one place; `at` reads it from a row.
-template <class Op, int kRows, class Row, class At>
-[[gnu::always_inline]] inline auto column_group(const Row (&r)[4], At&& at) {
-  if constexpr (kRows == 1) return at(r[0]);
-  if constexpr (kRows == 2) return Op::combine(at(r[0]), at(r[1]));
-  if constexpr (kRows == 3) return Op::combine(Op::combine(at(r[0]), at(r[1])), at(r[2]));
-  if constexpr (kRows == 4) return Op::combine(Op::combine(at(r[0]), at(r[1])), Op::combine(at(r[2]), at(r[3])));
+// `total` with a group of kRows rows at one place; `at` reads it from a row.
+template <class Op, int kRows, class V, class Row, class At>
+[[gnu::always_inline]] inline V add_column_group(V total, const Row (&r)[4], At&& at) {
+  if constexpr (kRows == 1) return Op::combine(total, at(r[0]));
+  if constexpr (kRows == 2) return Op::combine(total, Op::combine(at(r[0]), at(r[1])));
+  if constexpr (kRows == 3) return Op::combine(total, Op::combine(Op::combine(at(r[0]), at(r[1])), at(r[2])));
+  if constexpr (kRows == 4) return add_four<Op>(total, at(r[0]), at(r[1]), at(r[2]), at(r[3]));
 }
 
 // `count` rows, at most a block, in one register of columns.
@@ -270,15 +288,15 @@ template <class Op, class Rows, class At, class V>
   int64_t i = 0;
   for (; i + 4 <= count; i += 4) {
     const decltype(rows.row(0)) r[4] = {rows.row(i), rows.row(i + 1), rows.row(i + 2), rows.row(i + 3)};
-    total = Op::combine(total, column_group<Op, 4>(r, at));
+    total = add_column_group<Op, 4>(total, r, at);
   }
   if (i == count) return total;
   const int64_t left = count - i;
   const decltype(rows.row(0)) r[4] = {rows.row(i), rows.row(left > 1 ? i + 1 : i), rows.row(left > 2 ? i + 2 : i),
                                       rows.row(i)};
-  if (left == 1) return Op::combine(total, column_group<Op, 1>(r, at));
-  if (left == 2) return Op::combine(total, column_group<Op, 2>(r, at));
-  return Op::combine(total, column_group<Op, 3>(r, at));
+  if (left == 1) return add_column_group<Op, 1>(total, r, at);
+  if (left == 2) return add_column_group<Op, 2>(total, r, at);
+  return add_column_group<Op, 3>(total, r, at);
 }
 
 // Asks for the part of the next four rows that comes after `done` elements of these, all in the order of memory: of
@@ -302,12 +320,12 @@ template <class Op, int kRows, class T, class Row>
   for (; j + kLanes<T> <= cols; j += kLanes<T>) {
     fetch(next, j, are_long);
     const auto at = [j](const Row& row) __attribute__((always_inline)) { return row.at(j); };
-    store(out + j, Op::combine(load(out + j), column_group<Op, kRows>(r, at)));
+    store(out + j, add_column_group<Op, kRows>(load(out + j), r, at));
   }
   if (j == cols) return;
   const Vec<T> fill = splat(Op::template kIdentity<T>);
   const auto at = [=](const Row& row) __attribute__((always_inline)) { return row.first(j, cols - j, fill); };
-  store_first(out + j, Op::combine(load_first(out + j, cols - j, fill), column_group<Op, kRows>(r, at)), cols - j);
+  store_first(out + j, add_column_group<Op, kRows>(load_first(out + j, cols - j, fill), r, at), cols - j);
 }
 
 // The same for a group of which `count` rows are there: first, first + step, ....

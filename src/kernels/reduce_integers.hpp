@@ -107,16 +107,19 @@ T combine_contiguous(const T* x, int64_t n) {
 }
 
 // out[j] = out[j] combined with x[j], x[step + j], ..., `rows` rows, from column j on while kPieces registers are full;
-// returns the column behind them.
+// returns the column behind them. Where they are `far`, as many rows that come next are asked for, if they lie without
+// gaps in the order of memory: of so many streams the processor foresees little.
 template <class Op, int kPieces, class T>
-int64_t combine_columns(T* out, const T* x, int64_t step, int64_t rows, int64_t cols, int64_t j) {
+int64_t combine_columns(T* out, const T* x, int64_t step, int64_t rows, int64_t cols, int64_t j, bool far) {
   constexpr int kLanes = Piece<T>::kLanes;
+  const int64_t line = step == cols ? kPieces * kLanes : step, ahead = step == cols ? rows : 1;
   for (; j + kPieces * kLanes <= cols; j += kPieces * kLanes) {
     typename Piece<T>::Vector total[kPieces];
 #pragma GCC unroll 4
     for (int i = 0; i < kPieces; ++i) total[i] = Piece<T>::load(out + j + i * kLanes);
 #pragma GCC unroll 1
     for (int64_t r = 0; r < rows; ++r) {
+      if (far) __builtin_prefetch(x + rows * step + ahead * j + r * line, 0, 2);
 #pragma GCC unroll 4
       for (int i = 0; i < kPieces; ++i) {
         total[i] = Op::combine(total[i], Piece<T>::load(x + r * step + j + i * kLanes));
@@ -129,9 +132,9 @@ int64_t combine_columns(T* out, const T* x, int64_t step, int64_t rows, int64_t 
 }
 
 template <class Op, class T>
-void combine_rows(T* out, const T* x, int64_t step, int64_t rows, int64_t cols) {
-  const int64_t most = combine_columns<Op, 4>(out, x, step, rows, cols, 0);
-  const int64_t done = combine_columns<Op, 1>(out, x, step, rows, cols, most);
+void combine_rows(T* out, const T* x, int64_t step, int64_t rows, int64_t cols, bool far) {
+  const int64_t most = combine_columns<Op, 4>(out, x, step, rows, cols, 0, far);
+  const int64_t done = combine_columns<Op, 1>(out, x, step, rows, cols, most, false);
   for (int64_t r = 0; r < rows && done < cols; ++r) {
     for (int64_t j = done; j < cols; ++j) out[j] = Op::combine(out[j], x[r * step + j]);
   }
@@ -144,8 +147,14 @@ bool combine_contiguous(const bool* x, int64_t n) {
 }
 
 template <class Op>
-void combine_rows(bool* out, const bool* x, int64_t step, int64_t rows, int64_t cols) {
-  combine_rows<Op>(reinterpret_cast<uint8_t*>(out), reinterpret_cast<const uint8_t*>(x), step, rows, cols);
+void combine_rows(bool* out, const bool* x, int64_t step, int64_t rows, int64_t cols, bool far) {
+  combine_rows<Op>(reinterpret_cast<uint8_t*>(out), reinterpret_cast<const uint8_t*>(x), step, rows, cols, far);
+}
+
+// Whether so many rows come from memory that no near cache holds.
+template <class T>
+bool is_far(int64_t rows, int64_t cols) {
+  return rows * cols * static_cast<int64_t>(sizeof(T)) >= int64_t{8} << 20;
 }
 
 }  // namespace

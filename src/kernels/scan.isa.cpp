@@ -198,18 +198,26 @@ void advance(typename Op::W* state, const LaneBlock<T, N>& block, int64_t k, int
   }
 }
 
-// All lanes move on together, in vectors: good where they lie next to each other.
+// All lanes move on together, in vectors: good where they lie next to each other. Results that are streamed go by way
+// of a row on the stack.
 template <class Op, class T, int N>
-void abreast(LaneBlock<T, N> block, int64_t lanes, bool far) {
+void abreast(LaneBlock<T, N> block, int64_t lanes, bool streamed) {
   alignas(64) typename Op::W state[kAbreast];
-  const int64_t most = far ? kAbreast : kNear;
-  while (lanes > 0) {
-    const int64_t count = lanes < most ? lanes : most;
-    advance<Op, true>(state, block, 0, count);
-    for (int64_t k = 1; k < block.length; ++k) advance<Op, false>(state, block, k, count);
-    block.move(count);
-    lanes -= count;
+  alignas(64) T row[kAbreast];
+  const int64_t most = streamed ? kAbreast : kNear;
+  streamed = streamed && block.lane_step[0] == 1;
+  for (int64_t count; lanes > 0; lanes -= count, block.move(count)) {
+    count = lanes < most ? lanes : most;
+    LaneBlock<T, N> place = block;
+    if (streamed) place.data[0] = row, place.dim_step[0] = 0;
+    for (int64_t k = 0; k < block.length; ++k) {
+      k == 0 ? advance<Op, true>(state, place, k, count) : advance<Op, false>(state, place, k, count);
+      if (streamed) {
+        copy_bytes(block.data[0] + k * block.dim_step[0], row, count * static_cast<int64_t>(sizeof(T)), true);
+      }
+    }
   }
+  if (streamed) stream_end();
 }
 
 // Lanes that lie one behind the other, kTogether of them packed side by side, a tile of positions at a time. In a tile
