@@ -85,9 +85,10 @@ int64_t sum_lanes(typename Piece<Element>::Vector x) {
 
 // How many of `count` elements are not 0.
 template <class B>
-int64_t count_row(const typename B::Element* x, int64_t step, int64_t count) {
+int64_t count_row(const void* from, int64_t step, int64_t count) {
   using P = Piece<typename B::Element>;
   constexpr int64_t kLanes = P::kLanes;
+  const auto* const x = static_cast<const typename B::Element*>(from);
   int64_t total = 0, i = 0;
   while (step == 1 && count - i >= kLanes) {
     const int64_t first = i, end = std::min(count, i + kMost * kLanes);
@@ -100,44 +101,13 @@ int64_t count_row(const typename B::Element* x, int64_t step, int64_t count) {
   return total;
 }
 
-// What a result is made of the count of n elements, and when the count so far settles it.
-struct Any {
-  using Result = bool;
-  static bool settled(int64_t count, int64_t) { return count > 0; }
-  static bool result(int64_t count, int64_t) { return count > 0; }
-};
-struct All {
-  using Result = bool;
-  static bool settled(int64_t count, int64_t seen) { return count < seen; }
-  static bool result(int64_t count, int64_t n) { return count == n; }
-};
-struct Count {
-  using Result = int64_t;
-  static bool settled(int64_t, int64_t) { return false; }
-  static int64_t result(int64_t count, int64_t) { return count; }
-};
-
-// Elements begin ... end of one result. Where the result is settled early, the count is only known to settle it.
-template <class Op, class B>
-int64_t count_elements(const Nest<1>& nest, const typename B::Element* x, int64_t begin, int64_t end) {
-  constexpr int64_t kPiece = 1 << 13;
-  const int64_t step = nest.stride[0][nest.rank - 1];
-  int64_t total = 0;
-  for (int64_t piece = begin; piece < end; piece += kPiece) {
-    const int64_t stop = piece + kPiece < end ? piece + kPiece : end;
-    for_rows(nest, piece, stop,
-             [&](const int64_t* offset, int64_t count) { total += count_row<B>(x + offset[0], step, count); });
-    if (Op::settled(total, stop - begin)) break;
-  }
-  return total;
-}
-
 constexpr int64_t kStrip = 4096;  // results that are counted at a time
 constexpr int64_t kTaken = 10;    // rows
 
 // `cols` results whose elements lie beside each other.
 template <class B>
-void count_beside(const Nest<1>& nest, const typename B::Element* x, int64_t cols, int64_t* counts) {
+void count_beside(const Nest<1>& nest, const void* from, int64_t cols, int64_t* counts) {
+  const auto* const x = static_cast<const typename B::Element*>(from);
   const int64_t step = nest.stride[0][nest.rank - 1];
   const bool far = is_far<typename B::Element>(nest.size, cols);
   typename B::Element found[kStrip];
@@ -163,19 +133,64 @@ void count_beside(const Nest<1>& nest, const typename B::Element* x, int64_t col
   flush();
 }
 
-template <class Op, class B>
+// ---------------------------------------------------------------------------------------------------------------------
+// One call: compiled once for all dtypes and questions.
+
+struct Loops {
+  int64_t (*row)(const void* x, int64_t step, int64_t count);
+  void (*beside)(const Nest<1>& nest, const void* x, int64_t cols, int64_t* counts);
+};
+
+template <class B>
+constexpr Loops kLoops = {count_row<B>, count_beside<B>};
+
+enum class Question : uint8_t { any, all, number };
+
 struct Counter {
-  using Element = typename B::Element;
-  const Element* x;
-  typename Op::Result* out;
+  Loops loops;
+  Question question;
+  int64_t bytes;  // of an element
+  const char* x;
+  void* out;
   ReductionNest nest;
 
-  void run_beside(const Element* from, int64_t to, int64_t to_step, int64_t count) const {
+  // What a result is made of the count of n elements.
+  void write(int64_t place, int64_t count, int64_t n) const {
+    if (question == Question::number) {
+      static_cast<int64_t*>(out)[place] = count;
+    } else {
+      static_cast<bool*>(out)[place] = question == Question::any ? count > 0 : count == n;
+    }
+  }
+
+  // Whether the count of the elements seen so far settles the result.
+  bool settled(int64_t count, int64_t seen) const {
+    return question == Question::any ? count > 0 : question == Question::all && count < seen;
+  }
+
+  // Elements begin ... end of one result. Where the result is settled early, the count is only known to settle it.
+  int64_t count_elements(const char* from, int64_t begin, int64_t end) const {
+    constexpr int64_t kPiece = 1 << 13;
+    const int64_t step = nest.reduced.stride[0][nest.reduced.rank - 1];
+    if (nest.reduced.rank == 1 && end - begin <= kPiece)
+      return loops.row(from + begin * step * bytes, step, end - begin);
+    int64_t total = 0;
+    for (int64_t piece = begin; piece < end; piece += kPiece) {
+      const int64_t stop = std::min(piece + kPiece, end);
+      for_rows(nest.reduced, piece, stop, [&](const int64_t* offset, int64_t count) {
+        total += loops.row(from + offset[0] * bytes, step, count);
+      });
+      if (settled(total, stop - begin)) break;
+    }
+    return total;
+  }
+
+  void run_beside(const char* from, int64_t to, int64_t to_step, int64_t count) const {
     for (int64_t j = 0; j < count; j += kStrip) {
-      const int64_t cols = count - j < kStrip ? count - j : kStrip;
+      const int64_t cols = std::min(kStrip, count - j);
       int64_t counts[kStrip];
-      count_beside<B>(nest.reduced, from + j, cols, counts);
-      for (int64_t c = 0; c < cols; ++c) out[to + (j + c) * to_step] = Op::result(counts[c], nest.reduced.size);
+      loops.beside(nest.reduced, from + j * bytes, cols, counts);
+      for (int64_t c = 0; c < cols; ++c) write(to + (j + c) * to_step, counts[c], nest.reduced.size);
     }
   }
 
@@ -184,11 +199,10 @@ struct Counter {
     const int64_t to_step = nest.kept.stride[0][inner], x_step = nest.kept.stride[1][inner], n = nest.reduced.size;
     parallel_for(nest.kept.size, 0.1 * static_cast<double>(n), [&](int64_t begin, int64_t end, int) {
       for_rows(nest.kept, begin, end, [&](const int64_t* offset, int64_t count) {
-        const Element* const from = x + offset[1];
+        const char* const from = x + offset[1] * bytes;
         if (x_step == 1 && count > 1) return run_beside(from, offset[0], to_step, count);
         for (int64_t i = 0; i < count; ++i) {
-          const int64_t found = count_elements<Op, B>(nest.reduced, from + i * x_step, 0, n);
-          out[offset[0] + i * to_step] = Op::result(found, n);
+          write(offset[0] + i * to_step, count_elements(from + i * x_step * bytes, 0, n), n);
         }
       });
     });
@@ -200,38 +214,45 @@ struct Counter {
     const int64_t n = nest.reduced.size, each = (n + kChunks - 1) / kChunks;
     parallel_for(kChunks, 0.1 * static_cast<double>(each), [&](int64_t first, int64_t last, int) {
       for (int64_t chunk = first; chunk < last; ++chunk) {
-        const int64_t begin = chunk * each, end = begin + each < n ? begin + each : n;
-        found[chunk] = count_elements<Op, B>(nest.reduced, x, begin, end);
+        found[chunk] = count_elements(x, chunk * each, std::min(chunk * each + each, n));
       }
     });
     int64_t total = 0;
     for (int64_t chunk = 0; chunk < kChunks; ++chunk) total += found[chunk];
-    out[0] = Op::result(total, n);
+    write(0, total, n);
   }
 };
 
-template <class Op, class B>
-Status run_count(const Call& call) {
+Status count(const Call& call, const Loops& loops, Question question) {
   const View& x = call.in[0];
   const DimMask mask = listed_dims(x, call.attributes[0]);
-  const Counter<Op, B> counter = {x.as<typename B::Element>(), call.out[0].as<typename Op::Result>(),
-                                  make_reduction_nest(x, mask, call.out[0])};
+  const Counter counter = {loops,
+                           question,
+                           item_size(x.dtype),
+                           x.as<char>(),
+                           call.out[0].as<char>(),
+                           make_reduction_nest(x, mask, call.out[0])};
   const bool chunks = counter.nest.kept.size == 1 && counter.nest.reduced.size >= 1 << 16;
   chunks ? counter.run_chunks(reinterpret_cast<int64_t*>(call.shared)) : counter.run();
   return Status::ok;
 }
 
-template <class Op>
+template <Question kQuestion, class B>
+Status run_count(const Call& call) {
+  return count(call, kLoops<B>, kQuestion);
+}
+
+template <Question kQuestion>
 constexpr RunsByDType every_dtype() {
-  return {{run_count<Op, Bytes1>, run_count<Op, Bytes1>, run_count<Op, Bytes1>, run_count<Op, Bytes2>,
-           run_count<Op, Bytes4>, run_count<Op, Bytes8>, run_count<Op, Float32>, run_count<Op, Float64>,
-           run_count<Op, Float16>}};
+  return {{run_count<kQuestion, Bytes1>, run_count<kQuestion, Bytes1>, run_count<kQuestion, Bytes1>,
+           run_count<kQuestion, Bytes2>, run_count<kQuestion, Bytes4>, run_count<kQuestion, Bytes8>,
+           run_count<kQuestion, Float32>, run_count<kQuestion, Float64>, run_count<kQuestion, Float16>}};
 }
 
 constexpr Run kRuns[] = {
-    {"any", every_dtype<Any>()},
-    {"all", every_dtype<All>()},
-    {"count_nonzero", every_dtype<Count>()},
+    {"any", every_dtype<Question::any>()},
+    {"all", every_dtype<Question::all>()},
+    {"count_nonzero", every_dtype<Question::number>()},
 };
 
 constexpr Kernel kRows[] = {

@@ -117,9 +117,9 @@ int64_t combine_columns(T* out, const T* x, int64_t step, int64_t rows, int64_t 
     typename Piece<T>::Vector total[kPieces];
 #pragma GCC unroll 4
     for (int i = 0; i < kPieces; ++i) total[i] = Piece<T>::load(out + j + i * kLanes);
+    for (int64_t r = 0; far && r < rows; ++r) __builtin_prefetch(x + rows * step + ahead * j + r * line, 0, 2);
 #pragma GCC unroll 1
     for (int64_t r = 0; r < rows; ++r) {
-      if (far) __builtin_prefetch(x + rows * step + ahead * j + r * line, 0, 2);
 #pragma GCC unroll 4
       for (int i = 0; i < kPieces; ++i) {
         total[i] = Op::combine(total[i], Piece<T>::load(x + r * step + j + i * kLanes));
@@ -135,8 +135,10 @@ template <class Op, class T>
 void combine_rows(T* out, const T* x, int64_t step, int64_t rows, int64_t cols, bool far) {
   const int64_t most = combine_columns<Op, 4>(out, x, step, rows, cols, 0, far);
   const int64_t done = combine_columns<Op, 1>(out, x, step, rows, cols, most, false);
-  for (int64_t r = 0; r < rows && done < cols; ++r) {
-    for (int64_t j = done; j < cols; ++j) out[j] = Op::combine(out[j], x[r * step + j]);
+  for (int64_t j = done; j < cols; ++j) {
+    T total = out[j];
+    for (int64_t r = 0; r < rows; ++r) total = Op::combine(total, x[r * step + j]);
+    out[j] = total;
   }
 }
 
