@@ -14,7 +14,21 @@ from importlib import import_module
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING
 
-from . import _environment, autograd, backends, cuda, func, linalg, memory, nn, ops, random
+from . import (
+    _environment,
+    _legacy,
+    accelerator,
+    autograd,
+    backends,
+    cuda,
+    func,
+    linalg,
+    memory,
+    nn,
+    ops,
+    random,
+    version,
+)
 from . import _return_types as return_types
 from ._config import __version__, get_num_threads, set_num_threads, show_config
 from ._device import device
@@ -31,12 +45,14 @@ from ._dtype import (
     int16,
     int32,
     int64,
+    promote_types,
     result_type,
     set_default_dtype,
     uint8,
 )
 from ._environment import *
 from ._formats import contiguous_format, preserve_format, strided
+from ._legacy import *
 from ._printing import set_printoptions
 from .func import vmap
 from .grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
@@ -44,7 +60,9 @@ from .inference import inference_mode, is_inference, is_inference_mode_enabled
 from .ops.activation import celu, hardshrink, prelu, selu
 from .ops.arithmetic import *
 from .ops.conversion import *
+from .ops.covariance import *
 from .ops.creation import *
+from .ops.distance import cdist, cosine_similarity, dist, pairwise_distance, pdist
 from .ops.elementwise import *
 from .ops.functions import *
 from .ops.getitem import *
@@ -55,6 +73,7 @@ from .ops.logic import *
 from .ops.norms import *
 from .ops.order import *
 from .ops.products import *
+from .ops.quantiles import *
 from .ops.rearrange import *
 from .ops.reduce import *
 from .ops.rounding import *
@@ -76,6 +95,7 @@ _out.give_out(globals(), (*_out.NAMES, *_out.MAKERS))
 half = float16
 float = float32  # noqa: A001
 double = float64
+newaxis = None
 short = int16
 int = int32  # noqa: A001
 long = int64
@@ -85,6 +105,7 @@ __all__ = [
     "Size",
     "Tensor",
     "__version__",
+    "accelerator",
     "autograd",
     "backends",
     "bool",
@@ -120,12 +141,14 @@ __all__ = [
     "long",
     "memory",
     "nan",
+    "newaxis",
     "nn",
     "no_grad",
     "ops",
     "optim",
     "pi",
     "preserve_format",
+    "promote_types",
     "random",
     "result_type",
     "return_types",
@@ -138,11 +161,15 @@ __all__ = [
     "show_config",
     "strided",
     "uint8",
+    "version",
     "vmap",
 ]
 __all__ += ["celu", "hardshrink", "prelu", "selu"]
+__all__ += ["cdist", "cosine_similarity", "dist", "pairwise_distance", "pdist"]
 __all__ += _environment.__all__
+__all__ += _legacy.__all__
 __all__ += ops.conversion.__all__
+__all__ += ops.covariance.__all__
 __all__ += ops.creation.__all__
 __all__ += ops.elementwise.__all__
 __all__ += ops.getitem.__all__
@@ -152,6 +179,7 @@ __all__ += ops.linalg.__all__
 __all__ += ops.norms.__all__
 __all__ += ops.order.__all__
 __all__ += ops.products.__all__
+__all__ += ops.quantiles.__all__
 __all__ += ops.rearrange.__all__
 __all__ += ops.reduce.__all__
 __all__ += ops.scan.__all__
@@ -166,11 +194,13 @@ __all__ += random.__all__
 
 if TYPE_CHECKING:
     from . import datasets as datasets
+    from . import multiprocessing as multiprocessing
     from . import optim as optim
+    from . import testing as testing
     from . import utils as utils
     from .serialization import CheckpointError, load, save
 else:
-    _MODULES = {"datasets", "optim", "utils"}
+    _MODULES = {"datasets", "multiprocessing", "optim", "testing", "utils"}
     _NAMES = {"CheckpointError": "serialization", "load": "serialization", "save": "serialization"}
 
     def __getattr__(name: str) -> object:

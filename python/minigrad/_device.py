@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 _KNOWN = ("cpu", "cuda", "mps", "xpu", "meta")
 
@@ -43,6 +43,14 @@ class device:  # noqa: N801  (PyTorch's name)
             raise RuntimeError(f"device: expected one of {', '.join(_KNOWN)}, perhaps with an index, got {type!r}")
         self.type = name
         self.index = int(number) if number else index
+
+    def __enter__(self) -> Self:
+        """Make tensors on this device, which has to be the CPU, inside a ``with`` statement."""
+        require_cpu("device", self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Leave the ``with`` statement."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)

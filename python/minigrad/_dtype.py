@@ -237,9 +237,21 @@ def _higher(a: dtype, b: dtype) -> dtype:
     return _BY_NUMPY[np.promote_types(a.numpy, b.numpy)]
 
 
-def _category(d: dtype) -> int:
+def category(d: dtype) -> int:
     """Return the dtype's category: 0 bool, 1 integer, 2 float."""
     return 2 if d.is_floating_point else int(d is not bool_)
+
+
+def promote_types(type1: dtype, type2: dtype) -> dtype:
+    """Return the smallest dtype that tensors of both are converted to.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.promote_types(minigrad.int64, minigrad.float32)
+    minigrad.float32
+    """
+    return _higher(type1, type2)
 
 
 def result_type(*operands: Tensor | np.ndarray[Any, Any] | complex) -> dtype:
@@ -267,7 +279,7 @@ def result_type(*operands: Tensor | np.ndarray[Any, Any] | complex) -> dtype:
     for own_or_none in ranks:
         if own_or_none is None:
             continue
-        if chosen is None or _category(own_or_none) > _category(chosen):
+        if chosen is None or category(own_or_none) > category(chosen):
             chosen = own_or_none
     return chosen or _default
 

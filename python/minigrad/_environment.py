@@ -6,14 +6,18 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ._device import CPU, device, require_cpu
+from .tensor import Tensor
 
 __all__ = [
     "are_deterministic_algorithms_enabled",
     "compile",
     "get_default_device",
     "get_float32_matmul_precision",
+    "get_num_interop_threads",
     "set_default_device",
     "set_float32_matmul_precision",
+    "set_num_interop_threads",
+    "typename",
     "use_deterministic_algorithms",
 ]
 
@@ -59,6 +63,25 @@ def set_float32_matmul_precision(precision: str) -> None:
 def get_float32_matmul_precision() -> str:
     """Return ``"highest"``: products of float32 are computed in float32."""
     return "highest"
+
+
+def get_num_interop_threads() -> int:
+    """Return 1: operations run one after the other, each on `get_num_threads` threads."""
+    return 1
+
+
+def set_num_interop_threads(num_threads: int) -> None:
+    """Do nothing but check the number: operations run one after the other; RuntimeError where it is not positive."""
+    if num_threads < 1:
+        raise RuntimeError(f"set_num_interop_threads: needs a positive number of threads, got {num_threads}")
+
+
+def typename(obj: Any) -> str:
+    """Return the name of an object's type, of a tensor with its dtype: ``"minigrad.FloatTensor"``."""
+    if isinstance(obj, Tensor):
+        return str(obj.type())
+    kind = obj if isinstance(obj, type) else type(obj)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def set_default_device(device: Any) -> None:

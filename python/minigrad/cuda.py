@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["device_count", "empty_cache", "is_available", "manual_seed", "manual_seed_all", "synchronize"]
+__all__ = [
+    "device_count",
+    "empty_cache",
+    "is_available",
+    "is_bf16_supported",
+    "is_initialized",
+    "manual_seed",
+    "manual_seed_all",
+    "max_memory_allocated",
+    "memory_allocated",
+    "reset_peak_memory_stats",
+    "synchronize",
+]
 
 
 def is_available() -> bool:
@@ -13,6 +25,30 @@ def is_available() -> bool:
 def device_count() -> int:
     """Return 0."""
     return 0
+
+
+def is_initialized() -> bool:
+    """Return False: there is no graphics card."""
+    return False
+
+
+def is_bf16_supported() -> bool:
+    """Return False: there is no graphics card."""
+    return False
+
+
+def memory_allocated(device: object = None) -> int:  # noqa: ARG001
+    """Return 0, as PyTorch does where there is no graphics card; see :mod:`minigrad.memory`."""
+    return 0
+
+
+def max_memory_allocated(device: object = None) -> int:  # noqa: ARG001
+    """Return 0, as PyTorch does where there is no graphics card; see :mod:`minigrad.memory`."""
+    return 0
+
+
+def reset_peak_memory_stats(device: object = None) -> None:
+    """Do nothing: there is no graphics card; see :mod:`minigrad.memory`."""
 
 
 def manual_seed(seed: int) -> None:

@@ -57,6 +57,11 @@ class Tensor(TensorMethods):
 
     Made by :func:`minigrad.tensor` and by operations, whose methods are documented with the functions of the same name.
 
+    Parameters
+    ----------
+    *data : int, sequence, numpy.ndarray or Tensor
+        As in PyTorch, integers are sizes, and anything else is data, which is converted to the default dtype.
+
     Attributes
     ----------
     grad : Tensor or None
@@ -80,10 +85,12 @@ class Tensor(TensorMethods):
     __array_ufunc__ = None  # ndarray + Tensor is Tensor.__radd__'s
     __hash__ = object.__hash__
 
-    def __init__(self, data: Any = ()) -> None:
-        from .ops.creation import array_from
+    def __init__(self, *data: Any) -> None:
+        from .ops.creation import array_of_older_form
 
-        self._array = array_from(data, None)
+        given = data[0] if len(data) == 1 else None
+        dtype = given.dtype if isinstance(given, Tensor) else _dtype.get_default_dtype()
+        self._array = array_of_older_form("Tensor", dtype, data)
 
     # ------------------------------------------------------------------------------------------------------------------
     # What it is.

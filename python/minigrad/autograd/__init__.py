@@ -10,6 +10,7 @@ import numpy as np
 from .. import _core
 from .. import graph as engine
 from .._dtype import from_numpy_dtype
+from .._legacy import Variable
 from ..batching import levels, recording_below
 from ..grad_mode import enable_grad, no_grad, set_grad_enabled
 from ..graph import Edge, Leaf, backward_sweep
@@ -31,6 +32,7 @@ __all__ = [
     "Function",
     "GradcheckError",
     "NotFinite",
+    "Variable",
     "backward",
     "detect_anomaly",
     "enable_grad",

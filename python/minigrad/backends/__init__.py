@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import cudnn, mps
+from . import cuda, cudnn, mkl, mkldnn, mps, openmp
 
-__all__ = ["cudnn", "mps"]
+__all__ = ["cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp"]

@@ -14,7 +14,7 @@ from ..tensor import Tensor, array_of
 from .elementwise import to_dtype
 from .shape import contiguous
 
-__all__ = ["is_floating_point", "is_nonzero", "is_tensor", "numel"]
+__all__ = ["can_cast", "is_floating_point", "is_nonzero", "is_tensor", "numel"]
 
 
 @method
@@ -74,7 +74,7 @@ def to(
 
 
 @method
-def type(input: Tensor, dtype: DType | str | None = None) -> str | Tensor:  # noqa: A001
+def type(input: Tensor, dtype: Any = None) -> str | Tensor:  # noqa: A001
     """Return the tensor in another dtype; without one, the name of the tensor's type, such as ``"minigrad.FloatTensor"``."""
     if dtype is None:
         return f"minigrad.{_TYPE_NAMES[input.dtype]}Tensor"
@@ -84,7 +84,7 @@ def type(input: Tensor, dtype: DType | str | None = None) -> str | Tensor:  # no
         if found is None:
             raise ValueError(f"type: there is no type {dtype!r}")
         dtype = found
-    return to(input, dtype)
+    return to(input, getattr(dtype, "dtype", dtype))
 
 
 @method
@@ -126,6 +126,18 @@ def is_nonzero(input: Tensor) -> bool:
     if array_of("is_nonzero", input).size != 1:
         raise RuntimeError(f"is_nonzero: needs a tensor with one element, got shape {tuple(input.shape)}")
     return input.item() != 0
+
+
+def can_cast(from_: DType, to: DType) -> bool:
+    """Return whether PyTorch converts from one dtype to the other where results are stored: never to a lower category.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.can_cast(minigrad.float64, minigrad.float32), minigrad.can_cast(minigrad.float32, minigrad.int64)
+    (True, False)
+    """
+    return _dtype.category(from_) <= _dtype.category(to)
 
 
 def _conversion(name: str, target: DType) -> None:

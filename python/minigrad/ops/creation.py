@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import index
 from typing import Any
 
@@ -36,6 +37,7 @@ __all__ = [
     "logspace",
     "ones",
     "ones_like",
+    "scalar_tensor",
     "tensor",
     "tril_indices",
     "triu_indices",
@@ -153,6 +155,11 @@ def tensor(
     """
     check_options("tensor", device, {"pin_memory": pin_memory})
     return wrap(array_from(data, dtype)).requires_grad_(requires_grad)
+
+
+def scalar_tensor(s: float, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Return a number as a tensor without dimensions, in the default dtype unless another is given."""
+    return tensor(s, dtype=dtype or _dtype.get_default_dtype(), device=device, requires_grad=requires_grad)
 
 
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
@@ -491,9 +498,27 @@ def new_tensor(
 @method
 def new(self: Tensor, *args: Any, device: Any = None) -> Tensor:
     """Return zeros of the given sizes, or a tensor with the given data, in this tensor's dtype: PyTorch's older form."""
-    if len(args) == 1 and not isinstance(args[0], int | Size):
-        return new_tensor(self, args[0], device=device)
-    return new_empty(self, *args, device=device)
+    check_options("new", device, {})
+    return _for_examples(wrap(array_of_older_form("new", self.dtype, args)), self)
+
+
+def array_of_older_form(name: str, dtype: DType, args: tuple[Any, ...]) -> Array:
+    """Return the array that PyTorch's older constructors mean: of these sizes, or with this data converted to `dtype`.
+
+    Raises
+    ------
+    TypeError
+        If the arguments are neither integers nor one array, tensor or sequence.
+    """
+    data = args[0] if len(args) == 1 else args
+    if isinstance(data, Size) or (data is args and all(isinstance(n, int) for n in args)):
+        return empty(*args, dtype=dtype)._array if args else np.zeros(0, dtype.numpy)
+    if isinstance(data, int) and not isinstance(data, bool):
+        return empty(data, dtype=dtype)._array
+    if data is args or not isinstance(data, Tensor | np.ndarray | Sequence) or isinstance(data, str):
+        given = ", ".join(type(x).__name__ for x in args)
+        raise TypeError(f"{name}: expected sizes or a sequence of data, got {given}; minigrad.tensor takes a number")
+    return array_from(data, dtype)
 
 
 @method

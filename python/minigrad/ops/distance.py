@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .._methods import method
 from ..tensor import Tensor, array_of
+from .creation import triu_indices
 from .elementwise import _add, _sub, _where, abs, div, eq, maximum, minimum, mul, sqrt
+from .index import index_select
 from .norms import _vector_norm
 from .pointwise_loss import reduced, reduction_code
 from .reduce import _sum, sum
 from .selection import clamp
-from .shape import broadcast, broadcast_shapes, normalise_dim, normalise_dims
+from .shape import broadcast, broadcast_shapes, normalise_dim, normalise_dims, unsqueeze
 
 __all__ = [
+    "cdist",
     "cosine_embedding_loss",
     "cosine_similarity",
     "normalize",
     "pairwise_distance",
+    "pdist",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
 ]
@@ -143,6 +148,94 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     difference = _add(_sub(x1, x2), eps)
     last = difference._array.ndim - 1
     return _vector_norm("pairwise_distance", difference, p, (last,) if last >= 0 else (), keepdim)
+
+
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:  # noqa: ARG001
+    """Return the distance of each row of `x1` from each row of `x2`.
+
+    Parameters
+    ----------
+    x1, x2 : Tensor
+        Rows of one length: of shapes (..., n, d) and (..., m, d), whose leading dimensions broadcast.
+    p : float, default 2
+        Which norm.
+    compute_mode : str, optional
+        Accepted for PyTorch's sake: differences are always taken, so that close rows lose no digits.
+
+    Returns
+    -------
+    Tensor
+        Of shape (..., n, m).
+
+    Raises
+    ------
+    RuntimeError
+        If there are no rows, or they are not of one length.
+
+    Notes
+    -----
+    out[i, j] = ‖x1[i] - x2[j]‖. The gradient of a distance of 0 is 0. All differences are in memory at once, n m d of them.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.cdist(minigrad.tensor([[0.0, 0.0]]), minigrad.tensor([[3.0, 4.0], [0.0, 1.0]]))
+    tensor([[5., 1.]])
+    """
+    first, second = array_of("cdist", x1, "x1").shape, array_of("cdist", x2, "x2").shape
+    if min(len(first), len(second)) < 2 or first[-1] != second[-1]:
+        raise RuntimeError(f"cdist: needs rows of one length, got shapes {first} and {second}")
+    difference = _sub(unsqueeze(x1, -2), unsqueeze(x2, -3))
+    return _vector_norm("cdist", difference, p, (len(difference.shape) - 1,), False)
+
+
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """Return the distances between all pairs of rows: the upper triangle of :func:`cdist`, row by row.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (n, d).
+    p : float, default 2
+        Which norm.
+
+    Returns
+    -------
+    Tensor
+        Of shape (n (n - 1) / 2,).
+
+    Raises
+    ------
+    RuntimeError
+        If there are not two dimensions.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.pdist(minigrad.tensor([[0.0], [1.0], [5.0]]))
+    tensor([1., 5., 4.])
+    """
+    shape = array_of("pdist", input).shape
+    if len(shape) != 2:
+        raise RuntimeError(f"pdist: needs a matrix, got shape {shape}")
+    rows, columns = triu_indices(shape[0], shape[0], 1)
+    difference = _sub(index_select(input, 0, rows), index_select(input, 0, columns))
+    return _vector_norm("pdist", difference, p, (1,), False)
+
+
+@method
+def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
+    """Return the norm of all elements of ``input - other``.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.dist(minigrad.tensor([3.0, 4.0]), minigrad.zeros(2))
+    tensor(5.)
+    """
+    array_of("dist", input)
+    difference = _sub(input, other)
+    return _vector_norm("dist", difference, p, tuple(range(difference.ndim)), False)
 
 
 def cosine_embedding_loss(

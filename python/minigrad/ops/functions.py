@@ -9,7 +9,7 @@ from typing import Any
 from .. import _dtype
 from .._methods import method
 from ..primitive import ELEMENTWISE, ONE_TO_MANY, Primitive
-from ..tensor import Tensor
+from ..tensor import Tensor, array_of
 from .elementwise import (
     _add,
     _binary,
@@ -25,9 +25,11 @@ from .elementwise import (
     mul,
     neg,
     number_tensor,
+    pow,
     safe_div,
     safe_mul,
     sigmoid,
+    to_dtype,
 )
 
 __all__ = [
@@ -46,14 +48,18 @@ __all__ = [
     "atan2",
     "atanh",
     "cosh",
+    "deg2rad",
     "erf",
     "exp2",
     "expm1",
+    "float_power",
     "hypot",
     "log1p",
     "log2",
     "log10",
     "logaddexp",
+    "logit",
+    "rad2deg",
     "rsqrt",
     "sinh",
     "tan",
@@ -215,6 +221,82 @@ def xlogy(input: Any, other: Any) -> Tensor:
 method(logaddexp)
 method(hypot, in_place=True)
 method(atan2, "atan2", "arctan2", in_place=True)
+
+
+@method(in_place=True)
+def deg2rad(input: Tensor) -> Tensor:
+    """Return angles given in degrees in radians.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.deg2rad(minigrad.tensor([180.0]))
+    tensor([3.1416])
+    """
+    return mul(_float(input), math.pi / 180)
+
+
+@method(in_place=True)
+def rad2deg(input: Tensor) -> Tensor:
+    """Return angles given in radians in degrees.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.rad2deg(minigrad.tensor([3.1415927]))
+    tensor([180.])
+    """
+    return mul(_float(input), 180 / math.pi)
+
+
+@method(in_place=True)
+def logit(input: Tensor, eps: float | None = None) -> Tensor:
+    """Return ``log(x / (1 - x))``, the inverse of `sigmoid`.
+
+    Parameters
+    ----------
+    input : Tensor
+        Probabilities; NaN comes of what is none.
+    eps : float, optional
+        How close they may come to 0 and 1: closer ones are moved there. Their gradient is 0.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.logit(minigrad.tensor([0.5, 0.9]))
+    tensor([0.0000, 2.1972])
+    """
+    x = _float(input)
+    if eps is not None:
+        from .selection import clamp
+
+        x = clamp(x, eps, 1 - eps)
+    return _sub(log(x), log1p(neg(x)))
+
+
+@method(in_place=True)
+def float_power(input: Any, exponent: Any) -> Tensor:
+    """Return ``input ** exponent`` in float64.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.float_power(minigrad.tensor([2, 3]), 2)
+    tensor([4., 9.], dtype=minigrad.float64)
+    """
+    if not isinstance(input, Tensor):
+        input = number_tensor(input, _dtype.float64)
+    return pow(to_dtype(input, _dtype.float64), exponent)
+
+
+def _float(x: Tensor) -> Any:
+    return x if array_of("input", x).dtype.kind == "f" else to_dtype(x, _dtype.get_default_dtype())
+
 
 document(
     {

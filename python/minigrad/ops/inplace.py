@@ -18,7 +18,7 @@ from ..batching import levels
 from ..batching_rules import copy_values
 from ..tensor import Tensor, grad_enabled, wrap
 from . import elementwise as ew
-from .creation import array_from, full_like
+from .creation import arange, array_from, full_like
 from .shape import _reshape, broadcast
 
 #: A result of one kind of elements can be stored in its own and in later kinds; integers wrap around in narrower ones.
@@ -66,7 +66,7 @@ def store(self: Tensor, value: Tensor, name: str) -> Tensor:
 def copy_(self: Tensor, src: Any) -> Tensor:
     """Write `src`, broadcast and converted, into this tensor's memory; return it."""
     if not isinstance(src, Tensor):
-        src = Tensor(array_from(src, self.dtype))
+        src = wrap(array_from(src, self.dtype))
     if src.dtype is not self.dtype:
         if src._array.shape == self._array.shape and _core.compute_into(_cast, self, (src, self.dtype.code)):
             return self
@@ -99,12 +99,30 @@ def zero_(self: Tensor) -> Tensor:
     return self if _core.set_items(self, ..., 0) else self._write(full_like(self, 0), "zero_")
 
 
+def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tensor:
+    """Set the elements whose indices are all alike to a number; return the tensor.
+
+    With `wrap`, the diagonal of a matrix with more rows than columns begins again one row below its end.
+    """
+    shape = self._array.shape
+    if len(shape) < 2 or (len(shape) > 2 and len(set(shape)) > 1):
+        raise RuntimeError(f"fill_diagonal_: needs a matrix, or more dimensions of one size, got shape {shape}")
+    length = min(shape)
+    if wrap and len(shape) == 2 and shape[0] > shape[1]:
+        places = arange(0, self.numel(), shape[1] + 1)
+        self[places // shape[1], places % shape[1]] = fill_value
+    else:
+        self[(arange(length),) * len(shape)] = fill_value
+    return self
+
+
 _OPERATORS = {"__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__ipow__": "pow_"}
 
 for _name, _method in _OPERATORS.items():
     setattr(TensorMethods, _name, getattr(TensorMethods, _method))
 for _function in (
     _compute_in_place,
+    fill_diagonal_,
     with_kernel_calls(copy_, kernel_call("copy", 1, src="tensor")),
     with_kernel_calls(fill_, kernel_call("full", 1, value="number")),
     with_kernel_calls(zero_, kernel_call("full", 0.0)),

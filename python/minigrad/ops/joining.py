@@ -20,14 +20,17 @@ from ..batching_rules import level_of, lifted, split_level, spread
 from ..graph import Node, next_sequence
 from ..primitive import Variadic, registry
 from ..tensor import Tensor, array_of, grad_enabled, wrap
+from .creation import zeros
 from .elementwise import ARTICLE, to_dtype
 from .shape import Shape, basic_index, normalise_dim, reshape
-from .views import along, atleast_2d, atleast_3d, narrow, tensors_of
+from .views import along, atleast_2d, atleast_3d, meshgrid, narrow, tensors_of
 
 if TYPE_CHECKING:
     from ..primitive import Primitive
 
 __all__ = [
+    "block_diag",
+    "cartesian_prod",
     "cat",
     "chunk",
     "column_stack",
@@ -298,6 +301,58 @@ def column_stack(tensors: Sequence[Tensor]) -> Tensor:
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Splitting.
+
+
+def block_diag(*tensors: Tensor) -> Tensor:
+    """Return a matrix with the given ones along its diagonal, and zeros elsewhere.
+
+    Parameters
+    ----------
+    *tensors : Tensor
+        Matrices; a vector counts as a row, a number as a matrix of one element.
+
+    Returns
+    -------
+    Tensor
+        With as many rows, and columns, as all of them have.
+
+    Raises
+    ------
+    RuntimeError
+        If one has more than two dimensions.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.block_diag(minigrad.ones(1, 2), minigrad.tensor(3.0))
+    tensor([[1., 1., 0.],
+            [0., 0., 3.]])
+    """
+    for x in tensors:
+        if array_of("block_diag", x, "each").ndim > 2:
+            raise RuntimeError(f"block_diag: needs matrices, got shape {x._array.shape}")
+    blocks = [reshape(x, (1, -1)) if x._array.ndim < 2 else x for x in tensors] or [zeros(1, 0)]
+    width = sum(x.shape[1] for x in blocks)
+    rows, before = [], 0
+    for x in blocks:
+        height, own = x.shape
+        parts = [zeros(height, before, dtype=x.dtype), x, zeros(height, width - before - own, dtype=x.dtype)]
+        rows.append(cat(parts, 1))
+        before += own
+    return cat(rows, 0)
+
+
+def cartesian_prod(*tensors: Tensor) -> Tensor:
+    """Return all combinations of an element of each vector, one in a row; of one vector the vector.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.cartesian_prod(minigrad.tensor([1, 2]), minigrad.tensor([3, 4])).tolist()
+    [[1, 3], [1, 4], [2, 3], [2, 4]]
+    """
+    grids = meshgrid(*tensors, indexing="ij")
+    return grids[0] if len(grids) == 1 else stack([reshape(grid, -1) for grid in grids], 1)
 
 
 def _extent(name: str, x: Tensor, dim: int) -> tuple[int, int]:

@@ -23,6 +23,7 @@ __all__ = [
     "mm",
     "mv",
     "outer",
+    "vdot",
 ]
 
 TENSOR_PRODUCTS = "《手撸神经网络系列之——梯度反传函数具体怎么写？（二）》"
@@ -227,6 +228,12 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Return the product of two vectors of one length; see :func:`matmul`."""
     return _product("dot", 1, 1, input, tensor)
+
+
+@method
+def vdot(input: Tensor, other: Tensor) -> Tensor:
+    """Return the product of two vectors of one length, which for real numbers is :func:`dot`."""
+    return _product("vdot", 1, 1, input, other)
 
 
 @method

@@ -16,10 +16,11 @@ from ..batching import BatchedArray, levels, refuse_ragged
 from ..batching_rules import level_of, split_level, spread
 from ..primitive import MANY_TO_MANY, MANY_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
-from .elementwise import DEFINITION, mul, to_dtype
+from .elementwise import DEFINITION, eq, mul, number_tensor, to_dtype
 from .index import _scatter_add, gather_along, index_rows, index_select
-from .reduce import _amax, _sum, share_ties
-from .shape import _reshape, movedim, normalise_dim, reshape
+from .logic import logical_not
+from .reduce import _amax, _sum, any, share_ties
+from .shape import _reshape, movedim, normalise_dim, reshape, unsqueeze
 
 __all__ = [
     "argsort",
@@ -28,6 +29,7 @@ __all__ = [
     "bucketize",
     "cummax",
     "cummin",
+    "isin",
     "kthvalue",
     "median",
     "mode",
@@ -630,6 +632,37 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     if weights._array.dtype.kind != "f":
         weights = to_dtype(weights, _dtype.float64)
     return _scatter_add(weights, array, (size,), 0)  # type: ignore[no-any-return]
+
+
+def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:  # noqa: ARG001
+    """Return for each element whether it is among some others.
+
+    Parameters
+    ----------
+    elements, test_elements : Tensor or number
+        What is looked for, and where; one of them is a tensor.
+    assume_unique : bool, default False
+        Accepted for PyTorch's sake.
+    invert : bool, default False
+        Return whether it is not.
+
+    Returns
+    -------
+    Tensor
+        Of bools and `elements`' shape.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.isin(minigrad.tensor([1, 2, 3]), minigrad.tensor([2, 5]))
+    tensor([False,  True, False])
+    """
+    if not isinstance(test_elements, Tensor):
+        found = eq(elements, test_elements)
+    else:
+        x = elements if isinstance(elements, Tensor) else number_tensor(elements, test_elements.dtype)
+        found = any(eq(unsqueeze(x, -1), reshape(test_elements, -1)), -1)
+    return logical_not(found) if invert else found
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -14,10 +14,10 @@ from ..batching import hands_on
 from ..primitive import LEADING, LINEAR, ONE_TO_ONE, Primitive, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from . import elementwise as ew
-from .elementwise import ARTICLE, clone
+from .elementwise import ARTICLE, add, clone, div, mul
 from .joining import cat
 from .shape import Shape, basic_index, broadcast, normalise_dim, normalise_dims, reshape, sizes_of, transpose, unsqueeze
-from .views import along, diagonal, two_dims, undiagonal
+from .views import along, diagonal, narrow, two_dims, undiagonal
 
 __all__ = [
     "diag",
@@ -31,6 +31,8 @@ __all__ = [
     "roll",
     "rot90",
     "tile",
+    "trapezoid",
+    "trapz",
     "tril",
     "triu",
 ]
@@ -461,3 +463,52 @@ def diff(
         later, earlier = (basic_index(x, along(d, part)) for part in (slice(1, None), slice(None, -1)))
         x = ew.ne(later, earlier) if x.dtype is _dtype.bool_ else later - earlier
     return x
+
+
+def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -1) -> Tensor:
+    """Return the area under lines from point to point along a dimension.
+
+    Parameters
+    ----------
+    y : Tensor
+        The heights, of any shape.
+    x : Tensor, optional
+        Where they are; as many along `dim`, or a vector for the last dimension. Otherwise `dx` apart.
+    dx : float, default 1
+        How far apart.
+    dim : int, default -1
+        The dimension along which the points follow each other.
+
+    Returns
+    -------
+    Tensor
+        Without `dim`.
+
+    Raises
+    ------
+    IndexError
+        If `dim` is out of range.
+
+    Notes
+    -----
+    out = Σ (x[i+1] - x[i]) (y[i] + y[i+1]) / 2.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.trapezoid(minigrad.tensor([1.0, 2.0, 3.0]), minigrad.tensor([0.0, 1.0, 3.0]))
+    tensor(6.5000)
+    """
+    shape = array_of("trapezoid", y).shape
+    d = normalise_dim("trapezoid", dim, len(shape), shape)
+    count = max(shape[d] - 1, 0)
+    pairs = add(narrow(y, d, 0, count), narrow(y, d, shape[d] - count, count))
+    if x is None:
+        return mul(pairs.sum(d), dx / 2)
+    widths = diff(x, dim=-1 if x.ndim == 1 else dim)
+    if x.ndim == 1:
+        widths = reshape(widths, [-1 if i == d else 1 for i in range(len(shape))])
+    return div((pairs * widths).sum(d), 2)
+
+
+trapz = trapezoid

@@ -228,14 +228,22 @@ def _scattered(name: str, input: Tensor, dim: int, index: Any, src: Any) -> tupl
     """Return `src` cut to the index's sizes, the index, and `dim` from the front."""
     array = array_of(name, input)
     d = normalise_dim(name, dim, array.ndim, array.shape)
-    at = index_tensor(name, index)
+    at = _of_rank(array.ndim, index_tensor(name, index))
     src = _like_input(name, array, src)
     if not isinstance(src, Tensor):
         return src, at, d
+    src = _of_rank(array.ndim, src)
     own, wanted = src._array.shape, at._array.shape
     if len(own) == len(wanted) and own != wanted and all(n <= m for n, m in zip(wanted, own, strict=True)):
         src = basic_index(src, tuple([slice(0, n) for n in wanted]))
     return src, at, d
+
+
+def _of_rank(rank: int, x: Tensor) -> Tensor:
+    """Return one element with one dimension or none, as `rank` says: PyTorch takes the one for the other."""
+    if rank <= 1 and x._array.ndim == 1 - rank and x._array.size == 1:
+        return reshape(x, (1,) * rank)
+    return x
 
 
 def scatter(

@@ -1,0 +1,277 @@
+"""Functions that ordinary scripts call besides the calculus, beside PyTorch's: quantiles, distances, covariances."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+
+torch = pytest.importorskip("torch")
+
+
+def draws(*shape: int, seed: int = 0) -> Any:
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+X, Y, NANS = draws(5, 4), draws(3, 4, seed=1), draws(4, 5)
+NANS[1, 2] = NANS[2] = math.nan
+WEIGHTS = np.array([1, 3, 0, 2])
+SHARES = np.array([0.0, 0.3, 1.0])
+
+#: Calls with the library and the arrays as tensors; differentiable where the flag says so.
+CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+    "quantile": (lambda lib, x: lib.quantile(x, 0.3), (X,)),
+    "quantile of several": (lambda lib, x, q: lib.quantile(x, q.detach(), dim=1), (X, SHARES)),
+    "quantile, kept": (lambda lib, x, q: x.quantile(q.detach(), dim=0, keepdim=True), (X, SHARES)),
+    "quantile of all, kept": (lambda lib, x: x.quantile(0.7, keepdim=True), (X,)),
+    "quantile of a number": (lambda lib, x: x.quantile(0.5, dim=0), (np.array(3.0),)),
+    **{
+        f"quantile, {way}": (lambda lib, x, way=way: x.quantile(0.4, dim=1, interpolation=way), (X,))
+        for way in ("lower", "higher", "midpoint", "nearest")
+    },
+    "quantile of NaN": (lambda lib, x: x.quantile(0.3, dim=1), (NANS,)),
+    "nanquantile": (lambda lib, x: lib.nanquantile(x, 0.3, dim=1), (NANS[:2],)),
+    "nanquantile of nothing": (lambda lib, x: lib.nanquantile(x.detach(), 0.3, dim=1), (NANS,)),
+    "histc": (lambda lib, x: lib.histc(x.detach(), bins=7, min=-1, max=1), (X,)),
+    "histc of all": (lambda lib, x: x.detach().histc(5), (X,)),
+    "cdist": (lambda lib, x, y: lib.cdist(x, y), (X, Y)),
+    "cdist of batches": (lambda lib, x, y: lib.cdist(x, y, p=1), (draws(2, 5, 4), Y)),
+    "cdist, greatest": (lambda lib, x, y: lib.cdist(x, y, p=math.inf), (X, Y)),
+    "pdist": (lambda lib, x: lib.pdist(x), (X,)),
+    "pdist of nn": (lambda lib, x: lib.nn.functional.pdist(x, 3), (X,)),
+    "dist": (lambda lib, x, y: lib.dist(x, y[:1]), (X, Y)),
+    "cov": (lambda lib, x: lib.cov(x), (X,)),
+    "cov of one": (lambda lib, x: lib.cov(x[0]), (X,)),
+    "cov, correction": (lambda lib, x: x.cov(correction=0), (X,)),
+    "cov, weights": (lambda lib, x: lib.cov(x, fweights=lib.tensor(WEIGHTS)), (X,)),
+    "cov, both weights": (
+        lambda lib, x: lib.cov(x, fweights=lib.tensor(WEIGHTS), aweights=lib.tensor([0.5, 1.0, 2.0, 0.1])),
+        (X,),
+    ),
+    "corrcoef": (lambda lib, x: lib.corrcoef(x), (X,)),
+    "corrcoef of one": (lambda lib, x: lib.corrcoef(x[0].detach()), (X,)),
+    "deg2rad": (lambda lib, x: lib.deg2rad(x), (X,)),
+    "rad2deg": (lambda lib, x: x.rad2deg(), (X,)),
+    "logit": (lambda lib, x: x.sigmoid().logit(), (X,)),
+    "logit, eps": (lambda lib, x: lib.logit(x, eps=0.1), (np.array([-1.0, 0.05, 0.3, 0.99]),)),
+    "float_power": (lambda lib, x: lib.float_power(x, 2), (X,)),
+    "block_diag": (lambda lib, x, y: lib.block_diag(x, y[0], lib.tensor(2.0).double()), (X, Y)),
+    "cartesian_prod": (lambda lib, x, y: lib.cartesian_prod(x[0], y[1]), (X, Y)),
+    "cartesian_prod of one": (lambda lib, x: lib.cartesian_prod(x[0]), (X,)),
+    "trapezoid": (lambda lib, x: lib.trapezoid(x), (X,)),
+    "trapezoid, dx": (lambda lib, x: lib.trapz(x, dx=0.5, dim=0), (X,)),
+    "trapezoid over x": (lambda lib, x, y: lib.trapezoid(x, y[0]), (X, Y)),
+    "vdot": (lambda lib, x, y: lib.vdot(x[0], y[0]), (X, Y)),
+    "cosine_similarity": (lambda lib, x, y: lib.cosine_similarity(x[:3], y), (X, Y)),
+    "pairwise_distance": (lambda lib, x, y: lib.pairwise_distance(x[:3], y), (X, Y)),
+    "scatter of one": (lambda lib, x: x[0].scatter(0, lib.tensor(1), x[1, 1]), (X,)),
+    "scatter_add of one": (lambda lib, x: x[0].scatter_add(0, lib.tensor(1), x[1, 1]), (X,)),
+    "scatter to a number": (lambda lib, x: x[0, 0].scatter(0, lib.tensor([0]), x[1, :1]), (X,)),
+    "scatter_reduce of one": (lambda lib, x: x[0].scatter_reduce(0, lib.tensor(1), x[1, 1], "amax"), (X,)),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_values_and_gradients_are_pytorchs(name: str) -> None:
+    call, arrays = CALLS[name]
+    ours = [mg.tensor(a, requires_grad=True) for a in arrays]
+    theirs = [torch.tensor(a, requires_grad=True) for a in arrays]
+    out, right = call(mg, *ours), call(torch, *theirs)
+    assert tuple(out.shape) == tuple(right.shape)
+    np.testing.assert_allclose(out.detach().numpy(), right.detach().numpy(), rtol=1e-12, atol=1e-13)
+    if not right.requires_grad:
+        return
+    g = draws(*right.shape, seed=2)
+    used = [(x, y) for x, y, a in zip(ours, theirs, arrays, strict=True) if a is not SHARES]
+    found = mg.autograd.grad(out, [x for x, _ in used], mg.tensor(g), allow_unused=True)
+    expected = torch.autograd.grad(right, [y for _, y in used], torch.tensor(g), allow_unused=True)
+    for a, b in zip(found, expected, strict=True):
+        assert (a is None) == (b is None)
+        if a is not None:
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_distances_of_equal_rows_have_a_gradient_of_0() -> None:
+    x = mg.ones(2, 3, requires_grad=True)
+    mg.cdist(x, x).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [[0.0] * 3] * 2
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 4), (5, 2), (3, 3, 3)], ids=str)
+@pytest.mark.parametrize("wrap", [False, True])
+def test_fill_diagonal(shape: tuple[int, ...], wrap: bool) -> None:
+    right = torch.zeros(shape).fill_diagonal_(2.5, wrap).numpy()
+    x = mg.zeros(shape)
+    assert x.fill_diagonal_(2.5, wrap) is x
+    np.testing.assert_array_equal(x.numpy(), right)
+
+
+def test_fill_diagonal_is_recorded() -> None:
+    x = mg.ones(2, 2, requires_grad=True)
+    (x * 3).fill_diagonal_(0).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [[0, 3], [3, 0]]
+
+
+def test_isin() -> None:
+    x = np.array([[1, 2, 3], [4, 2, 0]])
+    for args in [(x, np.array([2, 4])), (x, 2), (2, x)]:
+        for invert in (False, True):
+            ours = mg.isin(*[mg.tensor(a) if isinstance(a, np.ndarray) else a for a in args], invert=invert)
+            theirs = torch.isin(*[torch.tensor(a) if isinstance(a, np.ndarray) else a for a in args], invert=invert)
+            np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "quantile of integers": (lambda: mg.arange(3).quantile(0.5), "quantile: needs floats, got minigrad.int64"),
+    "quantile above 1": (lambda: mg.ones(3).quantile(1.5), "quantile: q must be between 0 and 1, got 1.5"),
+    "quantile of nothing": (lambda: mg.ones(0).quantile(0.5), r"quantile: no elements to choose from in shape \(0,\)"),
+    "quantile of another dtype": (
+        lambda: mg.ones(3).quantile(mg.ones(1).double()),
+        "quantile: q must be a number or a vector of minigrad.float32, got minigrad.float64",
+    ),
+    "interpolation": (lambda: mg.ones(3).quantile(0.5, interpolation="cubic"), "interpolation must be one of linear"),
+    "cdist": (lambda: mg.cdist(mg.ones(2, 3), mg.ones(2, 4)), r"cdist: needs rows of one length, got shapes \(2, 3\)"),
+    "pdist": (lambda: mg.pdist(mg.ones(2)), r"pdist: needs a matrix, got shape \(2,\)"),
+    "cov": (lambda: mg.cov(mg.ones(2, 2, 2)), "cov: needs at most two dimensions"),
+    "weights": (lambda: mg.cov(mg.ones(2, 3), aweights=mg.ones(2)), "cov: aweights must be a vector of 3"),
+    "histc of no bins": (lambda: mg.ones(3).histc(0), "histc: bins must be positive, got 0"),
+    "histc of infinity": (lambda: mg.tensor([1.0, math.inf]).histc(), "histc: the range must be finite"),
+    "block_diag": (lambda: mg.block_diag(mg.ones(1, 1, 1)), r"block_diag: needs matrices, got shape \(1, 1, 1\)"),
+    "fill_diagonal_": (lambda: mg.ones(3).fill_diagonal_(0), "fill_diagonal_: needs a matrix"),
+    "scatter": (lambda: mg.ones(2, 2).scatter(0, mg.tensor(1), 1.0), "scatter: .* must have the same number of dim"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str) -> None:
+    call, message = REFUSED[name]
+    with pytest.raises(RuntimeError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("a", ["bool", "uint8", "int64", "float16", "float32", "float64"])
+@pytest.mark.parametrize("b", ["bool", "int8", "int32", "float32", "float64"])
+def test_promoted_and_cast(a: str, b: str) -> None:
+    wanted = str(torch.promote_types(getattr(torch, a), getattr(torch, b))).replace("torch", "minigrad")
+    assert str(mg.promote_types(getattr(mg, a), getattr(mg, b))) == wanted
+    assert mg.can_cast(getattr(mg, a), getattr(mg, b)) == torch.can_cast(getattr(torch, a), getattr(torch, b))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# PyTorch's older forms.
+
+OLDER: dict[str, Callable[[Any], Any]] = {
+    "nothing": lambda lib: lib.Tensor(),
+    "sizes": lambda lib: lib.FloatTensor(2, 3).zero_(),
+    "a Size": lambda lib: lib.Tensor(lib.ones(2, 3).size()).fill_(1),
+    "integers": lambda lib: lib.Tensor([1, 2]),
+    "a tuple": lambda lib: lib.Tensor((2, 3)),
+    "a range": lambda lib: lib.Tensor(range(3)),
+    "an array": lambda lib: lib.Tensor(np.arange(3.0)),
+    "a tensor": lambda lib: lib.Tensor(lib.tensor([1, 2])),
+    "LongTensor of floats": lambda lib: lib.LongTensor([1.7]),
+    "ByteTensor": lambda lib: lib.ByteTensor([1, 0]),
+    "DoubleTensor": lambda lib: lib.DoubleTensor(np.arange(3)),
+    "new": lambda lib: lib.ones(1).double().new([1, 2]),
+    "new sizes": lambda lib: lib.ones(1).int().new(2, 3).zero_(),
+    "type": lambda lib: lib.ones(2).type(lib.LongTensor),
+}
+
+
+@pytest.mark.parametrize("name", OLDER)
+def test_older_forms(name: str) -> None:
+    ours, theirs = OLDER[name](mg), OLDER[name](torch)
+    np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+    assert str(ours.dtype).split(".")[1] == str(theirs.dtype).split(".")[1]
+
+
+@pytest.mark.parametrize("data", [3.5, True, None, "a", np.float64(3)], ids=str)
+def test_older_forms_refuse_numbers(data: Any) -> None:
+    with pytest.raises(TypeError, match=r"Tensor: expected sizes or a sequence of data, got .*minigrad\.tensor"):
+        mg.Tensor(data)
+
+
+def test_types_in_name_only() -> None:
+    x = mg.ones(2)
+    assert isinstance(x, mg.FloatTensor)
+    assert not isinstance(x, mg.LongTensor)
+    assert mg.typename(x) == "minigrad.FloatTensor"
+    assert mg.typename(3) == "int"
+    assert mg.set_default_tensor_type(mg.DoubleTensor) is None
+    try:
+        assert mg.Tensor([1]).dtype is mg.float64
+    finally:
+        mg.set_default_tensor_type("torch.FloatTensor")
+    with pytest.raises(TypeError, match=r"set_default_tensor_type: expected a tensor's type, got 'torch\.Tensor'"):
+        mg.set_default_tensor_type("torch.Tensor")
+
+
+def test_variables() -> None:
+    from minigrad.autograd import Variable
+
+    x = mg.ones(2)
+    v = Variable(x, requires_grad=True)
+    (v * v).sum().backward()
+    assert isinstance(v, Variable)
+    assert v.grad is not None
+    assert not x.requires_grad
+    assert Variable(x) is x
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Comparing.
+
+CLOSE: dict[str, tuple[Callable[[Any], tuple[Any, Any]], dict[str, Any]]] = {
+    "within": (lambda lib: (lib.ones(3), lib.ones(3) + 1e-6), {}),
+    "not within": (lambda lib: (lib.tensor([1.0, 2.0]), lib.tensor([1.0, 2.5])), {}),
+    "integers": (lambda lib: (lib.tensor([1, 2]), lib.tensor([1, 3])), {}),
+    "shapes": (lambda lib: (lib.ones(2), lib.ones(3)), {}),
+    "dtypes": (lambda lib: (lib.ones(2), lib.ones(2).double()), {}),
+    "dtypes unchecked": (lambda lib: (lib.ones(2), lib.ones(2).double()), {"check_dtype": False}),
+    "numbers": (lambda lib: (1.0, 1.0 + 1e-9), {}),
+    "other numbers": (lambda lib: (1.0, 1.1), {}),
+    "NaN": (lambda lib: (lib.tensor(math.nan), lib.tensor(math.nan)), {}),
+    "equal NaN": (lambda lib: (lib.tensor(math.nan), lib.tensor(math.nan)), {"equal_nan": True}),
+    "infinite": (lambda lib: (lib.tensor([math.inf]), lib.tensor([math.inf])), {}),
+    "lists": (lambda lib: ([lib.ones(1), 2.0], [lib.ones(1), 3.0]), {}),
+    "lengths": (lambda lib: ([lib.ones(1)], []), {}),
+    "keys": (lambda lib: ({"a": lib.ones(1)}, {"b": lib.ones(1)}), {}),
+    "tolerances": (lambda lib: (lib.ones(2), lib.ones(2) * 1.05), {"rtol": 0.1, "atol": 0.0}),
+    "strides": (lambda lib: (lib.ones(2, 3), lib.ones(3, 2).t()), {"check_stride": True}),
+}
+
+
+@pytest.mark.parametrize("name", CLOSE)
+def test_assert_close_decides_as_pytorchs(name: str) -> None:
+    import torch.testing
+
+    make, settings = CLOSE[name]
+    errors: list[str | None] = []
+    for lib in (mg, torch):
+        try:
+            lib.testing.assert_close(*make(lib), **settings)
+        except AssertionError as error:
+            errors.append(str(error))
+        else:
+            errors.append(None)
+    assert (errors[0] is None) == (errors[1] is None)
+
+
+def test_what_assert_close_says() -> None:
+    with pytest.raises(
+        AssertionError, match=r"Mismatched elements: 1 / 2 \(50.0%\)\nGreatest absolute difference: 0.5 at"
+    ):
+        mg.testing.assert_close(mg.tensor([1.0, 2.5]), mg.tensor([1.0, 2.0]))
+    with pytest.raises(AssertionError, match=r"^mine$"):
+        mg.testing.assert_close(1.0, 2.0, msg="mine")
+    with pytest.raises(ValueError, match="give both rtol and atol, or neither"):
+        mg.testing.assert_close(1.0, 1.0, rtol=1.0)
+    with pytest.raises(TypeError, match="expected tensors, arrays or numbers, got str"):
+        mg.testing.assert_close("a", "a")
