@@ -28,6 +28,7 @@ CORE_FUNCTIONS = {
     "copy_into": "(array: Array, value: Array, /) -> None",
     "diagonal_view": "(array: Array, offset: int, dims: tuple[int, ...], /) -> Array",
     "digest": "(array: Array, /) -> int",
+    "dims_of": "(dims: Any, rank: int, /) -> tuple[int, ...] | None",
     "empty_cache": "() -> None",
     "gather": "(function: Any, params: Any, state: Any, names: Any, settings: Any, /) -> tuple[Any, ...] | list[Any]",
     "get_num_threads": "() -> int",
@@ -66,6 +67,8 @@ CORE_FUNCTIONS = {
     "is_viewable": "(array: Array, sizes: tuple[int, ...], /) -> bool",
     "reshape_view": "(array: Array, sizes: tuple[int, ...], /) -> Array",
     "viewed_sizes": "(array: Array, args: tuple[Any, ...], /) -> tuple[int, ...] | None",
+    "result_type": "(*operands: Any) -> DType | None",
+    "sizes_of": "(args: tuple[Any, ...], /) -> tuple[int, ...] | None",
     "strided_view": "(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int, /) -> Array",
 }
 CORE_VALUES = {"build_info": "dict[str, Any]", "kernels": "dict[str, Kernel]"}
@@ -81,6 +84,7 @@ from typing import Any, TypeAlias, final
 
 from numpy.typing import NDArray
 
+from ._dtype import dtype as DType  # noqa: N812
 from .tensor import Size, Tensor
 
 Array: TypeAlias = NDArray[Any]
@@ -103,6 +107,8 @@ class TensorBase:
     requires_grad: bool
     @property
     def shape(self) -> Size: ...
+    @property
+    def dtype(self) -> DType: ...
     @property
     def is_leaf(self) -> bool: ...
     def _own(self) -> None: ...

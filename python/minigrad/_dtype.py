@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import _core
 from .batching import ARRAYS, array_in
 
 if TYPE_CHECKING:
@@ -25,20 +26,18 @@ class dtype:  # noqa: N801  (PyTorch's name)
         The size of an element, in bytes.
     code : int
         Its number among the kernels' dtypes.
+    is_floating_point : bool
+        Whether elements are floats, which alone can carry gradients.
     """
 
-    __slots__ = ("code", "itemsize", "name", "numpy")
+    __slots__ = ("code", "is_floating_point", "itemsize", "name", "numpy")
 
     def __init__(self, name: str, code: int) -> None:
         self.name = name
         self.code = code
         self.numpy: np.dtype[Any] = np.dtype(name)
         self.itemsize = self.numpy.itemsize
-
-    @property
-    def is_floating_point(self) -> bool:
-        """Whether elements are floats, which alone can carry gradients."""
-        return self.numpy.kind == "f"
+        self.is_floating_point = self.numpy.kind == "f"
 
     @property
     def is_signed(self) -> bool:
@@ -68,6 +67,7 @@ _BY_NUMPY: dict[Any, dtype] = {d.numpy: d for d in ALL}
 _BY_PYTHON: dict[Any, dtype] = {bool: bool_, int: int64}
 
 _default = float32
+_core.connect(dtypes=ALL, default_dtype=_default)
 
 
 def get_default_dtype() -> dtype:
@@ -92,6 +92,7 @@ def set_default_dtype(d: dtype) -> None:
     if not isinstance(d, dtype) or not d.is_floating_point:  # type: ignore[redundant-expr]
         raise TypeError(f"set_default_dtype: only floating-point dtypes can be the default, got {d!r}")
     _default = d
+    _core.connect(default_dtype=d)
 
 
 class finfo:  # noqa: N801  (PyTorch's name)
@@ -270,6 +271,8 @@ def result_type(*operands: Tensor | np.ndarray[Any, Any] | complex) -> dtype:
     dtype
         The dtype that the operands are cast to.
     """
+    if (plain := _core.result_type(*operands)) is not None:
+        return plain
     ranks: list[dtype | None] = [None, None, None]
     for x in operands:
         rank, own = _rank_and_dtype(x)

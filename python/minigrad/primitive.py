@@ -167,6 +167,7 @@ class Primitive:
             shapes_read=_as_set([i for i in range(inputs) if self.readers(first_shape + i)]),
             broadcasts=self.broadcasts,
             view=self.view,
+            promotion=self.promotion,
         )
         operation.__dict__.update(
             __name__=self.name,

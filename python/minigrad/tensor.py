@@ -95,7 +95,7 @@ class Tensor(TensorMethods):
     # ------------------------------------------------------------------------------------------------------------------
     # What it is.
 
-    # shape, requires_grad, is_leaf and grad, which every step asks for, are in src/bindings/objects.cpp. It leaves to
+    # shape, dtype, requires_grad, is_leaf and grad, which every step asks for, are in src/bindings/objects.cpp. It leaves to
     # these what is not as usual.
 
     def _shape(self) -> Size:
@@ -145,9 +145,7 @@ class Tensor(TensorMethods):
         """Return whether the elements lie one after the other in row-major order."""
         return bool(self._array.flags.c_contiguous)
 
-    @property
-    def dtype(self) -> DType:
-        """The type of the elements."""
+    def _dtype(self) -> DType:
         return _dtype.from_numpy_dtype(self._array.dtype)
 
     @property

@@ -61,6 +61,13 @@ static inline int dtype_code(int type_num) {
   }
 }
 
+// The dtype of an array in native byte order; kNoDType for anything else.
+static inline int native_dtype_code(PyObject* object) {
+  if (object == nullptr || !PyArray_Check(object)) return kNoDType;
+  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(object);
+  return PyArray_ISNOTSWAPPED(array) ? dtype_code(PyArray_TYPE(array)) : kNoDType;
+}
+
 static inline int numpy_type(DType dtype) {
   constexpr int kTypes[kDTypeCount] = {NPY_BOOL,  NPY_UINT8,   NPY_INT8,    NPY_INT16,  NPY_INT32,
                                        NPY_INT64, NPY_FLOAT32, NPY_FLOAT64, NPY_FLOAT16};

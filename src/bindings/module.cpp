@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #define MINIGRAD_IMPORTS_NUMPY
+#include "bindings/arguments.hpp"
 #include "bindings/assignment.hpp"
 #include "bindings/commons.hpp"
 #include "bindings/deflection.hpp"
@@ -15,6 +16,7 @@
 #include "bindings/node.hpp"
 #include "bindings/objects.hpp"
 #include "bindings/operation.hpp"
+#include "bindings/promotion.hpp"
 #include "bindings/sweep.hpp"
 #include "bindings/views.hpp"
 #include "core/parallel.hpp"
@@ -95,7 +97,7 @@ bool add_engine(PyObject* module) {
          add_type(module, "MethodDeflection", make_deflection_type(true)) && add_mode_functions(module) &&
          add_view_functions(module) && add_layout_functions(module) && add_sweep_function(module) &&
          add_gather_function(module) && add_in_place_functions(module) && add_commons_functions(module) &&
-         add_assignment_function(module);
+         add_assignment_function(module) && add_promotion_functions(module) && add_argument_functions(module);
 }
 
 }  // namespace

@@ -109,6 +109,12 @@ PyObject* get_shape(PyObject* self, void*) {
   return shape;
 }
 
+PyObject* get_dtype(PyObject* self, void*) {
+  const int code = native_dtype_code(tensor_in(self)->array);
+  return code == kNoDType ? call_method(self, "_dtype").release()
+                          : Py_NewRef(PyTuple_GET_ITEM(g_connections.dtypes, code));
+}
+
 PyObject* get_edge(PyObject* self, void*) { return edge_to_python(tensor_in(self)->edge()); }
 
 int set_edge(PyObject* self, PyObject* value, void*) {
@@ -137,6 +143,8 @@ PyObject* get_is_leaf(PyObject* self, void*) {
 }
 
 PyObject* get_grad(PyObject* self, void*) {
+  const TensorObject* const tensor = tensor_in(self);
+  if (tensor->node == nullptr) return Py_NewRef(tensor->retained == nullptr ? Py_None : tensor->retained);
   const LeafObject* const leaf = leaf_of(self);
   if (leaf == nullptr) return call_method(self, "_retained_grad").release();
   return Py_NewRef(leaf->grad == nullptr ? Py_None : leaf->grad);
@@ -154,6 +162,7 @@ int set_grad(PyObject* self, PyObject* value, void*) {
 
 PyGetSetDef kTensorGetters[] = {
     {"shape", get_shape, nullptr, "The extent of each dimension.", nullptr},
+    {"dtype", get_dtype, nullptr, "The type of the elements.", nullptr},
     {"requires_grad", get_requires_grad, set_requires_grad, "Whether backward passes reach this tensor.", nullptr},
     {"is_leaf", get_is_leaf, nullptr, "Whether this tensor was not computed from one that requires a gradient.",
      nullptr},
@@ -309,6 +318,10 @@ const Connection kConnections[] = {
     {"Leaf", g_connections.leaf},
     {"Size", g_connections.size},
     {"BatchedArray", g_connections.batched},
+    {"dtypes", g_connections.dtypes},
+    {"default_dtype", g_connections.default_dtype},
+    {"cast", g_connections.cast},
+    {"convert", g_connections.convert},
     {"promote", g_connections.promote},
     {"seen", g_connections.seen},
     {"observe", g_connections.observe},

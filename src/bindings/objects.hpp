@@ -95,6 +95,10 @@ struct Connections {
   PyObject* leaf;
   PyObject* size;
   PyObject* batched;
+  PyObject* dtypes;  // a tuple, by their codes
+  PyObject* default_dtype;
+  PyObject* cast;  // (x, code, source), (x, code): a tensor or an array in another dtype, the former between floats
+  PyObject* convert;
   PyObject* promote;  // (primitive, inputs, attributes): the call where the kernel does not take the inputs as they are
   PyObject* seen;     // (cell, array): what to remember of memory that arrays outside share
   PyObject* observers;   // the list of those who watch nodes being recorded

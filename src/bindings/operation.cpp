@@ -9,6 +9,7 @@
 
 #include "bindings/function_type.hpp"
 #include "bindings/modes.hpp"
+#include "bindings/promotion.hpp"
 
 namespace minigrad {
 namespace {
@@ -35,6 +36,7 @@ struct Operation {
   InputSet shapes_read;         // whose shapes rules read
   InputSet readers[kMaxSlots];  // for each input and output, the inputs whose rules read it
   bool broadcasts, view;
+  char promotion;  // c: to a common dtype, f: to a floating-point one; 0: none
 
   int parameter_count() const { return inputs + attributes; }
 };
@@ -135,7 +137,17 @@ class EagerCall {
     out_.reset(PyObject_Vectorcall(op_.run, values_, count, nullptr));
   }
 
-  PyObject* promote() {
+  [[gnu::noinline]] PyObject* promote() {
+    PyObject* args[kMaxArguments];
+    Reference brought[kMaxInputs];
+    if (op_.promotion != 0 && bring_to_one_dtype(op_.run, args_, op_.inputs, op_.promotion == 'f', brought)) {
+      for (int i = 0; i < op_.parameter_count(); ++i) args[i] = i < op_.inputs ? brought[i].get() : args_[i];
+      return EagerCall(op_, args).result();
+    }
+    return PyErr_Occurred() == nullptr ? promote_in_python() : nullptr;
+  }
+
+  PyObject* promote_in_python() {
     const Reference inputs(tuple_of(args_, op_.inputs));
     const Reference attributes(tuple_of(args_ + op_.inputs, op_.attributes));
     if (inputs == nullptr || attributes == nullptr) return nullptr;
@@ -320,14 +332,15 @@ int parse_readers(Operation& op, PyObject* readers) {
 PyObject* make(PyTypeObject* type, PyObject* args, PyObject* keywords) {
   static const char* names[] = {"primitive",   "run",        "parameters", "constants", "rules",    "readers",
                                 "promote",     "inputs",     "attributes", "outputs",   "returned", "differentiable",
-                                "shapes_read", "broadcasts", "view",       nullptr};
+                                "shapes_read", "broadcasts", "view",       "promotion", nullptr};
+  const char* promotion = nullptr;
   PyObject *primitive, *run, *parameters, *constants, *rules, *readers, *promote;
   int inputs, attributes, outputs, returned, broadcasts, view;
   unsigned differentiable, shapes_read;
-  if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOO!O!O!O!OiiiiIIpp:Operation", const_cast<char**>(names),
-                                   &primitive, &run, &PyTuple_Type, &parameters, &PyTuple_Type, &constants,
-                                   &PyTuple_Type, &rules, &PyTuple_Type, &readers, &promote, &inputs, &attributes,
-                                   &outputs, &returned, &differentiable, &shapes_read, &broadcasts, &view)) {
+  if (!PyArg_ParseTupleAndKeywords(
+          args, keywords, "OOO!O!O!O!OiiiiIIpp|z:Operation", const_cast<char**>(names), &primitive, &run, &PyTuple_Type,
+          &parameters, &PyTuple_Type, &constants, &PyTuple_Type, &rules, &PyTuple_Type, &readers, &promote, &inputs,
+          &attributes, &outputs, &returned, &differentiable, &shapes_read, &broadcasts, &view, &promotion)) {
     return nullptr;
   }
   if (inputs > kMaxInputs || outputs > kMaxOutputs || attributes > kMaxAttributes ||
@@ -353,6 +366,7 @@ PyObject* make(PyTypeObject* type, PyObject* args, PyObject* keywords) {
   op.shapes_read = shapes_read;
   op.broadcasts = broadcasts != 0;
   op.view = view != 0;
+  op.promotion = promotion == nullptr || op.promote != nullptr ? '\0' : *promotion;
   return parse_readers(op, readers) < 0 ? nullptr : made.release();
 }
 

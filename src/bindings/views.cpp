@@ -207,53 +207,6 @@ PyObject* permute_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
                          [](PyArrayObject* array, PyArray_Dims* dims) { return PyArray_Transpose(array, dims); });
 }
 
-// The sizes among the arguments of reshape: these themselves, or the only one where that is a tuple. Null for anything
-// else, without an exception.
-PyObject* plain_sizes(PyObject* args) {
-  PyObject* const first = PyTuple_GET_SIZE(args) == 1 ? PyTuple_GET_ITEM(args, 0) : nullptr;
-  PyObject* const sizes = first != nullptr && PyTuple_CheckExact(first) ? first : args;
-  for (Py_ssize_t d = 0; d < PyTuple_GET_SIZE(sizes); ++d) {
-    if (!PyLong_CheckExact(PyTuple_GET_ITEM(sizes, d))) return nullptr;
-  }
-  return PyTuple_GET_SIZE(sizes) <= kMaxRank ? sizes : nullptr;
-}
-
-// Sizes with a -1 among them replaced by what is left of `total`; null where that does not fit, or with an exception
-// set.
-PyObject* completed(PyObject* sizes, npy_intp total) {
-  npy_intp known = 1;
-  Py_ssize_t open = -1;
-  for (Py_ssize_t d = 0; d < PyTuple_GET_SIZE(sizes); ++d) {
-    const Py_ssize_t n = PyLong_AsSsize_t(PyTuple_GET_ITEM(sizes, d));
-    if (n == -1 && open < 0 && PyErr_Occurred() == nullptr) {
-      open = d;
-    } else if (n < 0 || __builtin_mul_overflow(known, n, &known)) {
-      return nullptr;
-    }
-  }
-  if (open < 0) return known == total ? Py_NewRef(sizes) : nullptr;
-  if (known == 0 || total % known != 0) return nullptr;
-  PyObject* const whole = PyTuple_New(PyTuple_GET_SIZE(sizes));
-  for (Py_ssize_t d = 0; whole != nullptr && d < PyTuple_GET_SIZE(sizes); ++d) {
-    PyTuple_SET_ITEM(whole, d, d == open ? PyLong_FromSsize_t(total / known) : Py_NewRef(PyTuple_GET_ITEM(sizes, d)));
-  }
-  return whole;
-}
-
-// viewed_sizes(array, args): what the arguments of reshape mean, a tuple of sizes, where it is plain that they fit and
-// that the result is a view; None otherwise.
-PyObject* viewed_sizes(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  if (count != 2 || !PyTuple_Check(args[1]))
-    return PyErr_Format(PyExc_TypeError, "viewed_sizes: takes an array and a tuple");
-  if (!PyArray_Check(args[0]) || !PyArray_IS_C_CONTIGUOUS(reinterpret_cast<PyArrayObject*>(args[0]))) Py_RETURN_NONE;
-  PyObject* const plain = plain_sizes(args[1]);
-  PyObject* const sizes =
-      plain == nullptr ? nullptr : completed(plain, PyArray_SIZE(reinterpret_cast<PyArrayObject*>(args[0])));
-  if (sizes != nullptr) return sizes;
-  PyErr_Clear();  // Python says what is wrong
-  Py_RETURN_NONE;
-}
-
 // lent_view(array): the same memory as another array, on which every array made from it depends. (Otherwise NumPy makes
 // the owner of the memory the base of all of them; what is no array stops it.)
 PyObject* lent_view(PyObject*, PyObject* object) {
@@ -416,10 +369,6 @@ PyMethodDef kFunctions[] = {
      "is_viewable(array, sizes): whether reshape_view returns a view of the array."},
     {"permute_view", fastcall(permute_view), METH_FASTCALL,
      "permute_view(array, dims): the array with its dimensions in another order."},
-    {"viewed_sizes", fastcall(viewed_sizes), METH_FASTCALL,
-     "viewed_sizes(array, args): what the arguments of reshape mean, where it is plain that they fit and that the "
-     "result "
-     "is a view; None otherwise."},
     {"pieces", fastcall(pieces), METH_FASTCALL,
      "pieces(x, sizes, dim, drop, primitive, node): views of neighbouring pieces of a tensor or an array."},
     {"lent_view", lent_view, METH_O, "The same memory as an array on which every array made from it depends."},

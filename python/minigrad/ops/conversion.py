@@ -57,6 +57,8 @@ def to(
     >>> minigrad.tensor([1, 2]).to("cpu", minigrad.float64)
     tensor([1., 2.], dtype=minigrad.float64)
     """
+    if len(args) == 1 and args[0].__class__ is DType and not copy and device is None and dtype is None:
+        return input if args[0] is input.dtype else to_dtype(input, args[0])
     flags = [arg for arg in args if isinstance(arg, bool)]
     for arg in (*args, device):
         if isinstance(arg, DType):
@@ -142,6 +144,8 @@ def can_cast(from_: DType, to: DType) -> bool:
 
 def _conversion(name: str, target: DType) -> None:
     def convert(input: Tensor, memory_format: Any = None) -> Tensor:
+        if memory_format is None:
+            return input if input.dtype is target else to_dtype(input, target)
         out = to(input, target)
         return contiguous(out) if memory_format is contiguous_format else out
 

@@ -205,9 +205,12 @@ _convert = kernel_primitive(
 )
 
 
+_core.connect(cast=_cast, convert=_convert)
+
+
 def to_dtype(x: Any, target: _dtype.dtype) -> Any:
     """Return `x`, a tensor or an array, with elements of another dtype; between floats a differentiable operation."""
-    source = x.dtype if isinstance(x, Tensor) else _dtype.from_numpy_dtype(x.dtype)
+    source: _dtype.dtype = x.dtype if isinstance(x, Tensor) else _dtype.from_numpy_dtype(x.dtype)
     if target.is_floating_point and source.is_floating_point:
         return _cast(x, target.code, source.code)
     return _convert(x, target.code)

@@ -241,9 +241,11 @@ def normalise_dim(name: str, dim: int, ndim: int, shape: Any) -> int:
 
 def normalise_dims(name: str, dims: Any, ndim: int, shape: Any) -> Shape:
     """Return one dim, or several, counted from the front; RuntimeError where one is named twice."""
+    if (plain := _core.dims_of(dims, ndim)) is not None:
+        return plain
     several = (dims,) if isinstance(dims, int) else tuple(map(index, dims))
-    result = tuple([d if 0 <= d < ndim else normalise_dim(name, d, ndim, shape) for d in several])
-    if len(result) > 1 and len(set(result)) != len(result):
+    result = tuple([normalise_dim(name, d, ndim, shape) for d in several])
+    if len(set(result)) != len(result):
         raise RuntimeError(f"{name}: a dim appears twice in {several} for shape {tuple(shape)}")
     return result
 
@@ -252,6 +254,8 @@ def sizes_of(args: tuple[Any, ...], named: Any = None) -> Shape:
     """Return the sizes given one by one, as one sequence, or by their name."""
     if named is not None and not args:
         args = (named,)
+    if (plain := _core.sizes_of(args)) is not None:
+        return plain
     if len(args) == 1 and not isinstance(args[0], int):
         try:
             return tuple([int(n) for n in args[0]])
