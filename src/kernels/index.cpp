@@ -221,6 +221,7 @@ struct Gather {
       return Status::ok;
     }
     if (large && in_panels(nest, row)) return run_panels(call, nest, row);
+    if (nest.rank > 1 && nest.shape[nest.rank - 1] < kShortRow) return run_short(call, nest, row);
     if (shared_along_rows(nest, row)) return run_shared(call, nest, row);
     const double cost = row.index_step == 0 ? 0.02 * sizeof(T) : 0.35;
     Failure failure;
@@ -238,6 +239,31 @@ struct Gather {
  private:
   static constexpr int64_t kFetchedRow = 16384;           // bytes
   static constexpr int64_t kCrowding = int64_t{1} << 20;  // bytes that leave no room for x in the nearer caches
+
+  // Elements of a row that is not worth beginning with: columns of 64 such rows are taken one after the other.
+  static constexpr int64_t kShortRow = 16, kShortRows = 64;
+
+  static Status run_short(const Call& call, const Nest<3>& nest, GatherRow row) {
+    const int inner = nest.rank - 1, outer = inner - 1;
+    const int64_t width = nest.shape[inner], steps[] = {row.out_step, row.index_step, row.x_step};
+    row.out_step = nest.stride[0][outer];
+    row.index_step = nest.stride[1][outer];
+    row.x_step = nest.stride[2][outer];
+    Failure failure;
+    parallel_for(nest.size / width, 1.0 * static_cast<double>(width), [&](int64_t begin, int64_t end, int) {
+      for_rows_of(nest, outer, begin, end, [&](const int64_t* offset, int64_t rows) {
+        for (int64_t n = 0; n < rows; n += kShortRows) {
+          for (int64_t j = 0; j < width; ++j) {
+            T* const out = call.out[0].as<T>() + offset[0] + n * row.out_step + j * steps[0];
+            const int64_t* const index = call.in[1].as<int64_t>() + offset[1] + n * row.index_step + j * steps[1];
+            const T* const x = call.in[0].as<T>() + offset[2] + n * row.x_step + j * steps[2];
+            if (!gather_row(out, index, x, std::min(kShortRows, rows - n), row)) failure.report();
+          }
+        }
+      });
+    });
+    return failure.status();
+  }
 
   // Whether neighbouring rows share the indices of their elements.
   static bool shared_along_rows(const Nest<3>& nest, const GatherRow& row) {

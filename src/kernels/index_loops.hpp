@@ -83,6 +83,7 @@ inline View without_dim(const View& x, const View& shape, int dim) {
 // then few of them fit into a cache at once; whoever visits a column in no order does better in the copy.
 
 constexpr int64_t kPanel = 16;                        // columns
+constexpr int64_t kFewRows = 16;                      // which do without panels
 constexpr int64_t kPanelBytes = int64_t{1} << 20;     // of the largest panel
 constexpr int64_t kWithoutPanels = int64_t{1} << 19;  // bytes of a matrix that fits into a cache as it is
 constexpr int64_t kPanelAhead = 8;                    // how many rows before its turn a row is fetched into the cache
@@ -99,7 +100,8 @@ struct PanelSteps {
 // The bytes of a panel of an array with `extent` places along a dim; 0 where there is no use for panels.
 inline size_t panel_bytes(const View& x, int64_t extent) {
   const int64_t item = item_size(x.dtype), bytes = extent * kPanel * item;
-  return extent > 0 && bytes <= kPanelBytes && x.size() * item > kWithoutPanels ? static_cast<size_t>(bytes) : 0;
+  return extent >= kFewRows && bytes <= kPanelBytes && x.size() * item > kWithoutPanels ? static_cast<size_t>(bytes)
+                                                                                        : 0;
 }
 
 inline void prefetch_piece(const void* x, int64_t bytes) {

@@ -1,5 +1,7 @@
 // Writing to places that indices say: scatter, scatter_add, gather_last, its adjoint; and what makes and weighs
 // indices: linear_index, occurrence. Plans, rows and runs.
+#include <algorithm>
+
 #include "kernels/scatter_loops.hpp"
 #include "reference/index.hpp"
 
@@ -49,14 +51,19 @@ void plan_scatter(Plan& plan) {
   plan.nanoseconds = 1.5 * static_cast<double>(index.size()) + 0.1 * static_cast<double>(x.size());
 }
 
-int64_t tables_for(int64_t extent);
+// How many lanes are copied at a time to be picked from: 0 where not even one fits.
+int64_t lanes_together(const View& g, int64_t extent) {
+  const int64_t lane = extent * item_size(g.dtype);
+  return lane * kPanel <= kPanelBytes ? kPanel : lane <= 4 * kPanelBytes ? 1 : 0;
+}
 
 void plan_gather_last(Plan& plan) {
   const View &g = plan.in[0], &index = plan.in[1];
   check_scatter(plan, g, index, index, plan.attributes[0].integer());
   copy_shape(index, g.dtype, plan.out[0]);
   const int64_t extent = g.rank == 0 ? 1 : g.shape[normalise_dim(plan, g, plan.attributes[0].integer())];
-  plan.scratch_per_worker = static_cast<size_t>(extent * tables_for(extent)) * sizeof(int64_t);
+  const int64_t copied = lanes_together(g, extent) * item_size(g.dtype), places = sizeof(int64_t);
+  plan.scratch_per_worker = static_cast<size_t>(extent * std::max(copied, places));
   plan.nanoseconds = 2.0 * static_cast<double>(index.size());
 }
 
@@ -151,62 +158,46 @@ Status run_scatter_add(const Call& call) {
 // ---------------------------------------------------------------------------------------------------------------------
 // gather_last: out[i, j] = g[index[i, j], j] where no later i has the same index in lane j, else 0, for dim 0.
 
-// Lanes that are looked at side by side, each with a table of the last position that names a place.
-constexpr int64_t kTables = 8;
-constexpr int64_t kLargeTable = int64_t{1} << 16;
-
-int64_t tables_for(int64_t extent) { return extent > kLargeTable ? 1 : kTables; }
-
-// x, or 0 where it is not kept; without a branch, which nobody could predict.
-template <class T>
-T kept(T x, bool keep) {
-  return static_cast<T>(x & static_cast<T>(-static_cast<T>(keep)));
-}
-
-// `lanes` lanes. `last` need not be cleared: only places that an index names are read, and those were written.
-template <class T>
-bool gather_last_lanes(T* out, const T* g, const int64_t* index, int64_t lanes, const ScatterSteps& s, int64_t* last) {
-  for (int64_t k = 0; k < s.length; ++k) {
-    for (int64_t lane = 0; lane < lanes; ++lane) {
+// Out of a copy of g's lanes, in which places beside each other are `Width` apart: from the last position on, each
+// takes what is there and leaves 0.
+template <int64_t Width, class T>
+bool gather_back(T* out, T* copy, const int64_t* index, int64_t lanes, const ScatterSteps& s) {
+  for (int64_t k = s.length - 1; k >= 0; --k) {
+    if (Width > 1 && k >= kPanelAhead) {
+      prefetch_piece(index + (k - kPanelAhead) * s.index_dim, kPanel * static_cast<int64_t>(sizeof(int64_t)));
+      prefetch_piece(out + (k - kPanelAhead) * s.out_dim, kPanel * static_cast<int64_t>(sizeof(T)));
+    }
+    for (int64_t lane = 0; lane < (Width == 1 ? 1 : lanes); ++lane) {
       const int64_t place = index[k * s.index_dim + lane * s.index_lane];
       if (!in_range(place, s.extent)) return false;
-      last[place * lanes + lane] = k;
-    }
-  }
-  for (int64_t k = 0; k < s.length; ++k) {
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      const int64_t place = index[k * s.index_dim + lane * s.index_lane];
-      const T value = g[place * s.src_dim + lane * s.src_lane];
-      out[k * s.out_dim + lane * s.out_lane] = kept(value, last[place * lanes + lane] == k);
+      out[k * s.out_dim + lane * s.out_lane] = copy[place * Width + lane];
+      copy[place * Width + lane] = 0;
     }
   }
   return true;
 }
 
 template <class T>
-bool gather_last_lane(T* out, const T* g, const int64_t* index, const ScatterSteps& s, int64_t* last) {
-  if (!all_in_range(index, s.length, s.index_dim, s.extent)) return false;
-  for (int64_t k = 0; k < s.length; ++k) last[index[k * s.index_dim]] = k;
-  for (int64_t k = 0; k < s.length; ++k) {
-    const int64_t place = index[k * s.index_dim];
-    out[k * s.out_dim] = kept(g[place * s.src_dim], last[place] == k);
+bool gather_copied(T* out, const T* g, const int64_t* index, int64_t lanes, const ScatterSteps& s, T* copy) {
+  if (lanes == 1) {
+    copy_piece(copy, g, s.extent, 1, s.src_dim);
+    return gather_back<1>(out, copy, index, 1, s);
   }
-  return true;
+  for (int64_t i = 0; i < s.extent; ++i) copy_piece(copy + i * kPanel, g + i * s.src_dim, lanes, 1, s.src_lane);
+  return gather_back<kPanel>(out, copy, index, lanes, s);
 }
 
-// Lanes that share their indices: rows are moved, or zeros.
+// `lanes` lanes that share their indices, out of g itself. `last`, the last position that names each place, need not be
+// cleared: only places that an index names are read, and those were written.
 template <class T>
-bool gather_last_rows(T* out, const T* g, const int64_t* index, int64_t lanes, const ScatterSteps& s, int64_t* last) {
+bool gather_named(T* out, const T* g, const int64_t* index, int64_t lanes, const ScatterSteps& s, int64_t* last) {
   if (!all_in_range(index, s.length, s.index_dim, s.extent)) return false;
   for (int64_t k = 0; k < s.length; ++k) last[index[k * s.index_dim]] = k;
+  const T zero{0};
   for (int64_t k = 0; k < s.length; ++k) {
     const int64_t place = index[k * s.index_dim];
-    T* const row = out + k * s.out_dim;
-    if (last[place] == k) {
-      copy_piece(row, g + place * s.src_dim, lanes, s.out_lane, s.src_lane);
-    } else {
-      for (int64_t lane = 0; lane < lanes; ++lane) row[lane * s.out_lane] = T{0};
-    }
+    const bool keep = last[place] == k;
+    copy_piece(out + k * s.out_dim, keep ? g + place * s.src_dim : &zero, lanes, s.out_lane, keep ? s.src_lane : 0);
   }
   return true;
 }
@@ -217,27 +208,25 @@ struct GatherLast {
     const View g = at_least_1d(call.in[0]), index = at_least_1d(call.in[1]), out = at_least_1d(call.out[0]);
     const int axis = axis_of(call.attributes[0], g.rank);
     Lanes lanes(out, g, index, axis);
-    const ScatterSteps& s = lanes.steps;
     lanes.steps.extent = g.shape[axis];
-    const int64_t tables = s.out_dim < s.out_lane ? 1 : tables_for(s.extent);  // 1 where lanes lie apart
+    const ScatterSteps& s = lanes.steps;
+    const bool abreast = s.out_dim > s.out_lane, rows = abreast && s.index_lane == 0;
+    int64_t together = s.length >= s.extent / 4 && !rows ? lanes_together(g, s.extent) : 0;
+    if (together > 1 && !abreast && s.extent >= kPanel) together = 1;
     Failure failure;
     parallel_for(lanes.nest.size, 1.5 * static_cast<double>(s.length), [&](int64_t begin, int64_t end, int worker) {
-      auto* const last = reinterpret_cast<int64_t*>(call.scratch(worker));
       for_rows(lanes.nest, begin, end, [&](const int64_t* offset, int64_t count) {
-        T* const o = out.as<T>() + offset[0];
-        const T* const a = g.as<T>() + offset[1];
-        const int64_t* const at = index.as<int64_t>() + offset[2];
-        bool good = true;
-        if (s.index_lane == 0) good = gather_last_rows(o, a, at, count, s, last);
-        for (int64_t lane = 0; s.index_lane != 0 && good && lane < count; lane += tables) {
-          const int64_t abreast = count - lane < tables ? count - lane : tables;
-          T* const to = o + lane * s.out_lane;
-          const T* const from = a + lane * s.src_lane;
-          const int64_t* const places = at + lane * s.index_lane;
-          good = tables == 1 ? gather_last_lane(to, from, places, s, last)
-                             : gather_last_lanes(to, from, places, abreast, s, last);
+        const int64_t width = together > 0 ? together : rows ? count : 1;
+        for (int64_t lane = 0; lane < count; lane += width) {
+          T* const o = out.as<T>() + offset[0] + lane * s.out_lane;
+          const T* const a = g.as<T>() + offset[1] + lane * s.src_lane;
+          const int64_t* const at = index.as<int64_t>() + offset[2] + lane * s.index_lane;
+          const int64_t here = std::min(width, count - lane);
+          char* const scratch = call.scratch(worker);
+          const bool good = together > 0 ? gather_copied(o, a, at, here, s, reinterpret_cast<T*>(scratch))
+                                         : gather_named(o, a, at, here, s, reinterpret_cast<int64_t*>(scratch));
+          if (!good) failure.report();
         }
-        if (!good) failure.report();
       });
     });
     return failure.status();

@@ -88,7 +88,11 @@ using Combine = bool (*)(void* out, const void* src, const int64_t* index, const
 
 template <class Op, class T>
 void combine_piece(T* out, const T* src, int64_t count, int64_t out_step, int64_t src_step) {
-  if (out_step == 1 && src_step == 1) {
+  if (std::is_same_v<Op, ScatterSet> && out_step == 1 && src_step == 0) {
+    const T value = *src;
+#pragma omp simd
+    for (int64_t i = 0; i < count; ++i) out[i] = value;
+  } else if (out_step == 1 && src_step == 1) {
 #pragma omp simd
     for (int64_t i = 0; i < count; ++i) out[i] = Op::combine(out[i], src[i]);
   } else {
