@@ -9,24 +9,24 @@ namespace minigrad::reference {
 namespace {
 
 // f(attributes, x) for each element.
-template <class T, auto f>
+template <auto f>
 Status map_value(const Call& call) {
   const View& out = call.out[0];
   for_each(out, [&](const Position& p) {
-    const double x = static_cast<double>(element<T>(call.in[0], p, out.rank));
-    element<T>(out, p, out.rank) = static_cast<T>(f(call.attributes, x));
+    const double x = element<double>(call.in[0], p, out.rank);
+    element<double>(out, p, out.rank) = f(call.attributes, x);
   });
   return Status::ok;
 }
 
 // g f(attributes, x) for each element, 0 where g is 0.
-template <class T, auto f>
+template <auto f>
 Status map_slope(const Call& call) {
   const View& out = call.out[0];
   for_each(out, [&](const Position& p) {
-    const double g = static_cast<double>(element<T>(call.in[0], p, out.rank));
-    const double x = static_cast<double>(element<T>(call.in[1], p, out.rank));
-    element<T>(out, p, out.rank) = g == 0 ? T{0} : static_cast<T>(g * f(call.attributes, x));
+    const double g = element<double>(call.in[0], p, out.rank);
+    const double x = element<double>(call.in[1], p, out.rank);
+    element<double>(out, p, out.rank) = g == 0 ? 0 : g * f(call.attributes, x);
   });
   return Status::ok;
 }
@@ -47,12 +47,12 @@ Status cut_of(const Call& call) {
 
 template <auto f>
 constexpr RunsByDType value() {
-  return floats(map_value<float, f>, map_value<double, f>);
+  return for_floats<map_value<f>>();
 }
 
 template <auto f>
 constexpr RunsByDType slope() {
-  return floats(map_slope<float, f>, map_slope<double, f>);
+  return for_floats<map_slope<f>>();
 }
 
 using List = const Attribute*;

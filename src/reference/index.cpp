@@ -1,7 +1,5 @@
 #include "reference/index.hpp"
 
-#include <map>
-
 #include "reference/naive.hpp"
 
 namespace minigrad::reference {
@@ -30,29 +28,11 @@ Status gather_of(const Call& call) {
   return status;
 }
 
-// Sums in double for the floats; T's own sum for integers.
-template <class T>
-using Wide = std::conditional_t<std::is_floating_point_v<T>, double, T>;
-
-// Sums that are rounded once, at the end: those of elements with no addend stay 0.
-template <class T>
-class Sums {
- public:
-  void add(T& element, T value) { sums_[&element] += static_cast<Wide<T>>(value); }
-  void finish() {
-    for (auto& [element, sum] : sums_) *element = static_cast<T>(sum);
-  }
-
- private:
-  std::map<T*, Wide<T>> sums_;
-};
-
 template <class T>
 Status scatter_add_of(const Call& call) {
   const View &src = call.in[0], &index = call.in[1], &out = call.out[0];
   const int dim = axis_of(call.attributes[1].integer(), out.rank);
   Status status = Status::ok;
-  Sums<T> sums;
   zero<T>(out);
   for_each(index, [&](const Position& p) {
     const int64_t i = at<int64_t>(index, p);
@@ -62,9 +42,8 @@ Status scatter_add_of(const Call& call) {
     }
     Position target = p;
     target.index[dim] = i;
-    sums.add(at<T>(out, target), at<T>(src, p));
+    at<T>(out, target) += at<T>(src, p);
   });
-  sums.finish();
   return status;
 }
 
@@ -98,12 +77,9 @@ Status index_rows_of(const Call& call) {
 template <class T>
 Status index_rows_add_of(const Call& call) {
   const View &g = call.in[0], &out = call.out[0];
-  Sums<T> sums;
   zero<T>(out);
-  const Status status = for_indexed(
-      g, call.in[1], out.shape[0], [&](const Position& p, const Position& q) { sums.add(at<T>(out, q), at<T>(g, p)); });
-  sums.finish();
-  return status;
+  return for_indexed(g, call.in[1], out.shape[0],
+                     [&](const Position& p, const Position& q) { at<T>(out, q) += at<T>(g, p); });
 }
 
 template <class T>
@@ -124,9 +100,8 @@ Status unslice_of(const Call& call) {
 template <class T>
 T combined(int64_t mode, T x, T y) {
   if (mode == 0) return y;
-  if constexpr (std::is_same_v<T, bool>) return mode == 1 || mode == 3 ? x || y : x && y;
-  if (mode == 1) return static_cast<T>(x + y);
-  if (mode == 2) return static_cast<T>(x * y);
+  if (mode == 1) return x + y;
+  if (mode == 2) return x * y;
   if (y != y) return y;
   return (mode == 3 ? y > x : y < x) ? y : x;
 }
@@ -211,24 +186,14 @@ constexpr RunsByDType only_int64(RunFunction run) {
 
 }  // namespace
 
-const RunsByDType scatter = {{scatter_of<bool>, scatter_of<uint8_t>, scatter_of<int8_t>, scatter_of<int16_t>,
-                              scatter_of<int32_t>, scatter_of<int64_t>, scatter_of<float>, scatter_of<double>}};
-const RunsByDType gather_last = {{gather_last_of<bool>, gather_last_of<uint8_t>, gather_last_of<int8_t>,
-                                  gather_last_of<int16_t>, gather_last_of<int32_t>, gather_last_of<int64_t>,
-                                  gather_last_of<float>, gather_last_of<double>, gather_last_of<uint16_t>}};
+const RunsByDType scatter = for_all<scatter_of<int64_t>, scatter_of<double>>();
+const RunsByDType gather_last = for_all<gather_last_of<int64_t>, gather_last_of<double>>();
+const RunsByDType gather = for_all<gather_of<int64_t>, gather_of<double>>();
+const RunsByDType scatter_add = for_all<scatter_add_of<int64_t>, scatter_add_of<double>>();
+const RunsByDType index_rows = for_all<index_rows_of<int64_t>, index_rows_of<double>>();
+const RunsByDType index_rows_add = for_all<index_rows_add_of<int64_t>, index_rows_add_of<double>>();
+const RunsByDType unslice = for_all<unslice_of<int64_t>, unslice_of<double>>();
 const RunsByDType linear_index = only_int64(linear_index_of);
 const RunsByDType occurrence = only_int64(occurrence_of);
-const RunsByDType gather = {{gather_of<bool>, gather_of<uint8_t>, gather_of<int8_t>, gather_of<int16_t>,
-                             gather_of<int32_t>, gather_of<int64_t>, gather_of<float>, gather_of<double>}};
-const RunsByDType scatter_add = {{scatter_add_of<bool>, scatter_add_of<uint8_t>, scatter_add_of<int8_t>,
-                                  scatter_add_of<int16_t>, scatter_add_of<int32_t>, scatter_add_of<int64_t>,
-                                  scatter_add_of<float>, scatter_add_of<double>}};
-const RunsByDType index_rows = {{index_rows_of<bool>, index_rows_of<uint8_t>, index_rows_of<int8_t>,
-                                 index_rows_of<int16_t>, index_rows_of<int32_t>, index_rows_of<int64_t>,
-                                 index_rows_of<float>, index_rows_of<double>}};
-const RunsByDType index_rows_add = {{nullptr, nullptr, nullptr, nullptr, nullptr, index_rows_add_of<int64_t>,
-                                     index_rows_add_of<float>, index_rows_add_of<double>}};
-const RunsByDType unslice = {{unslice_of<bool>, unslice_of<uint8_t>, unslice_of<int8_t>, unslice_of<int16_t>,
-                              unslice_of<int32_t>, unslice_of<int64_t>, unslice_of<float>, unslice_of<double>}};
 
 }  // namespace minigrad::reference

@@ -41,53 +41,47 @@ struct Samples {
   }
 };
 
-template <class T>
-T& at(const View& x, int64_t i, int64_t k) {
-  return x.as<T>()[i * x.stride[0] + k * x.stride[1]];
-}
+double& at(const View& x, int64_t i, int64_t k) { return x.as<double>()[i * x.stride[0] + k * x.stride[1]]; }
 
 // Writes the softmax of row i; gives its loss.
-template <class T>
 double cross_entropy_row(const Samples& samples, const View& probabilities, int64_t i) {
   double largest = -INFINITY, total = 0, loss = 0;
   for (int64_t k = 0; k < samples.c(); ++k) {
-    const double value = at<T>(samples.x, i, k);
+    const double value = at(samples.x, i, k);
     largest = value > largest || value != value ? value : largest;
   }
-  for (int64_t k = 0; k < samples.c(); ++k) total += std::exp(at<T>(samples.x, i, k) - largest);
+  for (int64_t k = 0; k < samples.c(); ++k) total += std::exp(at(samples.x, i, k) - largest);
   for (int64_t k = 0; k < samples.c(); ++k) {
-    const double d = at<T>(samples.x, i, k) - largest, q = samples.wanted(i, k);
-    at<T>(probabilities, i, k) = static_cast<T>(std::exp(d) / total);
+    const double d = at(samples.x, i, k) - largest, q = samples.wanted(i, k);
+    at(probabilities, i, k) = std::exp(d) / total;
     if (q != 0) loss -= q * (d - std::log(total));
   }
   return samples.ignored(i) ? 0 : loss;
 }
 
-template <class T>
 Status cross_entropy_of(const Call& call) {
   const Samples samples = {call.in[0], call.in[1], call.attributes};
   if (!samples.valid()) return Status::index_out_of_range;
   const View& loss = call.out[0];
   double total = 0;
   for (int64_t i = 0; i < samples.n(); ++i) {
-    const double value = cross_entropy_row<T>(samples, call.out[1], i);
-    if (samples.reduction() == none) loss.as<T>()[i * loss.stride[0]] = static_cast<T>(value);
+    const double value = cross_entropy_row(samples, call.out[1], i);
+    if (samples.reduction() == none) loss.as<double>()[i * loss.stride[0]] = value;
     total += value;
   }
-  if (samples.reduction() != none) *loss.as<T>() = static_cast<T>(total / samples.divisor());
+  if (samples.reduction() != none) *loss.as<double>() = total / samples.divisor();
   return Status::ok;
 }
 
-template <class T>
 Status cross_entropy_grad_of(const Call& call) {
   const Samples samples = {call.in[1], call.in[2], call.attributes};
   if (!samples.valid()) return Status::index_out_of_range;
   const View& g = call.in[0];
   for (int64_t i = 0; i < samples.n(); ++i) {
-    const double scale = g.as<T>()[g.rank == 1 ? i * g.stride[0] : 0] / samples.divisor();
+    const double scale = g.as<double>()[g.rank == 1 ? i * g.stride[0] : 0] / samples.divisor();
     for (int64_t k = 0; k < samples.c(); ++k) {
-      const double value = scale * (at<T>(samples.x, i, k) - samples.wanted(i, k));
-      at<T>(call.out[0], i, k) = static_cast<T>(samples.ignored(i) ? 0 : value);
+      const double value = scale * (at(samples.x, i, k) - samples.wanted(i, k));
+      at(call.out[0], i, k) = samples.ignored(i) ? 0 : value;
     }
   }
   return Status::ok;
@@ -117,31 +111,29 @@ struct Classes {
   }
 };
 
-template <class T>
 Status nll_loss_of(const Call& call) {
   const Classes classes(call);
   if (!classes.valid(call.in[0].shape[1])) return Status::index_out_of_range;
   double total = 0;
   for (int64_t i = 0; i < classes.n(); ++i) {
-    const double value = classes.at(i) == classes.ignored ? 0 : -at<T>(call.in[0], i, classes.at(i));
-    if (classes.reduction == none) call.out[0].as<T>()[i * call.out[0].stride[0]] = static_cast<T>(value);
+    const double value = classes.at(i) == classes.ignored ? 0 : -at(call.in[0], i, classes.at(i));
+    if (classes.reduction == none) call.out[0].as<double>()[i * call.out[0].stride[0]] = value;
     total += value;
   }
-  if (classes.reduction != none) *call.out[0].as<T>() = static_cast<T>(total / classes.divisor());
+  if (classes.reduction != none) *call.out[0].as<double>() = total / classes.divisor();
   return Status::ok;
 }
 
-template <class T>
 Status nll_loss_grad_of(const Call& call) {
   const Classes classes(call);
   const View& g = call.in[0];
   const View& out = call.out[0];
   if (!classes.valid(out.shape[1])) return Status::index_out_of_range;
   for (int64_t i = 0; i < classes.n(); ++i) {
-    const double value = -g.as<T>()[g.rank == 1 ? i * g.stride[0] : 0] / classes.divisor();
+    const double value = -g.as<double>()[g.rank == 1 ? i * g.stride[0] : 0] / classes.divisor();
     for (int64_t k = 0; k < out.shape[1]; ++k) {
       const bool there = k == classes.at(i) && k != classes.ignored;
-      at<T>(out, i, k) = static_cast<T>(there ? value : 0);
+      at(out, i, k) = there ? value : 0;
     }
   }
   return Status::ok;
@@ -149,9 +141,9 @@ Status nll_loss_grad_of(const Call& call) {
 
 }  // namespace
 
-const RunsByDType nll_loss = floats(nll_loss_of<float>, nll_loss_of<double>);
-const RunsByDType nll_loss_grad = floats(nll_loss_grad_of<float>, nll_loss_grad_of<double>);
-const RunsByDType cross_entropy = floats(cross_entropy_of<float>, cross_entropy_of<double>);
-const RunsByDType cross_entropy_grad = floats(cross_entropy_grad_of<float>, cross_entropy_grad_of<double>);
+const RunsByDType nll_loss = for_floats<nll_loss_of>();
+const RunsByDType nll_loss_grad = for_floats<nll_loss_grad_of>();
+const RunsByDType cross_entropy = for_floats<cross_entropy_of, 2>();
+const RunsByDType cross_entropy_grad = for_floats<cross_entropy_grad_of>();
 
 }  // namespace minigrad::reference

@@ -6,34 +6,29 @@
 namespace minigrad::reference {
 namespace {
 
-// out = f(x) with f on W: double for the floats, the integer itself for integers.
-template <class X, class Out, class W, auto f>
-Status map1(const Call& call) {
+// out = f(in[i], ...); Out is W, or int64 for the truth of f.
+template <class W, class Out, auto f, int... i>
+Status map_of(const Call& call) {
   const View& out = call.out[0];
   for_each(out, [&](const Position& p) {
-    element<Out>(out, p, out.rank) = static_cast<Out>(f(static_cast<W>(element<X>(call.in[0], p, out.rank))));
+    element<Out>(out, p, out.rank) = static_cast<Out>(f(element<W>(call.in[i], p, out.rank)...));
   });
   return Status::ok;
 }
 
-template <class X, class Out, class W, auto f>
-Status map2(const Call& call) {
-  const View& out = call.out[0];
-  for_each(out, [&](const Position& p) {
-    element<Out>(out, p, out.rank) = static_cast<Out>(
-        f(static_cast<W>(element<X>(call.in[0], p, out.rank)), static_cast<W>(element<X>(call.in[1], p, out.rank))));
-  });
-  return Status::ok;
+template <auto f, int... i>
+constexpr RunsByDType float_map() {
+  return for_floats<map_of<double, double, f, i...>>();
 }
 
 template <auto f>
 constexpr RunsByDType float1() {
-  return floats(map1<float, float, double, f>, map1<double, double, double, f>);
+  return float_map<f, 0>();
 }
 
 template <auto f>
 constexpr RunsByDType float2() {
-  return floats(map2<float, float, double, f>, map2<double, double, double, f>);
+  return float_map<f, 0, 1>();
 }
 
 }  // namespace

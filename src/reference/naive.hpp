@@ -1,7 +1,8 @@
-// What the naive references share: an element by its logical position, and a walk over all positions.
+// What the naive references share: an element by its logical position, a walk over all positions, and operands as
+// double and int64.
 //
-// A reference says what a kernel means in the plainest loops, computed in double whatever the dtype and rounded once at
-// the end. It serves tests and benchmarks; nothing else calls it.
+// A reference says what a kernel means in the plainest loops, computed in double or int64 whatever the dtype and
+// rounded once at the end. It serves tests and benchmarks; nothing else calls it.
 #pragma once
 
 #include "core/kernel.hpp"
@@ -48,6 +49,29 @@ void for_each(const View& x, Visit&& visit) {
 template <class T>
 void zero(const View& out) {
   for_each(out, [&](const Position& p) { at<T>(out, p) = T{}; });
+}
+
+// out = x, of one shape, whatever their dtypes.
+void convert(const View& out, const View& x);
+
+// run, written for double and int64 alone: operands are converted to double, those of integers and booleans to int64,
+// and results back.
+Status run_widened(const Call& call, RunFunction run, int out_count);
+
+template <RunFunction run, int kOutputs>
+Status widened(const Call& call) {
+  return run_widened(call, run, kOutputs);
+}
+
+template <RunFunction of_double, int kOutputs = 1>
+constexpr RunsByDType for_floats() {
+  return floats(widened<of_double, kOutputs>, widened<of_double, kOutputs>);
+}
+
+template <RunFunction of_int64, RunFunction of_double, int kOutputs = 1>
+constexpr RunsByDType for_all() {
+  constexpr RunFunction whole = widened<of_int64, kOutputs>, real = widened<of_double, kOutputs>;
+  return {{whole, whole, whole, whole, whole, whole, real, real, real}};
 }
 
 }  // namespace minigrad::reference

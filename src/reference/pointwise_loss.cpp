@@ -55,42 +55,42 @@ enum Reduction : int64_t { none, mean, sum };
 
 double parameter_of(const Call& call, bool there) { return there ? call.attributes[1].real : 0; }
 
-template <Function f, bool has_parameter, class T>
+template <Function f, bool has_parameter>
 Status run_loss(const Call& call) {
   const View& x = call.in[0];
   const int64_t reduction = call.attributes[0].integer();
   double total = 0;
   for_each(x, [&](const Position& p) {
     const double value =
-        f(element<T>(x, p, x.rank), element<T>(call.in[1], p, x.rank), parameter_of(call, has_parameter));
-    if (reduction == none) element<T>(call.out[0], p, x.rank) = static_cast<T>(value);
+        f(element<double>(x, p, x.rank), element<double>(call.in[1], p, x.rank), parameter_of(call, has_parameter));
+    if (reduction == none) element<double>(call.out[0], p, x.rank) = value;
     total += value;
   });
   if (reduction == none) return Status::ok;
-  *call.out[0].as<T>() = static_cast<T>(reduction == mean ? total / static_cast<double>(x.size()) : total);
+  *call.out[0].as<double>() = reduction == mean ? total / static_cast<double>(x.size()) : total;
   return Status::ok;
 }
 
-template <Function slope, bool has_parameter, class T>
+template <Function slope, bool has_parameter>
 Status run_grad(const Call& call) {
   const View& x = call.in[1];
   const double divisor = call.attributes[0].integer() == mean ? static_cast<double>(x.size()) : 1;
   for_each(x, [&](const Position& p) {
     const double value =
-        slope(element<T>(x, p, x.rank), element<T>(call.in[2], p, x.rank), parameter_of(call, has_parameter));
-    element<T>(call.out[0], p, x.rank) = static_cast<T>(element<T>(call.in[0], p, x.rank) / divisor * value);
+        slope(element<double>(x, p, x.rank), element<double>(call.in[2], p, x.rank), parameter_of(call, has_parameter));
+    element<double>(call.out[0], p, x.rank) = element<double>(call.in[0], p, x.rank) / divisor * value;
   });
   return Status::ok;
 }
 
 template <Function f, bool has_parameter = false>
 constexpr RunsByDType loss_runs() {
-  return floats(run_loss<f, has_parameter, float>, run_loss<f, has_parameter, double>);
+  return for_floats<run_loss<f, has_parameter>>();
 }
 
 template <Function slope, bool has_parameter = false>
 constexpr RunsByDType grad_runs() {
-  return floats(run_grad<slope, has_parameter, float>, run_grad<slope, has_parameter, double>);
+  return for_floats<run_grad<slope, has_parameter>>();
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <vector>
 
-#include "core/half.hpp"
 #include "reference/naive.hpp"
 
 namespace minigrad::reference {
@@ -49,52 +48,50 @@ View broadcast_part(const View& x, const View& out, const Position& to) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Sums and products: W is double for the floats, the integer itself for integers.
+// Sums and products.
 
-template <class T, class W>
+template <class T>
 Status sum_of(const Call& call) {
   const View& out = call.out[0];
   for_each(out, [&](const Position& to) {
     const View part = reduced_part(call.in[0], call.attributes[0], out, to);
-    W total = 0;
+    T total = 0;
     for_each(part, [&](const Position& p) { total += element<T>(part, p, part.rank); });
-    element<T>(out, to, out.rank) = static_cast<T>(total);
+    element<T>(out, to, out.rank) = total;
   });
   return Status::ok;
 }
 
-template <class T>
 Status mean_of(const Call& call) {
   const View& out = call.out[0];
   for_each(out, [&](const Position& to) {
     const View part = reduced_part(call.in[0], call.attributes[0], out, to);
     double total = 0;
-    for_each(part, [&](const Position& p) { total += element<T>(part, p, part.rank); });
-    element<T>(out, to, out.rank) = static_cast<T>(total / static_cast<double>(part.size()));
-  });
-  return Status::ok;
-}
-
-template <class T, class W>
-Status prod_of(const Call& call) {
-  const View& out = call.out[0];
-  for_each(out, [&](const Position& to) {
-    const View part = reduced_part(call.in[0], call.attributes[0], out, to);
-    W total = 1;
-    for_each(part, [&](const Position& p) { total *= element<T>(part, p, part.rank); });
-    element<T>(out, to, out.rank) = static_cast<T>(total);
+    for_each(part, [&](const Position& p) { total += element<double>(part, p, part.rank); });
+    element<double>(out, to, out.rank) = total / static_cast<double>(part.size());
   });
   return Status::ok;
 }
 
 template <class T>
+Status prod_of(const Call& call) {
+  const View& out = call.out[0];
+  for_each(out, [&](const Position& to) {
+    const View part = reduced_part(call.in[0], call.attributes[0], out, to);
+    T total = 1;
+    for_each(part, [&](const Position& p) { total *= element<T>(part, p, part.rank); });
+    element<T>(out, to, out.rank) = total;
+  });
+  return Status::ok;
+}
+
 Status sum_to_of(const Call& call) {
   const View& out = call.out[0];
   for_each(out, [&](const Position& to) {
     const View part = broadcast_part(call.in[0], out, to);
     double total = 0;
-    for_each(part, [&](const Position& p) { total += element<T>(part, p, part.rank); });
-    element<T>(out, to, out.rank) = static_cast<T>(total);
+    for_each(part, [&](const Position& p) { total += element<double>(part, p, part.rank); });
+    element<double>(out, to, out.rank) = total;
   });
   return Status::ok;
 }
@@ -155,45 +152,18 @@ Status extremum_and_index_of(const Call& call) {
   return Status::ok;
 }
 
-template <bool kLargest>
-constexpr RunsByDType extrema() {
-  return {{extremum_of<bool, kLargest>, extremum_of<uint8_t, kLargest>, extremum_of<int8_t, kLargest>,
-           extremum_of<int16_t, kLargest>, extremum_of<int32_t, kLargest>, extremum_of<int64_t, kLargest>,
-           extremum_of<float, kLargest>, extremum_of<double, kLargest>}};
-}
-
-template <bool kLargest>
-constexpr RunsByDType indices() {
-  return {{index_of<bool, kLargest>, index_of<uint8_t, kLargest>, index_of<int8_t, kLargest>,
-           index_of<int16_t, kLargest>, index_of<int32_t, kLargest>, index_of<int64_t, kLargest>,
-           index_of<float, kLargest>, index_of<double, kLargest>}};
-}
-
-template <bool kLargest>
-constexpr RunsByDType extrema_and_indices() {
-  return {{extremum_and_index_of<bool, kLargest>, extremum_and_index_of<uint8_t, kLargest>,
-           extremum_and_index_of<int8_t, kLargest>, extremum_and_index_of<int16_t, kLargest>,
-           extremum_and_index_of<int32_t, kLargest>, extremum_and_index_of<int64_t, kLargest>,
-           extremum_and_index_of<float, kLargest>, extremum_and_index_of<double, kLargest>}};
-}
-
-constexpr RunsByDType with_int64(RunsByDType runs, RunFunction run) {
-  runs.of[static_cast<int>(DType::int64)] = run;
-  return runs;
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
 // What is made of the elements, and the ways back.
 
 // out[k] = f(call, the elements of result k as double).
-template <class T, auto f>
+template <auto f>
 Status statistic_of(const Call& call) {
   const View& out = call.out[0];
   for_each(out, [&](const Position& to) {
     const View part = reduced_part(call.in[0], call.attributes[0], out, to);
     std::vector<double> x;
-    for_each(part, [&](const Position& p) { x.push_back(element<T>(part, p, part.rank)); });
-    element<T>(out, to, out.rank) = static_cast<T>(f(call, x));
+    for_each(part, [&](const Position& p) { x.push_back(element<double>(part, p, part.rank)); });
+    element<double>(out, to, out.rank) = f(call, x);
   });
   return Status::ok;
 }
@@ -232,20 +202,18 @@ double sum_of_numbers(const Call&, const std::vector<double>& x) {
   return total;
 }
 
-template <class T>
 Status var_mean_of(const Call& call) {
-  statistic_of<T, variance>(call);
+  statistic_of<variance>(call);
   Call of_mean = call;
   of_mean.out = call.out + 1;
-  return statistic_of<T, [](const Call&, const std::vector<double>& x) { return mean_value(x); }>(of_mean);
+  return statistic_of<[](const Call&, const std::vector<double>& x) { return mean_value(x); }>(of_mean);
 }
 
-template <class T, auto f>
+template <auto f>
 Status ternary_of(const Call& call) {
   const View& out = call.out[0];
-  const auto at = [&](int i, const Position& p) -> double { return element<T>(call.in[i], p, out.rank); };
-  for_each(out,
-           [&](const Position& p) { element<T>(out, p, out.rank) = static_cast<T>(f(at(0, p), at(1, p), at(2, p))); });
+  const auto at = [&](int i, const Position& p) { return element<double>(call.in[i], p, out.rank); };
+  for_each(out, [&](const Position& p) { element<double>(out, p, out.rank) = f(at(0, p), at(1, p), at(2, p)); });
   return Status::ok;
 }
 
@@ -255,27 +223,25 @@ double times_exp_difference(double g, double x, double total) {
 }
 
 // Each element that equals its result gets the cotangent over the number of these.
-template <class T>
 Status share_ties_of(const Call& call) {
   const View& x = call.in[1];
   const View& result = call.in[2];
-  const auto tied = [](T a, T b) { return a == b || (a != a && b != b); };
+  const auto tied = [](double a, double b) { return a == b || (a != a && b != b); };
   for_each(result, [&](const Position& of) {
-    const T extremum = element<T>(result, of, x.rank);
+    const double extremum = element<double>(result, of, x.rank);
     const View part = reduced_part(x, call.attributes[0], result, of);
     const View out = reduced_part(call.out[0], call.attributes[0], result, of);
     double ties = 0;
-    for_each(part, [&](const Position& p) { ties += tied(element<T>(part, p, part.rank), extremum) ? 1 : 0; });
-    const T share = static_cast<T>(static_cast<double>(element<T>(call.in[0], of, x.rank)) / ties);
+    for_each(part, [&](const Position& p) { ties += tied(element<double>(part, p, part.rank), extremum) ? 1 : 0; });
+    const double share = element<double>(call.in[0], of, x.rank) / ties;
     for_each(part, [&](const Position& p) {
-      element<T>(out, p, out.rank) = tied(element<T>(part, p, part.rank), extremum) ? share : 0;
+      element<double>(out, p, out.rank) = tied(element<double>(part, p, part.rank), extremum) ? share : 0;
     });
   });
   return Status::ok;
 }
 
 // What stands before the element times what stands behind it, times the cotangent of its line.
-template <class T>
 Status product_of_others_of(const Call& call) {
   const View& x = call.in[1];
   const View& out = call.out[0];
@@ -285,73 +251,67 @@ Status product_of_others_of(const Call& call) {
     if (p.index[axis] != 0) return;
     Position at = p;
     double before = 1, behind = 1;
-    const auto value = [&] { return static_cast<double>(element<T>(x, at, x.rank)); };
+    const auto value = [&] { return element<double>(x, at, x.rank); };
     for (at.index[axis] = 0; at.index[axis] < x.shape[axis]; ++at.index[axis]) {
-      element<T>(out, at, x.rank) = static_cast<T>(before);
+      element<double>(out, at, x.rank) = before;
       before *= value();
     }
-    const double g = static_cast<double>(element<T>(call.in[0], p, x.rank));
+    const double g = element<double>(call.in[0], p, x.rank);
     while (at.index[axis]-- > 0) {
-      T& to = element<T>(out, at, x.rank);
-      to = static_cast<T>(static_cast<double>(to) * behind * g);
+      double& to = element<double>(out, at, x.rank);
+      to *= behind * g;
       behind *= value();
     }
   });
   return Status::ok;
 }
 
-// Out(count of what is not 0, count of all).
-template <class T, class Out, auto f>
+// f(count of what is not 0, count of all).
+template <class T, auto f>
 Status count_of(const Call& call) {
   const View& out = call.out[0];
   for_each(out, [&](const Position& to) {
     const View part = reduced_part(call.in[0], call.attributes[0], out, to);
     int64_t count = 0;
     for_each(part, [&](const Position& p) { count += element<T>(part, p, part.rank) != 0 ? 1 : 0; });
-    element<Out>(out, to, out.rank) = f(count, part.size());
+    element<int64_t>(out, to, out.rank) = f(count, part.size());
   });
   return Status::ok;
 }
 
-template <class Out, auto f>
+template <auto f>
 constexpr RunsByDType counts() {
-  return {{count_of<bool, Out, f>, count_of<uint8_t, Out, f>, count_of<int8_t, Out, f>, count_of<int16_t, Out, f>,
-           count_of<int32_t, Out, f>, count_of<int64_t, Out, f>, count_of<float, Out, f>, count_of<double, Out, f>,
-           count_of<Half, Out, f>}};
+  return for_all<count_of<int64_t, f>, count_of<double, f>>();
 }
 
 bool is_any(int64_t count, int64_t) { return count > 0; }
 bool is_all(int64_t count, int64_t n) { return count == n; }
 int64_t is_count(int64_t count, int64_t) { return count; }
 
-template <auto f>
-constexpr RunsByDType statistics() {
-  return floats(statistic_of<float, f>, statistic_of<double, f>);
-}
-
 }  // namespace
 
-const RunsByDType sum = with_int64(floats(sum_of<float, double>, sum_of<double, double>), sum_of<int64_t, int64_t>);
-const RunsByDType mean = floats(mean_of<float>, mean_of<double>);
-const RunsByDType prod = with_int64(floats(prod_of<float, double>, prod_of<double, double>), prod_of<int64_t, int64_t>);
-const RunsByDType sum_to = floats(sum_to_of<float>, sum_to_of<double>);
-const RunsByDType max = extrema<true>();
-const RunsByDType min = extrema<false>();
-const RunsByDType argmax = indices<true>();
-const RunsByDType argmin = indices<false>();
-const RunsByDType max_with_index = extrema_and_indices<true>();
-const RunsByDType min_with_index = extrema_and_indices<false>();
-const RunsByDType var_mean = floats(var_mean_of<float>, var_mean_of<double>);
-const RunsByDType logsumexp = statistics<log_of_sum>();
-const RunsByDType norm = statistics<norm_value>();
-const RunsByDType nansum = statistics<sum_of_numbers>();
-const RunsByDType deviation = floats(ternary_of<float, times_deviation>, ternary_of<double, times_deviation>);
-const RunsByDType exp_difference =
-    floats(ternary_of<float, times_exp_difference>, ternary_of<double, times_exp_difference>);
-const RunsByDType share_ties = floats(share_ties_of<float>, share_ties_of<double>);
-const RunsByDType product_of_others = floats(product_of_others_of<float>, product_of_others_of<double>);
-const RunsByDType any = counts<bool, is_any>();
-const RunsByDType all = counts<bool, is_all>();
-const RunsByDType count_nonzero = counts<int64_t, is_count>();
+const RunsByDType sum = for_all<sum_of<int64_t>, sum_of<double>>();
+const RunsByDType mean = for_floats<mean_of>();
+const RunsByDType prod = for_all<prod_of<int64_t>, prod_of<double>>();
+const RunsByDType sum_to = for_floats<sum_to_of>();
+const RunsByDType max = for_all<extremum_of<int64_t, true>, extremum_of<double, true>>();
+const RunsByDType min = for_all<extremum_of<int64_t, false>, extremum_of<double, false>>();
+const RunsByDType argmax = for_all<index_of<int64_t, true>, index_of<double, true>>();
+const RunsByDType argmin = for_all<index_of<int64_t, false>, index_of<double, false>>();
+const RunsByDType max_with_index =
+    for_all<extremum_and_index_of<int64_t, true>, extremum_and_index_of<double, true>, 2>();
+const RunsByDType min_with_index =
+    for_all<extremum_and_index_of<int64_t, false>, extremum_and_index_of<double, false>, 2>();
+const RunsByDType var_mean = for_floats<var_mean_of, 2>();
+const RunsByDType logsumexp = for_floats<statistic_of<log_of_sum>>();
+const RunsByDType norm = for_floats<statistic_of<norm_value>>();
+const RunsByDType nansum = for_floats<statistic_of<sum_of_numbers>>();
+const RunsByDType deviation = for_floats<ternary_of<times_deviation>>();
+const RunsByDType exp_difference = for_floats<ternary_of<times_exp_difference>>();
+const RunsByDType share_ties = for_floats<share_ties_of>();
+const RunsByDType product_of_others = for_floats<product_of_others_of>();
+const RunsByDType any = counts<is_any>();
+const RunsByDType all = counts<is_all>();
+const RunsByDType count_nonzero = counts<is_count>();
 
 }  // namespace minigrad::reference

@@ -25,57 +25,53 @@ void for_lanes(const Call& call, Visit&& visit) {
   });
 }
 
-// W is what a lane is computed in.
-template <class T, class W>
+template <class T>
 Status cumsum_of(const Call& call) {
   const View& out = call.out[0];
-  W sum = 0;
+  T sum = 0;
   for_lanes(call, [&](const Position& p, bool first) {
-    const W x = static_cast<W>(element<T>(call.in[0], p, out.rank));
+    const T x = element<T>(call.in[0], p, out.rank);
     sum = first ? x : sum + x;
-    element<T>(out, p, out.rank) = static_cast<T>(sum);
-  });
-  return Status::ok;
-}
-
-// W is what a lane is computed in.
-template <class T, class W>
-Status cumprod_of(const Call& call) {
-  const View& out = call.out[0];
-  const bool exclusive = call.attributes[2].flag();
-  W product = 1;
-  for_lanes(call, [&](const Position& p, bool first) {
-    const W x = static_cast<W>(element<T>(call.in[0], p, out.rank));
-    const W before = first ? 1 : product;
-    product = before * x;
-    element<T>(out, p, out.rank) = static_cast<T>(exclusive ? before : product);
+    element<T>(out, p, out.rank) = sum;
   });
   return Status::ok;
 }
 
 template <class T>
+Status cumprod_of(const Call& call) {
+  const View& out = call.out[0];
+  const bool exclusive = call.attributes[2].flag();
+  T product = 1;
+  for_lanes(call, [&](const Position& p, bool first) {
+    const T x = element<T>(call.in[0], p, out.rank);
+    const T before = first ? 1 : product;
+    product = before * x;
+    element<T>(out, p, out.rank) = exclusive ? before : product;
+  });
+  return Status::ok;
+}
+
 Status logcumsumexp_of(const Call& call) {
   const View& out = call.out[0];
   double largest = 0, sum = 0;
   for_lanes(call, [&](const Position& p, bool first) {
-    const double x = element<T>(call.in[0], p, out.rank);
+    const double x = element<double>(call.in[0], p, out.rank);
     const double before = first ? x : largest;
     largest = first || x > largest || x != x ? x : largest;
     const auto scaled = [](double value, double by) { return value == by ? 1.0 : std::exp(value - by); };
     sum = first ? 1 : sum * scaled(before, largest) + scaled(x, largest);
-    element<T>(out, p, out.rank) = static_cast<T>(largest + std::log(sum));
+    element<double>(out, p, out.rank) = largest + std::log(sum);
   });
   return Status::ok;
 }
 
-template <class T>
 Status linear_recurrence_of(const Call& call) {
   const View& out = call.out[0];
   double r = 0;
   for_lanes(call, [&](const Position& p, bool first) {
-    const double a = element<T>(call.in[0], p, out.rank), b = element<T>(call.in[1], p, out.rank);
+    const double a = element<double>(call.in[0], p, out.rank), b = element<double>(call.in[1], p, out.rank);
     r = first ? b : a * r + b;
-    element<T>(out, p, out.rank) = static_cast<T>(r);
+    element<double>(out, p, out.rank) = r;
   });
   return Status::ok;
 }
@@ -97,13 +93,10 @@ Status shift_of(const Call& call) {
 
 }  // namespace
 
-const RunsByDType cumsum = {{nullptr, nullptr, nullptr, nullptr, nullptr, cumsum_of<int64_t, int64_t>,
-                             cumsum_of<float, double>, cumsum_of<double, double>}};
-const RunsByDType cumprod = {{nullptr, nullptr, nullptr, nullptr, nullptr, cumprod_of<int64_t, uint64_t>,
-                              cumprod_of<float, double>, cumprod_of<double, double>}};
-const RunsByDType logcumsumexp = floats(logcumsumexp_of<float>, logcumsumexp_of<double>);
-const RunsByDType linear_recurrence = floats(linear_recurrence_of<float>, linear_recurrence_of<double>);
-const RunsByDType shift = {{shift_of<bool>, shift_of<uint8_t>, shift_of<int8_t>, shift_of<int16_t>, shift_of<int32_t>,
-                            shift_of<int64_t>, shift_of<float>, shift_of<double>}};
+const RunsByDType cumsum = for_all<cumsum_of<int64_t>, cumsum_of<double>>();
+const RunsByDType cumprod = for_all<cumprod_of<int64_t>, cumprod_of<double>>();
+const RunsByDType logcumsumexp = for_floats<logcumsumexp_of>();
+const RunsByDType linear_recurrence = for_floats<linear_recurrence_of>();
+const RunsByDType shift = for_all<shift_of<int64_t>, shift_of<double>>();
 
 }  // namespace minigrad::reference

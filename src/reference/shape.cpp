@@ -6,51 +6,45 @@ namespace minigrad::reference {
 namespace {
 
 template <class T>
-struct Cat {
-  static Status run(const Call& call) {
-    const int dim = static_cast<int>(call.attributes[0].integer());
-    const bool stacked = call.attributes[1].flag();
-    int64_t start = 0;
-    for (int i = 0; i < call.in_count; ++i) {
-      const View& x = call.in[i];
-      for_each(x, [&](const Position& p) {
-        Position q = p;
-        for (int d = x.rank; stacked && d > dim; --d) q.index[d] = p.index[d - 1];
-        q.index[dim] = start + (stacked ? 0 : p.index[dim]);
-        at<T>(call.out[0], q) = at<T>(x, p);
-      });
-      start += stacked ? 1 : x.shape[dim];
-    }
-    return Status::ok;
-  }
-};
-
-template <class T>
-struct Triangle {
-  static Status run(const Call& call) {
-    const View& x = call.in[0];
+Status cat_of(const Call& call) {
+  const int dim = static_cast<int>(call.attributes[0].integer());
+  const bool stacked = call.attributes[1].flag();
+  int64_t start = 0;
+  for (int i = 0; i < call.in_count; ++i) {
+    const View& x = call.in[i];
     for_each(x, [&](const Position& p) {
-      const int64_t right = p.index[x.rank - 1] - p.index[x.rank - 2], diagonal = call.attributes[0].integer();
-      const bool kept = call.attributes[1].flag() ? right >= diagonal : right <= diagonal;
-      at<T>(call.out[0], p) = kept ? at<T>(x, p) : T{};
+      Position q = p;
+      for (int d = x.rank; stacked && d > dim; --d) q.index[d] = p.index[d - 1];
+      q.index[dim] = start + (stacked ? 0 : p.index[dim]);
+      at<T>(call.out[0], q) = at<T>(x, p);
     });
-    return Status::ok;
+    start += stacked ? 1 : x.shape[dim];
   }
-};
+  return Status::ok;
+}
 
 template <class T>
-struct Unstride {
-  static Status run(const Call& call) {
-    const View& g = call.in[0];
-    zero<T>(call.out[0]);
-    for_each(g, [&](const Position& p) {
-      int64_t place = call.attributes[1].integer();
-      for (int d = 0; d < g.rank; ++d) place += p.index[d] * call.attributes[2].integers[d];
-      call.out[0].as<T>()[place] = at<T>(g, p);
-    });
-    return Status::ok;
-  }
-};
+Status triangle_of(const Call& call) {
+  const View& x = call.in[0];
+  for_each(x, [&](const Position& p) {
+    const int64_t right = p.index[x.rank - 1] - p.index[x.rank - 2], diagonal = call.attributes[0].integer();
+    const bool kept = call.attributes[1].flag() ? right >= diagonal : right <= diagonal;
+    at<T>(call.out[0], p) = kept ? at<T>(x, p) : T{};
+  });
+  return Status::ok;
+}
+
+template <class T>
+Status unstride_of(const Call& call) {
+  const View& g = call.in[0];
+  zero<T>(call.out[0]);
+  for_each(g, [&](const Position& p) {
+    int64_t place = call.attributes[1].integer();
+    for (int d = 0; d < g.rank; ++d) place += p.index[d] * call.attributes[2].integers[d];
+    call.out[0].as<T>()[place] = at<T>(g, p);
+  });
+  return Status::ok;
+}
 
 template <class T>
 Status fold_of(const Call& call) {
@@ -60,24 +54,16 @@ Status fold_of(const Call& call) {
   for_each(g, [&](const Position& p) {
     Position q = p;
     q.index[dim] = p.index[dim] * call.attributes[2].integer() + p.index[g.rank - 1];
-    at<T>(out, q) = static_cast<T>(at<T>(out, q) + at<T>(g, p));
+    at<T>(out, q) = at<T>(out, q) + at<T>(g, p);
   });
   return Status::ok;
 }
 
-// A run for each dtype that only moves elements.
-template <template <class> class Move>
-constexpr RunsByDType moves() {
-  return {{Move<uint8_t>::run, Move<uint8_t>::run, Move<uint8_t>::run, Move<uint16_t>::run, Move<uint32_t>::run,
-           Move<uint64_t>::run, Move<uint32_t>::run, Move<uint64_t>::run, Move<uint16_t>::run}};
-}
-
 }  // namespace
 
-const RunsByDType cat = moves<Cat>();
-const RunsByDType triangle = moves<Triangle>();
-const RunsByDType unstride = moves<Unstride>();
-const RunsByDType fold = {
-    {nullptr, nullptr, nullptr, nullptr, nullptr, fold_of<int64_t>, fold_of<float>, fold_of<double>}};
+const RunsByDType cat = for_all<cat_of<int64_t>, cat_of<double>>();
+const RunsByDType triangle = for_all<triangle_of<int64_t>, triangle_of<double>>();
+const RunsByDType unstride = for_all<unstride_of<int64_t>, unstride_of<double>>();
+const RunsByDType fold = for_all<fold_of<int64_t>, fold_of<double>>();
 
 }  // namespace minigrad::reference

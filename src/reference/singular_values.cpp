@@ -43,7 +43,6 @@ void orthogonalize(std::vector<Column>& a, std::vector<Column>& v) {
 }
 
 // One matrix, at position p of the batch.
-template <class T>
 void decompose(const Call& call, Position p) {
   const View &x = call.in[0], &out = call.out[0], &u = call.out[1], &w = call.out[2];
   const int last = x.rank - 1;
@@ -52,12 +51,12 @@ void decompose(const Call& call, Position p) {
   std::vector<Column> a(n, Column(m)), v(n, Column(n));
   const auto fill = [&](const View& view, size_t rows, auto&& visit) {
     for (column = 0; column < static_cast<int64_t>(n); ++column) {
-      for (row = 0; row < static_cast<int64_t>(rows); ++row) visit(at<T>(view, p));
+      for (row = 0; row < static_cast<int64_t>(rows); ++row) visit(at<double>(view, p));
     }
   };
   double nothing = 0;  // NaN where an element is infinite or NaN: then all is
-  fill(x, m, [&](T& value) { nothing += 0 * static_cast<double>(value); });
-  fill(x, m, [&](T& value) { a[column][row] = static_cast<double>(value) + nothing; });
+  fill(x, m, [&](double& value) { nothing += 0 * value; });
+  fill(x, m, [&](double& value) { a[column][row] = value + nothing; });
   for (size_t j = 0; j < n; ++j) v[j][j] = 1;
   orthogonalize(a, v);
   std::vector<double> length;
@@ -66,27 +65,26 @@ void decompose(const Call& call, Position p) {
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](size_t i, size_t j) { return length[i] > length[j]; });
   const bool zeros = n == 0 || length[order[0]] == 0;
-  fill(u, m, [&](T& value) {
+  fill(u, m, [&](double& value) {
     const size_t j = order[column];
-    value = static_cast<T>(length[j] == 0 ? zeros && row == column : a[j][row] / length[j]);
+    value = length[j] == 0 ? zeros && row == column : a[j][row] / length[j];
   });
-  fill(w, n, [&](T& value) { value = static_cast<T>(v[order[column]][row]); });
+  fill(w, n, [&](double& value) { value = v[order[column]][row]; });
   for (size_t k = 0; k < n; ++k) {
     row = static_cast<int64_t>(k);
-    at<T>(out, p) = static_cast<T>(length[order[k]]);
+    at<double>(out, p) = length[order[k]];
   }
 }
 
-template <class T>
 Status run(const Call& call) {
   View batch = call.in[0];
   batch.rank -= 2;
-  for_each(batch, [&](const Position& p) { decompose<T>(call, p); });
+  for_each(batch, [&](const Position& p) { decompose(call, p); });
   return Status::ok;
 }
 
 }  // namespace
 
-const RunsByDType singular_values = floats(run<float>, run<double>);
+const RunsByDType singular_values = for_floats<run, 3>();
 
 }  // namespace minigrad::reference

@@ -17,11 +17,10 @@ int dim_of(const Call& call) {
 }
 
 // The row of x along `dim` through p.
-template <class T>
 Row row_at(const View& x, Position p, int dim) {
   Row row;
   const int64_t n = x.rank == 0 ? 1 : x.shape[dim];
-  for (p.index[dim] = 0; p.index[dim] < n; ++p.index[dim]) row.push_back(element<T>(x, p, x.rank));
+  for (p.index[dim] = 0; p.index[dim] < n; ++p.index[dim]) row.push_back(element<double>(x, p, x.rank));
   return row;
 }
 
@@ -38,17 +37,17 @@ Normaliser normaliser_of(const Row& x) {
 }
 
 // Each row of out along dim is f(the row of the first input, the row of the last input).
-template <class T, auto f>
+template <auto f>
 Status along_rows(const Call& call) {
   const View& out = call.out[0];
   const int dim = dim_of(call);
   View heads = out;
   if (out.rank > 0) heads.shape[dim] = out.shape[dim] > 0 ? 1 : 0;
   for_each(heads, [&](const Position& head) {
-    const Row row = f(row_at<T>(call.in[0], head, dim), row_at<T>(call.in[call.in_count - 1], head, dim));
+    const Row row = f(row_at(call.in[0], head, dim), row_at(call.in[call.in_count - 1], head, dim));
     Position p = head;
     for (double value : row) {
-      element<T>(out, p, out.rank) = static_cast<T>(value);
+      element<double>(out, p, out.rank) = value;
       ++p.index[dim];
     }
   });
@@ -87,7 +86,7 @@ Row log_softmax_grad_of(const Row& g, const Row& y) {
 
 template <auto f>
 constexpr RunsByDType rows() {
-  return floats(along_rows<float, f>, along_rows<double, f>);
+  return for_floats<along_rows<f>>();
 }
 
 }  // namespace

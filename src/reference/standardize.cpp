@@ -9,7 +9,6 @@ namespace minigrad::reference {
 namespace {
 
 // An array of shape (n, c, ...) whose samples are contiguous, as lines, along which is normalised.
-template <class T>
 struct Lines {
   const View& view;
   int64_t groups;  // of a sample; 0: a line is a channel of all samples
@@ -25,26 +24,23 @@ struct Lines {
     return groups > 0 ? line % groups * n() + k : line * length() + k % length();
   }
   int64_t channel(int64_t line, int64_t k) const { return column(line, k) / length(); }
-  T& at(int64_t line, int64_t k) const { return view.as<T>()[sample(line, k) * view.stride[0] + column(line, k)]; }
+  double& at(int64_t line, int64_t k) const {
+    return view.as<double>()[sample(line, k) * view.stride[0] + column(line, k)];
+  }
 };
 
-template <class T>
-T& element_of(const View& x, int64_t i) {
-  return x.as<T>()[i * x.stride[0]];
-}
+double& element_of(const View& x, int64_t i) { return x.as<double>()[i * x.stride[0]]; }
 
 // The weight or bias of a channel; `missing` where there is none.
-template <class T>
 double of_channel(const View& w, int64_t channel, double missing) {
-  return w.shape[0] == 0 ? missing : element_of<T>(w, channel);
+  return w.shape[0] == 0 ? missing : element_of(w, channel);
 }
 
 struct Moments {
   double mean = 0, variance = 0, scale = 0;
 };
 
-template <class T>
-Moments moments_of(const Lines<T>& x, int64_t line, const Attribute* attributes) {
+Moments moments_of(const Lines& x, int64_t line, const Attribute* attributes) {
   Moments of;
   const double n = static_cast<double>(x.n());
   for (int64_t k = 0; attributes[2].flag() && k < x.n(); ++k) of.mean += x.at(line, k) / n;
@@ -54,91 +50,86 @@ Moments moments_of(const Lines<T>& x, int64_t line, const Attribute* attributes)
 }
 
 // The moments that a call was given as inputs i and i + 1.
-template <class T>
 Moments given(const Call& call, int i, int64_t line) {
-  const double mean = element_of<T>(call.in[i], line), variance = element_of<T>(call.in[i + 1], line);
+  const double mean = element_of(call.in[i], line), variance = element_of(call.in[i + 1], line);
   return {mean, variance, 1 / std::sqrt(variance + call.attributes[0].real)};
 }
 
-template <class T, bool kGiven>
+template <bool kGiven>
 Status standardize_of(const Call& call) {
   const int64_t groups = call.attributes[1].integer();
-  const Lines<T> x = {call.in[0], groups}, out = {call.out[0], groups};
+  const Lines x = {call.in[0], groups}, out = {call.out[0], groups};
   for (int64_t i = 0; i < x.count(); ++i) {
-    const Moments of = kGiven ? given<T>(call, 3, i) : moments_of(x, i, call.attributes);
+    const Moments of = kGiven ? given(call, 3, i) : moments_of(x, i, call.attributes);
     if (!kGiven) {
-      element_of<T>(call.out[1], i) = static_cast<T>(x.n() == 0 && call.attributes[2].flag() ? NAN : of.mean);
-      element_of<T>(call.out[2], i) = static_cast<T>(x.n() == 0 ? NAN : of.variance);
+      element_of(call.out[1], i) = x.n() == 0 && call.attributes[2].flag() ? NAN : of.mean;
+      element_of(call.out[2], i) = x.n() == 0 ? NAN : of.variance;
     }
     for (int64_t k = 0; k < x.n(); ++k) {
       const int64_t channel = x.channel(i, k);
-      const double w = of_channel<T>(call.in[1], channel, 1), b = of_channel<T>(call.in[2], channel, 0);
-      out.at(i, k) = static_cast<T>((x.at(i, k) - of.mean) * of.scale * w + b);
+      const double w = of_channel(call.in[1], channel, 1), b = of_channel(call.in[2], channel, 0);
+      out.at(i, k) = (x.at(i, k) - of.mean) * of.scale * w + b;
     }
   }
   return Status::ok;
 }
 
-template <class T>
 Status grad_of(const Call& call) {
   const int64_t groups = call.attributes[1].integer();
-  const Lines<T> g = {call.in[0], groups}, x = {call.in[1], groups}, out = {call.out[0], groups};
+  const Lines g = {call.in[0], groups}, x = {call.in[1], groups}, out = {call.out[0], groups};
   const double n = static_cast<double>(x.n());
   for (int64_t i = 0; i < x.count(); ++i) {
-    const Moments of = given<T>(call, 3, i);
+    const Moments of = given(call, 3, i);
     double sum = 0, products = 0;
     for (int64_t k = 0; k < x.n(); ++k) {
-      const double a = g.at(i, k) * of_channel<T>(call.in[2], x.channel(i, k), 1);
+      const double a = g.at(i, k) * of_channel(call.in[2], x.channel(i, k), 1);
       sum += call.attributes[2].flag() ? a / n : 0;
       products += a * (x.at(i, k) - of.mean) / n;
     }
     for (int64_t k = 0; k < x.n(); ++k) {
-      const double a = g.at(i, k) * of_channel<T>(call.in[2], x.channel(i, k), 1);
+      const double a = g.at(i, k) * of_channel(call.in[2], x.channel(i, k), 1);
       const double along = (x.at(i, k) - of.mean) * of.scale * of.scale * products;
-      out.at(i, k) = static_cast<T>(of.scale * (a - sum - along));
+      out.at(i, k) = of.scale * (a - sum - along);
     }
   }
   return Status::ok;
 }
 
 // The gradients of weight and bias, the latter if it is wanted; `moments` is the input that has the means.
-template <class T>
 void sums_of(const Call& call, int moments, const View& of_weight, const View* of_bias) {
   const int64_t groups = call.attributes[1].integer();
-  const Lines<T> g = {call.in[0], groups}, x = {call.in[1], groups};
+  const Lines g = {call.in[0], groups}, x = {call.in[1], groups};
   for (int64_t channel = 0; channel < x.view.shape[1]; ++channel) {
     double weight = 0, bias = 0;
     for (int64_t i = 0; i < x.count(); ++i) {
-      const Moments of = given<T>(call, moments, i);
+      const Moments of = given(call, moments, i);
       for (int64_t k = 0; k < x.n(); ++k) {
         if (x.channel(i, k) != channel) continue;
         weight += g.at(i, k) * (x.at(i, k) - of.mean) * of.scale;
         bias += g.at(i, k);
       }
     }
-    element_of<T>(of_weight, channel) = static_cast<T>(weight);
-    if (of_bias != nullptr) element_of<T>(*of_bias, channel) = static_cast<T>(bias);
+    element_of(of_weight, channel) = weight;
+    if (of_bias != nullptr) element_of(*of_bias, channel) = bias;
   }
 }
 
-template <class T>
 Status weight_grad_of(const Call& call) {
-  sums_of<T>(call, 2, call.out[0], nullptr);
+  sums_of(call, 2, call.out[0], nullptr);
   return Status::ok;
 }
 
-template <class T>
 Status grads_of(const Call& call) {
-  sums_of<T>(call, 3, call.out[1], &call.out[2]);
-  return grad_of<T>(call);
+  sums_of(call, 3, call.out[1], &call.out[2]);
+  return grad_of(call);
 }
 
 }  // namespace
 
-const RunsByDType standardize = floats(standardize_of<float, false>, standardize_of<double, false>);
-const RunsByDType standardize_given = floats(standardize_of<float, true>, standardize_of<double, true>);
-const RunsByDType standardize_grad = floats(grad_of<float>, grad_of<double>);
-const RunsByDType standardize_weight_grad = floats(weight_grad_of<float>, weight_grad_of<double>);
-const RunsByDType standardize_grads = floats(grads_of<float>, grads_of<double>);
+const RunsByDType standardize = for_floats<standardize_of<false>, 3>();
+const RunsByDType standardize_given = for_floats<standardize_of<true>>();
+const RunsByDType standardize_grad = for_floats<grad_of>();
+const RunsByDType standardize_weight_grad = for_floats<weight_grad_of>();
+const RunsByDType standardize_grads = for_floats<grads_of, 3>();
 
 }  // namespace minigrad::reference
