@@ -141,6 +141,20 @@ def test_products_of_integers_wrap_around(dtype: mg.dtype) -> None:
         np.testing.assert_array_equal(out.numpy(), np.matmul(x, y), strict=True)
 
 
+@pytest.mark.parametrize("dtype", [mg.int8, mg.int16, mg.int32, mg.int64], ids=str)
+@pytest.mark.parametrize(
+    ("m", "k", "n"), [(133, 259, 70), (1, 259, 70), (133, 259, 1), (133, 259, 3), (1, 259, 1), (5, 0, 5)]
+)
+def test_products_of_integers_in_blocks(dtype: mg.dtype, m: int, k: int, n: int) -> None:
+    draw = np.random.default_rng(0)
+    info = mg.iinfo(dtype)
+    a, b = (draw.integers(info.min, info.max, s, dtype.numpy, endpoint=True) for s in ((m, k), (k, n)))
+    for x in (a, np.asfortranarray(a)):
+        for y in (b, np.asfortranarray(b)):
+            out = mg.matmul(mg.from_numpy(x), mg.from_numpy(y))
+            np.testing.assert_array_equal(out.numpy(), np.matmul(a, b), strict=True)
+
+
 def test_sizes_that_do_not_fit() -> None:
     with pytest.raises(
         RuntimeError, match=r"addmm: input of shape \(3,\) does not broadcast to the product's shape \(2, 2\)"

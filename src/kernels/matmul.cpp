@@ -1,8 +1,7 @@
-// The matrix products' plans and rows, and their runs for integers.
+// The matrix products' plans and rows.
 #include "kernels/matmul_shapes.hpp"
 
 #include "core/kernel.hpp"
-#include "core/parallel.hpp"
 #include "core/plans.hpp"
 #include "reference/matmul.hpp"
 
@@ -13,7 +12,7 @@ std::string shapes_text(const Plan& plan) { return shape_text(plan.in[0]) + " @ 
 
 void plan_product(Plan& plan, Layout layout) {
   const ProductShape shape = product_shape(plan.in[0], plan.in[1], plan.out[0], layout);
-  plan.scratch_per_worker = static_cast<size_t>(shape.worker_bytes);
+  plan.scratch_per_worker = static_cast<size_t>(is_floating(plan.in[0].dtype) ? shape.worker_bytes : kIntegerScratch);
   plan.nanoseconds = static_cast<double>(shape.batch) * shape.nanoseconds;
 }
 
@@ -77,61 +76,6 @@ void plan_linear(Plan& plan) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Integers, which wrap around: no order of operations matters, and a row of the result is summed up in place.
-
-// Where row number `row` of the result begins in x, whose last two dimensions do not count: `rows` of them are one
-// matrix of the batch, and dimensions of size 1 are repeated.
-int64_t matrix_offset(const View& x, const View& out, int64_t row) {
-  int64_t rest = row / out.shape[out.rank - 2], offset = 0;
-  for (int d = 3; d <= out.rank; ++d) {
-    const int64_t n = out.shape[out.rank - d], position = rest % n;
-    rest /= n;
-    if (d <= x.rank && x.shape[x.rank - d] != 1) offset += position * x.stride[x.rank - d];
-  }
-  return offset;
-}
-
-template <class T>
-void integer_row(const View& a, const View& b, const View& out, int64_t row) {
-  const int64_t m = out.shape[out.rank - 2], n = out.shape[out.rank - 1], inner = a.shape[a.rank - 1];
-  const T* x = a.as<T>() + matrix_offset(a, out, row) + row % m * a.stride[a.rank - 2];
-  const T* y = b.as<T>() + matrix_offset(b, out, row);
-  T* const sums = out.as<T>() + row * n;
-  for (int64_t j = 0; j < n; ++j) sums[j] = 0;
-  for (int64_t k = 0; k < inner; ++k, x += a.stride[a.rank - 1], y += b.stride[b.rank - 2]) {
-    const T factor = *x;
-    for (int64_t j = 0; j < n; ++j) sums[j] = static_cast<T>(sums[j] + factor * y[j * b.stride[b.rank - 1]]);
-  }
-}
-
-template <class T>
-Status integer_dot(const View& a, const View& b, T* sum) {
-  *sum = 0;
-  for (int64_t k = 0; k < a.shape[0]; ++k) {
-    *sum = static_cast<T>(*sum + a.as<T>()[k * a.stride[0]] * b.as<T>()[k * b.stride[0]]);
-  }
-  return Status::ok;
-}
-
-template <class T>
-Status run_integers(const Call& call) {
-  const View &a = call.in[0], &b = call.in[1], &out = call.out[0];
-  if (a.rank == 1) return integer_dot(a, b, out.as<T>());
-  const int64_t n = out.shape[out.rank - 1];
-  const int64_t rows = n == 0 ? 0 : out.size() / n;
-  parallel_for(rows, 0.5 * static_cast<double>(n * a.shape[a.rank - 1]), [&](int64_t begin, int64_t end, int) {
-    for (int64_t row = begin; row < end; ++row) integer_row<T>(a, b, out, row);
-  });
-  return Status::ok;
-}
-
-constexpr Run kRuns[] = {
-    {"matmul",
-     {{nullptr, run_integers<uint8_t>, run_integers<int8_t>, run_integers<int16_t>, run_integers<int32_t>,
-       run_integers<int64_t>}}},
-};
-
-// ---------------------------------------------------------------------------------------------------------------------
 // Rows.
 
 constexpr Kernel kRows[] = {
@@ -154,8 +98,5 @@ constexpr Kernel kRows[] = {
 
 extern const Kernels matmul_kernels;
 const Kernels matmul_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};
-
-extern const Runs matmul_runs;
-const Runs matmul_runs = {kRuns, sizeof(kRuns) / sizeof(Run)};
 
 }  // namespace minigrad

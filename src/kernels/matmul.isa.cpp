@@ -3,6 +3,7 @@
 #include "core/parallel.hpp"
 #include "isa/gemm.hpp"
 #include "isa/gemm_dot.hpp"
+#include "isa/gemm_integers.hpp"
 #include "isa/isa.hpp"
 #include "isa/math.hpp"
 #include "kernels/matmul_shapes.hpp"
@@ -124,9 +125,8 @@ void run_part(const Product<T>& p, const Range& rows, const Range& columns, Acti
 }
 
 // Moves p from the batch's first product to another one.
-template <class T>
-void go_to_item(Product<T>& p, int64_t item) {
-  const ProductShape& shape = *p.shape;
+template <class P>
+void go_to_item(P& p, const ProductShape& shape, int64_t item) {
   p.c += item * shape.m * shape.n;
   for (int d = 0; d < shape.rank; ++d) {
     const bool outermost = d + 1 == shape.rank;  // saves a division
@@ -142,10 +142,10 @@ void run_task(Product<T> p, const Grid& grid, int64_t task, Activation activatio
   const ProductShape& shape = *p.shape;
   const int64_t parts = grid.row_parts * grid.column_parts;
   if (parts == 1) {
-    go_to_item(p, task);
+    go_to_item(p, shape, task);
     return run_part(p, Range{0, shape.m}, Range{0, shape.n}, activation, scratch);
   }
-  go_to_item(p, task / parts);
+  go_to_item(p, shape, task / parts);
   const int64_t row = task % parts / grid.column_parts * grid.rows;
   const int64_t column = task % grid.column_parts * grid.columns;
   run_part(p, Range{row, smaller(shape.m, row + grid.rows)}, Range{column, smaller(shape.n, column + grid.columns)},
@@ -213,8 +213,51 @@ Status run_linear(const Call& call) {
   return run_products<T>(call, shape, bias, static_cast<Activation>(call.attributes[0].integer()));
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Integers.
+
+// The first product of a batch; where columns are few, it is turned, so that rows are.
+template <class T>
+IntegerProduct<T> integer_product(const ProductShape& s, bool turned) {
+  return turned ? IntegerProduct<T>{nullptr, nullptr, nullptr, s.n, s.m, s.k, s.b_col, s.b_k, s.a_k, s.a_row, 1, s.n}
+                : IntegerProduct<T>{nullptr, nullptr, nullptr, s.m, s.n, s.k, s.a_row, s.a_k, s.b_k, s.b_col, s.n, 1};
+}
+
+// Rows of c are shared among threads, or the columns of a single one.
+template <class T>
+Status run_integers(const Call& call) {
+  const ProductShape shape = product_shape(call.in[0], call.in[1], call.out[0], Layout::rows);
+  if (shape.batch == 0 || shape.m == 0 || shape.n == 0) return Status::ok;
+  const bool turned = shape.n < shape.m && shape.n < 8;
+  IntegerProduct<T> first = integer_product<T>(shape, turned);
+  const int64_t extent = first.m == 1 ? first.n : first.m, most = first.m == 1 ? first.n : kIntegerRows;
+  const int64_t workers = worker_count(1 << 20, static_cast<double>(shape.batch) * shape.nanoseconds / (1 << 20));
+  const int64_t even = (parts_of(extent, workers) + 15) & ~int64_t{15};
+  const int64_t part = shape.batch > 1 || even > most ? most : even, parts = parts_of(extent, part);
+  parallel_for(shape.batch * parts, shape.nanoseconds / static_cast<double>(parts),
+               [&](int64_t begin, int64_t end, int worker) {
+                 for (int64_t task = begin; task < end; ++task) {
+                   IntegerProduct<T> p = first;
+                   p.a = call.in[0].as<T>(), p.b = call.in[1].as<T>(), p.c = call.out[0].as<T>();
+                   go_to_item(p, shape, task / parts);
+                   if (turned) {
+                     const T* const a = p.a;
+                     p.a = p.b, p.b = a;
+                   }
+                   const int64_t from = task % parts * part, to = smaller(extent, from + part);
+                   p.m == 1 ? multiply_row(p, from, to) : multiply_integers(p, from, to, call.scratch(worker));
+                 }
+               });
+  return Status::ok;
+}
+
+constexpr RunsByDType matmul_of_all() {
+  return {{nullptr, run_integers<int8_t>, run_integers<int8_t>, run_integers<int16_t>, run_integers<int32_t>,
+           run_integers<int64_t>, run_matmul<float>, run_matmul<double>}};
+}
+
 constexpr Run kRows[] = {
-    {"matmul", floats(run_matmul<float>, run_matmul<double>)},
+    {"matmul", matmul_of_all()},
     {"linear", floats(run_linear<float>, run_linear<double>)},
 };
 

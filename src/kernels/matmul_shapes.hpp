@@ -14,6 +14,10 @@ static constexpr int kActivations = 4;
 static constexpr int64_t kBlockK = 256;
 static constexpr int64_t kDotBlock = 4096;
 
+// What is copied at once of products of integers: rows of a and elements of each, and as many of the columns of a tile.
+static constexpr int64_t kIntegerRows = 128, kIntegerDepth = 128;
+static constexpr int64_t kIntegerScratch = (kIntegerRows * 8 + 128) * kIntegerDepth;
+
 // a (..., m, k) times b (..., k, n), or (k,) times (k,), read off the views, batch dimensions broadcast, and how it is
 // to be computed. Where a batch only adds rows, which is where b is the same for all of it, it is counted among the
 // rows: m is what is computed at once. out is row-major.

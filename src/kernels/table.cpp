@@ -51,7 +51,6 @@
 
 #define MINIGRAD_COMMON_FAMILIES(X) \
   X(elementwise) \
-  X(matmul) \
   X(random) \
   X(reduce) \
   X(index) \
