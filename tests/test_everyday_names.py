@@ -275,3 +275,69 @@ def test_what_assert_close_says() -> None:
         mg.testing.assert_close(1.0, 1.0, rtol=1.0)
     with pytest.raises(TypeError, match="expected tensors, arrays or numbers, got str"):
         mg.testing.assert_close("a", "a")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Others.
+
+
+@pytest.mark.parametrize("dtype", [mg.float16, mg.float32, mg.float64], ids=str)
+def test_relaxed_choices(dtype: Any) -> None:
+    mg.manual_seed(0)
+    share = np.array([0.2, 0.7, 0.1])
+    logits = mg.tensor(np.log(share), dtype=dtype).expand(20000, 3).clone().requires_grad_()
+    hard = mg.nn.functional.gumbel_softmax(logits, tau=0.5, hard=True)
+    assert hard.dtype is dtype
+    np.testing.assert_allclose(hard.detach().double().mean(0).numpy(), share, atol=0.02)
+    np.testing.assert_allclose(hard.detach().max(1).values.double().numpy(), 1, atol=2e-3)
+    (g,) = mg.autograd.grad((hard * mg.tensor([1.0, 2.0, 3.0], dtype=dtype)).sum(), logits)
+    assert g.abs().sum().item() > 0
+    soft = mg.nn.functional.gumbel_softmax(logits.detach().t(), dim=0)
+    np.testing.assert_allclose(soft.double().sum(0).numpy(), 1, atol=2e-3)
+
+
+def test_writing_for_tensorboard(tmp_path: Any) -> None:
+    pytest.importorskip("tensorboardX")
+    from minigrad.utils.tensorboard import SummaryWriter
+
+    model = mg.nn.Linear(2, 1)
+    with SummaryWriter(log_dir=str(tmp_path)) as writer:
+        writer.add_scalar("loss", mg.tensor(0.5, requires_grad=True), 1)
+        writer.add_scalars("both", {"a": mg.tensor(1.0), "b": 2.0}, global_step=1)
+        writer.add_histogram("weight", model.weight, 0)
+        assert writer.log_dir == str(tmp_path)
+        with pytest.raises(RuntimeError, match="add_graph: minigrad does not trace modules"):
+            writer.add_graph(model, mg.ones(1, 2))
+    assert any(path.is_file() and path.stat().st_size > 100 for path in tmp_path.rglob("*tfevents*"))
+
+
+def add_rank(rank: int, path: str) -> None:
+    with open(f"{path}/{rank}", "w") as file:
+        file.write(str(mg.ones(rank + 1).sum().item()))
+
+
+def test_processes(tmp_path: Any) -> None:
+    import minigrad.multiprocessing as mp
+
+    mp.spawn(add_rank, (str(tmp_path),), nprocs=2)
+    assert sorted((path.name, path.read_text()) for path in tmp_path.iterdir()) == [("0", "1.0"), ("1", "2.0")]
+    with pytest.raises(RuntimeError, match=r"spawn: processes failed, by number with their exit codes: \{0: 1\}"):
+        mp.spawn(add_rank, (str(tmp_path / "missing"),), start_method="fork")
+    assert mp.get_context("spawn") is not None
+
+
+def test_questions_about_machines() -> None:
+    assert not mg.accelerator.is_available()
+    assert mg.accelerator.current_accelerator() is None
+    assert mg.accelerator.device_count() == 0
+    assert mg.version.cuda is None
+    assert not mg.cuda.is_initialized()
+    assert mg.cuda.memory_allocated() == mg.cuda.max_memory_allocated("cuda:0") == 0
+    mg.backends.cuda.matmul.allow_tf32 = True
+    assert not mg.backends.mkldnn.is_available()
+    with mg.device("cpu") as place:
+        assert mg.ones(1).device == place
+    with pytest.raises(RuntimeError, match="the CPU only"), mg.device("cuda"):
+        pass
+    mg.set_num_interop_threads(2)
+    assert mg.get_num_interop_threads() == 1

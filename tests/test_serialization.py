@@ -179,8 +179,24 @@ def test_arguments(path: Path) -> None:
         mg.load(path, map_location="cuda")
     with pytest.raises(FileNotFoundError):
         mg.load(path.parent / "missing")
-    with pytest.raises(TypeError, match="save: path must be"):
-        mg.save({}, io.BytesIO())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="save: path must be a string, a path or a binary file, got int"):
+        mg.save({}, 3)  # type: ignore[arg-type]
+
+
+def test_open_files(path: Path) -> None:
+    state = {"epoch": 3, "model": nn.Linear(2, 1).state_dict(), "sizes": [1, (2, 3)]}
+    buffer = io.BytesIO()
+    mg.save(state, buffer)
+    mg.save(state, path)
+    assert buffer.getvalue() == path.read_bytes()
+    buffer.seek(0)
+    with path.open("rb") as file:
+        assert same(mg.load(buffer), mg.load(file))
+    for damaged in (b"", b"abc", path.read_bytes()[:-1], b"\xff" * 100, path.read_bytes() + b"x"):
+        with pytest.raises(mg.CheckpointError, match="load: BytesIO is damaged or no checkpoint"):
+            mg.load(io.BytesIO(damaged))
+    with pytest.raises(mg.CheckpointError, match="it is not open for reading bytes"):
+        mg.load(io.StringIO("text"))  # type: ignore[arg-type]
 
 
 def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:

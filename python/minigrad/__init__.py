@@ -194,13 +194,14 @@ __all__ += random.__all__
 
 if TYPE_CHECKING:
     from . import datasets as datasets
+    from . import distributions as distributions
     from . import multiprocessing as multiprocessing
     from . import optim as optim
     from . import testing as testing
     from . import utils as utils
     from .serialization import CheckpointError, load, save
 else:
-    _MODULES = {"datasets", "multiprocessing", "optim", "testing", "utils"}
+    _MODULES = {"datasets", "distributions", "multiprocessing", "optim", "testing", "utils"}
     _NAMES = {"CheckpointError": "serialization", "load": "serialization", "save": "serialization"}
 
     def __getattr__(name: str) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from typing import Any
+from typing import IO, Any
 
 from . import _extras
 from ._device import require_cpu
@@ -29,7 +29,7 @@ class CheckpointError(RuntimeError):
     """A file is no checkpoint, or is damaged."""
 
 
-def save(mapping: Any, path: str | os.PathLike[str]) -> None:
+def save(mapping: Any, path: str | os.PathLike[str] | IO[bytes]) -> None:
     """Write nested values to a file, in the place of what was there.
 
     The file is a safetensors file, which PyTorch and others can read: an array is called by the way to it, such as
@@ -42,8 +42,8 @@ def save(mapping: Any, path: str | os.PathLike[str]) -> None:
         As a rule a dictionary, such as a ``state_dict()`` or a dictionary of several. It may hold, nested, mappings,
         lists, tuples, tensors, NumPy arrays, dtypes, numbers, strings and None. Mappings come back as dictionaries,
         parameters as tensors.
-    path : str or path
-        Where to write.
+    path : str, path or binary file
+        Where to write; into an open file, such as ``io.BytesIO``, it is written as it is.
 
     Raises
     ------
@@ -67,26 +67,34 @@ def save(mapping: Any, path: str | os.PathLike[str]) -> None:
     (3, ['weight', 'bias'])
     """
     numpy_api = _extras.require("safetensors.numpy", "train", "save")
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"save: path must be a string or a path, got {type(path).__name__}")
+    if not isinstance(path, str | os.PathLike) and not hasattr(path, "write"):
+        raise TypeError(f"save: path must be a string, a path or a binary file, got {type(path).__name__}")
     structure, arrays = taken_apart(mapping)
     text = json.dumps({"format": _FORMAT, "value": structure}, separators=(",", ":"))
     data = numpy_api.save(arrays, metadata={_KEY: text})
     problem = _heaviness(data[8 : 8 + int.from_bytes(data[:8], "little")], len(data))
     if problem:
         raise ValueError(f"save: {problem}; put many small values into one tensor")
-    replace_file(path, data)
+    if isinstance(path, str | os.PathLike):
+        replace_file(path, data)
+    else:
+        path.write(data)
 
 
-def load(path: str | os.PathLike[str], map_location: Any = None, *, weights_only: bool | None = None) -> Any:  # noqa: ARG001
+def load(
+    path: str | os.PathLike[str] | IO[bytes],
+    map_location: Any = None,
+    *,
+    weights_only: bool | None = None,  # noqa: ARG001
+) -> Any:
     """Return what :func:`save` wrote to a file, or the tensors of any other safetensors file by their names.
 
     Nothing in the file is executed, and it takes at most about twice its size in memory. Needs the extra ``train``.
 
     Parameters
     ----------
-    path : str or path
-        The file.
+    path : str, path or binary file
+        The file; one that is open, such as ``io.BytesIO``, is read to its end.
     map_location : device or str, optional
         Where the tensors are to be: on the CPU.
     weights_only : bool, optional
@@ -112,18 +120,36 @@ def load(path: str | os.PathLike[str], map_location: Any = None, *, weights_only
     """
     safetensors = _extras.require("safetensors", "train", "load")
     require_cpu("load", map_location)
-    name = os.fspath(path)
     try:
-        _check_header(_read_header(name))
-        with safetensors.safe_open(name, framework="np", backend="pread") as file:
-            metadata = file.metadata() or {}
-            arrays: dict[str, Array] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (no dict)
+        metadata, arrays = _in_memory(path.read()) if hasattr(path, "read") else _in_file(os.fspath(path))
         _check_elements(arrays)
         if _KEY not in metadata:
             return {key: tensor_of(key, array) for key, array in arrays.items()}
         return _value(metadata[_KEY], arrays)
     except (safetensors.SafetensorError, ValueError, TypeError, LookupError, RecursionError) as error:
+        name = getattr(path, "name", type(path).__name__) if hasattr(path, "read") else os.fspath(path)
         raise CheckpointError(f"load: {name} is damaged or no checkpoint: {_text(error)}") from error
+
+
+def _in_file(path: str) -> tuple[dict[str, str], dict[str, Array]]:
+    """Return the metadata and the arrays of a file."""
+    import safetensors
+
+    _check_header(_read_header(path))
+    with safetensors.safe_open(path, framework="np", backend="pread") as file:
+        return file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  (no dict)
+
+
+def _in_memory(data: bytes) -> tuple[dict[str, str], dict[str, Array]]:
+    """Return the metadata and the arrays of a file's bytes."""
+    from safetensors import numpy as numpy_api
+
+    if not isinstance(data, bytes):
+        raise TypeError("it is not open for reading bytes")
+    header = data[8 : 8 + _header_length(data[:8], len(data))]
+    _refuse_heavy(header, len(data))
+    _check_header(header)
+    return json.loads(header).get("__metadata__", {}), numpy_api.load(data)
 
 
 def _read_header(path: str) -> bytes:
@@ -134,18 +160,28 @@ def _read_header(path: str) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is no regular file")
-        length = int.from_bytes(os.read(descriptor, 8), "little")
-        if status.st_size < 8 or length > status.st_size - 8:
-            raise ValueError(f"its header would have {length} bytes, but the file has {status.st_size}")
-        if length > _MAX_HEADER:
-            raise ValueError(f"its header has {length} bytes, more than {_MAX_HEADER}")
+        length = _header_length(os.read(descriptor, 8), status.st_size)
         header = os.read(descriptor, length)
     finally:
         os.close(descriptor)
-    problem = _heaviness(header, status.st_size)
+    _refuse_heavy(header, status.st_size)
+    return header
+
+
+def _header_length(beginning: bytes, size: int) -> int:
+    """Return the length of the header that a file's first 8 bytes tell; ValueError where it cannot be one."""
+    length = int.from_bytes(beginning, "little")
+    if size < 8 or length > size - 8:
+        raise ValueError(f"its header would have {length} bytes, but the file has {size}")
+    if length > _MAX_HEADER:
+        raise ValueError(f"its header has {length} bytes, more than {_MAX_HEADER}")
+    return length
+
+
+def _refuse_heavy(header: bytes, size: int) -> None:
+    problem = _heaviness(header, size)
     if problem:
         raise ValueError(problem)
-    return header
 
 
 def _heaviness(header: bytes, size: int) -> str | None:

@@ -8,6 +8,7 @@ from ..ops.distance import *
 from ..ops.dropout import *
 from ..ops.elementwise import sigmoid, tanh
 from ..ops.embedding import *
+from ..ops.gumbel import gumbel_softmax
 from ..ops.linalg import bilinear, linear
 from ..ops.loss import *
 from ..ops.normalization import *
@@ -15,7 +16,7 @@ from ..ops.padding import *
 from ..ops.pointwise_loss import *
 from ..ops.softmax import log_softmax, softmax, softmin
 
-__all__ = ["bilinear", "linear", "log_softmax", "sigmoid", "softmax", "softmin", "tanh"]
+__all__ = ["bilinear", "gumbel_softmax", "linear", "log_softmax", "sigmoid", "softmax", "softmin", "tanh"]
 __all__ += activation.__all__
 __all__ += distance.__all__
 __all__ += _dropout.__all__

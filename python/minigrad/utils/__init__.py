@@ -1,5 +1,5 @@
 """Tools around training."""
 
-from . import checkpoint, data, dlpack, hooks
+from . import checkpoint, data, dlpack, hooks, tensorboard
 
-__all__ = ["checkpoint", "data", "dlpack", "hooks"]
+__all__ = ["checkpoint", "data", "dlpack", "hooks", "tensorboard"]

@@ -1,0 +1,26 @@
+"""Probability distributions: PyTorch's `torch.distributions`, as far as they need no gamma function and no decomposition."""
+
+from __future__ import annotations
+
+from . import constraints, kl, transforms
+from .composed import *
+from .continuous import *
+from .discrete import *
+from .distribution import Distribution
+from .kl import kl_divergence, register_kl
+from .transforms import AffineTransform, ComposeTransform, ExpTransform, SigmoidTransform, TanhTransform, Transform
+
+from . import composed, continuous, discrete  # isort: skip
+
+__all__ = ["Distribution", "constraints", "kl", "kl_divergence", "register_kl", "transforms"]
+__all__ += [
+    "AffineTransform",
+    "ComposeTransform",
+    "ExpTransform",
+    "SigmoidTransform",
+    "TanhTransform",
+    "Transform",
+]
+__all__ += composed.__all__
+__all__ += continuous.__all__
+__all__ += discrete.__all__

@@ -1,0 +1,83 @@
+"""What parameters and values may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..tensor import Tensor
+
+__all__ = [
+    "Constraint",
+    "boolean",
+    "greater_than",
+    "integer_interval",
+    "interval",
+    "nonnegative",
+    "nonnegative_integer",
+    "one_hot",
+    "positive",
+    "real",
+    "real_vector",
+    "simplex",
+    "unit_interval",
+]
+
+
+class Constraint:
+    """A condition on tensors.
+
+    Parameters
+    ----------
+    text : str
+        What a tensor has to be, for errors.
+    check : callable
+        Returns for each element, or each vector along the last dimension, whether it holds.
+    event_dim : int, default 0
+        How many dimensions of a tensor the condition is about.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.distributions.constraints.positive.check(minigrad.tensor([1.0, -1.0]))
+    tensor([ True, False])
+    """
+
+    def __init__(self, text: str, check: Callable[[Tensor], Any], event_dim: int = 0) -> None:
+        self.text, self.check, self.event_dim = text, check, event_dim
+
+    def __repr__(self) -> str:
+        return f"Constraint({self.text})"
+
+
+def greater_than(lower_bound: Any) -> Constraint:
+    """Return the condition that elements are greater than a number."""
+    return Constraint(f"greater than {lower_bound}", lambda x: x > lower_bound)
+
+
+def interval(lower_bound: Any, upper_bound: Any) -> Constraint:
+    """Return the condition that elements lie between two numbers, or are one of them."""
+    return Constraint(f"between {lower_bound} and {upper_bound}", lambda x: (x >= lower_bound) & (x <= upper_bound))
+
+
+def integer_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
+    """Return the condition that elements are whole numbers between two others, or are one of them."""
+    text = f"a whole number from {lower_bound} to {upper_bound}"
+    return Constraint(text, lambda x: (x % 1 == 0) & (x >= lower_bound) & (x <= upper_bound))
+
+
+def _is_number(x: Tensor) -> Any:
+    return x == x  # noqa: PLR0124  (NaN is not equal to itself)
+
+
+real = Constraint("a number, not NaN", _is_number)
+real_vector = Constraint("a vector of numbers, not NaN", lambda x: _is_number(x).all(-1), 1)
+positive = Constraint("positive", lambda x: x > 0)
+nonnegative = Constraint("not negative", lambda x: x >= 0)
+unit_interval = interval(0, 1)
+boolean = Constraint("0 or 1", lambda x: (x == 0) | (x == 1))
+nonnegative_integer = Constraint("a whole number, not negative", lambda x: (x % 1 == 0) & (x >= 0))
+simplex = Constraint(
+    "probabilities with sum 1", lambda x: (x >= 0).all(-1) & ((x.sum(-1) - 1).abs() < 1e-6 * max(x.shape[-1], 10)), 1
+)
+one_hot = Constraint("a single 1 among zeros", lambda x: ((x == 0) | (x == 1)).all(-1) & (x.sum(-1) == 1), 1)

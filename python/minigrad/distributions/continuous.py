@@ -1,0 +1,441 @@
+"""Distributions that have a density."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ops.creation import full_like
+from ..ops.elementwise import where
+from ..random import rand, randn
+from ..tensor import Tensor
+from . import constraints
+from .constraints import Constraint
+from .distribution import Distribution, as_tensors
+
+__all__ = ["Cauchy", "Exponential", "Gumbel", "HalfNormal", "Laplace", "Normal", "Uniform"]
+
+_EULER = 0.57721566490153286
+
+
+class _Shifted(Distribution):
+    """A distribution with a location and a scale."""
+
+    has_rsample = True
+    arg_constraints: Mapping[str, Constraint] = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.real
+
+    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
+        self.loc, self.scale = as_tensors(loc, scale)
+        super().__init__(self.loc.shape, validate_args=validate_args)
+
+    def _standardized(self, value: Tensor) -> Tensor:
+        self._validate_sample(value)
+        return (value - self.loc) / self.scale
+
+    def _uniform(self, sample_shape: Sequence[int]) -> Tensor:
+        """Draw numbers above 0 and below 1."""
+        tiny = float(np.finfo(self.scale.dtype.numpy).tiny)
+        return rand(self._extended_shape(sample_shape), dtype=self.scale.dtype).clamp(min=tiny)
+
+    @property
+    def mean(self) -> Tensor:
+        """The location."""
+        return self.loc
+
+    @property
+    def mode(self) -> Tensor:
+        """The location."""
+        return self.loc
+
+
+class Normal(_Shifted):
+    """The normal distribution.
+
+    Parameters
+    ----------
+    loc, scale : float or Tensor
+        The mean and the standard deviation.
+    validate_args : bool, optional
+        See :class:`Distribution`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> normal = minigrad.distributions.Normal(0.0, 1.0)
+    >>> normal, normal.log_prob(minigrad.tensor(0.0))
+    (Normal(loc: 0.0, scale: 1.0), tensor(-0.9189))
+    """
+
+    @property
+    def stddev(self) -> Tensor:
+        """The scale."""
+        return self.scale
+
+    @property
+    def variance(self) -> Tensor:
+        """The square of the scale."""
+        return self.scale * self.scale
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw values, differentiably."""
+        return self.loc + randn(self._extended_shape(sample_shape), dtype=self.loc.dtype) * self.scale
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the logarithm of the density."""
+        z = self._standardized(value)
+        return -0.5 * z * z - self.scale.log() - 0.5 * math.log(2 * math.pi)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Return the probability of values up to this one."""
+        return 0.5 * (1 + (self._standardized(value) / math.sqrt(2)).erf())
+
+    def entropy(self) -> Tensor:
+        """Return the entropy."""
+        return self.scale.log() + 0.5 * (1 + math.log(2 * math.pi))
+
+
+class Laplace(_Shifted):
+    """Laplace's distribution, whose density falls exponentially on both sides.
+
+    Parameters
+    ----------
+    loc, scale : float or Tensor
+        The mean, and the mean distance from it.
+    validate_args : bool, optional
+        See :class:`Distribution`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.distributions.Laplace(0.0, 1.0).entropy()
+    tensor(1.6931)
+    """
+
+    @property
+    def variance(self) -> Tensor:
+        """Twice the square of the scale."""
+        return 2 * self.scale * self.scale
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw values, differentiably."""
+        u = 2 * self._uniform(sample_shape) - 1
+        distance = -(-u.abs()).clamp(min=-1 + float(np.finfo(u.dtype.numpy).eps)).log1p()
+        return self.loc + self.scale * u.sign() * distance
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the logarithm of the density."""
+        return -self._standardized(value).abs() - (2 * self.scale).log()
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Return the probability of values up to this one."""
+        z = self._standardized(value)
+        return 0.5 - 0.5 * z.sign() * (-z.abs()).expm1()
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """Return the value up to which the probability is so much."""
+        centred = value - 0.5
+        return self.loc - self.scale * centred.sign() * (-2 * centred.abs()).log1p()
+
+    def entropy(self) -> Tensor:
+        """Return the entropy."""
+        return 1 + (2 * self.scale).log()
+
+
+class Gumbel(_Shifted):
+    """Gumbel's distribution: of the greatest of many numbers.
+
+    Parameters
+    ----------
+    loc, scale : float or Tensor
+        The most probable value, and how wide it is.
+    validate_args : bool, optional
+        See :class:`Distribution`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.distributions.Gumbel(0.0, 1.0).mean
+    tensor(0.5772)
+    """
+
+    @property
+    def mean(self) -> Tensor:
+        """The expected value."""
+        return self.loc + _EULER * self.scale
+
+    @property
+    def variance(self) -> Tensor:
+        """The expected square of the distance from the mean."""
+        return math.pi**2 / 6 * self.scale * self.scale
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw values, differentiably."""
+        u = self._uniform(sample_shape).clamp(max=1 - float(np.finfo(self.scale.dtype.numpy).epsneg))
+        return self.loc - self.scale * (-u.log()).log()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the logarithm of the density."""
+        z = -self._standardized(value)
+        return z - z.exp() - self.scale.log()
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Return the probability of values up to this one."""
+        return (-(-self._standardized(value)).exp()).exp()
+
+    def entropy(self) -> Tensor:
+        """Return the entropy."""
+        return self.scale.log() + (1 + _EULER)
+
+
+class Cauchy(_Shifted):
+    """Cauchy's distribution, whose tails are so heavy that it has no mean.
+
+    Parameters
+    ----------
+    loc, scale : float or Tensor
+        The median, and half the width at half the height.
+    validate_args : bool, optional
+        See :class:`Distribution`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.distributions.Cauchy(0.0, 1.0).cdf(minigrad.tensor(1.0))
+    tensor(0.7500)
+    """
+
+    @property
+    def mean(self) -> Tensor:
+        """NaN: there is none."""
+        return full_like(self.loc, math.nan)
+
+    @property
+    def variance(self) -> Tensor:
+        """Infinity."""
+        return full_like(self.loc, math.inf)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw values, differentiably."""
+        return self.icdf(self._uniform(sample_shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the logarithm of the density."""
+        z = self._standardized(value)
+        return -(z * z).log1p() - self.scale.log() - math.log(math.pi)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Return the probability of values up to this one."""
+        return self._standardized(value).atan() / math.pi + 0.5
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """Return the value up to which the probability is so much."""
+        return self.loc + self.scale * (math.pi * (value - 0.5)).tan()
+
+    def entropy(self) -> Tensor:
+        """Return the entropy."""
+        return (4 * math.pi * self.scale).log()
+
+
+class HalfNormal(Distribution):
+    """The distribution of the absolute value of what :class:`Normal` draws around 0.
+
+    Parameters
+    ----------
+    scale : float or Tensor
+        The standard deviation of the normal distribution.
+    validate_args : bool, optional
+        See :class:`Distribution`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.distributions.HalfNormal(1.0).mean
+    tensor(0.7979)
+    """
+
+    has_rsample = True
+    arg_constraints: Mapping[str, Constraint] = {"scale": constraints.positive}
+    support = constraints.nonnegative
+
+    def __init__(self, scale: Any, validate_args: bool | None = None) -> None:
+        (self.scale,) = as_tensors(scale)
+        super().__init__(self.scale.shape, validate_args=validate_args)
+
+    @property
+    def _normal(self) -> Normal:
+        return Normal(0.0, self.scale, validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        """The expected value."""
+        return self.scale * math.sqrt(2 / math.pi)
+
+    @property
+    def mode(self) -> Tensor:
+        """0."""
+        return full_like(self.scale, 0)
+
+    @property
+    def variance(self) -> Tensor:
+        """The expected square of the distance from the mean."""
+        return self.scale * self.scale * (1 - 2 / math.pi)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw values, differentiably."""
+        return self._normal.rsample(sample_shape).abs()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the logarithm of the density."""
+        self._validate_sample(value)
+        return where(value >= 0, self._normal.log_prob(value) + math.log(2), -math.inf)  # type: ignore[no-any-return]
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Return the probability of values up to this one."""
+        self._validate_sample(value)
+        return 2 * self._normal.cdf(value) - 1
+
+    def entropy(self) -> Tensor:
+        """Return the entropy."""
+        return self._normal.entropy() - math.log(2)
+
+
+class Exponential(Distribution):
+    """The exponential distribution: of the time until something happens.
+
+    Parameters
+    ----------
+    rate : float or Tensor
+        How often it happens: 1 over the mean.
+    validate_args : bool, optional
+        See :class:`Distribution`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.distributions.Exponential(2.0).mean
+    tensor(0.5000)
+    """
+
+    has_rsample = True
+    arg_constraints: Mapping[str, Constraint] = {"rate": constraints.positive}
+    support = constraints.nonnegative
+
+    def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
+        (self.rate,) = as_tensors(rate)
+        super().__init__(self.rate.shape, validate_args=validate_args)
+
+    @property
+    def mean(self) -> Tensor:
+        """1 over the rate."""
+        return self.rate.reciprocal()
+
+    @property
+    def stddev(self) -> Tensor:
+        """1 over the rate."""
+        return self.rate.reciprocal()
+
+    @property
+    def mode(self) -> Tensor:
+        """0."""
+        return full_like(self.rate, 0)
+
+    @property
+    def variance(self) -> Tensor:
+        """The square of the mean."""
+        return self.rate**-2
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw values, differentiably."""
+        return self.icdf(rand(self._extended_shape(sample_shape), dtype=self.rate.dtype))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the logarithm of the density."""
+        self._validate_sample(value)
+        return self.rate.log() - self.rate * value
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Return the probability of values up to this one."""
+        self._validate_sample(value)
+        return -(-self.rate * value).expm1()
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """Return the value up to which the probability is so much."""
+        return -(-value).log1p() / self.rate
+
+    def entropy(self) -> Tensor:
+        """Return the entropy."""
+        return 1 - self.rate.log()
+
+
+class Uniform(Distribution):
+    """The uniform distribution: all numbers from `low` to `high` are equally probable.
+
+    Parameters
+    ----------
+    low, high : float or Tensor
+        The ends.
+    validate_args : bool, optional
+        See :class:`Distribution`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.distributions.Uniform(0.0, 4.0).log_prob(minigrad.tensor(1.0))
+    tensor(-1.3863)
+    """
+
+    has_rsample = True
+    arg_constraints: Mapping[str, Constraint] = {"low": constraints.real, "high": constraints.real}
+
+    def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
+        self.low, self.high = as_tensors(low, high)
+        super().__init__(self.low.shape, validate_args=validate_args)
+        if self._validates and not (self.low._array < self.high._array).all():
+            raise ValueError(f"Uniform: low must be less than high, got {self.low} and {self.high}")
+
+    @property
+    def support(self) -> Constraint:  # type: ignore[override]
+        """From `low` to `high`."""
+        return constraints.interval(self.low, self.high)
+
+    @property
+    def mean(self) -> Tensor:
+        """The number in the middle."""
+        return (self.low + self.high) / 2
+
+    @property
+    def mode(self) -> Tensor:
+        """NaN: there is none."""
+        return full_like(self.low, math.nan)
+
+    @property
+    def variance(self) -> Tensor:
+        """The expected square of the distance from the mean."""
+        return (self.high - self.low) ** 2 / 12
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw values, differentiably."""
+        return self.icdf(rand(self._extended_shape(sample_shape), dtype=self.low.dtype))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the logarithm of the density."""
+        self._validate_sample(value)
+        inside = (value >= self.low) & (value < self.high)
+        return where(inside, -(self.high - self.low).log(), -math.inf)  # type: ignore[no-any-return]
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Return the probability of values up to this one."""
+        self._validate_sample(value)
+        return ((value - self.low) / (self.high - self.low)).clamp(0, 1)
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """Return the value up to which the probability is so much."""
+        return self.low + value * (self.high - self.low)
+
+    def entropy(self) -> Tensor:
+        """Return the entropy."""
+        return (self.high - self.low).log()

@@ -1,0 +1,135 @@
+"""How far one distribution is from another: Kullback and Leibler's divergence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ..ops.activation import softplus
+from ..ops.elementwise import where
+from ..tensor import Tensor
+from .composed import Independent, TransformedDistribution
+from .continuous import Exponential, HalfNormal, Laplace, Normal, Uniform
+from .discrete import Bernoulli, Categorical, Geometric, OneHotCategorical
+from .distribution import Distribution, sum_rightmost
+
+__all__ = ["kl_divergence", "register_kl"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_RULES: dict[tuple[type, type], Callable[[Any, Any], Tensor]] = {}
+
+
+def register_kl(type_p: type, type_q: type) -> Callable[[F], F]:
+    """Return a decorator that makes a function of two distributions the divergence of these types."""
+
+    def register(function: F) -> F:
+        _RULES[type_p, type_q] = function
+        return function
+
+    return register
+
+
+def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
+    """Return the divergence of `q` from `p`: the expected ``log p(x) - log q(x)`` of what `p` draws.
+
+    Parameters
+    ----------
+    p, q : Distribution
+        Of types for which there is a rule; see :func:`register_kl`.
+
+    Returns
+    -------
+    Tensor
+        One number for each distribution of the batch.
+
+    Raises
+    ------
+    NotImplementedError
+        If there is no rule.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> from minigrad.distributions import Normal, kl_divergence
+    >>> kl_divergence(Normal(1.0, 1.0), Normal(0.0, 1.0))
+    tensor(0.5000)
+    """
+    for of_p in type(p).__mro__:
+        for of_q in type(q).__mro__:
+            if (of_p, of_q) in _RULES:
+                return _RULES[of_p, of_q](p, q)
+    raise NotImplementedError(f"kl_divergence: there is no rule for {type(p).__name__} and {type(q).__name__}")
+
+
+@register_kl(Normal, Normal)
+def _normals(p: Normal, q: Normal) -> Tensor:
+    ratio, gap = p.scale / q.scale, (p.loc - q.loc) / q.scale
+    return 0.5 * (ratio * ratio + gap * gap - 1) - ratio.log()
+
+
+@register_kl(HalfNormal, HalfNormal)
+def _half_normals(p: HalfNormal, q: HalfNormal) -> Tensor:
+    return _normals(p._normal, q._normal)
+
+
+@register_kl(Laplace, Laplace)
+def _laplaces(p: Laplace, q: Laplace) -> Tensor:
+    ratio, gap = p.scale / q.scale, (p.loc - q.loc).abs()
+    return ratio * (-gap / p.scale).exp() + gap / q.scale - ratio.log() - 1
+
+
+@register_kl(Exponential, Exponential)
+def _exponentials(p: Exponential, q: Exponential) -> Tensor:
+    ratio = q.rate / p.rate
+    return ratio - ratio.log() - 1
+
+
+@register_kl(Uniform, Uniform)
+def _uniforms(p: Uniform, q: Uniform) -> Tensor:
+    outside = (q.low > p.low) | (q.high < p.high)
+    return where(outside, math.inf, ((q.high - q.low) / (p.high - p.low)).log())  # type: ignore[no-any-return]
+
+
+def _expected(p: Tensor, log_ratio: Tensor) -> Tensor:
+    """Return ``p log_ratio``, 0 where `p` is 0."""
+    return where(p == 0, 0.0, p * log_ratio)  # type: ignore[no-any-return]
+
+
+@register_kl(Bernoulli, Bernoulli)
+def _bernoullis(p: Bernoulli, q: Bernoulli) -> Tensor:
+    ones = _expected(p.probs, softplus(-q.logits) - softplus(-p.logits))
+    zeros = _expected(1 - p.probs, softplus(q.logits) - softplus(p.logits))
+    impossible = ((q.probs == 0) & (p.probs > 0)) | ((q.probs == 1) & (p.probs < 1))
+    return where(impossible, math.inf, ones + zeros)  # type: ignore[no-any-return]
+
+
+@register_kl(Geometric, Geometric)
+def _geometrics(p: Geometric, q: Geometric) -> Tensor:
+    return -p.entropy() - (-q.probs).log1p() / p.probs - q.logits
+
+
+@register_kl(Categorical, Categorical)
+@register_kl(OneHotCategorical, OneHotCategorical)
+def _categoricals(p: Any, q: Any) -> Tensor:
+    terms = _expected(p.probs, p.logits - q.logits)
+    return where((q.probs == 0) & (p.probs > 0), math.inf, terms).sum(-1)  # type: ignore[no-any-return]
+
+
+@register_kl(Independent, Independent)
+def _independents(p: Independent, q: Independent) -> Tensor:
+    if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
+        raise NotImplementedError("kl_divergence: the two Independent take different numbers of dimensions together")
+    return sum_rightmost(kl_divergence(p.base_dist, q.base_dist), p.reinterpreted_batch_ndims)  # type: ignore[no-any-return]
+
+
+@register_kl(TransformedDistribution, TransformedDistribution)
+def _transformed(p: TransformedDistribution, q: TransformedDistribution) -> Tensor:
+    same = [type(t) for t in p.transforms] == [type(t) for t in q.transforms]
+    values = [[v for k, v in vars(t).items() if k in ("loc", "scale", "parts")] for d in (p, q) for t in d.transforms]
+    half = len(p.transforms)
+    if not same or any(a is not b and a != b for x, y in zip(values[:half], values[half:], strict=True) for a, b in zip(x, y, strict=True)):  # fmt: skip
+        raise NotImplementedError("kl_divergence: the two distributions are transformed in different ways")
+    inner = kl_divergence(p.base_dist, q.base_dist)
+    return sum_rightmost(inner, len(p.event_shape) - len(p.base_dist.event_shape))  # type: ignore[no-any-return]
