@@ -55,6 +55,18 @@ template <class T>
   *reinterpret_cast<typename VectorOf<T>::unaligned*>(p) = v;
 }
 
+// The same past the caches, to a place aligned to a register.
+template <class T>
+[[gnu::always_inline]] inline void stream(T* p, Vec<T> v) {
+#if defined(__AVX512F__)
+  _mm512_stream_si512(reinterpret_cast<__m512i*>(p), reinterpret_cast<__m512i>(v));
+#elif defined(__AVX2__)
+  _mm256_stream_si256(reinterpret_cast<__m256i*>(p), reinterpret_cast<__m256i>(v));
+#else
+  store(p, v);
+#endif
+}
+
 // x in every lane.
 template <class T>
 [[gnu::always_inline]] inline Vec<T> splat(T x) {

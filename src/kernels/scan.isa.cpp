@@ -18,6 +18,7 @@ namespace {
 template <class W_>
 struct CumSum {
   using W = W_;
+  static constexpr bool kIsQuick = true;  // next to memory
   static constexpr int kInputs = 1;
 
   static constexpr bool kAtOnce = static_cast<W>(0.5) == 0;  // whole numbers: a sum waits one cycle for the last one
@@ -29,6 +30,7 @@ struct CumSum {
 template <class W_>
 struct CumProd {
   using W = W_;
+  static constexpr bool kIsQuick = true;  // next to memory
   static constexpr int kInputs = 1;
 
   [[gnu::always_inline]] static inline W first(W& product, W x, W) { return product = x; }
@@ -39,6 +41,7 @@ struct CumProd {
 template <class W_>
 struct CumProdExclusive {
   using W = W_;
+  static constexpr bool kIsQuick = true;  // next to memory
   static constexpr int kInputs = 1;
 
   [[gnu::always_inline]] static inline W first(W& product, W x, W) {
@@ -56,6 +59,7 @@ struct CumProdExclusive {
 template <class W_>
 struct Recurrence {
   using W = W_;
+  static constexpr bool kIsQuick = true;  // next to memory
   static constexpr int kInputs = 2;
 
   [[gnu::always_inline]] static inline W first(W& r, W, W b) { return r = b; }
@@ -66,6 +70,7 @@ struct Recurrence {
 template <class W_>
 struct LogCumSumExp {
   using W = W_;
+  static constexpr bool kIsQuick = false;
   static constexpr int kInputs = 1;
 
   [[gnu::always_inline]] static inline W first(W& sum, W x, W) { return sum = x; }
@@ -178,16 +183,25 @@ void chains(LaneBlock<T, N> block, int64_t lanes) {
 // too long, because of pieces the processor foresees little.
 constexpr int64_t kNear = 1024, kAbreast = 4096;
 
-// One position of all lanes.
-template <class Op, bool kFirst, class T, int N>
+// The first position of all lanes.
+template <class Op, class T, int N>
+void begin_lanes(typename Op::W* state, const LaneBlock<T, N>& block, int64_t lanes) {
+  using W = typename Op::W;
+  for (int64_t i = 0; i < lanes; ++i) {
+    const T x = block.data[1][i * block.lane_step[1]], y = block.data[N - 1][i * block.lane_step[N - 1]];
+    block.data[0][i * block.lane_step[0]] = static_cast<T>(Op::first(state[i], static_cast<W>(x), static_cast<W>(y)));
+  }
+}
+
+// Position k > 0 of all lanes.
+template <class Op, class T, int N>
 void advance(typename Op::W* state, const LaneBlock<T, N>& block, int64_t k, int64_t lanes) {
   using W = typename Op::W;
   T* const out = block.data[0] + k * block.dim_step[0];
   const T* const x = block.data[1] + k * block.dim_step[1];
   const T* const y = block.data[N - 1] + k * block.dim_step[N - 1];
   const auto step = [state](int64_t i, T a, T b) {
-    const W u = static_cast<W>(a), v = static_cast<W>(b);
-    return static_cast<T>(kFirst ? Op::first(state[i], u, v) : Op::next(state[i], u, v));
+    return static_cast<T>(Op::next(state[i], static_cast<W>(a), static_cast<W>(b)));
   };
   const int64_t out_step = block.lane_step[0], x_step = block.lane_step[1], y_step = block.lane_step[N - 1];
   if (out_step == 1 && x_step == 1 && y_step == 1) {
@@ -198,23 +212,59 @@ void advance(typename Op::W* state, const LaneBlock<T, N>& block, int64_t k, int
   }
 }
 
-// All lanes move on together, in vectors: good where they lie next to each other. Results that are streamed go by way
-// of a row on the stack.
+// Lanes that are taken at a time, where their states stay in registers meanwhile.
+constexpr int64_t kTogether = 16, kAhead = 512;
+
+// Position k of lanes that lie beside each other, whole lines of memory: results go past the caches. What comes next is
+// asked for, because a processor that writes so foresees little of what it reads.
 template <class Op, class T, int N>
-void abreast(LaneBlock<T, N> block, int64_t lanes, bool streamed) {
+void advance_streamed(typename Op::W* state, const LaneBlock<T, N>& block, int64_t k, int64_t lanes) {
+  using W = typename Op::W;
+  T* const out = block.data[0] + k * block.dim_step[0];
+  const T* const x = block.data[1] + k * block.dim_step[1];
+  const T* const y = block.data[N - 1] + k * block.dim_step[N - 1];
+  for (int64_t i = 0; i < lanes; i += kTogether) {
+    alignas(64) T line[kTogether];
+    const bool here = i + kAhead < lanes;
+    const int64_t next = here ? i + kAhead : i + kAhead - lanes;
+    for (int64_t l = 0; l < kTogether; l += 64 / static_cast<int64_t>(sizeof(T))) {
+      __builtin_prefetch(x + next + l + (here ? 0 : block.dim_step[1]));
+      if (N > 2) __builtin_prefetch(y + next + l + (here ? 0 : block.dim_step[N - 1]));
+    }
+#pragma omp simd
+    for (int64_t l = 0; l < kTogether; ++l) {
+      line[l] = static_cast<T>(Op::next(state[i + l], static_cast<W>(x[i + l]), static_cast<W>(y[i + l])));
+    }
+    for (int64_t l = 0; l < kTogether; l += kLanes<T>) stream(out + i + l, load(line + l));
+  }
+}
+
+// Whether results can be written line by line.
+template <class T, int N>
+bool in_lines(const LaneBlock<T, N>& block, int64_t lanes) {
+  bool beside = true;
+  for (int i = 0; i < N; ++i) beside = beside && block.lane_step[i] == 1;
+  const auto bytes = reinterpret_cast<uintptr_t>(block.data[0]) | static_cast<uintptr_t>(block.dim_step[0]) * sizeof(T);
+  return beside && lanes % kTogether == 0 && bytes % 64 == 0;
+}
+
+// All lanes move on together, in vectors: good where they lie next to each other.
+template <class Op, class T, int N>
+void abreast(LaneBlock<T, N> block, int64_t lanes, bool far) {
   alignas(64) typename Op::W state[kAbreast];
-  alignas(64) T row[kAbreast];
-  const int64_t most = streamed ? kAbreast : kNear;
-  streamed = streamed && block.lane_step[0] == 1;
+  const int64_t most = far ? kAbreast : kNear;
+  const bool streamed = Op::kIsQuick && far && in_lines(block, lanes);
   for (int64_t count; lanes > 0; lanes -= count, block.move(count)) {
     count = lanes < most ? lanes : most;
-    LaneBlock<T, N> place = block;
-    if (streamed) place.data[0] = row, place.dim_step[0] = 0;
-    for (int64_t k = 0; k < block.length; ++k) {
-      k == 0 ? advance<Op, true>(state, place, k, count) : advance<Op, false>(state, place, k, count);
-      if (streamed) {
-        copy_bytes(block.data[0] + k * block.dim_step[0], row, count * static_cast<int64_t>(sizeof(T)), true);
+    begin_lanes<Op>(state, block, count);
+    for (int64_t k = 1; k < block.length; ++k) {
+      if constexpr (Op::kIsQuick) {
+        if (streamed) {
+          advance_streamed<Op>(state, block, k, count);
+          continue;
+        }
       }
+      advance<Op>(state, block, k, count);
     }
   }
   if (streamed) stream_end();
@@ -222,7 +272,6 @@ void abreast(LaneBlock<T, N> block, int64_t lanes, bool streamed) {
 
 // Lanes that lie one behind the other, kTogether of them packed side by side, a tile of positions at a time. In a tile
 // positions lie in the order in which they do in memory.
-constexpr int64_t kTogether = 16;
 
 template <class T>
 void pack_lanes(T* tile, const T* x, int64_t dim_step, int64_t lane_step, int64_t places) {
@@ -304,7 +353,7 @@ void packed(LaneBlock<T, N>& block, int64_t& lanes, bool streamed) {
         const T* const x = block.data[i] + start * block.dim_step[i];
         if (i > 0) pack_lanes(memory[i], x, block.dim_step[i], block.lane_step[i], places);
       }
-      if (start == 0) advance<Op, true>(state, tile, 0, kTogether);
+      if (start == 0) begin_lanes<Op>(state, tile, kTogether);
       advance_tile<Op>(state, tile, start == 0 ? 1 : 0);
       if (lanes >= 2 * kTogether) fetch_lanes(block, start, places, streamed ? 1 : 0);
       T* const out = block.data[0] + start * block.dim_step[0];
