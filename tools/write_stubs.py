@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # Functions written in C++ do not tell their types in a form that a type checker reads.
 CORE_FUNCTIONS = {
     "array_of": '(name: str, x: Any, role: str = "input", /) -> Any',
+    "arrays_of": "(tensors: Any, /) -> list[Array] | None",
+    "basic_key": "(key: Any, rank: int, /) -> tuple[Any, ...] | None",
     "backward": "(tensor: Any, gradient: Any, retain_graph: bool | None, /) -> bool",
     "broadcast_view": "(array: Array, shape: tuple[int, ...], /) -> Array",
     "copy_into": "(array: Array, value: Array, /) -> None",

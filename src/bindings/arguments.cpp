@@ -1,5 +1,9 @@
 #include "bindings/arguments.hpp"
 
+#include <utility>
+
+#include "bindings/objects.hpp"
+
 namespace minigrad {
 namespace {
 
@@ -83,6 +87,64 @@ PyObject* dims_of(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return dims.release();
 }
 
+// The number of a tensor of signed integers without dimensions; null for other objects.
+Reference index_in(PyObject* object) {
+  PyObject* const array = is_tensor(object) ? tensor_in(object)->array : nullptr;
+  const int code = native_dtype_code(array);
+  const bool whole = code >= static_cast<int>(DType::int8) && code <= static_cast<int>(DType::int64);
+  if (!whole || PyArray_NDIM(reinterpret_cast<PyArrayObject*>(array)) != 0) return nullptr;
+  return call_method(array, "item");
+}
+
+// A part of a key, if it is an integer, a slice by whole positive steps, None, or an Ellipsis and the first one; null
+// for others.
+Reference basic_part(PyObject* part, bool& filled) {
+  if (PyLong_CheckExact(part) || part == Py_None) return share(part);
+  if (part == Py_Ellipsis) return std::exchange(filled, true) ? nullptr : share(part);
+  if (!PySlice_Check(part)) return index_in(part);
+  PyObject* const step = reinterpret_cast<PySliceObject*>(part)->step;
+  return step == Py_None || (PyLong_CheckExact(step) && PyLong_AsLong(step) > 0) ? share(part) : nullptr;
+}
+
+// basic_key(key, rank): a key that makes a view of so many dimensions, at least one, as a tuple that ends in an
+// Ellipsis or has one in it, so that NumPy returns a view without dimensions where it would return a number; None for
+// other keys.
+PyObject* basic_key(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 2) return PyErr_Format(PyExc_TypeError, "basic_key: takes a key and a rank");
+  const bool several = PyTuple_CheckExact(args[0]);
+  PyObject* const* const parts = several ? PySequence_Fast_ITEMS(args[0]) : args;
+  const Py_ssize_t n = several ? PyTuple_GET_SIZE(args[0]) : 1;
+  Reference key(PyTuple_New(n + 1));
+  bool plain = key != nullptr && PyLong_AsLong(args[1]) > 0, filled = false;
+  for (Py_ssize_t i = 0; plain && i < n; ++i) {
+    Reference part = basic_part(parts[i], filled);
+    plain = part != nullptr;
+    PyTuple_SET_ITEM(key.get(), i, part.release());
+  }
+  PyErr_Clear();  // of numbers that are too large
+  if (!plain) Py_RETURN_NONE;
+  if (filled) return PyTuple_GetSlice(key.get(), 0, n);
+  PyTuple_SET_ITEM(key.get(), n, Py_NewRef(Py_Ellipsis));
+  return key.release();
+}
+
+// arrays_of(tensors): the arrays of a tuple or list of tensors of one dtype, as a list; None for anything else.
+PyObject* arrays_of(PyObject*, PyObject* tensors) {
+  if (!PyTuple_CheckExact(tensors) && !PyList_CheckExact(tensors)) Py_RETURN_NONE;
+  const Py_ssize_t count = PySequence_Fast_GET_SIZE(tensors);
+  Reference arrays(PyList_New(count));
+  int code = kNoDType;
+  for (Py_ssize_t i = 0; arrays != nullptr && i < count; ++i) {
+    PyObject* const tensor = PySequence_Fast_GET_ITEM(tensors, i);
+    const int own = is_tensor(tensor) ? native_dtype_code(tensor_in(tensor)->array) : kNoDType;
+    code = i == 0 ? own : code;
+    if (own == kNoDType || own != code) Py_RETURN_NONE;
+    PyList_SET_ITEM(arrays.get(), i, Py_NewRef(tensor_in(tensor)->array));
+  }
+  if (count == 0) Py_RETURN_NONE;
+  return arrays.release();
+}
+
 PyMethodDef kFunctions[] = {
     {"viewed_sizes", fastcall(viewed_sizes), METH_FASTCALL,
      "viewed_sizes(array, args): what the arguments of reshape mean, where it is plain that they fit and that the "
@@ -91,6 +153,10 @@ PyMethodDef kFunctions[] = {
      "sizes_of(args): the integers given one by one, or as one sequence, as a tuple; None for anything else."},
     {"dims_of", fastcall(dims_of), METH_FASTCALL,
      "dims_of(dims, rank): different dims, counted from the front, as a tuple; None for anything else."},
+    {"basic_key", fastcall(basic_key), METH_FASTCALL,
+     "basic_key(key, rank): a key that makes a view, as a tuple with an Ellipsis; None for other keys."},
+    {"arrays_of", arrays_of, METH_O,
+     "arrays_of(tensors): the arrays of a tuple or list of tensors of one dtype, as a list; None for anything else."},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -1,6 +1,7 @@
 // The inputs of one call of a kernel: arrays as views, numbers in the dtype of the others.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "bindings/array.hpp"
@@ -60,7 +61,7 @@ class Inputs {
   }
 
   Taken take_sequences(PyObject* const* args) {
-    many_.reserve(64);
+    many_.reserve(array_count(args));
     Py_ssize_t length = -1;
     for (int i = 0; i < self_.input_count; ++i) {
       if (is_sequence(self_.kernel->types[i])) {
@@ -79,6 +80,16 @@ class Inputs {
       if (taken != Taken::ok) return taken;
     }
     return Taken::ok;
+  }
+
+  // How many arrays the arguments are; more where some that may be left out are.
+  size_t array_count(PyObject* const* args) const {
+    Py_ssize_t longest = 1;
+    for (int i = 0; i < self_.input_count; ++i) {
+      if (PyList_Check(args[i]) || PyTuple_Check(args[i]))
+        longest = std::max(longest, PySequence_Fast_GET_SIZE(args[i]));
+    }
+    return static_cast<size_t>(longest * self_.input_count);
   }
 
   Taken take_sequence(PyObject* sequence, int input, Py_ssize_t& length) {

@@ -269,17 +269,17 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     >>> x[x > 3]
     tensor([4, 5, 6])
     """
+    rank = x._array.ndim
+    if (basic := _core.basic_key(key, rank)) is not None:
+        return basic_index(x, basic)
     kind = type(key)
-    if kind is int:  # the common cases, which the general way would take three times as long for
-        return basic_index(x, (key, Ellipsis)) if x._array.ndim > 0 else _refuse_no_dims("index")
-    if kind is slice and key.step is None and x._array.ndim > 0:
-        return basic_index(x, (key, Ellipsis))
-    if kind is Tensor and x._array.ndim > 0 and key._array.dtype == np.int64 and key._array.ndim > 0:
-        return _rows(x, key)
-    if kind is tuple and x._array.ndim > 0 and _is_plain(key):
-        return basic_index(x, (*key, Ellipsis))
     if kind is tuple and _are_places(key, x):
         return index_rows(*_places("index", x, key))  # type: ignore[no-any-return]
+    if rank > 0 and kind is not tuple and (at := _array_of_key(key)) is not None:
+        if at.dtype == np.int64:
+            return _rows(x, key if kind is Tensor else at)
+        if at.dtype == np.bool_ and at.shape == x._array.shape[: at.ndim]:
+            return index_rows(x if at.ndim == 1 else _with_dims_merged(x, 0, at.ndim), true_positions(at))  # type: ignore[no-any-return]
     split = _quickly(x, key) if kind is tuple else None
     if split is None:
         parts = _parts(key)
@@ -296,15 +296,15 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     return reshape(out, (*target.before, *target.shape, *target.after))
 
 
-def _is_plain(key: tuple[Any, ...]) -> bool:
-    """Return whether a key has nothing but Python's integers and slices without a step.
-
-    A plain loop: the generator of an `all` would take as long as the view.
-    """
-    for k in key:  # noqa: SIM110
-        if type(k) is not int and (type(k) is not slice or k.step is not None):
-            return False
-    return True
+def _array_of_key(key: Any) -> Array | None:
+    """Return the indices or the mask of a key that is one tensor, array or list of integers; None for other keys."""
+    kind = type(key)
+    if kind is Tensor:
+        array: Array = key._array
+        return array if array.ndim > 0 and type(array) is np.ndarray else None
+    if kind is np.ndarray:
+        return key.copy() if key.ndim > 0 else None  # which the caller may change before the graph reads it
+    return np.array(key) if kind is list and set(map(type, key)) == {int} else None
 
 
 def _are_places(key: tuple[Any, ...], x: Tensor) -> bool:
@@ -322,11 +322,11 @@ def _places(name: str, x: Tensor, key: tuple[Tensor, ...]) -> tuple[Tensor, Arra
     return _with_dims_merged(x, 0, width), at
 
 
-def _rows(x: Tensor, index: Tensor) -> Tensor:
+def _rows(x: Tensor, index: Tensor | Array) -> Tensor:
     try:
         return index_rows(x, index)  # type: ignore[no-any-return]
     except IndexError:
-        refuse_outside("index", x._array.shape, index._array, 0)
+        refuse_outside("index", x._array.shape, index._array if isinstance(index, Tensor) else index, 0)
         raise
 
 

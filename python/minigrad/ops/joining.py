@@ -23,7 +23,7 @@ from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .creation import zeros
 from .elementwise import ARTICLE, to_dtype
 from .shape import Shape, basic_index, normalise_dim, reshape
-from .views import along, atleast_2d, atleast_3d, meshgrid, narrow, tensors_of
+from .views import along, meshgrid, narrow, rank_2, rank_3, tensors_of
 
 if TYPE_CHECKING:
     from ..primitive import Primitive
@@ -59,7 +59,8 @@ _index = registry["index"]
 
 def join(xs: Sequence[Any], dim: int, stacked: bool) -> Any:
     """Join tensors or arrays of one dtype along `dim`, or where `stacked` along a new dimension `dim`."""
-    arrays = [x._array if isinstance(x, Tensor) else x for x in xs]
+    plain = _core.arrays_of(xs)
+    arrays = plain or [x._array if isinstance(x, Tensor) else x for x in xs]
     out = _cat_kernel(arrays, dim, stacked)
     if out is NotImplemented and (level := level_of(xs)) is not None:
         xs = [lifted(x, level) for x in xs]
@@ -67,12 +68,11 @@ def join(xs: Sequence[Any], dim: int, stacked: bool) -> Any:
         if any(batched):
             values = [spread(level, v, b) for v, b in zip(values, batched, strict=True)]
         out = BatchedArray(level, join(values, dim + any(batched), stacked), any(batched))
-    edges = tuple([x._edge if isinstance(x, Tensor) else _BARE for x in xs])
-    if edges.count(_BARE) == len(edges):
+    if plain is None and not any(isinstance(x, Tensor) for x in xs):
         return out
     result = wrap(out)
-    if edges.count(None) < len(edges) and grad_enabled():
-        edges = tuple([edge or None for edge in edges])
+    if grad_enabled():
+        edges = tuple([getattr(x, "_edge", None) for x in xs])
         if any(edges):
             shapes = (arrays[0].shape,) * len(arrays) if stacked else tuple([a.shape for a in arrays])
             node = _node(_join_record, edges, (shapes, dim, stacked), 1)
@@ -80,10 +80,6 @@ def join(xs: Sequence[Any], dim: int, stacked: bool) -> Any:
             if graph.observers:
                 graph.observe(node, (result,), tuple(arrays))
     return result
-
-
-#: In the place of the edge of what is no tensor.
-_BARE = ()
 
 
 def _pull_join(g: Any, edges: Any, saved: Any) -> tuple[Any, ...]:
@@ -161,8 +157,10 @@ _split_record = Variadic(
 # Joining.
 
 
-def _common(name: str, tensors: Any) -> list[Tensor]:
+def _common(name: str, tensors: Any) -> Sequence[Tensor]:
     """Return a sequence of tensors, brought to one dtype."""
+    if _core.arrays_of(tensors) is not None:
+        return tensors  # type: ignore[no-any-return]
     if type(tensors) not in (list, tuple) and (isinstance(tensors, Tensor) or not isinstance(tensors, Sequence)):
         raise TypeError(f"{name}: tensors must be a tuple or list of tensors, got {type(tensors).__name__}")
     given = list(tensors)
@@ -215,9 +213,10 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     if () in shapes:
         raise RuntimeError(f"cat: zero-dimensional tensor (at position {shapes.index(())}) cannot be concatenated")
     # As in PyTorch, where a vector without elements once was what a tensor began as.
-    kept = [x for x in xs if x._array.shape != (0,)] or xs[:1] if (0,) in shapes else xs
-    shape = kept[0]._array.shape
-    return join(kept, normalise_dim("cat", dim, len(shape), shape), False)  # type: ignore[no-any-return]
+    if (0,) in shapes:
+        xs = [x for x in xs if x._array.shape != (0,)] or xs[:1]
+    shape = xs[0]._array.shape
+    return join(xs, normalise_dim("cat", dim, len(shape), shape), False)  # type: ignore[no-any-return]
 
 
 @numpy_names
@@ -280,7 +279,7 @@ def hstack(tensors: Sequence[Tensor]) -> Tensor:
 
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """Join tensors along dim 0, vectors being rows."""
-    return cat([atleast_2d(x) for x in _common("vstack", tensors)], 0)
+    return cat([rank_2(x) for x in _common("vstack", tensors)], 0)
 
 
 def row_stack(tensors: Sequence[Tensor]) -> Tensor:
@@ -290,7 +289,7 @@ def row_stack(tensors: Sequence[Tensor]) -> Tensor:
 
 def dstack(tensors: Sequence[Tensor]) -> Tensor:
     """Join tensors along dim 2, having made them three-dimensional as :func:`atleast_3d` does."""
-    return cat([atleast_3d(x) for x in _common("dstack", tensors)], 2)
+    return cat([rank_3(x) for x in _common("dstack", tensors)], 2)
 
 
 def column_stack(tensors: Sequence[Tensor]) -> Tensor:

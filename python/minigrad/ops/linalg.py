@@ -179,17 +179,24 @@ def matmul(input: Any, other: Any) -> Tensor:
     m, n = a._array.ndim, b._array.ndim
     if (m >= 2 and n >= 2) or m == n == 1:
         return _matmul(a, b)  # type: ignore[no-any-return]
-    shapes = f"got {a._array.shape} @ {b._array.shape}"
+    return _with_vector(a, b)
+
+
+def _with_vector(a: Tensor, b: Tensor) -> Tensor:
+    """Return the product of matrices and a vector, which is a row or a column."""
+    m, n = a._array.ndim, b._array.ndim
     if m == 0 or n == 0:
-        raise RuntimeError(f"matmul: both operands must have at least one dimension, {shapes}")
+        raise RuntimeError(
+            f"matmul: both operands must have at least one dimension, got {a._array.shape} @ {b._array.shape}"
+        )
     if a._array.shape[-1] != b._array.shape[-2 if n > 1 else 0]:
-        raise RuntimeError(f"matmul: inner sizes differ, {shapes}")
-    left = _reshape(a, (1, *a._array.shape)) if m == 1 else a
-    right = _reshape(b, (*b._array.shape, 1)) if n == 1 else b
-    out = _matmul(left, right)
+        raise RuntimeError(f"matmul: inner sizes differ, got {a._array.shape} @ {b._array.shape}")
+    if n == 1:
+        out = _matmul(a, _reshape(b, (*b._array.shape, 1)))
+        return _reshape(out, out._array.shape[:-1])  # type: ignore[no-any-return]
+    out = _matmul(_reshape(a, (1, *a._array.shape)), b)
     shape = out._array.shape
-    kept = shape[: -1 - (m == 1)] + (shape[-1:] if n > 1 else ())
-    return _reshape(out, kept)  # type: ignore[no-any-return]
+    return _reshape(out, (*shape[:-2], shape[-1]))  # type: ignore[no-any-return]
 
 
 method(matmul)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from operator import getitem, index
 from typing import Any
 
@@ -345,7 +346,11 @@ def view(input: Tensor, *args: Any, size: Any = None) -> Tensor:
 @method
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Return the tensor with the dimensions from `start_dim` to `end_dim` made one."""
-    shape = array_of("flatten", input).shape
+    return reshape(input, _flattened(array_of("flatten", input).shape, start_dim, end_dim))
+
+
+@lru_cache(maxsize=512)
+def _flattened(shape: Shape, start_dim: int, end_dim: int) -> Shape:
     first = normalise_dim("flatten", start_dim, len(shape), shape)
     last = normalise_dim("flatten", end_dim, len(shape), shape)
     if first > last:
@@ -353,7 +358,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     merged = 1
     for n in shape[first : last + 1]:
         merged *= n
-    return reshape(input, (*shape[:first], merged, *shape[last + 1 :]))
+    return (*shape[:first], merged, *shape[last + 1 :])
 
 
 @method
@@ -388,21 +393,31 @@ def permute(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
 @method
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Return a view with two dimensions exchanged."""
-    shape = array_of("transpose", input).shape
+    return _permute(input, _exchanged(array_of("transpose", input).shape, dim0, dim1))  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=512)
+def _exchanged(shape: Shape, dim0: int, dim1: int) -> Shape:
+    """Return the dims of a shape with two of them exchanged."""
     a = normalise_dim("transpose", dim0, len(shape), shape)
     b = normalise_dim("transpose", dim1, len(shape), shape)
     order = list(range(len(shape)))
     if order:
         order[a], order[b] = order[b], order[a]
-    return _permute(input, tuple(order))  # type: ignore[no-any-return]
+    return tuple(order)
 
 
 @method
 def t(input: Tensor) -> Tensor:
     """Return the transpose of a matrix; a tensor with fewer than two dimensions as it is."""
-    if array_of("t", input).ndim > 2:
+    rank = array_of("t", input).ndim
+    if rank > 2:
         raise RuntimeError(f"t: needs at most two dimensions, got shape {input._array.shape}")
-    return transpose(input, 0, 1) if input._array.ndim == 2 else _permute(input, tuple(range(input._array.ndim)))
+    return _permute(input, _REVERSED[rank])  # type: ignore[no-any-return]
+
+
+#: The dims of arrays of each rank, in reverse order.
+_REVERSED = [tuple(range(rank))[::-1] for rank in range(65)]
 
 
 @method
@@ -511,7 +526,7 @@ def moveaxis(input: Tensor, source: int | Sequence[int], destination: int | Sequ
 
 def reversed_dims(x: Tensor) -> Tensor:
     """Return a view with all dimensions in reverse order."""
-    return _permute(x, tuple(range(x._array.ndim - 1, -1, -1)))  # type: ignore[no-any-return]
+    return _permute(x, _REVERSED[x._array.ndim])  # type: ignore[no-any-return]
 
 
 view_properties.update(T=reversed_dims, mT=matrix_transpose)

@@ -308,26 +308,29 @@ def _each(name: str, tensors: tuple[Any, ...], function: Callable[[Tensor], Tens
     return results[0] if len(tensors) == 1 and isinstance(tensors[0], Tensor) else results
 
 
-def _rank_1(x: Tensor) -> Tensor:
+def rank_1(x: Tensor) -> Tensor:
+    """Return a tensor with at least one dimension."""
     return x if x._array.ndim else reshape(x, (1,))
 
 
-def _rank_2(x: Tensor) -> Tensor:
-    return x if x._array.ndim > 1 else unsqueeze(_rank_1(x), 0)
+def rank_2(x: Tensor) -> Tensor:
+    """Return a tensor with at least two dimensions, a vector as a row."""
+    return x if x._array.ndim > 1 else unsqueeze(rank_1(x), 0)
 
 
-def _rank_3(x: Tensor) -> Tensor:
-    return x if x._array.ndim > 2 else unsqueeze(_rank_2(x), -1)
+def rank_3(x: Tensor) -> Tensor:
+    """Return a tensor with at least three dimensions, a matrix with a last one of size 1."""
+    return x if x._array.ndim > 2 else unsqueeze(rank_2(x), -1)
 
 
 def atleast_1d(*tensors: Any) -> Any:
     """Return the tensor with one dimension where it has none; of several tensors, a tuple."""
-    return _each("atleast_1d", tensors, _rank_1)
+    return _each("atleast_1d", tensors, rank_1)
 
 
 def atleast_2d(*tensors: Any) -> Any:
     """Return the tensor with two dimensions, a vector as a row, where it has fewer; of several tensors, a tuple."""
-    return _each("atleast_2d", tensors, _rank_2)
+    return _each("atleast_2d", tensors, rank_2)
 
 
 def atleast_3d(*tensors: Any) -> Any:
@@ -335,7 +338,7 @@ def atleast_3d(*tensors: Any) -> Any:
 
     Of several tensors, a tuple.
     """
-    return _each("atleast_3d", tensors, _rank_3)
+    return _each("atleast_3d", tensors, rank_3)
 
 
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
