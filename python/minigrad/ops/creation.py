@@ -701,7 +701,9 @@ def _triangle_indices(
     offset = max(-rows, min(index(offset), columns))  # beyond which nothing changes
     border = np.clip(np.arange(rows) + offset + lower, 0, columns)  # of each row, where the other triangle begins
     first, counts = (np.zeros_like(border), border) if lower else (border, columns - border)
-    out = np.empty((2, counts.sum()), (dtype or _dtype.int64).numpy)
-    out[0] = np.repeat(np.arange(rows), counts)
-    out[1] = np.arange(out.shape[1]) - np.repeat(np.cumsum(counts) - counts - first, counts)
+    total = int(counts.sum())
+    out = _core.empty_like(np.broadcast_to(np.int64(0), (2, total)), (dtype or _dtype.int64).code)
+    out[0] = np.repeat(np.arange(rows, dtype=np.int32), counts)
+    ramp = _ramp(0.0, 0.0, 1.0, (total,), _dtype.int64.code, total)
+    np.subtract(ramp, np.repeat(np.cumsum(counts) - counts - first, counts), out[1], casting="unsafe")
     return wrap(out)

@@ -406,7 +406,9 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, ([-1], [-1]))
 
 
-_SHORT = 512  # elements of a row below which Kronecker's product gets operands whose rows are those of the result
+#: Kronecker's product gets operands whose rows are those of the result where these have, together, at most so many
+#: elements for each row of `other` in the result.
+_COPIED = 64
 
 
 @method
@@ -439,7 +441,8 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     x, y = (1,) * (ndim - len(x)) + x, (1,) * (ndim - len(y)) + y
     outer = _shaped(input, tuple(n for size in x for n in (size, 1)))
     inside = _shaped(other, tuple(n for size in y for n in (1, size)))
-    if ndim and y[-1] < _SHORT and 4 * (_product(x) * y[-1] + _product(y) * x[-1]) <= _product(x) * _product(y):
+    copied = (_product(x) * y[-1] + _product(y) * x[-1]) if ndim else 0
+    if ndim and max(y[-1], _COPIED) * copied <= _COPIED * _product(x) * _product(y):
         outer = clone(broadcast(outer, (*outer._array.shape[:-1], y[-1])))
         inside = clone(broadcast(inside, (*inside._array.shape[:-2], x[-1], y[-1])))
     return _shaped(mul(outer, inside), tuple(n * m for n, m in zip(x, y, strict=True)))

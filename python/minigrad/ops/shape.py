@@ -118,6 +118,15 @@ sum_to: Callable[..., Any] = kernel_primitive(
     ),
 )
 
+_ALL = slice(None)
+
+
+def _unindexed(g: Any, key: tuple[Any, ...], x_shape: Shape) -> Any:
+    """Return the cotangent of an indexed x: a view where the index leaves nothing out."""
+    parts = [k for k in key if k is not None and k is not Ellipsis and k != _ALL]
+    return unindex(g, key, x_shape) if parts else _reshape(g, x_shape)
+
+
 _index = view_primitive(
     "index",
     run=getitem,
@@ -126,7 +135,7 @@ _index = view_primitive(
     source=f"{ARTICLE} section 4",
     relation=ONE_TO_ONE,
     structure=LINEAR,
-    vjp={"x": lambda g, key, x_shape: unindex(g, key, x_shape)},
+    vjp={"x": _unindexed},
 )
 
 _unslice = _core.kernels["unslice"]

@@ -82,11 +82,11 @@ def multinomial(
     weights = _weights(input, num_samples, replacement)
     rows = weights.reshape(-1, weights.shape[-1])
     if replacement:
-        sums = np.cumsum(rows, axis=1)
+        sums = kernels["cumsum"](rows, 1, False)
         u = floats("uniform", (len(rows), num_samples), _dtype.float64, generator, "multinomial") * sums[:, -1:]
-        picked = [np.searchsorted(s, v, side="right") for s, v in zip(sums, u, strict=True)]
-        last = rows.shape[1] - 1 - np.argmax(rows[:, ::-1] > 0, axis=1)
-        drawn = np.minimum(np.array(picked).reshape(u.shape), last[:, None])
+        drawn = kernels["searchsorted"](sums, u, True)
+        if drawn.max() == rows.shape[1]:  # a product was rounded up to the sum of all weights
+            drawn = np.minimum(drawn, rows.shape[1] - 1 - np.argmax(rows[:, ::-1] > 0, axis=1)[:, None])
     else:
         u = floats("uniform", rows.shape, _dtype.float64, generator, "multinomial")
         with np.errstate(divide="ignore"):
@@ -120,12 +120,13 @@ def _weights(input: Tensor, num_samples: int, replacement: bool) -> Array:
         raise RuntimeError(f"multinomial: cannot draw {num_samples} samples")
     if not replacement and num_samples > array.shape[-1]:
         raise RuntimeError(f"multinomial: cannot draw {num_samples} of {array.shape[-1]} without replacement")
-    if not (np.isfinite(array) & (array >= 0)).all():
+    if array.size > 0 and not (kernels["min"](array, (), False) >= 0 and kernels["max"](array, (), False) < np.inf):
         raise RuntimeError("multinomial: the weights must be finite and not negative")
-    positive = (array > 0).sum(-1)
+    positive = kernels["count_nonzero"](array, (array.ndim - 1,), False)
     if (positive < (1 if replacement else num_samples)).any():
         raise RuntimeError("multinomial: a row has too few positive weights")
-    return array.astype(np.float64)
+    weights: Array = kernels["cast"](array, _dtype.float64.code)
+    return weights
 
 
 def randperm(
