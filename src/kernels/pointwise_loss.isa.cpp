@@ -16,74 +16,88 @@ namespace {
 enum Reduction : int64_t { kNone, kMean, kSum };
 
 // ---------------------------------------------------------------------------------------------------------------------
-// The losses: value(x, y), and slope(x, y), the derivative by x. `parameter` is the second attribute, if there is one.
+// The losses, on registers: value(x, y, p), and slope(x, y, p), the derivative by x, where p is the second attribute of
+// those that have one.
 
-template <class T>
 struct SquaredError {
   static constexpr double kNanoseconds = 0.15;
-  T parameter;
-  [[gnu::always_inline]] T value(T x, T y) const { return (x - y) * (x - y); }
-  [[gnu::always_inline]] T slope(T x, T y) const { return 2 * (x - y); }
+  static constexpr bool kParameter = false;
+  template <class V>
+  [[gnu::always_inline]] static V value(V x, V y, V) {
+    return (x - y) * (x - y);
+  }
+  template <class V>
+  [[gnu::always_inline]] static V slope(V x, V y, V) {
+    return math::all<V>(2) * (x - y);
+  }
 };
 
 // -1, 0 or 1; NaN of NaN.
-template <class T>
-[[gnu::always_inline]] inline T sign_of(T d) {
-  return d > 0 ? T{1} : (d < 0 ? T{-1} : d);
+template <class V>
+[[gnu::always_inline]] inline V sign_of(V d) {
+  const V zero = math::all<V>(0);
+  const V not_above = math::select(math::below(d, zero), math::all<V>(-1), d);
+  return math::select(math::below(zero, d), math::all<V>(1), not_above);
 }
 
 // The slope is 0 where x and y are equal, and, as in PyTorch, where either is NaN.
-template <class T>
 struct AbsoluteError {
   static constexpr double kNanoseconds = 0.15;
-  T parameter;
-  [[gnu::always_inline]] T value(T x, T y) const { return math::abs(x - y); }
-  [[gnu::always_inline]] T slope(T x, T y) const { return x > y ? T{1} : (x < y ? T{-1} : T{0}); }
+  static constexpr bool kParameter = false;
+  template <class V>
+  [[gnu::always_inline]] static V value(V x, V y, V) {
+    return math::abs(x - y);
+  }
+  template <class V>
+  [[gnu::always_inline]] static V slope(V x, V y, V) {
+    const V not_above = math::select(math::below(x, y), math::all<V>(-1), math::all<V>(0));
+    return math::select(math::below(y, x), math::all<V>(1), not_above);
+  }
 };
 
 // d^2 / 2 beta for |d| < beta, |d| - beta / 2 beyond.
-template <class T>
 struct SmoothAbsoluteError {
   static constexpr double kNanoseconds = 0.2;
-  T parameter;
-  [[gnu::always_inline]] T value(T x, T y) const {
-    const T size = math::abs(x - y), parabola = T{0.5} * size * size / parameter, line = size - T{0.5} * parameter;
-    return size < parameter ? parabola : line;
+  static constexpr bool kParameter = true;
+  template <class V>
+  [[gnu::always_inline]] static V value(V x, V y, V beta) {
+    const V size = math::abs(x - y), half = math::all<V>(0.5);
+    return math::select(math::below(size, beta), half * size * size / beta, size - half * beta);
   }
-  [[gnu::always_inline]] T slope(T x, T y) const {
-    const T d = x - y, inner = d / parameter, outer = sign_of(d);
-    return math::abs(d) < parameter ? inner : outer;
+  template <class V>
+  [[gnu::always_inline]] static V slope(V x, V y, V beta) {
+    const V d = x - y;
+    return math::select(math::below(math::abs(d), beta), d / beta, sign_of(d));
   }
 };
 
 // d^2 / 2 for |d| < delta, delta (|d| - delta / 2) beyond.
-template <class T>
 struct Huber {
   static constexpr double kNanoseconds = 0.2;
-  T parameter;
-  [[gnu::always_inline]] T value(T x, T y) const {
-    const T size = math::abs(x - y), parabola = T{0.5} * size * size, line = parameter * (size - T{0.5} * parameter);
-    return size < parameter ? parabola : line;
+  static constexpr bool kParameter = true;
+  template <class V>
+  [[gnu::always_inline]] static V value(V x, V y, V delta) {
+    const V size = math::abs(x - y), half = math::all<V>(0.5);
+    return math::select(math::below(size, delta), half * size * size, delta * (size - half * delta));
   }
-  [[gnu::always_inline]] T slope(T x, T y) const {
-    const T d = x - y, outer = parameter * sign_of(d);
-    return math::abs(d) < parameter ? d : outer;
+  template <class V>
+  [[gnu::always_inline]] static V slope(V x, V y, V delta) {
+    const V d = x - y;
+    return math::select(math::below(math::abs(d), delta), d, delta * sign_of(d));
   }
 };
 
 // -(y log x + (1 - y) log(1 - x)) for probabilities x, with logarithms of at least -100, so that a certain error costs
 // 100; the slope's denominator is at least 1e-12, which PyTorch rounds to a float.
-template <class T>
 struct BinaryCrossEntropy {
   static constexpr double kNanoseconds = 0.8;
-  static constexpr bool kRegisters = true;
-  T parameter;
+  static constexpr bool kParameter = false;
   template <class V>
-  [[gnu::always_inline]] V value(V x, V y) const {
+  [[gnu::always_inline]] static V value(V x, V y, V) {
     return (y - math::all<V>(1)) * log_of_rest(x) - y * log_of(x);
   }
   template <class V>
-  [[gnu::always_inline]] V slope(V x, V y) const {
+  [[gnu::always_inline]] static V slope(V x, V y, V) {
     const V spread = (math::all<V>(1) - x) * x, least = math::all<V>(1e-12f);
     return (x - y) / math::select(math::below(spread, least), least, spread);
   }
@@ -104,62 +118,134 @@ struct BinaryCrossEntropy {
 };
 
 // The derivative of that by y, in place of the one by x: what a target of 1 costs more than one of 0.
-template <class T>
-struct BinaryCrossEntropyTarget : BinaryCrossEntropy<T> {
+struct BinaryCrossEntropyTarget : BinaryCrossEntropy {
   template <class V>
-  [[gnu::always_inline]] V slope(V x, V) const {
-    return this->log_of_rest(x) - this->log_of(x);
+  [[gnu::always_inline]] static V slope(V x, V, V) {
+    return log_of_rest(x) - log_of(x);
   }
 };
 
 // Binary cross-entropy for x in place of sigmoid(x), as a sum of terms >= 0: |x| times the probability of the class
 // that x speaks against, and log(1 + exp(-|x|)). Nothing overflows or cancels; an infinite x that is right costs 0.
-template <class T>
 struct BinaryCrossEntropyWithLogits {
   static constexpr double kNanoseconds = 0.6;
-  static constexpr bool kRegisters = true;
-  T parameter;
+  static constexpr bool kParameter = false;
   template <class V>
-  [[gnu::always_inline]] V value(V x, V y) const {
+  [[gnu::always_inline]] static V value(V x, V y, V) {
     const V zero = math::all<V>(0), size = math::abs(x);
     const V wrong = math::select(math::below(x, zero), y, math::all<V>(1) - y);
     return math::select(math::equal(wrong, zero), zero, size * wrong) + math::log1p(math::exp(-size));
   }
   template <class V>
-  [[gnu::always_inline]] V slope(V x, V y) const {
+  [[gnu::always_inline]] static V slope(V x, V y, V) {
     return math::sigmoid(x) - y;
   }
 };
 
-template <class F>
-struct Parts;  // the element type of a loss
+// ---------------------------------------------------------------------------------------------------------------------
+// Rows without gaps: what is compiled for each loss. Everything else is compiled once.
 
-template <template <class> class F, class T>
-struct Parts<F<T>> {
-  using Element = T;
-};
+// out = value(x, y), or w slope(x, y). w has an element for each, or, for w_step 0, a register of one number.
+template <class T>
+using RowFunction = void (*)(T* out, const T* w, int64_t w_step, const T* x, const T* y, int64_t n, T parameter);
 
-template <class F, class T>
-F loss_of(const Call& call, bool has_parameter) {
-  F f;
-  f.parameter = has_parameter ? static_cast<T>(call.attributes[1].real) : T{0};
-  return f;
+// out[i] = f(w[i], x[i], y[i])
+template <class T, class F>
+[[gnu::always_inline]] inline void map_registers(T* out, const T* w, int64_t w_step, const T* x, const T* y, int64_t n,
+                                                 F&& f) {
+  int64_t i = 0;
+  for (; i + kLanes<T> <= n; i += kLanes<T>) store(out + i, f(load(w + i * w_step), load(x + i), load(y + i)));
+  if (i == n) return;
+  const auto rest = [=](const T* p) __attribute__((always_inline)) { return load_first(p, n - i, Vec<T>{}); };
+  store_first(out + i, f(rest(w + i * w_step), rest(x + i), rest(y + i)), n - i);
 }
 
-// out[i] = f(x[i], y[i]): on registers where the loss F can be had so.
-template <class F, class T, class Function>
-[[gnu::always_inline]] inline void map_pairs(T* out, const T* x, const T* y, int64_t n, Function&& f) {
-  if constexpr (requires { F::kRegisters; }) {
-    int64_t i = 0;
-    for (; i + kLanes<T> <= n; i += kLanes<T>) store(out + i, f(load(x + i), load(y + i)));
-    if (i < n) store_first(out + i, f(load_first(x + i, n - i, Vec<T>{}), load_first(y + i, n - i, Vec<T>{})), n - i);
-  } else {
-    map_row(out, x, y, n, f);
+template <class F, class T>
+void value_row(T* out, const T* w, int64_t w_step, const T* x, const T* y, int64_t n, T parameter) {
+  const Vec<T> p = splat(parameter);
+  map_registers(out, w, w_step, x, y, n,
+                [p](Vec<T>, Vec<T> a, Vec<T> b) __attribute__((always_inline)) { return F::value(a, b, p); });
+}
+
+template <class F, class T>
+void slope_row(T* out, const T* w, int64_t w_step, const T* x, const T* y, int64_t n, T parameter) {
+  const Vec<T> p = splat(parameter);
+  map_registers(out, w, w_step, x, y, n,
+                [p](Vec<T> g, Vec<T> a, Vec<T> b) __attribute__((always_inline)) { return g * F::slope(a, b, p); });
+}
+
+template <class T>
+struct Loss {
+  RowFunction<T> row;
+  double nanoseconds;
+  T parameter;
+
+  Loss(RowFunction<T> function, double cost, bool has_parameter, const Call& call)
+      : row(function), nanoseconds(cost), parameter(has_parameter ? static_cast<T>(call.attributes[1].real) : T{0}) {}
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Each element's value, or its share in the cotangent.
+
+// The weights g / divisor of a row's elements; g is a row, or one number for all elements.
+template <class T>
+struct Weights {
+  StridedRow<T> g;
+  const T* same;  // a register of g / divisor where that is one number, else nullptr
+  T divisor;
+
+  bool direct() const { return same != nullptr || (g.step == 1 && divisor == 1); }
+  int64_t step() const { return same != nullptr ? 0 : 1; }
+  const T* at(int64_t begin, int64_t count, T* buffer) const {
+    if (same != nullptr) return same;
+    gather(buffer, g.x + begin * g.step, g.step, count);
+    for (int64_t i = 0; i < count; ++i) buffer[i] /= divisor;
+    return buffer;
+  }
+};
+
+template <class T>
+[[gnu::noinline]] void run_strided_row(const Loss<T>& loss, const StridedOut<T>& out, const Weights<T>& w,
+                                       const StridedRow<T>& x, const StridedRow<T>& y, int64_t n) {
+  alignas(64) T out_block[kRowBlock<T>], w_block[kRowBlock<T>], x_block[kRowBlock<T>], y_block[kRowBlock<T>];
+  for (int64_t i = 0; i < n; i += kRowBlock<T>) {
+    const int64_t count = smaller(kRowBlock<T>, n - i);
+    T* const to = out.at(i, out_block);
+    loss.row(to, w.at(i, count, w_block), w.step(), x.at(i, count, x_block), y.at(i, count, y_block), count,
+             loss.parameter);
+    out.flush(i, count, to);
   }
 }
 
+// g: of x's shape, or without dimensions.
+template <class T>
+Status run_each(const Loss<T>& loss, const Call& call, const View& g, const View& x, const View& y, T divisor) {
+  const View& out = call.out[0];
+  const View* const operands[] = {&out, &g, &x, &y};
+  const Nest<4> nest = make_nest(operands);
+  if (nest.size == 0) return Status::ok;
+  const int inner = nest.rank - 1;
+  int64_t step[4];
+  for (int i = 0; i < 4; ++i) step[i] = nest.stride[i][inner];
+  alignas(64) T same[kLanes<T>];
+  store(same, splat(*g.as<T>() / divisor));
+  parallel_for(nest.size, loss.nanoseconds, [&](int64_t begin, int64_t end, int) {
+    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+      const StridedOut<T> o = {out.as<T>() + offset[0], step[0]};
+      const Weights<T> w = {{g.as<T>() + offset[1], step[1]}, g.rank == 0 ? same : nullptr, divisor};
+      const StridedRow<T> a = {x.as<T>() + offset[2], step[2]}, b = {y.as<T>() + offset[3], step[3]};
+      if (w.direct() && o.step == 1 && a.step == 1 && b.step == 1) {
+        loss.row(o.out, g.rank == 0 ? same : w.g.x, w.step(), a.x, b.x, count, loss.parameter);
+      } else {
+        run_strided_row(loss, o, w, a, b, count);
+      }
+    });
+  });
+  return Status::ok;
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
-// Operands as contiguous blocks.
+// The elements' sum.
 
 // Elements begin ... begin + count of x and y in row-major order, in memory or copied to a and b.
 template <class T>
@@ -173,135 +259,97 @@ struct Pairs {
   void gather_block(int64_t begin, int64_t count, T* a, T* b) const {
     const int inner = nest.rank - 1;
     for_rows(nest, begin, begin + count, [&](const int64_t* offset, int64_t length) {
-      for (int64_t i = 0; i < length; ++i) a[i] = x[offset[0] + i * nest.stride[0][inner]];
-      for (int64_t i = 0; i < length; ++i) b[i] = y[offset[1] + i * nest.stride[1][inner]];
+      gather(a, x + offset[0], nest.stride[0][inner], length);
+      gather(b, y + offset[1], nest.stride[1][inner], length);
       a += length;
       b += length;
     });
   }
 };
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Forward.
-
 // The lanes of each block's sum, one behind the other.
-template <class F, class T>
-void sum_blocks(const F& f, const Pairs<T>& pairs, int64_t n, T* lanes) {
+template <class T>
+void sum_blocks(const Loss<T>& loss, const Pairs<T>& pairs, int64_t n, T* lanes) {
   const bool direct = pairs.contiguous();
-  parallel_for(divide_up(n, kRowBlock<T>), F::kNanoseconds * kRowBlock<T>, [&](int64_t first, int64_t last, int) {
+  parallel_for(divide_up(n, kRowBlock<T>), loss.nanoseconds * kRowBlock<T>, [&](int64_t first, int64_t last, int) {
     alignas(64) T x_copy[kRowBlock<T>], y_copy[kRowBlock<T>], value[kRowBlock<T>];
     for (int64_t b = first; b < last; ++b) {
       const int64_t begin = b * kRowBlock<T>, count = smaller(kRowBlock<T>, n - begin);
       if (!direct) pairs.gather_block(begin, count, x_copy, y_copy);
-      map_pairs<F>(value, direct ? pairs.x + begin : x_copy, direct ? pairs.y + begin : y_copy, count,
-                   [f](auto x, auto y) __attribute__((always_inline)) { return f.value(x, y); });
+      const T* const x = direct ? pairs.x + begin : x_copy;
+      loss.row(value, x, 1, x, direct ? pairs.y + begin : y_copy, count, loss.parameter);
       store_lanes(lanes + b * kVirtualLanes<T>, block_lanes<Sum, T>(PlainRow<T>{value}, count));
     }
   });
 }
 
-template <class F, class T>
-void run_each(const F& f, const Call& call) {
-  const View* const operands[] = {&call.out[0], &call.in[0], &call.in[1]};
-  const Nest<3> nest = make_nest(operands);
-  const int inner = nest.rank - 1;
-  const int64_t step[] = {nest.stride[0][inner], nest.stride[1][inner], nest.stride[2][inner]};
-  parallel_for(nest.size, F::kNanoseconds, [&](int64_t begin, int64_t end, int) {
-    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-      T* const out = call.out[0].as<T>() + offset[0];
-      const T* const x = call.in[0].as<T>() + offset[1];
-      const T* const y = call.in[1].as<T>() + offset[2];
-      if (step[0] == 1 && step[1] == 1 && step[2] == 1) {
-        map_pairs<F>(out, x, y, count, [f](auto a, auto b) __attribute__((always_inline)) { return f.value(a, b); });
-      } else {
-        for (int64_t i = 0; i < count; ++i) out[i * step[0]] = f.value(x[i * step[1]], y[i * step[2]]);
-      }
-    });
-  });
-}
-
 // Without elements the mean is 0 / 0, NaN, as in PyTorch.
-template <class F, bool kHasParameter>
-Status run_loss(const Call& call) {
-  using T = typename Parts<F>::Element;
-  const F f = loss_of<F, T>(call, kHasParameter);
-  const int64_t reduction = call.attributes[0].integer();
-  if (reduction == kNone) {
-    run_each<F, T>(f, call);
-    return Status::ok;
-  }
+template <class T>
+Status run_sum(const Loss<T>& loss, const Call& call, bool mean) {
   const View* const operands[] = {&call.in[0], &call.in[1]};
   const int64_t n = call.in[0].size();
   T* const lanes = reinterpret_cast<T*>(call.shared);
-  sum_blocks<F, T>(f, {call.in[0].as<T>(), call.in[1].as<T>(), make_nest(operands)}, n, lanes);
+  sum_blocks<T>(loss, {call.in[0].as<T>(), call.in[1].as<T>(), make_nest(operands)}, n, lanes);
   T total = 0;
   if (n > 0) {
     total = fold<Sum>(combine_row_blocks<Sum, T>(
         n, [&](int64_t begin, int64_t) { return load_lanes(lanes + begin / kRowBlock<T> * kVirtualLanes<T>); }));
   }
-  *call.out[0].as<T>() = reduction == kMean ? total / static_cast<T>(n) : total;
+  *call.out[0].as<T>() = mean ? total / static_cast<T>(n) : total;
   return Status::ok;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// The derivative by x: g slope(x, y), with g divided by the number of elements for a mean.
+// Runs.
+
+template <class T>
+Status run_values(const Loss<T>& loss, const Call& call) {
+  const int64_t reduction = call.attributes[0].integer();
+  if (reduction != kNone) return run_sum(loss, call, reduction == kMean);
+  T weight = 1;
+  View number = call.in[0];
+  number.data = &weight;
+  number.rank = 0;
+  return run_each(loss, call, number, call.in[0], call.in[1], T{1});
+}
+
+template <class T>
+Status run_slopes(const Loss<T>& loss, const Call& call) {
+  const bool mean = call.attributes[0].integer() == kMean;
+  return run_each(loss, call, call.in[0], call.in[1], call.in[2], mean ? static_cast<T>(call.out[0].size()) : T{1});
+}
 
 template <class F, class T>
-void slope_row(const F& f, const int64_t (&step)[4], T* out, const T* g, const T* x, const T* y, T divisor,
-               int64_t count) {
-  if (step[0] == 1 && step[1] == 0 && step[2] == 1 && step[3] == 1) {
-    const T w = *g / divisor;
-    map_pairs<F>(out, x, y, count, [=](auto a, auto b) __attribute__((always_inline)) { return w * f.slope(a, b); });
-  } else if (step[0] == 1 && step[1] == 1 && step[2] == 1 && step[3] == 1) {
-#pragma omp simd
-    for (int64_t i = 0; i < count; ++i) out[i] = g[i] / divisor * f.slope(x[i], y[i]);
-  } else {
-    for (int64_t i = 0; i < count; ++i) {
-      out[i * step[0]] = g[i * step[1]] / divisor * f.slope(x[i * step[2]], y[i * step[3]]);
-    }
-  }
+Status run_loss(const Call& call) {
+  return run_values<T>({value_row<F, T>, F::kNanoseconds, F::kParameter, call}, call);
 }
 
-template <class F, bool kHasParameter>
+template <class F, class T>
 Status run_loss_grad(const Call& call) {
-  using T = typename Parts<F>::Element;
-  const F f = loss_of<F, T>(call, kHasParameter);
-  const View* const operands[] = {&call.out[0], &call.in[0], &call.in[1], &call.in[2]};
-  const Nest<4> nest = make_nest(operands);
-  const int inner = nest.rank - 1;
-  int64_t step[4];
-  for (int i = 0; i < 4; ++i) step[i] = nest.stride[i][inner];
-  const T divisor = call.attributes[0].integer() == kMean ? static_cast<T>(nest.size) : T{1};
-  parallel_for(nest.size, F::kNanoseconds, [&](int64_t begin, int64_t end, int) {
-    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-      slope_row<F, T>(f, step, call.out[0].as<T>() + offset[0], call.in[0].as<T>() + offset[1],
-                      call.in[1].as<T>() + offset[2], call.in[2].as<T>() + offset[3], divisor, count);
-    });
-  });
-  return Status::ok;
+  return run_slopes<T>({slope_row<F, T>, F::kNanoseconds, F::kParameter, call}, call);
 }
 
-template <template <class> class F, bool kHasParameter = false>
+template <class F>
 constexpr RunsByDType forward() {
-  return floats(run_loss<F<float>, kHasParameter>, run_loss<F<double>, kHasParameter>);
+  return floats(run_loss<F, float>, run_loss<F, double>);
 }
 
-template <template <class> class F, bool kHasParameter = false>
+template <class F>
 constexpr RunsByDType backward() {
-  return floats(run_loss_grad<F<float>, kHasParameter>, run_loss_grad<F<double>, kHasParameter>);
+  return floats(run_loss_grad<F, float>, run_loss_grad<F, double>);
 }
 
 constexpr Run kRows[] = {
     {"mse_loss", forward<SquaredError>()},
     {"l1_loss", forward<AbsoluteError>()},
-    {"smooth_l1_loss", forward<SmoothAbsoluteError, true>()},
-    {"huber_loss", forward<Huber, true>()},
+    {"smooth_l1_loss", forward<SmoothAbsoluteError>()},
+    {"huber_loss", forward<Huber>()},
     {"binary_cross_entropy", forward<BinaryCrossEntropy>()},
     {"binary_cross_entropy_with_logits", forward<BinaryCrossEntropyWithLogits>()},
     {"mse_loss_grad", backward<SquaredError>()},
     {"l1_loss_grad", backward<AbsoluteError>()},
-    {"smooth_l1_loss_grad", backward<SmoothAbsoluteError, true>()},
-    {"huber_loss_grad", backward<Huber, true>()},
+    {"smooth_l1_loss_grad", backward<SmoothAbsoluteError>()},
+    {"huber_loss_grad", backward<Huber>()},
     {"binary_cross_entropy_grad", backward<BinaryCrossEntropy>()},
     {"binary_cross_entropy_target_grad", backward<BinaryCrossEntropyTarget>()},
     {"binary_cross_entropy_with_logits_grad", backward<BinaryCrossEntropyWithLogits>()},
