@@ -258,6 +258,16 @@ def _scattered(dtype: Any) -> Iterator[Arguments]:
         yield drawn(shape, dtype), drawn(shape, dtype, 1), places(shape, shape[0]), 0, mode
 
 
+def _scattered_back(dtype: Any) -> Iterator[Arguments]:
+    for shape, dim in itertools.product(MATRICES, (0, 1)):
+        yield drawn(shape, dtype), drawn(shape, dtype, 1), places(shape, shape[dim]), dim
+
+
+def _shared_among_scattered(dtype: Any) -> Iterator[Arguments]:
+    for x, src, index, dim in _scattered_back(dtype):
+        yield drawn(x.shape, dtype, 2), np.round(x), np.round(src), index, np.maximum(np.round(x), 1), dim
+
+
 def _scattered_on_zeros(dtype: Any) -> Iterator[Arguments]:
     for shape, dim in itertools.product(MATRICES, (0, 1)):
         yield drawn(shape, dtype), places(shape, shape[dim]), shape, dim
@@ -332,6 +342,8 @@ TOGETHER: dict[str, Callable[[Any], Iterator[Arguments]]] = {
     "standardize_grads": _standardized(2, 1, moments=True),
     "scatter": _scattered,
     "scatter_add": _scattered_on_zeros,
+    "scatter_others": _scattered_back,
+    "scatter_shares": _shared_among_scattered,
     "index_rows_add": _added_rows,
     "fold": _folded,
     "cast": _converted,

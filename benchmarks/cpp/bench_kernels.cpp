@@ -319,6 +319,8 @@ std::vector<Row> index_rows() {
       {"scatter", "set", {kMatrix, kMatrix, columns}, {whole(1), whole(0)}},
       {"scatter", "sum along columns", {kMatrix, kMatrix, indices({kRows, kColumns}, kRows)}, {whole(0), whole(1)}},
       {"gather_last", "", {kMatrix, columns}, {whole(1)}},
+      {"scatter_others", "", {kMatrix, kMatrix, columns}, {whole(1)}},
+      {"scatter_shares", "", {kMatrix, kMatrix, kMatrix, columns, kMatrix}, {whole(1)}},
       {"linear_index", "", {columns}, {dims({kColumns})}},
       {"occurrence", "", {columns}, {whole(1), whole(kColumns), kNo}},
   };

@@ -312,6 +312,8 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # safe_mul(x: T, y: T) -> out for float32, float64
 # scatter(x: T, src: T, index: i; dim, mode) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # scatter_add(src: T, index: i; shape, dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# scatter_others(x: T, src: T, index: i; dim) -> out for float32, float64
+# scatter_shares(g: T, x: T, src: T, index: i, extremum: T; dim) -> of_x, of_src for float32, float64
 # searchsorted(boundaries: T, x: T; right) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # sgd(params: T, grads: T, momentum_buffers: t, lr: d, momentum: d, dampening: d, weight_decay: d; maximize, nesterov)
 #     -> None for float32, float64

@@ -11,24 +11,6 @@ namespace {
 // ---------------------------------------------------------------------------------------------------------------------
 // Plans.
 
-// Checks that out, src and index have one number of dimensions and that index fits into the others.
-void check_scatter(const Plan& plan, const View& out, const View& src, const View& index, int64_t axis) {
-  const bool everywhere = src.rank == 0;
-  if ((!everywhere && src.rank != index.rank) || out.rank != index.rank) {
-    fail(plan, ErrorKind::runtime,
-         "src " + shape_text(src) + ", index " + shape_text(index) + " and shape " + shape_text(out) +
-             " must have the same number of dimensions");
-  }
-  const int dim = normalise_dim(plan, out, axis);
-  for (int d = 0; d < out.rank; ++d) {
-    if ((!everywhere && index.shape[d] > src.shape[d]) || (d != dim && index.shape[d] > out.shape[d])) {
-      fail(plan, ErrorKind::runtime,
-           "index " + shape_text(index) + " does not fit into src " + shape_text(src) + " and shape " +
-               shape_text(out) + " in dim " + std::to_string(d));
-    }
-  }
-}
-
 void plan_scatter_add(Plan& plan) {
   const View &src = plan.in[0], &index = plan.in[1];
   View& out = plan.out[0];

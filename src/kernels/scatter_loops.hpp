@@ -12,6 +12,24 @@
 namespace minigrad {
 namespace {
 
+// Checks that out, src and index have one number of dimensions and that index fits into the others.
+inline void check_scatter(const Plan& plan, const View& out, const View& src, const View& index, int64_t axis) {
+  const bool everywhere = src.rank == 0;
+  if ((!everywhere && src.rank != index.rank) || out.rank != index.rank) {
+    fail(plan, ErrorKind::runtime,
+         "src " + shape_text(src) + ", index " + shape_text(index) + " and shape " + shape_text(out) +
+             " must have the same number of dimensions");
+  }
+  const int dim = normalise_dim(plan, out, axis);
+  for (int d = 0; d < out.rank; ++d) {
+    if ((!everywhere && index.shape[d] > src.shape[d]) || (d != dim && index.shape[d] > out.shape[d])) {
+      fail(plan, ErrorKind::runtime,
+           "index " + shape_text(index) + " does not fit into src " + shape_text(src) + " and shape " +
+               shape_text(out) + " in dim " + std::to_string(d));
+    }
+  }
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // What becomes of an element x of out and an element y of src.
 

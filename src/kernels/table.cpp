@@ -16,6 +16,7 @@
   X(rows) \
   X(shape) \
   X(scatter) \
+  X(scatter_backward) \
   X(scan) \
   X(softmax) \
   X(loss) \
@@ -57,6 +58,7 @@
   X(rows) \
   X(shape) \
   X(scatter) \
+  X(scatter_backward) \
   X(scan) \
   X(arg_reduce) \
   X(count) \

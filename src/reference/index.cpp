@@ -145,6 +145,60 @@ Status gather_last_of(const Call& call) {
   return status;
 }
 
+// Calls visit(p, q) for every position p of index and the one q that it leads to.
+template <class Visit>
+Status for_places(const View& x, const View& index, int dim, Visit&& visit) {
+  Status status = Status::ok;
+  for_each(index, [&](const Position& p) {
+    Position q = p;
+    q.index[dim] = at<int64_t>(index, p);
+    if (q.index[dim] < 0 || q.index[dim] >= extent_of(x, dim)) {
+      status = Status::index_out_of_range;
+    } else {
+      visit(p, q);
+    }
+  });
+  return status;
+}
+
+Status scatter_others_of(const Call& call) {
+  const View &x = call.in[0], &src = call.in[1], &index = call.in[2];
+  const int dim = axis_of(call.attributes[0].integer(), x.rank);
+  return for_places(x, index, dim, [&](const Position& p, const Position& q) {
+    double product = at<double>(x, q);
+    Position other = p;
+    for (other.index[dim] = 0; other.index[dim] < extent_of(index, dim); ++other.index[dim]) {
+      const bool named = other.index[dim] != p.index[dim] && at<int64_t>(index, other) == q.index[dim];
+      if (named) product *= at<double>(src, other);
+    }
+    at<double>(call.out[0], p) = product;
+  });
+}
+
+Status scatter_shares_of(const Call& call) {
+  const View &g = call.in[0], &x = call.in[1], &src = call.in[2], &index = call.in[3], &most = call.in[4];
+  const View &of_x = call.out[0], &of_src = call.out[1];
+  const int dim = axis_of(call.attributes[0].integer(), x.rank);
+  const auto tied = [](double a, double b) { return a == b || a != a; };
+  for_each(x,
+           [&](const Position& p) { at<double>(of_x, p) = tied(at<double>(x, p), at<double>(most, p)) ? 1.0 : 0.0; });
+  const Status status = for_places(x, index, dim, [&](const Position& p, const Position& q) {
+    if (tied(at<double>(src, p), at<double>(most, q))) at<double>(of_x, q) += 1.0;
+  });
+  if (status != Status::ok) return status;
+  for_each(x, [&](const Position& p) {
+    double& n = at<double>(of_x, p);
+    n = n == 0 ? 0.0 : at<double>(g, p) / n;
+  });
+  for_places(x, index, dim, [&](const Position& p, const Position& q) {
+    at<double>(of_src, p) = tied(at<double>(src, p), at<double>(most, q)) ? at<double>(of_x, q) : 0.0;
+  });
+  for_each(x, [&](const Position& p) {
+    if (!tied(at<double>(x, p), at<double>(most, p))) at<double>(of_x, p) = 0.0;
+  });
+  return Status::ok;
+}
+
 Status linear_index_of(const Call& call) {
   const View& out = call.out[0];
   Status status = Status::ok;
@@ -188,6 +242,8 @@ constexpr RunsByDType only_int64(RunFunction run) {
 
 const RunsByDType scatter = for_all<scatter_of<int64_t>, scatter_of<double>>();
 const RunsByDType gather_last = for_all<gather_last_of<int64_t>, gather_last_of<double>>();
+const RunsByDType scatter_others = for_floats<scatter_others_of>();
+const RunsByDType scatter_shares = for_floats<scatter_shares_of, 2>();
 const RunsByDType gather = for_all<gather_of<int64_t>, gather_of<double>>();
 const RunsByDType scatter_add = for_all<scatter_add_of<int64_t>, scatter_add_of<double>>();
 const RunsByDType index_rows = for_all<index_rows_of<int64_t>, index_rows_of<double>>();

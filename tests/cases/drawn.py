@@ -154,6 +154,12 @@ def scatter(draw: Draw) -> Call:
     return (normal(draw, shape), normal(draw, index.shape), index), (dim,)
 
 
+def scatter_shares(draw: Draw) -> Call:
+    shape, dim = lined(draw)
+    x, src = draw.integers(0, 3, shape).astype(float), draw.integers(0, 3, shape).astype(float)
+    return (normal(draw, shape), x, src, draw.integers(0, shape[dim], shape), np.maximum(x, 1.0)), (dim,)
+
+
 def rows(draw: Draw) -> tuple[Shape, Array]:
     first, *rest = any_shape(draw, least=1)
     return (max(first, 1), *rest), draw.integers(0, max(first, 1), any_shape(draw)[-2:])
@@ -428,6 +434,9 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "scatter_add": scatter_add,
     "scatter_amax": scatter,
     "scatter_amin": scatter,
+    "scatter_others": scatter,
+    "scatter_product": scatter,
+    "scatter_shares": scatter_shares,
     "scatter_sum": scatter,
     "sum_to": sum_to,
     "binary_cross_entropy": pointwise_loss(share, share),

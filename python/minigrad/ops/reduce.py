@@ -87,7 +87,7 @@ def _one_sided(x: Any, dim: int) -> tuple[Any, Any]:
     return _cumprod(x, dim, False, True), _cumprod(x, dim, True, True)
 
 
-def _others_vjp(h: Any, g: Any, x: Any, dim: int) -> Any:
+def others_vjp(h: Any, g: Any, x: Any, dim: int) -> Any:
     before, behind = _one_sided(x, dim)
     h = safe_mul(h, g)
     return add(
@@ -96,7 +96,7 @@ def _others_vjp(h: Any, g: Any, x: Any, dim: int) -> Any:
     )
 
 
-def _others_jvp(t: Any, g: Any, x: Any, dim: int) -> Any:
+def others_jvp(t: Any, g: Any, x: Any, dim: int) -> Any:
     before, behind = _one_sided(x, dim)
     change = add(
         safe_mul(cumprod_jvp(t, x, dim, False, True), behind),
@@ -114,9 +114,9 @@ product_of_others: Callable[..., Any] = kernel_primitive(
     relation=MANY_TO_MANY,
     vjp={
         "g": lambda h, x, dim: _sum(safe_mul(h, product_of_others(1.0, x, dim)), (dim,), True),
-        "x": _others_vjp,
+        "x": others_vjp,
     },
-    jvp={"g": lambda t, x, dim: product_of_others(t, x, dim), "x": _others_jvp},
+    jvp={"g": lambda t, x, dim: product_of_others(t, x, dim), "x": others_jvp},
     promotion=None,
 )
 

@@ -16,10 +16,10 @@ from .. import _core, _dtype
 from .._methods import method
 from ..batching import bottom, levels
 from ..graph import Array
-from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, kernel_primitive
+from ..primitive import LINEAR, MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, kernel_primitive
 from ..sharing import wrote
 from ..tensor import Tensor, array_of, grad_enabled, wrap
-from .elementwise import ARTICLE, DEFINITION, _add, _where, div, eq, maximum, mul, ne, to_dtype
+from .elementwise import ARTICLE, DEFINITION, _add, div, maximum, mul, safe_mul, to_dtype
 from .index import (
     _scatter_add,
     along,
@@ -31,7 +31,8 @@ from .index import (
     true_positions,
     vector_index,
 )
-from .shape import basic_index, broadcast, movedim, normalise_dim, reshape
+from .reduce import others_jvp, others_vjp
+from .shape import _reshape, basic_index, broadcast, normalise_dim, reshape
 
 __all__ = [
     "index_add",
@@ -108,45 +109,118 @@ _scatter_sum: Callable[..., Any] = kernel_primitive(
     promotion=None,
 )
 
-#: Multiplies. It has no rules: where a gradient is wanted, `_product` is composed of others.
-_scatter_product = kernel_primitive(
+
+def _ones(like: Any, shape: Shape) -> Array:
+    return np.broadcast_to(np.ones((), dtype=(like._array if isinstance(like, Tensor) else like).dtype), shape)
+
+
+def _times_factors(g: Any, src: Any, index: Any, dim: int, x_shape: Shape) -> Any:
+    """Return each place's element of `g`, times the elements of `src` for it."""
+    return safe_mul(g, _scatter_product(_ones(g, x_shape), src, index, dim))
+
+
+#: Multiplies: out is x, and out[index[i, j], j] *= src[i, j] for dim 0.
+_scatter_product: Callable[..., Any] = kernel_primitive(
     "scatter_product",
     kernel="scatter",
     constants=(2,),
     equation="out = x, then out[index[i, j], j] *= src[i, j] for dim 0",
-    source=DEFINITION,
+    source=f"{ARTICLE} (5.3)",
     relation=MANY_TO_ONE,
+    vjp={
+        "x": _times_factors,
+        "src": lambda g, x, src, index, dim: _scatter_others(safe_mul(g, x), src, index, dim),
+    },
+    jvp={
+        "x": _times_factors,
+        "src": lambda t, x, src, index, dim, x_shape: _scatter_add(
+            safe_mul(t, _scatter_others(x, src, index, dim)), index, x_shape, dim
+        ),
+    },
     promotion=None,
 )
 
 
-def _is_one(x: Any, extremum: Any, code: Any) -> Any:
-    """Return 1 where an element is the extremum, which is NaN where one of them is."""
-    return _add(to_dtype(eq(x, extremum), code), to_dtype(ne(x, x), code))
+class _Rows:
+    """Factors for one place side by side: rows of them, as long as there are most for one."""
+
+    def __init__(self, index: Any, dim: int, index_shape: Shape, x_shape: Shape) -> None:
+        self.dim, self.own, shape = dim, index_shape or (1,), x_shape or (1,)
+        at = _reshape(index, self.own)
+        rank = _occurrence(at, dim, shape[dim], False)
+        width = int(np.asarray(bottom(rank._array if isinstance(rank, Tensor) else rank)).max()) + 1
+        self.at = _add(mul(at, width), rank)
+        self.rows = (*shape[:dim], shape[dim], width, *shape[dim + 1 :])
+        self.line = (*shape[:dim], shape[dim] * width, *shape[dim + 1 :])
+
+    def put(self, x: Any, elsewhere: Any) -> Any:
+        """Return the rows that hold `x`, filled up with what `elsewhere` makes."""
+        return _reshape(_scatter(elsewhere(x, self.line), _reshape(x, self.own), self.at, self.dim), self.rows)
+
+    def take(self, rows: Any, shape: Shape) -> Any:
+        """Return what stands where `put` puts its argument."""
+        return _reshape(gather_along(_reshape(rows, self.line), self.at, self.dim), shape)
 
 
-def _shared(g: Any, x: Any, src: Any, index: Any, out: Any, dim: int) -> tuple[Any, Any, Any]:
-    """Return where x and where src are the extremum, and g divided by how many are."""
-    code = _dtype.from_numpy_dtype((g._array if isinstance(g, Tensor) else g).dtype)
-    of_x, of_src = _is_one(x, out, code), _is_one(src, gather_along(out, index, dim), code)
-    ties = _scatter_sum(of_x, of_src, index, dim)
-    return of_x, of_src, _where(eq(ties, 0.0), 0.0, div(g, ties))
+def _others_of_src(h: Any, x: Any, src: Any, index: Any, dim: int, index_shape: Shape, x_shape: Shape) -> Any:
+    if 0 in index_shape:
+        return h
+    rows = _Rows(index, dim, index_shape, x_shape)
+    terms = rows.put(safe_mul(h, gather_along(x, index, dim)), _zeros)
+    return rows.take(others_vjp(terms, 1.0, rows.put(src, _ones), dim + 1), index_shape)
+
+
+def _push_others(t: Any, x: Any, src: Any, index: Any, dim: int, index_shape: Shape, x_shape: Shape) -> Any:
+    if 0 in index_shape:
+        return t
+    rows = _Rows(index, dim, index_shape, x_shape)
+    change = others_jvp(rows.put(t, _zeros), 1.0, rows.put(src, _ones), dim + 1)
+    return safe_mul(rows.take(change, index_shape), gather_along(x, index, dim))
+
+
+#: What an element of src is multiplied with when it is scattered: no division, so zeros do no harm.
+_scatter_others: Callable[..., Any] = kernel_primitive(
+    "scatter_others",
+    equation="out[k] = x[index[k]] Π src[j] for j ≠ k with index[j] = index[k]",
+    source=f"{ARTICLE} (5.4)",
+    relation=MANY_TO_MANY,
+    vjp={
+        "x": lambda h, src, index, dim, x_shape: _scatter_add(
+            safe_mul(h, _scatter_others(_ones(h, x_shape), src, index, dim)), index, x_shape, dim
+        ),
+        "src": _others_of_src,
+    },
+    jvp={"x": lambda t, src, index, dim: _scatter_others(t, src, index, dim), "src": _push_others},
+    promotion=None,
+)
+
+
+def _shares_vjp(h: Any, x: Any, src: Any, index: Any, extremum: Any, dim: int, x_shape: Shape) -> Any:
+    of_x, of_src = _scatter_shares(1.0, x, src, index, extremum, dim)
+    here = None if h[0] is None else mul(h[0], of_x)
+    if h[1] is None:
+        return here
+    there = _scatter_add(mul(h[1], of_src), index, x_shape, dim)
+    return there if here is None else _add(here, there)
+
+
+#: The cotangent of a greatest or smallest element, shared evenly by those that equal it. NaN equals NaN.
+_scatter_shares: Callable[..., Any] = kernel_primitive(
+    "scatter_shares",
+    equation="of_x, of_src = g / n where x or src is the extremum of its place, which n elements are; 0 elsewhere",
+    source=f"{ARTICLE} (5.8); ties share the gradient evenly",
+    relation=ONE_TO_MANY,
+    structure=LINEAR,
+    vjp={"g": _shares_vjp},
+    promotion=None,
+)
+
+
+def _push_src(t: Any, x: Any, src: Any, index: Any, out: Any, dim: int, x_shape: Shape) -> Any:
+    return _scatter_add(mul(t, _scatter_shares(1.0, x, src, index, out, dim)[1]), index, x_shape, dim)
 
 
 def _extremum(name: str, mode: int) -> Callable[..., Any]:
-    def of_x(g: Any, x: Any, src: Any, index: Any, out: Any, dim: int) -> Any:
-        mask, _, share = _shared(g, x, src, index, out, dim)
-        return mul(mask, share)
-
-    def of_src(g: Any, x: Any, src: Any, index: Any, out: Any, dim: int) -> Any:
-        _, mask, share = _shared(g, x, src, index, out, dim)
-        return mul(mask, gather_along(share, index, dim))
-
-    def push_src(t: Any, x: Any, src: Any, index: Any, out: Any, dim: int) -> Any:
-        zeros = _zeros(t, out.shape)
-        _, mask, _ = _shared(zeros, x, src, index, out, dim)
-        return _shared(_scatter_add(mul(mask, t), index, out.shape, dim), x, src, index, out, dim)[2]
-
     return kernel_primitive(
         f"scatter_{name}",
         kernel="scatter",
@@ -154,8 +228,15 @@ def _extremum(name: str, mode: int) -> Callable[..., Any]:
         equation=f"out = x, then out[index[i, j], j] = {name[1:]}(itself, src[i, j]) for dim 0",
         source=f"{ARTICLE} (5.7); ties share the gradient evenly",
         relation=MANY_TO_ONE,
-        vjp={"x": of_x, "src": of_src},
-        jvp={"x": of_x, "src": push_src},
+        vjp={
+            "x": lambda g, x, src, index, out, dim: _scatter_shares(g, x, src, index, out, dim)[0],
+            "src": lambda g, x, src, index, out, dim: _scatter_shares(g, x, src, index, out, dim)[1],
+        },
+        vjp_at_once=lambda g, x, src, index, out, dim: _scatter_shares(g, x, src, index, out, dim),
+        jvp={
+            "x": lambda t, x, src, index, out, dim: _scatter_shares(t, x, src, index, out, dim)[0],
+            "src": _push_src,
+        },
         promotion=None,
     )
 
@@ -432,9 +513,6 @@ def _reduced(name: str, input: Tensor, dim: int, index: Any, src: Any, reduce: s
     src, index, d = _scattered(name, input, dim, index, src)
     at = index._array
     x = input if include_self else combine(name, input, _identity(input._array.dtype, reduce), at, d, _scatter)
-    wanted = grad_enabled() and (x._edge is not None or (isinstance(src, Tensor) and src._edge is not None))
-    if reduce == "prod" and wanted and at.size > 0:
-        return _product(name, x, src, at, d)
     out = combine(name, x, src, index, d, _REDUCTIONS[reduce])
     return _mean(out, at, d, include_self) if reduce == "mean" else out
 
@@ -460,33 +538,6 @@ def _mean(total: Tensor, index: Array, dim: int, include_self: bool) -> Tensor:
 
     divisors = wrap(counts.astype(array.dtype, copy=False))
     return div(total, divisors) if array.dtype.kind == "f" else floor_divide(total, divisors)
-
-
-def _product(name: str, x: Tensor, src: Any, index: Array, dim: int) -> Tensor:
-    """Return the products, composed so that every derivative is right at zeros too.
-
-    The factors for a place are put side by side, into rows as long as the most of them and filled up with ones.
-    """
-    from .reduce import prod
-
-    shape = x._array.shape or (1,)
-    extent = shape[dim]
-    at = index.reshape(index.shape or (1,))
-    refuse_outside(name, shape, at, dim, wraps=False)
-    if not isinstance(src, Tensor) or src._array.shape != at.shape:
-        src = reshape(src, at.shape) if isinstance(src, Tensor) else src
-    rank = _ranks(at, dim, extent)
-    width = int(bottom(rank).max()) + 1
-    rows = wrap(np.broadcast_to(np.ones((), x._array.dtype), (*shape[:dim], extent * width, *shape[dim + 1 :])))
-    rows = combine(name, rows, src, _add(mul(at, width), rank), dim, _scatter)
-    factors = prod(reshape(rows, (*shape[:dim], extent, width, *shape[dim + 1 :])), dim + 1)
-    return mul(x, reshape(factors, x._array.shape))
-
-
-def _ranks(index: Array, dim: int, extent: int) -> Any:
-    """Return how many equal ones are before each index; counted where neighbours along `dim` are so in memory."""
-    turned = movedim(wrap(index), dim, -1).contiguous()
-    return movedim(_occurrence(turned, index.ndim - 1, extent, False), -1, dim)._array
 
 
 # ----------------------------------------------------------------------------------------------------------------------
