@@ -352,3 +352,25 @@ def test_layouts_survive_copies_and_files() -> None:
     assert minigrad.tensor(z.numpy()).is_contiguous()
     assert torch.from_numpy(z.numpy()).stride() == z.stride()
     assert torch.utils.dlpack.from_dlpack(z).stride() == z.stride()
+
+
+@pytest.mark.parametrize("shape", [(1030, 8192), (1030, 8197), (140000, 60), (4, 2100001)])
+def test_large_results_are_those_of_any_size(shape: tuple[int, int]) -> None:
+    """Results that go past the caches, with rows that begin where lines of memory do, or not."""
+    x, row, column = (
+        np.random.default_rng(0).standard_normal(s, np.float32) for s in (shape, shape[1:], (shape[0], 1))
+    )
+    a, b, c = minigrad.tensor(x), minigrad.tensor(row), minigrad.tensor(column)
+    for result, expected in (
+        (a + b, x + row),
+        (a * c, x * column),
+        (b - c, row - column),
+        (a > 0, x > 0),
+        (a < b, x < row),
+        (minigrad.where(a > 0, a, b), np.where(x > 0, x, row)),
+        (minigrad.where(a > 0, c, 1.0), np.where(x > 0, column, np.float32(1))),
+        (a[:, 1:] + a[:, :-1], x[:, 1:] + x[:, :-1]),
+        (a.double(), x.astype(np.float64)),
+        (a.clone().add_(b), x + row),
+    ):
+        np.testing.assert_array_equal(result.numpy(), expected)

@@ -70,17 +70,14 @@ const bool g_wide = __builtin_cpu_supports("avx2");
   }
 }
 
-// 64 bytes at a time, to a place that is aligned to as many.
-void stream_lines(uint8_t* out, const uint8_t* x, int64_t bytes) {
+[[gnu::target("avx2")]] void stream_wide(uint8_t* out, const uint8_t* x, int64_t bytes) {
+#pragma GCC unroll 4
   for (int64_t i = 0; i < bytes; i += 64) {
-    const auto* const from = reinterpret_cast<const __m128i*>(x + i);
-    auto* const to = reinterpret_cast<__m128i*>(out + i);
-    const __m128i a = _mm_loadu_si128(from), b = _mm_loadu_si128(from + 1);
-    const __m128i c = _mm_loadu_si128(from + 2), d = _mm_loadu_si128(from + 3);
-    _mm_stream_si128(to, a);
-    _mm_stream_si128(to + 1, b);
-    _mm_stream_si128(to + 2, c);
-    _mm_stream_si128(to + 3, d);
+    const auto* const from = reinterpret_cast<const __m256i*>(x + i);
+    auto* const to = reinterpret_cast<__m256i*>(out + i);
+    const __m256i a = _mm256_loadu_si256(from), b = _mm256_loadu_si256(from + 1);
+    _mm256_stream_si256(to, a);
+    _mm256_stream_si256(to + 1, b);
   }
 }
 
@@ -92,7 +89,7 @@ void copy_wide(uint8_t*, const uint8_t*, int64_t) {}
 void copy_rows_wide(uint8_t*, const uint8_t*, int64_t, int64_t, int64_t, int64_t, int64_t) {}
 void fill_wide(uint8_t*, const uint8_t*, int64_t) {}
 void reverse_wide(uint32_t*, const uint32_t*, int64_t, int64_t, int64_t, int64_t) {}
-void stream_lines(uint8_t* out, const uint8_t* x, int64_t bytes) { std::memcpy(out, x, static_cast<size_t>(bytes)); }
+void stream_wide(uint8_t*, const uint8_t*, int64_t) {}
 void end_stream() {}
 #endif
 
@@ -126,13 +123,14 @@ void copy_some(uint8_t* out, const uint8_t* x, int64_t bytes) {
 // reads.
 void stream(uint8_t* out, const uint8_t* x, int64_t bytes) {
   constexpr int64_t kBlock = 2048;
+  if (bytes <= kBlock && ((reinterpret_cast<intptr_t>(out) | bytes) & 63) == 0) return stream_lines(out, x, bytes);
   int64_t i = std::min<int64_t>(bytes, -reinterpret_cast<intptr_t>(out) & 63);
-  copy_bytes(out, x, i);
+  if (i > 0) copy_bytes(out, x, i);
   for (int64_t lines = 0; (lines = std::min(kBlock, (bytes - i) & ~int64_t{63})) > 0; i += lines) {
     for (int64_t k = 0; bytes > kBlock && k < lines; k += 64) __builtin_prefetch(x + i + k);
     stream_lines(out + i, x + i, lines);
   }
-  copy_bytes(out + i, x + i, bytes - i);
+  if (i < bytes) copy_bytes(out + i, x + i, bytes - i);
 }
 
 }  // namespace
@@ -195,6 +193,11 @@ int64_t reverse_rows(uint32_t* to, const uint32_t* from, int64_t rows, int64_t c
   const int64_t wide = g_wide ? count & ~int64_t{7} : 0;
   if (wide > 0) reverse_wide(to, from + count - wide, rows, wide, to_row, from_row);
   return wide;
+}
+
+void stream_lines(void* to, const void* from, int64_t bytes) {
+  if (g_wide) return stream_wide(static_cast<uint8_t*>(to), static_cast<const uint8_t*>(from), bytes);
+  std::memcpy(to, from, static_cast<size_t>(bytes));
 }
 
 void stream_end() { end_stream(); }

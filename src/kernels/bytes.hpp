@@ -19,6 +19,9 @@ bool past_caches(int64_t bytes);
 void copy_bytes(void* to, const void* from, int64_t bytes, bool streamed = false);
 void stream_end();
 
+// Copies a multiple of 64 bytes past the caches, to a place that is aligned to as many.
+void stream_lines(void* to, const void* from, int64_t bytes);
+
 // Copies lines of 64 bytes past the caches: they lie without gaps, and go to aligned places to_row bytes apart.
 void stream_apart(void* to, const void* from, int64_t lines, int64_t to_row);
 

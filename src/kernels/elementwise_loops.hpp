@@ -60,13 +60,17 @@ template <class Op, class Out, class... Xs, int... k>
       }
     }
   }
-  for (; i + kLanes <= size; i += kLanes) {
-    map_block<Op>(out + i, kLanes, static_cast<const Xs*>(in.x[k]) + (i & in.mask[k])...);
-  }
-  for (; i < size; ++i) {
-    out[i] = Op::apply(static_cast<const Xs*>(in.x[k])[i & in.mask[k]]...);
-    asm volatile("" : "+r"(i));  // or the compiler would make vector code for at most 15 elements
-  }
+  [&](const Xs*... x) __attribute__((always_inline)) {
+    for (; i + kLanes <= size; i += kLanes) {
+      map_block<Op>(out + i, kLanes, x...);
+      ((x += kLanes & in.mask[k]), ...);
+    }
+    for (; i < size; ++i) {
+      out[i] = Op::apply(*x...);
+      ((x += 1 & in.mask[k]), ...);
+      asm volatile("" : "+r"(i));  // or the compiler would make vector code for at most 15 elements
+    }
+  }(static_cast<const Xs*>(in.x[k]) + (i & in.mask[k])...);
 }
 
 template <class Op>

@@ -28,25 +28,35 @@ void scatter(char* to, const char* from, int64_t step, int64_t count) {
   for (int64_t i = 0; i < count; ++i) out[i * step] = x[i];
 }
 
-// kLanes times the element.
-template <class Bits>
-void fill(char* to, const char* from) {
-  auto* const out = reinterpret_cast<Bits*>(to);
-  const Bits value = *reinterpret_cast<const Bits*>(from);
-  for (int64_t i = 0; i < kLanes; ++i) out[i] = value;
-}
-
-void fill_lanes(char* to, const char* from, int64_t item) {
-  if (item == 4) return fill<uint32_t>(to, from);
-  if (item == 8) return fill<uint64_t>(to, from);
-  if (item == 2) return fill<uint16_t>(to, from);
-  fill<uint8_t>(to, from);
-}
-
 // Bits in a register of 16 bytes, which may lie anywhere.
 template <class Bits>
 struct PieceOf {
   typedef Bits type __attribute__((vector_size(16), aligned(1), may_alias));
+};
+
+// `bytes` bytes of the element over and over, and up to 63 more.
+template <class Bits>
+void fill(char* to, const char* from, int64_t bytes) {
+  using Piece = typename PieceOf<Bits>::type;
+  const Piece equal = Piece{} + *reinterpret_cast<const Bits*>(from);
+  for (int64_t b = 0; b < bytes; b += 4 * sizeof(Piece)) {
+    for (int64_t k = 0; k < 4; ++k) reinterpret_cast<Piece*>(to + b)[k] = equal;
+  }
+}
+
+// `count` times the element; up to 63 bytes behind the last one are overwritten.
+void fill_equal(char* to, const char* from, int64_t item, int64_t count) {
+  if (item == 4) return fill<uint32_t>(to, from, 4 * count);
+  if (item == 8) return fill<uint64_t>(to, from, 8 * count);
+  if (item == 2) return fill<uint16_t>(to, from, 2 * count);
+  fill<uint8_t>(to, from, count);
+}
+
+// What loops read of operands that are repeated, by number.
+struct EqualBuffer {
+  alignas(64) char of[kMaxMapped + 1][kMapBlock * 8];
+  char* operator[](int i) { return of[i]; }
+  const char* operator[](int i) const { return of[i]; }
 };
 
 // Rows of `bytes` bytes behind one another, all of an element that is repeated in its row. Up to 15 bytes behind the
@@ -125,20 +135,62 @@ constexpr double kGatheredNanoseconds = 0.1, kTurnedNanoseconds = 0.35;
 constexpr int64_t kPanelRows = 32, kPanelBytes = 16384;
 
 // Rows that the loop can read and write where they lie. Results that fit into no cache go past the caches, through a
-// buffer: a line of memory is then written without having been read before.
+// buffer: a line of memory is then written without having been read before. Where several operands come from memory, it
+// is a short one, so that reading goes on while lines wait to be written.
 class Rows {
  public:
-  // `size` elements of the output in rows of at least `least`, of which several may be taken together.
-  Rows(const Call& call, const Map& map, int64_t size, int64_t least)
-      : call_(call), map_(map), item_(item_size(call.out[0].dtype)) {
-    streamed_ = past_caches(2 * size * item_) && least * item_ >= kWorthStreaming;
-    block_ = streamed_ ? kStreamedBlock : (map.limit < kMapBlock ? map.limit : 0);
+  // `size` elements of the output in pieces of `least` that follow one another; `repeats`: whether some operand is
+  // repeated along them.
+  Rows(const Call& call, const Map& map, int64_t size, int64_t least, bool repeats)
+      : map_(map), item_(item_size(call.out[0].dtype)), block_(map.limit < kMapBlock || repeats ? map.limit : 0) {
+    int64_t moved = size * item_, widest = item_;
+    int large = 0;
+    for (int i = 0; i < map.inputs; ++i) {
+      const int64_t bytes = bytes_of(call.in[i]);
+      items_[i] = item_size(call.in[i].dtype);
+      moved += bytes;
+      widest = items_[i] > widest ? items_[i] : widest;
+      large += bytes > kCached;
+    }
+    in_lines_ = (reinterpret_cast<uintptr_t>(call.out[0].data) | static_cast<uintptr_t>(least * item_)) % 64 == 0;
+    streamed_ = past_caches(moved) && least * item_ >= (in_lines_ ? kShortest : kWorthStreaming);
+    fetched_ = large > 1;
+    if (streamed_) block_ = (fetched_ ? kStreamed / 4 : kStreamed) / widest;
   }
 
-  void run(char* out, int64_t count, const Neighbours& in) const {
+  // Makes what the loop reads of an operand that is repeated along `count` elements.
+  void fill(char* to, const char* from, int64_t item, int64_t count) const {
+    fill_equal(to, from, item, map_.limit == 0 ? kLanes : count < block_ ? count : block_);
+  }
+
+  // Whether results go past the caches, and rows begin where lines of memory do.
+  bool streamed_in_lines() const { return streamed_ && in_lines_; }
+
+  // Leaves `in` where it was or behind the elements.
+  void run(char* out, int64_t count, Neighbours& in) const {
     if (map_.copies && in.mask[0] != 0) return move_bytes(out, in.x[0], count * item_, streamed_);
     if (block_ == 0 || (!streamed_ && count <= block_)) return map_.loop(map_.context, out, count, in);
-    run_blocks(out, count, in);
+    run_blocks(&out, count, &in, 1);
+  }
+
+  // `count` elements of each of several rows, a few of one after a few of the other.
+  [[gnu::noinline]] void run_blocks(char* const* out, int64_t count, Neighbours* in, int64_t rows) const {
+    alignas(64) char buffer[kStreamed];
+    const int64_t block = rows > 1 ? kFew : block_;
+    int64_t size = block;
+    if (streamed_) size -= static_cast<int64_t>(reinterpret_cast<uintptr_t>(out[0]) % 64) / item_;
+    for (int64_t from = 0; from < count; from += size, size = block) {
+      if (size > count - from) size = count - from;
+      for (int64_t r = 0; r < rows; ++r) {
+        char* const to = out[r] + from * item_;
+        if (streamed_ && fetched_) fetch(in[r], size);
+        map_.loop(map_.context, streamed_ ? buffer : to, size, in[r]);
+        if (streamed_) copy_bytes(to, buffer, size * item_, true);
+        for (int i = 0; i < map_.inputs; ++i) {
+          in[r].x[i] = static_cast<const char*>(in[r].x[i]) + (size * items_[i] & in[r].mask[i]);
+        }
+      }
+    }
   }
 
   // What every worker does after its last row.
@@ -147,28 +199,29 @@ class Rows {
   }
 
  private:
-  static constexpr int64_t kStreamedBlock = 512;
-  // Bytes of a row. Of shorter ones the lines at both ends, which are not written as a whole, cost too much.
-  static constexpr int64_t kWorthStreaming = 2048;
+  static constexpr int64_t kStreamed = 2048;            // bytes of the widest operand that pass at a time
+  static constexpr int64_t kFew = 64;                   // elements: a line of the smallest ones
+  static constexpr int64_t kCached = int64_t{1} << 20;  // bytes that the second cache holds
+  // Bytes of a row, in whole lines or not: of shorter ones the lines at both ends, which are not written as a whole,
+  // cost too much.
+  static constexpr int64_t kShortest = 256, kWorthStreaming = 2048;
 
-  [[gnu::noinline]] void run_blocks(char* out, int64_t count, Neighbours in) const {
-    alignas(64) char buffer[kMapBlock * 8];
-    for (int64_t from = 0; from < count; from += block_) {
-      const int64_t size = count - from < block_ ? count - from : block_;
-      map_.loop(map_.context, streamed_ ? buffer : out, size, in);
-      if (streamed_) copy_bytes(out, buffer, size * item_, true);
-      out += size * item_;
-      for (int i = 0; i < map_.inputs; ++i) {
-        in.x[i] = static_cast<const char*>(in.x[i]) + (size * item_size(call_.in[i].dtype) & in.mask[i]);
-      }
+  // Asks for what comes soon: a processor that writes past its caches foresees little of what it reads.
+  void fetch(const Neighbours& in, int64_t size) const {
+    constexpr int64_t kAhead = 2048;
+    for (int i = 0; i < map_.inputs; ++i) {
+      const int64_t bytes = size * items_[i] & in.mask[i];
+      const char* const ahead = static_cast<const char*>(in.x[i]) + kAhead;
+      for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(ahead + b, 0, 0);
     }
   }
 
-  const Call& call_;
   const Map& map_;
-  int64_t item_;
-  int64_t block_;  // elements that pass at a time; 0: all
-  bool streamed_;
+  int64_t item_;               // bytes
+  int64_t items_[kMaxMapped];  // of the inputs
+  int64_t block_;              // elements that pass at a time; 0: all
+  bool in_lines_, streamed_;
+  bool fetched_;  // whether several operands come from memory
 };
 
 enum class Way : uint8_t { direct, repeated, gathered };
@@ -178,7 +231,7 @@ template <int N>
 class Walk {
  public:
   Walk(const Call& call, const Map& map)
-      : map_(map), nest_(nest_of(call)), rows_(call, map, nest_.size, rereads() ? 0 : nest_.shape[nest_.rank - 1]) {
+      : map_(map), nest_(nest_of(call)), rows_(call, map, nest_.size, nest_.shape[nest_.rank - 1], repeats()) {
     const int inner = nest_.rank - 1;
 #pragma GCC unroll 5
     for (int i = 0; i < N; ++i) {
@@ -188,7 +241,7 @@ class Walk {
       step_[i] = nest_.stride[i][inner];
       way_[i] = step_[i] == 1 ? Way::direct : (step_[i] == 0 && i > 0 ? Way::repeated : Way::gathered);
       if (item_[i] == 8) panel_columns_ = kPanelBytes / kPanelRows / 8;
-      direct_ &= way_[i] == Way::direct || (way_[i] == Way::repeated && map.limit == 0);
+      direct_ &= way_[i] != Way::gathered;
     }
   }
 
@@ -221,49 +274,56 @@ class Walk {
     return make_nest<N>(reinterpret_cast<const View* const(&)[N]>(operands));
   }
 
-  // Whether a long row of an operand is read again for each row of the output: past the nearest cache, where the
-  // results would be in its way.
-  bool rereads() const {
-    const int inner = nest_.rank - 1;
+  // Whether an input is repeated along the rows.
+  bool repeats() const {
     bool any = false;
-    for (int i = 1; i < N && inner > 0; ++i) any |= nest_.stride[i][inner] == 1 && nest_.stride[i][inner - 1] == 0;
-    return any && nest_.shape[inner] > kLongRow;
+    for (int i = 1; i < N; ++i) any |= nest_.stride[i][nest_.rank - 1] == 0;
+    return any;
   }
 
   char* at(int i, const int64_t* offset, int64_t from) const {
     return start_[i] + (offset[i] + from * step_[i]) * item_[i];
   }
 
-  // Rows whose operands the loop can read where they lie, or from kLanes equal elements.
+  // Rows whose operands the loop can read where they lie, or from equal elements.
   void run_direct(int64_t begin, int64_t end) const {
-    alignas(64) char equal[N][kLanes * 8];
+    EqualBuffer equal;
     Neighbours in;
-    for (int i = 1; i < N; ++i) in.mask[i - 1] = way_[i] == Way::repeated ? 0 : -1;
     for_rows(nest_, begin, end, [&](const int64_t* offset, int64_t count) {
-      for (int i = 1; i < N; ++i) {
-        in.x[i - 1] = way_[i] == Way::repeated ? equal[i] : at(i, offset, 0);
-        if (way_[i] == Way::repeated) fill_lanes(equal[i], at(i, offset, 0), item_[i]);
-      }
-      rows_.run(at(0, offset, 0), count, in);
+      char* from[N];
+      for (int i = 0; i < N; ++i) from[i] = at(i, offset, 0);
+      read_row(in, equal, from, count);
+      rows_.run(from[0], count, in);
     });
     rows_.end();
+  }
+
+  // Makes what the loop reads of `count` elements: where they lie, or equal ones.
+  void read_row(Neighbours& in, EqualBuffer& equal, char* const* from, int64_t count) const {
+    for (int i = 1; i < N; ++i) {
+      in.mask[i - 1] = way_[i] == Way::repeated ? 0 : -1;
+      in.x[i - 1] = way_[i] == Way::repeated ? equal[i] : from[i];
+      if (way_[i] == Way::repeated) rows_.fill(equal[i], from[i], item_[i], count);
+    }
   }
 
   // As run_direct, for whole rows of a matrix.
   void run_matrix() const {
     const int64_t columns = nest_.shape[1];
-    parallel_for(nest_.shape[0], map_.nanoseconds * static_cast<double>(columns), [&](int64_t begin, int64_t end, int) {
-      alignas(64) char equal[N][kLanes * 8];
+    const bool abreast = go_abreast();
+    parallel_for(nest_.shape[0], map_.nanoseconds * static_cast<double>(columns), [&](int64_t row, int64_t end, int) {
+      EqualBuffer equal;
       Neighbours in;
+      for (; abreast && row + kAbreast <= end; row += kAbreast) run_abreast(row);
       char* at_row[N];
       for (int i = 0; i < N; ++i) {
-        at_row[i] = start_[i] + begin * row_bytes(i);
+        at_row[i] = start_[i] + row * row_bytes(i);
         if (i > 0) in.mask[i - 1] = way_[i] == Way::repeated ? 0 : -1;
       }
-      for (int64_t row = begin; row < end; ++row) {
+      for (; row < end; ++row) {
         for (int i = 1; i < N; ++i) {
           in.x[i - 1] = way_[i] == Way::repeated ? equal[i] : at_row[i];
-          if (way_[i] == Way::repeated) fill_lanes(equal[i], at_row[i], item_[i]);
+          if (way_[i] == Way::repeated) rows_.fill(equal[i], at_row[i], item_[i], columns);
           at_row[i] += row_bytes(i);
         }
         rows_.run(at_row[0], columns, in);
@@ -273,6 +333,32 @@ class Walk {
     });
   }
 
+  static constexpr int64_t kAbreast = 4;
+
+  // Whether a few rows are gone through together, because a row of an operand that is read again for each of them is
+  // out of the nearest cache by then.
+  bool go_abreast() const {
+    bool again = false, same = true;
+    for (int i = 1; i < N; ++i) {
+      again |= way_[i] == Way::direct && nest_.stride[i][0] == 0;
+      same &= way_[i] == Way::direct || nest_.stride[i][0] == 0;
+    }
+    return again && same && nest_.shape[1] > kLongRow && rows_.streamed_in_lines();
+  }
+
+  [[gnu::noinline]] void run_abreast(int64_t row) const {
+    EqualBuffer equal;
+    Neighbours in[kAbreast];
+    char* out[kAbreast];
+    for (int64_t r = 0; r < kAbreast; ++r) {
+      char* from[N];
+      for (int i = 0; i < N; ++i) from[i] = start_[i] + (row + r) * row_bytes(i);
+      read_row(in[r], equal, from, nest_.shape[1]);
+      out[r] = from[0];
+    }
+    rows_.run_blocks(out, nest_.shape[1], in, kAbreast);
+  }
+
   // One row or a piece of it, block by block.
   void run_row(Buffer& buffer, const int64_t* offset, int64_t count) const {
     const int64_t most = map_.limit > 0 ? map_.limit : kMapBlock;
@@ -280,8 +366,9 @@ class Walk {
     Neighbours in;
     for (int i = 1; i < N; ++i) {
       in.x[i - 1] = buffer.of[i];
-      in.mask[i - 1] = way_[i] == Way::repeated && map_.limit == 0 ? 0 : -1;
-      if (way_[i] == Way::repeated) repeat(buffer.of[i], i, offset, map_.limit > 0 ? block : kLanes);
+      in.mask[i - 1] = way_[i] == Way::repeated ? 0 : -1;
+      if (way_[i] == Way::repeated)
+        fill_equal(buffer.of[i], at(i, offset, 0), item_[i], map_.limit > 0 ? block : kLanes);
     }
     for (int64_t from = 0; from < count; from += block) {
       const int64_t size = count - from < block ? count - from : block;
@@ -293,10 +380,6 @@ class Walk {
       map_.loop(map_.context, way_[0] == Way::direct ? out : buffer.of[0], size, in);
       if (way_[0] != Way::direct) scatter_of(item_[0])(out, buffer.of[0], step_[0], size);
     }
-  }
-
-  void repeat(char* buffer, int i, const int64_t* offset, int64_t count) const {
-    gather_of(item_[i])(buffer, at(i, offset, 0), 0, count);
   }
 
   // Whether rows are short, and those of the output lie behind one another.
@@ -390,10 +473,10 @@ class Walk {
         Neighbours in;
         for (int i = 1; i < N; ++i) {
           const char* const there = at(i, offset, from) + r * row_bytes(i);
-          in.mask[i - 1] = way_[i] == Way::repeated && map_.limit == 0 ? 0 : -1;
+          in.mask[i - 1] = way_[i] == Way::repeated ? 0 : -1;
           in.x[i - 1] = way_[i] == Way::direct ? there : buffer.of[i];
           if (way_[i] == Way::gathered) in.x[i - 1] = buffer.of[i] + r * panel_columns_ * item_[i];
-          if (way_[i] == Way::repeated) gather_of(item_[i])(buffer.of[i], there, 0, map_.limit > 0 ? size : kLanes);
+          if (way_[i] == Way::repeated) fill_equal(buffer.of[i], there, item_[i], map_.limit > 0 ? size : kLanes);
         }
         map_.loop(map_.context, at(0, offset, from) + r * row_bytes(0), size, in);
       }
@@ -432,30 +515,27 @@ class Walk {
   bool direct_ = true;  // whether the loop can read and write where the operands lie
 };
 
-// Whether an operand's elements lie behind one another as the output's do, or there is only one, which may be repeated.
-bool is_flat(const View& x, int64_t size, bool repeated) {
-  const int64_t own = x.size();
-  return (own == size || (own == 1 && repeated)) && x.contiguous();
-}
-
-// The usual case without a nest: nothing has to be repeated but single elements, and those only where the loop takes
-// them.
+// The usual case without a nest: operands whose elements lie behind one another as the output's do, or have only one.
 bool run_flat(const Call& call, const Map& map) {
   const View& out = call.out[0];
   const int64_t size = out.size();
-  bool flat = size > 0 && out.contiguous();
-  for (int i = 0; flat && i < map.inputs; ++i) flat = is_flat(call.in[i], size, map.limit == 0);
+  bool flat = size > 0 && out.contiguous(), repeats = false;
+  for (int i = 0; flat && i < map.inputs; ++i) {
+    const int64_t own = call.in[i].size();
+    flat = (own == size || own == 1) && call.in[i].contiguous();
+    repeats |= own != size;
+  }
   if (!flat) return false;
-  const Rows rows(call, map, size, size);
+  const Rows rows(call, map, size, size, repeats);
   parallel_for(size, map.nanoseconds, [&](int64_t begin, int64_t end, int) {
-    alignas(64) char equal[kMaxMapped][kLanes * 8];
+    EqualBuffer equal;
     Neighbours in;
     for (int i = 0; i < map.inputs; ++i) {
       const View& x = call.in[i];
       const int64_t item = item_size(x.dtype);
       in.mask[i] = x.size() == size ? -1 : 0;
       in.x[i] = in.mask[i] != 0 ? static_cast<const char*>(x.data) + begin * item : equal[i];
-      if (in.mask[i] == 0) fill_lanes(equal[i], static_cast<const char*>(x.data), item);
+      if (in.mask[i] == 0) rows.fill(equal[i], static_cast<const char*>(x.data), item, end - begin);
     }
     rows.run(static_cast<char*>(out.data) + begin * item_size(out.dtype), end - begin, in);
     rows.end();
