@@ -341,3 +341,161 @@ def test_questions_about_machines() -> None:
         pass
     mg.set_num_interop_threads(2)
     assert mg.get_num_interop_threads() == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "subject"),
+    [
+        ("nn.Conv2d", "convolution, pooling"),
+        ("nn.functional.max_pool2d", "convolution, pooling"),
+        ("nn.LSTM", "recurrent layers"),
+        ("nn.Transformer", "attention layers"),
+        ("linalg.svd", "decompositions of matrices"),
+        ("inverse", "decompositions of matrices"),
+        ("distributions.Beta", "the gamma function"),
+        ("complex64", "complex numbers"),
+        ("bfloat16", "bfloat16"),
+        ("sparse_coo_tensor", "sparse"),
+        ("cuda.amp", "mixed precision"),
+        ("jit", "traced graphs"),
+    ],
+)
+def test_what_is_left_out_is_named(path: str, subject: str) -> None:
+    *names, last = path.split(".")
+    owner: Any = mg
+    for name in names:
+        owner = getattr(owner, name)
+    with pytest.raises(AttributeError, match=f"has no attribute '{last}': minigrad leaves out .*{subject}"):
+        getattr(owner, last)
+    assert not hasattr(owner, last)
+    with pytest.raises(AttributeError, match=r"has no attribute 'converter'$"):
+        _ = owner.converter
+
+
+DTYPES: dict[str, Callable[[Any, Any], Any]] = {
+    "zeros": lambda lib, d: lib.zeros(2, dtype=d),
+    "tensor": lambda lib, d: lib.tensor([1.5, 0], dtype=d),
+    "as_tensor": lambda lib, d: lib.as_tensor(np.ones(2), dtype=d),
+    "as_tensor of one": lambda lib, d: lib.as_tensor(lib.ones(2), dtype=d),
+    "eye": lambda lib, d: lib.eye(2, dtype=d),
+    "full": lambda lib, d: lib.full((2,), 1, dtype=d),
+    "ones_like": lambda lib, d: lib.ones_like(lib.zeros(2), dtype=d),
+    "new_zeros": lambda lib, d: lib.ones(1).new_zeros(2, dtype=d),
+    "new_tensor": lambda lib, d: lib.ones(1).new_tensor([1], dtype=d),
+    "arange": lambda lib, d: lib.arange(2, dtype=d),
+    "linspace": lambda lib, d: lib.linspace(0, 1, 2, dtype=d),
+    "logspace": lambda lib, d: lib.logspace(0, 0, 2, dtype=d),
+    "tril_indices": lambda lib, d: lib.tril_indices(2, 2, dtype=d),
+    "randint": lambda lib, d: lib.randint(0, 1, (2,), dtype=d),
+    "to": lambda lib, d: lib.tensor([0.0, 1.5]).to(d),
+    "to, dtype": lambda lib, d: lib.ones(2).to(dtype=d),
+    "to, device": lambda lib, d: lib.ones(2).to("cpu", d),
+    "sum": lambda lib, d: lib.ones(2).sum(dtype=d),
+    "prod": lambda lib, d: lib.ones(2).prod(dtype=d),
+    "cumsum": lambda lib, d: lib.ones(2).cumsum(0, dtype=d),
+}
+
+
+@pytest.mark.parametrize("name", DTYPES)
+@pytest.mark.parametrize("dtype", [bool, int, float])
+def test_pythons_types_are_dtypes(name: str, dtype: type) -> None:
+    if dtype is bool and name in ("tril_indices", "linspace", "logspace", "arange", "cumsum"):
+        return  # PyTorch has not all of them
+    if dtype is float and name == "tril_indices":
+        return
+    ours, theirs = DTYPES[name](mg, dtype), DTYPES[name](torch, dtype)
+    assert str(ours.dtype).split(".")[1] == str(theirs.dtype).split(".")[1]
+    np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+@pytest.mark.parametrize("name", ["softmax", "mean", "norm"])
+def test_floats_in_pythons_type(name: str) -> None:
+    calls: dict[str, Callable[[Any], Any]] = {
+        "softmax": lambda lib: lib.ones(2).softmax(0, dtype=float),
+        "mean": lambda lib: lib.ones(2).mean(dtype=float),
+        "norm": lambda lib: lib.linalg.vector_norm(lib.ones(2), dtype=float),
+    }
+    assert calls[name](mg).dtype is mg.float64
+    assert calls[name](torch).dtype is torch.float64
+
+
+@pytest.mark.parametrize("dtype", ["float33", dict, 3.5], ids=str)
+def test_no_dtype(dtype: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"dtype must be one of minigrad's \(bool, .*\) or Python's bool, int and float, got"
+    ):
+        mg.zeros(2, dtype=dtype)
+
+
+def test_parts_of_a_shape_are_sizes() -> None:
+    ours, theirs = mg.ones(2, 3, 4).shape, torch.ones(2, 3, 4).shape
+    for call in (lambda s: s[1:], lambda s: s + s[:1], lambda s: s * 2, lambda s: s[:-1] + s[:1]):
+        assert type(call(ours)) is mg.Size
+        assert call(ours) == tuple(call(theirs))
+        assert call(ours).numel() == call(theirs).numel()
+    assert type(ours.__radd__((5,))) is mg.Size
+    assert ours[1] == 3
+    assert type(ours[-1]) is int
+
+
+BAGS: dict[str, Callable[[Any, Any], Any]] = {
+    "rows": lambda lib, w: lib.nn.functional.embedding_bag(lib.tensor([[0, 2], [1, 1]]), w),
+    "sums": lambda lib, w: lib.nn.functional.embedding_bag(lib.tensor([0, 2, 1]), w, lib.tensor([0, 0, 2]), mode="sum"),
+    "means": lambda lib, w: lib.nn.functional.embedding_bag(lib.tensor([0, 2, 1]), w, lib.tensor([0, 2])),
+    "maxima": lambda lib, w: lib.nn.functional.embedding_bag(
+        lib.tensor([0, 2, 1]), w, lib.tensor([0, 2, 3]), mode="max"
+    ),
+    "last offset": lambda lib, w: lib.nn.functional.embedding_bag(
+        lib.tensor([0, 2, 1]), w, lib.tensor([0, 1, 3]), mode="sum", include_last_offset=True
+    ),
+    "weights": lambda lib, w: lib.nn.functional.embedding_bag(
+        lib.tensor([[0, 2], [1, 1]]), w, mode="sum", per_sample_weights=lib.tensor([[0.5, 2.0], [1.0, -1.0]]).double()
+    ),
+    **{
+        f"padding, {mode}": lambda lib, w, mode=mode: lib.nn.functional.embedding_bag(
+            lib.tensor([[0, 2], [1, 1], [2, 2]]), w, mode=mode, padding_idx=2
+        )
+        for mode in ("sum", "mean", "max")
+    },
+}
+
+
+@pytest.mark.parametrize("name", BAGS)
+def test_bags_of_rows(name: str) -> None:
+    table = draws(4, 3)
+    x, t = mg.tensor(table, requires_grad=True), torch.tensor(table, requires_grad=True)
+    y, z = BAGS[name](mg, x), BAGS[name](torch, t)
+    np.testing.assert_allclose(y.detach().numpy(), z.detach().numpy(), rtol=1e-14)
+    g = draws(*z.shape, seed=1)
+    y.backward(mg.tensor(g))
+    z.backward(torch.tensor(g))
+    assert x.grad is not None
+    assert t.grad is not None
+    np.testing.assert_allclose(x.grad.numpy(), t.grad.numpy(), rtol=1e-14)
+
+
+def test_the_layer_of_bags() -> None:
+    ours, theirs = (lib.nn.EmbeddingBag(5, 2, mode="sum", padding_idx=1) for lib in (mg, torch))
+    assert repr(ours) == repr(theirs)
+    theirs.load_state_dict({"weight": torch.tensor(ours.weight.detach().numpy())})
+    index = np.array([[0, 1], [4, 2]])
+    np.testing.assert_allclose(
+        ours(mg.tensor(index)).detach().numpy(), theirs(torch.tensor(index)).detach().numpy(), rtol=1e-6
+    )
+    table = mg.eye(3)
+    assert mg.nn.EmbeddingBag.from_pretrained(table, mode="sum")(mg.tensor([[0, 2]])).tolist() == [[1, 0, 1]]
+    with pytest.raises(ValueError, match="EmbeddingBag: mode must be mean, sum or max, got 'min'"):
+        mg.nn.EmbeddingBag(2, 2, mode="min")
+    with pytest.raises(ValueError, match="offsets must begin with 0, not fall, and not exceed 3"):
+        ours(mg.tensor([0, 1, 2]), mg.tensor([0, 4]))
+    with pytest.raises(ValueError, match="needs a matrix of indices without offsets"):
+        ours(mg.tensor([0, 1, 2]))
+
+
+@pytest.mark.parametrize("settings", [(2, False), (2, True), (3, False), (0, False), (4, False)], ids=str)
+def test_combinations(settings: tuple[int, bool]) -> None:
+    ours, theirs = (
+        mg.combinations(mg.tensor([5, 6, 7]), *settings),
+        torch.combinations(torch.tensor([5, 6, 7]), *settings),
+    )
+    np.testing.assert_array_equal(ours.numpy(), theirs.numpy().reshape(ours.shape))

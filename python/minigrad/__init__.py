@@ -15,6 +15,7 @@ from math import e, inf, nan, pi
 from typing import TYPE_CHECKING
 
 from . import (
+    _absent,
     _environment,
     _legacy,
     accelerator,
@@ -204,9 +205,11 @@ else:
     _MODULES = {"datasets", "distributions", "multiprocessing", "optim", "testing", "utils"}
     _NAMES = {"CheckpointError": "serialization", "load": "serialization", "save": "serialization"}
 
+    _lookup = _absent.lookup(__name__)
+
     def __getattr__(name: str) -> object:
         if name in _MODULES:
             return import_module(f"{__name__}.{name}")
         if name in _NAMES:
             return getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _lookup(name)

@@ -64,7 +64,7 @@ float16 = dtype("float16", 8)
 
 ALL = (bool_, uint8, int8, int16, int32, int64, float32, float64, float16)
 _BY_NUMPY: dict[Any, dtype] = {d.numpy: d for d in ALL}
-_BY_PYTHON: dict[Any, dtype] = {bool: bool_, int: int64}
+_BY_PYTHON: dict[Any, dtype] = {bool: bool_, int: int64, float: float64}
 
 _default = float32
 _core.connect(dtypes=ALL, default_dtype=_default)
@@ -198,9 +198,19 @@ def as_dtype(d: Any) -> dtype:
     """Return `d` as a dtype: one already, Python's bool, int or float, or anything NumPy reads as one."""
     if isinstance(d, dtype):
         return d
-    if d is float:
-        return _default
-    return _BY_PYTHON.get(d) or from_numpy_dtype(np.dtype(d))
+    try:
+        return _BY_PYTHON.get(d) or from_numpy_dtype(np.dtype(d))
+    except TypeError:
+        raise TypeError(
+            f"dtype must be one of minigrad's ({_names()}) or Python's bool, int and float, got {d!r}"
+        ) from None
+
+
+def chosen(d: Any, default: dtype) -> dtype:
+    """Return the dtype that a caller asks for, the default one for None."""
+    if d is None:
+        return default
+    return d if d.__class__ is dtype else as_dtype(d)
 
 
 def _names() -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ._absent import lookup
+
 __all__ = [
     "device_count",
     "empty_cache",
@@ -66,3 +70,7 @@ def empty_cache() -> None:
 def synchronize(device: object = None) -> None:  # noqa: ARG001
     """Raise a RuntimeError: there is no graphics card to wait for."""
     raise RuntimeError("cuda.synchronize: minigrad computes on the CPU only; there is nothing to wait for")
+
+
+if not TYPE_CHECKING:
+    __getattr__ = lookup(__name__)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ._absent import lookup
 from ._out import give_out
 from .ops.linalg import matmul
 from .ops.norms import linalg_norm as norm
@@ -11,3 +14,6 @@ from .ops.products import multi_dot
 __all__ = ["matmul", "matrix_norm", "multi_dot", "norm", "vector_norm"]
 
 give_out(globals(), ("matmul", "multi_dot", "norm", "vector_norm"))
+
+if not TYPE_CHECKING:
+    __getattr__ = lookup(__name__)

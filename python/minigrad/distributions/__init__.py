@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .._absent import lookup
 from . import constraints, kl, transforms
 from .composed import *
 from .continuous import *
@@ -24,3 +27,6 @@ __all__ += [
 __all__ += composed.__all__
 __all__ += continuous.__all__
 __all__ += discrete.__all__
+
+if not TYPE_CHECKING:
+    __getattr__ = lookup(__name__)

@@ -1,5 +1,8 @@
 """Neural networks: modules, layers, losses and initialisation."""
 
+from typing import TYPE_CHECKING
+
+from .._absent import lookup
 from . import (
     activations,
     channel_norms,
@@ -17,7 +20,7 @@ from .activations import *
 from .channel_norms import *
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .dropout import *
-from .embedding import Embedding
+from .embedding import Embedding, EmbeddingBag
 from .layers import *
 from .losses import *
 from .module import Module
@@ -26,7 +29,17 @@ from .pair_losses import *
 from .parameter import Buffer, Parameter
 from .regression_losses import *
 
-__all__ = ["Buffer", "Embedding", "Module", "ModuleDict", "ModuleList", "Parameter", "ParameterDict", "ParameterList"]
+__all__ = [
+    "Buffer",
+    "Embedding",
+    "EmbeddingBag",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "Parameter",
+    "ParameterDict",
+    "ParameterList",
+]
 __all__ += ["Sequential", "functional", "init", "utils"]
 __all__ += activations.__all__
 __all__ += channel_norms.__all__
@@ -40,3 +53,6 @@ __all__ += regression_losses.__all__
 from . import modules  # the last one: it has the names above
 
 __all__ += ["modules"]
+
+if not TYPE_CHECKING:
+    __getattr__ = lookup(__name__)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, Self
 
 from .._dtype import dtype as DType  # noqa: N812
-from ..ops.embedding import embedding
+from ..ops.embedding import embedding, embedding_bag
 from ..tensor import Tensor
 from . import init
 from ._new import layer_size, new_parameter, parameter_dtype
 from .module import Module
 from .parameter import Parameter
 
-__all__ = ["Embedding"]
+__all__ = ["Embedding", "EmbeddingBag"]
 
 
 class Embedding(Module):
@@ -170,3 +170,117 @@ class Embedding(Module):
             _weight=embeddings,
             _freeze=freeze,
         )
+
+
+class EmbeddingBag(Embedding):
+    """A table whose rows are added up for each bag of indices; also means and maxima.
+
+    Parameters
+    ----------
+    num_embeddings, embedding_dim : int
+        The numbers n of rows and d of columns.
+    max_norm, norm_type, scale_grad_by_freq, sparse
+        As for :class:`Embedding`.
+    mode : {"mean", "sum", "max"}
+        What is made of a bag.
+    include_last_offset : bool, default False
+        Whether the last of the offsets is the end of the last bag.
+    padding_idx : int, optional
+        An index that does not count.
+    device, dtype : optional
+        As for :class:`Embedding`.
+
+    Attributes
+    ----------
+    weight : Parameter
+        The table, of shape (n, d).
+
+    Raises
+    ------
+    ValueError
+        If the mode is unknown or `padding_idx` out of range.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> bags = minigrad.nn.EmbeddingBag(10, 3, mode="sum")
+    >>> bags
+    EmbeddingBag(10, 3, mode='sum')
+    >>> bags(minigrad.tensor([1, 2, 4, 5]), minigrad.tensor([0, 3])).shape
+    minigrad.Size([2, 3])
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        mode: str = "mean",
+        sparse: bool = False,
+        _weight: Tensor | None = None,
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
+        device: Any = None,
+        dtype: DType | None = None,
+    ) -> None:
+        if mode not in ("mean", "sum", "max"):
+            raise ValueError(f"EmbeddingBag: mode must be mean, sum or max, got {mode!r}")
+        super().__init__(
+            num_embeddings,
+            embedding_dim,
+            padding_idx,
+            max_norm,
+            norm_type,
+            scale_grad_by_freq,
+            sparse,
+            _weight,
+            device=device,
+            dtype=dtype,
+        )
+        self.mode, self.include_last_offset = mode, include_last_offset
+
+    def forward(self, input: Tensor, offsets: Tensor | None = None, per_sample_weights: Tensor | None = None) -> Tensor:
+        """Return a row for each bag, as :func:`minigrad.nn.functional.embedding_bag` does."""
+        return embedding_bag(
+            input,
+            self.weight,
+            offsets,
+            self.max_norm,
+            self.norm_type,
+            self.scale_grad_by_freq,
+            self.mode,
+            self.sparse,
+            per_sample_weights,
+            self.include_last_offset,
+            self.padding_idx,
+        )
+
+    def extra_repr(self) -> str:
+        """Return the sizes, the mode, and the options that are not the default."""
+        *shown, last = [*super().extra_repr().split(", "), f"mode={self.mode!r}"]
+        padding = [shown.pop(2)] if self.padding_idx is not None else []
+        return ", ".join([*shown, last, *padding])
+
+    @classmethod
+    def from_pretrained(  # type: ignore[override]
+        cls,
+        embeddings: Tensor,
+        freeze: bool = True,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        mode: str = "mean",
+        sparse: bool = False,
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
+    ) -> Self:
+        """Return a layer with a given table, whose memory it shares; see :meth:`Embedding.from_pretrained`."""
+        if embeddings.ndim != 2:
+            raise ValueError(f"from_pretrained: the table must be a matrix, got shape {embeddings.shape}")
+        rows, columns = embeddings.shape
+        settings = (max_norm, norm_type, scale_grad_by_freq, mode, sparse)
+        made = cls(rows, columns, *settings, embeddings, include_last_offset, padding_idx)
+        made.weight.requires_grad_(not freeze)
+        return made

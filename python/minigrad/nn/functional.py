@@ -1,5 +1,8 @@
 """What layers and losses compute, as functions."""
 
+from typing import TYPE_CHECKING
+
+from .._absent import lookup
 from ..ops import activation, distance, loss, normalization, padding, pointwise_loss
 from ..ops import dropout as _dropout
 from ..ops import embedding as _embedding
@@ -25,3 +28,6 @@ __all__ += loss.__all__
 __all__ += normalization.__all__
 __all__ += padding.__all__
 __all__ += pointwise_loss.__all__
+
+if not TYPE_CHECKING:
+    __getattr__ = lookup(__name__)

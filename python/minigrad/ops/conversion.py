@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 from .. import _dtype
@@ -61,8 +62,8 @@ def to(
         return input if args[0] is input.dtype else to_dtype(input, args[0])
     flags = [arg for arg in args if isinstance(arg, bool)]
     for arg in (*args, device):
-        if isinstance(arg, DType):
-            dtype = arg
+        if isinstance(arg, DType | builtins.type):
+            dtype = arg  # type: ignore[assignment]
         elif isinstance(arg, Tensor):
             dtype = arg.dtype
         elif not isinstance(arg, bool):
@@ -70,9 +71,10 @@ def to(
                 raise TypeError(f"to: expected a dtype, a device or a tensor, got {arg!r}")
             require_cpu("to", arg)
     copy = flags[1] if len(flags) > 1 else copy
-    if dtype is None or dtype is input.dtype:
+    wanted = _dtype.chosen(dtype, input.dtype)
+    if wanted is input.dtype:
         return input.clone() if copy else input
-    return to_dtype(input, dtype)  # type: ignore[no-any-return]
+    return to_dtype(input, wanted)  # type: ignore[no-any-return]
 
 
 @method

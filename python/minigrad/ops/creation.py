@@ -85,7 +85,7 @@ def array_from(data: Any, dtype: DType | None) -> Array:
         data = _from_python(data)
         if dtype is None and data.dtype == np.float64:
             dtype = _dtype.get_default_dtype()
-    wanted = _dtype.from_numpy_dtype(data.dtype.newbyteorder("=")) if dtype is None else dtype
+    wanted = _dtype.from_numpy_dtype(data.dtype.newbyteorder("=")) if dtype is None else _dtype.as_dtype(dtype)
     if isinstance(data, np.ndarray) and data.dtype == wanted.numpy and data.ndim <= _MOST_DIMENSIONS:
         copied: Array = _copy(data)  # into memory that begins at a cache line, as NumPy's need not
         return copied
@@ -159,15 +159,20 @@ def tensor(
 
 def scalar_tensor(s: float, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Return a number as a tensor without dimensions, in the default dtype unless another is given."""
-    return tensor(s, dtype=dtype or _dtype.get_default_dtype(), device=device, requires_grad=requires_grad)
+    return tensor(s, dtype=_dtype.chosen(dtype, _dtype.get_default_dtype()), device=device, requires_grad=requires_grad)
 
 
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
     """Return `data` as a tensor, sharing memory where it is a tensor or an array of the dtype asked for."""
     check_options("as_tensor", device, {})
     if isinstance(data, Tensor):
-        return data if dtype is None or dtype is data.dtype else to_dtype(data, dtype)
-    if isinstance(data, np.ndarray) and (dtype is None or dtype.numpy == data.dtype) and _lies_well(data):
+        wanted = _dtype.chosen(dtype, data.dtype)
+        return data if wanted is data.dtype else to_dtype(data, wanted)
+    if (
+        isinstance(data, np.ndarray)
+        and (dtype is None or _dtype.as_dtype(dtype).numpy == data.dtype)
+        and _lies_well(data)
+    ):
         return from_numpy(data)
     return tensor(data, dtype=dtype)
 
@@ -323,7 +328,7 @@ def filled(
     sizes: tuple[int, ...], value: float, dtype: DType | None, requires_grad: bool = False, name: str = "full"
 ) -> Tensor:
     """Return a tensor with every element `value`, in the default dtype unless another is given."""
-    dtype = dtype or _dtype.get_default_dtype()
+    dtype = _dtype.chosen(dtype, _dtype.get_default_dtype())
     if value in (0, 1) or dtype.is_floating_point:
         out = wrap(_full_kernel(float(value), sizes, dtype.code))
     else:
@@ -358,7 +363,7 @@ def _filled_like(
     """Return a tensor of `input`'s shape and, unless another is given, its dtype, with every element `value`."""
     if options or device is not None:
         check_options(name, device, options)
-    array, dtype = array_of(name, input), dtype or input.dtype
+    array, dtype = array_of(name, input), _dtype.chosen(dtype, input.dtype)
     if not keeps_layout(array, options):
         made = filled(array.shape, value, dtype, requires_grad, name)
         return made_like(made, input) if levels else made
@@ -573,6 +578,7 @@ def arange(
     if dtype is None:
         whole = all(isinstance(x, int | np.integer) for x in (start, end, step))
         dtype = _dtype.int64 if whole else _dtype.get_default_dtype()
+    dtype = _dtype.as_dtype(dtype)
     if dtype is _dtype.int64:
         start, end, step = int(start), int(end), int(step)
     count = int(np.ceil((end - start) / step))
@@ -622,7 +628,7 @@ def linspace(
     steps = index(steps)
     if steps < 0:
         raise RuntimeError(f"linspace: number of steps must be non-negative, got {steps}")
-    dtype = dtype or _dtype.get_default_dtype()
+    dtype = _dtype.chosen(dtype, _dtype.get_default_dtype())
     return wrap(_evenly(_number(start), _number(end), steps, dtype, dtype.numpy)).requires_grad_(requires_grad)
 
 
@@ -649,7 +655,7 @@ def logspace(
     steps = index(steps)
     if steps < 0:
         raise RuntimeError(f"logspace: number of steps must be non-negative, got {steps}")
-    dtype = dtype or _dtype.get_default_dtype()
+    dtype = _dtype.chosen(dtype, _dtype.get_default_dtype())
     array = np.power(float(base), _evenly(_number(start), _number(end), steps, dtype, np.float64))
     return wrap(array.astype(dtype.numpy)).requires_grad_(requires_grad)
 
@@ -666,7 +672,7 @@ def eye(
     """Return the n × m matrix with ones on the diagonal."""
     check_options("eye", device, options)
     rows, columns = _sizes("eye", (n, n if m is None else m))
-    array = _full_kernel(0.0, (rows, columns), (dtype or _dtype.get_default_dtype()).code)
+    array = _full_kernel(0.0, (rows, columns), _dtype.chosen(dtype, _dtype.get_default_dtype()).code)
     array.reshape(-1)[: min(rows, columns) * (columns + 1) : columns + 1] = 1
     return wrap(array).requires_grad_(requires_grad)
 
@@ -702,7 +708,7 @@ def _triangle_indices(
     border = np.clip(np.arange(rows) + offset + lower, 0, columns)  # of each row, where the other triangle begins
     first, counts = (np.zeros_like(border), border) if lower else (border, columns - border)
     total = int(counts.sum())
-    out = _core.empty_like(np.broadcast_to(np.int64(0), (2, total)), (dtype or _dtype.int64).code)
+    out = _core.empty_like(np.broadcast_to(np.int64(0), (2, total)), _dtype.chosen(dtype, _dtype.int64).code)
     out[0] = np.repeat(np.arange(rows, dtype=np.int32), counts)
     ramp = _ramp(0.0, 0.0, 1.0, (total,), _dtype.int64.code, total)
     np.subtract(ramp, np.repeat(np.cumsum(counts) - counts - first, counts), out[1], casting="unsafe")

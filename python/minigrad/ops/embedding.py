@@ -13,9 +13,9 @@ from ..tensor import Tensor, array_of, wrap
 from .elementwise import _add, _where, div, gt, maximum, mul
 from .index import _scatter_add, index_rows
 from .norms import vector_norm
-from .shape import unsqueeze
+from .shape import reshape, unsqueeze
 
-__all__ = ["embedding", "one_hot"]
+__all__ = ["embedding", "embedding_bag", "one_hot"]
 
 
 def embedding(
@@ -91,6 +91,105 @@ def embedding(
         shares = _shares(indices, rows, padding_idx, scale_grad_by_freq)
         weight = _Shared.apply(weight, wrap(shares.astype(table.dtype)))
     return index_rows(weight, wrap(indices))  # type: ignore[no-any-return]
+
+
+def embedding_bag(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Tensor:
+    """Return sums, means or maxima of rows of a table that bags of indices name.
+
+    Parameters
+    ----------
+    input : Tensor
+        The indices: a bag a row, or a vector of all bags one behind the other.
+    weight : Tensor
+        The table, of shape (n, d).
+    offsets : Tensor, optional
+        For a vector: where each bag begins. The first one begins at 0.
+    max_norm, norm_type, scale_grad_by_freq, sparse
+        As for :func:`embedding`.
+    mode : {"mean", "sum", "max"}
+        What is made of a bag; of an empty one zeros.
+    per_sample_weights : Tensor, optional
+        What each row is multiplied by, in `input`'s shape; for ``"sum"`` alone.
+    include_last_offset : bool, default False
+        Whether the last of the offsets is the end of the last bag.
+    padding_idx : int, optional
+        An index that does not count.
+
+    Returns
+    -------
+    Tensor
+        Of shape (bags, d).
+
+    Raises
+    ------
+    ValueError
+        If the offsets do not fit, or the mode is unknown.
+    NotImplementedError
+        If there are weights for another mode than ``"sum"``.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> table = minigrad.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    >>> F = minigrad.nn.functional
+    >>> F.embedding_bag(minigrad.tensor([0, 2, 1]), table, minigrad.tensor([0, 2]))
+    tensor([[3., 4.],
+            [3., 4.]])
+    """
+    if mode not in ("mean", "sum", "max"):
+        raise ValueError(f"embedding_bag: mode must be mean, sum or max, got {mode!r}")
+    if per_sample_weights is not None and mode != "sum":
+        raise NotImplementedError(f"embedding_bag: per_sample_weights are for the mode sum, got {mode}")
+    bags, count = _bags(input, offsets, include_last_offset)
+    indices, factors = reshape(input, -1), per_sample_weights
+    factors = None if factors is None else reshape(factors, -1)
+    if padding_idx is not None:
+        kept = indices._array != padding_idx % weight.shape[0]
+        bags, indices = bags[kept], indices[wrap(kept)]
+        factors = None if factors is None else factors[wrap(kept)]
+    rows = embedding(indices, weight, None, max_norm, norm_type, scale_grad_by_freq, sparse)
+    rows = rows if factors is None else mul(rows, unsqueeze(factors, 1))
+    out = rows.new_zeros(count, weight.shape[1])
+    if mode == "max":
+        return out.index_reduce(0, wrap(bags), rows, "amax", include_self=False)
+    out = out.index_add(0, wrap(bags), rows)
+    if mode == "sum":
+        return out
+    sizes = np.bincount(bags, minlength=count).clip(1).astype(out._array.dtype)
+    return div(out, wrap(sizes.reshape(-1, 1)))
+
+
+def _bags(input: Tensor, offsets: Tensor | None, with_end: bool) -> tuple[Any, int]:
+    """Return the number of the bag that each index is in, and how many bags there are."""
+    shape = array_of("embedding_bag", input).shape
+    if len(shape) == 2 and offsets is None:
+        return np.repeat(np.arange(shape[0]), shape[1]), shape[0]
+    if len(shape) != 1 or offsets is None or offsets.ndim != 1:
+        raise ValueError(
+            "embedding_bag: needs a matrix of indices without offsets, or a vector of them with a vector of offsets, got "
+            f"shape {shape}" + ("" if offsets is None else f" and offsets of shape {tuple(offsets.shape)}")
+        )
+    starts = offsets._array.astype(np.int64)
+    ends = starts[1:] if with_end else np.append(starts[1:], shape[0])
+    starts = starts[: len(ends)]
+    if (len(starts) and starts[0] != 0) or (ends < starts).any() or (len(ends) and ends[-1] > shape[0]):
+        raise ValueError(
+            f"embedding_bag: offsets must begin with 0, not fall, and not exceed {shape[0]}, got {offsets}"
+        )
+    bags = np.repeat(np.arange(len(ends)), ends - starts)
+    return bags, len(ends)
 
 
 def _shorten(weight: Tensor, rows: Any, length: float, order: float) -> None:

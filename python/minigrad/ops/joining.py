@@ -6,6 +6,7 @@ gradient of all pieces is one pass over memory, however many there are.
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -34,6 +35,7 @@ __all__ = [
     "cat",
     "chunk",
     "column_stack",
+    "combinations",
     "concat",
     "concatenate",
     "dsplit",
@@ -352,6 +354,24 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
     """
     grids = meshgrid(*tensors, indexing="ij")
     return grids[0] if len(grids) == 1 else stack([reshape(grid, -1) for grid in grids], 1)
+
+
+def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
+    """Return all choices of `r` elements of a vector, one in a row, in the order in which they stand there.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.combinations(minigrad.tensor([1, 2, 3])).tolist()
+    [[1, 2], [1, 3], [2, 3]]
+    """
+    array = array_of("combinations", input)
+    if array.ndim != 1 or r < 0:
+        raise RuntimeError(f"combinations: needs a vector and a number that is not negative, got {array.shape} and {r}")
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    found = list(choose(range(len(array)), r)) if r else []
+    rows = np.array(found, dtype=np.int64).reshape(len(found), r)
+    return reshape(input[wrap(rows.reshape(-1))], rows.shape)
 
 
 def _extent(name: str, x: Tensor, dim: int) -> tuple[int, int]:

@@ -100,6 +100,7 @@ def _in_dtype(name: str, x: Tensor, dtype: _dtype.dtype | None) -> Tensor:
     _check_float(name, x)
     if dtype is None:
         return x
+    dtype = _dtype.as_dtype(dtype)
     if not dtype.is_floating_point:
         raise RuntimeError(f"{name}: dtype must be a floating-point one, got {dtype}")
     return x if x.dtype is dtype else to_dtype(x, dtype)

@@ -298,7 +298,8 @@ def _converted(name: str, x: Tensor, dtype: _dtype.dtype | None) -> Tensor:
     """Return x in the dtype asked for; integers and booleans without one as int64."""
     array = array_of(name, x)
     if dtype is not None:
-        return x if x.dtype is dtype else to_dtype(x, dtype)
+        wanted = _dtype.as_dtype(dtype)
+        return x if x.dtype is wanted else to_dtype(x, wanted)
     return x if array.dtype.kind == "f" or x.dtype is _dtype.int64 else to_dtype(x, _dtype.int64)
 
 

@@ -135,7 +135,7 @@ _logcumsumexp: Callable[..., Any] = kernel_primitive(
 
 def _cumulated(primitive: Any, input: Tensor, dim: int, dtype: _dtype.dtype | None, *flags: bool) -> Tensor:
     """Run a scan in the dtype asked for; integers without one, and small ones, as int64."""
-    target = dtype or _dtype.int64
+    target = _dtype.chosen(dtype, _dtype.int64)
     taken = target if target.is_floating_point else _dtype.int64
     out = primitive(input if input.dtype is taken else to_dtype(input, taken), dim, *flags)
     return out if out.dtype is target else to_dtype(out, target)  # type: ignore[no-any-return]

@@ -83,7 +83,7 @@ def _apply(primitive: Any, name: str, input: Tensor, dim: int, dtype: _dtype.dty
     usual = dim.__class__ is int and 0 <= dim < array.ndim  # needs no call
     d = dim if usual else normalise_dim(name, dim, array.ndim, array.shape)
     if dtype is not None and input.dtype is not dtype:
-        input = to_dtype(input, dtype)
+        input = to_dtype(input, _dtype.as_dtype(dtype))
     if array.ndim == 0:
         return _reshape(primitive(_reshape(input, (1,)), 0), ())  # type: ignore[no-any-return]
     return primitive(input, d)  # type: ignore[no-any-return]

@@ -1,5 +1,8 @@
 """Optimisers."""
 
+from typing import TYPE_CHECKING
+
+from .._absent import lookup
 from . import lr_scheduler, swa_utils
 from .adadelta import Adadelta
 from .adagrad import Adagrad
@@ -29,3 +32,6 @@ __all__ = [
     "lr_scheduler",
     "swa_utils",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = lookup(__name__)

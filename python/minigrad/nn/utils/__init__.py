@@ -1,5 +1,8 @@
 """Tools around modules: their parameters and gradients, and sequences of different lengths for their inputs."""
 
+from typing import TYPE_CHECKING
+
+from ..._absent import lookup
 from . import parametrizations, parametrize, rnn
 from .clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from .convert_parameters import parameters_to_vector, vector_to_parameters
@@ -17,3 +20,6 @@ __all__ = [
     "skip_init",
     "vector_to_parameters",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = lookup(__name__)

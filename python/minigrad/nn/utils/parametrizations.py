@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..._absent import lookup
 from ...ops.norms import vector_norm
 from ...tensor import Tensor
 from ..module import Module
@@ -76,3 +77,7 @@ class _OldNames:
         if all(key in state for key in old):
             for i, key in enumerate(old):
                 state[f"{prefix}parametrizations.{self.name}.original{i}"] = state.pop(key)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = lookup(__name__)

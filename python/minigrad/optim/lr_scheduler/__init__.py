@@ -9,6 +9,8 @@ from .factors import ConstantLR, ExponentialLR, LambdaLR, LinearLR, Multiplicati
 from .plateau import ReduceLROnPlateau
 from .schedule import LRScheduler
 
+_LRScheduler = LRScheduler  # its older name, which schedules of users derive from
+
 __all__ = [
     "ChainedScheduler",
     "ConstantLR",
