@@ -69,6 +69,7 @@ CORE_FUNCTIONS = {
     "is_viewable": "(array: Array, sizes: tuple[int, ...], /) -> bool",
     "reshape_view": "(array: Array, sizes: tuple[int, ...], /) -> Array",
     "viewed_sizes": "(array: Array, args: tuple[Any, ...], /) -> tuple[int, ...] | None",
+    "members": "(namespace: dict[str, Any], type: type, /) -> list[tuple[str, Any]]",
     "result_type": "(*operands: Any) -> DType | None",
     "sizes_of": "(args: tuple[Any, ...], /) -> tuple[int, ...] | None",
     "strided_view": "(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int, /) -> Array",
@@ -152,7 +153,7 @@ class Deflection:
 class MethodDeflection(Deflection): ...
 
 class InPlaceForm:
-    def __init__(self, function: Any, calls: tuple[tuple[Any, ...], ...], /) -> None: ...
+    def __init__(self, function: Any, calls: tuple[tuple[Any, ...], ...], plain: Any = None, /) -> None: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 """
 

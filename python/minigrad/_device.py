@@ -71,5 +71,5 @@ CPU = device("cpu")
 
 def require_cpu(name: str, place: Any) -> None:
     """Raise a RuntimeError that opens with the operation's name where `place` is neither None nor the CPU."""
-    if place is not None and place is not CPU and device(place).type != "cpu":
+    if place is not None and place is not CPU and place != "cpu" and device(place).type != "cpu":
         raise RuntimeError(f"{name}: minigrad computes on the CPU only, got device {str(place)!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -186,6 +187,15 @@ class iinfo:  # noqa: N801  (PyTorch's name)
         return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
 
 
+@cache
+def integer_range(own: np.dtype[Any]) -> tuple[int, int]:
+    """Return the least and the largest number of an integer dtype of NumPy's, or of bool."""
+    if own.kind == "b":
+        return 0, 1
+    info = np.iinfo(own)
+    return int(info.min), int(info.max)
+
+
 def from_numpy_dtype(numpy_dtype: np.dtype[Any]) -> dtype:
     """Return the dtype of arrays with the given NumPy dtype; TypeError where no tensor can hold them."""
     found = _BY_NUMPY.get(numpy_dtype)
@@ -225,8 +235,8 @@ def held(name: str, value: Any, own: np.dtype[Any]) -> Any:
     """
     if own.kind not in "iu":
         return bool(value) if own.kind == "b" else float(value)
-    info = np.iinfo(own)
-    if not (-info.max if own.kind == "u" else info.min) <= value <= info.max:
+    least, largest = integer_range(own)
+    if not (-largest if own.kind == "u" else least) <= value <= largest:
         raise RuntimeError(f"{name}: {value} is out of range for {own}")
     return int(value)
 

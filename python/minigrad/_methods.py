@@ -116,11 +116,16 @@ def _in_place_form(function: Callable[..., Any], name: str) -> Callable[..., Any
     call.__name__ = name
     call.__qualname__ = f"{TensorMethods.__name__}.{name}"
     call.__doc__ = f"Do as `{name.rstrip('_')}` does, writing the result into this tensor's memory; return it."
-    form = with_kernel_calls(call, *(_kernel_calls.get(function) or _whole_call(function)))
+    form = with_kernel_calls(call, *(_kernel_calls.get(function) or _whole_call(function)), plain=function)
     form.__dict__["__wrapped__"] = function  # whose signature it has
     return form
 
 
-def with_kernel_calls(function: Callable[..., Any], *calls: KernelCall) -> Callable[..., Any]:
-    """Return a function that changes its first argument, of whose calls kernels do some."""
-    return update_wrapper(_core.InPlaceForm(function, calls), function)
+def with_kernel_calls(
+    function: Callable[..., Any], *calls: KernelCall, plain: Callable[..., Any] | None = None
+) -> Callable[..., Any]:
+    """Return a function that changes its first argument, of whose calls kernels do some.
+
+    `plain` computes what it writes, and changes nothing: where no graph has to know, that and storing are one call.
+    """
+    return update_wrapper(_core.InPlaceForm(function, calls, plain), function)

@@ -73,6 +73,9 @@ class Size(tuple[int, ...]):
         return f"minigrad.Size({list(self)})"
 
 
+_FLAGS = (bool, np.bool)
+
+
 class Tensor(TensorMethods):
     """A multi-dimensional array that remembers what it was computed from.
 
@@ -333,7 +336,7 @@ class Tensor(TensorMethods):
         RuntimeError
             If the dtype cannot carry a gradient, or if the tensor was computed from others, whose graph it would leave.
         """
-        if not isinstance(requires_grad, bool | np.bool):
+        if not isinstance(requires_grad, _FLAGS):
             raise TypeError(f"requires_grad_: expected True or False, got {type(requires_grad).__name__}")
         if requires_grad and self._array.dtype.kind != "f":
             raise RuntimeError(

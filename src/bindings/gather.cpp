@@ -109,6 +109,21 @@ PyObject* gather(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return gathering.result(args[0], args[4]);
 }
 
+// members(namespace, type): pairs of the names and values in a dict that are objects of a type.
+PyObject* members(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 2 || !PyDict_Check(args[0]) || !PyType_Check(args[1])) {
+    return PyErr_Format(PyExc_TypeError, "members: takes a dict and a type");
+  }
+  Reference found(PyList_New(0));
+  PyObject *name, *value;
+  for (Py_ssize_t i = 0; found != nullptr && PyDict_Next(args[0], &i, &name, &value);) {
+    if (!PyObject_TypeCheck(value, reinterpret_cast<PyTypeObject*>(args[1]))) continue;
+    const Reference member(pair(name, Py_NewRef(value)));
+    if (member == nullptr || PyList_Append(found.get(), member.get()) < 0) return nullptr;
+  }
+  return found.release();
+}
+
 PyMethodDef kFunctions[] = {
     {"gather", fastcall(gather), METH_FASTCALL,
      "gather(function, params, state, names, settings): a call of the function, as a tuple: lists of the arrays of the "
@@ -116,6 +131,8 @@ PyMethodDef kFunctions[] = {
      "None), then the settings; their versions are raised. Where there is nothing to do, something is missing or "
      "dtypes "
      "differ: the list of those parameters."},
+    {"members", fastcall(members), METH_FASTCALL,
+     "members(namespace, type): pairs of the names and values in a dict that are objects of a type."},
     {nullptr, nullptr, 0, nullptr},
 };
 

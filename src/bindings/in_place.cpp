@@ -97,6 +97,7 @@ PyObject* compute_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
 struct InPlaceForm {
   PyObject head;
   PyObject* function;
+  PyObject* plain;       // the function that computes what it writes and changes nothing; None where there is none
   PyObject* calls;       // a tuple; see KernelCall
   PyObject* dictionary;  // name, docstring and whatever else is set
   vectorcallfunc vectorcall;
@@ -175,14 +176,54 @@ Written try_call(const KernelCall& call, PyObject* const* args, Py_ssize_t count
   return compute(call.kernel, args[0], operands, n);
 }
 
-PyObject* call_form(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* keywords) {
-  PyObject* const calls = form_in(self).calls;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(calls); ++i) {
-    const KernelCall call(PyTuple_GET_ITEM(calls, i));
-    const Written written = try_call(call, args, PyVectorcall_NARGS(nargsf), keywords);
-    if (written == Written::error) return nullptr;
-    if (written == Written::yes) return Py_NewRef(args[0]);
+// bool, integer, float: what is of one kind can be stored in its own and in later ones.
+int kind_of(DType dtype) { return is_floating(dtype) ? 2 : static_cast<int>(dtype != DType::boolean); }
+
+// Writes a result into the memory of a tensor, `own`, converted where the dtypes differ.
+Written store(PyObject* object, const View& own, PyObject* result) {
+  View x;
+  if (!is_tensor(result) || !PyArray_CheckExact(tensor_in(result)->array) ||
+      view_array(tensor_in(result)->array, x) != ArrayKind::usable || !x.same_shape(own) ||
+      kind_of(x.dtype) > kind_of(own.dtype)) {
+    return Written::no;
   }
+  static PyObject* const cast = kernel_named("cast");
+  static PyObject* const copy = kernel_named("copy");
+  if (cast == nullptr || copy == nullptr) return Written::error;
+  if (x.dtype == own.dtype) return compute(copy, object, &result, 1);
+  const Reference code(PyLong_FromLong(static_cast<int>(own.dtype)));
+  PyObject* const operands[] = {result, code.get()};
+  return code == nullptr ? Written::error : compute(cast, object, operands, 2);
+}
+
+// Computes as the plain function does and writes the result, where no graph has to know.
+Written compute_and_store(PyObject* plain, PyObject* const* args, size_t nargsf, PyObject* keywords) {
+  const Py_ssize_t given = PyVectorcall_NARGS(nargsf);
+  const Py_ssize_t count = given + (keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords));
+  View own;
+  if (given == 0 || plain == Py_None || !is_tensor(args[0])) return Written::no;
+  if (Reference(own_memory(args[0], nullptr)) == nullptr) return Written::error;
+  if (!is_free_to_write(tensor_in(args[0]), own) || !is_dense(own)) return Written::no;
+  for (Py_ssize_t i = 1; i < count; ++i) {
+    if (is_tensor(args[i]) && tensor_in(args[i])->node != nullptr && is_recording()) return Written::no;
+  }
+  const Reference result(PyObject_Vectorcall(plain, args, nargsf, keywords));
+  return result == nullptr ? Written::error : store(args[0], own, result.get());
+}
+
+Written try_calls(const InPlaceForm& form, PyObject* const* args, size_t nargsf, PyObject* keywords) {
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(form.calls); ++i) {
+    const KernelCall call(PyTuple_GET_ITEM(form.calls, i));
+    const Written written = try_call(call, args, PyVectorcall_NARGS(nargsf), keywords);
+    if (written != Written::no) return written;
+  }
+  return compute_and_store(form.plain, args, nargsf, keywords);
+}
+
+PyObject* call_form(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* keywords) {
+  const Written written = try_calls(form_in(self), args, nargsf, keywords);
+  if (written == Written::error) return nullptr;
+  if (written == Written::yes) return Py_NewRef(args[0]);
   return PyObject_Vectorcall(form_in(self).function, args, nargsf, keywords);
 }
 
@@ -208,10 +249,10 @@ bool is_kernel_call(PyObject* tuple) {
   return right;
 }
 
-// InPlaceForm(function, calls)
+// InPlaceForm(function, calls, plain=None)
 PyObject* make_form(PyTypeObject* type, PyObject* args, PyObject*) {
-  PyObject *function, *calls;
-  if (!PyArg_ParseTuple(args, "OO!:InPlaceForm", &function, &PyTuple_Type, &calls)) return nullptr;
+  PyObject *function, *calls, *plain = Py_None;
+  if (!PyArg_ParseTuple(args, "OO!|O:InPlaceForm", &function, &PyTuple_Type, &calls, &plain)) return nullptr;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(calls); ++i) {
     if (!is_kernel_call(PyTuple_GET_ITEM(calls, i))) return nullptr;
   }
@@ -219,11 +260,12 @@ PyObject* make_form(PyTypeObject* type, PyObject* args, PyObject*) {
   if (self == nullptr) return nullptr;
   form_in(self).function = Py_NewRef(function);
   form_in(self).calls = Py_NewRef(calls);
+  form_in(self).plain = Py_NewRef(plain);
   form_in(self).vectorcall = call_form;
   return self;
 }
 
-using InPlaceFormType = FunctionType<InPlaceForm, &InPlaceForm::function, &InPlaceForm::calls>;
+using InPlaceFormType = FunctionType<InPlaceForm, &InPlaceForm::function, &InPlaceForm::plain, &InPlaceForm::calls>;
 
 // copy_into(array, value): writes the elements of another array, into the memory of the first one. By NumPy's means,
 // which are slow where one of them lies turned, only where there is something to convert or the two share memory.

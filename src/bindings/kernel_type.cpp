@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "bindings/invocation.hpp"
+#include "bindings/reference.hpp"
 
 namespace minigrad {
 namespace {
@@ -240,6 +241,14 @@ PyMemberDef kMembers[] = {
 }  // namespace
 
 bool is_kernel(PyObject* object) { return Py_TYPE(object) == reinterpret_cast<PyTypeObject*>(g_kernel_type); }
+
+PyObject* kernel_named(const char* name) {
+  const Reference module(PyImport_ImportModule("minigrad._core"));
+  const Reference kernels(module == nullptr ? nullptr : PyObject_GetAttrString(module.get(), "kernels"));
+  PyObject* const kernel = kernels == nullptr ? nullptr : PyDict_GetItemString(kernels.get(), name);
+  if (kernel == nullptr && PyErr_Occurred() == nullptr) PyErr_Format(PyExc_KeyError, "no kernel %s", name);
+  return kernel;
+}
 
 bool takes_shape(PyObject* kernel) {
   const AttributeSpec& first = kernel_of(kernel).kernel->attributes[0];

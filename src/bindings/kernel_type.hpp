@@ -14,6 +14,9 @@ PyObject* new_kernel_object(const Kernel& kernel, Isa isa);
 
 bool is_kernel(PyObject* object);
 
+// The kernel of that name among those that are used, borrowed; nullptr with an exception set.
+PyObject* kernel_named(const char* name);
+
 // Whether the output's shape and dtype are the kernel's attributes.
 bool takes_shape(PyObject* kernel);
 

@@ -361,7 +361,9 @@ PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (edge.node == nullptr || g == nullptr) return PyErr_Occurred() == nullptr ? Py_NewRef(Py_False) : nullptr;
   const Reference nothing(PyDict_New());
   const Reference failed(PyList_New(1));
-  const Request request{Py_None, nothing.get(), nullptr, failed.get(), PyObject_IsTrue(args[2]) == 1, false};
+  const int retain = PyObject_IsTrue(args[2]);
+  if (retain < 0) return nullptr;
+  const Request request{Py_None, nothing.get(), nullptr, failed.get(), retain == 1, false};
   if (is_tensor(args[1])) hold_given(tensor_in(args[1]));
   const GradMode recording(false);
   return sweep_from({{edge, g}}, request) ? Py_NewRef(Py_True) : nullptr;

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from .. import _core
 from ..tensor import Tensor
 from .parameter import Buffer, Parameter
 
@@ -167,11 +168,12 @@ class Parts:
         return Members(self, "buffer")
 
     def _own_modules(self) -> list[tuple[str, Module]]:
-        return [(name, part) for name, part in vars(self).items() if isinstance(part, Parts)]  # type: ignore[misc]
+        return _core.members(vars(self), Parts)
 
     def _own_parameters(self) -> list[tuple[str, Parameter]]:
+        named: list[tuple[str, Parameter]] = _core.members(vars(self), Parameter)
         buffers = self._buffer_names
-        return [(name, p) for name, p in vars(self).items() if isinstance(p, Parameter) and name not in buffers]
+        return [pair for pair in named if pair[0] not in buffers] if buffers else named
 
     def _own_buffers(self) -> list[tuple[str, Tensor]]:
         return [(name, value) for name in self._buffer_names if (value := vars(self).get(name)) is not None]

@@ -58,8 +58,12 @@ def to(
     >>> minigrad.tensor([1, 2]).to("cpu", minigrad.float64)
     tensor([1., 2.], dtype=minigrad.float64)
     """
-    if len(args) == 1 and args[0].__class__ is DType and not copy and device is None and dtype is None:
-        return input if args[0] is input.dtype else to_dtype(input, args[0])
+    if len(args) == 1 and not copy and device is None and dtype is None:  # the common cases
+        if args[0].__class__ is DType:
+            return input if args[0] is input.dtype else to_dtype(input, args[0])
+        if args[0].__class__ is str:
+            require_cpu("to", args[0])
+            return input
     flags = [arg for arg in args if isinstance(arg, bool)]
     for arg in (*args, device):
         if isinstance(arg, DType | builtins.type):

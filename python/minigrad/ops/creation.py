@@ -329,11 +329,17 @@ def filled(
 ) -> Tensor:
     """Return a tensor with every element `value`, in the default dtype unless another is given."""
     dtype = _dtype.chosen(dtype, _dtype.get_default_dtype())
-    if value in (0, 1) or dtype.is_floating_point:
+    if value in (0, 1) or dtype.is_floating_point or _is_small(value, dtype):
         out = wrap(_full_kernel(float(value), sizes, dtype.code))
     else:
         out = wrap(np.full(sizes, _dtype.element(name, value, dtype.numpy)))
     return out if requires_grad is False else out.requires_grad_(requires_grad)
+
+
+def _is_small(value: Any, dtype: DType) -> bool:
+    """Return whether a value is an integer that the dtype and a double hold."""
+    least, largest = _dtype.integer_range(dtype.numpy)
+    return type(value) is int and max(least, -(2**53)) <= value <= min(largest, 2**53)
 
 
 def _filled(
@@ -569,33 +575,38 @@ def arange(
     **options: Any,
 ) -> Tensor:
     """Return the numbers from `start` (0 where only one is given) up to but without `end`, `step` apart."""
-    check_options("arange", device, options)
+    if options or device is not None:
+        check_options("arange", device, options)
     start, end, step = _number(start), _number(end), _number(step)
     if end is None:
         start, end = 0, start
     if step == 0 or (end - start) * step < 0:
         raise RuntimeError(f"arange: cannot step from {start} to {end} by {step}")
     if dtype is None:
-        whole = all(isinstance(x, int | np.integer) for x in (start, end, step))
+        whole = isinstance(start, _WHOLE) and isinstance(end, _WHOLE) and isinstance(step, _WHOLE)
         dtype = _dtype.int64 if whole else _dtype.get_default_dtype()
     dtype = _dtype.as_dtype(dtype)
     if dtype is _dtype.int64:
         start, end, step = int(start), int(end), int(step)
-    count = int(np.ceil((end - start) / step))
+    count = -((start - end) // step) if dtype is _dtype.int64 else int(np.ceil((end - start) / step))
     if dtype.is_floating_point:
         array = _ramp_of(start, end, step, count, count, dtype.numpy)
     elif max(abs(start), abs(end), abs(step)) < 2**53:  # below which whole numbers are doubles
         array = _ramp(float(int(start)), 0.0, float(int(step)), (count,), _dtype.int64.code, count)
     else:
         array = np.arange(count) * int(step) + int(start)
-    return wrap(array.astype(dtype.numpy, copy=False)).requires_grad_(requires_grad)
+    out = wrap(array if array.dtype == dtype.numpy else array.astype(dtype.numpy))
+    return out if requires_grad is False else out.requires_grad_(requires_grad)
+
+
+_WHOLE = (int, np.integer)
 
 
 def _ramp_of(start: float, end: float, step: float, count: int, near: int, stored: Any) -> Array:
     """Return numbers `step` apart, computed in float64, the first `near` from `start` on and the others up to `end`."""
     direct = _dtype.float32 if stored == np.float32 else _dtype.float64
     out: Array = _ramp(float(start), float(end), float(step), (count,), direct.code, near)
-    return out.astype(stored, copy=False)
+    return out if out.dtype == stored else out.astype(stored)
 
 
 def _evenly(start: float, end: float, steps: int, dtype: DType, stored: Any) -> Array:

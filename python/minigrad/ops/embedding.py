@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from ..autograd.function import Function
 from ..batching import bottom, refuse_ragged
 from ..grad_mode import no_grad
@@ -81,10 +82,10 @@ def embedding(
     rows = table.shape[0]
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise ValueError(f"{name}: padding_idx must lie in [-{rows}, {rows}), got {padding_idx}")
-    indices = indices.astype(np.int64, copy=False)
-    known = bottom(indices)
-    if known.size and (known.min() < 0 or known.max() >= rows):
-        raise IndexError(f"{name}: an index is out of range for {rows} rows, got {known.min()} to {known.max()}")
+    indices = indices if indices.dtype == np.int64 else indices.astype(np.int64)
+    least, most = _extremes(indices)
+    if least < 0 or most >= rows:
+        raise IndexError(f"{name}: an index is out of range for {rows} rows, got {least} to {most}")
     if max_norm is not None:
         _shorten(weight, np.unique(indices), max_norm, norm_type)
     if weight.requires_grad and (padding_idx is not None or scale_grad_by_freq):
@@ -192,6 +193,17 @@ def _bags(input: Tensor, offsets: Tensor | None, with_end: bool) -> tuple[Any, i
     return bags, len(ends)
 
 
+_least, _greatest = _core.kernels["min"], _core.kernels["max"]
+
+
+def _extremes(indices: Any) -> tuple[int, int]:
+    """Return the least and the greatest of some integers; 0 and -1 where there is none."""
+    known = bottom(indices)
+    if known.size == 0:
+        return 0, -1
+    return int(_least(known, (), False)), int(_greatest(known, (), False))
+
+
 def _shorten(weight: Tensor, rows: Any, length: float, order: float) -> None:
     """Scale rows longer than a length down to it, in place."""
     with no_grad():
@@ -270,8 +282,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise RuntimeError("one_hot: no classes to tell their number from; give num_classes")
     if num_classes == -1:
         refuse_ragged("one_hot: without num_classes", classes)
-    known = bottom(classes)
-    least, most = (int(known.min()), int(known.max())) if known.size else (0, -1)
+    least, most = _extremes(classes)
     count = most + 1 if num_classes == -1 else num_classes
     if least < 0 or most >= count:
         raise RuntimeError(f"one_hot: classes must lie in [0, {count}), got {least} to {most}")

@@ -62,9 +62,10 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     before = [0] * unpadded + list(pad[-2::-2])
     after = [0] * unpadded + list(pad[::-2])
     sizes = tuple([n + a + b for n, a, b in zip(shape, before, after, strict=True)])
-    if any(n + min(a, 0) + min(b, 0) < 0 for n, a, b in zip(shape, before, after, strict=True)):
+    cuts = len(pad) > 0 and min(pad) < 0
+    if cuts and any(n + min(a, 0) + min(b, 0) < 0 for n, a, b in zip(shape, before, after, strict=True)):
         raise RuntimeError(f"pad: {pad} cuts off more than shape {shape} has")
-    kept = input if min(pad, default=0) >= 0 else input[_within([-n for n in before], [-n for n in after])]
+    kept = input[_within([-n for n in before], [-n for n in after])] if cuts else input
     if value and levels:
         out = made_like(filled(sizes, value, input.dtype), input)
         out[_within(before, after)] = kept

@@ -54,7 +54,7 @@ def integers(
     """Return integers distributed uniformly over [low, high)."""
     if low >= high:
         raise RuntimeError(f"{name}: low must be less than high, got {low} and {high}")
-    if any(n < 0 for n in shape):
+    if shape and min(shape) < 0:
         raise RuntimeError(f"{name}: sizes must not be negative, got {shape}")
     check_range(name, low, high - 1, dtype)
     sizes = sizes_drawn(name, shape) if levels else shape
@@ -67,7 +67,7 @@ def check_range(name: str, least: int, largest: int, dtype: DType) -> None:
     """Raise where an integer dtype cannot hold the numbers from least to largest."""
     if dtype.is_floating_point:
         return
-    limits = (0, 1) if dtype is _dtype.bool_ else (np.iinfo(dtype.numpy).min, np.iinfo(dtype.numpy).max)
+    limits = _dtype.integer_range(dtype.numpy)
     if least < limits[0] or largest > limits[1]:
         raise RuntimeError(f"{name}: {dtype} cannot hold the integers from {least} to {largest}")
 

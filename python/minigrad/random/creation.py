@@ -188,7 +188,8 @@ def randint(
     tensor([3, 3])
     """
     options: dict[str, Any] = {name: named.pop(name) for name in ("layout", "pin_memory") if name in named}
-    check_options("randint", device, options)
+    if options or device is not None:
+        check_options("randint", device, options)
     low, high, shape = _randint_arguments(args, named)
     target = _dtype.int64 if dtype is None else _dtype.as_dtype(dtype)
     return wrap(integers("randint", low, high, shape, target, generator)).requires_grad_(requires_grad)
@@ -196,6 +197,11 @@ def randint(
 
 def _randint_arguments(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, int, tuple[int, ...]]:
     """Return low, high and size, given by position or by name, low perhaps not at all."""
+    if not named and 2 <= len(args) <= 3:
+        low, high = (0, args[0]) if len(args) == 2 else args[:2]
+        plain = _core.sizes_of((args[-1],)) if isinstance(args[-1], tuple | list) else None
+        if low.__class__ is int and high.__class__ is int and plain is not None:
+            return low, high, plain
     names = ("low", "high", "size")
     by_position = names[3 - len(args) - ("size" in named) * 1 - ("high" in named) * 1 :] if len(args) < 3 else names
     values = {"low": 0, **dict(zip(by_position, args, strict=False)), **named}

@@ -89,7 +89,7 @@ def random_(self: Tensor, *args: int, generator: Generator | None = None, **name
     elif dtype.is_floating_point:
         low, high = 0, 2 ** (np.finfo(dtype.numpy).nmant + 1) + 1
     else:
-        low, high = 0, 2 if dtype is _dtype.bool_ else min(np.iinfo(dtype.numpy).max + 1, 2**63 - 1)
+        low, high = 0, min(_dtype.integer_range(dtype.numpy)[1] + 1, 2**63 - 1)
     drawn = integers("random_", low, high, self._array.shape, dtype, generator)
     return self._write(wrap(drawn), "random_")
 
