@@ -19,6 +19,7 @@ from .conversion import to
 from .elementwise import add, clone, mul, safe_mul, sub
 from .joining import stack, unbind
 from .linalg import bmm, linear, matmul, mm, mv
+from .reduce import _sum
 from .reduce import sum as sum_
 from .shape import _permute, _reshape, broadcast, broadcast_shapes, normalise_dim, squeeze
 from .views import _diagonal, diagonal
@@ -520,10 +521,11 @@ def trace(input: Tensor) -> Tensor:
     >>> minigrad.trace(minigrad.eye(3))
     tensor(3.)
     """
-    shape = array_of("trace", input).shape
-    if len(shape) != 2:
-        raise RuntimeError(f"trace: needs a matrix, got shape {shape}")
-    return sum_(_diagonal(input, 0, (0, 1)))
+    array = array_of("trace", input)
+    if array.ndim != 2:
+        raise RuntimeError(f"trace: needs a matrix, got shape {array.shape}")
+    line = _diagonal(input, 0, (0, 1))
+    return _sum(line, (), False) if array.dtype.kind == "f" else sum_(line)  # type: ignore[no-any-return]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
