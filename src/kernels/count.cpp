@@ -17,7 +17,6 @@ void plan_count(Plan& plan, DType dtype) {
   const DimMask mask = listed_dims(x, plan.attributes[0]);
   write_reduced_shape(x, mask, plan.attributes[1].flag(), plan.out[0]);
   plan.out[0].dtype = dtype;
-  plan_way(plan, describe_reduction(x, mask), mask);
   plan.nanoseconds = 0.1 * static_cast<double>(x.size());
   plan.scratch_shared = 64 * sizeof(int64_t);  // a count for each chunk
 }
@@ -231,7 +230,7 @@ Status count(const Call& call, const Loops& loops, Question question) {
                            item_size(x.dtype),
                            x.as<char>(),
                            call.out[0].as<char>(),
-                           make_reduction_nest(x, mask, call.out[0])};
+                           make_reduction_nest(in_memory_order(x, mask), mask, call.out[0])};
   const bool chunks = counter.nest.kept.size == 1 && counter.nest.reduced.size >= 1 << 16;
   chunks ? counter.run_chunks(reinterpret_cast<int64_t*>(call.shared)) : counter.run();
   return Status::ok;

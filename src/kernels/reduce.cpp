@@ -17,7 +17,7 @@ void plan_reduce(Plan& plan) {
   check_dims(plan);
   const DimMask mask = listed_dims(plan.in[0], plan.attributes[0]);
   write_reduced_shape(plan.in[0], mask, plan.attributes[1].flag(), plan.out[0]);
-  plan_costs(plan, mask);
+  plan_costs(plan, mask, true);
 }
 
 // The same where an empty set of elements has no result.
@@ -45,7 +45,7 @@ void plan_sum_to(Plan& plan) {
   if (!fits) {
     fail(plan, ErrorKind::runtime, "shape " + shape_text(out) + " does not broadcast to shape " + shape_text(x));
   }
-  plan_costs(plan, broadcast_dims(x, shape));
+  plan_costs(plan, broadcast_dims(x, shape), true);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ template <class Op, class T>
 Status run_integers(const Call& call) {
   const View& x = call.in[0];
   const DimMask mask = listed_dims(x, call.attributes[0]);
-  const ReductionNest nest = make_reduction_nest(x, mask, call.out[0]);
+  const ReductionNest nest = make_reduction_nest(in_memory_order(x, mask), mask, call.out[0]);
   const int64_t reduced = nest.reduced.size;
   const int inner = nest.kept.rank - 1;
   const int64_t out_step = nest.kept.stride[0][inner], x_step = nest.kept.stride[1][inner];

@@ -19,7 +19,7 @@ template <class T>
   if (form.kept == 0) return Status::ok;
   const ReductionNest nest = make_reduction_nest(x, mask, call.out[0]);
   const T divisor = mean ? static_cast<T>(form.reduced) : T{1};
-  const Reducer<T> reducer = {op, form, nest, choose_walk(form, nest), x.as<T>(), call.out[0].as<T>(), divisor};
+  const Reducer<T> reducer = {op, form, nest, choose_walk<T>(form, nest), x.as<T>(), call.out[0].as<T>(), divisor};
   const Chunks chunks = divide_into_chunks(form, kVirtualLanes<T>);
   reducer.run_all(chunks, reinterpret_cast<T*>(call.shared));
   return Status::ok;

@@ -54,6 +54,30 @@ inline Reduction describe_reduction(const View& x, DimMask mask) {
   return reduction;
 }
 
+// Whether all elements of a matrix are reduced whose columns are contiguous, and its rows are so long that groups of
+// four vectors of so many lanes never go from one into the next, nor a block into many.
+inline bool is_turned_matrix(const Reduction& r, const Nest<1>& all, int64_t lanes) {
+  constexpr int64_t kVectors = 64, kMostBlocks = 64, kMostRows = 4;
+  if (!r.rows || r.kept != 1 || all.rank != 2 || all.stride[0][0] != 1) return false;
+  const int64_t rows = all.shape[0], cols = all.shape[1], block = kVectors * lanes;
+  if (cols % block == 0) return cols <= kMostBlocks * block;
+  return cols % (4 * lanes) == 0 && block % cols == 0 && block <= kMostRows * cols && rows % (block / cols) == 0;
+}
+
+// x with its reduced dimensions in the order in which they lie in memory, where the order of elements does not matter.
+inline View in_memory_order(View x, DimMask mask) {
+  for (int d = 1; d < x.rank; ++d) {
+    for (int e = d, before = d - 1; before >= 0 && (mask >> e & 1) != 0; --before) {
+      if ((mask >> before & 1) == 0) continue;
+      if (x.stride[before] >= x.stride[e]) break;
+      swap(x.stride[before], x.stride[e]);
+      swap(x.shape[before], x.shape[e]);
+      e = before;
+    }
+  }
+  return x;
+}
+
 // The same with the places of the elements.
 struct ReductionNest {
   Nest<2> kept;     // of out and of x

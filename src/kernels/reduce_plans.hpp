@@ -44,14 +44,16 @@ inline void plan_way(Plan& plan, const Reduction& form, DimMask mask) {
   }
 }
 
-// The time, and the scratch for chunks that threads share: a function of shape and dims (see divide_into_chunks).
-inline void plan_costs(Plan& plan, DimMask mask) {
+// `turns`: the run reaches the elements of a turned matrix by itself. The time, and the scratch for chunks that threads
+// share: a function of shape and dims (see divide_into_chunks).
+inline void plan_costs(Plan& plan, DimMask mask, bool turns = false) {
   const View& x = plan.in[0];
   const Reduction form = describe_reduction(x, mask);
-  plan_way(plan, form, mask);
   plan.nanoseconds = kNanosecondsEach * static_cast<double>(form.kept) * static_cast<double>(form.reduced);
   if (!is_floating(x.dtype)) return;
   const int64_t lanes = kVectorBytes / item_size(x.dtype);
+  const View* const operands[] = {&x};
+  if (!turns || !is_turned_matrix(form, make_nest(operands), lanes)) plan_way(plan, form, mask);
   const Chunks chunks = divide_into_chunks(form, lanes);
   plan.scratch_shared = static_cast<size_t>(chunks.count * form.kept * (form.rows ? kVectorBytes : item_size(x.dtype)));
 }

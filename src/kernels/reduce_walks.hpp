@@ -127,6 +127,7 @@ enum class Walk : uint8_t {
   columns,  // columns that lie beside each other in memory
   along,    // columns, each contiguous in memory
   tiles,    // columns, copied tile by tile
+  turned,   // the rows of a whole matrix, which lie beside each other in memory (see is_turned_matrix)
   mapped,   // mapped columns that lie beside each other in memory: group by group
 };
 
@@ -135,7 +136,8 @@ constexpr int64_t kTile = 64;         // columns of a tile
 constexpr double kNanosecondsEach = 0.08;
 
 // By the strides, which a result may not depend on.
-inline Walk choose_walk(const Reduction& r, const ReductionNest& nest) {
+template <class T>
+Walk choose_walk(const Reduction& r, const ReductionNest& nest) {
   constexpr int64_t kFew = 4;
   const int inner = nest.kept.rank - 1;
   const bool simple = nest.reduced.rank == 1;
@@ -143,6 +145,7 @@ inline Walk choose_walk(const Reduction& r, const ReductionNest& nest) {
   const bool behind = simple && nest.reduced.stride[0][0] == 1;
   if (!r.rows) return beside ? Walk::columns : (behind && r.reduced >= kBlockVectors ? Walk::along : Walk::tiles);
   if (behind) return Walk::rows;
+  if (is_turned_matrix(r, nest.reduced, kVirtualLanes<T>)) return Walk::turned;
   return beside && nest.kept.shape[inner] >= kFew ? Walk::lanes : Walk::pieces;
 }
 
@@ -150,7 +153,7 @@ inline Walk choose_walk(const Reduction& r, const ReductionNest& nest) {
 // the walk.
 template <class T>
 int64_t strip_width(Walk walk, int64_t blocks) {
-  constexpr int64_t kMost[] = {1, 64, 128, 4096, 64, kTile, 4096};  // in the order of Walk
+  constexpr int64_t kMost[] = {1, 64, 128, 4096, 64, kTile, 1, 4096};  // in the order of Walk
   const int lanes = walk == Walk::lanes || walk == Walk::pieces ? kVirtualLanes<T> : 1;
   const int room = kLevelBytes / static_cast<int>(sizeof(T)) / (tree_levels(blocks) * lanes);
   return smaller(int64_t{room / kVirtualLanes<T> * kVirtualLanes<T>}, kMost[static_cast<int>(walk)]);
@@ -318,10 +321,64 @@ struct Reducer {
     }
   }
 
+  // The lanes of some blocks of a turned matrix, in order.
+  struct Blocks {
+    static constexpr int64_t kMost = 1024;
+    int64_t begin, end;
+    alignas(64) T lanes[kMost * kVirtualLanes<T>];
+  };
+
+  // Asks for a group of columns, `rows` elements of each.
+  [[gnu::always_inline]] void fetch_columns(const T* from, int64_t rows) const {
+    constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
+    for (int64_t j = 0; j < 4 * kVirtualLanes<T>; ++j, from += row_step()) {
+      for (int64_t l = 0; l < rows; l += kLine) __builtin_prefetch(from + l, 0, 2);
+    }
+  }
+
+  // Block b and the next ones, at most up to `end`: some rows at a time, a block of each, or blocks that begin in each.
+  // Where a block has `many` rows, the lanes of each go on, one place further, with the next row, and the results of
+  // every many-th are taken.
+  void fill_blocks(Blocks& ready, const T* from, int64_t b, int64_t end) const {
+    constexpr int64_t kGroup = 4 * kVirtualLanes<T>, kRows = 256;
+    const int64_t cols = nest.reduced.shape[1], n = smaller(cols, block()), many = block() / n, in_row = cols / n;
+    const int64_t row = b / in_row * many, wanted = (divide_up(end, in_row) - b / in_row) * many;
+    const int64_t most = smaller(kRows, Blocks::kMost / in_row), left = smaller(nest.reduced.shape[0] - row, wanted);
+    const int64_t rows = smaller(most, left);
+    alignas(64) T memory[kVirtualLanes<T> * (1 + kRows)];
+    T* const lanes = memory + kVirtualLanes<T>;
+    for (int64_t k = 0; k < in_row; ++k) {
+      const T* const x = from + row + k * n * row_step();
+      for (int64_t j = 1 - many; j < kVirtualLanes<T> * rows; ++j) lanes[j] = op.identity;
+      for (int64_t next = 0; next < many; ++next) {
+        for (int64_t i = 0; i < n; i += kGroup) {
+          const T* const group = x + i * row_step();
+          if (many == 1) fetch_columns(group + kGroup * row_step(), rows);
+          op.lane_group(lanes - next, rows, group, row_step(), kGroup);
+        }
+      }
+      pack(ready.lanes + k * kVirtualLanes<T>, in_row * kVirtualLanes<T>, lanes, many, rows, rows / many,
+           kVirtualLanes<T>);
+    }
+    ready.begin = b / in_row * in_row;
+    ready.end = ready.begin + rows / many * in_row;
+  }
+
+  void combine_turned(const T* from, int64_t begin, int64_t n, T* levels) const {
+    const int64_t first = begin / block(), count = blocks(n);
+    Blocks ready;
+    ready.begin = ready.end = 0;
+    combine_blocks(levels, kVirtualLanes<T>, count, op.merge, [&](int64_t b, T* to) {
+      if (first + b >= ready.end) fill_blocks(ready, from, first + b, first + count);
+      copy(to, ready.lanes + (first + b - ready.begin) * kVirtualLanes<T>, kVirtualLanes<T>);
+    });
+  }
+
   // The same for any n; `begin` is at the start of a block.
   void combine_strip(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* levels) const {
     if (walk == Walk::rows) return op.row_lanes(levels, from + begin, n);
     if (walk == Walk::along) return op.along(levels, cols, from + begin, col_step(), n);
+    if (walk == Walk::turned) return combine_turned(from, begin, n, levels);
     combine_blocks(levels, lanes() * cols, blocks(n), op.merge, [&](int64_t b, T* to) {
       combine_block(from, cols, begin + b * block(), smaller(block(), n - b * block()), c, to);
     });

@@ -175,7 +175,7 @@ struct Statistic {
 
   // The elements themselves, combined; divided by `divisor`.
   Reducer<T> plain(const Operation<T>& op, const ReductionNest& nest, T divisor, T* to) const {
-    return {op, form, nest, choose_walk(form, nest), x.as<T>(), to, divisor};
+    return {op, form, nest, choose_walk<T>(form, nest), x.as<T>(), to, divisor};
   }
 
   // The sum of what `mapping` makes of them; centre has a value for each result, or is nullptr.

@@ -162,6 +162,20 @@ def test_extrema_match_the_reference(shape: tuple[int, ...], dtype: Any) -> None
             assert same_bits(result(name, y, dims, True), expected)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_turned_matrix_has_the_bits_of_its_copy(dtype: Any, threads: int) -> None:
+    """Long rows, rows of a block, and several rows in a block, also where a group has NaN in each of its places."""
+    for rows, cols in [(40, 3072), (300, 1024), (1100, 1024), (700, 512), (36, 256), (520, 256), (16, 128), (3, 96)]:
+        plain = np.asarray(np.where(normal((rows, cols), dtype) < -1, dtype(-0.0), normal((rows, cols), dtype)) / 9)
+        with_nan = plain.copy()
+        with_nan[rows // 2, 64:128:17] = np.nan
+        for x, name in itertools.product([plain, with_nan], ["sum", "mean", "nansum", "prod", *EXTREMA]):
+            expected = result(name, x, (), False)
+            with with_threads(threads):
+                assert same_bits(result(name, np.asfortranarray(x), (), False), expected)
+
+
 @pytest.mark.parametrize("name", EXTREMA)
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_the_sign_of_an_extreme_zero_depends_on_the_order_of_a_row_alone(name: str, dtype: Any) -> None:
