@@ -360,6 +360,16 @@ BAD_TABLES: dict[str, tuple[Any, list[str], str]] = {
     "task": (people(40), ["--task", "regression"], "column 'rich' has text, such as 'yes': no regression"),
     "rows": ({name: column[:5] for name, column in people(40).items()}, [], "has 5 rows with a target; at least 10"),
     "features": ({"y": [0, 1] * 20}, [], "no column to predict 'y' from"),
+    "money": (
+        spoiled(bonus=[f"${n},000.50" for n in range(40)]),
+        [],
+        "column 'bonus' has texts such as '$0,000.50' that look like numbers; write them as plain numbers",
+    ),
+    "shares": (
+        spoiled(bonus=[f"{n}.5 %" for n in range(40)]),
+        [],
+        "column 'bonus' has texts such as '0.5 %' that look",
+    ),
 }
 
 
@@ -384,9 +394,11 @@ def assert_one_sentence(capsys: pytest.CaptureFixture[str], command: str, messag
     [
         (b"", "is empty"),
         (b"a,b\n", "has no rows"),
-        (b"a,b\nx,y\n1,2,3\n", "cannot be read"),
+        (b"a,b\nx,y\n1,2,3\n", "cannot be read: row 3 has 3 cells, but the first one has 2"),
+        (b"# a comment\na,b\nx,y\n", "cannot be read: row 2 has 2 cells, but the first one has 1"),
+        (b"\n\n \n", "has no rows"),
         (b"a,a\nx,y\n", "has several columns 'a'"),
-        (b"a,b\n\xff\xfe,1\n", "cannot be read"),
+        (b"a,b\n\xff\xfe,1\n", "cannot be read: it is no UTF-8 text (invalid start byte); save it as UTF-8"),
         (b"\xff\xfea,b\n", "cannot be read"),
         (b"PAR1 and nothing more", "cannot be read"),
         (b"a" * 200_000 + b",b\nx,y\n", "cannot be read"),
@@ -415,6 +427,33 @@ def test_damaged_parquet_files_are_said_to_be(tmp_path: Path) -> None:
     assert all("cannot be read: " in text for text in told)
 
 
+def test_blank_lines_are_skipped(tmp_path: Path) -> None:
+    plain, blank = tmp_path / "plain.csv", tmp_path / "blank.csv"
+    plain.write_text("a,b\n1,x\n2,y\n", encoding="utf-8")
+    blank.write_text("\n \na,b\n1,x\n\n2,y\n", encoding="utf-8")
+    kept = [i for i, text in enumerate(tables.read(str(blank)).columns["b"].texts) if text is not None]
+    for name in ("a", "b"):
+        assert [tables.read(str(blank)).columns[name].texts[i] for i in kept] == tables.read(str(plain)).columns[
+            name
+        ].texts
+
+
+@pytest.mark.parametrize("factor", [1e300, 1e-300, 2.0**600])
+def test_moments_of_huge_and_tiny_numbers(factor: float) -> None:
+    numbers = np.random.default_rng(0).standard_normal(1000)
+    mean, deviation = preparation.moments(numbers * factor)
+    assert (mean, deviation) == pytest.approx((numbers.mean() * factor, numbers.std() * factor), rel=1e-12, abs=0)
+    assert preparation.moments(np.full(3, 1e300)) == (1e300, 1.0)
+
+
+def test_texts_that_are_there_once_are_left_out() -> None:
+    names = [f"person {i}" for i in range(40)]
+    feature, note = preparation.find_feature(tables.Column("name", pl.Series(names)), np.arange(30), False)
+    assert (feature, note) == (None, "column 'name' left out: each text is there once")
+    few = tables.Column("name", pl.Series(names[:15]))
+    assert preparation.find_feature(few, np.arange(15), False)[0] is not None
+
+
 def test_files_that_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for source, message in ((tmp_path / "none.csv", "does not exist"), (tmp_path, "is a folder")):
         assert cli.main(["train", str(source)]) == 2
@@ -429,6 +468,7 @@ def test_data_that_do_not_fit_the_model(trained: Path, tmp_path: Path, capsys: p
     for table, message in (
         ({"age": [1], "pay": [2]}, "has no column 'town' and 1 more, which the model needs"),
         (spoiled(age=["old"] * 40), "column 'age' has text, 'old' in row 1, but the model needs numbers"),
+        (spoiled(age=[20, 1e300] * 20), "column 'age' has 1e+300 in row 2, too far from the mean"),
     ):
         data = write(tmp_path / "new.csv", table)
         assert cli.main(["predict", model, data]) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,14 +17,20 @@ from ..tensor import wrap
 from .tables import Column, InputError, Table
 
 MANY_VALUES = 100  # a column of texts with more different ones tells samples apart, not kinds of them
+FEW_VALUES = 20  # up to so many, that each text is there once may be chance
 MOSTLY = 0.8  # from this share of numbers on, a text among them is taken for a mistake
+FARTHEST = 1e18  # deviations from the mean: the network's sums of more leave the range of its float32
+DRESSED_UP = re.compile(r"[$€£¥]?\s*[-+]?\d[\d,' ]*(\.\d+)?\s*[%$€£¥]?")  # a number with its unit, or by thousands
 
 
 def moments(values: Array) -> tuple[float, float]:
     """Return mean and standard deviation, 1 for values that do not vary: the same bits on every machine."""
-    x = wrap(np.ascontiguousarray(values, np.float64))
+    size = float(np.abs(values).max(initial=0))
+    # Squares of what is very large or very small leave the range of floats; a power of two changes no other bit.
+    scale = 1.0 if 1e-100 < size < 1e100 or size == 0 else 2.0 ** np.frexp(size)[1].item()
+    x = wrap(np.ascontiguousarray(values / scale, np.float64))
     deviation = float(var(x, correction=0).item()) ** 0.5
-    return float(mean_of(x).item()), deviation or 1.0
+    return float(mean_of(x).item()) * scale, deviation * scale or 1.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,15 @@ class Number:
             if absent.any()
             else ""
         )
-        return ((np.where(absent, self.fill, numbers) - self.mean) / self.std)[:, None], note
+        with np.errstate(over="ignore"):
+            values = (np.where(absent, self.fill, numbers) - self.mean) / self.std
+        far = np.flatnonzero(~(np.abs(values) < FARTHEST))
+        if far.size:
+            raise InputError(
+                f"column {self.name!r} has {numbers[far[0]]:g} in row {far[0] + 1}, too far from the mean {self.mean:g} "
+                f"(deviation {self.std:g}) of what the model learned from"
+            )
+        return values[:, None], note
 
 
 @dataclass(frozen=True)
@@ -207,6 +222,7 @@ def find_feature(column: Column, rows: Array, as_category: bool) -> tuple[Featur
                 f"column {column.name!r} has numbers, but text in row {row + 1}: {column.texts[row]!r}; "
                 f"mend it, or give --category or --drop with the column's name"
             )
+        _refuse_dressed_up(column)
         as_category = True
     if as_category:
         return _find_category(column, rows)
@@ -217,11 +233,24 @@ def find_feature(column: Column, rows: Array, as_category: bool) -> tuple[Featur
     return Number(column.name, fill, mean, std), ""
 
 
+def _refuse_dressed_up(column: Column) -> None:
+    """Raise an InputError for texts most of which are numbers in a form that is not read."""
+    texts = [text for text in column.texts if text is not None]
+    dressed_up = [text for text in texts if DRESSED_UP.fullmatch(text)]
+    if len(dressed_up) >= MOSTLY * len(texts) and len(set(texts)) > FEW_VALUES:
+        raise InputError(
+            f"column {column.name!r} has texts such as {dressed_up[0]!r} that look like numbers; write them as plain "
+            "numbers, or give --category or --drop with the column's name"
+        )
+
+
 def _find_category(column: Column, rows: Array) -> tuple[Category | None, str]:
     texts = column.texts
     values = sorted({text for i in rows.tolist() if (text := texts[i]) is not None})
     if len(values) > MANY_VALUES:
         return None, f"column {column.name!r} left out: text with {len(values)} different values"
+    if len(values) > FEW_VALUES and len(values) == sum(texts[i] is not None for i in rows.tolist()):
+        return None, f"column {column.name!r} left out: each text is there once"
     absent = sum(text is None for text in texts)
     if len(values) < 2 and not absent:
         return None, f"column {column.name!r} left out: it does not vary"

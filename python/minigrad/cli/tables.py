@@ -147,7 +147,9 @@ def read(source: str, header: bool | None = None) -> Table:
     try:
         with path.open("rb") as file:
             frame, notes = _read_parquet(pl, path) if file.read(4) == b"PAR1" else _read_csv(pl, path, header)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, csv.Error, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source} cannot be read: it is no UTF-8 text ({error.reason}); save it as UTF-8") from error
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, csv.Error) as error:
         raise InputError(f"{source} cannot be read: {_first_line(error)}") from error
     if frame.height == 0 or frame.width == 0:
         raise InputError(f"{source} has no rows")
@@ -157,9 +159,15 @@ def read(source: str, header: bool | None = None) -> Table:
 def _read_csv(pl: Any, path: Path, header: bool | None) -> tuple[Any, tuple[str, ...]]:
     """Return the cells as texts: what they mean is decided column by column."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        separator = max(SEPARATORS, key=file.readline().count)
+        blank, first = 0, file.readline()
+        while first and not first.strip():
+            blank, first = blank + 1, file.readline()
+        separator = max(SEPARATORS, key=first.count)
         file.seek(0)
-        names = [name.strip() for name in next(csv.reader(file, delimiter=separator))]
+        names = next((row for row in csv.reader(file, delimiter=separator) if "".join(row).strip()), [])
+    if not names:
+        raise InputError(f"{path} has no rows")
+    names = [name.strip() for name in names]
     notes: tuple[str, ...] = ()
     if header is None:
         header = not any(map(_is_number, names))
@@ -172,10 +180,21 @@ def _read_csv(pl: Any, path: Path, header: bool | None) -> tuple[Any, tuple[str,
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise InputError(f"{path} has several columns {twice[0]!r}")
-    frame = pl.read_csv(
-        path, has_header=header, separator=separator, infer_schema=False, null_values=MISSING, new_columns=names
-    )
+    options = {"has_header": header, "new_columns": names, "skip_lines": blank}
+    try:
+        frame = pl.read_csv(path, separator=separator, infer_schema=False, null_values=MISSING, **options)
+    except pl.exceptions.PolarsError:
+        _refuse_longer_rows(path, separator, len(names))
+        raise
     return (frame.with_columns(map(_with_points, frame)) if separator == ";" else frame), notes
+
+
+def _refuse_longer_rows(path: Path, separator: str, width: int) -> None:
+    """Raise an InputError that names the first row with more cells than there are columns, if there is one."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for n, row in enumerate(csv.reader(file, delimiter=separator), 1):
+            if len(row) > width:
+                raise InputError(f"{path} cannot be read: row {n} has {len(row)} cells, but the first one has {width}")
 
 
 def _with_points(series: Any) -> Any:
