@@ -284,7 +284,7 @@ std::vector<Row> scan_rows() {
 }
 
 std::vector<Row> order_rows() {
-  const Operand labels = indices({kRows, kColumns}, 100), runs = indices({kRows}, 1);
+  const Operand labels = indices({kRows, kColumns}, 100), runs = indices({kRows, 1}, 1);
   std::vector<Row> rows = {
       {"topk", "8", {kMatrix}, {whole(8), whole(1), whole(1), whole(1)}},
       {"topk", "all", {kMatrix}, {whole(kColumns), whole(1), whole(1), whole(1)}},
@@ -296,7 +296,8 @@ std::vector<Row> order_rows() {
       {"searchsorted", "", {labels, labels}, {kNo}},
       {"sort_rows", "", {labels}},
       {"run_numbers", "", {labels}},
-      {"run_starts", "", {runs}, {whole(1)}},
+      {"run_count", "", {labels}},
+      {"runs", "", {runs}, {whole(1), kNo, kYes}},
       {"bincount", "", {indices({kCount}, 1000)}, {whole(1000)}},
   };
   for (const int64_t dim : {1, 0}) {

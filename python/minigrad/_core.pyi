@@ -307,8 +307,10 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # rprop(params: T, grads: T, prevs: T, step_sizes: T, steps: D, eta_minus: d, eta_plus: d, least: d, most: d; maximize)
 #     -> None for float32, float64
 # rsqrt(x: T) -> out for float32, float64
-# run_numbers(x: T) -> numbers, count for bool, uint8, int8, int16, int32, int64, float32, float64, float16
-# run_starts(numbers: i; count) -> starts, lengths for int64
+# run_count(x: T) -> count for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# run_numbers(x: T) -> numbers for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# runs(x: T; count, first, counted) -> values, starts, lengths for bool, uint8, int8, int16, int32, int64, float32,
+#     float64, float16
 # safe_div(x: T, y: T) -> out for float32, float64
 # safe_mul(x: T, y: T) -> out for float32, float64
 # scatter(x: T, src: T, index: i; dim, mode) -> out for bool, uint8, int8, int16, int32, int64, float32, float64

@@ -66,24 +66,33 @@ void plan_sort_rows(Plan& plan) {
   plan.nanoseconds = 100.0 * static_cast<double>(plan.in[0].shape[0]);
 }
 
+void plan_run_count(Plan& plan) {
+  expect_matrix(plan);
+  plan_number(plan.out[0]);
+  plan.nanoseconds = 0.2 * static_cast<double>(plan.in[0].size());
+}
+
 void plan_run_numbers(Plan& plan) {
   expect_matrix(plan);
   plan_line(plan.out[0], plan.in[0].shape[0]);
-  plan_number(plan.out[1]);
   plan.nanoseconds = static_cast<double>(plan.in[0].size());
 }
 
-void plan_run_starts(Plan& plan) {
-  const View& numbers = plan.in[0];
+// What is not asked for has no elements.
+void plan_runs(Plan& plan) {
+  expect_matrix(plan);
+  const View& x = plan.in[0];
   const int64_t count = plan.attributes[0].integer();
-  if (numbers.rank != 1 || count < 0 || count > numbers.shape[0]) {
-    fail(
-        plan, ErrorKind::runtime,
-        "numbers must be one line of at least count = " + std::to_string(count) + ", got shape " + shape_text(numbers));
+  const bool first = plan.attributes[1].flag();
+  if (count < 0 || count > x.shape[0] || (first && x.shape[1] != 1)) {
+    fail(plan, ErrorKind::runtime,
+         "x " + shape_text(x) + " has no " + std::to_string(count) + " runs" + (first ? " of elements" : ""));
   }
-  plan_line(plan.out[0], count);
-  plan_line(plan.out[1], count);
-  plan.nanoseconds = static_cast<double>(numbers.shape[0]);
+  plan_line(plan.out[0], first ? count : 0);
+  plan.out[0].dtype = x.dtype;
+  plan_line(plan.out[1], first && !plan.attributes[2].flag() ? 0 : count);
+  plan_line(plan.out[2], plan.attributes[2].flag() ? count : 0);
+  plan.nanoseconds = static_cast<double>(x.size());
 }
 
 void plan_bincount(Plan& plan) {
@@ -259,21 +268,68 @@ struct SearchSorted {
 // ---------------------------------------------------------------------------------------------------------------------
 // unique: rows in their order, numbers of runs of equal rows, where runs start. And bincount.
 
+// Which of two rows comes first: below 0 the one at a. Compiled for each dtype; sorting is compiled once.
+using Compare = int (*)(const void* a, const void* b, int64_t columns, int64_t step);
+
+template <class T>
+int compare_rows(const void* a, const void* b, int64_t columns, int64_t step) {
+  const T *const x = static_cast<const T*>(a), *const y = static_cast<const T*>(b);
+  for (int64_t k = 0; k < columns; ++k) {
+    const Bits<T> p = key_of(x[k * step]), q = key_of(y[k * step]);
+    if (p != q) return p < q ? -1 : 1;
+  }
+  return 0;
+}
+
+Status sort_rows(const Call& call, Compare compare) {
+  const View& x = call.in[0];
+  int64_t* const places = call.out[0].as<int64_t>();
+  const int64_t row = x.stride[0] * item_size(x.dtype);
+  for (int64_t i = 0; i < x.shape[0]; ++i) places[i] = i;
+  std::sort(places, places + x.shape[0], [&](int64_t i, int64_t j) {
+    const int order = compare(x.as<char>() + i * row, x.as<char>() + j * row, x.shape[1], x.stride[1]);
+    return order < 0 || (order == 0 && i < j);
+  });
+  return Status::ok;
+}
+
 template <class T>
 struct SortRows {
+  static Status run(const Call& call) { return sort_rows(call, compare_rows<T>); }
+};
+
+// Whether row i > 0 differs from the one before it.
+template <class T>
+bool begins_run(const View& x, int64_t i) {
+  const T *const row = x.as<T>() + i * x.stride[0], *const before = row - x.stride[0];
+  bool same = true;
+  for (int64_t k = 0; same && k < x.shape[1]; ++k) same = row[k * x.stride[1]] == before[k * x.stride[1]];
+  return !same;
+}
+
+// Elements of a line that are looked at together: mostly all of them begin runs, or none does.
+constexpr int64_t kPiece = 16;
+
+// How many of the elements begin + 1 ... begin + kPiece of a line differ from the one before.
+template <class T>
+int count_changes(const T* x) {
+  int changes = 0;
+  for (int64_t i = 1; i <= kPiece; ++i) changes += x[i] == x[i - 1] ? 0 : 1;
+  return changes;
+}
+
+bool is_line(const View& x) { return x.shape[1] == 1 && x.stride[0] == 1; }
+
+template <class T>
+struct RunCount {
   static Status run(const Call& call) {
     const View& x = call.in[0];
-    int64_t* const places = call.out[0].as<int64_t>();
-    const int64_t rows = x.shape[0], columns = x.shape[1];
-    for (int64_t i = 0; i < rows; ++i) places[i] = i;
-    std::sort(places, places + rows, [&](int64_t i, int64_t j) {
-      const T *const a = x.as<T>() + i * x.stride[0], *const b = x.as<T>() + j * x.stride[0];
-      for (int64_t k = 0; k < columns; ++k) {
-        const Bits<T> p = key_of(a[k * x.stride[1]]), q = key_of(b[k * x.stride[1]]);
-        if (p != q) return p < q;
-      }
-      return i < j;
-    });
+    int64_t runs = x.shape[0] > 0 ? 1 : 0, i = 1;
+    if (is_line(x)) {
+      for (; i + kPiece <= x.shape[0]; i += kPiece) runs += count_changes(x.as<T>() + i - 1);
+    }
+    for (; i < x.shape[0]; ++i) runs += begins_run<T>(x, i);
+    *call.out[0].as<int64_t>() = runs;
     return Status::ok;
   }
 };
@@ -283,43 +339,102 @@ struct RunNumbers {
   static Status run(const Call& call) {
     const View& x = call.in[0];
     int64_t* const numbers = call.out[0].as<int64_t>();
-    int64_t number = -1;
-    if (x.shape[1] == 1) {  // no branch depends on the elements
-      const T* at = x.as<T>();
-      for (int64_t i = 0; i < x.shape[0]; ++i, at += x.stride[0]) {
-        number += i == 0 || !(*at == *(at - x.stride[0]));
-        numbers[i] = number;
+    int64_t number = 0, i = 1;
+    if (x.shape[0] > 0) numbers[0] = 0;
+    for (; is_line(x) && i + kPiece <= x.shape[0]; i += kPiece) {
+      const T* const at = x.as<T>() + i;
+      const int changes = count_changes(at - 1), each = changes == kPiece ? 1 : 0;
+      for (int64_t k = 0; k < kPiece; ++k) numbers[i + k] = number + each * (k + 1);
+      int64_t here = number;  // where some of them differ, no branch depends on which
+      for (int64_t k = 0; changes % kPiece != 0 && k < kPiece; ++k) {
+        here += at[k] == at[k - 1] ? 0 : 1;
+        numbers[i + k] = here;
       }
+      number += changes;
     }
-    for (int64_t i = 0; x.shape[1] != 1 && i < x.shape[0]; ++i) {
-      const T* const row = x.as<T>() + i * x.stride[0];
-      bool same = i > 0;
-      for (int64_t k = 0; same && k < x.shape[1]; ++k) {
-        same = row[k * x.stride[1]] == row[k * x.stride[1] - x.stride[0]];
-      }
-      number += !same;
+    for (; i < x.shape[0]; ++i) {
+      number += begins_run<T>(x, i);
       numbers[i] = number;
     }
-    *call.out[1].as<int64_t>() = number + 1;
     return Status::ok;
   }
 };
 
-// numbers: 0 at first, then the same or one more. `lengths` are those of the runs.
-Status run_starts(const Call& call) {
-  const View& numbers = call.in[0];
-  int64_t *const starts = call.out[0].as<int64_t>(), *const lengths = call.out[1].as<int64_t>();
-  const int64_t n = numbers.shape[0], count = call.out[0].shape[0];
-  const int64_t* const number = numbers.as<int64_t>();
-  for (int64_t run = 0; run < count; ++run) starts[run] = n;
-  for (int64_t i = n - 1; i >= 0; --i) {
-    const int64_t run = number[i * numbers.stride[0]];
-    if (run < 0 || run >= count) return Status::index_out_of_range;
-    starts[run] = i;  // the first one stays
+// The first elements of runs and where they stand, as far as there is room.
+template <class T>
+class RunWriter {
+ public:
+  RunWriter(T* values, int64_t* starts, int64_t room) : values(values), starts(starts), room(room) {}
+
+  T* const values;
+  int64_t* const starts;
+  const int64_t room;
+  int64_t done = 0;
+
+  // Element i of x; it stays if it begins a run.
+  void put(T x, int64_t i, bool begins) {
+    if (done == room) return;
+    if (values != nullptr) values[done] = x;
+    if (starts != nullptr) starts[done] = i;
+    done += begins ? 1 : 0;
   }
-  for (int64_t run = 0; run < count; ++run) lengths[run] = (run + 1 < count ? starts[run + 1] : n) - starts[run];
-  return Status::ok;
-}
+
+  // Elements i ... i + kPiece - 1 of x, of which so many begin runs.
+  void put_piece(const T* x, int64_t i, int changes) {
+    if (changes == 0) return;
+    if (done + kPiece > room) {
+      for (int64_t k = i; k < i + kPiece; ++k) put(x[k], k, !(x[k] == x[k - 1]));
+      return;
+    }
+    const bool all = changes == kPiece;
+    if (values != nullptr) keep(x + i, all, values + done, [&](int64_t k) { return x[i + k]; });
+    if (starts != nullptr) keep(x + i, all, starts + done, [&](int64_t k) { return i + k; });
+    done += changes;
+  }
+
+ private:
+  // Writes value(k) for those of the piece's elements k that begin runs.
+  template <class Out, class Value>
+  static void keep(const T* piece, bool all, Out* out, Value&& value) {
+    if (all) {
+      for (int64_t k = 0; k < kPiece; ++k) out[k] = value(k);
+      return;
+    }
+    for (int64_t k = 0; k < kPiece; ++k) {
+      *out = value(k);
+      out += piece[k] == piece[k - 1] ? 0 : 1;
+    }
+  }
+};
+
+template <class T>
+struct RunStarts {
+  static Status run(const Call& call) {
+    const View& x = call.in[0];
+    const int64_t n = x.shape[0], count = call.attributes[0].integer();
+    RunWriter<T> writer(call.out[0].shape[0] > 0 ? call.out[0].as<T>() : nullptr,
+                        call.out[1].shape[0] > 0 ? call.out[1].as<int64_t>() : nullptr, count);
+    int64_t i = 1;
+    if (n > 0) writer.put(*x.as<T>(), 0, true);
+    if (is_line(x)) {
+      for (; i + kPiece <= n; i += kPiece) writer.put_piece(x.as<T>(), i, count_changes(x.as<T>() + i - 1));
+    }
+    for (; i < n; ++i) writer.put(x.as<T>()[i * x.stride[0]], i, begins_run<T>(x, i));
+    return finish(call, n, writer.done);
+  }
+
+ private:
+  static Status finish(const Call& call, int64_t n, int64_t done) {
+    const int64_t count = call.attributes[0].integer();
+    if (done != count) return Status::index_out_of_range;
+    const int64_t* const starts = call.out[1].as<int64_t>();
+    int64_t* const lengths = call.out[2].as<int64_t>();
+    for (int64_t run = 0; run < call.out[2].shape[0]; ++run) {
+      lengths[run] = (run + 1 < count ? starts[run + 1] : n) - starts[run];
+    }
+    return Status::ok;
+  }
+};
 
 // How often each of 0, 1, ... occurs in a line that has no others.
 Status run_bincount(const Call& call) {
@@ -335,14 +450,25 @@ Status run_bincount(const Call& call) {
   return Status::ok;
 }
 
+// Integers are equal where their bits are.
+template <template <class> class Of>
+constexpr RunsByDType runs_of() {
+  return {{Of<uint8_t>::run, Of<uint8_t>::run, Of<uint8_t>::run, Of<uint16_t>::run, Of<uint32_t>::run,
+           Of<uint64_t>::run, Of<float>::run, Of<double>::run, Of<Half>::run}};
+}
+
 constexpr RunsByDType only_int64(RunFunction run) {
   return {{nullptr, nullptr, nullptr, nullptr, nullptr, run, nullptr, nullptr, nullptr}};
 }
 
 constexpr Run kRuns[] = {
-    {"nonzero_count", every_dtype<NonzeroCount>()}, {"nonzero", every_dtype<Nonzero>()},
-    {"searchsorted", every_dtype<SearchSorted>()},  {"sort_rows", every_dtype<SortRows>()},
-    {"run_numbers", every_dtype<RunNumbers>()},     {"run_starts", only_int64(run_starts)},
+    {"nonzero_count", every_dtype<NonzeroCount>()},
+    {"nonzero", every_dtype<Nonzero>()},
+    {"searchsorted", every_dtype<SearchSorted>()},
+    {"sort_rows", every_dtype<SortRows>()},
+    {"run_count", runs_of<RunCount>()},
+    {"run_numbers", runs_of<RunNumbers>()},
+    {"runs", runs_of<RunStarts>()},
     {"bincount", only_int64(run_bincount)},
 };
 
@@ -378,19 +504,25 @@ constexpr Kernel kRows[] = {
      .outputs = {"out"},
      .plan = plan_sort_rows,
      .reference = &reference::sort_rows},
+    {.name = "run_count",
+     .inputs = {"x"},
+     .types = "T",
+     .outputs = {"count"},
+     .plan = plan_run_count,
+     .reference = &reference::run_count},
     {.name = "run_numbers",
      .inputs = {"x"},
      .types = "T",
-     .outputs = {"numbers", "count"},
+     .outputs = {"numbers"},
      .plan = plan_run_numbers,
      .reference = &reference::run_numbers},
-    {.name = "run_starts",
-     .inputs = {"numbers"},
-     .types = "i",
-     .outputs = {"starts", "lengths"},
-     .attributes = {kCount},
-     .plan = plan_run_starts,
-     .reference = &reference::run_starts},
+    {.name = "runs",
+     .inputs = {"x"},
+     .types = "T",
+     .outputs = {"values", "starts", "lengths"},
+     .attributes = {kCount, {"first", AttributeKind::flag}, {"counted", AttributeKind::flag}},
+     .plan = plan_runs,
+     .reference = &reference::runs},
     {.name = "bincount",
      .inputs = {"x"},
      .types = "i",

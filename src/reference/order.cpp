@@ -212,35 +212,50 @@ struct SortRows {
   }
 };
 
+// Where the runs of equal rows start.
 template <class T>
-struct RunNumbers {
+Places run_starts(const View& x) {
+  Places starts;
+  for (int64_t i = 0; i < x.shape[0]; ++i) {
+    if (i == 0 || row_of<T>(x, i) != row_of<T>(x, i - 1)) starts.push_back(i);
+  }
+  return starts;
+}
+
+template <class T>
+struct RunCount {
   static Status run(const Call& call) {
-    const View& x = call.in[0];
-    int64_t number = -1;
-    for (int64_t i = 0; i < x.shape[0]; ++i) {
-      if (i == 0 || row_of<T>(x, i) != row_of<T>(x, i - 1)) ++number;
-      call.out[0].as<int64_t>()[i] = number;
-    }
-    *call.out[1].as<int64_t>() = number + 1;
+    *call.out[0].as<int64_t>() = static_cast<int64_t>(run_starts<T>(call.in[0]).size());
     return Status::ok;
   }
 };
 
-Status run_starts_of(const Call& call) {
-  const View& numbers = call.in[0];
-  const int64_t count = call.out[0].shape[0];
-  for (int64_t run = 0; run < count; ++run) {
-    int64_t start = 0, length = 0;
-    for (int64_t i = 0; i < numbers.shape[0]; ++i) {
-      const int64_t number = numbers.as<int64_t>()[i * numbers.stride[0]];
-      start += number < run;
-      length += number == run;
+template <class T>
+struct RunNumbers {
+  static Status run(const Call& call) {
+    const Places starts = run_starts<T>(call.in[0]);
+    for (int64_t i = 0; i < call.in[0].shape[0]; ++i) {
+      call.out[0].as<int64_t>()[i] = std::upper_bound(starts.begin(), starts.end(), i) - starts.begin() - 1;
     }
-    call.out[0].as<int64_t>()[run] = start;
-    call.out[1].as<int64_t>()[run] = length;
+    return Status::ok;
   }
-  return Status::ok;
-}
+};
+
+template <class T>
+struct Runs {
+  static Status run(const Call& call) {
+    const View& x = call.in[0];
+    Places starts = run_starts<T>(x);
+    if (static_cast<int64_t>(starts.size()) != call.attributes[0].integer()) return Status::index_out_of_range;
+    starts.push_back(x.shape[0]);
+    for (size_t run = 0; run + 1 < starts.size(); ++run) {
+      if (call.out[0].size() > 0) call.out[0].as<T>()[run] = x.as<T>()[starts[run] * x.stride[0]];
+      if (call.out[1].size() > 0) call.out[1].as<int64_t>()[run] = starts[run];
+      if (call.out[2].size() > 0) call.out[2].as<int64_t>()[run] = starts[run + 1] - starts[run];
+    }
+    return Status::ok;
+  }
+};
 
 Status bincount_of(const Call& call) {
   const View& x = call.in[0];
@@ -266,9 +281,7 @@ const RunsByDType sort = every<Sort, 2>(), topk = every<TopK, 2>(), kthvalue = e
                   cummin = every<CumMin, 2>();
 const RunsByDType nonzero_count = every<NonzeroCount, 1>(), nonzero = every<Nonzero, 1>(),
                   searchsorted = every<SearchSorted, 1>(), sort_rows = every<SortRows, 1>(),
-                  run_numbers = every<RunNumbers, 2>();
-const RunsByDType run_starts = {
-    {nullptr, nullptr, nullptr, nullptr, nullptr, run_starts_of, nullptr, nullptr, nullptr}};
+                  run_count = every<RunCount, 1>(), run_numbers = every<RunNumbers, 1>(), runs = every<Runs, 3>();
 const RunsByDType bincount = {{nullptr, nullptr, nullptr, nullptr, nullptr, bincount_of, nullptr, nullptr, nullptr}};
 
 }  // namespace minigrad::reference

@@ -6,6 +6,6 @@
 namespace minigrad::reference {
 
 extern const RunsByDType sort, topk, kthvalue, median, mode, cummax, cummin;
-extern const RunsByDType nonzero_count, nonzero, searchsorted, sort_rows, run_numbers, run_starts, bincount;
+extern const RunsByDType nonzero_count, nonzero, searchsorted, sort_rows, run_count, run_numbers, runs, bincount;
 
 }  // namespace minigrad::reference

@@ -470,15 +470,20 @@ def _fill(view: Tensor, picked: _Picked, value: Any) -> None:
 _where_kernel = _core.kernels["where"]
 
 
-def _assign(name: str, target: _Target, value: Any, accumulate: bool) -> None:
-    """Write a tensor or a number to the places that a key means."""
+def _fitted_to(name: str, target: _Target, value: Any) -> tuple[Any, Array]:
+    """Return what is written, a tensor or a number, and the positions, as `scatter` takes them."""
     before, after = target.before, target.after
     if isinstance(value, Tensor):
         value = _fitted(name, value, (*before, *target.shape, *after))
         if len(target.shape) != 1:
             value = reshape(value, (*before, target.at.size, *after))
-    merged, at = target.merged, along(target.at, before, after)
-    primitive = _scatter_sum if accumulate else _scatter
+    return value, along(target.at, before, after)
+
+
+def _assign(name: str, target: _Target, value: Any, accumulate: bool) -> None:
+    """Write a tensor or a number to the places that a key means."""
+    value, at = _fitted_to(name, target, value)
+    merged, primitive = target.merged, _scatter_sum if accumulate else _scatter
     if merged is target.source or np.may_share_memory(merged._array, target.source._array):
         combine_in_place(name, merged, value, at, target.dim, primitive)
     else:  # the dims could not be merged without a copy
@@ -490,13 +495,15 @@ def _assign(name: str, target: _Target, value: Any, accumulate: bool) -> None:
 @method
 def index_put_(input: Tensor, indices: tuple[Tensor | None, ...], values: Tensor, accumulate: bool = False) -> Tensor:
     """Do as `index_put` does in this tensor's memory; return it."""
-    _put("index_put_", input, indices, values, accumulate)
+    array_of("index_put_", input)
+    input._own()
+    target = _put_target("index_put_", input, indices, values)
+    _assign("index_put_", target, values, accumulate)
     return input
 
 
-def _put(name: str, input: Tensor, indices: Sequence[Any], values: Tensor, accumulate: bool) -> None:
+def _put_target(name: str, input: Tensor, indices: Sequence[Any], values: Tensor) -> _Target:
     array, given = array_of(name, input), array_of(name, values, "values")
-    input._own()
     if given.dtype != array.dtype:
         raise RuntimeError(f"{name}: values must have input's dtype {array.dtype}, got {given.dtype}")
     parts: list[Any] = [slice(None) if k is None else _as_array(name, k) for k in indices]
@@ -504,7 +511,7 @@ def _put(name: str, input: Tensor, indices: Sequence[Any], values: Tensor, accum
     view, picked = _split(name, input, parts)
     if not picked:
         raise IndexError(f"{name}: at least one tensor of indices is needed")
-    _assign(name, _target(name, view, picked, array.shape), values, accumulate)
+    return _target(name, view, picked, array.shape)
 
 
 @method
@@ -543,8 +550,13 @@ def index_put(input: Tensor, indices: tuple[Tensor | None, ...], values: Tensor,
     tensor([3., 0.])
     """
     array_of("index_put", input)
+    target = None if levels else _put_target("index_put", input, indices, values)
+    if target is not None and target.source is input:
+        value, at = _fitted_to("index_put", target, values)
+        out = combine("index_put", target.merged, value, at, target.dim, _scatter_sum if accumulate else _scatter)
+        return reshape(out, input._array.shape)
     out = writable_copy(input, *indices, values)
-    _put("index_put", out, indices, values, accumulate)
+    _assign("index_put", _put_target("index_put", out, indices, values), values, accumulate)
     return out
 
 

@@ -15,7 +15,7 @@ from .._methods import method, numpy_names
 from ..batching import BatchedArray, levels, refuse_ragged
 from ..batching_rules import level_of, split_level, spread
 from ..primitive import MANY_TO_MANY, MANY_TO_ONE, kernel_primitive
-from ..tensor import Tensor, array_of, wrap
+from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .elementwise import DEFINITION, eq, mul, number_tensor, to_dtype
 from .index import _scatter_add, gather_along, index_rows, index_select
 from .logic import logical_not
@@ -96,8 +96,9 @@ _nonzero_count = _core.kernels["nonzero_count"]
 _nonzero = _core.kernels["nonzero"]
 _searchsorted = _core.kernels["searchsorted"]
 _sort_rows = _core.kernels["sort_rows"]
+_run_count = _core.kernels["run_count"]
 _run_numbers = _core.kernels["run_numbers"]
-_run_starts = _core.kernels["run_starts"]
+_runs = _core.kernels["runs"]
 _bincount = _core.kernels["bincount"]
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -669,17 +670,13 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
 # unique: runs of equal rows, of the sorted rows or as they stand.
 
 
-def _runs(rows: Any, order: Any, numbered: bool) -> tuple[Any, Any, Any]:
-    """Return where the first of each run of equal rows stands, the number of each row's run, and how long the runs are.
+def _numbers(rows: Any, order: Any) -> Any:
+    """Return the number of each row's run.
 
-    `order` are the places where the rows stood before they were sorted, or None where they were not. The numbers are
-    None where they are not asked for.
+    `order` are the places where the rows stood before they were sorted, or None where they were not.
     """
-    numbers, count = _run_numbers(rows)
-    starts, lengths = _run_starts(numbers, int(count))
-    if order is None:
-        return starts, numbers, lengths
-    return index_rows(order, starts), _scatter_add(numbers, order, numbers.shape, 0) if numbered else None, lengths
+    numbers = _run_numbers(rows)
+    return numbers if order is None else _scatter_add(numbers, order, numbers.shape, 0)
 
 
 def _rows_of(name: str, array: Any, dim: int) -> Any:
@@ -695,20 +692,29 @@ def _distinct(
 ) -> Any:
     array = array_of(name, input)
     refuse_ragged(name, array)
+    d = 0 if dim is None else normalise_dim(name, dim, array.ndim, array.shape)
     if dim is None:
         line = _reshape(array, (array.size,))
         rows, order = (line, None) if consecutive else _sort(line, 0, False)
-        picked, inverse, lengths = _runs(_reshape(rows, (array.size, 1)), order, return_inverse)
-        values = index_rows(_reshape(input, line.shape), picked)
-        inverse = _reshape(inverse, array.shape) if return_inverse else None
+        rows = _reshape(rows, (array.size, 1))
     else:
-        d = normalise_dim(name, dim, array.ndim, array.shape)
         rows = _rows_of(name, array, d) if array.ndim else _reshape(array, (1, 1))
         order = None if consecutive else _sort_rows(rows)
-        picked, inverse, lengths = _runs(rows if consecutive else index_rows(rows, order), order, return_inverse)
-        values = index_select(input if array.ndim else reshape(input, 1), d, wrap(picked))
-    results = (values, *[wrap(x) for x, wanted in ((inverse, return_inverse), (lengths, return_counts)) if wanted])
-    return results if len(results) > 1 else values
+        rows = rows if consecutive else index_rows(rows, order)
+    at_once = dim is None and not (input._edge is not None and grad_enabled())
+    first, starts, lengths = _runs(rows, int(_run_count(rows)), at_once, return_counts)
+    if at_once:
+        values = wrap(first)
+    else:
+        picked = wrap(starts if order is None else index_rows(order, starts))
+        values = index_select(reshape(input, -1) if dim is None or array.ndim == 0 else input, d, picked)
+    results = [values]
+    if return_inverse:
+        inverse = _numbers(rows, order)
+        results.append(wrap(_reshape(inverse, array.shape) if dim is None else inverse))
+    if return_counts:
+        results.append(wrap(lengths))
+    return tuple(results) if len(results) > 1 else values
 
 
 @method
