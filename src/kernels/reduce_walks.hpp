@@ -48,8 +48,9 @@ struct Mapping {
   Map<T> map;
   // The lanes of the sum of at most a block of contiguous elements of one row.
   void (*block)(T* lanes, const T* x, int64_t count, T centre, T parameter);
-  // A group of at most four contiguous rows, which are mapped already, added to out.
-  void (*group)(T* out, int64_t cols, const T* x, int64_t count);
+  // A group of at most four rows, mapped and added to out; the next group begins at `next`, if it is to be fetched.
+  void (*group)(T* out, int64_t cols, const T* x, int64_t x_step, int64_t rows, const T* centre, int64_t centre_step,
+                T parameter, const T* next);
 };
 
 // The tree over the blocks of a row, as combine_blocks builds it, but kept in registers.
@@ -263,17 +264,13 @@ struct Reducer {
     });
   }
 
-  // A block of mapped columns that lie beside each other: some of a group of rows at a time, through a copy.
-  void combine_mapped_columns(const T* from, int64_t cols, int64_t n, const T* c, T* copy, T* to) const {
-    constexpr int64_t kWidth = 256;
+  // A block of mapped columns that lie beside each other.
+  void combine_mapped_columns(const T* from, int64_t cols, int64_t n, const T* c, T* to) const {
+    const bool fetched = far(cols);
     for (int64_t j = 0; j < cols; ++j) to[j] = op.identity;
     for (int64_t i = 0; i < n; i += 4, from += 4 * row_step()) {
-      const int64_t rows = smaller(4, n - i);
-      for (int64_t j = 0; j < cols; j += kWidth) {
-        const int64_t width = smaller(kWidth, cols - j);
-        mapping->map(copy, from + j, row_step(), rows, width, c + j * centre_step(), centre_step(), parameter);
-        mapping->group(to + j, width, copy, rows);
-      }
+      const T* const next = fetched ? from + 4 * row_step() : nullptr;
+      mapping->group(to, cols, from, row_step(), smaller(4, n - i), c, centre_step(), parameter, next);
     }
   }
 
@@ -310,7 +307,7 @@ struct Reducer {
       case Walk::pieces:
         return combine_rows(from, cols, begin, n, c, to);
       case Walk::mapped:
-        return combine_mapped_columns(from + begin * row_step(), cols, n, c, copy, to);
+        return combine_mapped_columns(from + begin * row_step(), cols, n, c, to);
       case Walk::lanes:
         return combine_lanes_beside(from + begin * row_step(), cols, n, to);
       case Walk::columns:

@@ -135,13 +135,50 @@ void sum_mapped_block(T* lanes, const T* x, int64_t count, T c, T parameter) {
   }
 }
 
-template <class T>
-void add_mapped_group(T* out, int64_t cols, const T* x, int64_t count) {
-  add_rows<Sum>(out, cols, PlainRows<T>{x, cols}, 0, 1, count);
+// Rows of which each column has a value of its own, mapped in registers.
+template <class F, class T>
+struct MappedColumns {
+  const T* x;
+  const T* c;
+
+  [[gnu::always_inline]] Vec<T> at(int64_t j) const {
+    return F::apply(load(x + j), F::kCentred ? load(c + j) : Vec<T>{}, Vec<T>{});
+  }
+  [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T> fill) const {
+    const Vec<T> own = F::kCentred ? load_first(c + j, count, fill) : Vec<T>{};
+    return F::apply(load_first(x + j, count, fill), own, Vec<T>{});
+  }
+};
+
+template <class F, class T>
+struct MappedRows {
+  const T* x;
+  int64_t step;
+  const T* c;
+
+  [[gnu::always_inline]] MappedColumns<F, T> row(int64_t i) const { return {x + i * step, c}; }
+};
+
+// Those that are not kPlain go by way of a copy, some columns at a time.
+template <class F, class T>
+void add_mapped_group(T* out, int64_t cols, const T* x, int64_t x_step, int64_t rows, const T* centre,
+                      int64_t centre_step, T parameter, const T* next) {
+  if constexpr (F::kPlain) {
+    add_rows<Sum>(out, cols, MappedRows<F, T>{x, x_step, centre}, 0, 1, rows, next);
+  } else {
+    constexpr int64_t kWidth = 256;
+    alignas(64) T copy[4 * kWidth];
+    for (int64_t j = 0; j < cols; j += kWidth) {
+      const int64_t width = smaller(kWidth, cols - j);
+      for (int64_t k = 0; next != nullptr && k < width; k += kLanes<T>) fetch(next, j + k, true);
+      map_rows<F>(copy, x + j, x_step, rows, width, centre + j * centre_step, centre_step, parameter);
+      add_rows<Sum>(out + j, width, PlainRows<T>{copy, width}, 0, 1, rows);
+    }
+  }
 }
 
 template <class F, class T>
-constexpr Mapping<T> kMapping = {map_rows<F, T>, sum_mapped_block<F, T>, add_mapped_group<T>};
+constexpr Mapping<T> kMapping = {map_rows<F, T>, sum_mapped_block<F, T>, add_mapped_group<F, T>};
 
 // ---------------------------------------------------------------------------------------------------------------------
 // A call.
