@@ -813,3 +813,44 @@ def test_fuzz_with_anything(seed: int, tmp_path: Path) -> None:
     """Objects of any type: a mistake that Python itself may name, but no crash and no broken interpreter."""
     unexpected = [line for line in fuzz(seed, "wild", tmp_path) if line.startswith("UNEXPECTED")]
     assert not unexpected, "\n".join(unexpected)
+
+
+LAYERS: dict[str, Callable[[], Any]] = {
+    "Linear": lambda: mg.nn.Linear(2, 2),
+    "BatchNorm1d": lambda: mg.nn.BatchNorm1d(2),
+    "InstanceNorm1d": lambda: mg.nn.InstanceNorm1d(2),
+    "Softmax": lambda: mg.nn.Softmax(),
+    "Softmax2d": lambda: mg.nn.Softmax2d(),
+    "GLU": lambda: mg.nn.GLU(),
+    "ReLU6": lambda: mg.nn.ReLU6(),
+    "RReLU": lambda: mg.nn.RReLU(),
+    "Threshold": lambda: mg.nn.Threshold(0.1, 1.0),
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("given", [[[1.0, 2.0]], 3, None, "text"], ids=str)
+def test_layers_want_tensors(layer: str, given: Any) -> None:
+    with pytest.raises(TypeError, match=f"Tensor.*got {type(given).__name__}"):
+        LAYERS[layer]()(given)
+
+
+@pytest.mark.parametrize("call", [mg.mm, mg.mv, mg.dot, mg.vdot, mg.outer, mg.bmm, mg.nn.functional.linear])
+def test_products_want_tensors(call: Callable[..., Any]) -> None:
+    with pytest.raises(TypeError, match=r"Tensor.*got list"):
+        call([1.0], [1.0])
+    with pytest.raises(TypeError, match=r"got (list|\w*array)"):
+        call(mg.ones(2, 2), [1.0])
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "nll_loss", "multi_margin_loss"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_targets_that_are_no_classes_are_told(loss: str, weighted: bool) -> None:
+    weight = mg.ones(3) if weighted else None
+    with pytest.raises(
+        IndexError, match=rf"{loss}: target 7 at \(2,\) is out of range for 3 classes, got shapes \(4, 3\)"
+    ):
+        getattr(mg.nn.functional, loss)(mg.zeros(4, 3), mg.tensor([0, 1, 7, -1]), weight=weight)
+    if loss != "multi_margin_loss":
+        with pytest.raises(IndexError, match=rf"{loss}: target -1 at \(1, 0\) is out of range"):
+            getattr(mg.nn.functional, loss)(mg.zeros(2, 3, 2), mg.tensor([[0, 1], [-1, -100]]), weight=weight)

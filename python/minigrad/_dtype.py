@@ -272,7 +272,7 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     >>> minigrad.promote_types(minigrad.int64, minigrad.float32)
     minigrad.float32
     """
-    return _higher(type1, type2)
+    return _higher(as_dtype(type1), as_dtype(type2))
 
 
 def result_type(*operands: Tensor | np.ndarray[Any, Any] | complex) -> dtype:

@@ -90,7 +90,7 @@ def is_inference_mode_enabled() -> bool:
 
 def is_inference(t: Tensor) -> bool:
     """Return whether a tensor was made in inference mode, or is a view of one that was."""
-    return _core.is_inference(t._array)
+    return _core.is_inference(_core.array_of("is_inference", t))
 
 
 def refuse_outside(t: Tensor, name: str) -> None:

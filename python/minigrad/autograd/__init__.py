@@ -173,7 +173,7 @@ def backward(
     >>> x.grad
     tensor([2., 4.])
     """
-    retain = create_graph if retain_graph is None else retain_graph
+    retain = create_graph if retain_graph is None else bool(retain_graph)
     roots = _roots("backward", tensors, grad_tensors, create_graph)
     xs = None if inputs is None else _several(inputs)
     if xs is not None and (not xs or not all(isinstance(x, Tensor) and x._edge for x in xs)):
@@ -246,7 +246,7 @@ def grad(
     if is_grads_batched:
         settings = {"retain_graph": retain_graph, "create_graph": create_graph, "allow_unused": allow_unused}
         return _batched_grad(outputs, inputs, grad_outputs, {**settings, "materialize_grads": materialize_grads})
-    retain = create_graph if retain_graph is None else retain_graph
+    retain = create_graph if retain_graph is None else bool(retain_graph)
     xs = _several(inputs)
     for x in xs:
         if not isinstance(x, graph.GradientEdge) and (not isinstance(x, Tensor) or x._edge is None):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._dtype import dtype as DType  # noqa: N812
-from ..tensor import Tensor
+from ..tensor import Tensor, array_of
 from . import functional as F  # noqa: N812
 from ._new import layer_size, new_parameter, parameter_dtype
 from .function_module import FunctionModule
@@ -52,7 +52,7 @@ class _OfOne(FunctionModule):
 class _AlongDim(FunctionModule):
     def forward(self, input: Tensor) -> Tensor:
         """Return the function's value; without a dimension it is 0 for 0, 1 and 3 dimensions, else 1, as in PyTorch."""
-        dim = self.dim if self.dim is not None else 0 if input.ndim in (0, 1, 3) else 1
+        dim = self.dim if self.dim is not None else 0 if array_of(type(self).__name__, input).ndim in (0, 1, 3) else 1
         return self._function(input, dim)  # type: ignore[no-any-return]
 
 
@@ -473,7 +473,7 @@ class Softmax2d(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the function's value; ValueError where there are not three or four dimensions."""
-        if input.ndim not in (3, 4):
+        if array_of("Softmax2d", input).ndim not in (3, 4):
             raise ValueError(f"Softmax2d: needs three or four dimensions, got shape {input.shape}")
         return F.softmax(input, -3)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from .._dtype import dtype as DType  # noqa: N812
 from ..ops.creation import ones, tensor, zeros
-from ..tensor import Tensor
+from ..tensor import Tensor, array_of
 from . import functional as F  # noqa: N812
 from ._new import parameter_dtype
 from .norms import Affine
@@ -62,7 +62,7 @@ class _Tracked(Affine):
         super().reset_parameters()
 
     def _check_rank(self, input: Tensor) -> None:
-        if input.ndim not in self._ranks:
+        if array_of(type(self).__name__, input).ndim not in self._ranks:
             raise ValueError(
                 f"{self._get_name()}: needs {' or '.join(map(str, self._ranks))} dimensions, got shape {input.shape}"
             )
@@ -189,7 +189,7 @@ class _InstanceNorm(_Tracked):
     def forward(self, input: Tensor) -> Tensor:
         """Return the normalised input; while training, move the running statistics if there are any."""
         self._check_rank(input)
-        alone = input.ndim == self._ranks[0]
+        alone = array_of(type(self).__name__, input).ndim == self._ranks[0]
         channels = input.shape[0 if alone else 1]
         if channels != self.num_features:
             message = f"{self._get_name()}: made for {self.num_features} channels, got input of shape {input.shape}"

@@ -355,6 +355,7 @@ def rrelu(
         slopes = wrap(uniform_array(x, lower, upper, None, "rrelu"))
         return mul(x, _where(gt(x, 0.0), 1.0, slopes))
 
+    array_of("rrelu", input)
     return _placed(draw, "rrelu", input, inplace)
 
 
@@ -362,7 +363,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     """Return each element limited to an interval."""
     if min_val > max_val:
         raise ValueError(f"hardtanh: min_val must not exceed max_val, got {min_val} and {max_val}")
-    if not input.is_floating_point():
+    if array_of("hardtanh", input).dtype.kind != "f":
         low, high = int(min_val), int(max_val)
         return _placed(lambda x: ew.minimum(ew.maximum(x, low), high), "hardtanh", input, inplace)
     return _placed(_broken_line, "hardtanh", input, inplace, min_val, max_val, 0.0, 1.0, 0.0, 0.0)
@@ -398,6 +399,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """Return each element above the threshold, else a value."""
+    array_of("threshold", input)
     return _placed(lambda x: _above(x, threshold, value), "threshold", input, inplace)
 
 
@@ -434,7 +436,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """Return the first half of a dimension times the logistic function of the second."""
-    if not -input.ndim <= dim < input.ndim:
+    ndim = array_of("glu", input).ndim
+    if not -ndim <= dim < ndim:
         raise IndexError(f"glu: dim {dim} out of range for shape {tuple(input.shape)}")
     extent = input.shape[dim]
     if extent % 2:

@@ -145,7 +145,7 @@ def can_cast(from_: DType, to: DType) -> bool:
     >>> minigrad.can_cast(minigrad.float64, minigrad.float32), minigrad.can_cast(minigrad.float32, minigrad.int64)
     (True, False)
     """
-    return _dtype.category(from_) <= _dtype.category(to)
+    return _dtype.category(_dtype.as_dtype(from_)) <= _dtype.category(_dtype.as_dtype(to))
 
 
 def _conversion(name: str, target: DType) -> None:

@@ -529,6 +529,8 @@ def array_of_older_form(name: str, dtype: DType, args: tuple[Any, ...]) -> Array
     if data is args or not isinstance(data, Tensor | np.ndarray | Sequence) or isinstance(data, str):
         given = ", ".join(type(x).__name__ for x in args)
         raise TypeError(f"{name}: expected sizes or a sequence of data, got {given}; minigrad.tensor takes a number")
+    if isinstance(data, np.ndarray):
+        _dtype.from_numpy_dtype(data.dtype.newbyteorder("="))
     return array_from(data, dtype)
 
 

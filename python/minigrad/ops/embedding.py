@@ -153,6 +153,9 @@ def embedding_bag(
         raise ValueError(f"embedding_bag: mode must be mean, sum or max, got {mode!r}")
     if per_sample_weights is not None and mode != "sum":
         raise NotImplementedError(f"embedding_bag: per_sample_weights are for the mode sum, got {mode}")
+    array_of("embedding_bag", weight, "weight")
+    if offsets is not None:
+        array_of("embedding_bag", offsets, "offsets")
     bags, count = _bags(input, offsets, include_last_offset)
     indices, factors = reshape(input, -1), per_sample_weights
     factors = None if factors is None else reshape(factors, -1)

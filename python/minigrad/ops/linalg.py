@@ -121,7 +121,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> minigrad.nn.functional.linear(minigrad.ones(1, 2), w)
     tensor([[ 3.,  7., 11.]])
     """
-    array = input._array
+    array = array_of("linear", input)
     if array.dtype.kind != "f":
         products = matmul(input, matrix_transpose(weight))
         return products if bias is None else products + bias
@@ -205,8 +205,9 @@ method(lambda self, other: matmul(other, self), "__rmatmul__")
 
 
 def _product(name: str, left: int, right: int, a: Tensor, b: Tensor) -> Tensor:
-    if a._array.ndim != left or b._array.ndim != right:
-        shapes = f"{a._array.shape} and {b._array.shape}"
+    first, second = array_of(name, a), array_of(name, b, "the second operand")
+    if first.ndim != left or second.ndim != right:
+        shapes = f"{first.shape} and {second.shape}"
         raise RuntimeError(f"{name}: needs operands of {left} and {right} dimensions, got {shapes}")
     return matmul(a, b)
 
@@ -226,7 +227,11 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
 @method
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """Return the products of two equally long batches of matrices; see :func:`matmul`."""
-    if input._array.ndim == 3 and mat2._array.ndim == 3 and input._array.shape[0] != mat2._array.shape[0]:
+    if (
+        array_of("bmm", input).ndim == 3
+        and array_of("bmm", mat2, "mat2").ndim == 3
+        and input._array.shape[0] != mat2._array.shape[0]
+    ):
         raise RuntimeError(f"bmm: batch sizes differ, got {input._array.shape} @ {mat2._array.shape}")
     return _product("bmm", 3, 3, input, mat2)
 
@@ -246,8 +251,9 @@ def vdot(input: Tensor, other: Tensor) -> Tensor:
 @method
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """Return the products of each element of one vector with each of another, of shape (n, m)."""
-    if input._array.ndim != 1 or vec2._array.ndim != 1:
-        raise RuntimeError(f"outer: needs two vectors, got shapes {input._array.shape} and {vec2._array.shape}")
+    first, second = array_of("outer", input), array_of("outer", vec2, "vec2")
+    if first.ndim != 1 or second.ndim != 1:
+        raise RuntimeError(f"outer: needs two vectors, got shapes {first.shape} and {second.shape}")
     return input.unsqueeze(1) * vec2.unsqueeze(0)
 
 

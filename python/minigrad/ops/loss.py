@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import _dtype
+from ..batching import bottom
 from ..batching_rules import call, spread
 from ..primitive import LINEAR, MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
@@ -276,13 +277,16 @@ def cross_entropy(
         return _against_probabilities(input, target, weight, code, label_smoothing)
     if kind is not _INT64:
         target = _class_indices("cross_entropy", target)
-    if weight is None and len(shape) == 2 and shape[:1] == target._array.shape:
-        return _cross_entropy(input, target, ignore_index, label_smoothing, code)  # type: ignore[no-any-return]
-    rows, labels = _as_rows("cross_entropy", input, target)
-    if weight is None:
-        losses = _cross_entropy(rows, labels, ignore_index, label_smoothing, code)
-    else:
-        losses = _nll("cross_entropy", _log_softmax(rows, 1), labels, weight, ignore_index, code, label_smoothing)
+    try:
+        if weight is None and len(shape) == 2 and shape[:1] == target._array.shape:
+            return _cross_entropy(input, target, ignore_index, label_smoothing, code)  # type: ignore[no-any-return]
+        rows, labels = _as_rows("cross_entropy", input, target)
+        if weight is None:
+            losses = _cross_entropy(rows, labels, ignore_index, label_smoothing, code)
+        else:
+            losses = _nll("cross_entropy", _log_softmax(rows, 1), labels, weight, ignore_index, code, label_smoothing)
+    except IndexError:
+        raise _no_class("cross_entropy", input, target, ignore_index) from None
     return _reshape(losses, target._array.shape) if code == 0 else losses  # type: ignore[no-any-return]
 
 
@@ -290,6 +294,16 @@ def _class_indices(name: str, target: Tensor) -> Tensor:
     if target._array.dtype.kind not in "iu":
         raise RuntimeError(f"{name}: the target must be integers, got {target.dtype}")
     return to_dtype(target, _dtype.int64)  # type: ignore[no-any-return]
+
+
+def _no_class(name: str, input: Tensor, target: Tensor, ignored: int | None) -> IndexError:
+    """Return the error for a target that is no class, which tells the first one."""
+    shape, labels = input._array.shape, bottom(target._array)
+    classes = shape[min(len(shape) - 1, 1)]
+    wrong = np.argwhere(((labels < 0) | (labels >= classes)) & (labels != ignored))
+    place = tuple(wrong[0].tolist()) if len(wrong) else ()
+    which = f"target {labels[place]}" + (f" at {place}" if place else "") if len(wrong) else "a target"
+    return IndexError(f"{name}: {which} is out of range for {classes} classes, got shapes {shape} and {labels.shape}")
 
 
 def _as_rows(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -322,10 +336,7 @@ def _nll(
     labels = _where(counts, target, 0)
     if weight is not None and array_of(name, weight, "weight").shape != (classes,):
         raise RuntimeError(f"{name}: weight must have shape ({classes},), got {weight._array.shape}")
-    try:
-        picked = _reshape(gather_along(log_p, _reshape(labels, (n, 1)), 1), (n,))
-    except IndexError:
-        raise IndexError(f"{name}: a target is out of range for {classes} classes") from None
+    picked = _reshape(gather_along(log_p, _reshape(labels, (n, 1)), 1), (n,))
     factor = to_dtype(counts, log_p.dtype)
     if weight is not None:
         factor = mul(factor, index_rows(weight, labels))
@@ -399,10 +410,13 @@ def nll_loss(
     if array_of("nll_loss", target, "target").dtype is not _INT64:
         target = _class_indices("nll_loss", target)
     rows, labels = _as_rows("nll_loss", input, target)
-    if weight is None:
-        losses = _nll_loss(rows, labels, ignore_index, code)
-    else:
-        losses = _nll("nll_loss", rows, labels, weight, ignore_index, code)
+    try:
+        if weight is None:
+            losses = _nll_loss(rows, labels, ignore_index, code)
+        else:
+            losses = _nll("nll_loss", rows, labels, weight, ignore_index, code)
+    except IndexError:
+        raise _no_class("nll_loss", input, target, ignore_index) from None
     return _reshape(losses, target._array.shape) if code == 0 else losses  # type: ignore[no-any-return]
 
 
@@ -473,7 +487,7 @@ def multi_margin_loss(
     try:
         picked = gather_along(rows, labels, 1)
     except IndexError:
-        raise IndexError(f"{name}: a target is out of range for {classes} classes") from None
+        raise _no_class(name, input, target, None) from None
     missed = relu(_sub(_add(rows, margin), picked))
     terms = missed if p == 1 else mul(missed, missed)
     if weight is not None:

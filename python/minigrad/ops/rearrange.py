@@ -502,6 +502,8 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -
     shape = array_of("trapezoid", y).shape
     d = normalise_dim("trapezoid", dim, len(shape), shape)
     count = max(shape[d] - 1, 0)
+    if x is not None:
+        array_of("trapezoid", x, "x")
     pairs = add(narrow(y, d, 0, count), narrow(y, d, shape[d] - count, count))
     if x is None:
         return mul(pairs.sum(d), dx / 2)

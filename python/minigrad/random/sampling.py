@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -170,7 +171,7 @@ def randperm(
     [0, 1, 2, 3, 4]
     """
     check_options("randperm", device, options)
-    count = n.__index__()
+    count = index(n)
     target = _dtype.int64 if dtype is None else _dtype.as_dtype(dtype)
     if count < 0:
         raise RuntimeError(f"randperm: n must not be negative, got {count}")
