@@ -184,7 +184,7 @@ def _returned(loan: _Loan) -> None:
     cell = loan.cell
     with _lending:
         loans = _loans(cell)
-        if loan.written():
+        if loan.digest is not None and loan.written():
             _raise(cell, loan)
         loans.remove(loan)
         if not loans:

@@ -162,7 +162,8 @@ class Tensor(TensorMethods):
 
     def stride(self, dim: int | None = None) -> tuple[int, ...] | int:
         """Return how many elements apart neighbours along each dimension, or along `dim`, lie."""
-        strides = tuple(s // self._array.itemsize for s in self._array.strides)
+        size = self._array.itemsize
+        strides = tuple([s // size for s in self._array.strides])
         return strides if dim is None else strides[dim]
 
     def is_contiguous(self) -> bool:
@@ -207,13 +208,13 @@ class Tensor(TensorMethods):
     def data_ptr(self) -> int:
         """Return the address of the first element. Gradients never share this memory from now on."""
         self._own()
-        _core.keep_apart(self._array)
-        address: int = self._array.__array_interface__["data"][0]
-        return address
+        return _core.keep_apart(self._array)
 
     def storage_offset(self) -> int:
         """Return how many elements behind the first one of its base this view's first one lies; 0 for no view."""
-        base: Tensor = getattr(self, "_base", self)
+        base: Tensor | None = getattr(self, "_base", None)
+        if base is None:
+            return 0
         first, own = (x._array.__array_interface__["data"][0] for x in (base, self))
         return int(own - first) // self._array.itemsize
 
@@ -281,7 +282,7 @@ class Tensor(TensorMethods):
             If the tensor requires a gradient, which the array could not know of, and gradients are recorded: call
             ``detach()`` first.
         """
-        if not force:
+        if not force and (self._edge is not None or levels):
             self._refuse_export("numpy")
         return sharing.lend(self)
 

@@ -55,14 +55,15 @@ bool is_last_holder(const TensorObject* tensor, const PyArrayObject* owner) {
 // is_common(array): see below.
 PyObject* is_common_for_python(PyObject*, PyObject* array) { return PyBool_FromLong(is_common(array)); }
 
-// keep_apart(array): its memory is never held in common from now on, as its address is known: whoever has that may
-// write there at any time. Its handler tells.
+// keep_apart(array): the address of its first element. Its memory is never held in common from now on: whoever has the
+// address may write there at any time. Its handler tells.
 PyObject* keep_apart(PyObject*, PyObject* array) {
+  if (!PyArray_Check(array)) return PyErr_Format(PyExc_TypeError, "keep_apart: takes an array");
   PyArrayObject* const owner = owner_of(array);
   if (owner != nullptr) {
     fill(reinterpret_cast<PyArrayObject_fields*>(owner)->mem_handler, Py_NewRef(known_handler()));
   }
-  Py_RETURN_NONE;
+  return PyLong_FromVoidPtr(PyArray_DATA(reinterpret_cast<PyArrayObject*>(array)));
 }
 
 // hold_given(tensor): holds a tensor's memory in common with the gradients to come, if nobody else holds it.
@@ -104,7 +105,7 @@ PyObject* add_to_common(PyObject*, PyObject* const* args, Py_ssize_t count) {
 
 PyMethodDef kFunctions[] = {
     {"is_common", is_common_for_python, METH_O, "Whether an array's memory is held in common."},
-    {"keep_apart", keep_apart, METH_O, "Never hold an array's memory in common from now on: its address is known."},
+    {"keep_apart", keep_apart, METH_O, "An array's address; its memory is never held in common from now on."},
     {"hold_given", hold_given_for_python, METH_O,
      "Hold a tensor's memory in common with the gradients to come, if nobody else holds it."},
     {"shown", shown, METH_O,

@@ -43,9 +43,9 @@ class _Picked(NamedTuple):
 
 
 def _is_basic(k: Any) -> bool:
-    if k is None or k is Ellipsis or isinstance(k, slice):
+    if k is None or k is Ellipsis or type(k) is int or isinstance(k, slice):
         return True
-    if isinstance(k, bool | np.bool_):
+    if isinstance(k, _FLAGS):
         return False
     if isinstance(k, Tensor) or is_array(k):
         array = k._array if isinstance(k, Tensor) else k
@@ -53,9 +53,12 @@ def _is_basic(k: Any) -> bool:
     return isinstance(k, int | np.integer)
 
 
+_FLAGS = (bool, np.bool_)
+
+
 def _plain(name: str, k: Any) -> Any:
     """Return a basic part of a key with integers as Python's, having checked a slice's step."""
-    if k is None or k is Ellipsis:
+    if k is None or k is Ellipsis or type(k) is int:
         return k
     if not isinstance(k, slice):
         return k.__index__()
@@ -104,6 +107,8 @@ def _as_array(name: str, k: Any) -> Array:
 
 def _consumed(k: Any) -> int:
     """Return how many of the tensor's dims a part of a key speaks of."""
+    if type(k) is int or type(k) is slice:
+        return 1
     if is_array(k):
         return k.ndim if k.dtype == np.bool_ else 1
     return 0 if k is None or k is Ellipsis else 1
@@ -113,7 +118,7 @@ def _split(name: str, x: Tensor, parts: Sequence[Any]) -> tuple[Tensor, list[_Pi
     """Return the view that the basic part of a key makes, and the indices and masks that pick from it."""
     parts = [_plain(name, k) if _is_basic(k) else _as_array(name, k) for k in parts]
     shape = x._array.shape
-    missing = len(shape) - sum(map(_consumed, parts))
+    missing = len(shape) - sum([_consumed(k) for k in parts])
     if missing < 0:
         raise IndexError(f"{name}: too many indices for shape {shape}: {len(shape) - missing}")
     key: list[Any] = []
@@ -142,7 +147,7 @@ def _split(name: str, x: Tensor, parts: Sequence[Any]) -> tuple[Tensor, list[_Pi
             key.append(k)
             dim += not isinstance(k, int)
             own += k is not None
-    if all(isinstance(k, slice) and k == _ALL for k in key):
+    if key.count(_ALL) == len(key):
         return x, picked
     return basic_index(x, (*key, ...)), picked
 
@@ -400,8 +405,9 @@ def _set_by_tensor(x: Tensor, key: Tensor, value: Any) -> bool:
     """Write to rows, or a number where a mask of the tensor's shape is true; False, with nothing done, for other keys."""
     own, at = x._array, key._array
     if at.dtype.kind == "b":
-        plain = type(value) in (int, float) and own.dtype.kind == "f" and at.shape == own.shape
-        return plain and _core.compute_into(_where_kernel, x, (key, float(value), x))
+        plain = type(value) in (int, float) and own.dtype.kind == "f" and at.shape == own.shape[: at.ndim]
+        mask = key if at.ndim == own.ndim or not plain else wrap(at.reshape(at.shape + (1,) * (own.ndim - at.ndim)))
+        return plain and _core.compute_into(_where_kernel, x, (mask, float(value), x))
     if at.ndim != 1 or own.ndim == 0 or at.dtype != np.int64:
         return False
     x._own()

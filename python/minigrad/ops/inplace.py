@@ -82,6 +82,10 @@ def copy_(self: Tensor, src: Any) -> Tensor:
     return self._write(src, "copy_")
 
 
+def _source(self: Tensor, src: Any) -> Any:  # noqa: ARG001
+    return src
+
+
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Set every element to `value`, a number or a tensor without dimensions; return the tensor."""
     if not isinstance(value, Tensor) and _core.set_items(self, ..., value):
@@ -123,7 +127,7 @@ for _name, _method in _OPERATORS.items():
 for _function in (
     _compute_in_place,
     fill_diagonal_,
-    with_kernel_calls(copy_, kernel_call("copy", 1, src="tensor")),
+    with_kernel_calls(copy_, plain=_source),
     with_kernel_calls(fill_, kernel_call("full", 1, value="number")),
     with_kernel_calls(zero_, kernel_call("full", 0.0)),
 ):

@@ -74,7 +74,7 @@ def join(xs: Sequence[Any], dim: int, stacked: bool) -> Any:
         return out
     result = wrap(out)
     if grad_enabled():
-        edges = tuple([getattr(x, "_edge", None) for x in xs])
+        edges = tuple([x._edge for x in xs]) if plain else tuple([getattr(x, "_edge", None) for x in xs])
         if any(edges):
             shapes = (arrays[0].shape,) * len(arrays) if stacked else tuple([a.shape for a in arrays])
             node = _node(_join_record, edges, (shapes, dim, stacked), 1)
@@ -211,6 +211,15 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     tensor([1, 2, 3])
     """
     xs = _common("cat", tensors)
+    shape = xs[0]._array.shape
+    try:
+        return join(xs, normalise_dim("cat", dim, len(shape), shape), False)  # type: ignore[no-any-return]
+    except (IndexError, RuntimeError):
+        return _cat_unusual(xs, dim)
+
+
+def _cat_unusual(xs: Sequence[Tensor], dim: int) -> Tensor:
+    """Join tensors of which some are passed over, or say why they cannot be joined."""
     shapes = [x._array.shape for x in xs]
     if () in shapes:
         raise RuntimeError(f"cat: zero-dimensional tensor (at position {shapes.index(())}) cannot be concatenated")

@@ -184,19 +184,14 @@ def matmul(input: Any, other: Any) -> Tensor:
 
 def _with_vector(a: Tensor, b: Tensor) -> Tensor:
     """Return the product of matrices and a vector, which is a row or a column."""
-    m, n = a._array.ndim, b._array.ndim
-    if m == 0 or n == 0:
-        raise RuntimeError(
-            f"matmul: both operands must have at least one dimension, got {a._array.shape} @ {b._array.shape}"
-        )
-    if a._array.shape[-1] != b._array.shape[-2 if n > 1 else 0]:
-        raise RuntimeError(f"matmul: inner sizes differ, got {a._array.shape} @ {b._array.shape}")
-    if n == 1:
-        out = _matmul(a, _reshape(b, (*b._array.shape, 1)))
-        return _reshape(out, out._array.shape[:-1])  # type: ignore[no-any-return]
-    out = _matmul(_reshape(a, (1, *a._array.shape)), b)
-    shape = out._array.shape
-    return _reshape(out, (*shape[:-2], shape[-1]))  # type: ignore[no-any-return]
+    left, right = a._array.shape, b._array.shape
+    if not left or not right:
+        raise RuntimeError(f"matmul: both operands must have at least one dimension, got {left} @ {right}")
+    if left[-1] != right[-2 if len(right) > 1 else 0]:
+        raise RuntimeError(f"matmul: inner sizes differ, got {left} @ {right}")
+    if len(right) == 1:
+        return _reshape(_matmul(a, _reshape(b, (*right, 1))), left[:-1])  # type: ignore[no-any-return]
+    return _reshape(_matmul(_reshape(a, (1, *left)), b), right[:-2] + right[-1:])  # type: ignore[no-any-return]
 
 
 method(matmul)

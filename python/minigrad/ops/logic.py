@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from .._methods import method, operator
+from ..batching import is_batched
 from ..tensor import Tensor, array_of, wrap
 from . import elementwise
 from .elementwise import _binary, _unary, abs, add, document, eq, ge, gt, le, lt, mul, ne, sub
@@ -335,7 +337,8 @@ def equal(input: Tensor, other: Tensor) -> bool:
     if x.shape != y.shape:
         return False
     if x.size <= _FEW or x.dtype != y.dtype or not (x.flags.c_contiguous and y.flags.c_contiguous):
-        return bool(elementwise.eq(input, other)._array.all())
+        same = elementwise.eq(input, other)._array
+        return bool(same.all() if is_batched(same) else _all(same, (), False))
     a, b = x.reshape(-1), y.reshape(-1)
     first, last = 0, _FEW
     while first < x.size and eq(a[first:last], b[first:last]).all():
@@ -343,4 +346,5 @@ def equal(input: Tensor, other: Tensor) -> bool:
     return bool(first >= x.size)
 
 
+_all = _core.kernels["all"]
 _FEW, _MANY = 1 << 10, 1 << 15  # elements that are compared before looking whether all of them are equal

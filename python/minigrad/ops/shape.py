@@ -384,7 +384,9 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """Return a view without the dimensions of size 1, or without those of `dim` that have size 1."""
     shape = array_of("squeeze", input).shape
-    dims = range(len(shape)) if dim is None else normalise_dims("squeeze", dim, len(shape), shape)
+    if dim is None:
+        return _reshape(input, tuple([n for n in shape if n != 1]))  # type: ignore[no-any-return]
+    dims = normalise_dims("squeeze", dim, len(shape), shape)
     kept = tuple([n for d, n in enumerate(shape) if n != 1 or d not in dims])
     return _reshape(input, kept)  # type: ignore[no-any-return]
 

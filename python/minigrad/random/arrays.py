@@ -86,12 +86,16 @@ def computed(name: str, *arrays: Any) -> Any:
 
 def chances(p: Any, shape: tuple[int, ...], dtype: DType, generator: Generator | None, name: str) -> Array:
     """Return whether numbers uniform over [0, 1) are below the chances `p`, an array or a number."""
+    below: Array
+    if p.__class__ is float and dtype is not _dtype.float16 and 0 <= p <= 1:
+        below = computed("lt", floats("uniform", shape, dtype, generator, name), p)
+        return below
     array = p if is_array(p) else np.array(p, dtype.numpy)
     known = bottom(array)
     if not ((known >= 0) & (known <= 1)).all():
         raise RuntimeError(f"{name}: the probabilities must be between 0 and 1")
     u = floats("uniform", shape, dtype, generator, name)
-    below: Array = computed("lt", u, array.astype(u.dtype, copy=False))
+    below = computed("lt", u, array.astype(u.dtype, copy=False))
     return below
 
 

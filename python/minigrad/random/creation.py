@@ -187,8 +187,8 @@ def randint(
     >>> minigrad.randint(3, 4, (2,))
     tensor([3, 3])
     """
-    options: dict[str, Any] = {name: named.pop(name) for name in ("layout", "pin_memory") if name in named}
-    if options or device is not None:
+    if named or device is not None:
+        options: dict[str, Any] = {name: named.pop(name) for name in ("layout", "pin_memory") if name in named}
         check_options("randint", device, options)
     low, high, shape = _randint_arguments(args, named)
     target = _dtype.int64 if dtype is None else _dtype.as_dtype(dtype)
