@@ -86,7 +86,7 @@ def multinomial(
         sums = kernels["cumsum"](rows, 1, False)
         u = floats("uniform", (len(rows), num_samples), _dtype.float64, generator, "multinomial") * sums[:, -1:]
         drawn = kernels["searchsorted"](sums, u, True)
-        if drawn.max() == rows.shape[1]:  # a product was rounded up to the sum of all weights
+        if (drawn == rows.shape[1]).any():  # a product was rounded up to the sum of all weights
             drawn = np.minimum(drawn, rows.shape[1] - 1 - np.argmax(rows[:, ::-1] > 0, axis=1)[:, None])
     else:
         u = floats("uniform", rows.shape, _dtype.float64, generator, "multinomial")
