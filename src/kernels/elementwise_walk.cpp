@@ -59,14 +59,24 @@ struct EqualBuffer {
   const char* operator[](int i) const { return of[i]; }
 };
 
-// Rows of `bytes` bytes behind one another, all of an element that is repeated in its row. Up to 15 bytes behind the
+// Rows of `bytes` bytes behind one another, all of an element that is repeated in its row. Up to 63 bytes behind the
 // last row are overwritten.
 template <class Bits>
 void fill_rows(char* to, const Bits* x, int64_t rows, int64_t row, int64_t bytes) {
-  using Piece = typename PieceOf<Bits>::type;
-  for (int64_t r = 0; r < rows; ++r, x += row, to += bytes) {
-    const Piece equal = Piece{} + *x;
-    for (int64_t b = 0; b < bytes; b += sizeof(Piece)) *reinterpret_cast<Piece*>(to + b) = equal;
+  for (int64_t r = 0; r < rows; ++r, x += row, to += bytes) fill<Bits>(to, reinterpret_cast<const char*>(x), bytes);
+}
+
+// Rows of at least 16 bytes behind one another: the last piece of each overlaps the one before.
+void copy_pieces(char* to, const char* from, int64_t rows, int64_t row, int64_t bytes) {
+  using Piece = PieceOf<char>::type;
+  constexpr int64_t kPiece = sizeof(Piece);
+  for (int64_t r = 0; r < rows; ++r, from += row, to += bytes) {
+    int64_t b = 0;
+    for (; b + 4 * kPiece <= bytes; b += 4 * kPiece) std::memcpy(to + b, from + b, 4 * kPiece);
+    for (; b < bytes; b += kPiece) {
+      const int64_t at = b + kPiece <= bytes ? b : bytes - kPiece;
+      *reinterpret_cast<Piece*>(to + at) = *reinterpret_cast<const Piece*>(from + at);
+    }
   }
 }
 
@@ -83,7 +93,7 @@ void repeat_row(char* to, const char* from, int64_t rows, int64_t bytes) {
   }
 }
 
-// Rows of `count` elements behind one another, from rows that are `row` apart; behind the last one there is room for 15
+// Rows of `count` elements behind one another, from rows that are `row` apart; behind the last one there is room for 63
 // bytes more.
 template <class Bits>
 void gather_rows(char* to, const char* from, int64_t rows, int64_t row, int64_t count, int64_t step) {
@@ -92,6 +102,7 @@ void gather_rows(char* to, const char* from, int64_t rows, int64_t row, int64_t 
   const int64_t bytes = count * static_cast<int64_t>(sizeof(Bits));
   if (step == 0) return fill_rows(to, x, rows, row, bytes);
   if (step == 1 && row == 0) return repeat_row(to, from, rows, bytes);
+  if (step == 1 && bytes >= 16) return copy_pieces(to, from, rows, row * static_cast<int64_t>(sizeof(Bits)), bytes);
   for (int64_t r = 0; r < rows; ++r, x += row, out += count) {
 #pragma GCC unroll 4
     for (int64_t i = 0; i < count; ++i) out[i] = x[i * step];
@@ -118,8 +129,9 @@ void gather_rows_of(int64_t item, char* to, const char* from, int64_t rows, int6
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-// Rows of fewer elements are taken together.
-constexpr int64_t kShortRow = 64;
+// Rows of fewer elements are taken together; longer ones as well, where an operand that does not go from row to row as
+// the output does is the same row for all, which is copied once.
+constexpr int64_t kShortRow = 88, kRepeatedRow = 257;
 
 // Elements of a row that, read again and again, stays in the nearest cache.
 constexpr int64_t kLongRow = 2048;
@@ -385,7 +397,10 @@ class Walk {
   // Whether rows are short, and those of the output lie behind one another.
   bool short_rows() const {
     const int inner = nest_.rank - 1;
-    return inner > 0 && nest_.shape[inner] < kShortRow && way_[0] == Way::direct && steps_on(0);
+    if (inner == 0 || nest_.shape[inner] >= kRepeatedRow || way_[0] != Way::direct || !steps_on(0)) return false;
+    bool repeated = true;
+    for (int i = 1; i < N; ++i) repeated &= steps_on(i) || nest_.stride[i][inner - 1] == 0;
+    return repeated || nest_.shape[inner] < kShortRow;
   }
 
   // Whether the operand goes from a row to the next as it goes from element to element.

@@ -47,7 +47,7 @@ __all__ = [
 
 _copy = _core.kernels["copy"]
 _MOST_DIMENSIONS = 16  # that kernels take
-_full_kernel, _ramp = _core.kernels["full"], _core.kernels["ramp"]
+_full_kernel, _ramp, _copy_kernel = (_core.kernels[name] for name in ("full", "ramp", "copy"))
 
 #: What PyTorch's functions that make tensors take besides, and the values that mean nothing here.
 _OPTIONS: dict[str, tuple[Any, ...]] = {
@@ -332,7 +332,7 @@ def filled(
     if value in (0, 1) or dtype.is_floating_point or _is_small(value, dtype):
         out = wrap(_full_kernel(float(value), sizes, dtype.code))
     else:
-        out = wrap(np.full(sizes, _dtype.element(name, value, dtype.numpy)))
+        out = wrap(_copy_kernel(np.broadcast_to(_dtype.element(name, value, dtype.numpy), sizes)))
     return out if requires_grad is False else out.requires_grad_(requires_grad)
 
 
@@ -374,10 +374,10 @@ def _filled_like(
         made = filled(array.shape, value, dtype, requires_grad, name)
         return made_like(made, input) if levels else made
     out = _core.empty_like(array, dtype.code)
-    if value in (0, 1) or dtype.is_floating_point:
+    if value in (0, 1) or dtype.is_floating_point or _is_small(value, dtype):
         _full_kernel.into(out, float(value), array.shape, dtype.code)
     else:
-        out[...] = _dtype.element(name, value, dtype.numpy)
+        _copy_kernel.into(out, np.broadcast_to(_dtype.element(name, value, dtype.numpy), array.shape))
     return wrap(out).requires_grad_(requires_grad)
 
 

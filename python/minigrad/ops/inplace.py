@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core
+from .. import _core, _dtype
 from .._methods import TensorMethods, kernel_call, with_kernel_calls
 from ..batching import levels
 from ..batching_rules import copy_values
@@ -91,7 +91,9 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     if not isinstance(value, Tensor) and _core.set_items(self, ..., value):
         return self
     if not isinstance(value, Tensor):
-        return self._write(full_like(self, value), "fill_")
+        if levels or self.dtype.is_floating_point:
+            return self._write(full_like(self, value), "fill_")
+        value = wrap(_dtype.element("fill_", value, self.dtype.numpy))
     if value.ndim > 0:
         raise RuntimeError(f"fill_: the value must have no dimensions, got shape {value._array.shape}")
     value = value if value.dtype is self.dtype else ew.to_dtype(value, self.dtype)
