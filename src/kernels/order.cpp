@@ -125,52 +125,86 @@ Status choose_from_lines(const Call& call, int64_t dim, double nanoseconds, Choo
 // Runs.
 
 template <class T>
-Entry<T>* scratch_entries(const Call& call, int worker) {
-  return reinterpret_cast<Entry<T>*>(call.scratch(worker));
+void load_line(void* entries, const void* x, int64_t step, int64_t n, bool descending) {
+  load_entries<T>(static_cast<Entry<T>*>(entries), static_cast<const T*>(x), step, n, descending);
 }
 
-template <class T>
-Entry<T>* sorted_line(const Call& call, const Lines& lines, const T* x, int worker, bool descending) {
-  Entry<T>* const entries = scratch_entries<T>(call, worker);
-  load_entries<T>(entries, x, lines.x_step, lines.length, descending);
-  return sort_entries<T>(entries, entries + lines.length, lines.length);
-}
+using Load = void (*)(void* entries, const void* x, int64_t step, int64_t n, bool descending);
+constexpr Load kLoads[kDTypeCount] = {load_line<bool>,    load_line<uint8_t>, load_line<int8_t>,
+                                      load_line<int16_t>, load_line<int32_t>, load_line<int64_t>,
+                                      load_line<float>,   load_line<double>,  load_line<Half>};
 
-template <class T>
+// The run of an operation for elements of the size of B: once the entries are made, their dtype does not matter.
+template <class Op>
+struct Chosen {
+  template <class B>
+  struct Of {
+    static Status run(const Call& call) {
+      const DType dtype = call.in[0].dtype;
+      const bool descending = Op::descending(call);
+      return choose_from_lines<B>(
+          call, Op::dim(call), Op::nanoseconds, [&](const Lines& lines, const B* x, int worker, auto&& take) {
+            char* const scratch = call.scratch(worker);
+            if constexpr (sizeof(B) == 8 && Op::nanoseconds == kSortNanoseconds) {  // others go through them once
+              auto* const near = reinterpret_cast<uint64_t*>(scratch);
+              const auto* const integers = reinterpret_cast<const int64_t*>(x);
+              if (dtype == DType::int64 && load_near(near, integers, lines.x_step, lines.length, descending)) {
+                return Op::choose(call, lines, near, 4, take);
+              }
+            }
+            kLoads[static_cast<int>(dtype)](scratch, x, lines.x_step, lines.length, descending);
+            Op::choose(call, lines, reinterpret_cast<Entry<B>*>(scratch), sizeof(B), take);
+          });
+    }
+  };
+};
+
 struct Sort {
-  static Status run(const Call& call) {
-    const bool descending = call.attributes[1].flag();
-    return choose_from_lines<T>(call, call.attributes[0].integer(), kSortNanoseconds,
-                                [&](const Lines& lines, const T* x, int worker, auto&& take) {
-                                  const Entry<T>* const entries = sorted_line(call, lines, x, worker, descending);
-                                  for (int64_t i = 0; i < lines.length; ++i) take(i, place_of(entries[i]));
-                                });
+  static constexpr double nanoseconds = kSortNanoseconds;
+  static int64_t dim(const Call& call) { return call.attributes[0].integer(); }
+  static bool descending(const Call& call) { return call.attributes[1].flag(); }
+
+  template <class E, class Take>
+  static void choose(const Call&, const Lines& lines, E* entries, int bytes, Take&& take) {
+    const E* const sorted = sort_entries(entries, entries + lines.length, lines.length, bytes);
+    for (int64_t i = 0; i < lines.length; ++i) take(i, place_of(sorted[i]));
   }
 };
+
+// The first k entries in order, by inserting them. Of equal keys those that come later stay out.
+template <class E>
+void select_few(E* entries, int64_t n, int64_t k) {
+  std::sort(entries, entries + k);
+  E last = entries[k - 1];
+  for (int64_t i = k; i < n; ++i) {
+    if (!comes_before(entries[i], last)) continue;
+    const E entry = entries[i];
+    int64_t at = k - 1;
+    for (; at > 0 && comes_before(entry, entries[at - 1]); --at) entries[at] = entries[at - 1];
+    entries[at] = entry;
+    last = entries[k - 1];
+  }
+}
 
 // The first k entries in order: by a heap of k where they are few, else by partition.
 template <class E>
 void select_first(E* entries, int64_t n, int64_t k, bool sorted) {
-  constexpr int64_t kFew = 64;
-  if (k * kFew <= n) {
-    std::partial_sort(entries, entries + k, entries + n);
-    return;
-  }
+  constexpr int64_t kFew = 64, kInserted = 12;
+  if (0 < k && k <= kInserted && k * kFew <= n) return select_few(entries, n, k);
+  if (k * kFew <= n) return std::partial_sort(entries, entries + k, entries + n);
   if (k < n) std::nth_element(entries, entries + k - 1, entries + n);
   if (sorted) std::sort(entries, entries + k);
 }
 
-template <class T>
 struct TopK {
-  static Status run(const Call& call) {
-    const bool largest = call.attributes[2].flag(), sorted = call.attributes[3].flag();
-    return choose_from_lines<T>(call, call.attributes[1].integer(), kSelectNanoseconds,
-                                [&](const Lines& lines, const T* x, int worker, auto&& take) {
-                                  Entry<T>* const entries = scratch_entries<T>(call, worker);
-                                  load_entries<T>(entries, x, lines.x_step, lines.length, largest);
-                                  select_first(entries, lines.length, lines.count, sorted);
-                                  for (int64_t i = 0; i < lines.count; ++i) take(i, place_of(entries[i]));
-                                });
+  static constexpr double nanoseconds = kSelectNanoseconds;
+  static int64_t dim(const Call& call) { return call.attributes[1].integer(); }
+  static bool descending(const Call& call) { return call.attributes[2].flag(); }
+
+  template <class E, class Take>
+  static void choose(const Call& call, const Lines& lines, E* entries, int, Take&& take) {
+    select_first(entries, lines.length, lines.count, call.attributes[3].flag());
+    for (int64_t i = 0; i < lines.count; ++i) take(i, place_of(entries[i]));
   }
 };
 
@@ -180,45 +214,37 @@ int64_t place_of_rank(E* entries, int64_t n, int64_t rank) {
   return place_of(entries[rank]);
 }
 
-template <class T>
 struct KthValue {
-  static Status run(const Call& call) {
-    const int64_t rank = call.attributes[0].integer() - 1;
-    return choose_from_lines<T>(call, call.attributes[1].integer(), kSelectNanoseconds,
-                                [&](const Lines& lines, const T* x, int worker, auto&& take) {
-                                  Entry<T>* const entries = scratch_entries<T>(call, worker);
-                                  load_entries<T>(entries, x, lines.x_step, lines.length, false);
-                                  take(0, place_of_rank(entries, lines.length, rank));
-                                });
+  static constexpr double nanoseconds = kSelectNanoseconds;
+  static int64_t dim(const Call& call) { return call.attributes[1].integer(); }
+  static bool descending(const Call&) { return false; }
+
+  template <class E, class Take>
+  static void choose(const Call& call, const Lines& lines, E* entries, int, Take&& take) {
+    take(0, place_of_rank(entries, lines.length, call.attributes[0].integer() - 1));
   }
 };
 
-// Where the lower of the two middle elements stands. Among NaN it is the first NaN, unless they are skipped.
-template <class T>
-int64_t median_place(Entry<T>* entries, int64_t n, bool skip_nan) {
-  int64_t numbers = n;
-  if constexpr (kIsFloat<T>) {
-    int64_t first_nan = n;
-    for (int64_t i = n - 1; i >= 0; --i) {
-      const bool nan = entry_key(entries[i]) == kNanKey<T>;
-      numbers -= nan;
-      first_nan = nan ? i : first_nan;
-    }
-    if (first_nan < n && (numbers == 0 || !skip_nan)) return first_nan;
-  }
-  return place_of_rank(entries, n, (numbers - 1) / 2);
-}
-
-template <class T>
+// The lower of the two middle elements. Among NaN it is the first NaN, unless they are skipped.
 struct Median {
-  static Status run(const Call& call) {
-    const bool skip_nan = call.attributes[1].flag();
-    return choose_from_lines<T>(call, call.attributes[0].integer(), kSelectNanoseconds,
-                                [&](const Lines& lines, const T* x, int worker, auto&& take) {
-                                  Entry<T>* const entries = scratch_entries<T>(call, worker);
-                                  load_entries<T>(entries, x, lines.x_step, lines.length, false);
-                                  take(0, median_place<T>(entries, lines.length, skip_nan));
-                                });
+  static constexpr double nanoseconds = kSelectNanoseconds;
+  static int64_t dim(const Call& call) { return call.attributes[0].integer(); }
+  static bool descending(const Call&) { return false; }
+
+  template <class E, class Take>
+  static void choose(const Call& call, const Lines& lines, E* entries, int bytes, Take&& take) {
+    const int64_t n = lines.length;
+    int64_t numbers = n, first_nan = n;
+    if (is_floating(call.in[0].dtype)) {
+      const uint64_t nan_key = ~uint64_t{0} >> (64 - 8 * bytes);
+      for (int64_t i = n - 1; i >= 0; --i) {
+        const bool nan = entry_key(entries[i]) == nan_key;
+        numbers -= nan;
+        first_nan = nan ? i : first_nan;
+      }
+    }
+    const bool is_nan = first_nan < n && (numbers == 0 || !call.attributes[1].flag());
+    take(0, is_nan ? first_nan : place_of_rank(entries, n, (numbers - 1) / 2));
   }
 };
 
@@ -236,13 +262,15 @@ int64_t mode_place(const E* entries, int64_t n) {
   return place_of(entries[last]);
 }
 
-template <class T>
 struct Mode {
-  static Status run(const Call& call) {
-    return choose_from_lines<T>(call, call.attributes[0].integer(), kSortNanoseconds,
-                                [&](const Lines& lines, const T* x, int worker, auto&& take) {
-                                  take(0, mode_place(sorted_line(call, lines, x, worker, false), lines.length));
-                                });
+  static constexpr double nanoseconds = kSortNanoseconds;
+  static int64_t dim(const Call& call) { return call.attributes[0].integer(); }
+  static bool descending(const Call&) { return false; }
+
+  template <class E, class Take>
+  static void choose(const Call&, const Lines& lines, E* entries, int bytes, Take&& take) {
+    const E* const sorted = sort_entries(entries, entries + lines.length, lines.length, bytes);
+    take(0, mode_place(sorted, lines.length));
   }
 };
 
@@ -375,8 +403,9 @@ struct CumMin {
 };
 
 constexpr Run kRuns[] = {
-    {"sort", every_dtype<Sort>()},     {"topk", every_dtype<TopK>()}, {"kthvalue", every_dtype<KthValue>()},
-    {"median", every_dtype<Median>()}, {"mode", every_dtype<Mode>()}, {"cummax", every_dtype<CumMax>()},
+    {"sort", moves<Chosen<Sort>::Of>()},         {"topk", moves<Chosen<TopK>::Of>()},
+    {"kthvalue", moves<Chosen<KthValue>::Of>()}, {"median", moves<Chosen<Median>::Of>()},
+    {"mode", moves<Chosen<Mode>::Of>()},         {"cummax", every_dtype<CumMax>()},
     {"cummin", every_dtype<CumMin>()},
 };
 

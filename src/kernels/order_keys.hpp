@@ -74,11 +74,31 @@ inline int64_t place_of(const WideEntry& entry) { return entry.place; }
 inline uint64_t entry_key(uint64_t entry) { return entry >> 32; }
 inline uint64_t entry_key(const WideEntry& entry) { return entry.key; }
 
+// Whether an entry comes before one whose place is lower.
+inline bool comes_before(uint64_t entry, uint64_t other) { return entry < other; }
+inline bool comes_before(const WideEntry& entry, const WideEntry& other) { return entry.key < other.key; }
+
 // The entries of a line of elements, largest first where `descending`.
 template <class T>
 void load_entries(Entry<T>* entries, const T* x, int64_t step, int64_t n, bool descending) {
   const Bits<T> flip = descending ? kNanKey<T> : Bits<T>{0};
   for (int64_t i = 0; i < n; ++i) entries[i] = make_entry<T>(static_cast<Bits<T>>(key_of(x[i * step]) ^ flip), i);
+}
+
+// The same for integers that differ by less than 2^32: their entries are half as large. False where they do not.
+inline bool load_near(uint64_t* entries, const int64_t* x, int64_t step, int64_t n, bool descending) {
+  int64_t least = x[0], most = x[0];
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t value = x[i * step];
+    least = value < least ? value : least;
+    most = value > most ? value : most;
+  }
+  if (static_cast<uint64_t>(most) - static_cast<uint64_t>(least) > UINT32_MAX || n > int64_t{UINT32_MAX}) return false;
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t key = descending ? most - x[i * step] : x[i * step] - least;
+    entries[i] = make_entry<uint32_t>(static_cast<uint32_t>(key), i);
+  }
+  return true;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -108,14 +128,8 @@ void move_by_byte(E* to, const E* from, int64_t n, int byte, int64_t (&starts)[k
   for (int64_t i = 0; i < n; ++i) to[starts[entry_key(from[i]) >> (8 * byte) & 0xff]++] = from[i];
 }
 
-// Sorts n entries that stand in the order of their places, with room for n more; returns which of the two has them.
-template <class T>
-Entry<T>* sort_entries(Entry<T>* entries, Entry<T>* room, int64_t n) {
-  if (n < kShort) {
-    std::sort(entries, entries + n);
-    return entries;
-  }
-  constexpr int kBytes = sizeof(T);
+template <int kBytes, class E>
+E* sort_by_bytes(E* entries, E* room, int64_t n) {
   int64_t counts[kBytes][kByteValues];
   count_bytes(entries, n, counts);
   for (int byte = 0; byte < kBytes; ++byte) {
@@ -124,6 +138,23 @@ Entry<T>* sort_entries(Entry<T>* entries, Entry<T>* room, int64_t n) {
     std::swap(entries, room);
   }
   return entries;
+}
+
+// Sorts n entries of keys of so many bytes, which stand in the order of their places, with room for n more; returns
+// which of the two has them.
+template <class E>
+E* sort_entries(E* entries, E* room, int64_t n, int bytes) {
+  if (n < kShort) {
+    std::sort(entries, entries + n);
+    return entries;
+  }
+  if constexpr (std::is_same_v<E, WideEntry>) {
+    return sort_by_bytes<8>(entries, room, n);
+  } else {
+    return bytes == 1   ? sort_by_bytes<1>(entries, room, n)
+           : bytes == 2 ? sort_by_bytes<2>(entries, room, n)
+                        : sort_by_bytes<4>(entries, room, n);
+  }
 }
 
 // A run for every dtype.
