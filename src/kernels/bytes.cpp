@@ -70,15 +70,23 @@ const bool g_wide = __builtin_cpu_supports("avx2");
   }
 }
 
+[[gnu::target("avx2")]] inline void stream_line(uint8_t* out, const uint8_t* x) {
+  const auto* const from = reinterpret_cast<const __m256i*>(x);
+  auto* const to = reinterpret_cast<__m256i*>(out);
+  const __m256i a = _mm256_loadu_si256(from), b = _mm256_loadu_si256(from + 1);
+  _mm256_stream_si256(to, a);
+  _mm256_stream_si256(to + 1, b);
+}
+
 [[gnu::target("avx2")]] void stream_wide(uint8_t* out, const uint8_t* x, int64_t bytes) {
 #pragma GCC unroll 4
-  for (int64_t i = 0; i < bytes; i += 64) {
-    const auto* const from = reinterpret_cast<const __m256i*>(x + i);
-    auto* const to = reinterpret_cast<__m256i*>(out + i);
-    const __m256i a = _mm256_loadu_si256(from), b = _mm256_loadu_si256(from + 1);
-    _mm256_stream_si256(to, a);
-    _mm256_stream_si256(to + 1, b);
-  }
+  for (int64_t i = 0; i < bytes; i += 64) stream_line(out + i, x + i);
+}
+
+// Rows of a line each.
+[[gnu::target("avx2")]] void stream_wide_lines(uint8_t* out, const uint8_t* x, int64_t rows, int64_t to_row,
+                                               int64_t from_row) {
+  for (int64_t i = 0; i < rows; ++i) stream_line(out + i * to_row, x + i * from_row);
 }
 
 void end_stream() { _mm_sfence(); }
@@ -90,6 +98,7 @@ void copy_rows_wide(uint8_t*, const uint8_t*, int64_t, int64_t, int64_t, int64_t
 void fill_wide(uint8_t*, const uint8_t*, int64_t) {}
 void reverse_wide(uint32_t*, const uint32_t*, int64_t, int64_t, int64_t, int64_t) {}
 void stream_wide(uint8_t*, const uint8_t*, int64_t) {}
+void stream_wide_lines(uint8_t*, const uint8_t*, int64_t, int64_t, int64_t) {}
 void end_stream() {}
 #endif
 
@@ -202,10 +211,11 @@ void stream_lines(void* to, const void* from, int64_t bytes) {
 
 void stream_end() { end_stream(); }
 
-void stream_apart(void* to, const void* from, int64_t lines, int64_t to_row) {
+void stream_apart(void* to, const void* from, int64_t rows, int64_t bytes, int64_t to_row, int64_t from_row) {
   auto* const out = static_cast<uint8_t*>(to);
   const auto* const x = static_cast<const uint8_t*>(from);
-  for (int64_t i = 0; i < lines; ++i) stream_lines(out + i * to_row, x + 64 * i, 64);
+  if (g_wide && bytes == 64) return stream_wide_lines(out, x, rows, to_row, from_row);
+  for (int64_t i = 0; i < rows; ++i) stream_lines(out + i * to_row, x + i * from_row, bytes);
 }
 
 }  // namespace minigrad

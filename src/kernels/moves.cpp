@@ -174,12 +174,13 @@ class Turned {
       for (int i = 0; i < 2; ++i) nest_.stride[i][d] = nest_.stride[i][d + 1];
     }
     const bool aligned = (reinterpret_cast<uintptr_t>(out) | (out_row_ * sizeof(T))) % 64 == 0;
-    streamed_ = large && aligned && rows_ >= kBlock;
+    streamed_ = large && aligned && rows_ >= kLine;
+    if (streamed_ && (x_row_ * static_cast<int64_t>(sizeof(T))) % kAway == 0) high_ = kLine;
   }
 
   void run() const {
     const bool narrow = rows_ < kNarrow;
-    const int64_t wide = narrow ? kLong : kBlock, high = narrow ? rows_ : (streamed_ ? kLine : kBlock);
+    const int64_t wide = narrow ? kLong : kBlock, high = narrow ? rows_ : high_;
     if (nest_.rank == 2 && rows_ <= high && columns_ <= wide) return run_at(0, 0, 0, 0);
     const int64_t down = (columns_ + wide - 1) / wide, across = (rows_ + high - 1) / high;
     const int64_t count = nest_.size / (rows_ * columns_) * down * across;
@@ -187,8 +188,8 @@ class Turned {
       for (int64_t n = begin; n < end; ++n) {
         int64_t offset[2];
         find_offsets(nest_, nest_.rank - 2, n / (down * across), offset);
-        const int64_t row = streamed_ ? n / down % across : n % across,
-                      column = streamed_ ? n % down : n / across % down;
+        const int64_t row = high_ == kLine ? n / down % across : n % across,
+                      column = high_ == kLine ? n % down : n / across % down;
         run_at(offset[0], offset[1], row * high, column * wide);
       }
       if (streamed_) stream_end();
@@ -199,7 +200,8 @@ class Turned {
   static constexpr int64_t kBlock = sizeof(T) == 8 ? 32 : 64;
   static constexpr int64_t kNarrow = 16;  // below so many elements of a row of out there is no buffer
   static constexpr int64_t kLong = 512;
-  static constexpr int64_t kLine = 64 / sizeof(T);
+  static constexpr int64_t kItem = sizeof(T), kLine = 64 / kItem;
+  static constexpr int64_t kAway = 65536;  // bytes
 
   // The block of x that begins in a row and a column of the matrices at the offsets.
   void run_at(int64_t out_offset, int64_t x_offset, int64_t row, int64_t column) const {
@@ -207,8 +209,8 @@ class Turned {
     const T* const from = x_ + x_offset + row * x_row_ + column;
     if (rows_ < kNarrow)
       run_narrow(to, from, std::min(kLong, columns_ - column));
-    else if (streamed_ && rows_ - row >= kLine)
-      run_lines(to, from, std::min(kBlock, columns_ - column));
+    else if (streamed_)
+      stream_block(to, from, row, std::min(kBlock, columns_ - column));
     else
       run_block(to, from, rows_ - row, std::min(kBlock, columns_ - column));
   }
@@ -218,15 +220,29 @@ class Turned {
     turn(to, out_row_, from, x_row_, rows_, columns);
   }
 
-  // As many rows as make a line of each row of out. x is read along its rows, a few of which the processor follows.
-  void run_lines(T* to, const T* from, int64_t columns) const {
-    constexpr int64_t kAhead = 4 * kBlock;
-    for (int64_t i = 0; i < kLine; ++i) {
-      for (int64_t d = 0; d < columns; d += kLine) __builtin_prefetch(from + i * x_row_ + kAhead + d, 0, 2);
+  // As many columns at a time as a line has elements, while as many rows of the block that comes next are asked for: few
+  // of them can wait in the second cache where rows are a power of two apart. That block lies below, or, where the rows
+  // are so far apart that hardly any can wait, beside this one.
+  void stream_block(T* to, const T* from, int64_t row, int64_t columns) const {
+    const bool last = row + high_ >= rows_, beside = high_ == kLine;
+    const int64_t rows = std::min(high_, rows_ - row);
+    const int64_t next_rows = beside ? rows : std::min(high_, rows_ - (last ? 0 : row + high_));
+    const T* const next = beside ? from + 4 * kBlock : (last ? from - row * x_row_ + kBlock : from + high_ * x_row_);
+    alignas(64) T buffer[kLine * kBlock];
+    const int64_t strip = kLine * kBlock / high_;
+    for (int64_t d = 0; d < columns; d += strip) {
+      const int64_t width = std::min(strip, columns - d);
+      for (int64_t i = d; i < std::min(d + kLine, next_rows); ++i) {
+        for (int64_t k = 0; k < kBlock; k += kLine) __builtin_prefetch(next + i * x_row_ + k, 0, 2);
+      }
+      turn(buffer, high_, from + d, x_row_, rows, width);
+      T* const out = to + d * out_row_;
+      if (rows % kLine == 0) {
+        stream_apart(out, buffer, width, rows * kItem, out_row_ * kItem, high_ * kItem);
+      } else {
+        for (int64_t k = 0; k < width; ++k) copy_bytes(out + k * out_row_, buffer + k * high_, rows * kItem, true);
+      }
     }
-    alignas(64) T buffer[kBlock * kLine];
-    turn(buffer, kLine, from, x_row_, kLine, columns);
-    stream_apart(to, buffer, columns, out_row_ * static_cast<int64_t>(sizeof(T)));
   }
 
   void run_block(T* to, const T* from, int64_t rows_left, int64_t columns) const {
@@ -248,6 +264,7 @@ class Turned {
   Nest<2> nest_;
   int64_t rows_, columns_;  // of x, seen as a matrix; they are out's columns and rows
   int64_t out_row_, x_row_;
+  int64_t high_ = kBlock;  // rows of a block
   bool streamed_;
 };
 
