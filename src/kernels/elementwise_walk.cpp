@@ -143,8 +143,8 @@ constexpr int64_t kManyRows = 64;
 constexpr double kGatheredNanoseconds = 0.1, kTurnedNanoseconds = 0.35;
 
 // A panel: rows that are gathered together, because their elements are neighbours across the rows (a transposed
-// operand), and the elements of each that fit into the buffer: of 4 bytes, 2 lines of memory from each place.
-constexpr int64_t kPanelRows = 32, kPanelBytes = 16384;
+// operand), and the elements of each that fit into the buffer: of 4 bytes, 4 lines of memory from each place.
+constexpr int64_t kPanelRows = 64, kPanelBytes = 16384;
 
 // Rows that the loop can read and write where they lie. Results that fit into no cache go past the caches, through a
 // buffer: a line of memory is then written without having been read before. Where several operands come from memory, it
@@ -203,6 +203,14 @@ class Rows {
         }
       }
     }
+  }
+
+  // As many as pass through the buffer at a time, or fewer.
+  void run_few(char* out, int64_t count, const Neighbours& in) const {
+    alignas(64) char buffer[kStreamed];
+    const bool streamed = streamed_in_lines();
+    map_.loop(map_.context, streamed ? buffer : out, count, in);
+    if (streamed) copy_bytes(out, buffer, count * item_, true);
   }
 
   // What every worker does after its last row.
@@ -466,6 +474,7 @@ class Walk {
         find_row(number / panels * rows + first, offset);
         run_panel(buffer, offset, rows - first < kPanelRows ? rows - first : kPanelRows, columns);
       }
+      rows_.end();
     });
   }
 
@@ -479,23 +488,43 @@ class Walk {
   }
 
   void run_panel(PanelBuffer& buffer, const int64_t* offset, int64_t rows, int64_t columns) const {
+    const bool far = rows_.streamed_in_lines();
     for (int64_t from = 0; from < columns; from += panel_columns_) {
       const int64_t size = columns - from < panel_columns_ ? columns - from : panel_columns_;
       for (int i = 1; i < N; ++i) {
         if (way_[i] == Way::gathered) gather_panel(buffer.of[i], i, at(i, offset, from), rows, size);
       }
       for (int64_t r = 0; r < rows; ++r) {
-        Neighbours in;
-        for (int i = 1; i < N; ++i) {
-          const char* const there = at(i, offset, from) + r * row_bytes(i);
-          in.mask[i - 1] = way_[i] == Way::repeated ? 0 : -1;
-          in.x[i - 1] = way_[i] == Way::direct ? there : buffer.of[i];
-          if (way_[i] == Way::gathered) in.x[i - 1] = buffer.of[i] + r * panel_columns_ * item_[i];
-          if (way_[i] == Way::repeated) fill_equal(buffer.of[i], there, item_[i], map_.limit > 0 ? size : kLanes);
-        }
-        map_.loop(map_.context, at(0, offset, from) + r * row_bytes(0), size, in);
+        const int64_t next = from + panel_columns_ + r;
+        if (far && r < panel_columns_ && next < columns) fetch_panel(offset, next, rows);
+        char* there[N];
+        for (int i = 0; i < N; ++i) there[i] = at(i, offset, from) + r * row_bytes(i);
+        run_panel_row(buffer, there, r, size, far);
       }
     }
+  }
+
+  void run_panel_row(PanelBuffer& buffer, char* const* there, int64_t r, int64_t size, bool far) const {
+    Neighbours in;
+    for (int i = 1; i < N; ++i) {
+      in.mask[i - 1] = way_[i] == Way::repeated ? 0 : -1;
+      in.x[i - 1] = way_[i] == Way::direct ? there[i] : buffer.of[i];
+      if (way_[i] == Way::gathered) in.x[i - 1] = buffer.of[i] + r * panel_columns_ * item_[i];
+      if (way_[i] == Way::repeated) fill_equal(buffer.of[i], there[i], item_[i], map_.limit > 0 ? size : kLanes);
+      if (far && way_[i] == Way::direct) fetch(there[i] + panel_columns_ * item_[i], panel_columns_ * item_[i]);
+    }
+    rows_.run_few(there[0], size, in);
+  }
+
+  // Asks for a column of the panel that comes next, which is a row of the gathered operands.
+  void fetch_panel(const int64_t* offset, int64_t column, int64_t rows) const {
+    for (int i = 1; i < N; ++i) {
+      if (way_[i] == Way::gathered && row_bytes(i) == item_[i]) fetch(at(i, offset, column), rows * item_[i]);
+    }
+  }
+
+  static void fetch(const char* from, int64_t bytes) {
+    for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(from + b, 0, 2);
   }
 
   int64_t row_bytes(int i) const { return nest_.stride[i][nest_.rank - 2] * item_[i]; }

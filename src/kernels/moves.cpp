@@ -220,9 +220,9 @@ class Turned {
     turn(to, out_row_, from, x_row_, rows_, columns);
   }
 
-  // As many columns at a time as a line has elements, while as many rows of the block that comes next are asked for: few
-  // of them can wait in the second cache where rows are a power of two apart. That block lies below, or, where the rows
-  // are so far apart that hardly any can wait, beside this one.
+  // As many columns at a time as a line has elements, while as many rows of the block that comes next are asked for:
+  // few of them can wait in the second cache where rows are a power of two apart. That block lies below, or, where the
+  // rows are so far apart that hardly any can wait, beside this one.
   void stream_block(T* to, const T* from, int64_t row, int64_t columns) const {
     const bool last = row + high_ >= rows_, beside = high_ == kLine;
     const int64_t rows = std::min(high_, rows_ - row);
