@@ -15,7 +15,7 @@ _SUBJECTS = {
     "recurrent layers": "(rnn|lstm|gru)(base|cell|cellbase)?$|rnn_(tanh|relu)",
     "attention layers": "multi_?head|transformer|scaled_dot_product|attention$",
     "inverses, determinants and decompositions of matrices": "inv$|inverse|pinv|det$|slogdet|logdet|svd|qr$|eig|cholesky"
-    "|lu$|lu_|solve|lstsq|matrix_(rank|exp|power)|orthogonal|MultivariateNormal|pca_lowrank|spectral_norm|householder",
+    "|lu$|lu_|solve|lstsq|matrix_(rank|exp|power)|orthogonal|MultivariateNormal|pca_lowrank|householder",
     "the gamma function": "lgamma|digamma|polygamma|mvlgamma|igamma|Beta$|Gamma$|Dirichlet|Poisson$|StudentT|Binomial"
     "|NegativeBinomial|Multinomial$|Chi2|poisson$|special$",
     "complex numbers and Fourier transforms": "complex|cfloat|cdouble|chalf|fft|stft|istft|polar$|view_as_(real|complex)",

@@ -11,13 +11,13 @@ from ..ops.elementwise import relu, sigmoid, tanh
 from ..ops.linalg import bilinear, linear
 from ..ops.shape import flatten
 from ..ops.views import unflatten
-from ..tensor import Tensor
+from ..tensor import Tensor, array_of
 from . import init
 from ._new import layer_size, new_parameter, parameter_dtype
 from .module import Module
 from .parameter import Parameter
 
-__all__ = ["Bilinear", "Flatten", "Identity", "Linear", "ReLU", "Sigmoid", "Tanh", "Unflatten"]
+__all__ = ["Bilinear", "Flatten", "Identity", "LazyLinear", "Linear", "ReLU", "Sigmoid", "Tanh", "Unflatten"]
 
 
 class Identity(Module):
@@ -183,6 +183,57 @@ class Linear(Module):
     def extra_repr(self) -> str:
         """Return the sizes."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class LazyLinear(Linear):
+    """A :class:`Linear` whose `in_features` is the size of the last dimension of the first input.
+
+    With the first call, or the first state that it loads, it becomes a :class:`Linear`; its parameters, which are
+    empty until then, remain the same objects.
+
+    Parameters
+    ----------
+    out_features : int
+        The size of the last dimension of the output.
+    bias : bool, default True
+        Whether a bias is added.
+    device, dtype : optional
+        As for :class:`Linear`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> layer = minigrad.nn.LazyLinear(2)
+    >>> layer(minigrad.ones(5, 3)).shape
+    minigrad.Size([5, 2])
+    >>> layer
+    Linear(in_features=3, out_features=2, bias=True)
+    """
+
+    def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: DType | None = None) -> None:
+        super().__init__(0, 0, bias, device, dtype)
+        self.out_features = layer_size("LazyLinear", "out_features", out_features)
+        self.register_load_state_dict_pre_hook(_fit_state)
+
+    def initialize_parameters(self, in_features: int) -> None:
+        """Give the parameters their sizes and draw them; the layer is a :class:`Linear` from now on."""
+        self.in_features = in_features
+        self.weight.data = new_parameter((self.out_features, in_features), self.weight.dtype).data
+        if self.bias is not None:
+            self.bias.data = new_parameter((self.out_features,), self.bias.dtype).data
+        self.__class__ = Linear  # type: ignore[assignment]
+        self.reset_parameters()
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return ``input weightᵀ + bias``."""
+        self.initialize_parameters(array_of("LazyLinear", input).shape[-1])
+        return linear(input, self.weight, self.bias)
+
+
+def _fit_state(layer: Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    weight = state.get(f"{prefix}weight")
+    if isinstance(layer, LazyLinear) and weight is not None:
+        layer.initialize_parameters(weight.shape[-1])
 
 
 class Bilinear(Module):

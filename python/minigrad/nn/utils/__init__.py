@@ -7,6 +7,7 @@ from . import parametrizations, parametrize, rnn
 from .clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from .convert_parameters import parameters_to_vector, vector_to_parameters
 from .init import skip_init
+from .parametrizations import spectral_norm, weight_norm
 
 __all__ = [
     "clip_grad_norm_",
@@ -18,7 +19,9 @@ __all__ = [
     "parametrize",
     "rnn",
     "skip_init",
+    "spectral_norm",
     "vector_to_parameters",
+    "weight_norm",
 ]
 
 if not TYPE_CHECKING:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..._absent import lookup
+from ...grad_mode import no_grad
+from ...ops.distance import normalize
 from ...ops.norms import vector_norm
 from ...tensor import Tensor
+from ..init import normal_
 from ..module import Module
 from .parametrize import register_parametrization
 
-__all__ = ["weight_norm"]
+__all__ = ["spectral_norm", "weight_norm"]
 
 
 class _WeightNorm(Module):
@@ -63,6 +66,94 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     """
     register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
     module.register_load_state_dict_pre_hook(_OldNames(name))
+    return module
+
+
+class _SpectralNorm(Module):
+    def __init__(self, weight: Tensor, steps: int, dim: int, eps: float) -> None:
+        super().__init__()
+        self.dim, self.n_power_iterations, self.eps = dim, steps, eps
+        if weight.ndim > 1:
+            matrix = self._as_matrix(weight.detach())
+            self.register_buffer("_u", self._direction(normal_(matrix.new_empty(matrix.shape[0]))))
+            self.register_buffer("_v", self._direction(normal_(matrix.new_empty(matrix.shape[1]))))
+            self._approach(matrix, 15)
+
+    def _as_matrix(self, weight: Tensor) -> Tensor:
+        return weight.movedim(self.dim, 0).flatten(1)
+
+    def _direction(self, x: Tensor) -> Tensor:
+        return normalize(x, dim=0, eps=self.eps)
+
+    @no_grad()
+    def _approach(self, matrix: Tensor, steps: int) -> None:
+        """Turn the two vectors towards those of the greatest singular value: the power iteration."""
+        for _ in range(steps):
+            self._u.copy_(self._direction(matrix.mv(self._v)))
+            self._v.copy_(self._direction(matrix.t().mv(self._u)))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Return the weight divided by its greatest singular value."""
+        if weight.ndim == 1:
+            return self._direction(weight)
+        matrix = self._as_matrix(weight)
+        if self.training:
+            self._approach(matrix.detach(), self.n_power_iterations)
+        u, v = self._u.clone(), self._v.clone()  # which the next step changes
+        return weight / u.dot(matrix.mv(v))  # type: ignore[no-any-return]
+
+    def right_inverse(self, value: Tensor) -> Tensor:
+        """Return the value itself."""
+        return value
+
+
+def spectral_norm(
+    module: Module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
+) -> Module:
+    """Let a module use a weight divided by its greatest singular value.
+
+    Parameters
+    ----------
+    module : Module
+        The module whose weight it is.
+    name : str, default "weight"
+        The weight.
+    n_power_iterations : int, default 1
+        How many steps each call while training takes towards that value.
+    eps : float, default 1e-12
+        The least length that is divided by.
+    dim : int, optional
+        The dimension of the outputs, 0 unless given.
+
+    Returns
+    -------
+    Module
+        The same module, with the parameter ``parametrizations.weight.original``.
+
+    Raises
+    ------
+    ValueError
+        If there is not at least one step.
+
+    Notes
+    -----
+    w / σ(w), where σ is found by the power iteration (Miyato, Kataoka, Koyama and Yoshida, Spectral Normalization for
+    Generative Adversarial Networks).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> layer = minigrad.nn.Linear(2, 2)
+    >>> layer.weight.data = minigrad.tensor([[4.0, 0.0], [0.0, 2.0]])
+    >>> minigrad.nn.utils.parametrizations.spectral_norm(layer).eval().weight.detach().round(decimals=3)
+    tensor([[1.0000, 0.0000],
+            [0.0000, 0.5000]])
+    """
+    if n_power_iterations < 1:
+        raise ValueError(f"spectral_norm: needs at least one power iteration, got {n_power_iterations}")
+    weight = getattr(module, name)
+    made = _SpectralNorm(weight, n_power_iterations, (dim or 0) % max(weight.ndim, 1), eps)
+    register_parametrization(module, name, made)
     return module
 
 
