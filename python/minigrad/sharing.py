@@ -36,7 +36,7 @@ def bare(array: Any) -> Array:
 
 
 def _digest(array: Any) -> int:
-    return _core.digest(bare(array))
+    return _core.digest(array if array.__class__ is np.ndarray else bare(array))
 
 
 #: Loans begin and end under it: arrays are given out, and go, in any thread.
@@ -148,7 +148,7 @@ def lend(t: Tensor) -> Array:
     array: Array = _core.lent_view(t._array)
     cell = t._cell
     with _lending:
-        loans = _loans(cell)
+        loans = [] if cell.loans is None else cell.loans
         if cell.version < 0 and not loans:  # foreign: all that was ever saved of it has its digest
             return array
         loan = _Loan(array, _returned)
@@ -197,6 +197,8 @@ def _is_saved(t: Tensor, cell: Cell, loans: int) -> bool:
     count = _references(cell) - _OWN - loans
     if count <= 1:
         return False
+    if not hasattr(t, "_base") and not hasattr(t, "_views"):
+        return True
     base = getattr(t, "_base", t)
     sharing = {id(t): t, id(base): base}
     for view in getattr(base, "_views", ()):

@@ -128,10 +128,11 @@ class Tensor(TensorMethods):
     def size(self, dim: int | None = None) -> Size | int:
         """Return the shape, or the extent of dimension `dim`."""
         if dim is None:
-            return Size(self._array.shape)
-        if not -self.ndim <= dim < self.ndim:
-            raise IndexError(f"size: dim {dim} out of range for shape {self._array.shape}")
-        return int(self._array.shape[dim])
+            return self.shape
+        shape = self._array.shape
+        if not -len(shape) <= dim < len(shape):
+            raise IndexError(f"size: dim {dim} out of range for shape {shape}")
+        return int(shape[dim])
 
     @property
     def ndim(self) -> int:
@@ -146,7 +147,7 @@ class Tensor(TensorMethods):
 
     def numel(self) -> int:
         """Return the number of elements."""
-        return int(self._array.size)
+        return self._array.size
 
     @property
     def T(self) -> Tensor:  # noqa: N802
@@ -168,7 +169,7 @@ class Tensor(TensorMethods):
 
     def is_contiguous(self) -> bool:
         """Return whether the elements lie one after the other in row-major order."""
-        return bool(self._array.flags.c_contiguous)
+        return self._array.flags.c_contiguous
 
     def _dtype(self) -> DType:
         return _dtype.from_numpy_dtype(self._array.dtype)
@@ -199,7 +200,7 @@ class Tensor(TensorMethods):
 
     def nelement(self) -> int:
         """Return the number of elements."""
-        return int(self._array.size)
+        return self._array.size
 
     def get_device(self) -> int:
         """Return -1: PyTorch's number for the CPU."""

@@ -196,7 +196,16 @@ class Parts:
 
     def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
         """Yield the module itself and all its parts; what is there twice only once, unless asked otherwise."""
-        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
+        seen: set[Module] = set()
+        waiting = [cast("Module", self)]
+        while waiting:  # what named_modules does, without the names
+            module = waiting.pop()
+            if module in seen:
+                continue
+            if remove_duplicate:
+                seen.add(module)
+            yield module
+            waiting += [part for _, part in reversed(module._own_modules())]
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Yield the immediate parts, each with its name."""
@@ -220,8 +229,7 @@ class Parts:
         remove_duplicate : bool, default True
             Whether to yield a parameter that is there twice only once.
         """
-        named = self._members(Parts._own_parameters, prefix, recurse, remove_duplicate)
-        return _once(named) if remove_duplicate else named
+        return self._members(Parts._own_parameters, prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Yield the parameters, the module's own and with `recurse` those of its parts."""
@@ -249,8 +257,7 @@ class Parts:
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         """Yield the buffers, each with its name; the arguments are those of :meth:`named_parameters`."""
-        named = self._members(Parts._own_buffers, prefix, recurse, remove_duplicate)
-        return _once(named) if remove_duplicate else named
+        return self._members(Parts._own_buffers, prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Yield the buffers, the module's own and with `recurse` those of its parts."""
@@ -260,10 +267,14 @@ class Parts:
         self, own: Callable[[Parts], list[tuple[str, T]]], prefix: str, recurse: bool, remove_duplicate: bool
     ) -> Iterator[tuple[str, T]]:
         alone: Iterator[tuple[str, Parts]] = iter([(prefix, self)])
+        seen: set[int] = set()
         for module_name, module in self.named_modules(None, prefix, remove_duplicate) if recurse else alone:
             start = f"{module_name}." if module_name else ""
             for name, value in own(module):
-                yield start + name, value
+                if id(value) not in seen:
+                    if remove_duplicate:
+                        seen.add(id(value))
+                    yield start + name, value
 
     # ------------------------------------------------------------------------------------------------------------------
     # Finding them by name.

@@ -104,6 +104,8 @@ class State(Parts):
             destination[prefix + _EXTRA] = self.get_extra_state()
 
     def _own_state(self) -> list[tuple[str, Tensor]]:
+        if not self._buffer_names:
+            return [*self._own_parameters()]
         kept = [(name, buffer) for name, buffer in self._own_buffers() if self._buffer_names[name]]
         return [*self._own_parameters(), *kept]
 

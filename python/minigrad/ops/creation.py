@@ -85,7 +85,8 @@ def array_from(data: Any, dtype: DType | None) -> Array:
         data = _from_python(data)
         if dtype is None and data.dtype == np.float64:
             dtype = _dtype.get_default_dtype()
-    wanted = _dtype.from_numpy_dtype(data.dtype.newbyteorder("=")) if dtype is None else _dtype.as_dtype(dtype)
+    native = data.dtype if data.dtype.isnative else data.dtype.newbyteorder("=")
+    wanted = _dtype.from_numpy_dtype(native) if dtype is None else _dtype.as_dtype(dtype)
     if isinstance(data, np.ndarray) and data.dtype == wanted.numpy and data.ndim <= _MOST_DIMENSIONS:
         copied: Array = _copy(data)  # into memory that begins at a cache line, as NumPy's need not
         return copied
@@ -94,7 +95,7 @@ def array_from(data: Any, dtype: DType | None) -> Array:
 
 def _from_python(data: Any) -> Array:
     """Return an array of numbers in nested sequences, which may also hold tensors."""
-    if isinstance(data, list | tuple) and any(isinstance(x, Tensor) for x in data):
+    if isinstance(data, list | tuple) and any(issubclass(kind, Tensor) for kind in set(map(type, data))):
         data = [x._array if isinstance(x, Tensor) else x for x in data]
     try:
         array = np.array(data)
@@ -153,8 +154,10 @@ def tensor(
     tensor([[1, 2],
             [3, 4]])
     """
-    check_options("tensor", device, {"pin_memory": pin_memory})
-    return wrap(array_from(data, dtype)).requires_grad_(requires_grad)
+    if device is not None or pin_memory is not False:
+        check_options("tensor", device, {"pin_memory": pin_memory})
+    out = wrap(array_from(data, dtype))
+    return out if requires_grad is False else out.requires_grad_(requires_grad)
 
 
 def scalar_tensor(s: float, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:

@@ -101,7 +101,7 @@ def chances(p: Any, shape: tuple[int, ...], dtype: DType, generator: Generator |
 
 def scaled(array: Array, factor: float, shift: float) -> Array:
     """Return array * factor + shift, computed in the array's memory."""
-    if is_batched(array):
+    if levels and is_batched(array):
         return computed("add", computed("mul", array, float(factor)), float(shift))  # type: ignore[no-any-return]
     if factor != 1:
         kernels["mul"].into(array, array, float(factor))
