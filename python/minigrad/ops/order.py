@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .. import _core, _dtype, _return_types
 from .._methods import method, numpy_names
 from ..batching import BatchedArray, levels, refuse_ragged
@@ -662,8 +664,22 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
         found = eq(elements, test_elements)
     else:
         x = elements if isinstance(elements, Tensor) else number_tensor(elements, test_elements.dtype)
-        found = any(eq(unsqueeze(x, -1), reshape(test_elements, -1)), -1)
+        among = reshape(test_elements, -1)
+        few = levels or among._array.size <= _FEW_ELEMENTS
+        found = any(eq(unsqueeze(x, -1), among), -1) if few else _found(x, among)
     return logical_not(found) if invert else found
+
+
+_FEW_ELEMENTS = 8  # so many are compared with one by one
+
+
+def _found(x: Tensor, among: Tensor) -> Tensor:
+    """Return for each element whether it is in a line of elements, by looking it up among the sorted ones."""
+    dtype = _dtype.result_type(x, among)
+    sought, line = to_dtype(x.detach(), dtype)._array, to_dtype(among.detach(), dtype)._array
+    ordered = _sort(line, 0, False)[0]
+    places = _searchsorted(ordered, sought, False)
+    return eq(wrap(sought), wrap(ordered[np.minimum(places, line.size - 1)]))  # type: ignore[no-any-return]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
