@@ -96,6 +96,12 @@ def test_values_and_gradients_are_pytorchs(name: str) -> None:
             np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-10, atol=1e-12)
 
 
+def test_distances_taken_block_by_block_are_the_same() -> None:
+    x, y = (mg.tensor(draws(600, 40, seed=seed), dtype=mg.float32) for seed in (0, 1))
+    whole = mg.cdist(x.clone().requires_grad_(), y)  # for the gradient all differences are kept
+    np.testing.assert_array_equal(mg.cdist(x, y).numpy(), whole.detach().numpy())
+
+
 def test_distances_of_equal_rows_have_a_gradient_of_0() -> None:
     x = mg.ones(2, 3, requires_grad=True)
     mg.cdist(x, x).sum().backward()

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .._methods import method
-from ..tensor import Tensor, array_of
+from ..batching import levels
+from ..tensor import Tensor, array_of, grad_enabled
 from .creation import triu_indices
 from .elementwise import _add, _sub, _where, abs, div, eq, maximum, minimum, mul, sqrt
 from .index import index_select
+from .joining import cat
 from .norms import _vector_norm
 from .pointwise_loss import reduced, reduction_code
 from .reduce import _sum, sum
@@ -150,6 +152,13 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     return _vector_norm("pairwise_distance", difference, p, (last,) if last >= 0 else (), keepdim)
 
 
+_TOGETHER = 1 << 19  # so many differences, which a cache holds, are taken at once where no graph needs all of them
+
+
+def _wants_gradient(x: Tensor, y: Tensor) -> bool:
+    return grad_enabled() and (x.requires_grad or y.requires_grad)
+
+
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:  # noqa: ARG001
     """Return the distance of each row of `x1` from each row of `x2`.
 
@@ -174,7 +183,8 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
 
     Notes
     -----
-    out[i, j] = ‖x1[i] - x2[j]‖. The gradient of a distance of 0 is 0. All differences are in memory at once, n m d of them.
+    out[i, j] = ‖x1[i] - x2[j]‖. The gradient of a distance of 0 is 0. All differences are in memory at once, n m d of them,
+    where a gradient is wanted or there are more than two dimensions.
 
     Examples
     --------
@@ -185,6 +195,9 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
     first, second = array_of("cdist", x1, "x1").shape, array_of("cdist", x2, "x2").shape
     if min(len(first), len(second)) < 2 or first[-1] != second[-1]:
         raise RuntimeError(f"cdist: needs rows of one length, got shapes {first} and {second}")
+    rows = max(1, _TOGETHER // max(1, second[0] * second[1]))
+    if len(first) == len(second) == 2 and rows < first[0] and not levels and not _wants_gradient(x1, x2):
+        return cat([cdist(x1[i : i + rows], x2, p) for i in range(0, first[0], rows)])
     difference = _sub(unsqueeze(x1, -2), unsqueeze(x2, -3))
     return _vector_norm("cdist", difference, p, (len(difference.shape) - 1,), False)
 

@@ -679,7 +679,7 @@ def _found(x: Tensor, among: Tensor) -> Tensor:
     sought, line = to_dtype(x.detach(), dtype)._array, to_dtype(among.detach(), dtype)._array
     ordered = _sort(line, 0, False)[0]
     places = _searchsorted(ordered, sought, False)
-    return eq(wrap(sought), wrap(ordered[np.minimum(places, line.size - 1)]))  # type: ignore[no-any-return]
+    return eq(wrap(sought), wrap(ordered[np.minimum(places, line.size - 1)]))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
