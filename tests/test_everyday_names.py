@@ -109,6 +109,35 @@ def test_distances_of_equal_rows_have_a_gradient_of_0() -> None:
     assert x.grad.tolist() == [[0.0] * 3] * 2
 
 
+@pytest.mark.parametrize("shape", [(60, 50, 40), (3, 40, 30, 30)], ids=str)
+def test_many_distances(shape: tuple[int, ...]) -> None:
+    """Those of float32 come from products, and are as exact as those of float64 all the same."""
+    *batch, n, m, d = shape
+    x, y = draws(*batch, n, d).astype("f"), draws(*batch, m, d, seed=1).astype("f")
+    y[..., :10, :] = x[..., :10, :]  # no distance
+    y[..., 10:20, :] = np.nextafter(x[..., 10:20, :], np.float32(9))  # hardly any
+    y[..., 20:25, :] = x[..., 20:25, :] * np.float32(1.001)
+    xs, ys = (mg.tensor(a, requires_grad=True) for a in (x, y))
+    wide = [mg.tensor(a.astype(float), requires_grad=True) for a in (x, y)]
+    out, right = mg.cdist(xs, ys), mg.cdist(*wide)
+    assert out.dtype is mg.float32
+    np.testing.assert_allclose(out.detach().numpy(), right.detach().numpy(), rtol=1e-6)
+    g = draws(*right.shape, seed=2)
+    expected = mg.autograd.grad(right, wide, mg.tensor(g))
+    found = mg.autograd.grad(out, [xs, ys], mg.tensor(g.astype("f")))
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-5)
+    plain = mg.cdist(xs, ys, compute_mode="donot_use_mm_for_euclid_dist")
+    np.testing.assert_allclose(plain.detach().numpy(), out.detach().numpy(), rtol=1e-6)
+
+
+def test_many_pairs_of_rows() -> None:
+    x = draws(80, 30).astype("f")
+    x[3] = x[4]
+    out, right = mg.nn.functional.pdist(mg.tensor(x)), torch.nn.functional.pdist(torch.tensor(x.astype(float)))
+    np.testing.assert_allclose(out.numpy(), right.numpy(), rtol=1e-6)
+
+
 @pytest.mark.parametrize("shape", [(3, 3), (2, 4), (5, 2), (3, 3, 3)], ids=str)
 @pytest.mark.parametrize("wrap", [False, True])
 def test_fill_diagonal(shape: tuple[int, ...], wrap: bool) -> None:

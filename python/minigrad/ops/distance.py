@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+from .. import _dtype
 from .._methods import method
 from ..batching import levels
-from ..tensor import Tensor, array_of, grad_enabled
+from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .creation import triu_indices
-from .elementwise import _add, _sub, _where, abs, div, eq, maximum, minimum, mul, sqrt
+from .elementwise import _add, _sub, _where, abs, div, eq, maximum, minimum, mul, sqrt, to_dtype
+from .getitem import index_put
 from .index import index_select
 from .joining import cat
+from .linalg import matmul
 from .norms import _vector_norm
 from .pointwise_loss import reduced, reduction_code
 from .reduce import _sum, sum
@@ -28,6 +32,10 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
 ]
+
+
+_MANY = 1 << 16  # differences, from which on products are faster
+_CLOSE = 1e-8  # the share of the squared lengths below which a squared distance would lose digits
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
@@ -159,7 +167,7 @@ def _wants_gradient(x: Tensor, y: Tensor) -> bool:
     return grad_enabled() and (x.requires_grad or y.requires_grad)
 
 
-def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:  # noqa: ARG001
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
     """Return the distance of each row of `x1` from each row of `x2`.
 
     Parameters
@@ -168,8 +176,8 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
         Rows of one length: of shapes (..., n, d) and (..., m, d), whose leading dimensions broadcast.
     p : float, default 2
         Which norm.
-    compute_mode : str, optional
-        Accepted for PyTorch's sake: differences are always taken, so that close rows lose no digits.
+    compute_mode : {"donot_use_mm_for_euclid_dist", ...}, optional
+        This one of PyTorch's modes takes all differences, in any case.
 
     Returns
     -------
@@ -183,8 +191,10 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
 
     Notes
     -----
-    out[i, j] = ‖x1[i] - x2[j]‖. The gradient of a distance of 0 is 0. All differences are in memory at once, n m d of them,
-    where a gradient is wanted or there are more than two dimensions.
+    out[i, j] = ‖x1[i] - x2[j]‖. The gradient of a distance of 0 is 0. Many distances of float32 with p = 2 come from products,
+    ‖x‖² + ‖y‖² - 2 x·y in float64, those of rows close to each other from their differences, so that no digits are lost.
+    Otherwise all differences, n m d of them, are in memory at once where a gradient is wanted or there are more than two
+    dimensions.
 
     Examples
     --------
@@ -195,11 +205,32 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
     first, second = array_of("cdist", x1, "x1").shape, array_of("cdist", x2, "x2").shape
     if min(len(first), len(second)) < 2 or first[-1] != second[-1]:
         raise RuntimeError(f"cdist: needs rows of one length, got shapes {first} and {second}")
+    by_products = p == 2 and compute_mode != "donot_use_mm_for_euclid_dist" and first[:-2] == second[:-2]
+    if by_products and _many_floats(x1, x2, math.prod(first) * second[-2]):
+        return _distances_by_products(x1, x2)
     rows = max(1, _TOGETHER // max(1, second[0] * second[1]))
     if len(first) == len(second) == 2 and rows < first[0] and not levels and not _wants_gradient(x1, x2):
         return cat([cdist(x1[i : i + rows], x2, p) for i in range(0, first[0], rows)])
     difference = _sub(unsqueeze(x1, -2), unsqueeze(x2, -3))
     return _vector_norm("cdist", difference, p, (len(difference.shape) - 1,), False)
+
+
+def _many_floats(x1: Tensor, x2: Tensor, differences: int) -> bool:
+    """Return whether the squares of differences of float32 are so many that products are faster."""
+    return differences > _MANY and x1.dtype is x2.dtype is _dtype.float32 and not levels
+
+
+def _distances_by_products(x1: Tensor, x2: Tensor) -> Tensor:
+    a, b = to_dtype(x1, _dtype.float64), to_dtype(x2, _dtype.float64)
+    lengths = _add(unsqueeze(sum(mul(a, a), -1), -1), unsqueeze(sum(mul(b, b), -1), -2))
+    squares = _sub(lengths, mul(matmul(a, b.mT), 2.0))
+    close = squares._array <= _CLOSE * lengths._array
+    out = to_dtype(sqrt(_where(wrap(close), 1.0, squares)), _dtype.float32)
+    where = tuple(map(wrap, close.nonzero()))
+    if not where[0].numel():
+        return out  # type: ignore[no-any-return]
+    difference = _sub(x1[where[:-1]], x2[(*where[:-2], where[-1])])
+    return index_put(out, where, _vector_norm("cdist", difference, 2, (1,), False))
 
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
@@ -232,6 +263,8 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     if len(shape) != 2:
         raise RuntimeError(f"pdist: needs a matrix, got shape {shape}")
     rows, columns = triu_indices(shape[0], shape[0], 1)
+    if p == 2 and _many_floats(input, input, math.prod(shape) * shape[0]):
+        return _distances_by_products(input, input)[rows, columns]
     difference = _sub(index_select(input, 0, rows), index_select(input, 0, columns))
     return _vector_norm("pdist", difference, p, (1,), False)
 

@@ -20,6 +20,7 @@ from ..tensor import Tensor, grad_enabled, wrap
 from . import elementwise as ew
 from .creation import arange, array_from, full_like
 from .shape import _reshape, broadcast
+from .views import diagonal
 
 #: A result of one kind of elements can be stored in its own and in later kinds; integers wrap around in narrower ones.
 _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
@@ -113,12 +114,13 @@ def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tenso
     shape = self._array.shape
     if len(shape) < 2 or (len(shape) > 2 and len(set(shape)) > 1):
         raise RuntimeError(f"fill_diagonal_: needs a matrix, or more dimensions of one size, got shape {shape}")
-    length = min(shape)
-    if wrap and len(shape) == 2 and shape[0] > shape[1]:
+    if len(shape) == 2 and not (wrap and shape[0] > shape[1]):
+        fill_(diagonal(self), fill_value)
+    elif wrap and len(shape) == 2 and shape[0] > shape[1]:
         places = arange(0, self.numel(), shape[1] + 1)
         self[places // shape[1], places % shape[1]] = fill_value
     else:
-        self[(arange(length),) * len(shape)] = fill_value
+        self[(arange(min(shape)),) * len(shape)] = fill_value
     return self
 
 
