@@ -166,7 +166,7 @@ OF_DIM: dict[str, Callable[[Tensor, int], Any]] = {
 }
 
 
-@pytest.mark.parametrize("dim", [2, -3, 100, -100, 2**40])
+@pytest.mark.parametrize("dim", [2, -3, 100, -100, 2**40, 10**30])
 @pytest.mark.parametrize("name", OF_DIM)
 def test_dim_out_of_range(name: str, dim: int) -> None:
     refuses(lambda: OF_DIM[name](t(2, 4), dim), IndexError, name, f"dim {dim}", "(2, 4)")
@@ -175,6 +175,23 @@ def test_dim_out_of_range(name: str, dim: int) -> None:
 def test_dim_out_of_range_to_insert_at() -> None:
     for dim in (3, -4):
         refuses(lambda dim=dim: t(2, 4).unsqueeze(dim), IndexError, "unsqueeze", f"dim {dim}", "(2, 4)")
+
+
+@pytest.mark.parametrize("dims", [10**30, (-(10**30),), [0, 2**63]])
+def test_dims_that_no_machine_word_holds(dims: Any) -> None:
+    for name in ("sum", "any", "amax", "flip", "squeeze"):
+        with pytest.raises(IndexError, match="out of range"):
+            getattr(t(2, 4), name)(dims)
+
+
+def test_dims_are_integers_whatever_was_asked_before() -> None:
+    x = t(2, 4)
+    for ask in (lambda d: x.transpose(d, 1).shape, lambda d: x.flatten(d).shape):
+        wanted = ask(0)
+        for dim in (np.int64(0), np.array(0), mg.tensor(0)):
+            assert ask(dim) == wanted
+        with pytest.raises(TypeError):
+            ask(0.0)
 
 
 @pytest.mark.parametrize("dim", ["0", 0.5, [0.5]])
@@ -353,6 +370,27 @@ def test_arrays_of_other_dtypes(name: str) -> None:
             assert kernel(*[array] * len(kernel.inputs)) is NotImplemented
         except TypeError as error:
             assert str(error).startswith(f"{kernel.name}: ")  # noqa: PT017
+
+
+def test_flags_whose_truth_is_ambiguous() -> None:
+    several = t(4)
+    for x, g in ((t(1), None), (t(), None), (t(2), t(2))):
+        y = x.requires_grad_(True) * 2
+        with pytest.raises(RuntimeError, match="ambiguous"):
+            y.backward(g, several)
+        with pytest.raises(RuntimeError, match="ambiguous"):
+            y.backward(g, False, several)
+
+
+def test_what_is_no_dtype() -> None:
+    for ask in (
+        lambda d: mg.promote_types(d, mg.int64),
+        lambda d: mg.can_cast(mg.int64, d),
+        lambda d: mg.zeros(1, dtype=d),
+    ):
+        for wrong in (1, t(2), "text", [mg.int64]):
+            with pytest.raises(TypeError, match="dtype must be one of"):
+                ask(wrong)
 
 
 def without_address(x: Any) -> str:

@@ -132,6 +132,12 @@ def test_moments() -> None:
     assert sorted(mg.ones(5).multinomial(5, generator=g).tolist()) == [0, 1, 2, 3, 4]
 
 
+def test_weights_of_no_rows_and_of_halves() -> None:
+    for replacement in (False, True):
+        assert mg.zeros(0, 3).multinomial(2, replacement).shape == (0, 2)
+        assert mg.tensor([0.0, 1.0, 0.0]).half().multinomial(1, replacement).tolist() == [1]
+
+
 def test_what_is_drawn_in_place_has_gradient_zero() -> None:
     x = mg.ones(3, requires_grad=True)
     for draw in ("uniform_", "normal_", "exponential_", "bernoulli_"):

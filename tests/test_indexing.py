@@ -406,6 +406,16 @@ def test_a_changed_index_is_noticed() -> None:
             y.sum().backward()
 
 
+def test_a_slice_is_that_of_the_time_it_was_taken() -> None:
+    """Also where its ends are tensors, which may be changed before the gradient reads them."""
+    for end in (mg.tensor(2), np.array(2)):
+        x = mg.zeros(4, requires_grad=True)
+        y = x[mg.tensor(0) : end]
+        end.__iadd__(1)
+        (g,) = mg.autograd.grad(y.sum(), x)
+        assert g.tolist() == [1, 1, 0, 0]
+
+
 def test_writes_raise_the_version() -> None:
     x = mg.ones(3, requires_grad=True) * 2
     y = x * x

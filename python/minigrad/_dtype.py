@@ -210,7 +210,7 @@ def as_dtype(d: Any) -> dtype:
         return d
     try:
         return _BY_PYTHON.get(d) or from_numpy_dtype(np.dtype(d))
-    except TypeError:
+    except (TypeError, ValueError):
         raise TypeError(
             f"dtype must be one of minigrad's ({_names()}) or Python's bool, int and float, got {d!r}"
         ) from None

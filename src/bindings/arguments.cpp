@@ -76,7 +76,8 @@ PyObject* dims_of(PyObject*, PyObject* const* args, Py_ssize_t count) {
   uint64_t seen = 0;
   for (Py_ssize_t i = 0; dims != nullptr && i < PyTuple_GET_SIZE(dims.get()); ++i) {
     const Py_ssize_t given = PyLong_AsSsize_t(PyTuple_GET_ITEM(plain.get(), i)), dim = given < 0 ? given + rank : given;
-    if (dim < 0 || dim >= rank || dim > 63 || (seen >> dim & 1) != 0) {
+    const bool fits = given != -1 || PyErr_Occurred() == nullptr;
+    if (!fits || dim < 0 || dim >= rank || dim > 63 || (seen >> dim & 1) != 0) {
       PyErr_Clear();
       Py_RETURN_NONE;
     }
@@ -96,14 +97,18 @@ Reference index_in(PyObject* object) {
   return call_method(array, "item");
 }
 
-// A part of a key, if it is an integer, a slice by whole positive steps, None, or an Ellipsis and the first one; null
-// for others.
+// A bound of a slice that nobody can change: None or an integer.
+bool is_fixed(PyObject* bound) { return bound == Py_None || PyLong_CheckExact(bound); }
+
+// A part of a key, if it is an integer, a slice of integers by positive steps, None, or an Ellipsis and the first one;
+// null for others.
 Reference basic_part(PyObject* part, bool& filled) {
   if (PyLong_CheckExact(part) || part == Py_None) return share(part);
   if (part == Py_Ellipsis) return std::exchange(filled, true) ? nullptr : share(part);
   if (!PySlice_Check(part)) return index_in(part);
-  PyObject* const step = reinterpret_cast<PySliceObject*>(part)->step;
-  return step == Py_None || (PyLong_CheckExact(step) && PyLong_AsLong(step) > 0) ? share(part) : nullptr;
+  const PySliceObject& slice = *reinterpret_cast<PySliceObject*>(part);
+  const bool steps = slice.step == Py_None || (PyLong_CheckExact(slice.step) && PyLong_AsLong(slice.step) > 0);
+  return steps && is_fixed(slice.start) && is_fixed(slice.stop) ? share(part) : nullptr;
 }
 
 // basic_key(key, rank): a key that makes a view of so many dimensions, at least one, as a tuple that ends in an

@@ -313,8 +313,9 @@ PyObject* sweep(PyObject*, PyObject* const* args, Py_ssize_t count) {
       !PyList_Check(args[4])) {
     return PyErr_Format(PyExc_TypeError, "sweep: takes roots, relevant, wanted, found, failed and two flags");
   }
-  const Request request{
-      args[1], args[2], args[3], args[4], PyObject_IsTrue(args[5]) == 1, PyObject_IsTrue(args[6]) == 1};
+  const int retain = PyObject_IsTrue(args[5]), create = retain < 0 ? -1 : PyObject_IsTrue(args[6]);
+  if (create < 0) return nullptr;
+  const Request request{args[1], args[2], args[3], args[4], retain == 1, create == 1};
   std::vector<Root> roots;
   return read_roots(args[0], roots) && sweep_from(roots, request) ? part(nullptr, args[3]) : nullptr;
 }

@@ -86,7 +86,8 @@ def array_from(data: Any, dtype: DType | None) -> Array:
         if dtype is None and data.dtype == np.float64:
             dtype = _dtype.get_default_dtype()
     native = data.dtype if data.dtype.isnative else data.dtype.newbyteorder("=")
-    wanted = _dtype.from_numpy_dtype(native) if dtype is None else _dtype.as_dtype(dtype)
+    given = dtype is not None and native.kind in "biuf"  # others NumPy would convert to numbers, or fail at
+    wanted = _dtype.as_dtype(dtype) if given else _dtype.from_numpy_dtype(native)
     if isinstance(data, np.ndarray) and data.dtype == wanted.numpy and data.ndim <= _MOST_DIMENSIONS:
         copied: Array = _copy(data)  # into memory that begins at a cache line, as NumPy's need not
         return copied

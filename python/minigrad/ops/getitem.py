@@ -57,7 +57,7 @@ _FLAGS = (bool, np.bool_)
 
 
 def _plain(name: str, k: Any) -> Any:
-    """Return a basic part of a key with integers as Python's, having checked a slice's step."""
+    """Return a basic part of a key with integers as Python's, which nobody changes, having checked a slice's step."""
     if k is None or k is Ellipsis or type(k) is int:
         return k
     if not isinstance(k, slice):
@@ -66,7 +66,7 @@ def _plain(name: str, k: Any) -> Any:
         raise TypeError(f"{name}: the step of a slice must be an integer or None, got {k.step!r}")
     if k.step is not None and k.step.__index__() <= 0:
         raise ValueError(f"{name}: the step of a slice must be positive, got {k.step}")
-    return k
+    return slice(*[n.__index__() if hasattr(n, "__index__") else n for n in (k.start, k.stop, k.step)])
 
 
 def _is_structured(k: Any) -> bool:

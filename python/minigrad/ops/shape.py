@@ -355,7 +355,7 @@ def view(input: Tensor, *args: Any, size: Any = None) -> Tensor:
 @method
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Return the tensor with the dimensions from `start_dim` to `end_dim` made one."""
-    return reshape(input, _flattened(array_of("flatten", input).shape, start_dim, end_dim))
+    return reshape(input, _flattened(array_of("flatten", input).shape, index(start_dim), index(end_dim)))
 
 
 @lru_cache(maxsize=512)
@@ -404,7 +404,7 @@ def permute(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
 @method
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Return a view with two dimensions exchanged."""
-    return _permute(input, _exchanged(array_of("transpose", input).shape, dim0, dim1))  # type: ignore[no-any-return]
+    return _permute(input, _exchanged(array_of("transpose", input).shape, index(dim0), index(dim1)))  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=512)

@@ -121,12 +121,14 @@ def _weights(input: Tensor, num_samples: int, replacement: bool) -> Array:
         raise RuntimeError(f"multinomial: cannot draw {num_samples} samples")
     if not replacement and num_samples > array.shape[-1]:
         raise RuntimeError(f"multinomial: cannot draw {num_samples} of {array.shape[-1]} without replacement")
-    if array.size > 0 and not (kernels["min"](array, (), False) >= 0 and kernels["max"](array, (), False) < np.inf):
+    weights: Array = kernels["cast"](array, _dtype.float64.code)
+    if weights.size > 0 and not (
+        kernels["min"](weights, (), False) >= 0 and kernels["max"](weights, (), False) < np.inf
+    ):
         raise RuntimeError("multinomial: the weights must be finite and not negative")
     positive = kernels["count_nonzero"](array, (array.ndim - 1,), False)
     if (positive < (1 if replacement else num_samples)).any():
         raise RuntimeError("multinomial: a row has too few positive weights")
-    weights: Array = kernels["cast"](array, _dtype.float64.code)
     return weights
 
 
