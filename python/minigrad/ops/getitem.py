@@ -315,7 +315,7 @@ def _array_of_key(key: Any) -> Array | None:
 def _are_places(key: tuple[Any, ...], x: Tensor) -> bool:
     """Return whether a key has nothing but int64 tensors, at most one for each dim."""
     for k in key:
-        if type(k) is not Tensor or k._array.dtype != np.int64 or k._array.ndim == 0:
+        if type(k) is not Tensor or (array := k._array).dtype != np.int64 or array.ndim == 0:
             return False
     return 0 < len(key) <= x._array.ndim
 
@@ -378,7 +378,12 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     x._own()
     if type(key) is tuple and _are_places(key, x):
         merged, at = _places("setitem", x, key)
-        _assign("setitem", _Target(x, merged, at.reshape(-1), 0, at.shape), _written(x, value), accumulate=False)
+        value = _written(x, value)
+        if isinstance(value, Tensor) or not x._array.flags.c_contiguous:
+            _assign("setitem", _Target(x, merged, at.reshape(-1), 0, at.shape), value, accumulate=False)
+        else:
+            places = along(at.reshape(-1), (), merged._array.shape[1:])
+            combine_in_place("setitem", merged, value, places, 0, _scatter)
         return
     parts = (key,) if type(key) in (int, Tensor) else _parts(key)
     split = _quickly(x, parts)

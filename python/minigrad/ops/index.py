@@ -170,6 +170,9 @@ def along(index: Array, before: Shape, after: Shape) -> Array:
     """Return a vector of indices, repeated as `gather_along` wants it between dims of the given sizes."""
     if not before and not after:
         return index
+    if not levels:
+        strides = (0,) * len(before) + index.strides + (0,) * len(after)
+        return _core.strided_view(index, (*before, index.shape[0], *after), strides, 0)
     if after:
         index = index.reshape(index.shape + (1,) * len(after))
     return broadcast(index, (*before, index.shape[0], *after))  # type: ignore[no-any-return]

@@ -535,7 +535,8 @@ def trace(input: Tensor) -> Tensor:
 def _added(name: str, input: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
     """Return ``beta * input + alpha * product``; a `beta` of 0 lets no NaN of `input` through."""
     own, shape = array_of(name, input).shape, product._array.shape
-    if len(own) > len(shape) or any(n not in (1, m) for n, m in zip(own[::-1], shape[::-1], strict=False)):
+    fits = own == shape or all(n in (1, m) for n, m in zip(own[::-1], shape[::-1], strict=False))
+    if len(own) > len(shape) or not fits:
         raise RuntimeError(f"{name}: input of shape {own} does not broadcast to the product's shape {shape}")
     if not product.is_floating_point():
         beta, alpha = int(beta), int(alpha)
