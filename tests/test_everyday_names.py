@@ -131,6 +131,15 @@ def test_many_distances(shape: tuple[int, ...]) -> None:
     np.testing.assert_allclose(plain.detach().numpy(), out.detach().numpy(), rtol=1e-6)
 
 
+def test_a_row_alone_has_the_distances_that_it_has_among_others() -> None:
+    x, y = mg.tensor(draws(2, 30, 12).astype("f")), mg.tensor(draws(40, 12, seed=1).astype("f"))
+    together = mg.cdist(x, y)
+    for i in range(2):
+        for j in range(0, 30, 7):
+            alone = mg.cdist(x[i, j : j + 1], y[5:6])
+            assert alone.numpy().tobytes() == together[i, j, 5].numpy().tobytes()
+
+
 def test_many_pairs_of_rows() -> None:
     x = draws(80, 30).astype("f")
     x[3] = x[4]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +33,7 @@ __all__ = [
 ]
 
 
-_MANY = 1 << 16  # differences, from which on products are faster
+_LONG = 8  # elements of a row, from which on products are faster than differences
 _CLOSE = 1e-8  # the share of the squared lengths below which a squared distance would lose digits
 
 
@@ -191,10 +190,11 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
 
     Notes
     -----
-    out[i, j] = ‖x1[i] - x2[j]‖. The gradient of a distance of 0 is 0. Many distances of float32 with p = 2 come from products,
-    ‖x‖² + ‖y‖² - 2 x·y in float64, those of rows close to each other from their differences, so that no digits are lost.
-    Otherwise all differences, n m d of them, are in memory at once where a gradient is wanted or there are more than two
-    dimensions.
+    out[i, j] = ‖x1[i] - x2[j]‖. The gradient of a distance of 0 is 0.
+
+    For p = 2 and rows of at least 8 elements of float32 the squares are ‖x‖² + ‖y‖² - 2 x·y, in float64; those of rows close
+    to each other are taken from their differences, so that no digits are lost. Otherwise all n m d differences are in
+    memory at once where a gradient is wanted or there are more than two dimensions.
 
     Examples
     --------
@@ -205,9 +205,9 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
     first, second = array_of("cdist", x1, "x1").shape, array_of("cdist", x2, "x2").shape
     if min(len(first), len(second)) < 2 or first[-1] != second[-1]:
         raise RuntimeError(f"cdist: needs rows of one length, got shapes {first} and {second}")
-    by_products = p == 2 and compute_mode != "donot_use_mm_for_euclid_dist" and first[:-2] == second[:-2]
-    if by_products and _many_floats(x1, x2, math.prod(first) * second[-2]):
-        return _distances_by_products(x1, x2)
+    if p == 2 and compute_mode != "donot_use_mm_for_euclid_dist" and _are_long_floats(x1, x2):
+        batch = broadcast_shapes(first[:-2], second[:-2])
+        return _distances_by_products(broadcast(x1, (*batch, *first[-2:])), broadcast(x2, (*batch, *second[-2:])))
     rows = max(1, _TOGETHER // max(1, second[0] * second[1]))
     if len(first) == len(second) == 2 and rows < first[0] and not levels and not _wants_gradient(x1, x2):
         return cat([cdist(x1[i : i + rows], x2, p) for i in range(0, first[0], rows)])
@@ -215,9 +215,9 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
     return _vector_norm("cdist", difference, p, (len(difference.shape) - 1,), False)
 
 
-def _many_floats(x1: Tensor, x2: Tensor, differences: int) -> bool:
-    """Return whether the squares of differences of float32 are so many that products are faster."""
-    return differences > _MANY and x1.dtype is x2.dtype is _dtype.float32 and not levels
+def _are_long_floats(x1: Tensor, x2: Tensor) -> bool:
+    """Return whether rows of float32 are so long that products are faster; how many rows there are changes no bit."""
+    return x1._array.shape[-1] >= _LONG and x1.dtype is x2.dtype is _dtype.float32 and not levels
 
 
 def _distances_by_products(x1: Tensor, x2: Tensor) -> Tensor:
@@ -263,7 +263,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     if len(shape) != 2:
         raise RuntimeError(f"pdist: needs a matrix, got shape {shape}")
     rows, columns = triu_indices(shape[0], shape[0], 1)
-    if p == 2 and _many_floats(input, input, math.prod(shape) * shape[0]):
+    if p == 2 and _are_long_floats(input, input):
         return _distances_by_products(input, input)[rows, columns]
     difference = _sub(index_select(input, 0, rows), index_select(input, 0, columns))
     return _vector_norm("pdist", difference, p, (1,), False)
