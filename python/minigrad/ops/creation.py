@@ -722,11 +722,13 @@ def _triangle_indices(
     check_options(name, device, options)
     rows, columns = _sizes(name, (row, col))
     offset = max(-rows, min(index(offset), columns))  # beyond which nothing changes
-    border = np.clip(np.arange(rows) + offset + lower, 0, columns)  # of each row, where the other triangle begins
-    first, counts = (np.zeros_like(border), border) if lower else (border, columns - border)
+    # Where the other triangle begins in each row.
+    border = np.minimum(np.maximum(np.arange(offset + lower, rows + offset + lower), 0), columns)
+    first, counts = (0, border) if lower else (border, columns - border)
     total = int(counts.sum())
     out = _core.empty_like(np.broadcast_to(np.int64(0), (2, total)), _dtype.chosen(dtype, _dtype.int64).code)
-    out[0] = np.repeat(np.arange(rows, dtype=np.int32), counts)
-    ramp = _ramp(0.0, 0.0, 1.0, (total,), _dtype.int64.code, total)
-    np.subtract(ramp, np.repeat(np.cumsum(counts) - counts - first, counts), out[1], casting="unsafe")
+    short = np.int32 if total < 1 << 31 else np.int64  # half as much to read
+    out[0] = np.repeat(np.arange(rows, dtype=short), counts)
+    before = (np.cumsum(counts) - counts - first).astype(short)
+    np.subtract(np.arange(total, dtype=short), np.repeat(before, counts), out[1], casting="unsafe")
     return wrap(out)

@@ -21,7 +21,7 @@ from ..batching_rules import level_of, lifted, split_level, spread
 from ..graph import Node, next_sequence
 from ..primitive import Variadic, registry
 from ..tensor import Tensor, array_of, grad_enabled, wrap
-from .creation import zeros
+from .creation import triu_indices, zeros
 from .elementwise import ARTICLE, to_dtype
 from .shape import Shape, basic_index, normalise_dim, reshape
 from .views import along, meshgrid, narrow, rank_2, rank_3, tensors_of
@@ -125,7 +125,9 @@ def _with_zeros(values: Sequence[Any], shapes: Iterable[Shape]) -> list[Any]:
         return list(values)
     known = values[absent.index(False)]
     zero = np.zeros((), known._array.dtype if isinstance(known, Tensor) else known.dtype)
-    return [np.broadcast_to(zero, s) if x is None else x for x, s in zip(values, shapes, strict=True)]
+    wanted = list(shapes)
+    of_shape = {s: np.broadcast_to(zero, s) for s in set(wanted)}
+    return [of_shape[s] if x is None else x for x, s in zip(values, wanted, strict=True)]
 
 
 def _node(record: Variadic, edges: tuple[Any, ...], saved: tuple[Any, ...], outputs: int) -> Node:
@@ -377,6 +379,9 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     array = array_of("combinations", input)
     if array.ndim != 1 or r < 0:
         raise RuntimeError(f"combinations: needs a vector and a number that is not negative, got {array.shape} and {r}")
+    if r == 2:
+        pairs = triu_indices(len(array), len(array), int(not with_replacement)).t()
+        return reshape(input[pairs.reshape(-1)], pairs.shape)
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     found = list(choose(range(len(array)), r)) if r else []
     rows = np.array(found, dtype=np.int64).reshape(len(found), r)
