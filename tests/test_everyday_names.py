@@ -172,6 +172,21 @@ def test_isin() -> None:
             np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 
+@pytest.mark.parametrize(
+    "dtypes", [("int64", "int64"), ("float32", "float64"), ("float64", "int32"), ("uint8", "int16")]
+)
+@pytest.mark.parametrize("numbers", [0, 1, 40])
+def test_isin_many(dtypes: tuple[str, str], numbers: int) -> None:
+    """More than are compared one by one, NaN behind the first so many numbers."""
+    draw = np.random.default_rng(numbers)
+    x, among = draw.integers(0, 90, (5, 7)).astype(dtypes[0]), draw.integers(0, 90, 40).astype(dtypes[1])
+    for array, first in ((x.reshape(-1), 20), (among, numbers)):
+        if array.dtype.kind == "f":
+            array[first:] = np.nan
+    expected = torch.isin(torch.from_numpy(x), torch.from_numpy(among))
+    np.testing.assert_array_equal(mg.isin(mg.from_numpy(x), mg.from_numpy(among)).numpy(), expected.numpy())
+
+
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "quantile of integers": (lambda: mg.arange(3).quantile(0.5), "quantile: needs floats, got minigrad.int64"),
     "quantile above 1": (lambda: mg.ones(3).quantile(1.5), "quantile: q must be between 0 and 1, got 1.5"),

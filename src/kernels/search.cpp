@@ -106,6 +106,13 @@ void plan_bincount(Plan& plan) {
   plan.nanoseconds = static_cast<double>(x.shape[0] + count);
 }
 
+// Integers are equal, or 0, where their bits are.
+template <template <class> class Of>
+constexpr RunsByDType by_bits() {
+  return {{Of<uint8_t>::run, Of<uint8_t>::run, Of<uint8_t>::run, Of<uint16_t>::run, Of<uint32_t>::run,
+           Of<uint64_t>::run, Of<float>::run, Of<double>::run, Of<Half>::run}};
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // nonzero.
 
@@ -173,10 +180,24 @@ inline int64_t* write_places(int64_t* out, const int64_t* index, int rank, int64
   return out;
 }
 
+// The same for places in an array without gaps, whose rows are short: `shape` says how to count them.
+inline int64_t* write_divided(int64_t* out, const View& x, int64_t begin, const int64_t* places, int64_t count) {
+  for (int64_t i = 0; i < count; ++i, out += x.rank) {
+    auto place = static_cast<uint32_t>(begin + places[i]);
+    for (int d = x.rank - 1; d > 0; --d) {
+      const auto extent = static_cast<uint32_t>(x.shape[d]);
+      out[d] = place % extent;
+      place /= extent;
+    }
+    out[0] = place;
+  }
+  return out;
+}
+
 template <class T>
 struct Nonzero {
   static Status run(const Call& call) {
-    constexpr int64_t kBlock = 512;
+    constexpr int64_t kBlock = 512, kShortRow = 32;
     const View& x = call.in[0];
     if (x.rank == 0 || x.size() == 0) return Status::ok;
     int64_t* out = call.out[0].as<int64_t>();
@@ -186,6 +207,15 @@ struct Nonzero {
       return Status::ok;
     }
     const int last = x.rank - 1;
+    if (x.shape[last] < kShortRow && x.contiguous() && x.size() <= int64_t{UINT32_MAX}) {
+      for (int64_t begin = 0; begin < x.size(); begin += kBlock) {
+        const int64_t room = std::min(kBlock, left), count = std::min(kBlock, x.size() - begin);
+        const int64_t found = find_nonzero(places, room, x.as<T>() + begin, 1, count);
+        out = write_divided(out, x, begin, places, found);
+        left -= found;
+      }
+      return Status::ok;
+    }
     for (int64_t row = x.size() / x.shape[last]; row > 0; --row) {
       const T* from = x.as<T>();
       for (int d = 0; d < last; ++d) from += index[d] * x.stride[d];
@@ -436,25 +466,30 @@ struct RunStarts {
   }
 };
 
+inline bool count_value(int64_t* counts, int64_t size, int64_t value) {
+  if (static_cast<uint64_t>(value) >= static_cast<uint64_t>(size)) return false;
+  ++counts[value];
+  return true;
+}
+
 // How often each of 0, 1, ... occurs in a line that has no others.
 Status run_bincount(const Call& call) {
   const View& x = call.in[0];
   int64_t* const counts = call.out[0].as<int64_t>();
+  constexpr int64_t kNear = 4096, kAhead = 16;  // counts that stay in a cache; how early others are fetched
   const int64_t size = call.out[0].shape[0];
   for (int64_t i = 0; i < size; ++i) counts[i] = 0;
-  for (int64_t i = 0; i < x.shape[0]; ++i) {
-    const int64_t value = x.as<int64_t>()[i * x.stride[0]];
-    if (value < 0 || value >= size) return Status::index_out_of_range;
-    ++counts[value];
+  const int64_t* const values = x.as<int64_t>();
+  const int64_t step = x.stride[0], n = x.shape[0], far = size > kNear ? std::max<int64_t>(n - kAhead, 0) : 0;
+  int64_t i = 0;
+  for (; i < far; ++i) {
+    if (!count_value(counts, size, values[i * step])) return Status::index_out_of_range;
+    __builtin_prefetch(counts + values[(i + kAhead) * step], 1);
+  }
+  for (; i < n; ++i) {
+    if (!count_value(counts, size, values[i * step])) return Status::index_out_of_range;
   }
   return Status::ok;
-}
-
-// Integers are equal where their bits are.
-template <template <class> class Of>
-constexpr RunsByDType runs_of() {
-  return {{Of<uint8_t>::run, Of<uint8_t>::run, Of<uint8_t>::run, Of<uint16_t>::run, Of<uint32_t>::run,
-           Of<uint64_t>::run, Of<float>::run, Of<double>::run, Of<Half>::run}};
 }
 
 constexpr RunsByDType only_int64(RunFunction run) {
@@ -462,13 +497,13 @@ constexpr RunsByDType only_int64(RunFunction run) {
 }
 
 constexpr Run kRuns[] = {
-    {"nonzero_count", every_dtype<NonzeroCount>()},
-    {"nonzero", every_dtype<Nonzero>()},
+    {"nonzero_count", by_bits<NonzeroCount>()},
+    {"nonzero", by_bits<Nonzero>()},
     {"searchsorted", every_dtype<SearchSorted>()},
     {"sort_rows", every_dtype<SortRows>()},
-    {"run_count", runs_of<RunCount>()},
-    {"run_numbers", runs_of<RunNumbers>()},
-    {"runs", runs_of<RunStarts>()},
+    {"run_count", by_bits<RunCount>()},
+    {"run_numbers", by_bits<RunNumbers>()},
+    {"runs", by_bits<RunStarts>()},
     {"bincount", only_int64(run_bincount)},
 };
 

@@ -624,17 +624,16 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     if input.dtype is not _dtype.int64:
         array = to_dtype(array, _dtype.int64)
     size = max(minlength, int(_amax(array, (), False)) + 1 if array.size else 0)
+    if weights is not None and array_of("bincount", weights).shape != array.shape:
+        raise RuntimeError(f"bincount: weights of shape {weights._array.shape} for elements of shape {array.shape}")
     try:
-        counts = _bincount(array, size)
+        if weights is None:
+            return wrap(_bincount(array, size))
+        if weights._array.dtype.kind != "f":
+            weights = to_dtype(weights, _dtype.float64)
+        return _scatter_add(weights, array, (size,), 0)  # type: ignore[no-any-return]
     except IndexError:
         raise RuntimeError("bincount: the integers must not be negative") from None
-    if weights is None:
-        return wrap(counts)
-    if array_of("bincount", weights).shape != array.shape:
-        raise RuntimeError(f"bincount: weights of shape {weights._array.shape} for elements of shape {array.shape}")
-    if weights._array.dtype.kind != "f":
-        weights = to_dtype(weights, _dtype.float64)
-    return _scatter_add(weights, array, (size,), 0)  # type: ignore[no-any-return]
 
 
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:  # noqa: ARG001
@@ -678,8 +677,10 @@ def _found(x: Tensor, among: Tensor) -> Tensor:
     dtype = _dtype.result_type(x, among)
     sought, line = to_dtype(x.detach(), dtype)._array, to_dtype(among.detach(), dtype)._array
     ordered = _sort(line, 0, False)[0]
+    numbers = max(int(_nonzero_count(eq(ordered, ordered))), 1)
+    ordered = ordered[:numbers]  # NaN, which stands behind them, would lead a search astray
     places = _searchsorted(ordered, sought, False)
-    return eq(wrap(sought), wrap(ordered[np.minimum(places, line.size - 1)]))
+    return eq(wrap(sought), wrap(ordered[np.minimum(places, numbers - 1)]))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
