@@ -91,9 +91,41 @@ void find_best_row(const Nest<1>& reduced, const T* x, T& best, int64_t& index) 
   });
 }
 
-constexpr int64_t kStrip = 64;  // results that are found at a time
+constexpr int64_t kStrip = 64, kBeside = 4096;  // results that are found at a time
 
-// The best elements of `cols` results that lie col_step apart, and their places.
+// The best elements of `cols` results that lie beside each other, and their places: the extremum of a few rows, then,
+// where it is better than the best one, their number; which of them it was is looked up at the end.
+template <class Order, class T>
+void find_best_beside(const Nest<1>& reduced, const T* x, int64_t cols, T* best, int64_t* index) {
+  using Op = typename Order::Op;
+  constexpr int64_t kRows = 32, kTaken = 8;
+  const int64_t step = reduced.stride[0][reduced.rank - 1];
+  const bool far = is_far<T>(reduced.size, cols);
+  T value[kBeside];
+  int64_t number = 0;
+  for_rows(reduced, 0, reduced.size, [&](const int64_t* offset, int64_t count) {
+    for (int64_t k = 0; k < count; k += kRows) {
+      const int64_t end = k + kRows < count ? k + kRows : count;
+      for (int64_t j = 0; j < cols; ++j) value[j] = Op::template identity<T>();
+      for (int64_t r = k; r < end; r += kTaken) {
+        combine_rows<Op>(value, x + offset[0] + r * step, step, kTaken < end - r ? kTaken : end - r, cols, far);
+      }
+      for (int64_t j = 0; j < cols; ++j) {
+        const bool better = number == 0 || Order::than(value[j], best[j]);
+        best[j] = better ? value[j] : best[j];
+        index[j] = better ? number : index[j];
+      }
+      number += end - k;
+    }
+  });
+  for (int64_t j = 0; j < cols; ++j) {
+    for_rows(reduced, index[j], index[j] + 1, [&](const int64_t* offset, int64_t) {
+      for (const T* place = x + offset[0] + j; *place != best[j]; place += step) ++index[j];
+    });
+  }
+}
+
+// The same of results that lie col_step apart.
 template <class Order, class T>
 void find_best(const Nest<1>& reduced, const T* x, int64_t col_step, int64_t cols, T* best, int64_t* index) {
   const int64_t row_step = reduced.stride[0][reduced.rank - 1];
@@ -118,16 +150,24 @@ Status run_places(const Call& call, DimMask mask, T* values, int64_t* indices) {
   const ReductionNest nest = make_reduction_nest(x, mask, call.out[0]);
   const int inner = nest.kept.rank - 1;
   const int64_t out_step = nest.kept.stride[0][inner], col_step = nest.kept.stride[1][inner];
-  const int64_t width = nest.reduced.stride[0][nest.reduced.rank - 1] == 1 ? 1 : kStrip;
+  constexpr int64_t kMany = 128;
+  const bool along = nest.reduced.stride[0][nest.reduced.rank - 1] == 1;
+  const bool beside = !along && col_step == 1 && nest.reduced.size >= kMany;
+  const int64_t width = along ? 1 : beside ? kBeside : kStrip;
   parallel_for(nest.kept.size, static_cast<double>(nest.reduced.size), [&](int64_t begin, int64_t end, int) {
-    T best[kStrip];
-    int64_t index[kStrip];
+    T best[kBeside];
+    int64_t index[kBeside];
     for_rows(nest.kept, begin, end, [&](const int64_t* offset, int64_t count) {
       for (int64_t j = 0; j < count; j += width) {
         const int64_t cols = width < count - j ? width : count - j;
         const T* const from = x.as<T>() + offset[1] + j * col_step;
-        width == 1 ? find_best_row<Order>(nest.reduced, from, *best, *index)
-                   : find_best<Order>(nest.reduced, from, col_step, cols, best, index);
+        if (along) {
+          find_best_row<Order>(nest.reduced, from, *best, *index);
+        } else if (beside) {
+          find_best_beside<Order>(nest.reduced, from, cols, best, index);
+        } else {
+          find_best<Order>(nest.reduced, from, col_step, cols, best, index);
+        }
         for (int64_t c = 0; c < cols; ++c) {
           const int64_t to = offset[0] + (j + c) * out_step;
           indices[to] = index[c];
