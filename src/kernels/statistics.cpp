@@ -8,17 +8,23 @@ namespace minigrad {
 namespace {
 
 // One output or two, of x's shape without the reduced dimensions, and the scratch that statistics_layout.hpp cuts up.
-void plan_statistic(Plan& plan, int outputs, double cost) {
+void plan_statistic(Plan& plan, int outputs, double cost, bool turns = false) {
   check_dims(plan);
   const View& x = plan.in[0];
   const DimMask mask = listed_dims(x, plan.attributes[0]);
   for (int i = 0; i < outputs; ++i) write_reduced_shape(x, mask, plan.attributes[1].flag(), plan.out[i]);
-  plan_costs(plan, mask);
+  plan_costs(plan, mask, turns);
   plan.nanoseconds *= cost;
   plan.scratch_shared = scratch_before(2 * plan.scratch_shared) + kScratchValues * scratch_bytes(plan.out[0]);
 }
 
-void plan_one(Plan& plan) { plan_statistic(plan, 1, 3); }
+// A Euclidean norm is a plain reduction, which reaches elements by itself, however they lie.
+void plan_norm(Plan& plan) {
+  const bool plain = plan.attributes[2].real == 2;
+  plan.layout = plain ? InputLayout::any : InputLayout::by_rows;
+  plan_statistic(plan, 1, plain ? 1 : 3, plain);
+}
+
 void plan_two(Plan& plan) { plan_statistic(plan, 2, 4); }
 void plan_exponentials(Plan& plan) { plan_statistic(plan, 1, 8); }
 
@@ -53,7 +59,7 @@ constexpr Kernel kRows[] = {
      .types = "T",
      .outputs = {"out"},
      .attributes = {kDims, kKeepdim, {"p", AttributeKind::real}},
-     .plan = plan_one,
+     .plan = plan_norm,
      .reference = &reference::norm,
      .layout = InputLayout::by_rows},
     {.name = "deviation",

@@ -18,12 +18,20 @@
 namespace minigrad::MINIGRAD_ISA {
 namespace {
 
+// The sum of this is a reduction like others, without a mapping.
+struct SumOfSquares : Sum {
+  template <class V>
+  [[gnu::always_inline]] static inline V read(V x) {
+    return x * x;
+  }
+};
+
 // ---------------------------------------------------------------------------------------------------------------------
 // What is made of an element x, given a value c that its result has and the parameter p of the call. Those that are
-// kPlain take registers as well as numbers, and give 0 for c if they are kCentred, else for 0.
+// kPlain take registers as well as numbers, and give 0 for c.
 
 struct Deviation {
-  static constexpr bool kPlain = true, kCentred = true;
+  static constexpr bool kPlain = true;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T c, T) {
     return x - c;
@@ -31,7 +39,7 @@ struct Deviation {
 };
 
 struct SquaredDeviation {
-  static constexpr bool kPlain = true, kCentred = true;
+  static constexpr bool kPlain = true;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T c, T) {
     return (x - c) * (x - c);
@@ -59,14 +67,6 @@ struct NotZero {
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T, T) {
     return x == 0 ? T{0} : T{1};
-  }
-};
-
-struct Square {
-  static constexpr bool kPlain = true, kCentred = false;
-  template <class T>
-  [[gnu::always_inline]] static inline T apply(T x, T, T) {
-    return x * x;
   }
 };
 
@@ -119,7 +119,7 @@ struct MappedRow {
 
   [[gnu::always_inline]] Vec<T> at(int64_t j) const { return F::apply(load(x + j), splat(c), Vec<T>{}); }
   [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T>) const {
-    return F::apply(load_first(x + j, count, splat(F::kCentred ? c : T{0})), splat(c), Vec<T>{});
+    return F::apply(load_first(x + j, count, splat(c)), splat(c), Vec<T>{});
   }
 };
 
@@ -141,12 +141,9 @@ struct MappedColumns {
   const T* x;
   const T* c;
 
-  [[gnu::always_inline]] Vec<T> at(int64_t j) const {
-    return F::apply(load(x + j), F::kCentred ? load(c + j) : Vec<T>{}, Vec<T>{});
-  }
+  [[gnu::always_inline]] Vec<T> at(int64_t j) const { return F::apply(load(x + j), load(c + j), Vec<T>{}); }
   [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T> fill) const {
-    const Vec<T> own = F::kCentred ? load_first(c + j, count, fill) : Vec<T>{};
-    return F::apply(load_first(x + j, count, fill), own, Vec<T>{});
+    return F::apply(load_first(x + j, count, fill), load_first(c + j, count, fill), Vec<T>{});
   }
 };
 
@@ -331,7 +328,6 @@ template <class T>
 const Mapping<T>& power_of(double p) {
   if (p == 0) return kMapping<NotZero, T>;
   if (p == 1) return kMapping<Magnitude, T>;
-  if (p == 2) return kMapping<Square, T>;
   if (p == 3) return kMapping<Cube, T>;
   return p == 0.5 ? kMapping<Root, T> : kMapping<Power, T>;
 }
@@ -342,7 +338,12 @@ Status run_norm(const Call& call) {
   if (s.form.kept == 0) return Status::ok;
   const double p = call.attributes[2].real;
   T* const total = s.values(0);
-  s.mapped(power_of<T>(p), s.nest_to(total), nullptr, static_cast<T>(p), total).run_all(s.chunks, s.partial(0));
+  const ReductionNest nest = s.nest_to(total);
+  if (p == 2) {
+    s.plain(kOperation<SumOfSquares, T>, nest, 1, total).run_all(s.chunks, s.partial(0));
+  } else {
+    s.mapped(power_of<T>(p), nest, nullptr, static_cast<T>(p), total).run_all(s.chunks, s.partial(0));
+  }
   const View& out = call.out[0];
   const T root = static_cast<T>(1 / p);
   if (p == 2) {
