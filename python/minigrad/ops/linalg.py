@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._methods import method
+from ..batching import levels
 from ..batching_rules import aligned
 from ..primitive import MANY_TO_MANY, MULTILINEAR, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
@@ -189,9 +190,13 @@ def _with_vector(a: Tensor, b: Tensor) -> Tensor:
         raise RuntimeError(f"matmul: both operands must have at least one dimension, got {left} @ {right}")
     if left[-1] != right[-2 if len(right) > 1 else 0]:
         raise RuntimeError(f"matmul: inner sizes differ, got {left} @ {right}")
+    unknown = a._edge is None and b._edge is None and not levels  # to any graph: its steps need no tensors
+    x, y = (a._array, b._array) if unknown else (a, b)
     if len(right) == 1:
-        return _reshape(_matmul(a, _reshape(b, (*right, 1))), left[:-1])  # type: ignore[no-any-return]
-    return _reshape(_matmul(_reshape(a, (1, *left)), b), right[:-2] + right[-1:])  # type: ignore[no-any-return]
+        out = _reshape(_matmul(x, _reshape(y, (*right, 1))), left[:-1])
+    else:
+        out = _reshape(_matmul(_reshape(x, (1, *left)), y), right[:-2] + right[-1:])
+    return wrap(out) if unknown else out
 
 
 method(matmul)
