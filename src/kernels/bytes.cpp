@@ -181,8 +181,14 @@ void move_bytes(void* to, const void* from, int64_t bytes, bool large) {
 }
 
 void zero_bytes(void* to, int64_t bytes) {
-  const int64_t done = bytes >= kLoop && bytes < kLibrary ? fill_bytes(to, kZeros, bytes) : 0;
-  std::memset(static_cast<uint8_t*>(to) + done, 0, static_cast<size_t>(bytes - done));
+  auto* const out = static_cast<uint8_t*>(to);
+  if (bytes == 0) return;
+  if (!g_wide || bytes < kLoop || bytes >= kLibrary) {
+    std::memset(to, 0, static_cast<size_t>(bytes));
+  } else {
+    fill_wide(out, kZeros, bytes & ~int64_t{31});
+    fill_wide(out + bytes - 32, kZeros, 32);
+  }
 }
 
 int64_t fill_bytes(void* to, const void* pattern, int64_t bytes) {

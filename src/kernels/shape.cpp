@@ -254,14 +254,20 @@ struct Triangle {
     if (columns == 0 || rows == 0) return Status::ok;
     parallel_for(x.size() / columns, 0.1 * static_cast<double>(columns * sizeof(T)),
                  [&](int64_t begin, int64_t end, int) {
-                   for (int64_t n = begin; n < end; ++n) {
-                     const int64_t edge = clamped(n % rows + diagonal + (upper ? 0 : 1), columns);
-                     T* const o = out.as<T>() + row_offset(out, n);
-                     const T* const a = x.as<T>() + row_offset(x, n);
-                     const int64_t first = upper ? edge : 0, last = upper ? columns : edge;
-                     zero_bytes(o, first * static_cast<int64_t>(sizeof(T)));
-                     if (o != a) copy_piece(o + first, a + first * step, last - first, 1, step);
-                     zero_bytes(o + last, (columns - last) * static_cast<int64_t>(sizeof(T)));
+                   for (int64_t n = begin; n < end;) {
+                     const int64_t row = n % rows, together = std::min(end - n, rows - row);
+                     T* o = out.as<T>() + row_offset(out, n);
+                     const T* a = x.as<T>() + row_offset(x, n);
+                     for (int64_t r = row; r < row + together; ++r) {
+                       const int64_t edge = clamped(r + diagonal + (upper ? 0 : 1), columns);
+                       const int64_t first = upper ? edge : 0, last = upper ? columns : edge;
+                       zero_bytes(o, first * static_cast<int64_t>(sizeof(T)));
+                       if (o != a) copy_piece(o + first, a + first * step, last - first, 1, step);
+                       zero_bytes(o + last, (columns - last) * static_cast<int64_t>(sizeof(T)));
+                       o += out.stride[x.rank - 2];
+                       a += x.stride[x.rank - 2];
+                     }
+                     n += together;
                    }
                  });
     return Status::ok;
