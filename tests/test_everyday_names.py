@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -558,3 +559,40 @@ def test_combinations(settings: tuple[int, bool]) -> None:
         torch.combinations(torch.tensor([5, 6, 7]), *settings),
     )
     np.testing.assert_array_equal(ours.numpy(), theirs.numpy().reshape(ours.shape))
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("nn.modules.activation", "ReLU"),
+        ("nn.modules.activation", "Softmax"),
+        ("nn.modules.batchnorm", "BatchNorm1d"),
+        ("nn.modules.container", "Sequential"),
+        ("nn.modules.dropout", "Dropout"),
+        ("nn.modules.linear", "Linear"),
+        ("nn.modules.loss", "CrossEntropyLoss"),
+        ("nn.modules.loss", "MSELoss"),
+        ("nn.modules.normalization", "LayerNorm"),
+        ("distributions.bernoulli", "Bernoulli"),
+        ("distributions.categorical", "Categorical"),
+        ("distributions.independent", "Independent"),
+        ("distributions.normal", "Normal"),
+        ("distributions.transformed_distribution", "TransformedDistribution"),
+        ("distributions.uniform", "Uniform"),
+    ],
+)
+def test_modules_are_where_pytorchs_are(module: str, name: str) -> None:
+    found = getattr(importlib.import_module(f"minigrad.{module}"), name)
+    assert found is getattr(importlib.import_module(f"minigrad.{module.split('.', maxsplit=1)[0]}"), name)
+    assert hasattr(importlib.import_module(f"torch.{module}"), name)
+
+
+def test_small_questions() -> None:
+    x = mg.ones(2)
+    assert x.is_cpu
+    assert not x.is_sparse
+    assert x.layout is mg.strided
+    assert x.real is x
+    assert x.is_contiguous(memory_format=mg.contiguous_format)
+    assert not mg.is_complex(x)
+    assert mg.nn.Linear(1, 1).compile() is None

@@ -13,6 +13,7 @@ import numpy as np
 from . import _core, _dtype, graph, hooks, sharing
 from ._device import CPU, device
 from ._dtype import dtype as DType  # noqa: N812
+from ._formats import strided
 from ._methods import TensorMethods
 from .batching import BatchedArray, is_batched, levels
 from .graph import Array, Cell, Edge, Leaf, Node, inference_used, next_sequence
@@ -167,7 +168,7 @@ class Tensor(TensorMethods):
         strides = tuple([s // size for s in self._array.strides])
         return strides if dim is None else strides[dim]
 
-    def is_contiguous(self) -> bool:
+    def is_contiguous(self, memory_format: Any = None) -> bool:  # noqa: ARG002
         """Return whether the elements lie one after the other in row-major order."""
         return self._array.flags.c_contiguous
 
@@ -183,6 +184,26 @@ class Tensor(TensorMethods):
     def is_cuda(self) -> bool:
         """False: the elements lie on the CPU."""
         return False
+
+    @property
+    def is_cpu(self) -> bool:
+        """True: the elements lie on the CPU."""
+        return True
+
+    @property
+    def is_sparse(self) -> bool:
+        """False: all elements are stored."""
+        return False
+
+    @property
+    def layout(self) -> Any:
+        """``minigrad.strided``: all elements are stored."""
+        return strided
+
+    @property
+    def real(self) -> Tensor:
+        """The tensor itself: there are no complex ones."""
+        return self
 
     @property
     def itemsize(self) -> int:

@@ -74,6 +74,9 @@ class Module(Calls, State):
         """Say that the module and its parts are being used, not trained; return it."""
         return self.train(False)
 
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Do nothing: there is nothing to compile, as :func:`minigrad.compile` says."""
+
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Make all parameters want gradients or, with False, go without; return the module."""
         for parameter in self.parameters():

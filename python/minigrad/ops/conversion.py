@@ -15,7 +15,7 @@ from ..tensor import Tensor, array_of
 from .elementwise import to_dtype
 from .shape import contiguous
 
-__all__ = ["can_cast", "is_floating_point", "is_nonzero", "is_tensor", "numel"]
+__all__ = ["can_cast", "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "numel"]
 
 
 @method
@@ -121,6 +121,11 @@ def is_tensor(obj: Any) -> bool:
 def is_floating_point(input: Tensor) -> bool:
     """Return whether the elements are floats."""
     return bool(array_of("is_floating_point", input).dtype.kind == "f")
+
+
+def is_complex(input: Tensor) -> bool:
+    """Return False: there are no complex tensors."""
+    return bool(array_of("is_complex", input).dtype.kind == "c")
 
 
 def numel(input: Tensor) -> int:

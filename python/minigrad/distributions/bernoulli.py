@@ -1,0 +1,5 @@
+"""PyTorch's module of this name."""
+
+from .discrete import Bernoulli
+
+__all__ = ["Bernoulli"]

@@ -1,0 +1,5 @@
+"""PyTorch's module of this name."""
+
+from .composed import Independent
+
+__all__ = ["Independent"]

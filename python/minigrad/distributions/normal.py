@@ -1,0 +1,5 @@
+"""PyTorch's module of this name."""
+
+from .continuous import Normal
+
+__all__ = ["Normal"]

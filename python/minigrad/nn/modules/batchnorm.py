@@ -1,0 +1,3 @@
+"""Layers by the name of PyTorch's module."""
+
+from ..channel_norms import *
