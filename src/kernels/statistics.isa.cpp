@@ -94,10 +94,36 @@ struct Power {
   }
 };
 
-// A Map (reduce_walks.hpp).
+// Of results: the sum of squared deviations less what rounding the mean of n elements has put in; the logarithm of a
+// sum of exp(x - m), plus m.
+struct Corrected {
+  template <class T>
+  [[gnu::always_inline]] static inline T apply(T squares, T rest, T n) {
+    const T left = squares - rest * rest / n;
+    return left < 0 ? T{0} : left;
+  }
+};
+
+struct LogOfSum {
+  template <class T>
+  [[gnu::always_inline]] static inline T apply(T sum, T m, T) {
+    return m == Smallest::kIdentity<T> ? m : math::log(sum) + m;
+  }
+};
+
+// An exponent for each: what depends on a single one alone would go out of the loop, which then is no vector loop.
+struct PowerOfSum {
+  template <class T>
+  [[gnu::always_inline]] static inline T apply(T sum, T exponent, T) {
+    return math::pow(sum, exponent);
+  }
+};
+
+// A Map (reduce_walks.hpp). Of few columns a loop is little but branches, whose pace depends on where they lie: always
+// in the same place of a line.
 template <class F, class T>
-void map_rows(T* out, const T* x, int64_t x_step, int64_t rows, int64_t cols, const T* centre, int64_t centre_step,
-              T parameter) {
+[[gnu::aligned(64)]] void map_rows(T* out, const T* x, int64_t x_step, int64_t rows, int64_t cols, const T* centre,
+                                   int64_t centre_step, T parameter) {
   for (int64_t i = 0; i < rows; ++i) {
     T* const o = out + i * cols;
     const T* const a = x + i * x_step;
@@ -257,25 +283,25 @@ struct Statistic {
     third->join_chunks(chunks, partial(1));
   }
 
-  // to = f(a, b) for each result, into an output.
-  template <class F>
-  void finish(const View& to, T* a, T* b, F&& f) const {
-    const View a_view = contiguous_view(to, a), b_view = contiguous_view(to, b);
-    const View* const operands[] = {&to, &a_view, &b_view};
-    const Nest<3> nest = make_nest(operands);
+  // to = f(a, b, parameter) / divisor for each result, into an output; nullptr: a. What is in a is lost.
+  void finish(const View& to, T* a, Map<T> f, const T* b, T parameter, T divisor) const {
+    const View a_view = contiguous_view(to, a);
+    const View* const operands[] = {&to, &a_view};
+    const Nest<2> nest = make_nest(operands);
     const int64_t step = nest.stride[0][nest.rank - 1];
     parallel_for(nest.size, 1, [&](int64_t begin, int64_t end, int) {
-      for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-        T* const o = to.as<T>() + offset[0];
-        const T* const u = a + offset[1];
-        const T* const v = b + offset[2];
-        if (step == 1) {
+      for (int64_t stop; begin < end; begin = stop) {
+        stop = smaller(begin + kRowBlock<T>, end);
+        if (f != nullptr) f(a + begin, a + begin, 0, 1, stop - begin, b + begin, 1, parameter);
+        if (divisor != 1) {
 #pragma omp simd
-          for (int64_t i = 0; i < count; ++i) o[i] = f(u[i], v[i]);
-        } else {
-          for (int64_t i = 0; i < count; ++i) o[i * step] = f(u[i], v[i]);
+          for (int64_t i = begin; i < stop; ++i) a[i] /= divisor;
         }
-      });
+        for_rows(nest, begin, stop, [&](const int64_t* offset, int64_t count) {
+          T* const o = to.as<T>() + offset[0];
+          step == 1 ? copy(o, a + offset[1], count) : scatter(o, step, a + offset[1], count);
+        });
+      }
     });
   }
 };
@@ -298,11 +324,8 @@ Status run_var_mean(const Call& call) {
   const auto leave = [](int64_t, int64_t) {};
   s.run(s.plain(kOperation<Sum, T>, nest, n, mean), leave, s.mapped(kMapping<Deviation, T>, nest, mean, 0, rest),
         &squared);
-  s.finish(call.out[0], squares, rest, [=](T total, T r) __attribute__((always_inline)) {
-    const T left = total - r * r / n;
-    return (left < 0 ? T{0} : left) / divisor;
-  });
-  s.finish(call.out[1], mean, mean, [](T m, T) __attribute__((always_inline)) { return m; });
+  s.finish(call.out[0], squares, map_rows<Corrected, T>, rest, n, divisor);
+  s.finish(call.out[1], mean, nullptr, mean, 0, 1);
   return Status::ok;
 }
 
@@ -318,9 +341,7 @@ Status run_logsumexp(const Call& call) {
   };
   s.run(s.plain(kOperation<Largest, T>, nest, 1, largest), to_finite,
         s.mapped(kMapping<Exponential, T>, nest, largest, 0, total), nullptr);
-  s.finish(call.out[0], total, largest, [](T sum, T m) __attribute__((always_inline)) {
-    return m == Smallest::kIdentity<T> ? m : math::log(sum) + m;
-  });
+  s.finish(call.out[0], total, map_rows<LogOfSum, T>, largest, 0, 1);
   return Status::ok;
 }
 
@@ -344,15 +365,10 @@ Status run_norm(const Call& call) {
   } else {
     s.mapped(power_of<T>(p), nest, nullptr, static_cast<T>(p), total).run_all(s.chunks, s.partial(0));
   }
-  const View& out = call.out[0];
-  const T root = static_cast<T>(1 / p);
-  if (p == 2) {
-    s.finish(out, total, total, [](T sum, T) __attribute__((always_inline)) { return math::sqrt(sum); });
-  } else if (p == 0 || p == 1) {
-    s.finish(out, total, total, [](T sum, T) __attribute__((always_inline)) { return sum; });
-  } else {
-    s.finish(out, total, total, [=](T sum, T) __attribute__((always_inline)) { return math::pow(sum, root); });
-  }
+  const Map<T> root = p == 2 ? map_rows<Root, T> : (p == 0 || p == 1 ? nullptr : map_rows<PowerOfSum, T>);
+  T* const exponents = s.values(1);
+  for (int64_t i = 0; root != nullptr && p != 2 && i < s.form.kept; ++i) exponents[i] = static_cast<T>(1 / p);
+  s.finish(call.out[0], total, root, exponents, 0, 1);
   return Status::ok;
 }
 
