@@ -552,13 +552,30 @@ def test_the_layer_of_bags() -> None:
         ours(mg.tensor([0, 1, 2]))
 
 
+def test_distances_of_infinities_and_of_rows_without_elements() -> None:
+    x, y = mg.zeros(2, 9), mg.zeros(3, 9)
+    x[0, 0], y[1, 0], y[2, 3] = math.inf, -math.inf, math.nan
+    np.testing.assert_array_equal(mg.cdist(x, y).numpy(), [[math.inf, math.inf, math.nan], [0, math.inf, math.nan]])
+    for p in (1.0, 2.0, math.inf):
+        assert mg.cdist(mg.ones(2, 0), mg.ones(3, 0), p=p).tolist() == [[0] * 3] * 2
+        assert mg.pdist(mg.ones(3, 0), p=p).tolist() == [0] * 3
+
+
+def test_one_variable_has_a_number_for_a_matrix() -> None:
+    for shape in ((4,), (1, 4), (0, 4)):
+        x = np.arange(float(np.prod(shape))).reshape(shape)
+        for name in ("cov", "corrcoef"):
+            out, wanted = getattr(mg, name)(mg.from_numpy(x)), getattr(torch, name)(torch.from_numpy(x))
+            np.testing.assert_allclose(out.numpy(), wanted.numpy(), strict=True)
+
+
 @pytest.mark.parametrize("settings", [(2, False), (2, True), (3, False), (0, False), (4, False)], ids=str)
 def test_combinations(settings: tuple[int, bool]) -> None:
     ours, theirs = (
         mg.combinations(mg.tensor([5, 6, 7]), *settings),
         torch.combinations(torch.tensor([5, 6, 7]), *settings),
     )
-    np.testing.assert_array_equal(ours.numpy(), theirs.numpy().reshape(ours.shape))
+    np.testing.assert_array_equal(ours.numpy(), theirs.numpy(), strict=True)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def cov(
     Returns
     -------
     Tensor
-        Of shape (variables, variables), or ().
+        Of shape (variables, variables), or () for a single one.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def cov(
         centred = rows - unsqueeze(sum(mul(rows, weight), 1) / total, 1)
         spread = mul(centred, weight)
     out = div(matmul(spread, centred.t()), divisor)
-    return out if len(shape) == 2 else reshape(out, ())
+    return reshape(out, ()) if out.numel() == 1 else out
 
 
 @method

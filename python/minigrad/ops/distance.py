@@ -212,7 +212,13 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
     if len(first) == len(second) == 2 and rows < first[0] and not levels and not _wants_gradient(x1, x2):
         return cat([cdist(x1[i : i + rows], x2, p) for i in range(0, first[0], rows)])
     difference = _sub(unsqueeze(x1, -2), unsqueeze(x2, -3))
-    return _vector_norm("cdist", difference, p, (len(difference.shape) - 1,), False)
+    return _lengths("cdist", difference, p)
+
+
+def _lengths(name: str, rows: Tensor, p: float) -> Tensor:
+    """Return the norms of rows, that of none being 0, also the largest of no elements."""
+    last = rows._array.ndim - 1
+    return _vector_norm(name, rows, p if rows._array.shape[last] > 0 else 2, (last,), False)
 
 
 def _are_long_floats(x1: Tensor, x2: Tensor) -> bool:
@@ -224,7 +230,7 @@ def _distances_by_products(x1: Tensor, x2: Tensor) -> Tensor:
     a, b = to_dtype(x1, _dtype.float64), to_dtype(x2, _dtype.float64)
     lengths = _add(unsqueeze(sum(mul(a, a), -1), -1), unsqueeze(sum(mul(b, b), -1), -2))
     squares = _sub(lengths, mul(matmul(a, b.mT), 2.0))
-    close = squares._array <= _CLOSE * lengths._array
+    close = ~(squares._array > _CLOSE * lengths._array)  # NaN, the difference of infinities, too
     out = to_dtype(sqrt(_where(wrap(close), 1.0, squares)), _dtype.float32)
     where = tuple(map(wrap, close.nonzero()))
     if not where[0].numel():
@@ -266,7 +272,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     if p == 2 and _are_long_floats(input, input):
         return _distances_by_products(input, input)[rows, columns]
     difference = _sub(index_select(input, 0, rows), index_select(input, 0, columns))
-    return _vector_norm("pdist", difference, p, (1,), False)
+    return _lengths("pdist", difference, p)
 
 
 @method

@@ -382,8 +382,10 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     if r == 2:
         pairs = triu_indices(len(array), len(array), int(not with_replacement)).t()
         return reshape(input[pairs.reshape(-1)], pairs.shape)
+    if r == 0:  # as in PyTorch
+        return input[:0]
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    found = list(choose(range(len(array)), r)) if r else []
+    found = list(choose(range(len(array)), r))
     rows = np.array(found, dtype=np.int64).reshape(len(found), r)
     return reshape(input[wrap(rows.reshape(-1))], rows.shape)
 
