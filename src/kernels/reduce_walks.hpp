@@ -512,7 +512,12 @@ struct Reducer {
   }
 
   // One call from beginning to end; `partial` has room for the chunks.
-  void run_all(const Chunks& chunks, T* partial) const {
+  void run_all(Chunks chunks, T* partial) const {
+    // Of a turned matrix a chunk has many rows, because they are read side by side.
+    constexpr int64_t kManyRows = 128;
+    while (walk == Walk::turned && chunks.count > 1 && chunks.blocks * block() < kManyRows * nest.reduced.shape[1]) {
+      chunks = {divide_up(chunks.count, 2), 2 * chunks.blocks};
+    }
     if (form.reduced == 0) return run_empty();
     const double cost = kNanosecondsEach * static_cast<double>(form.kept * form.reduced);
     chunks.count > 0 && worker_count(chunks.count, cost / chunks.count) > 1 ? run_chunks(chunks, partial) : run();
