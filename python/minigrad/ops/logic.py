@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core
+from .. import _core, _dtype
 from .._methods import method, operator
 from ..batching import is_batched
 from ..tensor import Tensor, array_of, wrap
@@ -211,10 +211,12 @@ def isnan(input: Tensor) -> Tensor:
 
 
 def _compared(name: str, x: Any, compare: Any, *, size: bool, number: float, others: Any) -> Tensor:
-    """Return how floats, or their sizes, compare with a number; what is no float is compared with itself."""
+    """Return how floats, or their sizes, compare with a number; what is no float is compared as equals."""
     array = array_of(name, x)
     if array.dtype.kind != "f":
-        return _tensor(others(array, array))
+        if is_batched(array):
+            return _tensor(others(array, array))
+        return _tensor(_full(float(others is eq), array.shape, _dtype.bool_.code))
     return _tensor(compare(abs(array) if size else array, number))
 
 
@@ -336,6 +338,8 @@ def equal(input: Tensor, other: Tensor) -> bool:
     x, y = array_of("equal", input), array_of("equal", other, "other")
     if x.shape != y.shape:
         return False
+    if x is y and x.dtype.kind != "f" and not is_batched(x):  # a NaN is not itself
+        return True
     if x.size <= _FEW or x.dtype != y.dtype or not (x.flags.c_contiguous and y.flags.c_contiguous):
         same = elementwise.eq(input, other)._array
         return bool(same.all() if is_batched(same) else _all(same, (), False))
@@ -346,5 +350,5 @@ def equal(input: Tensor, other: Tensor) -> bool:
     return bool(first >= x.size)
 
 
-_all = _core.kernels["all"]
+_all, _full = _core.kernels["all"], _core.kernels["full"]
 _FEW, _MANY = 1 << 10, 1 << 15  # elements that are compared before looking whether all of them are equal
