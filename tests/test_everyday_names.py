@@ -186,6 +186,7 @@ def test_isin_many(dtypes: tuple[str, str], numbers: int) -> None:
             array[first:] = np.nan
     expected = torch.isin(torch.from_numpy(x), torch.from_numpy(among))
     np.testing.assert_array_equal(mg.isin(mg.from_numpy(x), mg.from_numpy(among)).numpy(), expected.numpy())
+    assert mg.isin(mg.tensor(x[0, 0]).half(), mg.from_numpy(among)).item() == bool(expected[0, 0])
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {

@@ -680,7 +680,7 @@ def _found(x: Tensor, among: Tensor) -> Tensor:
     numbers = max(int(_nonzero_count(eq(ordered, ordered))), 1)
     ordered = ordered[:numbers]  # NaN, which stands behind them, would lead a search astray
     places = _searchsorted(ordered, sought, False)
-    return eq(wrap(sought), wrap(ordered[np.minimum(places, numbers - 1)]))
+    return eq(wrap(sought), wrap(np.asarray(ordered[np.minimum(places, numbers - 1)])))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
