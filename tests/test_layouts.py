@@ -372,5 +372,9 @@ def test_large_results_are_those_of_any_size(shape: tuple[int, int]) -> None:
         (a[:, 1:] + a[:, :-1], x[:, 1:] + x[:, :-1]),
         (a.double(), x.astype(np.float64)),
         (a.clone().add_(b), x + row),
+        (a.T.contiguous() + a.T, x.T + x.T),
+        (a[::2].contiguous(), x[::2]),
+        (a.tril(), np.tril(x)),
+        (a.triu(3), np.triu(x, 3)),
     ):
         np.testing.assert_array_equal(result.numpy(), expected)

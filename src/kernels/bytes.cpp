@@ -180,11 +180,15 @@ void move_bytes(void* to, const void* from, int64_t bytes, bool large) {
   }
 }
 
-void zero_bytes(void* to, int64_t bytes) {
-  auto* const out = static_cast<uint8_t*>(to);
-  if (bytes == 0) return;
+void zero_bytes(void* to, int64_t bytes, bool streamed) {
+  alignas(64) static constexpr uint8_t kBlock[1024] = {};
+  auto* out = static_cast<uint8_t*>(to);
+  for (; streamed && bytes > kLoop; out += sizeof(kBlock), bytes -= sizeof(kBlock)) {
+    stream(out, kBlock, std::min<int64_t>(bytes, sizeof(kBlock)));
+  }
+  if (bytes <= 0) return;
   if (!g_wide || bytes < kLoop || bytes >= kLibrary) {
-    std::memset(to, 0, static_cast<size_t>(bytes));
+    std::memset(out, 0, static_cast<size_t>(bytes));
   } else {
     fill_wide(out, kZeros, bytes & ~int64_t{31});
     fill_wide(out + bytes - 32, kZeros, 32);

@@ -31,7 +31,7 @@ bool copy_rows(void* to, const void* from, int64_t rows, int64_t bytes, int64_t 
 // Copies bytes, which may overlap: past the caches where they are part of something large.
 void move_bytes(void* to, const void* from, int64_t bytes, bool large);
 
-void zero_bytes(void* to, int64_t bytes);
+void zero_bytes(void* to, int64_t bytes, bool streamed = false);
 
 // Fills as many of the bytes as it can with the first 32 of a pattern; returns how many: a multiple of 32.
 int64_t fill_bytes(void* to, const void* pattern, int64_t bytes);

@@ -107,9 +107,13 @@ void copy_by_rows(T* out, const T* x, const Nest<2>& nest, bool large) {
   const int inner = nest.rank - 1;
   const int64_t out_step = nest.stride[0][inner], x_step = nest.stride[1][inner];
   const bool streamed = large && nest.shape[inner] * static_cast<int64_t>(sizeof(T)) >= kStreamedRow;
+  const int64_t x_row = inner > 0 ? nest.stride[1][inner - 1] : 0;
+  const bool apart = streamed && out_step == 1 && x_step == 1 && x_row > nest.shape[inner];
   parallel_for(nest.size, (x_step == 1 ? 0.02 : 0.04) * sizeof(T), [&](int64_t begin, int64_t end, int) {
     for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-      copy_row(out + offset[0], x + offset[1], count, out_step, x_step, streamed);
+      const T* const from = x + offset[1];
+      if (apart) return stream_row_before(out + offset[0], from, from + x_row, count);
+      copy_row(out + offset[0], from, count, out_step, x_step, streamed);
     });
     if (streamed) stream_end();
   });

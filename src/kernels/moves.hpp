@@ -1,6 +1,7 @@
 // Moving elements: zeroing and copying arrays of any layout, knowing only the size of an element.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/kernel.hpp"
@@ -56,6 +57,18 @@ void copy_piece(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_s
     copy_bytes(out, x, count * static_cast<int64_t>(sizeof(T)));
   } else {
     for (int64_t i = 0; i < count; ++i) out[i * out_step] = x[i * x_step];
+  }
+}
+
+// A row past the caches, while the one that comes next is asked for, unless it is the one that the processor foresees.
+template <class T>
+void stream_row_before(T* out, const T* x, const T* next, int64_t size) {
+  constexpr int64_t kItem = sizeof(T), kBlock = 2048 / kItem;
+  if (next == nullptr) return copy_bytes(out, x, size * kItem, true);
+  for (int64_t j = 0; j < size; j += kBlock) {
+    const int64_t count = std::min(kBlock, size - j);
+    for (int64_t k = j; k < j + count; k += 64 / kItem) __builtin_prefetch(next + k, 0, 2);
+    copy_bytes(out + j, x + j, count * kItem, true);
   }
 }
 

@@ -152,18 +152,6 @@ void prefetch_row(const T* row, int64_t size) {
   for (int64_t b = 0; b < bytes && b < kFetched; b += 64) __builtin_prefetch(start + b);
 }
 
-// A row past the caches, while the one that comes next is asked for, unless it is the one that the processor foresees.
-template <class T>
-void stream_row(T* out, const T* x, const T* next, int64_t size) {
-  constexpr int64_t kItem = sizeof(T), kBlock = 2048 / kItem;
-  if (next == nullptr) return copy_bytes(out, x, size * kItem, true);
-  for (int64_t j = 0; j < size; j += kBlock) {
-    const int64_t count = std::min(kBlock, size - j);
-    for (int64_t k = j; k < j + count; k += 64 / kItem) __builtin_prefetch(next + k, 0, 2);
-    copy_bytes(out + j, x + j, count * kItem, true);
-  }
-}
-
 // Rows of `size` elements without gaps, one behind the other in out, `stride` apart in x.
 template <class T>
 bool copy_rows(T* out, const T* x, const int64_t* index, int64_t count, int64_t rows, int64_t size, int64_t stride) {
@@ -186,7 +174,7 @@ bool stream_rows(T* out, const T* x, const int64_t* index, int64_t count, int64_
     const int64_t i = wrapped(index[n], rows), next = n + 1 < count ? wrapped(index[n + 1], rows) : i + 1;
     if (!in_range(i, rows)) return false;
     const bool foreseen = next == i + 1 || !in_range(next, rows);
-    stream_row(out + n * size, x + i * stride, foreseen ? nullptr : x + next * stride, size);
+    stream_row_before(out + n * size, x + i * stride, foreseen ? nullptr : x + next * stride, size);
   }
   stream_end();
   return true;

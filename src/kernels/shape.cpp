@@ -252,6 +252,7 @@ struct Triangle {
     const int64_t wanted = call.attributes[0].integer();
     const int64_t diagonal = wanted < -rows - 1 ? -rows - 1 : (wanted > columns ? columns : wanted);
     if (columns == 0 || rows == 0) return Status::ok;
+    const bool large = past_caches(bytes_of(out) + bytes_of(x));
     parallel_for(x.size() / columns, 0.1 * static_cast<double>(columns * sizeof(T)),
                  [&](int64_t begin, int64_t end, int) {
                    for (int64_t n = begin; n < end;) {
@@ -261,14 +262,19 @@ struct Triangle {
                      for (int64_t r = row; r < row + together; ++r) {
                        const int64_t edge = clamped(r + diagonal + (upper ? 0 : 1), columns);
                        const int64_t first = upper ? edge : 0, last = upper ? columns : edge;
-                       zero_bytes(o, first * static_cast<int64_t>(sizeof(T)));
-                       if (o != a) copy_piece(o + first, a + first * step, last - first, 1, step);
-                       zero_bytes(o + last, (columns - last) * static_cast<int64_t>(sizeof(T)));
+                       zero_bytes(o, first * static_cast<int64_t>(sizeof(T)), large);
+                       if (large && o != a && step == 1) {
+                         stream_row_before(o + first, a + first, a + first + x.stride[x.rank - 2], last - first);
+                       } else if (o != a) {
+                         copy_piece(o + first, a + first * step, last - first, 1, step);
+                       }
+                       zero_bytes(o + last, (columns - last) * static_cast<int64_t>(sizeof(T)), large);
                        o += out.stride[x.rank - 2];
                        a += x.stride[x.rank - 2];
                      }
                      n += together;
                    }
+                   if (large) stream_end();
                  });
     return Status::ok;
   }
