@@ -322,3 +322,13 @@ def test_whole_division_of_all_signs(name: str, dtype: str) -> None:
         found = getattr(mg, name)(mg.tensor(x[: len(divisors)]), mg.from_numpy(divisors))
         with np.errstate(over="ignore"):
             assert found.tolist() == getattr(np, name)(x[: len(divisors)], divisors).tolist()
+
+
+def test_a_number_beside_integers_does_not_wrap_around() -> None:
+    for x in (mg.tensor([1, 2], dtype=mg.uint8), mg.tensor(3, dtype=mg.int8), mg.tensor([True])):
+        for number in (-1, 300, 2.5):
+            out = mg.xlogy(x, number)
+            assert out.dtype is mg.float32
+            with np.errstate(invalid="ignore"):
+                wanted = x.numpy().astype(np.float32) * np.log(np.float32(number))
+            np.testing.assert_allclose(out.numpy(), wanted, rtol=1e-6)

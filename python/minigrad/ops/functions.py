@@ -213,7 +213,8 @@ def xlogy(input: Any, other: Any) -> Tensor:
     """
     numbers = [x for x in (input, other) if isinstance(x, int | float)]
     if len(numbers) == 1:
-        target = _dtype.result_type(input, other)
+        target = _dtype.result_type(input, other)  # a number is no integer that could wrap around
+        target = target if target.is_floating_point else _dtype.get_default_dtype()
         input, other = (number_tensor(x, target) if x is numbers[0] else x for x in (input, other))
     return _xlogy(input, other)
 
