@@ -378,3 +378,12 @@ def test_large_results_are_those_of_any_size(shape: tuple[int, int]) -> None:
         (a.triu(3), np.triu(x, 3)),
     ):
         np.testing.assert_array_equal(result.numpy(), expected)
+
+
+def test_kinds_of_whole_numbers_lie_as_these_do() -> None:
+    x = minigrad.arange(6).reshape(2, 3)
+    for turned in (x.T, x.int().T, (x > 2).T):
+        for name in ("isnan", "isinf", "isfinite"):
+            out = getattr(minigrad, name)(turned)
+            assert out.stride() == (1, 3)
+            assert out.tolist() == [[name == "isfinite"] * 2] * 3

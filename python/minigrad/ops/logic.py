@@ -214,7 +214,7 @@ def _compared(name: str, x: Any, compare: Any, *, size: bool, number: float, oth
     """Return how floats, or their sizes, compare with a number; what is no float is compared as equals."""
     array = array_of(name, x)
     if array.dtype.kind != "f":
-        if is_batched(array):
+        if is_batched(array) or not array.flags.c_contiguous:  # the result lies as the operand does
             return _tensor(others(array, array))
         return _tensor(_full(float(others is eq), array.shape, _dtype.bool_.code))
     return _tensor(compare(abs(array) if size else array, number))
