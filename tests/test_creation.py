@@ -162,3 +162,8 @@ def test_what_is_drawn_in_place_has_gradient_zero() -> None:
 def test_refused(draw: Callable[[], Any]) -> None:
     with pytest.raises(RuntimeError):
         draw()
+
+
+def test_few_indices_of_a_wide_triangle() -> None:
+    assert mg.triu_indices(1, 2**40, 2**40 - 2).tolist() == [[0, 0], [2**40 - 2, 2**40 - 1]]
+    assert mg.tril_indices(2, 2**40, 0).tolist() == [[0, 1, 1], [0, 0, 1]]

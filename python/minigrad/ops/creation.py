@@ -727,7 +727,7 @@ def _triangle_indices(
     first, counts = (0, border) if lower else (border, columns - border)
     total = int(counts.sum())
     out = _core.empty_like(np.broadcast_to(np.int64(0), (2, total)), _dtype.chosen(dtype, _dtype.int64).code)
-    short = np.int32 if total < 1 << 31 else np.int64  # half as much to read
+    short = np.int32 if max(total, columns) < 1 << 31 else np.int64  # half as much to read
     out[0] = np.repeat(np.arange(rows, dtype=short), counts)
     before = (np.cumsum(counts) - counts - first).astype(short)
     np.subtract(np.arange(total, dtype=short), np.repeat(before, counts), out[1], casting="unsafe")
