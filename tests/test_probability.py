@@ -224,6 +224,35 @@ def test_a_transform_remembers_what_it_was_given() -> None:
     assert mg.isfinite(d.log_prob(action)).all()
 
 
+def test_transforms_are_equal_where_they_are_one_function() -> None:
+    class Power(md.Transform):
+        """Of an exponent, about which nobody else knows."""
+
+    loc, zeros, ones = mg.tensor([0.5, -0.5]), mg.zeros(2), mg.ones(2)
+    affine = md.AffineTransform(loc, ones)
+    assert affine == md.AffineTransform(loc.clone(), ones.clone())
+    assert hash(affine) == hash(md.AffineTransform(loc.clone(), ones.clone()))
+    assert affine != md.AffineTransform(zeros, ones)
+    assert affine != md.AffineTransform(mg.zeros(3), 1.0)
+    assert affine != md.AffineTransform(loc, ones, event_dim=1)
+    assert affine.inv == md.AffineTransform(loc.clone(), ones).inv != affine
+    assert md.ComposeTransform([affine, md.ExpTransform()]) == md.ComposeTransform([affine, md.ExpTransform()])
+    assert md.ComposeTransform([affine]) != md.ComposeTransform([affine, affine])
+    assert md.TanhTransform() == md.TanhTransform() != md.ExpTransform()
+    own = Power()
+    assert own == own != Power()  # noqa: PLR0124
+
+    def transformed(mean: Any, transform: Any) -> Any:
+        return md.TransformedDistribution(md.Normal(mean, ones), transform)
+
+    p, q = transformed(zeros, affine), transformed(ones, md.AffineTransform(loc.clone(), ones))
+    assert md.kl_divergence(p, q).tolist() == md.kl_divergence(md.Normal(zeros, ones), md.Normal(ones, ones)).tolist()
+    with pytest.raises(NotImplementedError, match="in different ways"):
+        md.kl_divergence(p, transformed(ones, md.AffineTransform(zeros, ones)))
+    with pytest.raises(NotImplementedError, match="in different ways"):
+        md.kl_divergence(transformed(zeros, own), transformed(ones, Power()))
+
+
 def test_own_transform_and_rule() -> None:
     class Square(md.Transform):
         domain = codomain = md.constraints.positive

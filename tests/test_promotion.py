@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import Tensor
+from minigrad import Tensor, _core
 
 NAMES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64"]
 
@@ -322,6 +322,16 @@ def test_whole_division_of_all_signs(name: str, dtype: str) -> None:
         found = getattr(mg, name)(mg.tensor(x[: len(divisors)]), mg.from_numpy(divisors))
         with np.errstate(over="ignore"):
             assert found.tolist() == getattr(np, name)(x[: len(divisors)], divisors).tolist()
+
+
+@pytest.mark.parametrize("ranks", [(0, 0), (0, 1), (1, 0), (1, 1)])
+@pytest.mark.parametrize("names", list(itertools.product(NAMES, repeat=2)))
+def test_what_needs_a_closer_look_goes_by_the_same_rules(names: tuple[str, str], ranks: tuple[int, int]) -> None:
+    """NumPy's numbers are left to Python, where the rules are written again for arrays of all kinds."""
+    operands = [mg.ones((2,) * rank, dtype=getattr(mg, name)) for name, rank in zip(names, ranks, strict=True)]
+    assert _core.result_type(*operands) is mg.result_type(*operands)
+    assert _core.result_type(*operands, np.True_) is None
+    assert mg.result_type(*operands, np.True_) is mg.result_type(*operands)
 
 
 def test_a_number_beside_integers_does_not_wrap_around() -> None:

@@ -11,22 +11,15 @@ from .continuous import *
 from .discrete import *
 from .distribution import Distribution
 from .kl import kl_divergence, register_kl
-from .transforms import AffineTransform, ComposeTransform, ExpTransform, SigmoidTransform, TanhTransform, Transform
+from .transforms import *
 
 from . import composed, continuous, discrete  # isort: skip
 
 __all__ = ["Distribution", "constraints", "kl", "kl_divergence", "register_kl", "transforms"]
-__all__ += [
-    "AffineTransform",
-    "ComposeTransform",
-    "ExpTransform",
-    "SigmoidTransform",
-    "TanhTransform",
-    "Transform",
-]
 __all__ += composed.__all__
 __all__ += continuous.__all__
 __all__ += discrete.__all__
+__all__ += transforms.__all__
 
 if not TYPE_CHECKING:
     __getattr__ = lookup(__name__)

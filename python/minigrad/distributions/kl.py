@@ -126,10 +126,7 @@ def _independents(p: Independent, q: Independent) -> Tensor:
 
 @register_kl(TransformedDistribution, TransformedDistribution)
 def _transformed(p: TransformedDistribution, q: TransformedDistribution) -> Tensor:
-    same = [type(t) for t in p.transforms] == [type(t) for t in q.transforms]
-    values = [[v for k, v in vars(t).items() if k in ("loc", "scale", "parts")] for d in (p, q) for t in d.transforms]
-    half = len(p.transforms)
-    if not same or any(a is not b and a != b for x, y in zip(values[:half], values[half:], strict=True) for a, b in zip(x, y, strict=True)):  # fmt: skip
+    if p.transforms != q.transforms:
         raise NotImplementedError("kl_divergence: the two distributions are transformed in different ways")
     inner = kl_divergence(p.base_dist, q.base_dist)
     return sum_rightmost(inner, len(p.event_shape) - len(p.base_dist.event_shape))  # type: ignore[no-any-return]

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..ops.activation import softplus
+from ..ops.logic import equal
 from ..tensor import Tensor
 from . import constraints
 from .constraints import Constraint
-from .distribution import sum_rightmost
+from .distribution import as_tensors, sum_rightmost
 
 __all__ = [
     "AffineTransform",
@@ -81,8 +82,25 @@ class Transform:
         """Return the logarithm of the absolute determinant of the Jacobian at `x`, where the value is `y`."""
         raise NotImplementedError(f"{type(self).__name__}: has no log_abs_det_jacobian")
 
+    def __eq__(self, other: object) -> bool:
+        return self is other or (type(self) is type(other) and self._equals(other))
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def _equals(self, other: Any) -> bool:  # noqa: ARG002
+        """Return whether another transform of this type is the same function; False where nobody can tell."""
+        return False
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+class _WithoutParameters(Transform):
+    """A function that its type tells."""
+
+    def _equals(self, other: Any) -> bool:  # noqa: ARG002
+        return True
 
 
 class _Inverse(Transform):
@@ -106,11 +124,14 @@ class _Inverse(Transform):
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         return -self._transform.log_abs_det_jacobian(y, x)
 
+    def _equals(self, other: Any) -> bool:
+        return bool(self._transform == other._transform)
+
     def __repr__(self) -> str:
         return f"{self._transform!r}.inv"
 
 
-class ExpTransform(Transform):
+class ExpTransform(_WithoutParameters):
     """``y = exp(x)``.
 
     Examples
@@ -133,7 +154,7 @@ class ExpTransform(Transform):
         return x
 
 
-class SigmoidTransform(Transform):
+class SigmoidTransform(_WithoutParameters):
     """``y = 1 / (1 + exp(-x))``.
 
     Examples
@@ -157,7 +178,7 @@ class SigmoidTransform(Transform):
         return -softplus(-x) - softplus(x)
 
 
-class TanhTransform(Transform):
+class TanhTransform(_WithoutParameters):
     """``y = tanh(x)``.
 
     Examples
@@ -210,6 +231,10 @@ class AffineTransform(Transform):
     def _inverse(self, y: Tensor) -> Tensor:
         return (y - self.loc) / self.scale  # type: ignore[no-any-return]
 
+    def _equals(self, other: Any) -> bool:
+        pairs = ((self.loc, other.loc), (self.scale, other.scale))
+        return self.event_dim == other.event_dim and all(equal(*as_tensors(a), *as_tensors(b)) for a, b in pairs)
+
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:  # noqa: ARG002
         """Return ``log |scale|``, summed over the dimensions of an event."""
         size = self.scale.abs().log() if isinstance(self.scale, Tensor) else math.log(abs(self.scale))
@@ -252,6 +277,9 @@ class ComposeTransform(Transform):
         for part in reversed(self.parts):
             y = part.undo(y)
         return y
+
+    def _equals(self, other: Any) -> bool:
+        return bool(self.parts == other.parts)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the sum over the parts."""
