@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -326,10 +327,19 @@ def test_assert_close_decides_as_pytorchs(name: str) -> None:
 
 
 def test_what_assert_close_says() -> None:
-    with pytest.raises(
-        AssertionError, match=r"Mismatched elements: 1 / 2 \(50.0%\)\nGreatest absolute difference: 0.5 at"
+    text = "assert_close: 1 of 2 elements differ by more than 0.25 + 0.0 |expected|\nthe most, 0.5, at (1,): 2.5, expected 2.0\n"
+    with pytest.raises(AssertionError, match=f"^{re.escape(text)}relatively the most, 0.25: 2.5, expected 2.0$"):
+        mg.testing.assert_close(mg.tensor([1.0, 2.5]), mg.tensor([1.0, 2.0]), rtol=0.0, atol=0.25)
+    with pytest.raises(AssertionError, match=r"the most, 1.0, as numbers: 1.0, expected 2.0\n.*\nin item 'loss'$"):
+        mg.testing.assert_close({"loss": 1.0}, {"loss": 2.0})
+    for actual, expected, said in (
+        (mg.ones(2), mg.ones(3), r"the shape is \(2,\), expected \(3,\)"),
+        (mg.ones(2), mg.ones(2, dtype=mg.float64), "the dtype is minigrad.float32, expected minigrad.float64"),
+        ([1.0], [1.0, 2.0], "there are 1 items, expected 2"),
+        ({"a": 1}, {"b": 1}, r"the keys are \['a'\], expected \['b'\]"),
     ):
-        mg.testing.assert_close(mg.tensor([1.0, 2.5]), mg.tensor([1.0, 2.0]))
+        with pytest.raises(AssertionError, match=f"^assert_close: {said}$"):
+            mg.testing.assert_close(actual, expected)
     with pytest.raises(AssertionError, match=r"^mine$"):
         mg.testing.assert_close(1.0, 2.0, msg="mine")
     with pytest.raises(ValueError, match="give both rtol and atol, or neither"):

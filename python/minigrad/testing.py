@@ -74,16 +74,16 @@ def _difference(actual: Any, expected: Any, tolerances: tuple[float, float] | No
     """Return what to say of two values, nothing if they are close."""
     if isinstance(actual, Mapping) and isinstance(expected, Mapping):
         if actual.keys() != expected.keys():
-            return f"The keys of the mappings do not match:\n{list(actual)} != {list(expected)}"
+            return f"assert_close: the keys are {list(actual)}, expected {list(expected)}"
         pairs: Any = [(key, actual[key], expected[key]) for key in actual]
     elif _is_sequence(actual) and _is_sequence(expected):
         if len(actual) != len(expected):
-            return f"The length of the sequences mismatch: {len(actual)} != {len(expected)}"
+            return f"assert_close: there are {len(actual)} items, expected {len(expected)}"
         pairs = [(i, x, y) for i, (x, y) in enumerate(zip(actual, expected, strict=True))]
     else:
         return _of_elements(actual, expected, tolerances, *settings)
     found = ((key, _difference(x, y, tolerances, *settings)) for key, x, y in pairs)
-    return next((f"{text}\n\nThe failure occurred for item [{key!r}]" for key, text in found if text), "")
+    return next((f"{text}\nin item {key!r}" for key, text in found if text), "")
 
 
 def _is_sequence(x: Any) -> bool:
@@ -102,11 +102,11 @@ def _of_elements(
     x, y = _array(actual), _array(expected)
     tensors = isinstance(actual, Tensor) and isinstance(expected, Tensor)
     if x.shape != y.shape:
-        return f"The values for attribute 'shape' do not match: {x.shape} != {y.shape}."
+        return f"assert_close: the shape is {x.shape}, expected {y.shape}"
     if dtypes and tensors and x.dtype != y.dtype:
-        return f"The values for attribute 'dtype' do not match: {actual.dtype} != {expected.dtype}."
+        return f"assert_close: the dtype is {actual.dtype}, expected {expected.dtype}"
     if strides and tensors and actual.stride() != expected.stride():
-        return f"The values for attribute 'stride()' do not match: {actual.stride()} != {expected.stride()}."
+        return f"assert_close: the stride is {actual.stride()}, expected {expected.stride()}"
     rtol, atol = tolerances or tuple(max(pair) for pair in zip(_tolerances(x), _tolerances(y), strict=True))
     wide = np.result_type(x, y, np.float64 if "f" in (x.dtype.kind, y.dtype.kind) else np.int64)
     x, y = x.astype(wide), y.astype(wide)
@@ -121,22 +121,13 @@ def _tolerances(array: Array) -> tuple[float, float]:
 
 def _text(x: Array, y: Array, close: Array, rtol: float, atol: float) -> str:
     """Return how two arrays that are not close differ."""
-    if x.ndim == 0:
-        x, y = x.item(), y.item()
-        relative = abs((x - y) / y) if y else float("inf")
-        return (
-            f"Scalars are not close!\n\nExpected {y} but got {x}.\n"
-            f"Absolute difference: {abs(x - y)} (up to {atol} allowed)\n"
-            f"Relative difference: {relative} (up to {rtol} allowed)"
-        )
     with np.errstate(all="ignore"):
         gap = np.where(close, 0, abs(x - y))
         share = np.where(close, 0, gap / abs(y))
     worst, worst_share = (np.unravel_index(np.argmax(a), a.shape) for a in (gap, share))
-    wrong = int(close.size - close.sum())
+    where = tuple(map(int, worst))
     return (
-        f"Tensor-likes are not {'close' if rtol or atol else 'equal'}!\n\n"
-        f"Mismatched elements: {wrong} / {close.size} ({100 * wrong / close.size:.1f}%)\n"
-        f"Greatest absolute difference: {gap[worst]} at index {tuple(map(int, worst))} (up to {atol} allowed)\n"
-        f"Greatest relative difference: {share[worst_share]} at index {tuple(map(int, worst_share))} (up to {rtol} allowed)"
+        f"assert_close: {close.size - close.sum()} of {close.size} elements differ by more than {atol} + {rtol} |expected|\n"
+        f"the most, {gap[worst]}, {f'at {where}' if where else 'as numbers'}: {x[worst]}, expected {y[worst]}\n"
+        f"relatively the most, {share[worst_share]}: {x[worst_share]}, expected {y[worst_share]}"
     )
