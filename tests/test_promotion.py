@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import Tensor, _core
+from minigrad import Tensor
 
 NAMES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64"]
 
@@ -36,6 +37,10 @@ WITH_NUMBER = {
     "float": {**dict.fromkeys(NAMES, "float32"), "float64": "float64"},
 }
 NUMBERS: dict[str, Any] = {"bool": True, "int": 2, "float": 1.5}
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
 
 
 def dtype(name: str) -> mg.dtype:
@@ -324,14 +329,21 @@ def test_whole_division_of_all_signs(name: str, dtype: str) -> None:
             assert found.tolist() == getattr(np, name)(x[: len(divisors)], divisors).tolist()
 
 
-@pytest.mark.parametrize("ranks", [(0, 0), (0, 1), (1, 0), (1, 1)])
-@pytest.mark.parametrize("names", list(itertools.product(NAMES, repeat=2)))
-def test_what_needs_a_closer_look_goes_by_the_same_rules(names: tuple[str, str], ranks: tuple[int, int]) -> None:
-    """NumPy's numbers are left to Python, where the rules are written again for arrays of all kinds."""
-    operands = [mg.ones((2,) * rank, dtype=getattr(mg, name)) for name, rank in zip(names, ranks, strict=True)]
-    assert _core.result_type(*operands) is mg.result_type(*operands)
-    assert _core.result_type(*operands, np.True_) is None
-    assert mg.result_type(*operands, np.True_) is mg.result_type(*operands)
+@pytest.mark.parametrize("name", NAMES)
+def test_numpys_numbers_and_subclasses_count_as_pythons_numbers(name: str) -> None:
+    class Length(float):
+        pass
+
+    for number, like in ((np.True_, True), (np.int8(3), 3), (np.float64(3), 3.0), (Level.HIGH, 3), (Length(3), 3.0)):
+        for shape in ((2,), ()):
+            assert mg.result_type(ones(name, shape), number) is mg.result_type(ones(name, shape), like)
+
+
+def test_what_has_no_dtype_of_a_tensor() -> None:
+    assert mg.result_type() is mg.float32
+    for other in (1j, "1", np.ones(2, np.uint16), np.ones(2, np.complex64)):
+        with pytest.raises(TypeError):
+            mg.result_type(mg.ones(2), other)  # type: ignore[arg-type]
 
 
 def test_a_number_beside_integers_does_not_wrap_around() -> None:

@@ -247,15 +247,7 @@ def element(name: str, value: Any, own: np.dtype[Any]) -> Any:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Promotion.
-
-
-def _higher(a: dtype, b: dtype) -> dtype:
-    """Return the smallest dtype that PyTorch promotes both to."""
-    if a.is_floating_point or b.is_floating_point:
-        floats = [d for d in (a, b) if d.is_floating_point]
-        return max(floats, key=lambda d: d.itemsize)
-    return _BY_NUMPY[np.promote_types(a.numpy, b.numpy)]
+# Promotion: PyTorch's rules, which are in src/bindings/promotion.cpp.
 
 
 def category(d: dtype) -> int:
@@ -272,7 +264,7 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     >>> minigrad.promote_types(minigrad.int64, minigrad.float32)
     minigrad.float32
     """
-    return _higher(as_dtype(type1), as_dtype(type2))
+    return result_type(*[np.empty(0, as_dtype(d).numpy) for d in (type1, type2)])
 
 
 def result_type(*operands: Tensor | np.ndarray[Any, Any] | complex) -> dtype:
@@ -291,32 +283,17 @@ def result_type(*operands: Tensor | np.ndarray[Any, Any] | complex) -> dtype:
     dtype
         The dtype that the operands are cast to.
     """
-    if (plain := _core.result_type(*operands)) is not None:
-        return plain
-    ranks: list[dtype | None] = [None, None, None]
-    for x in operands:
-        rank, own = _rank_and_dtype(x)
-        known = ranks[rank]
-        ranks[rank] = own if known is None else _higher(known, own)
-    chosen: dtype | None = None
-    for own_or_none in ranks:
-        if own_or_none is None:
-            continue
-        if chosen is None or category(own_or_none) > category(chosen):
-            chosen = own_or_none
-    return chosen or _default
+    return _core.result_type(*operands) or _core.result_type(*map(_plain, operands)) or _default
 
 
-def _rank_and_dtype(x: Any) -> tuple[int, dtype]:
+def _plain(x: Any) -> Any:
+    """Return a number or an array that counts as any operand does; TypeError for what is none."""
     if isinstance(x, np.generic):
         x = x.item()  # NumPy's scalars count as Python's numbers
-    if isinstance(x, bool):
-        return 2, bool_
-    if isinstance(x, int):
-        return 2, int64
-    if isinstance(x, float):
-        return 2, _default
+    for number in (bool, int, float):
+        if isinstance(x, number):
+            return number(x)
     array = array_in(x)
     if not isinstance(array, ARRAYS):
         raise TypeError(f"result_type: expected tensors or numbers, got {type(x).__name__}")
-    return (0 if array.ndim > 0 else 1), from_numpy_dtype(array.dtype)
+    return np.empty((0,) * array.ndim, from_numpy_dtype(array.dtype).numpy)
