@@ -73,6 +73,7 @@ from .ops.linalg import *
 from .ops.logic import *
 from .ops.norms import *
 from .ops.order import *
+from .ops.powers import *
 from .ops.products import *
 from .ops.quantiles import *
 from .ops.rearrange import *
@@ -169,22 +170,28 @@ __all__ += ["celu", "hardshrink", "prelu", "selu"]
 __all__ += ["cdist", "cosine_similarity", "dist", "pairwise_distance", "pdist"]
 __all__ += _environment.__all__
 __all__ += _legacy.__all__
+__all__ += ops.arithmetic.__all__
 __all__ += ops.conversion.__all__
 __all__ += ops.covariance.__all__
 __all__ += ops.creation.__all__
 __all__ += ops.elementwise.__all__
+__all__ += ops.functions.__all__
 __all__ += ops.getitem.__all__
 __all__ += ops.index.__all__
 __all__ += ops.joining.__all__
 __all__ += ops.linalg.__all__
+__all__ += ops.logic.__all__
 __all__ += ops.norms.__all__
 __all__ += ops.order.__all__
+__all__ += ops.powers.__all__
 __all__ += ops.products.__all__
 __all__ += ops.quantiles.__all__
 __all__ += ops.rearrange.__all__
 __all__ += ops.reduce.__all__
+__all__ += ops.rounding.__all__
 __all__ += ops.scan.__all__
 __all__ += ops.scatter.__all__
+__all__ += ops.selection.__all__
 __all__ += ops.shape.__all__
 __all__ += ops.softmax.__all__
 __all__ += ops.statistics.__all__

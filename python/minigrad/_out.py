@@ -12,7 +12,7 @@ from typing import Any
 
 from . import _core
 from .grad_mode import no_grad
-from .ops.elementwise import to_dtype
+from .ops.promotion import to_dtype
 from .tensor import Tensor
 
 #: The functions of `minigrad` that take it, as those of the same names in PyTorch do.

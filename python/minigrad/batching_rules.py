@@ -114,7 +114,7 @@ def call(p: Primitive, values: Values, attributes: Sequence[Any]) -> Any:
 
 
 def _promote(p: Primitive, inputs: Sequence[Any], attributes: Sequence[Any], whole: bool) -> Any:
-    from .ops.elementwise import promote
+    from .ops.promotion import promote
 
     if level_of(inputs) is not None:
         return batched_call(p, inputs, attributes, whole)
@@ -257,7 +257,7 @@ def _viewed(name: str) -> Callable[[BatchedArray, Any], Any]:
 
 def _astype(x: BatchedArray, dtype: Any) -> BatchedArray:
     from ._dtype import from_numpy_dtype
-    from .ops.elementwise import to_dtype
+    from .ops.promotion import to_dtype
 
     return BatchedArray(x.level, to_dtype(x.value, from_numpy_dtype(dtype)), x.batched)
 

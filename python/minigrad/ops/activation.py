@@ -14,6 +14,7 @@ from ..tensor import Tensor, array_of, wrap
 from . import elementwise as ew
 from .elementwise import _add, _sub, _where, div, exp, gt, le, lt, mul, safe_mul, sigmoid, tanh
 from .joining import split_with_sizes
+from .records import DEFINITION
 from .shape import reshape
 
 __all__ = [
@@ -132,7 +133,7 @@ _softsign = _smooth(
     "softsign",
     "x / (1 + |x|)",
     lambda x: div(mul(ew.sign(x), -2.0), _cube(_add(ew.abs(x), 1.0))),
-    ew.DEFINITION,
+    DEFINITION,
     promotion="float",
 )
 
@@ -146,7 +147,7 @@ _hardswish = _smooth(
 _softplus_grad: Callable[..., Any] = kernel_primitive(
     "softplus_grad",
     equation="out = g / (1 + e^(-beta x)), g where beta x > threshold",
-    source=ew.DEFINITION,
+    source=DEFINITION,
     relation=ONE_TO_MANY,
     structure=ELEMENTWISE,
     vjp={
@@ -157,7 +158,7 @@ _softplus_grad: Callable[..., Any] = kernel_primitive(
 _softplus: Callable[..., Any] = kernel_primitive(
     "softplus",
     equation="out = ln(1 + e^(beta x)) / beta, x where beta x > threshold",
-    source=ew.DEFINITION,
+    source=DEFINITION,
     relation=ONE_TO_ONE,
     structure=ELEMENTWISE,
     vjp={"x": lambda g, x, beta, threshold: _softplus_grad(g, x, beta, threshold)},
@@ -172,7 +173,7 @@ def _softplus_curvature(x: Any, beta: float, threshold: float) -> Any:
 _elu_grad: Callable[..., Any] = kernel_primitive(
     "elu_grad",
     equation="out = g scale where x > 0, else g alpha rate e^(rate x)",
-    source=ew.DEFINITION,
+    source=DEFINITION,
     relation=ONE_TO_MANY,
     structure=ELEMENTWISE,
     vjp={
@@ -197,7 +198,7 @@ def _elu_curvature(x: Any, alpha: float, rate: float) -> Any:
 _broken_line_grad: Callable[..., Any] = kernel_primitive(
     "broken_line_grad",
     equation="out = g times the slope at x: below, between or above; at low and high the smaller one of both sides",
-    source=ew.DEFINITION,
+    source=DEFINITION,
     relation=ONE_TO_MANY,
     structure=ELEMENTWISE,
     vjp={
@@ -210,7 +211,7 @@ _broken_line_grad: Callable[..., Any] = kernel_primitive(
 _broken_line: Callable[..., Any] = kernel_primitive(
     "broken_line",
     equation="out = between (x + shift) from low to high, led on with the slopes below and above",
-    source=ew.DEFINITION,
+    source=DEFINITION,
     relation=ONE_TO_ONE,
     structure=ELEMENTWISE,
     vjp={
@@ -223,7 +224,7 @@ _broken_line: Callable[..., Any] = kernel_primitive(
 _cut: Callable[..., Any] = kernel_primitive(
     "cut",
     equation="out = g, but value where low <= x <= high",
-    source=ew.DEFINITION,
+    source=DEFINITION,
     relation=ONE_TO_ONE,
     structure=ELEMENTWISE,
     vjp={"g": lambda h, x, low, high: _cut(h, x, low, high, 0.0)},

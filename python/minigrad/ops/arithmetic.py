@@ -12,25 +12,9 @@ from .._methods import KernelCall, kernel_call, method
 from ..primitive import ELEMENTWISE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from . import elementwise
-from .elementwise import (
-    DEFINITION,
-    _addcmul,
-    _binary,
-    _sub,
-    _times,
-    _to_dtype,
-    abs,
-    add,
-    document,
-    lt,
-    mul,
-    ne,
-    neg,
-    safe_div,
-    safe_mul,
-    sign,
-    sub,
-)
+from .elementwise import _addcmul, _sub, _times, abs, add, lt, mul, ne, neg, safe_div, safe_mul, sign, sub
+from .promotion import operand_to
+from .records import DEFINITION, binary, document
 
 __all__ = [
     "absolute",
@@ -218,13 +202,13 @@ def _addcmul_integers(x: Tensor, y: Tensor, z: Tensor, value: int) -> Tensor:
         shapes = f"{tuple(x.shape)}, {tuple(y.shape)} and {tuple(z.shape)}"
         raise RuntimeError(f"addcmul: shapes {shapes} do not broadcast") from None
     target = _dtype.result_type(x, y, z)
-    return add(x, mul(mul(_to_dtype(y, target), _to_dtype(z, target)), value))
+    return add(x, mul(mul(operand_to(y, target), operand_to(z, target)), value))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Signs.
 
-copysign = _binary(
+copysign = binary(
     "copysign",
     "|x| with the sign of y",
     lambda g, x, out: safe_mul(g, mul(sign(x), sign(out))),

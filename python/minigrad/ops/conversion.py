@@ -12,7 +12,7 @@ from .._dtype import dtype as DType  # noqa: N812
 from .._formats import contiguous_format
 from .._methods import method
 from ..tensor import Tensor, array_of
-from .elementwise import to_dtype
+from .promotion import to_dtype
 from .shape import contiguous
 
 __all__ = ["can_cast", "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "numel"]

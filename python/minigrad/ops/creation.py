@@ -18,7 +18,7 @@ from ..batching_rules import made_like
 from ..graph import Array
 from ..sharing import foreign
 from ..tensor import Size, Tensor, array_of, wrap
-from .elementwise import to_dtype
+from .promotion import to_dtype
 from .shape import sizes_of
 
 __all__ = [

@@ -15,10 +15,10 @@ import numpy as np
 from .. import _core, _dtype, graph
 from .._formats import contiguous_format, preserve_format
 from .._methods import KernelCall, TensorMethods, kernel_call, method
-from ..batching import array_in, hands_on, is_batched, levels
-from ..batching_rules import batched_call, level_of
-from ..primitive import ELEMENTWISE, LEADING, LINEAR, ONE_TO_MANY, ONE_TO_ONE, Primitive, Rule, kernel_primitive
-from ..tensor import Tensor, array_of
+from ..primitive import ELEMENTWISE, ONE_TO_MANY, ONE_TO_ONE, Rule, kernel_primitive
+from ..tensor import Tensor
+from .promotion import is_boolean, number_tensor, operand_to
+from .records import ARTICLE, DEFINITION, binary, document, unary
 
 __all__ = [
     "abs",
@@ -37,210 +37,42 @@ __all__ = [
     "mul",
     "ne",
     "neg",
-    "pow",
     "reciprocal",
     "relu",
     "sigmoid",
     "sign",
     "sin",
     "sqrt",
-    "square",
     "sub",
     "tanh",
     "where",
 ]
 
-ARTICLE = "《反向传播算法实现》"
-DEFINITION = "definition"
-
-
-def _unary(
-    name: str, equation: str, vjp: Rule | None, source: str = DEFINITION, **record: Any
-) -> Callable[..., Tensor]:
-    """Make a function of one tensor, which is also a method and an in-place one."""
-    rules = None if vjp is None else {"x": vjp}
-    record.setdefault("promotion", "float")
-    function = kernel_primitive(
-        name,
-        equation=f"out = {equation}",
-        source=source,
-        relation=ONE_TO_ONE,
-        structure=ELEMENTWISE,
-        vjp=rules,
-        **record,
-    )
-    return method(function, in_place=True)
-
-
-def _binary(
-    name: str, equation: str, x: Rule | None, y: Rule | None, source: str = DEFINITION, **record: Any
-) -> Callable[..., Tensor]:
-    """Make a function of two tensors that broadcast."""
-    rules = None if x is None or y is None else {"x": x, "y": y}
-    return kernel_primitive(
-        name,
-        equation=f"out = {equation}",
-        source=source,
-        relation=ONE_TO_MANY,
-        structure=ELEMENTWISE,
-        vjp=rules,
-        **record,
-    )
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Dtypes.
-
-
-def promote(
-    p: Primitive, inputs: tuple[Any, ...], attributes: tuple[Any, ...], run: Callable[..., Any] | None = None
-) -> Any:
-    """Run a primitive whose kernel did not take its operands as they are.
-
-    Dtypes are brought to one that it takes; what `vmap` maps over goes to the batching rule. `run` is what is called
-    with the new operands, the eager call unless given.
-    """
-    if p.name in ("sub", "neg"):
-        _refuse_booleans(p.name, inputs)
-    if levels and any(map(is_batched, inputs)):
-        return batched_call(p, _promoted(p, inputs), attributes)
-    run = run or p.eager
-    if any(map(is_batched, inputs)):
-        level_of(inputs)  # which is over, and says so
-    types = getattr(p.run, "types", "T" * len(inputs))
-    operands = [x for x, letter in zip(inputs, types, strict=True) if letter == "T"]
-    try:
-        target = _dtype.result_type(*operands)
-    except TypeError as error:
-        raise TypeError(f"{p.name}: {error}") from None
-    if p.promotion == "float" and not target.is_floating_point:
-        target = _dtype.get_default_dtype()
-    if target is _dtype.float16 and not _takes(p, target):
-        return _in_float32(inputs, attributes, types, run)
-    cast_inputs = tuple(_to_dtype(x, target) if letter == "T" else x for x, letter in zip(inputs, types, strict=True))
-    unchanged = all(a is b for a, b in zip(inputs, cast_inputs, strict=True))
-    if p.promotion is None or unchanged or not _takes(p, target):
-        got = ", ".join(str(getattr(x, "dtype", type(x).__name__)) for x in inputs)
-        raise TypeError(f"{p.name}: not for operands of {got}")
-    return run(*cast_inputs, *attributes)
-
-
-def _refuse_booleans(name: str, terms: tuple[Any, ...]) -> None:
-    """Raise a RuntimeError where something is taken off that is of bool, or from that, as PyTorch does."""
-    if any(map(_is_boolean, terms)):
-        got = " - ".join([str(getattr(x, "dtype", type(x).__name__)) for x in terms])
-        raise RuntimeError(f"{name}: not for booleans, got {got}; ~x inverts a mask, x ^ y is where two differ")
-
-
-def _is_boolean(x: Any) -> bool:
-    return x.__class__ is bool or getattr(x, "dtype", None) in (_dtype.bool_, np.bool_)
-
-
-def _promoted(p: Primitive, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return batched operands in the dtype of the result; by the shapes of examples, as it were without `vmap`."""
-    if p.promotion is None:
-        return inputs
-    types = getattr(p.run, "types", "T" * len(inputs))
-    operands = [x for x, letter in zip(inputs, types, strict=True) if letter == "T"]
-    dtypes = {array_in(x).dtype for x in operands if hasattr(x, "dtype")}
-    if len(dtypes) == 1 and next(iter(dtypes)).kind == "f":
-        return inputs  # numbers take the dtype of the others
-    try:
-        target = _dtype.result_type(*operands)
-    except TypeError as error:
-        raise TypeError(f"{p.name}: {error}") from None
-    if p.promotion == "float" and not target.is_floating_point:
-        target = _dtype.get_default_dtype()
-    return tuple([_to_dtype(x, target) if letter == "T" else x for x, letter in zip(inputs, types, strict=True)])
-
-
-def _takes(p: Primitive, d: _dtype.dtype) -> bool:
-    return d.name in getattr(p.run, "dtypes", ())
-
-
-def _in_float32(inputs: tuple[Any, ...], attributes: tuple[Any, ...], types: str, run: Callable[..., Any]) -> Any:
-    """Run a primitive on float16 operands: most kernels only move such elements, so they are computed in float32."""
-    wide = (_to_dtype(x, _dtype.float32) if letter == "T" else x for x, letter in zip(inputs, types, strict=True))
-    out = run(*wide, *attributes)
-    return tuple(map(_narrowed, out)) if isinstance(out, tuple) else _narrowed(out)
-
-
-def _narrowed(out: Any) -> Any:
-    return to_dtype(out, _dtype.float16) if out.dtype in (_dtype.float32, np.float32) else out
-
-
-def _to_dtype(x: Any, target: _dtype.dtype) -> Any:
-    if not isinstance(x, Tensor) and not graph.is_array(x):
-        return x  # a number takes the dtype of the others
-    own = x.dtype if isinstance(x, Tensor) else _dtype.from_numpy_dtype(x.dtype)
-    return x if own is target else to_dtype(x, target)
-
-
-_core.connect(promote=promote)
-
-_cast_kernel = _core.kernels["cast"]
-
-_cast: Callable[..., Any] = Primitive(
-    "cast",
-    run=hands_on(lambda x, code, source: _cast_kernel(x, code)),  # noqa: ARG005
-    inputs=("x",),
-    attributes=("code", "source"),
-    equation="out = x in another dtype",
-    source=DEFINITION,
-    relation=ONE_TO_ONE,
-    structure=LINEAR,
-    vjp={"x": lambda g, code, source: _cast(g, source, code)},
-    promotion=None,
-    batch=LEADING,
-).eager
-
-_convert = kernel_primitive(
-    "convert",
-    kernel="cast",
-    equation="out = x in a dtype without gradients",
-    source=DEFINITION,
-    relation=ONE_TO_ONE,
-    promotion=None,
-    batch=LEADING,
-)
-
-
-_core.connect(cast=_cast, convert=_convert)
-
-
-def to_dtype(x: Any, target: _dtype.dtype) -> Any:
-    """Return `x`, a tensor or an array, with elements of another dtype; between floats a differentiable operation."""
-    source: _dtype.dtype = x.dtype if isinstance(x, Tensor) else _dtype.from_numpy_dtype(x.dtype)
-    if target.is_floating_point and source.is_floating_point:
-        return _cast(x, target.code, source.code)
-    return _convert(x, target.code)
-
-
 # ----------------------------------------------------------------------------------------------------------------------
 # Arithmetic.
 
-_add = _binary("add", "x + y", lambda g: g, lambda g: g, f"{ARTICLE} section 4")
-_sub = _binary("sub", "x - y", lambda g: g, lambda g: neg(g))
-mul: Callable[..., Tensor] = _binary(
+_add = binary("add", "x + y", lambda g: g, lambda g: g, f"{ARTICLE} section 4")
+_sub = binary("sub", "x - y", lambda g: g, lambda g: neg(g))
+mul: Callable[..., Tensor] = binary(
     "mul", "x y", lambda g, y: safe_mul(g, y), lambda g, x: safe_mul(g, x), f"{ARTICLE} section 4"
 )
-div = _binary(
+div = binary(
     "div",
     "x / y",
     lambda g, y: safe_div(g, y),
     lambda g, y, out: neg(safe_div(safe_mul(g, out), y)),
     promotion="float",
 )
-neg: Callable[..., Tensor] = _unary("neg", "-x", lambda g: neg(g), promotion="common")
+neg: Callable[..., Tensor] = unary("neg", "-x", lambda g: neg(g), promotion="common")
 
-safe_mul: Callable[..., Tensor] = _binary(
+safe_mul: Callable[..., Tensor] = binary(
     "safe_mul",
     "x y, 0 where x or y is 0",
     lambda g, y: safe_mul(g, y),
     lambda g, x: safe_mul(g, x),
     "the product in which 0 times infinity or NaN is 0",
 )
-safe_div: Callable[..., Tensor] = _binary(
+safe_div: Callable[..., Tensor] = binary(
     "safe_div",
     "x / y, 0 where x is 0",
     lambda g, y: safe_div(g, y),
@@ -329,7 +161,7 @@ def _scaled_sum(plain: Callable[..., Any], x: Any, y: Any, alpha: Any) -> Tensor
 
 
 def _with_alpha(plain: Callable[..., Any], x: Any, y: Any, alpha: Any) -> Any:
-    if plain is _sub and (_is_boolean(x) or _is_boolean(y)):
+    if plain is _sub and (is_boolean(x) or is_boolean(y)):
         return plain(x, y)  # which refuses them
     if alpha.__class__ is not float and alpha.__class__ is not int:
         alpha = _scale(plain, alpha)
@@ -353,7 +185,7 @@ def _with_alpha(plain: Callable[..., Any], x: Any, y: Any, alpha: Any) -> Any:
 
 def _add_integers(x: Any, y: Any, factor: int, target: _dtype.dtype) -> Any:
     """Return x + factor y modulo the range of `target`, to which y is brought before it is multiplied."""
-    y = _to_dtype(y, target) if isinstance(y, Tensor) or graph.is_array(y) else number_tensor(y, target)
+    y = operand_to(y, target) if isinstance(y, Tensor) or graph.is_array(y) else number_tensor(y, target)
     return _add(x, mul(y, factor))
 
 
@@ -366,213 +198,25 @@ def _scale(plain: Callable[..., Any], alpha: Any) -> Any:
     return number
 
 
-@method(in_place=True)
-def square(input: Tensor) -> Tensor:
-    """Return the square of each element."""
-    return integer_power(input, 2) if array_of("square", input).dtype.kind == "b" else mul(input, input)
-
-
 @method(in_place=(kernel_call("div", 1.0, 0),))
 def reciprocal(input: Tensor) -> Tensor:
     """Return one over each element."""
     return div(1.0, input)
 
 
-_pow_kernel = _core.kernels["pow"]
-#: Powers that are other functions or few products, as they are in PyTorch: the square root of -0 is -0, of -∞ NaN.
-_KNOWN_POWERS: dict[float, Callable[[Any], Any]] = {
-    1: _core.kernels["copy"],
-    2: lambda x: _core.kernels["mul"](x, x),
-    3: _core.kernels["cube"],
-    -2: _core.kernels["inverse_square"],
-    0.5: _core.kernels["sqrt"],
-    -0.5: _core.kernels["rsqrt"],
-    -1: lambda x: _core.kernels["div"](1.0, x),
-}
-
-_pow: Callable[..., Tensor] = _binary(
-    "pow",
-    "x ** y",
-    lambda g, x, y: _pow_by_base(g, x, y),
-    lambda g, x, y, out: _where(_zero_to_zero(x, y), 0.0, safe_mul(g, safe_mul(out, log(x)))),
-    f"{ARTICLE} section 3",
-)
-
-
-def _zero_to_zero(x: Any, y: Any) -> Any:
-    """Return where both are 0: x^y has no derivatives there, and all are taken as 0."""
-    return mul(eq(x, 0.0), eq(y, 0.0))
-
-
-def _pow_mixed(x: Any, y: Any) -> Any:
-    """Return x^(y-1) (1 + y ln x), the mixed second derivative of x^y; in two terms it could be infinity less infinity."""
-    product = safe_mul(_pow(x, _sub(y, 1.0)), _add(safe_mul(y, log(x)), 1.0))
-    return _where(_zero_to_zero(x, y), 0.0, product)
-
-
-_pow_by_base: Callable[..., Any] = Primitive(
-    "pow_by_base",
-    run=lambda g, x, y: safe_mul(g, safe_mul(y, _pow(x, _sub(y, 1.0)))),
-    inputs=("g", "x", "y"),
-    equation="out = g y x^(y-1)",
-    source="derivative of x^y by x",
-    relation=ONE_TO_MANY,
-    structure=ELEMENTWISE,
-    vjp={
-        "g": lambda h, x, y: _pow_by_base(h, x, y),
-        "x": lambda h, g, x, y: safe_mul(mul(h, g), safe_mul(mul(y, _sub(y, 1.0)), _pow(x, _sub(y, 2.0)))),
-        "y": lambda h, g, x, y: safe_mul(mul(h, g), _pow_mixed(x, y)),
-    },
-).eager
-
-
-def _pow_rule(g: Any, x: Any, exponent: float) -> Any:
-    if exponent == 0:
-        return safe_mul(g, 0.0)
-    if exponent == 1:
-        return g
-    if exponent == 2:
-        return safe_mul(g, mul(x, 2.0))
-    return safe_mul(g, mul(_pow_number(x, exponent - 1), exponent))
-
-
-@hands_on
-def _run_pow_number(x: Any, exponent: float) -> Any:
-    known = _KNOWN_POWERS.get(exponent)
-    return _pow_kernel(x, exponent) if known is None or x.dtype.kind != "f" else known(x)
-
-
-_pow_number = Primitive(
-    "pow_number",
-    run=_run_pow_number,
-    inputs=("x",),
-    attributes=("exponent",),
-    equation="out = x ** exponent",
-    source=f"{ARTICLE} section 3",
-    relation=ONE_TO_ONE,
-    structure=ELEMENTWISE,
-    vjp={"x": _pow_rule},
-    promotion=None,
-).eager
-
-
-#: The pairs of kinds that make an integer to an integer power: booleans count, but not two of them.
-_INTEGER_KINDS = frozenset(a + b for a in "biu" for b in "biu") - {"bb"}
-
-
-def _run_pow_integers(x: Any, y: Any) -> Any:
-    if x.dtype != y.dtype or x.dtype.kind not in "iu":
-        return NotImplemented
-    try:
-        out = np.asarray(np.power(x, np.maximum(y, 0)))
-    except ValueError:
-        raise RuntimeError(f"pow: shapes {x.shape} and {y.shape} do not broadcast") from None
-    if x.dtype.kind == "i":
-        # What is left of a fraction: only 1 and -1 have whole reciprocals, which are themselves.
-        np.copyto(out, np.where(np.abs(x) == 1, np.where(y % 2 == 0, 1, x), 0), where=y < 0)
-    return out
-
-
-# What promotion may bring the operands to.
-_run_pow_integers.dtypes = ("uint8", "int8", "int16", "int32", "int64")  # type: ignore[attr-defined]
-
-_pow_integers: Callable[..., Tensor] = Primitive(
-    "pow_integers",
-    run=_run_pow_integers,
-    inputs=("x", "y"),
-    equation="out = x ** y of integers, rounded towards 0; it wraps around",
-    source=DEFINITION,
-    relation=ONE_TO_MANY,
-    structure=ELEMENTWISE,
-    promotion="common",
-).eager
-
-
-@method(in_place=True)
-def pow(input: Any, exponent: Any) -> Tensor:  # noqa: A001
-    """Return ``input ** exponent``.
-
-    Parameters
-    ----------
-    input, exponent : Tensor or number
-        At least one of them a tensor; their shapes broadcast.
-
-    Returns
-    -------
-    Tensor
-        Of the broadcast shape. Integers to a whole, non-negative power stay integers.
-
-    Notes
-    -----
-    out = x^y; dx = g y x^(y-1), 0 for y = 0 even at x = 0; dy = g x^y log x, 0 where x^y is 0 and for 0^0.
-
-    Examples
-    --------
-    >>> import minigrad
-    >>> minigrad.pow(minigrad.tensor([1.0, 2.0, 3.0]), 2)
-    tensor([1., 4., 9.])
-    """
-    input, exponent = _plain_number(input), _plain_number(exponent)
-    if isinstance(input, Tensor) and isinstance(exponent, int | float):
-        return _power_of_number(input, exponent)
-    if isinstance(input, int | float) and isinstance(exponent, Tensor):
-        input = number_tensor(input, _dtype.result_type(input, exponent))
-    kinds = _kind(input) + _kind(exponent)
-    return _pow_integers(input, exponent) if kinds in _INTEGER_KINDS else _pow(input, exponent)
-
-
-def _plain_number(x: Any) -> Any:
-    """Return Python's number for one of NumPy's, anything else as it is."""
-    return x.item() if isinstance(x, np.generic) else x
-
-
-def number_tensor(number: float, target: _dtype.dtype) -> Tensor:
-    """Return a number as a tensor without dimensions; an integer that is too large for the dtype wraps around."""
-    from .creation import full
-
-    own = full((), number, dtype=target if target.is_floating_point else None)
-    return own if own.dtype is target else to_dtype(own, target)
-
-
-def _kind(x: Any) -> str:
-    """Return NumPy's letter for the kind of a tensor's or an array's elements, "?" for what is neither."""
-    array = getattr(x, "_array", x)
-    return array.dtype.kind if graph.is_array(array) else "?"
-
-
-def _power_of_number(x: Tensor, exponent: Any) -> Tensor:
-    if x.dtype.is_floating_point:
-        return _pow_number(x, exponent)  # type: ignore[no-any-return]
-    if isinstance(exponent, float):
-        return _pow_number(to_dtype(x, _dtype.get_default_dtype()), exponent)  # type: ignore[no-any-return]
-    if exponent < 0:
-        raise RuntimeError("pow: integers cannot be raised to negative integer powers; convert to a float first")
-    return integer_power(x, exponent)
-
-
-def integer_power(x: Tensor, exponent: int) -> Tensor:
-    """Return an integer tensor to a whole power, by repeated squaring; it wraps around."""
-    result = x * 0 + 1
-    while exponent:
-        if exponent & 1:
-            result = mul(result, x)
-        x, exponent = mul(x, x), exponent >> 1
-    return result
-
-
 # ----------------------------------------------------------------------------------------------------------------------
 # Functions.
 
-sqrt = _unary("sqrt", "sqrt(x)", lambda g, out: safe_div(mul(g, 0.5), out))
-exp = _unary("exp", "e^x", lambda g, out: safe_mul(g, out), f"{ARTICLE} section 3")
-log: Callable[..., Tensor] = _unary("log", "ln x", lambda g, x: safe_div(g, x), f"{ARTICLE} section 3")
-sin = _unary("sin", "sin x", lambda g, x: safe_mul(g, cos(x)), f"{ARTICLE} (3.2)")
-cos: Callable[..., Tensor] = _unary("cos", "cos x", lambda g, x: neg(safe_mul(g, sin(x))))
-tanh = _unary("tanh", "tanh x", lambda g, out: tanh_grad(g, out))
-sigmoid = _unary("sigmoid", "1 / (1 + e^-x)", lambda g, out: sigmoid_grad(g, out), f"{ARTICLE} (3.6)")
-relu = _unary("relu", "max(x, 0)", lambda g, out: relu_grad(g, out), f"{ARTICLE} (3.8)", promotion="common")
-abs = _unary("abs", "|x|", lambda g, x: safe_mul(g, sign(x)), promotion="common")  # noqa: A001
-sign: Callable[..., Tensor] = _unary(
+sqrt = unary("sqrt", "sqrt(x)", lambda g, out: safe_div(mul(g, 0.5), out))
+exp = unary("exp", "e^x", lambda g, out: safe_mul(g, out), f"{ARTICLE} section 3")
+log: Callable[..., Tensor] = unary("log", "ln x", lambda g, x: safe_div(g, x), f"{ARTICLE} section 3")
+sin = unary("sin", "sin x", lambda g, x: safe_mul(g, cos(x)), f"{ARTICLE} (3.2)")
+cos: Callable[..., Tensor] = unary("cos", "cos x", lambda g, x: neg(safe_mul(g, sin(x))))
+tanh = unary("tanh", "tanh x", lambda g, out: tanh_grad(g, out))
+sigmoid = unary("sigmoid", "1 / (1 + e^-x)", lambda g, out: sigmoid_grad(g, out), f"{ARTICLE} (3.6)")
+relu = unary("relu", "max(x, 0)", lambda g, out: relu_grad(g, out), f"{ARTICLE} (3.8)", promotion="common")
+abs = unary("abs", "|x|", lambda g, x: safe_mul(g, sign(x)), promotion="common")  # noqa: A001
+sign: Callable[..., Tensor] = unary(
     "sign", "-1, 0 or 1 with the sign of x", lambda g: safe_mul(g, 0.0), promotion="common"
 )
 method(abs, "absolute", in_place=True)
@@ -614,14 +258,14 @@ sigmoid_grad: Callable[..., Tensor] = _derivative(
     f"{ARTICLE} (3.7)",
 )
 
-maximum_share = _binary("maximum_share", "0 where x < y, 1/2 where x = y, else 1", None, None)
-maximum = _binary(
+maximum_share = binary("maximum_share", "0 where x < y, 1/2 where x = y, else 1", None, None)
+maximum = binary(
     "maximum",
     "max(x, y)",
     lambda g, x, y: mul(g, maximum_share(x, y)),
     lambda g, x, y: mul(g, maximum_share(y, x)),
 )
-minimum = _binary(
+minimum = binary(
     "minimum",
     "min(x, y)",
     lambda g, x, y: mul(g, maximum_share(y, x)),
@@ -631,12 +275,12 @@ minimum = _binary(
 # ----------------------------------------------------------------------------------------------------------------------
 # Comparisons: booleans, without gradients.
 
-eq = _binary("eq", "x = y", None, None)
-ne = _binary("ne", "x ≠ y", None, None)
-lt = _binary("lt", "x < y", None, None)
-le = _binary("le", "x ≤ y", None, None)
-gt = _binary("gt", "x > y", None, None)
-ge = _binary("ge", "x ≥ y", None, None)
+eq = binary("eq", "x = y", None, None)
+ne = binary("ne", "x ≠ y", None, None)
+lt = binary("lt", "x < y", None, None)
+le = binary("le", "x ≤ y", None, None)
+gt = binary("gt", "x > y", None, None)
+ge = binary("ge", "x ≥ y", None, None)
 
 _where: Callable[..., Any] = kernel_primitive(
     "where",
@@ -838,45 +482,6 @@ _DOCUMENTED: dict[Callable[..., Any], tuple[str, str, str]] = {
 }
 
 
-def _docstring(p: Primitive, summary: str, call: str, result: str) -> str:
-    """Return a public function's docstring, from its record."""
-    unary = len(p.inputs) == 1
-    converted = "; integers become floats of the default dtype" if p.promotion == "float" else ""
-    return f"""{summary}
-
-    Parameters
-    ----------
-    {"input : Tensor" if unary else "input, other : Tensor or number"}
-        Of any shape{"" if unary else ", which must broadcast"}{converted}.
-
-    Returns
-    -------
-    Tensor
-        Of the {"same" if unary else "broadcast"} shape.
-
-    Raises
-    ------
-    {"TypeError" if unary else "RuntimeError"}
-        If {"`input` is not a tensor of numbers" if unary else "the shapes do not broadcast"}.
-
-    Notes
-    -----
-    {p.equation}{"" if p.source == DEFINITION else f"; {p.source}"}.
-
-    Examples
-    --------
-    >>> import minigrad
-    >>> {call}
-    {result}
-    """
-
-
-def document(texts: dict[Callable[..., Any], tuple[str, str, str]]) -> None:
-    """Give functions that records made their docstrings."""
-    for function, (summary, call, result) in texts.items():
-        function.__doc__ = _docstring(function.primitive, summary, call, result)  # type: ignore[attr-defined]
-
-
 document(_DOCUMENTED)
 
 # The sweep adds cotangents up.
@@ -900,8 +505,6 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "__rsub__": lambda self, other: _sub(other, self),
     "__mul__": mul,
     "__rmul__": mul,
-    "__pow__": pow,
-    "__rpow__": lambda self, other: pow(other, self),
     "__neg__": neg,
     "__pos__": lambda self: self,
     "__abs__": abs,

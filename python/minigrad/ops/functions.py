@@ -10,27 +10,10 @@ from .. import _dtype
 from .._methods import method
 from ..primitive import ELEMENTWISE, ONE_TO_MANY, Primitive
 from ..tensor import Tensor, array_of
-from .elementwise import (
-    _add,
-    _binary,
-    _sub,
-    _unary,
-    _where,
-    document,
-    eq,
-    exp,
-    le,
-    log,
-    lt,
-    mul,
-    neg,
-    number_tensor,
-    pow,
-    safe_div,
-    safe_mul,
-    sigmoid,
-    to_dtype,
-)
+from .elementwise import _add, _sub, _where, eq, exp, le, log, lt, mul, neg, safe_div, safe_mul, sigmoid
+from .powers import pow
+from .promotion import number_tensor, to_dtype
+from .records import binary, document, unary
 
 __all__ = [
     "acos",
@@ -79,15 +62,15 @@ def _one_minus_square(x: Any) -> Any:
 # ----------------------------------------------------------------------------------------------------------------------
 # Exponentials and logarithms.
 
-rsqrt: Callable[..., Tensor] = _unary(
+rsqrt: Callable[..., Tensor] = unary(
     "rsqrt", "1 / sqrt(x)", lambda g, out: safe_mul(g, mul(mul(out, out), mul(out, -0.5)))
 )
-exp2 = _unary("exp2", "2^x", lambda g, out: safe_mul(g, mul(out, math.log(2))))
-expm1 = _unary("expm1", "e^x - 1", lambda g, out: safe_mul(g, _add(out, 1.0)))
-log1p = _unary("log1p", "ln(1 + x)", lambda g, x: safe_div(g, _add(x, 1.0)))
-log2 = _unary("log2", "ln x / ln 2", lambda g, x: safe_div(g, mul(x, math.log(2))))
-log10 = _unary("log10", "ln x / ln 10", lambda g, x: safe_div(g, mul(x, math.log(10))))
-erf = _unary(
+exp2 = unary("exp2", "2^x", lambda g, out: safe_mul(g, mul(out, math.log(2))))
+expm1 = unary("expm1", "e^x - 1", lambda g, out: safe_mul(g, _add(out, 1.0)))
+log1p = unary("log1p", "ln(1 + x)", lambda g, x: safe_div(g, _add(x, 1.0)))
+log2 = unary("log2", "ln x / ln 2", lambda g, x: safe_div(g, mul(x, math.log(2))))
+log10 = unary("log10", "ln x / ln 10", lambda g, x: safe_div(g, mul(x, math.log(10))))
+erf = unary(
     "erf",
     "2/sqrt(pi) times the integral of exp(-t²) from 0 to x",
     lambda g, x: safe_mul(g, mul(exp(neg(mul(x, x))), 2 / math.sqrt(math.pi))),
@@ -96,15 +79,15 @@ erf = _unary(
 # ----------------------------------------------------------------------------------------------------------------------
 # Circular and hyperbolic functions and their inverses.
 
-tan = _unary("tan", "tan x", lambda g, out: safe_mul(g, _one_plus_square(out)))
-asin = _unary("asin", "arcsin x", lambda g, x: safe_mul(g, rsqrt(_one_minus_square(x))))
-acos = _unary("acos", "arccos x", lambda g, x: neg(safe_mul(g, rsqrt(_one_minus_square(x)))))
-atan = _unary("atan", "arctan x", lambda g, x: safe_div(g, _one_plus_square(x)))
-sinh: Callable[..., Tensor] = _unary("sinh", "(e^x - e^-x) / 2", lambda g, x: safe_mul(g, cosh(x)))
-cosh: Callable[..., Tensor] = _unary("cosh", "(e^x + e^-x) / 2", lambda g, x: safe_mul(g, sinh(x)))
-asinh = _unary("asinh", "ln(x + sqrt(x² + 1))", lambda g, x: safe_mul(g, rsqrt(_one_plus_square(x))))
-acosh = _unary("acosh", "ln(x + sqrt(x² - 1))", lambda g, x: safe_mul(g, rsqrt(mul(_sub(x, 1.0), _add(x, 1.0)))))
-atanh = _unary("atanh", "ln((1 + x) / (1 - x)) / 2", lambda g, x: safe_div(g, _one_minus_square(x)))
+tan = unary("tan", "tan x", lambda g, out: safe_mul(g, _one_plus_square(out)))
+asin = unary("asin", "arcsin x", lambda g, x: safe_mul(g, rsqrt(_one_minus_square(x))))
+acos = unary("acos", "arccos x", lambda g, x: neg(safe_mul(g, rsqrt(_one_minus_square(x)))))
+atan = unary("atan", "arctan x", lambda g, x: safe_div(g, _one_plus_square(x)))
+sinh: Callable[..., Tensor] = unary("sinh", "(e^x - e^-x) / 2", lambda g, x: safe_mul(g, cosh(x)))
+cosh: Callable[..., Tensor] = unary("cosh", "(e^x + e^-x) / 2", lambda g, x: safe_mul(g, sinh(x)))
+asinh = unary("asinh", "ln(x + sqrt(x² + 1))", lambda g, x: safe_mul(g, rsqrt(_one_plus_square(x))))
+acosh = unary("acosh", "ln(x + sqrt(x² - 1))", lambda g, x: safe_mul(g, rsqrt(mul(_sub(x, 1.0), _add(x, 1.0)))))
+atanh = unary("atanh", "ln((1 + x) / (1 - x)) / 2", lambda g, x: safe_div(g, _one_minus_square(x)))
 
 arcsin, arccos, arctan = asin, acos, atan
 arcsinh, arccosh, arctanh = asinh, acosh, atanh
@@ -120,7 +103,7 @@ def _radius(out: Any) -> Any:
     return _where(eq(out, 0.0), math.inf, out)
 
 
-hypot: Callable[..., Tensor] = _binary(
+hypot: Callable[..., Tensor] = binary(
     "hypot",
     "sqrt(x² + y²)",
     lambda g, x, out: safe_mul(g, safe_div(x, _radius(out))),
@@ -135,7 +118,7 @@ def _turned(g: Any, across: Any, x: Any, y: Any) -> Any:
     return safe_mul(g, safe_div(safe_div(across, radius), radius))
 
 
-atan2 = _binary(
+atan2 = binary(
     "atan2",
     "the angle of the point (y, x), between -pi and pi",
     lambda g, x, y: _turned(g, y, x, y),
@@ -144,14 +127,14 @@ atan2 = _binary(
 )
 arctan2 = atan2
 
-difference: Callable[..., Tensor] = _binary(
+difference: Callable[..., Tensor] = binary(
     "difference",
     "x - y, 0 where both are equal",
     lambda g: g,
     lambda g: neg(g),
     "the difference in which infinity less infinity is 0",
 )
-logaddexp = _binary(
+logaddexp = binary(
     "logaddexp",
     "ln(e^x + e^y)",
     lambda g, x, y: safe_mul(g, sigmoid(difference(x, y))),
@@ -173,7 +156,7 @@ _xlogy_by_x: Callable[..., Any] = Primitive(
         "y": lambda h, g, x, y: _where(mul(eq(x, 0.0), lt(y, 0.0)), 0.0, safe_div(mul(h, g), y)),
     },
 ).eager
-_xlogy = _binary(
+_xlogy = binary(
     "xlogy",
     "x ln y, 0 where x is 0",
     lambda g, x, y: _xlogy_by_x(g, x, y),

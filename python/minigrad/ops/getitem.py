@@ -21,8 +21,9 @@ from ..batching_rules import writable_copy
 from ..graph import Array, is_array
 from ..sharing import wrote
 from ..tensor import Tensor, array_of, grad_enabled, wrap
-from .elementwise import _where, clone, to_dtype
+from .elementwise import _where, clone
 from .index import Shape, along, gather_along, index_rows, linear_index, refuse_outside, true_positions
+from .promotion import to_dtype
 from .scatter import _scatter, _scatter_sum, combine, combine_in_place
 from .shape import _permute, basic_index, broadcast, normalise_dim, reshape
 from .views import diagonal

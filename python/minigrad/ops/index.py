@@ -15,7 +15,9 @@ from ..batching_rules import aligned, level_of, split_level, spread
 from ..graph import Array
 from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
-from .elementwise import ARTICLE, _add, _where, lt, to_dtype
+from .elementwise import _add, _where, lt
+from .promotion import to_dtype
+from .records import ARTICLE
 from .shape import _reshape, broadcast, normalise_dim, reshape
 
 __all__ = [

@@ -19,6 +19,7 @@ from ..batching_rules import copy_values
 from ..tensor import Tensor, grad_enabled, wrap
 from . import elementwise as ew
 from .creation import arange, array_from, full_like
+from .promotion import to_dtype
 from .shape import _reshape, broadcast
 from .views import diagonal
 
@@ -60,7 +61,7 @@ def store(self: Tensor, value: Tensor, name: str) -> Tensor:
             raise RuntimeError(f"{name}: a result of {value.dtype} cannot be stored in {self.dtype}")
         if _core.compute_into(_cast, self, (value, self.dtype.code)):
             return self
-        value = ew.to_dtype(value, self.dtype)
+        value = to_dtype(value, self.dtype)
     return self._write(value, name)
 
 
@@ -71,7 +72,7 @@ def copy_(self: Tensor, src: Any) -> Tensor:
     if src.dtype is not self.dtype:
         if src._array.shape == self._array.shape and _core.compute_into(_cast, self, (src, self.dtype.code)):
             return self
-        src = ew.to_dtype(src, self.dtype)
+        src = to_dtype(src, self.dtype)
     if _core.set_items(self, ..., src):
         return self
     if src._array.shape != self._array.shape:
@@ -97,7 +98,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         value = wrap(_dtype.element("fill_", value, self.dtype.numpy))
     if value.ndim > 0:
         raise RuntimeError(f"fill_: the value must have no dimensions, got shape {value._array.shape}")
-    value = value if value.dtype is self.dtype else ew.to_dtype(value, self.dtype)
+    value = value if value.dtype is self.dtype else to_dtype(value, self.dtype)
     return self._write(broadcast(value, self._array.shape), "fill_")
 
 

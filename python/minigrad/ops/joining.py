@@ -22,7 +22,8 @@ from ..graph import Node, next_sequence
 from ..primitive import Variadic, registry
 from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .creation import triu_indices, zeros
-from .elementwise import ARTICLE, to_dtype
+from .promotion import to_dtype
+from .records import ARTICLE
 from .shape import Shape, basic_index, normalise_dim, reshape
 from .views import along, meshgrid, narrow, rank_2, rank_3, tensors_of
 

@@ -13,7 +13,8 @@ from ..batching import levels
 from ..batching_rules import aligned
 from ..primitive import MANY_TO_MANY, MULTILINEAR, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
-from .elementwise import ARTICLE, _add, mul
+from .elementwise import _add, mul
+from .records import ARTICLE
 from .reduce import _sum
 from .shape import _reshape, broadcast, matrix_transpose, reshape
 

@@ -12,7 +12,8 @@ from .._methods import method, operator
 from ..batching import is_batched
 from ..tensor import Tensor, array_of, wrap
 from . import elementwise
-from .elementwise import _binary, _unary, abs, add, document, eq, ge, gt, le, lt, mul, ne, sub
+from .elementwise import abs, add, eq, ge, gt, le, lt, mul, ne, sub
+from .records import binary, document, unary
 
 __all__ = [
     "allclose",
@@ -66,12 +67,12 @@ method(_operator(ne), "__ne__")
 # ----------------------------------------------------------------------------------------------------------------------
 # Bits of integers and of booleans.
 
-bitwise_not = _unary("bitwise_not", "x with every bit the other one", None, promotion=None)
-bitwise_and = _binary("bitwise_and", "the bits that x and y have", None, None)
-bitwise_or = _binary("bitwise_or", "the bits that x or y has", None, None)
-bitwise_xor = _binary("bitwise_xor", "the bits that x or y has, but not both", None, None)
-bitwise_left_shift = _binary("bitwise_left_shift", "x 2^y", None, None)
-bitwise_right_shift = _binary("bitwise_right_shift", "x / 2^y rounded down", None, None)
+bitwise_not = unary("bitwise_not", "x with every bit the other one", None, promotion=None)
+bitwise_and = binary("bitwise_and", "the bits that x and y have", None, None)
+bitwise_or = binary("bitwise_or", "the bits that x or y has", None, None)
+bitwise_xor = binary("bitwise_xor", "the bits that x or y has, but not both", None, None)
+bitwise_left_shift = binary("bitwise_left_shift", "x 2^y", None, None)
+bitwise_right_shift = binary("bitwise_right_shift", "x / 2^y rounded down", None, None)
 
 for _function, _sign in {
     bitwise_and: "and",

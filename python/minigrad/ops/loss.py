@@ -13,9 +13,10 @@ from ..batching import bottom
 from ..batching_rules import call, spread
 from ..primitive import LINEAR, MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
-from .elementwise import _add, _sub, _where, div, mul, ne, neg, relu, safe_mul, to_dtype
+from .elementwise import _add, _sub, _where, div, mul, ne, neg, relu, safe_mul
 from .index import gather_along, index_rows
 from .pointwise_loss import binary_cross_entropy_with_logits, reduced, reduction_code
+from .promotion import to_dtype
 from .reduce import _mean, _sum
 from .shape import _reshape, _zeros, broadcast, movedim, reshape, unsqueeze
 from .softmax import _log_softmax, softmax_grad

@@ -12,7 +12,8 @@ from .. import _dtype
 from ..batching import is_batched
 from ..batching_rules import call
 from ..tensor import Tensor, array_of, wrap
-from .elementwise import _add, mul, to_dtype
+from .elementwise import _add, mul
+from .promotion import to_dtype
 from .reduce import _mean
 from .shape import _reshape
 from .standardize import standardize, standardize_given

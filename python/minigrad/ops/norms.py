@@ -14,7 +14,9 @@ from .. import _dtype
 from .._methods import method
 from ..primitive import ELEMENTWISE, MANY_TO_ONE, ONE_TO_MANY, Primitive, kernel_primitive
 from ..tensor import Tensor, array_of
-from .elementwise import _pow_number, _where, abs, div, eq, mul, ne, neg, safe_div, safe_mul, sign, to_dtype
+from .elementwise import _where, abs, div, eq, mul, ne, neg, safe_div, safe_mul, sign
+from .powers import pow_number
+from .promotion import to_dtype
 from .reduce import Dims, Shape, _amax, _amin, _check_float, _dims_of, _kept_shape, _spread, _sum
 from .shape import _permute, _reshape, _zeros, normalise_dims
 from .singular_values import singular_values
@@ -70,8 +72,8 @@ def _weight(x: Any, out: Any, dims: Shape, p: float, x_shape: Shape) -> Any:
     if p == 2:
         return part
     if p > 2:
-        return safe_mul(part, abs(part) if p == 3 else _pow_number(abs(part), p - 2))
-    return _where(eq(x, x), safe_mul(sign(x), _pow_number(abs(part), p - 1)), part)
+        return safe_mul(part, abs(part) if p == 3 else pow_number(abs(part), p - 2))
+    return _where(eq(x, x), safe_mul(sign(x), pow_number(abs(part), p - 1)), part)
 
 
 def _norm_vjp(g: Any, x: Any, out: Any, dims: Shape, p: float, x_shape: Shape) -> Any:

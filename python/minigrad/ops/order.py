@@ -18,9 +18,11 @@ from ..batching import BatchedArray, levels, refuse_ragged
 from ..batching_rules import level_of, split_level, spread
 from ..primitive import MANY_TO_MANY, MANY_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of, grad_enabled, wrap
-from .elementwise import DEFINITION, eq, mul, number_tensor, to_dtype
+from .elementwise import eq, mul
 from .index import _scatter_add, gather_along, index_rows, index_select
 from .logic import logical_not
+from .promotion import number_tensor, to_dtype
+from .records import DEFINITION
 from .reduce import _amax, _sum, any, share_ties
 from .shape import _reshape, movedim, normalise_dim, reshape, unsqueeze
 

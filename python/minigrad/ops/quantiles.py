@@ -10,10 +10,11 @@ from .._methods import method, numpy_names
 from ..tensor import Tensor, array_of, wrap
 from .arithmetic import lerp
 from .creation import tensor
-from .elementwise import _where, to_dtype
+from .elementwise import _where
 from .index import gather
 from .logic import isnan
 from .order import bincount, sort
+from .promotion import to_dtype
 from .selection import clamp_min
 from .shape import broadcast, movedim, normalise_dim, reshape
 

@@ -14,8 +14,9 @@ from ..batching import hands_on
 from ..primitive import LEADING, LINEAR, ONE_TO_ONE, Primitive, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from . import elementwise as ew
-from .elementwise import ARTICLE, add, clone, div, mul, sub
+from .elementwise import add, clone, div, mul, sub
 from .joining import cat
+from .records import ARTICLE
 from .shape import Shape, basic_index, broadcast, normalise_dim, normalise_dims, reshape, sizes_of, transpose, unsqueeze
 from .views import along, diagonal, narrow, two_dims, undiagonal
 

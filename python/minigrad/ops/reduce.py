@@ -12,8 +12,10 @@ from .._methods import method, numpy_names
 from ..primitive import ELEMENTWISE, LINEAR, MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of
 from . import elementwise as ew
-from .elementwise import ARTICLE, add, div, eq, mul, safe_mul, to_dtype
+from .elementwise import add, div, eq, mul, safe_mul
 from .index import _scatter_add, gather_along
+from .promotion import to_dtype
+from .records import ARTICLE, DEFINITION
 from .scan import _cumprod, cumprod_jvp, cumprod_vjp
 from .shape import _reshape, broadcast, normalise_dim, normalise_dims
 
@@ -218,7 +220,7 @@ def _index_of(name: str) -> Any:
     primitive: Any = kernel_primitive(
         f"arg{name}",
         equation=f"out = the first index of {name} x",
-        source=ew.DEFINITION,
+        source=DEFINITION,
         relation=MANY_TO_ONE,
         promotion=None,
         batch=lambda level, values, batched, *dims: _batched_index_over(primitive, level, values[0], *dims),  # noqa: ARG005
@@ -231,7 +233,7 @@ _argmin = _index_of("min")
 
 
 def _counting(name: str, equation: str) -> Any:
-    return kernel_primitive(name, equation=equation, source=ew.DEFINITION, relation=MANY_TO_ONE, promotion=None)
+    return kernel_primitive(name, equation=equation, source=DEFINITION, relation=MANY_TO_ONE, promotion=None)
 
 
 _any = _counting("any", "out = whether an element is not 0")
@@ -241,7 +243,7 @@ _count_nonzero = _counting("count_nonzero", "out = how many elements are not 0")
 _nansum = kernel_primitive(
     "nansum",
     equation="out = Σ x, without NaN",
-    source=ew.DEFINITION,
+    source=DEFINITION,
     relation=MANY_TO_ONE,
     vjp={"x": lambda g, x, dims, x_shape: ew._where(eq(x, x), _reshape(g, _kept_shape(x_shape, dims)), 0.0)},
     jvp={"x": lambda t, x, dims, keepdim: _sum(ew._where(eq(x, x), t, 0.0), dims, keepdim)},

@@ -9,7 +9,8 @@ from .._methods import kernel_call, method, operator
 from ..primitive import ELEMENTWISE, ONE_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of
 from . import elementwise
-from .elementwise import DEFINITION, _binary, _unary, document, mul, neg, safe_mul
+from .elementwise import mul, neg, safe_mul
+from .records import DEFINITION, binary, document, unary
 
 __all__ = [
     "ceil",
@@ -35,18 +36,18 @@ def _zero(g: Any) -> Any:
 # ----------------------------------------------------------------------------------------------------------------------
 # Division.
 
-floor_divide = _binary("floor_divide", "x / y rounded down", None, None)
-_div_floor = _binary("div_floor", "x / y rounded down", lambda g: _zero(g), lambda g: _zero(g), kernel="floor_divide")
-_div_trunc = _binary(
+floor_divide = binary("floor_divide", "x / y rounded down", None, None)
+_div_floor = binary("div_floor", "x / y rounded down", lambda g: _zero(g), lambda g: _zero(g), kernel="floor_divide")
+_div_trunc = binary(
     "div_trunc", "x / y rounded towards 0", lambda g: _zero(g), lambda g: _zero(g), kernel="trunc_divide"
 )
-remainder = _binary(
+remainder = binary(
     "remainder",
     "x - y floor(x / y)",
     lambda g: g,
     lambda g, x, y: neg(safe_mul(g, floor_divide(x, y))),
 )
-fmod = _binary(
+fmod = binary(
     "fmod",
     "x - y trunc(x / y)",
     lambda g: g,
@@ -112,10 +113,10 @@ method(true_divide, in_place=_DIV_CALLS)
 # ----------------------------------------------------------------------------------------------------------------------
 # Rounding. Integers are whole already.
 
-floor = _unary("floor", "x rounded down", lambda g: _zero(g), promotion=None)
-ceil = _unary("ceil", "x rounded up", lambda g: _zero(g), promotion=None)
-trunc = _unary("trunc", "x rounded towards 0", lambda g: _zero(g), promotion=None)
-frac = _unary("frac", "x - trunc(x)", lambda g: g, promotion=None)
+floor = unary("floor", "x rounded down", lambda g: _zero(g), promotion=None)
+ceil = unary("ceil", "x rounded up", lambda g: _zero(g), promotion=None)
+trunc = unary("trunc", "x rounded towards 0", lambda g: _zero(g), promotion=None)
+frac = unary("frac", "x - trunc(x)", lambda g: g, promotion=None)
 fix = trunc
 method(trunc, "fix", in_place=True)
 

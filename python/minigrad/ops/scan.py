@@ -13,8 +13,10 @@ from .. import _dtype
 from .._methods import method, numpy_names
 from ..primitive import LINEAR, MANY_TO_MANY, ONE_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of
-from .elementwise import ARTICLE, _where, eq, safe_mul, sigmoid, to_dtype
+from .elementwise import _where, eq, safe_mul, sigmoid
 from .functions import difference
+from .promotion import to_dtype
+from .records import ARTICLE
 from .shape import Shape, _zeros, normalise_dim
 
 __all__ = [

@@ -19,7 +19,7 @@ from ..graph import Array
 from ..primitive import LINEAR, MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, kernel_primitive
 from ..sharing import wrote
 from ..tensor import Tensor, array_of, grad_enabled, wrap
-from .elementwise import ARTICLE, DEFINITION, _add, div, maximum, mul, safe_mul, to_dtype
+from .elementwise import _add, div, maximum, mul, safe_mul
 from .index import (
     _scatter_add,
     along,
@@ -31,6 +31,8 @@ from .index import (
     true_positions,
     vector_index,
 )
+from .promotion import to_dtype
+from .records import ARTICLE, DEFINITION
 from .reduce import others_jvp, others_vjp
 from .shape import _reshape, basic_index, broadcast, normalise_dim, reshape
 

@@ -10,22 +10,10 @@ from .. import _dtype
 from .._methods import kernel_call, method
 from ..primitive import ELEMENTWISE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of
-from .elementwise import (
-    DEFINITION,
-    _binary,
-    _where,
-    abs,
-    clone,
-    ge,
-    le,
-    lt,
-    maximum,
-    minimum,
-    ne,
-    to_dtype,
-    where,
-)
+from .elementwise import _where, abs, clone, ge, le, lt, maximum, minimum, ne, where
 from .logic import bitwise_or
+from .promotion import to_dtype
+from .records import DEFINITION, binary
 
 __all__ = [
     "clamp",
@@ -144,13 +132,13 @@ method(clamp, "clip", in_place=True)
 # ----------------------------------------------------------------------------------------------------------------------
 # The larger and the smaller one, where NaN loses.
 
-_fmax = _binary(
+_fmax = binary(
     "fmax",
     "max(x, y), NaN only where both are",
     lambda g, x, y: _where(bitwise_or(ge(x, y), ne(y, y)), g, 0.0),
     lambda g, x, y: _where(bitwise_or(ge(x, y), ne(y, y)), 0.0, g),
 )
-_fmin = _binary(
+_fmin = binary(
     "fmin",
     "min(x, y), NaN only where both are",
     lambda g, x, y: _where(bitwise_or(le(x, y), ne(y, y)), g, 0.0),
@@ -307,7 +295,7 @@ def nan_to_num(
     return _nan_to_num(input, 0.0 if nan is None else nan, above, below)  # type: ignore[no-any-return]
 
 
-_heaviside = _binary("heaviside", "0 where x < 0, y where x = 0, else 1", None, None)
+_heaviside = binary("heaviside", "0 where x < 0, y where x = 0, else 1", None, None)
 
 
 @method(in_place=True)

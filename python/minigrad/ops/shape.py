@@ -29,7 +29,8 @@ from ..primitive import (
     view_primitive,
 )
 from ..tensor import Tensor, array_of, replay, view_properties
-from .elementwise import ARTICLE, _copy
+from .elementwise import _copy
+from .records import ARTICLE
 
 __all__ = [
     "broadcast_shapes",

@@ -9,7 +9,9 @@ from .. import _dtype
 from .._methods import method, numpy_names
 from ..primitive import MANY_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of
-from .elementwise import ARTICLE, _sub, exp, mul, neg, to_dtype
+from .elementwise import _sub, exp, mul, neg
+from .promotion import to_dtype
+from .records import ARTICLE
 from .reduce import _sum
 from .shape import _reshape, normalise_dim
 

@@ -8,7 +8,8 @@ from typing import Any
 from .._methods import method, numpy_names
 from ..primitive import ELEMENTWISE, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor
-from .elementwise import ARTICLE, _add, div, mul, ne, neg, sqrt, where
+from .elementwise import _add, div, mul, ne, neg, sqrt, where
+from .records import ARTICLE
 from .reduce import Dims, Shape, _check_float, _count, _dims_of, _kept_shape, _mean, _spread, _sum
 from .shape import _reshape
 

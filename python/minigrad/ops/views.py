@@ -13,7 +13,7 @@ from .._methods import method
 from ..batching import hands_on
 from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, Primitive, view_primitive
 from ..tensor import Tensor, array_of
-from .elementwise import ARTICLE
+from .records import ARTICLE
 from .shape import Shape, basic_index, contiguous, expand, normalise_dim, reshape, sizes_of, transpose, unsqueeze
 
 __all__ = [
