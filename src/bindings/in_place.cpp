@@ -60,7 +60,7 @@ Written write_into(TensorObject* tensor, PyObject* kernel, PyObject* const* into
 }
 
 // Lets a kernel whose output may be its input write its result into the memory of a tensor, if there is nothing else to
-// consider: that is Python's. The kernel `full` gets the tensor's shape and dtype as well.
+// consider: that is Python's. Kernels that fill, such as `full`, get the tensor's shape and dtype as well.
 Written compute(PyObject* kernel, PyObject* object, PyObject* const* operands, Py_ssize_t count) {
   TensorObject* const tensor = tensor_in(object);
   if (Reference(own_memory(object, nullptr)) == nullptr) return Written::error;

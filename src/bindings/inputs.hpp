@@ -171,7 +171,8 @@ class Inputs {
     const bool number = is_real(object) || is_integer(object);
     if (self_.kernel->no_flags && PyBool_Check(object)) return Taken::not_implemented;
     if (!number && is_batched(object)) return Taken::not_implemented;
-    if (!number || (type != 'T' && type != 'd')) {
+    const bool taken = type == 'T' || type == 'd' || (type == 'i' && is_integer(object));
+    if (!number || !taken) {
       PyErr_Format(PyExc_TypeError, "%s: %s must be an array%s, got %s%s", self_.kernel->name,
                    self_.kernel->inputs[input], type == 'T' || type == 'd' ? " or a number" : "",
                    Py_TYPE(object)->tp_name,
@@ -185,7 +186,8 @@ class Inputs {
   // Turns a number into a view without dimensions, in the dtype that the other inputs have.
   Taken place_immediate(const Immediate& immediate, View& view) {
     const bool real = is_real(immediate.number);
-    const int dtype = self_.kernel->types[immediate.input] == 'd' ? static_cast<int>(DType::float64) : key_;
+    const char type = self_.kernel->types[immediate.input];
+    const int dtype = type == 'T' ? key_ : static_cast<int>(fixed_dtype(type));
     if (dtype == kNoDType) return Taken::not_implemented;
     view.dtype = static_cast<DType>(dtype);
     view.rank = 0;

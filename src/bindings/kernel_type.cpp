@@ -216,8 +216,7 @@ PyGetSetDef kGetters[] = {
     {"inputs", get_inputs, nullptr, "The names of the inputs.", nullptr},
     {"types", get_types, nullptr,
      "A letter for each input: T the dtype that chooses the run, i int64, b bool, d float64; of variadic kernels t T "
-     "that "
-     "may be left out, D a sequence of float64.",
+     "that may be left out, D a sequence of float64.",
      nullptr},
     {"outputs", get_outputs, nullptr, "The names of the outputs.", nullptr},
     {"attributes", get_attributes, nullptr, "The names of the attributes, which follow the inputs.", nullptr},

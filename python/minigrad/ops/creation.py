@@ -320,23 +320,24 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     return out.clone() if copy else out
 
 
-def _sizes(name: str, size: tuple[Any, ...], named: Any = None) -> tuple[int, ...]:
-    """Return the sizes given one by one, as one sequence or by name; RuntimeError where one is negative."""
-    sizes = sizes_of(size, named)
+def _refuse_negative(name: str, sizes: tuple[int, ...]) -> None:
     if sizes and min(sizes) < 0:
         raise RuntimeError(f"{name}: sizes must not be negative, got {sizes}")
-    return sizes
 
 
 def filled(
     sizes: tuple[int, ...], value: float, dtype: DType | None, requires_grad: bool = False, name: str = "full"
 ) -> Tensor:
     """Return a tensor with every element `value`, in the default dtype unless another is given."""
-    dtype = _dtype.chosen(dtype, _dtype.get_default_dtype())
-    if value in (0, 1) or dtype.is_floating_point or _is_small(value, dtype):
-        out = wrap(_full_kernel(float(value), sizes, dtype.code))
-    else:
-        out = wrap(_copy_kernel(np.broadcast_to(_dtype.element(name, value, dtype.numpy), sizes)))
+    dtype = _dtype.get_default_dtype() if dtype is None else _dtype.as_dtype(dtype)
+    try:
+        if dtype.is_floating_point or value in (0, 1) or _is_small(value, dtype):
+            out = wrap(_full_kernel(float(value), sizes, dtype.code))
+        else:
+            out = wrap(_copy_kernel(np.broadcast_to(_dtype.element(name, value, dtype.numpy), sizes)))
+    except (RuntimeError, ValueError):
+        _refuse_negative(name, sizes)
+        raise
     return out if requires_grad is False else out.requires_grad_(requires_grad)
 
 
@@ -406,7 +407,7 @@ def zeros(
     **options: Any,
 ) -> Tensor:
     """Return a tensor of zeros of the given sizes, in the default dtype unless another is given."""
-    return _filled("zeros", _sizes("zeros", args, size), 0, dtype, device, requires_grad, options)
+    return _filled("zeros", sizes_of(args, size), 0, dtype, device, requires_grad, options)
 
 
 def ones(
@@ -418,7 +419,7 @@ def ones(
     **options: Any,
 ) -> Tensor:
     """Return a tensor of ones of the given sizes, in the default dtype unless another is given."""
-    return _filled("ones", _sizes("ones", args, size), 1, dtype, device, requires_grad, options)
+    return _filled("ones", sizes_of(args, size), 1, dtype, device, requires_grad, options)
 
 
 def empty(
@@ -430,7 +431,7 @@ def empty(
     **options: Any,
 ) -> Tensor:
     """Return a tensor whose elements are to be written: zeros, so that nothing depends on what memory held before."""
-    return _filled("empty", _sizes("empty", args, size), 0, dtype, device, requires_grad, options)
+    return _filled("empty", sizes_of(args, size), 0, dtype, device, requires_grad, options)
 
 
 def full(
@@ -445,7 +446,7 @@ def full(
     """Return a tensor of the given sizes with every element `fill_value`, whose type gives the dtype by default."""
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     dtype = dtype or _dtype.result_type(value)
-    return _filled("full", _sizes("full", (size,)), value, dtype, device, requires_grad, options)
+    return _filled("full", sizes_of((size,)), value, dtype, device, requires_grad, options)
 
 
 def zeros_like(
@@ -688,7 +689,8 @@ def eye(
 ) -> Tensor:
     """Return the n × m matrix with ones on the diagonal."""
     check_options("eye", device, options)
-    rows, columns = _sizes("eye", (n, n if m is None else m))
+    rows, columns = sizes = sizes_of((n, n if m is None else m))
+    _refuse_negative("eye", sizes)
     array = _full_kernel(0.0, (rows, columns), _dtype.chosen(dtype, _dtype.get_default_dtype()).code)
     array.reshape(-1)[: min(rows, columns) * (columns + 1) : columns + 1] = 1
     return wrap(array).requires_grad_(requires_grad)
@@ -720,7 +722,8 @@ def _triangle_indices(
     name: str, lower: bool, row: int, col: int, offset: int, dtype: DType | None, device: Any, options: dict[str, Any]
 ) -> Tensor:
     check_options(name, device, options)
-    rows, columns = _sizes(name, (row, col))
+    rows, columns = sizes = sizes_of((row, col))
+    _refuse_negative(name, sizes)
     offset = max(-rows, min(index(offset), columns))  # beyond which nothing changes
     # Where the other triangle begins in each row.
     border = np.minimum(np.maximum(np.arange(offset + lower, rows + offset + lower), 0), columns)

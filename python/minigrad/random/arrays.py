@@ -12,40 +12,74 @@ from .._dtype import dtype as DType  # noqa: N812
 from ..batching import bottom, for_each_example, is_batched, levels, sizes_drawn
 from ..graph import Array, is_array
 from ..primitive import registry
-from ..tensor import Tensor
-from .generator import Generator, source_of
+from ..tensor import Tensor, wrap
+from .generator import Generator, default_generator, source_of
 
 kernels = _core.kernels
+
+
+def reserved(name: str, shape: tuple[int, ...], in_a_counter: int, generator: Generator | None) -> tuple[int, int]:
+    """Return the key and the first counter for numbers of a shape."""
+    source = default_generator if generator is None else source_of(generator, name)
+    place = source._reserve(shape, in_a_counter)
+    if place is None:
+        raise RuntimeError(f"{name}: sizes must not be negative, got {shape}")
+    return place
 
 
 def floats(kernel: str, shape: tuple[int, ...], dtype: DType, generator: Generator | None, name: str) -> Array:
     """Return what a kernel draws: float64, or float32 for a narrower dtype."""
     if not dtype.is_floating_point:
         raise RuntimeError(f"{name}: only floating-point tensors can be filled, got {dtype}")
-    if shape and min(shape) < 0:
-        raise RuntimeError(f"{name}: sizes must not be negative, got {shape}")
-    drawn = _dtype.float64 if dtype is _dtype.float64 else _dtype.float32  # float16 has no arithmetic of its own
-    in_a_counter = 4 if drawn is _dtype.float32 else 2
+    # float16 has no arithmetic of its own.
+    code, in_a_counter = (_FLOAT64, 2) if dtype is _dtype.float64 else (_FLOAT32, 4)
     sizes = sizes_drawn(name, shape) if levels else shape
-    key, offset = source_of(generator, name)._reserve(-(-math.prod(sizes) // in_a_counter))
-    array: Array = kernels[kernel](key, offset, sizes, drawn.code)
+    key, offset = reserved(name, sizes, in_a_counter, generator)
+    array: Array = kernels[kernel](key, offset, sizes, code)
     return for_each_example(array) if levels else array
+
+
+_FLOAT32, _FLOAT64 = _dtype.float32.code, _dtype.float64.code
+
+
+def uniform_numbers(name: str, a: float, b: float) -> tuple[str, float, float]:
+    """Return the kernel, and the factor and the shift of its numbers, for numbers distributed uniformly over [a, b)."""
+    if not (math.isfinite(a) and math.isfinite(b) and a <= b):
+        raise RuntimeError(f"{name}: needs a finite range from low to high, got {a} and {b}")
+    return "uniform", b - a, a
+
+
+def normal_numbers(name: str, mean: float, std: float) -> tuple[str, float, float]:
+    """Return the same for normally distributed numbers."""
+    if not std >= 0:
+        raise RuntimeError(f"{name}: std must not be negative, got {std}")
+    return "normal", std, mean
 
 
 def uniform_array(t: Tensor, a: float, b: float, generator: Generator | None, name: str) -> Array:
     """Return numbers distributed uniformly over [a, b), in the tensor's shape and dtype."""
-    if not (math.isfinite(a) and math.isfinite(b) and a <= b):
-        raise RuntimeError(f"{name}: needs a finite range from low to high, got {a} and {b}")
-    array = floats("uniform", t._array.shape, t.dtype, generator, name)
-    return converted(scaled(array, b - a, a), t.dtype)
+    return _like(t, *uniform_numbers(name, a, b), generator, name)
 
 
 def normal_array(t: Tensor, mean: float, std: float, generator: Generator | None, name: str) -> Array:
     """Return normally distributed numbers, in the tensor's shape and dtype."""
-    if not std >= 0:
-        raise RuntimeError(f"{name}: std must not be negative, got {std}")
-    array = floats("normal", t._array.shape, t.dtype, generator, name)
-    return converted(scaled(array, std, mean), t.dtype)
+    return _like(t, *normal_numbers(name, mean, std), generator, name)
+
+
+def _like(t: Tensor, kernel: str, factor: float, shift: float, generator: Generator | None, name: str) -> Array:
+    return converted(scaled(floats(kernel, t._array.shape, t.dtype, generator, name), factor, shift), t.dtype)
+
+
+def fill(t: Tensor, kernel: str, factor: float, shift: float, generator: Generator | None, name: str) -> Tensor:
+    """Fill a tensor with what a kernel draws times the factor, plus the shift; return it."""
+    if levels or t.dtype is not _dtype.float32:
+        return t._write(wrap(_like(t, kernel, factor, shift, generator, name)), name)
+    place = reserved(name, t._array.shape, 4, generator)
+    if _core.compute_into(kernels[kernel], t, place):
+        if factor != 1 or shift != 0:
+            scaled(t._array, factor, shift)
+        return t
+    return t._write(wrap(scaled(kernels[kernel](*place, t._array.shape, _FLOAT32), factor, shift)), name)
 
 
 def integers(
@@ -54,12 +88,9 @@ def integers(
     """Return integers distributed uniformly over [low, high)."""
     if low >= high:
         raise RuntimeError(f"{name}: low must be less than high, got {low} and {high}")
-    if shape and min(shape) < 0:
-        raise RuntimeError(f"{name}: sizes must not be negative, got {shape}")
     check_range(name, low, high - 1, dtype)
     sizes = sizes_drawn(name, shape) if levels else shape
-    key, offset = source_of(generator, name)._reserve(-(-math.prod(sizes) // 2))
-    array = kernels["randint"](key, offset, low, high, sizes)
+    array = kernels["randint"](*reserved(name, sizes, 2, generator), low, high, sizes)
     return converted(for_each_example(array) if levels else array, dtype)
 
 

@@ -32,7 +32,8 @@ def _drawn(
     if options or device is not None:
         check_options(name, device, options)
     wanted = _dtype.get_default_dtype() if dtype is None else _dtype.as_dtype(dtype)
-    out = wrap(converted(floats(kernel, shape, wanted, generator, name), wanted))
+    drawn = floats(kernel, shape, wanted, generator, name)
+    out = wrap(drawn if wanted is not _dtype.float16 else converted(drawn, wanted))
     return out if requires_grad is False else out.requires_grad_(requires_grad)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from .. import _dtype
 from .._methods import method
 from ..tensor import Tensor, wrap
-from .arrays import chances, computed, converted, floats, integers, normal_array, scaled, uniform_array
+from .arrays import chances, computed, converted, fill, floats, integers, normal_numbers, scaled, uniform_numbers
 from .generator import Generator
 
 
@@ -36,7 +36,7 @@ def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generat
     >>> minigrad.zeros(2, 3).uniform_(-1, 1).shape
     minigrad.Size([2, 3])
     """
-    return self._write(wrap(uniform_array(self, a, b, generator, "uniform_")), "uniform_")
+    return fill(self, *uniform_numbers("uniform_", a, b), generator, "uniform_")
 
 
 @method
@@ -61,7 +61,7 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Gen
     >>> minigrad.zeros(2, 3).normal_().shape
     minigrad.Size([2, 3])
     """
-    return self._write(wrap(normal_array(self, mean, std, generator, "normal_")), "normal_")
+    return fill(self, *normal_numbers("normal_", mean, std), generator, "normal_")
 
 
 @method

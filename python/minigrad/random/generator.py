@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,14 +12,13 @@ import numpy as np
 from .. import _core, _dtype
 from .._device import CPU, require_cpu
 from .._device import device as Device  # noqa: N812
-from ..graph import Array
 from ..tensor import Tensor, wrap
 
 _DEFAULT_SEED = 67280421310721  # PyTorch's, the largest factor of the sixth Fermat number
 _STATE = np.dtype([("seed", "<u8"), ("offset", "<u8")])
 
 
-class Generator:
+class Generator(_core.GeneratorBase):
     """A source of random numbers.
 
     Parameters
@@ -44,14 +42,7 @@ class Generator:
 
     def __init__(self, device: Any = None) -> None:
         require_cpu("Generator", device)
-        self._lock = threading.Lock()
-        self._set(_DEFAULT_SEED, 0)
-
-    def _set(self, seed: int, offset: int) -> None:
-        with self._lock:
-            self._seed = seed
-            self._key = np.array(seed, np.uint64).view(np.int64)
-            self._offset = offset
+        self._place(_DEFAULT_SEED, 0)
 
     def manual_seed(self, seed: int) -> Generator:
         """Begin again with a seed; return the generator.
@@ -74,22 +65,22 @@ class Generator:
             raise TypeError(f"manual_seed: the seed must be an integer, got {seed!r}") from None
         if not -(2**63) <= number < 2**64:
             raise RuntimeError(f"manual_seed: the seed must be between -2**63 and 2**64 - 1, got {number}")
-        self._set(number % 2**64, 0)
+        self._place(number % 2**64, 0)
         return self
 
     def initial_seed(self) -> int:
         """Return the seed."""
-        return self._seed
+        return self._state()[0]
 
     def seed(self) -> int:
         """Begin again with a seed that the operating system draws; return it."""
-        self._set(int.from_bytes(os.urandom(8), "little"), 0)
-        return self._seed
+        drawn = int.from_bytes(os.urandom(8), "little")
+        self._place(drawn, 0)
+        return drawn
 
     def get_state(self) -> Tensor:
         """Return the state: 16 bytes, seed and counter, in a uint8 tensor."""
-        with self._lock:
-            state = np.array((self._seed, self._offset), _STATE)
+        state = np.array(self._state(), _STATE)
         return wrap(np.frombuffer(bytearray(state.tobytes()), np.uint8))
 
     def set_state(self, new_state: Tensor) -> None:
@@ -110,7 +101,7 @@ class Generator:
         seed, offset = np.frombuffer(new_state._array.tobytes(), _STATE)[0].tolist()
         if offset >= 2**63:
             raise RuntimeError("set_state: these bytes are no state of a generator")
-        self._set(seed, offset)
+        self._place(seed, offset)
 
     @property
     def device(self) -> Device:
@@ -128,18 +119,12 @@ class Generator:
         True
         """
         # Far from where numbers are drawn: nobody reserves 2^62 counters.
-        place = np.array(2**62 + stream.__index__() % 2**61, np.int64)
-        return Generator().manual_seed(int(_core.kernels["randint"](self._key, place, -(2**62), 2**62, (1,))[0]))
-
-    def _reserve(self, counters: int) -> tuple[Array, Array]:
-        """Return the key and the first counter for a call that uses so many."""
-        with self._lock:
-            offset = self._offset
-            self._offset = offset + counters
-            return self._key, np.array(offset, np.int64)
+        place = 2**62 + stream.__index__() % 2**61
+        key = int(np.uint64(self.initial_seed()).view(np.int64))
+        return Generator().manual_seed(int(_core.kernels["randint"](key, place, -(2**62), 2**62, (1,))[0]))
 
     def __repr__(self) -> str:
-        return f"<minigrad.Generator seed={self._seed}>"
+        return f"<minigrad.Generator seed={self.initial_seed()}>"
 
 
 default_generator = Generator()

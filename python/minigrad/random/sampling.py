@@ -15,9 +15,9 @@ from ..batching import below, bottom, for_each_example, is_batched, levels, size
 from ..graph import Array
 from ..ops.creation import check_options
 from ..tensor import Tensor, array_of, wrap
-from .arrays import chances, check_range, converted, floats, kernels
+from .arrays import chances, check_range, converted, floats, kernels, reserved
 from .creation import with_gradient_zero
-from .generator import Generator, source_of
+from .generator import Generator
 
 
 @method
@@ -178,11 +178,9 @@ def randperm(
     if count < 0:
         raise RuntimeError(f"randperm: n must not be negative, got {count}")
     check_range("randperm", 0, max(count - 1, 0), target)
-    source = source_of(generator, "randperm")
 
     def permutation() -> Array:
-        key, offset = source._reserve(-(-count // 2))
-        return kernels["permutation"](key, offset, count)  # type: ignore[no-any-return]
+        return kernels["permutation"](*reserved("randperm", (count,), 2, generator), count)  # type: ignore[no-any-return]
 
     if levels:
         sizes = sizes_drawn("randperm", (count,))

@@ -271,7 +271,7 @@ def _raising(error: Exception) -> Fetch:
 
 def _answer(fetch: Fetch, run: int, number: int, batch: int, numbers: Any) -> tuple[bytes, list[memoryview]]:
     # A batch begins at a place of its own among the random numbers: who resumes there draws the same.
-    default_generator._set(default_generator.initial_seed(), (batch + 1) * _COUNTERS_A_BATCH)
+    default_generator._place(default_generator.initial_seed(), (batch + 1) * _COUNTERS_A_BATCH)
     try:
         value = fetch(numbers)
         return _packed((run, "end", None) if value is END else (run, "batch", value))
