@@ -81,10 +81,12 @@ from .ops.reduce import *
 from .ops.rounding import *
 from .ops.scan import *
 from .ops.scatter import *
+from .ops.search import *
 from .ops.selection import *
 from .ops.shape import *
 from .ops.softmax import *
 from .ops.statistics import *
+from .ops.unique import *
 from .ops.views import *
 from .random import *
 from .tensor import Size, Tensor
@@ -191,10 +193,12 @@ __all__ += ops.reduce.__all__
 __all__ += ops.rounding.__all__
 __all__ += ops.scan.__all__
 __all__ += ops.scatter.__all__
+__all__ += ops.search.__all__
 __all__ += ops.selection.__all__
 __all__ += ops.shape.__all__
 __all__ += ops.softmax.__all__
 __all__ += ops.statistics.__all__
+__all__ += ops.unique.__all__
 __all__ += ops.views.__all__
 __all__ += random.__all__
 

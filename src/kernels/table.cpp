@@ -29,6 +29,7 @@
   X(count) \
   X(order) \
   X(search) \
+  X(unique) \
   X(singular_values)
 
 #define MINIGRAD_ISA_FAMILIES(X) \
@@ -64,6 +65,7 @@
   X(count) \
   X(order) \
   X(search) \
+  X(unique) \
   X(singular_values)
 // clang-format on
 

@@ -30,11 +30,13 @@ from . import (
     rounding,
     scan,
     scatter,
+    search,
     selection,
     shape,
     softmax,
     standardize,
     statistics,
+    unique,
     views,
 )
 
@@ -68,10 +70,12 @@ __all__ = [
     "rounding",
     "scan",
     "scatter",
+    "search",
     "selection",
     "shape",
     "softmax",
     "standardize",
     "statistics",
+    "unique",
     "views",
 ]

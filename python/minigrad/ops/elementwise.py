@@ -372,7 +372,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     tensor([0., 2.])
     """
     if input is None and other is None:
-        from .order import nonzero
+        from .search import nonzero
 
         return nonzero(condition, as_tuple=True)
     kind = condition.dtype if isinstance(condition, Tensor) else condition  # type: ignore[redundant-expr]

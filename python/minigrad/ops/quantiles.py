@@ -13,10 +13,11 @@ from .creation import tensor
 from .elementwise import _where
 from .index import gather
 from .logic import isnan
-from .order import bincount, sort
+from .order import sort
 from .promotion import to_dtype
 from .selection import clamp_min
 from .shape import broadcast, movedim, normalise_dim, reshape
+from .unique import bincount
 
 __all__ = ["histc", "nanquantile", "quantile"]
 
