@@ -15,24 +15,24 @@ struct Half {
   Half() = default;
 
   template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
-  Half(T x) : bits(from_float(static_cast<float>(x))) {}
+  [[gnu::always_inline]] Half(T x) : bits(from_float(static_cast<float>(x))) {}
 
-  operator float() const { return to_float(bits); }
+  [[gnu::always_inline]] operator float() const { return to_float(bits); }
 
  private:
-  static uint32_t bits_of(float x) {
+  [[gnu::always_inline]] static uint32_t bits_of(float x) {
     uint32_t out;
     std::memcpy(&out, &x, sizeof out);
     return out;
   }
 
-  static float float_of(uint32_t x) {
+  [[gnu::always_inline]] static float float_of(uint32_t x) {
     float out;
     std::memcpy(&out, &x, sizeof out);
     return out;
   }
 
-  static float to_float(uint16_t half) {
+  [[gnu::always_inline]] static float to_float(uint16_t half) {
     const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
     const uint32_t magnitude = static_cast<uint32_t>(half & 0x7fff) << 13;
     // The exponent's bias is 15 here and 127 there: a product with 2^112 shifts it, for subnormal numbers too.
@@ -41,7 +41,7 @@ struct Half {
     return float_of(sign | (finite ? bits_of(shifted) : magnitude | 0x7f800000));
   }
 
-  static uint16_t from_float(float x) {
+  [[gnu::always_inline]] static uint16_t from_float(float x) {
     const uint16_t sign = static_cast<uint16_t>(bits_of(x) >> 16 & 0x8000);
     const float magnitude = __builtin_fabsf(x);
     if (magnitude != magnitude) return sign | 0x7e00;

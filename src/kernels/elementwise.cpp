@@ -1,4 +1,4 @@
-// The elementwise kernels' plans and rows, and their runs for integers and booleans.
+// The elementwise kernels' plans and rows, and whole division.
 #include "reference/elementwise.hpp"
 
 #include <type_traits>
@@ -30,53 +30,6 @@ void plan_cast(Plan& plan) {
   const int64_t code = plan.attributes[0].integer();
   if (code < 0 || code >= kDTypeCount) fail(plan, ErrorKind::value, "no dtype has the code " + std::to_string(code));
   plan_broadcast(plan, static_cast<DType>(code));
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Conversions between all dtypes. A boolean is read as the byte that it is, of which the compiler makes vector code.
-
-template <class X>
-Status run_cast(const Call& call) {
-  constexpr RunFunction kByTarget[kDTypeCount] = {
-      run_unary<ConvertTo<X, bool>, X, bool>,       run_unary<ConvertTo<X, uint8_t>, X, uint8_t>,
-      run_unary<ConvertTo<X, int8_t>, X, int8_t>,   run_unary<ConvertTo<X, int16_t>, X, int16_t>,
-      run_unary<ConvertTo<X, int32_t>, X, int32_t>, run_unary<ConvertTo<X, int64_t>, X, int64_t>,
-      run_unary<ConvertTo<X, float>, X, float>,     run_unary<ConvertTo<X, double>, X, double>,
-      run_unary<ConvertTo<X, Half>, X, Half>,
-  };
-  return kByTarget[static_cast<int>(call.out[0].dtype)](call);
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Runs for integers and booleans. Signed overflow wraps around (the build sets -fwrapv).
-
-template <class Op>
-constexpr RunsByDType integer_unary() {
-  return {{nullptr, run_unary<Op, uint8_t>, run_unary<Op, int8_t>, run_unary<Op, int16_t>, run_unary<Op, int32_t>,
-           run_unary<Op, int64_t>, nullptr, nullptr}};
-}
-
-template <class Op>
-constexpr RunsByDType integer_binary() {
-  return {{nullptr, run_binary<Op, uint8_t>, run_binary<Op, int8_t>, run_binary<Op, int16_t>, run_binary<Op, int32_t>,
-           run_binary<Op, int64_t>, nullptr, nullptr}};
-}
-
-template <class Op>
-constexpr RunsByDType integer_compare() {
-  return {{run_binary<Op, bool>, run_binary<Op, uint8_t, bool>, run_binary<Op, int8_t, bool>,
-           run_binary<Op, int16_t, bool>, run_binary<Op, int32_t, bool>, run_binary<Op, int64_t, bool>, nullptr,
-           nullptr}};
-}
-
-constexpr RunsByDType with_boolean(RunsByDType runs, RunFunction boolean) {
-  runs.of[static_cast<int>(DType::boolean)] = boolean;
-  return runs;
-}
-
-constexpr RunsByDType with_half(RunsByDType runs, RunFunction half) {
-  runs.of[static_cast<int>(DType::float16)] = half;
-  return runs;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -162,126 +115,12 @@ constexpr RunsByDType integer_division() {
            run_division<Op, int32_t>, run_division<Op, int64_t>, nullptr, nullptr}};
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Bits. By how much to shift may be any number: what is shifted out at either end is gone.
-
-struct BitwiseNot : Streaming {
-  template <class T>
-  static T apply(T x) {
-    return static_cast<T>(~x);
-  }
-};
-
-// A boolean as the byte that it is, of which the compiler makes vector code.
-struct LogicalNot : Streaming {
-  static uint8_t apply(uint8_t x) { return ~x & 1; }
-};
-
-struct BitwiseAnd : Streaming {
-  template <class T>
-  static T apply(T x, T y) {
-    return static_cast<T>(x & y);
-  }
-};
-
-struct BitwiseOr : Streaming {
-  template <class T>
-  static T apply(T x, T y) {
-    return static_cast<T>(x | y);
-  }
-};
-
-struct BitwiseXor : Streaming {
-  template <class T>
-  static T apply(T x, T y) {
-    return static_cast<T>(x ^ y);
-  }
-};
-
-template <class T>
-bool shifts_within(T y) {
-  return y >= 0 && y < static_cast<T>(8 * sizeof(T));
-}
-
-struct LeftShift : Streaming {
-  template <class T>
-  static T apply(T x, T y) {
-    const auto wide = static_cast<uint64_t>(x);
-    return shifts_within(y) ? static_cast<T>(wide << static_cast<unsigned>(y)) : T{0};
-  }
-};
-
-struct RightShift : Streaming {
-  template <class T>
-  static T apply(T x, T y) {
-    const T gone = x < 0 ? static_cast<T>(-1) : T{0};
-    return shifts_within(y) ? static_cast<T>(x >> static_cast<unsigned>(y)) : gone;
-  }
-};
-
-constexpr RunsByDType kCasts = {{run_cast<uint8_t>, run_cast<uint8_t>, run_cast<int8_t>, run_cast<int16_t>,
-                                 run_cast<int32_t>, run_cast<int64_t>, run_cast<float>, run_cast<double>,
-                                 run_cast<Half>}};
-
-// What begins where no instruction set has anything better (see the casts in elementwise.isa.cpp).
-constexpr RunsByDType common_casts() {
-  RunsByDType runs = kCasts;
-  for (const DType dtype : {DType::boolean, DType::int64, DType::float32, DType::float16})
-    runs.of[static_cast<int>(dtype)] = nullptr;
-  return runs;
-}
-
-template <class T>
-constexpr RunFunction kWhere = run_map<Where, T, uint8_t, T, T>;
-
-constexpr RunsByDType kWhereRuns = {{kWhere<bool>, kWhere<uint8_t>, kWhere<int8_t>, kWhere<int16_t>, kWhere<int32_t>,
-                                     kWhere<int64_t>, nullptr, nullptr, kWhere<Half>}};
-
-template <class T>
-constexpr RunFunction kClamp = run_map<Clamp, T, T, T, T>;
-
-constexpr RunsByDType kClampRuns = {{kClamp<bool>, kClamp<uint8_t>, kClamp<int8_t>, kClamp<int16_t>, kClamp<int32_t>,
-                                     kClamp<int64_t>, nullptr, nullptr}};
-
-constexpr RunsByDType kCopies =
-    with_half(with_boolean(integer_unary<Copy>(), run_unary<Copy, bool>), run_unary<Copy, Half>);
-
 constexpr Run kRuns[] = {
-    {"cast", common_casts()},
-    {"copy", kCopies},
-    {"clone", kCopies},
-    {"neg", integer_unary<Neg>()},
-    {"abs", integer_unary<Abs>()},
-    {"sign", with_boolean(integer_unary<Sign>(), run_unary<Copy, bool>)},
-    {"relu", integer_unary<Relu>()},
-    {"add", with_half(with_boolean(integer_binary<Add>(), run_binary<Maximum, bool>), run_binary<Add, Half>)},
-    {"sub", integer_binary<Sub>()},
-    {"mul", with_boolean(integer_binary<Mul>(), run_binary<Minimum, bool>)},
     {"floor_divide", integer_division<FloorDivide>()},
     {"trunc_divide", integer_division<TruncDivide>()},
     {"remainder", integer_division<Remainder>()},
     {"fmod", integer_division<Fmod>()},
-    {"maximum", with_boolean(integer_binary<Maximum>(), run_binary<Maximum, bool>)},
-    {"minimum", with_boolean(integer_binary<Minimum>(), run_binary<Minimum, bool>)},
-    {"eq", integer_compare<Eq>()},
-    {"ne", integer_compare<Ne>()},
-    {"lt", integer_compare<Lt>()},
-    {"le", integer_compare<Le>()},
-    {"gt", integer_compare<Gt>()},
-    {"ge", integer_compare<Ge>()},
-    {"where", kWhereRuns},
-    {"floor", integer_unary<Copy>()},
-    {"ceil", integer_unary<Copy>()},
-    {"trunc", integer_unary<Copy>()},
-    {"round", integer_unary<Copy>()},
-    {"heaviside", with_boolean(integer_binary<Heaviside>(), run_binary<Heaviside, bool>)},
-    {"clamp", kClampRuns},
-    {"bitwise_not", with_boolean(integer_unary<BitwiseNot>(), run_unary<LogicalNot, uint8_t>)},
-    {"bitwise_and", with_boolean(integer_binary<BitwiseAnd>(), run_binary<BitwiseAnd, bool>)},
-    {"bitwise_or", with_boolean(integer_binary<BitwiseOr>(), run_binary<BitwiseOr, bool>)},
-    {"bitwise_xor", with_boolean(integer_binary<BitwiseXor>(), run_binary<BitwiseXor, bool>)},
-    {"bitwise_left_shift", integer_binary<LeftShift>()},
-    {"bitwise_right_shift", integer_binary<RightShift>()},
+    {"add", {.of = {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, run_binary<Add, Half>}}},
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -399,8 +238,6 @@ constexpr Kernel kRows[] = {
 };
 
 }  // namespace
-
-Status run_common_cast(const Call& call) { return kCasts[call.in[0].dtype](call); }
 
 extern const Kernels elementwise_kernels;
 const Kernels elementwise_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};

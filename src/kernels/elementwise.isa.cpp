@@ -180,77 +180,6 @@ Status run_safe_mul(const Call& call) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Conversions for which there are instructions that the baseline lacks.
-
-// A boolean is read as the byte that it is.
-Status run_cast_boolean(const Call& call) {
-  if (call.out[0].dtype == DType::int64) return run_unary<ConvertTo<uint8_t, int64_t>, uint8_t, int64_t>(call);
-  return run_common_cast(call);
-}
-
-Status run_cast_integer(const Call& call) {
-  if (call.out[0].dtype == DType::float32) return run_unary<ConvertTo<int64_t, float>, int64_t, float>(call);
-  return run_common_cast(call);
-}
-
-#if defined(__F16C__)
-[[gnu::always_inline]] inline void convert(short* out, const float* x) {
-  const __m128i low = _mm256_cvtps_ph(_mm256_loadu_ps(x), _MM_FROUND_TO_NEAREST_INT);
-  const __m128i high = _mm256_cvtps_ph(_mm256_loadu_ps(x + 8), _MM_FROUND_TO_NEAREST_INT);
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm256_set_m128i(high, low));
-}
-
-[[gnu::always_inline]] inline void convert(float* out, const short* x) {
-  _mm256_storeu_ps(out, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x))));
-  _mm256_storeu_ps(out + 8, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + 8))));
-}
-
-// Sixteen elements at a time, the last ones in memory of their own.
-template <class Out, class X>
-Status run_convert(const Call& call) {
-  const auto loop = [](const void*, void* to, int64_t size, const Neighbours& in) {
-    auto* const out = static_cast<Out*>(to);
-    const auto* const x = static_cast<const X*>(in.x[0]);
-    const int64_t whole = size & ~int64_t{15}, rest = size - whole;
-#pragma GCC unroll 2
-    for (int64_t i = 0; i < whole; i += 16) convert(out + i, x + i);
-    X last[16] = {};
-    Out converted[16];
-    __builtin_memcpy(last, x + whole, static_cast<size_t>(rest) * sizeof(X));
-    convert(converted, last);
-    __builtin_memcpy(out + whole, converted, static_cast<size_t>(rest) * sizeof(Out));
-  };
-  return walk(call, {1, Streaming::kNanosecondsPerByte * (sizeof(X) + sizeof(Out)), loop, nullptr, kMapBlock});
-}
-#else
-template <class Out, class X>
-Status run_convert(const Call& call) {
-  return run_common_cast(call);
-}
-#endif
-
-Status run_cast_half(const Call& call) {
-  return call.out[0].dtype == DType::float32 ? run_convert<float, short>(call) : run_common_cast(call);
-}
-
-Status run_cast_float(const Call& call) {
-  switch (call.out[0].dtype) {
-    case DType::boolean:
-      return run_unary<ConvertTo<float, bool>, float, bool>(call);
-    case DType::int32:
-      return run_unary<ConvertTo<float, int32_t>, float, int32_t>(call);
-    case DType::int64:
-      return run_unary<ConvertTo<float, int64_t>, float, int64_t>(call);
-    case DType::float16:
-      return run_convert<short, float>(call);
-    case DType::float64:
-      return run_unary<ConvertTo<float, double>, float, double>(call);
-    default:
-      return run_common_cast(call);
-  }
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
 
 template <class Op>
 constexpr RunsByDType three() {
@@ -263,11 +192,6 @@ constexpr RunsByDType four() {
 }
 
 constexpr Run kRows[] = {
-    {"cast",
-     {{run_cast_boolean, nullptr, nullptr, nullptr, nullptr, run_cast_integer, run_cast_float, nullptr,
-       run_cast_half}}},
-    {"copy", floats(run_unary<Copy, float>, run_unary<Copy, double>)},
-    {"clone", floats(run_unary<Copy, float>, run_unary<Copy, double>)},
     {"neg", floats(run_unary<Neg, float>, run_unary<Neg, double>)},
     {"abs", floats(run_unary<Abs, float>, run_unary<Abs, double>)},
     {"sign", floats(run_unary<Sign, float>, run_unary<Sign, double>)},
@@ -291,7 +215,6 @@ constexpr Run kRows[] = {
     {"le", floats(run_binary<Le, float, bool>, run_binary<Le, double, bool>)},
     {"gt", floats(run_binary<Gt, float, bool>, run_binary<Gt, double, bool>)},
     {"ge", floats(run_binary<Ge, float, bool>, run_binary<Ge, double, bool>)},
-    {"where", floats(run_map<Where, float, uint8_t, float, float>, run_map<Where, double, uint8_t, double, double>)},
     {"floor", floats(run_unary<Floor, float>, run_unary<Floor, double>)},
     {"ceil", floats(run_unary<Ceil, float>, run_unary<Ceil, double>)},
     {"trunc", floats(run_unary<Trunc, float>, run_unary<Trunc, double>)},

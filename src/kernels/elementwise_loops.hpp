@@ -27,10 +27,11 @@ template <class Op, class Out, class... Xs>
 // As map_block, where all operands but the first are single numbers, which stay in registers.
 template <class Op, class Out, class X, class... Numbers>
 [[gnu::always_inline]] inline void map_with_numbers(Out* out, int64_t size, const X* x, Numbers... numbers) {
+  constexpr int64_t kWide = sizeof(Out) == 1 ? 4 * kLanes : kLanes;
   int64_t i = 0;
-  for (; i + kLanes <= size; i += kLanes) {
+  for (; i + kWide <= size; i += kWide) {
 #pragma omp simd
-    for (int64_t j = i; j < i + kLanes; ++j) out[j] = Op::apply(x[j], numbers...);
+    for (int64_t j = i; j < i + kWide; ++j) out[j] = Op::apply(x[j], numbers...);
   }
   for (; i < size; ++i) {
     out[i] = Op::apply(x[i], numbers...);
@@ -49,18 +50,14 @@ template <class Op, class Out, class... Xs, int... k>
     }
   }
   int64_t i = 0;
-  if constexpr (sizeof(Out) == 1) {  // of which kLanes are few
-    constexpr int64_t kBytes = 4 * kLanes;
-    const int64_t whole = (in.mask[k] & ...) != 0 ? size / kBytes * kBytes : 0;
-    constexpr int64_t kPiece = ((sizeof(Xs) == 1) && ...) ? kLanes : kBytes;
-    for (; i < whole; i += kBytes) {
-#pragma GCC unroll 4
-      for (int64_t j = i; j < i + kBytes; j += kPiece) {
-        map_block<Op>(out + j, kPiece, static_cast<const Xs*>(in.x[k]) + j...);
+  [&](const Xs*... x) __attribute__((always_inline)) {
+    if constexpr (sizeof(Out) == 1) {  // of which kLanes are few
+      constexpr int64_t kBytes = 4 * kLanes;
+      for (; i + kBytes <= size; i += kBytes) {
+        map_block<Op>(out + i, kBytes, x...);
+        ((x += kBytes & in.mask[k]), ...);
       }
     }
-  }
-  [&](const Xs*... x) __attribute__((always_inline)) {
     for (; i + kLanes <= size; i += kLanes) {
       map_block<Op>(out + i, kLanes, x...);
       ((x += kLanes & in.mask[k]), ...);
@@ -70,7 +67,7 @@ template <class Op, class Out, class... Xs, int... k>
       ((x += 1 & in.mask[k]), ...);
       asm volatile("" : "+r"(i));  // or the compiler would make vector code for at most 15 elements
     }
-  }(static_cast<const Xs*>(in.x[k]) + (i & in.mask[k])...);
+  }(static_cast<const Xs*>(in.x[k])...);
 }
 
 template <class Op>

@@ -67,7 +67,8 @@ struct Abs : Streaming {
   static double apply(double x) { return __builtin_fabs(x); }
   template <class T>
   static T apply(T x) {
-    return static_cast<T>(x < 0 ? -x : x);
+    const T minus = static_cast<T>(-x);
+    return std::is_signed_v<T> && minus > x ? minus : x;
   }
 };
 

@@ -8,7 +8,7 @@ namespace minigrad {
 
 constexpr int kMaxMapped = 4;  // inputs of an elementwise kernel
 
-// An operand that is repeated is handed over as this many equal elements, and a mask of 0.
+// An operand that is repeated is handed over as this many equal elements, of at least 64 bytes, and a mask of 0.
 constexpr int64_t kLanes = 16;
 
 // What a loop reads: element i of input k is x[k][i & mask[k]] for i % kLanes = 0, and the ones behind it are its
@@ -39,8 +39,5 @@ Status walk(const Call& call, const Map& map);
 
 // Writes zeros whatever the inputs are.
 Status run_zeros(const Call& call);
-
-// Converts between any two dtypes as the baseline does it.
-Status run_common_cast(const Call& call);
 
 }  // namespace minigrad

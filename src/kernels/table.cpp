@@ -34,6 +34,7 @@
 
 #define MINIGRAD_ISA_FAMILIES(X) \
   X(elementwise) \
+  X(conversion) \
   X(functions) \
   X(activation) \
   X(line) \
@@ -50,6 +51,10 @@
   X(statistics) \
   X(ties) \
   X(others)
+
+// Those with runs for each instruction set but x86-64-v4, which has the runs of v3.
+#define MINIGRAD_WIDE_FAMILIES(X) \
+  X(integers)
 
 #define MINIGRAD_COMMON_FAMILIES(X) \
   X(elementwise) \
@@ -80,17 +85,20 @@ MINIGRAD_COMMON_FAMILIES(DECLARE_RUNS)
 #if defined(__x86_64__)
 namespace v2 {
 MINIGRAD_ISA_FAMILIES(DECLARE_RUNS)
-}
+MINIGRAD_WIDE_FAMILIES(DECLARE_RUNS)
+}  // namespace v2
 namespace v3 {
 MINIGRAD_ISA_FAMILIES(DECLARE_RUNS)
-}
+MINIGRAD_WIDE_FAMILIES(DECLARE_RUNS)
+}  // namespace v3
 namespace v4 {
 MINIGRAD_ISA_FAMILIES(DECLARE_RUNS)
 }
 #elif defined(__aarch64__)
 namespace neon {
 MINIGRAD_ISA_FAMILIES(DECLARE_RUNS)
-}
+MINIGRAD_WIDE_FAMILIES(DECLARE_RUNS)
+}  // namespace neon
 #else
 #error "minigrad is built for x86-64 and aarch64"
 #endif
@@ -109,10 +117,10 @@ const Runs* const kCommonRuns[] = {MINIGRAD_COMMON_FAMILIES(ADDRESS_OF) nullptr}
 // A list of the runs of one instruction set, ending with nullptr.
 #if defined(__x86_64__)
 #define ADDRESS_OF(family) &v2::family##_runs,
-const Runs* const kRunsV2[] = {MINIGRAD_ISA_FAMILIES(ADDRESS_OF) nullptr};
+const Runs* const kRunsV2[] = {MINIGRAD_ISA_FAMILIES(ADDRESS_OF) MINIGRAD_WIDE_FAMILIES(ADDRESS_OF) nullptr};
 #undef ADDRESS_OF
 #define ADDRESS_OF(family) &v3::family##_runs,
-const Runs* const kRunsV3[] = {MINIGRAD_ISA_FAMILIES(ADDRESS_OF) nullptr};
+const Runs* const kRunsV3[] = {MINIGRAD_ISA_FAMILIES(ADDRESS_OF) MINIGRAD_WIDE_FAMILIES(ADDRESS_OF) nullptr};
 #undef ADDRESS_OF
 #define ADDRESS_OF(family) &v4::family##_runs,
 const Runs* const kRunsV4[] = {MINIGRAD_ISA_FAMILIES(ADDRESS_OF) nullptr};
@@ -120,7 +128,7 @@ const Runs* const kRunsV4[] = {MINIGRAD_ISA_FAMILIES(ADDRESS_OF) nullptr};
 const Runs* const* const kIsaRuns[kIsaCount] = {kRunsV2, kRunsV3, kRunsV4, nullptr};
 #else
 #define ADDRESS_OF(family) &neon::family##_runs,
-const Runs* const kRunsNeon[] = {MINIGRAD_ISA_FAMILIES(ADDRESS_OF) nullptr};
+const Runs* const kRunsNeon[] = {MINIGRAD_ISA_FAMILIES(ADDRESS_OF) MINIGRAD_WIDE_FAMILIES(ADDRESS_OF) nullptr};
 #undef ADDRESS_OF
 const Runs* const* const kIsaRuns[kIsaCount] = {nullptr, nullptr, nullptr, kRunsNeon};
 #endif
@@ -173,7 +181,9 @@ const Kernel* kernel_at(int n) {
 
 RunFunction find_run(const Kernel& kernel, DType dtype, Isa isa) {
   if (RunFunction run = find_in(kCommonRuns, kernel, dtype); run != nullptr) return run;
-  return isa_built(isa) ? find_in(kIsaRuns[static_cast<int>(isa)], kernel, dtype) : nullptr;
+  if (!isa_built(isa)) return nullptr;
+  const RunFunction run = find_in(kIsaRuns[static_cast<int>(isa)], kernel, dtype);
+  return run == nullptr && isa == Isa::v4 ? find_run(kernel, dtype, Isa::v3) : run;
 }
 
 }  // namespace minigrad

@@ -1,0 +1,192 @@
+// Elementwise kernels of integers and booleans. Signed overflow wraps around (the build sets -fwrapv).
+//
+// Compiled for each instruction set but v4, which has the runs of v3.
+#include "core/kernel.hpp"
+#include "kernels/elementwise_loops.hpp"
+#include "kernels/elementwise_ops.hpp"
+
+namespace minigrad::MINIGRAD_ISA {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Bits. By how much to shift may be any number: what is shifted out at either end is gone.
+
+struct BitwiseNot : Streaming {
+  template <class T>
+  static T apply(T x) {
+    return static_cast<T>(~x);
+  }
+};
+
+struct LogicalNot : Streaming {
+  static uint8_t apply(uint8_t x) { return ~x & 1; }
+};
+
+struct BitwiseAnd : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return static_cast<T>(x & y);
+  }
+};
+
+struct BitwiseOr : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return static_cast<T>(x | y);
+  }
+};
+
+struct BitwiseXor : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return static_cast<T>(x ^ y);
+  }
+};
+
+// Vector instructions shift each number by its own, but for bytes: those by each bit of y in turn.
+template <class T>
+struct Wide {
+  using Signed = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
+  using Bits = std::make_unsigned_t<Signed>;
+  static constexpr Bits kBits = 8 * sizeof(Signed);
+};
+
+struct LeftShift : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    using Bits = typename Wide<T>::Bits;
+    const auto by = static_cast<Bits>(y);
+    return by < Wide<T>::kBits ? static_cast<T>(static_cast<Bits>(x) << by) : T{0};
+  }
+  static uint8_t apply(uint8_t x, uint8_t y) {
+    const uint8_t x0 = y < 8 ? x : 0;
+    const uint8_t x1 = (y & 1) != 0 ? x0 << 1 : x0;
+    const uint8_t x2 = (y & 2) != 0 ? x1 << 2 : x1;
+    return (y & 4) != 0 ? x2 << 4 : x2;
+  }
+};
+
+struct RightShift : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    if constexpr (sizeof(T) == 1) return of_byte(x, y);
+    const auto by = static_cast<typename Wide<T>::Bits>(y);
+    constexpr auto kMost = Wide<T>::kBits - 1;
+    return static_cast<T>(static_cast<typename Wide<T>::Signed>(x) >> (by < kMost ? by : kMost));
+  }
+  template <class T>
+  static T of_byte(T x, T y) {
+    const auto bits = static_cast<uint8_t>(y);
+    const T gone = x < 0 ? static_cast<T>(-1) : T{0};
+    const T x0 = bits < 8 ? x : gone;
+    const T x1 = (bits & 1) != 0 ? x0 >> 1 : x0;
+    const T x2 = (bits & 2) != 0 ? x1 >> 2 : x1;
+    return (bits & 4) != 0 ? x2 >> 4 : x2;
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Runs. Where the sign makes no difference, numbers of one size share their code.
+
+template <class Op>
+struct Unary {
+  template <class T>
+  static constexpr RunFunction of = run_unary<Op, T>;
+};
+
+template <class Op>
+struct Binary {
+  template <class T>
+  static constexpr RunFunction of = run_binary<Op, T>;
+};
+
+template <class Op>
+struct Comparison {
+  template <class T>
+  static constexpr RunFunction of = run_binary<Op, T, bool>;
+};
+
+struct Limits {
+  template <class T>
+  static constexpr RunFunction of = run_map<Clamp, T, T, T, T>;
+};
+
+struct Choice {
+  template <class T>
+  static constexpr RunFunction of = run_map<Where, T, uint8_t, T, T>;
+};
+
+constexpr RunsByDType runs(RunFunction uint8, RunFunction int8, RunFunction int16, RunFunction int32,
+                           RunFunction int64) {
+  return {{nullptr, uint8, int8, int16, int32, int64}};
+}
+
+template <class R>
+constexpr RunsByDType numbers() {
+  return runs(R::template of<uint8_t>, R::template of<int8_t>, R::template of<int16_t>, R::template of<int32_t>,
+              R::template of<int64_t>);
+}
+
+template <class R>
+constexpr RunsByDType bits() {
+  return runs(R::template of<uint8_t>, R::template of<uint8_t>, R::template of<uint16_t>, R::template of<uint32_t>,
+              R::template of<uint64_t>);
+}
+
+constexpr RunsByDType with_boolean(RunsByDType runs, RunFunction boolean) {
+  runs.of[static_cast<int>(DType::boolean)] = boolean;
+  return runs;
+}
+
+// Booleans as the bytes that they are.
+constexpr RunsByDType with_bytes(RunsByDType runs) { return with_boolean(runs, runs[DType::uint8]); }
+
+// Of what is only moved, floats too are no more than their bits.
+template <class R>
+constexpr RunsByDType moves() {
+  RunsByDType runs = with_bytes(bits<R>());
+  runs.of[static_cast<int>(DType::float16)] = runs[DType::int16];
+  runs.of[static_cast<int>(DType::float32)] = runs[DType::int32];
+  runs.of[static_cast<int>(DType::float64)] = runs[DType::int64];
+  return runs;
+}
+
+constexpr Run kRows[] = {
+    {"copy", moves<Unary<Copy>>()},
+    {"clone", moves<Unary<Copy>>()},
+    {"where", moves<Choice>()},
+    {"floor", bits<Unary<Copy>>()},
+    {"ceil", bits<Unary<Copy>>()},
+    {"trunc", bits<Unary<Copy>>()},
+    {"round", bits<Unary<Copy>>()},
+    {"neg", bits<Unary<Neg>>()},
+    {"abs", numbers<Unary<Abs>>()},
+    {"sign", with_boolean(numbers<Unary<Sign>>(), run_unary<Copy, uint8_t>)},
+    {"relu", numbers<Unary<Relu>>()},
+    {"add", with_boolean(bits<Binary<Add>>(), run_binary<Maximum, uint8_t>)},
+    {"sub", bits<Binary<Sub>>()},
+    {"mul", with_boolean(bits<Binary<Mul>>(), run_binary<Minimum, uint8_t>)},
+    {"maximum", with_bytes(numbers<Binary<Maximum>>())},
+    {"minimum", with_bytes(numbers<Binary<Minimum>>())},
+    {"eq", with_bytes(bits<Comparison<Eq>>())},
+    {"ne", with_bytes(bits<Comparison<Ne>>())},
+    {"lt", with_bytes(numbers<Comparison<Lt>>())},
+    {"le", with_bytes(numbers<Comparison<Le>>())},
+    {"gt", with_bytes(numbers<Comparison<Gt>>())},
+    {"ge", with_bytes(numbers<Comparison<Ge>>())},
+    {"heaviside", with_bytes(numbers<Binary<Heaviside>>())},
+    {"clamp", with_bytes(numbers<Limits>())},
+    {"bitwise_not", with_boolean(bits<Unary<BitwiseNot>>(), run_unary<LogicalNot, uint8_t>)},
+    {"bitwise_and", with_bytes(bits<Binary<BitwiseAnd>>())},
+    {"bitwise_or", with_bytes(bits<Binary<BitwiseOr>>())},
+    {"bitwise_xor", with_bytes(bits<Binary<BitwiseXor>>())},
+    {"bitwise_left_shift", bits<Binary<LeftShift>>()},
+    {"bitwise_right_shift", numbers<Binary<RightShift>>()},
+};
+
+}  // namespace
+
+extern const Runs integers_runs;
+const Runs integers_runs = {kRows, sizeof(kRows) / sizeof(Run)};
+
+}  // namespace minigrad::MINIGRAD_ISA
