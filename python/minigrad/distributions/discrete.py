@@ -12,7 +12,7 @@ from ..grad_mode import no_grad
 from ..ops.creation import arange, eye, full_like
 from ..ops.elementwise import where
 from ..ops.embedding import one_hot
-from ..ops.pointwise_loss import binary_cross_entropy_with_logits
+from ..ops.probability_loss import binary_cross_entropy_with_logits
 from ..ops.softmax import log_softmax, softmax
 from ..random import bernoulli, multinomial, rand
 from ..tensor import Tensor

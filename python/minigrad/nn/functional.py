@@ -3,7 +3,16 @@
 from typing import TYPE_CHECKING
 
 from .._absent import lookup
-from ..ops import activation, distance, loss, normalization, padding, pointwise_loss
+from ..ops import (
+    activation,
+    distance,
+    loss,
+    margin_loss,
+    normalization,
+    padding,
+    probability_loss,
+    regression_loss,
+)
 from ..ops import dropout as _dropout
 from ..ops import embedding as _embedding
 from ..ops.activation import *
@@ -14,9 +23,11 @@ from ..ops.embedding import *
 from ..ops.gumbel import gumbel_softmax
 from ..ops.linalg import bilinear, linear
 from ..ops.loss import *
+from ..ops.margin_loss import *
 from ..ops.normalization import *
 from ..ops.padding import *
-from ..ops.pointwise_loss import *
+from ..ops.probability_loss import *
+from ..ops.regression_loss import *
 from ..ops.softmax import log_softmax, softmax, softmin
 
 __all__ = ["bilinear", "gumbel_softmax", "linear", "log_softmax", "sigmoid", "softmax", "softmin", "tanh"]
@@ -25,9 +36,11 @@ __all__ += distance.__all__
 __all__ += _dropout.__all__
 __all__ += _embedding.__all__
 __all__ += loss.__all__
+__all__ += margin_loss.__all__
 __all__ += normalization.__all__
 __all__ += padding.__all__
-__all__ += pointwise_loss.__all__
+__all__ += probability_loss.__all__
+__all__ += regression_loss.__all__
 
 if not TYPE_CHECKING:
     __getattr__ = lookup(__name__)

@@ -12,22 +12,16 @@ from .. import _dtype
 from ..batching import bottom
 from ..batching_rules import call, spread
 from ..primitive import LINEAR, MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
-from ..tensor import Tensor, array_of, wrap
-from .elementwise import _add, _sub, _where, div, mul, ne, neg, relu, safe_mul
+from ..tensor import Tensor, array_of
+from .elementwise import _add, _sub, _where, div, mul, ne, neg, safe_mul
 from .index import gather_along, index_rows
-from .pointwise_loss import binary_cross_entropy_with_logits, reduced, reduction_code
+from .pointwise_loss import reduced, reduction_code
 from .promotion import to_dtype
-from .reduce import _mean, _sum
-from .shape import _reshape, _zeros, broadcast, movedim, reshape, unsqueeze
+from .reduce import _sum
+from .shape import _reshape, _zeros, broadcast, movedim, reshape
 from .softmax import _log_softmax, softmax_grad
 
-__all__ = [
-    "cross_entropy",
-    "multi_margin_loss",
-    "multilabel_margin_loss",
-    "multilabel_soft_margin_loss",
-    "nll_loss",
-]
+__all__ = ["cross_entropy", "nll_loss"]
 
 _INT64 = np.dtype(np.int64)
 
@@ -277,27 +271,37 @@ def cross_entropy(
             raise RuntimeError(f"cross_entropy: probabilities have no class to ignore, got ignore_index={ignore_index}")
         return _against_probabilities(input, target, weight, code, label_smoothing)
     if kind is not _INT64:
-        target = _class_indices("cross_entropy", target)
+        target = class_indices("cross_entropy", target)
     try:
         if weight is None and len(shape) == 2 and shape[:1] == target._array.shape:
             return _cross_entropy(input, target, ignore_index, label_smoothing, code)  # type: ignore[no-any-return]
-        rows, labels = _as_rows("cross_entropy", input, target)
+        rows, labels = as_rows("cross_entropy", input, target)
         if weight is None:
             losses = _cross_entropy(rows, labels, ignore_index, label_smoothing, code)
         else:
             losses = _nll("cross_entropy", _log_softmax(rows, 1), labels, weight, ignore_index, code, label_smoothing)
     except IndexError:
-        raise _no_class("cross_entropy", input, target, ignore_index) from None
+        raise no_class("cross_entropy", input, target, ignore_index) from None
     return _reshape(losses, target._array.shape) if code == 0 else losses  # type: ignore[no-any-return]
 
 
-def _class_indices(name: str, target: Tensor) -> Tensor:
-    if target._array.dtype.kind not in "iu":
+def class_indices(name: str, target: Tensor) -> Tensor:
+    """Return a target's classes as int64; RuntimeError where they are no integers."""
+    kind = array_of(name, target, "target").dtype
+    if kind is _INT64:
+        return target
+    if kind.kind not in "iu":
         raise RuntimeError(f"{name}: the target must be integers, got {target.dtype}")
     return to_dtype(target, _dtype.int64)  # type: ignore[no-any-return]
 
 
-def _no_class(name: str, input: Tensor, target: Tensor, ignored: int | None) -> IndexError:
+def check_class_weight(name: str, weight: Tensor | None, classes: int) -> None:
+    """Raise a RuntimeError where there are weights, but not one for each class."""
+    if weight is not None and array_of(name, weight, "weight").shape != (classes,):
+        raise RuntimeError(f"{name}: weight must have shape ({classes},), got {weight._array.shape}")
+
+
+def no_class(name: str, input: Tensor, target: Tensor, ignored: int | None) -> IndexError:
     """Return the error for a target that is no class, which tells the first one."""
     shape, labels = input._array.shape, bottom(target._array)
     classes = shape[min(len(shape) - 1, 1)]
@@ -307,7 +311,7 @@ def _no_class(name: str, input: Tensor, target: Tensor, ignored: int | None) -> 
     return IndexError(f"{name}: {which} is out of range for {classes} classes, got shapes {shape} and {labels.shape}")
 
 
-def _as_rows(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def as_rows(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Return input (n, c, ...) and classes (n, ...) as a matrix with a row for each class, and a vector."""
     x, labels = input._array.shape, target._array.shape
     if len(x) < 2:
@@ -335,8 +339,7 @@ def _nll(
     n, classes = log_p._array.shape
     counts = ne(target, ignored)
     labels = _where(counts, target, 0)
-    if weight is not None and array_of(name, weight, "weight").shape != (classes,):
-        raise RuntimeError(f"{name}: weight must have shape ({classes},), got {weight._array.shape}")
+    check_class_weight(name, weight, classes)
     picked = _reshape(gather_along(log_p, _reshape(labels, (n, 1)), 1), (n,))
     factor = to_dtype(counts, log_p.dtype)
     if weight is not None:
@@ -355,10 +358,9 @@ def _against_probabilities(input: Tensor, target: Tensor, weight: Tensor | None,
     classes = shape[dim]
     if smoothing:
         target = _add(mul(target, 1 - smoothing), smoothing / classes)
+    check_class_weight("cross_entropy", weight, classes)
     terms = safe_mul(target, _log_softmax(input, dim))
     if weight is not None:
-        if array_of("cross_entropy", weight, "weight").shape != (classes,):
-            raise RuntimeError(f"cross_entropy: weight must have shape ({classes},), got {weight._array.shape}")
         terms = mul(terms, _reshape(weight, (classes, *(1,) * (len(shape) - dim - 1))))
     if code == 0:
         return neg(_sum(terms, (dim,), False))
@@ -408,198 +410,13 @@ def nll_loss(
     """
     code = reduction_code("nll_loss", reduction, size_average, reduce)
     array_of("nll_loss", input)
-    if array_of("nll_loss", target, "target").dtype is not _INT64:
-        target = _class_indices("nll_loss", target)
-    rows, labels = _as_rows("nll_loss", input, target)
+    target = class_indices("nll_loss", target)
+    rows, labels = as_rows("nll_loss", input, target)
     try:
         if weight is None:
             losses = _nll_loss(rows, labels, ignore_index, code)
         else:
             losses = _nll("nll_loss", rows, labels, weight, ignore_index, code)
     except IndexError:
-        raise _no_class("nll_loss", input, target, ignore_index) from None
+        raise no_class("nll_loss", input, target, ignore_index) from None
     return _reshape(losses, target._array.shape) if code == 0 else losses  # type: ignore[no-any-return]
-
-
-def multi_margin_loss(
-    input: Tensor,
-    target: Tensor,
-    p: int = 1,
-    margin: float = 1.0,
-    weight: Tensor | None = None,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
-    """Return by how much the other classes come closer to the target's score than the margin.
-
-    Parameters
-    ----------
-    input : Tensor
-        The scores, of shape (n, c) or (c,).
-    target : Tensor
-        The classes, integers in [0, c), of shape (n,) or ().
-    p : {1, 2}
-        The power that each class's miss is raised to.
-    margin : float, default 1
-        How much larger than the others the target's score should be.
-    weight : Tensor, optional
-        A factor for each target class, of shape (c,).
-    size_average, reduce, reduction
-        Those of :func:`cross_entropy`; the mean is divided by n.
-
-    Returns
-    -------
-    Tensor
-        Of shape (), or the target's for ``"none"``.
-
-    Raises
-    ------
-    IndexError
-        If a class is out of range.
-    RuntimeError
-        If the shapes do not fit.
-    ValueError
-        If `p` is neither 1 nor 2.
-
-    Notes
-    -----
-    loss = Σ max(0, margin - x[t] + x[k])^p / c over the classes k other than t (Crammer and Singer, On the Algorithmic
-    Implementation of Multiclass Kernel-based Vector Machines).
-
-    Examples
-    --------
-    >>> import minigrad
-    >>> minigrad.nn.functional.multi_margin_loss(minigrad.tensor([1.0, 0.5, 3.0]), minigrad.tensor(0))
-    tensor(1.1667)
-    """
-    name = "multi_margin_loss"
-    code = reduction_code(name, reduction, size_average, reduce)
-    if p not in (1, 2):
-        raise ValueError(f"{name}: p must be 1 or 2, got {p}")
-    if array_of(name, input).ndim > 2:
-        raise RuntimeError(f"{name}: the input must have shape (n, c) or (c,), got {input._array.shape}")
-    target = _class_indices(name, target) if array_of(name, target, "target").dtype is not _INT64 else target
-    rows, labels = _as_rows(name, input if input._array.ndim else _reshape(input, (1,)), target)
-    n, classes = rows._array.shape
-    if weight is not None and array_of(name, weight, "weight").shape != (classes,):
-        raise RuntimeError(f"{name}: weight must have shape ({classes},), got {weight._array.shape}")
-    labels = _reshape(labels, (n, 1))
-    try:
-        picked = gather_along(rows, labels, 1)
-    except IndexError:
-        raise _no_class(name, input, target, None) from None
-    missed = relu(_sub(_add(rows, margin), picked))
-    terms = missed if p == 1 else mul(missed, missed)
-    if weight is not None:
-        terms = mul(terms, _reshape(index_rows(weight, _reshape(labels, (n,))), (n, 1)))
-    others = ne(wrap(np.arange(classes)), labels)
-    losses = div(_sum(_where(others, terms, 0.0), (1,), False), float(classes))
-    return _reshape(losses, target._array.shape) if code == 0 else reduced(losses, code)  # type: ignore[no-any-return]
-
-
-def multilabel_soft_margin_loss(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
-    """Return the binary cross-entropy of logits (..., c) against labels of the same shape, averaged over the classes.
-
-    Examples
-    --------
-    >>> import minigrad
-    >>> x = minigrad.zeros(2, 3)
-    >>> minigrad.nn.functional.multilabel_soft_margin_loss(x, minigrad.ones(2, 3))
-    tensor(0.6931)
-    """
-    code = reduction_code("multilabel_soft_margin_loss", reduction, size_average, reduce)
-    losses = binary_cross_entropy_with_logits(input, target, weight, reduction="none")
-    return reduced(_mean(losses, (losses._array.ndim - 1,), False), code)  # type: ignore[no-any-return]
-
-
-def multilabel_margin_loss(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
-    """Return by how much classes that are no targets come closer than 1 to the scores of those that are.
-
-    Parameters
-    ----------
-    input : Tensor
-        The scores, of shape (n, c) or (c,).
-    target : Tensor
-        Of the same shape: the targets' classes, and from the first -1 on nothing that counts.
-    size_average, reduce, reduction
-        Those of :func:`cross_entropy`; the mean is divided by n.
-
-    Returns
-    -------
-    Tensor
-        Of shape (), or (n,) for ``"none"``.
-
-    Raises
-    ------
-    IndexError
-        If a class is out of range.
-    RuntimeError
-        If the shapes differ.
-
-    Notes
-    -----
-    loss = Σ max(0, 1 - x[t] + x[k]) / c over the targets t and the other classes k.
-
-    Examples
-    --------
-    >>> import minigrad
-    >>> x = minigrad.tensor([0.1, 0.2, 0.4, 0.8])
-    >>> minigrad.nn.functional.multilabel_margin_loss(x, minigrad.tensor([3, 0, -1, 1]))
-    tensor(0.8500)
-    """
-    name = "multilabel_margin_loss"
-    code = reduction_code(name, reduction, size_average, reduce)
-    shape = array_of(name, input).shape
-    if array_of(name, target, "target").shape != shape or len(shape) not in (1, 2) or shape[-1] == 0:
-        raise RuntimeError(
-            f"{name}: needs input and target of one shape (n, c) or (c,), c not 0, got {shape} and {target.shape}"
-        )
-    classes = shape[-1]
-    labels = _class_indices(name, target)._array.reshape(-1, classes)
-    rows = _reshape(input, labels.shape)
-    ends = np.ones((len(labels), classes + 1), np.bool_)  # where targets do, or behind the last one
-    np.less(labels, 0, out=ends[:, :classes])
-    lengths = ends.argmax(1)
-    most = int(lengths.max(initial=0))
-    labels, counts = labels[:, :most], np.arange(most) < lengths[:, None]
-    chosen = np.where(counts, labels, 0)
-    if chosen.size and chosen.max() >= classes:
-        raise IndexError(f"{name}: a target is out of range for {classes} classes")
-    picked = gather_along(rows, wrap(chosen), 1)
-    rows, others = _untargeted(rows, np.where(counts, labels, classes))
-    missed = relu(_add(_sub(unsqueeze(rows, 1), unsqueeze(picked, 2)), 1.0))
-    pairs = wrap(counts[:, :, None] & others[:, None, :])
-    losses = div(_sum(_where(pairs, missed, 0.0), (1, 2), False), float(classes))
-    return _reshape(losses, shape[:-1]) if code == 0 else reduced(losses, code)  # type: ignore[no-any-return]
-
-
-def _untargeted(rows: Tensor, labels: Any) -> tuple[Tensor, Any]:
-    """Return rows that have all scores of classes that are no targets, and which of theirs these are.
-
-    Where such classes are few, they alone: the pairs with targets are many. A label of `c` is none.
-    """
-    n, classes = rows._array.shape
-    others = np.ones((n, classes + 1), np.bool_)
-    others[np.arange(n)[:, None], labels] = False
-    others = others[:, :classes]
-    if 2 * labels.shape[1] < classes:
-        return rows, others
-    most = int(others.sum(1).max(initial=0))
-    if 2 * most > classes:
-        return rows, others
-    columns = np.argsort(~others, axis=1, kind="stable")[:, :most]
-    return gather_along(rows, wrap(columns), 1), np.take_along_axis(others, columns, 1)
