@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -21,12 +20,6 @@ LAYOUTS: dict[str, Callable[[Any], Any]] = {
     "every other": lambda a: a[:, 1::2],
 }
 PARTS = [0, 1, -1, slice(None), slice(1, 3), slice(0, None, 2), slice(-2, 9), slice(2, 1), ...]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def no_inference_tensors() -> None:
-    """While one is alive, if only in a cycle that was not collected yet, every assignment has more to consider."""
-    gc.collect()
 
 
 def draw_key(draw: np.random.Generator) -> Any:

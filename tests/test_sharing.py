@@ -142,7 +142,7 @@ def test_memory_is_private_again_when_its_arrays_are_gone() -> None:
     gc.collect()
     assert y._cell.version < 0
     del part
-    assert (y._cell.version, y._cell.loans) == (0, None)
+    assert (y._cell.version, y._cell.loans) == (0, ())
     with mg.no_grad():
         y.mul_(1)
     assert y._version == 1
@@ -164,7 +164,7 @@ def test_threads_that_take_arrays_leave_the_memory_private() -> None:
     for thread in threads:
         thread.join()
     gc.collect()
-    assert (y._cell.version, y._cell.loans) == (0, None)
+    assert (y._cell.version, y._cell.loans) == (0, ())
     z.backward()
 
 
@@ -236,10 +236,10 @@ def test_a_digest_tells_any_element_and_their_order(dtype: Any, shape: tuple[int
 def test_only_what_is_saved_is_digested() -> None:
     y, _ = product()
     saved = y.detach().numpy()
-    assert y._cell.loans[0].digest is not None
+    assert y._cell.loans == (True,)
     x = mg.ones(3)
     first, second, part = x.numpy(), x.numpy(), x[1:].numpy()
-    assert [loan.digest for loan in x._cell.loans] == [None] * 3
+    assert x._cell.loans == (False,) * 3
     del saved, first, second, part
 
 

@@ -42,12 +42,14 @@ CORE_FUNCTIONS = {
     "is_common": "(array: Any, /) -> bool",
     "is_inference": "(array: Any, /) -> bool",
     "kernels_for": "(isa: str) -> dict[str, Kernel]",
-    "lent_view": "(array: Array, /) -> Array",
+    "lend": "(tensor: Any, line: str | None, /) -> Array",
     "link_view": "(view: Any, source: Any, primitive: Any, attributes: tuple[Any, ...], /) -> None",
     "compute_into": "(kernel: Kernel, tensor: Any, operands: tuple[Any, ...], /) -> bool",
+    "check_saved": "(name: str, array: Any, /) -> None",
     "cores_of_quota": "(root: str) -> int",
     "connect": "(**objects: Any) -> None",
     "next_sequence": "() -> int",
+    "note_writes": "(cell: Cell, /) -> None",
     "keep_apart": "(array: Array, /) -> int",
     "own_copy": "(array: Array, addend: Array | None, /) -> Array",
     "add_to_common": "(tensor: Any, addend: Any, /) -> bool",
@@ -74,7 +76,7 @@ CORE_FUNCTIONS = {
     "sizes_of": "(args: tuple[Any, ...], /) -> tuple[int, ...] | None",
     "strided_view": "(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int, /) -> Array",
 }
-CORE_VALUES = {"build_info": "dict[str, Any]", "kernels": "dict[str, Kernel]"}
+CORE_VALUES = {"SHARED": "int", "build_info": "dict[str, Any]", "kernels": "dict[str, Kernel]"}
 KERNEL_METHODS = {
     "into": "(self, out: Array, /, *args: Any) -> Any",
     "reference": "(self, /, *args: Any) -> Any",
@@ -99,7 +101,10 @@ CLASSES = """\
 class Cell:
     version: int
     line: str | None
-    loans: Any
+    @property
+    def loans(self) -> tuple[bool, ...]: ...
+    @property
+    def lent_at(self) -> str | None: ...
     def __init__(self, version: int = 0, /) -> None: ...
 
 class TensorBase:

@@ -1,7 +1,7 @@
 """Inference mode: no graph, and tensors that never become part of one.
 
-Arrays that are made in it are told from others by their memory's handler (src/bindings/array.hpp), so that no operation
-pays for it. While some of them live outside of it, an observer looks at what new nodes save.
+Arrays that are made in it are told from others by their memory's handler (src/bindings/array.hpp), and while there are
+some, writes and new nodes look at what they write to and save: no other operation pays for it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from . import _core, graph
 from .grad_mode import GradMode
-from .graph import Node, Observer
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -59,28 +58,6 @@ class inference_mode(GradMode):  # noqa: N801
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
         _core.set_inference(*self._handlers.pop())
-        if _core.inference_arrays() and not any(observer is _watch for _, observer in graph.observers):
-            graph.observers.append((None, _watch))
-
-
-class _Watch(Observer):
-    """Refuses nodes that save what was made in inference mode."""
-
-    def recorded(self, node: Node, outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:  # noqa: ARG002
-        """Look at what a node saved; leave where no such array lives any more."""
-        if not _core.inference_arrays():
-            graph.observers[:] = [entry for entry in graph.observers if entry[1] is not self]
-            return
-        kept = [k.array for k in node.ctx._kept or () if k is not None] if hasattr(node, "ctx") else node.saved or ()
-        for array in kept:
-            if _core.is_inference(array):
-                raise RuntimeError(
-                    f"{node.primitive.name}: a tensor of shape {array.shape} that was made in inference_mode() cannot be "
-                    "saved for the backward pass; use a clone() of it, or no_grad() in place of inference_mode()"
-                )
-
-
-_watch = _Watch()
 
 
 def is_inference_mode_enabled() -> bool:

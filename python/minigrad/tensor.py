@@ -304,9 +304,9 @@ class Tensor(TensorMethods):
             If the tensor requires a gradient, which the array could not know of, and gradients are recorded: call
             ``detach()`` first.
         """
-        if not force and (self._edge is not None or levels):
+        if not force and (levels or self._edge is not None):
             self._refuse_export("numpy")
-        return sharing.lend(self)
+        return sharing.lend(self) if graph.observers else _core.lend(self, None)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         same = dtype is None or np.dtype(dtype) == self._array.dtype

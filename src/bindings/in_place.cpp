@@ -309,7 +309,9 @@ bool overlap(const View& a, const View& b) {
 }
 
 bool is_free_to_write(const TensorObject* tensor, View& view) {
-  if (!PyArray_CheckExact(tensor->array) || is_anything_watching() || g_inference_arrays > 0) return false;
+  if (!PyArray_CheckExact(tensor->array) || is_anything_watching() || is_out_of_inference(tensor->array)) {
+    return false;
+  }
   const PyObject* const base = tensor->base;
   const bool has_origin = tensor->node != nullptr || (base != nullptr && tensor_in(tensor->base)->node != nullptr);
   if (has_origin && is_recording()) return false;

@@ -1,5 +1,7 @@
 #include "bindings/modes.hpp"
 
+#include "bindings/reference.hpp"
+
 namespace minigrad {
 namespace {
 
@@ -47,6 +49,13 @@ PyObject* inference_enabled(PyObject*, PyObject*) { return PyBool_FromLong(t_inf
 PyObject* inference_arrays(PyObject*, PyObject*) { return PyLong_FromLongLong(g_inference_arrays); }
 PyObject* is_inference(PyObject*, PyObject* array) { return PyBool_FromLong(is_inference_array(array)); }
 
+// check_saved(name, array): raises where an array that a node saves was made in inference mode.
+PyObject* check_saved(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 2) return PyErr_Format(PyExc_TypeError, "check_saved: takes a name and an array");
+  if (is_out_of_inference(args[1]) && !refuse_to_save(args[0], args[1])) return nullptr;
+  Py_RETURN_NONE;
+}
+
 PyObject* set_grad_enabled(PyObject*, PyObject* value) {
   const int enabled = PyObject_IsTrue(value);
   if (enabled < 0) return nullptr;
@@ -56,6 +65,8 @@ PyObject* set_grad_enabled(PyObject*, PyObject* value) {
 }
 
 PyMethodDef kFunctions[] = {
+    {"check_saved", fastcall(check_saved), METH_FASTCALL,
+     "check_saved(name, array): raise where an array that a node saves was made in inference mode."},
     {"grad_enabled", grad_enabled, METH_NOARGS, "Whether this thread records a graph."},
     {"set_grad_enabled", set_grad_enabled, METH_O,
      "Set whether this thread records a graph; return what was set before."},
@@ -68,6 +79,17 @@ PyMethodDef kFunctions[] = {
 };
 
 }  // namespace
+
+bool refuse_to_save(PyObject* name, PyObject* array) {
+  const Reference shape(PyObject_GetAttrString(array, "shape"));
+  if (name == nullptr || shape == nullptr) return false;
+  PyErr_Format(
+      PyExc_RuntimeError,
+      "%U: a tensor of shape %S that was made in inference_mode() cannot be saved for the backward pass; use a "
+      "clone() of it, or no_grad() in place of inference_mode()",
+      name, shape.get());
+  return false;
+}
 
 bool add_mode_functions(PyObject* module) { return PyModule_AddFunctions(module, kFunctions) == 0; }
 

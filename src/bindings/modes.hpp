@@ -10,6 +10,14 @@ inline thread_local bool t_grad_enabled = true;
 // Whether this thread records a graph.
 static inline bool is_recording() { return t_grad_enabled && !t_inference; }
 
+// Whether an array was made in inference mode, which this thread is not in: then it must not be changed, nor saved.
+static inline bool is_out_of_inference(PyObject* array) {
+  return g_inference_arrays > 0 && !t_inference && is_inference_array(array);
+}
+
+// Raises, in the name of an operation, for an array that must not be saved for a backward pass; always false.
+bool refuse_to_save(PyObject* name, PyObject* array);
+
 // Sets whether this thread records, as long as it lives.
 class GradMode {
  public:

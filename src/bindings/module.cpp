@@ -13,6 +13,7 @@
 #include "bindings/in_place.hpp"
 #include "bindings/kernel_type.hpp"
 #include "bindings/layouts.hpp"
+#include "bindings/lending.hpp"
 #include "bindings/modes.hpp"
 #include "bindings/node.hpp"
 #include "bindings/objects.hpp"
@@ -97,9 +98,10 @@ bool add_engine(PyObject* module) {
          add_type(module, "GeneratorBase", make_generator_type()) &&
          add_type(module, "Deflection", make_deflection_type(false)) &&
          add_type(module, "MethodDeflection", make_deflection_type(true)) && add_mode_functions(module) &&
-         add_view_functions(module) && add_layout_functions(module) && add_sweep_function(module) &&
-         add_gather_function(module) && add_in_place_functions(module) && add_commons_functions(module) &&
-         add_assignment_function(module) && add_promotion_functions(module) && add_argument_functions(module);
+         add_view_functions(module) && add_lending_functions(module) && add_layout_functions(module) &&
+         add_sweep_function(module) && add_gather_function(module) && add_in_place_functions(module) &&
+         add_commons_functions(module) && add_assignment_function(module) && add_promotion_functions(module) &&
+         add_argument_functions(module);
 }
 
 }  // namespace
@@ -115,6 +117,7 @@ PYBIND11_MODULE(_core, m) {
   m.attr("Kernel") = py::reinterpret_borrow<py::object>(type);
   const Isa isa = chosen_isa();
   m.attr("kernels") = kernels_of(isa);
+  m.attr("SHARED") = kShared;
   m.attr("build_info") = build_info(isa);
   m.def("kernels_for", [](const std::string& name) { return kernels_of(isa_named(name)); }, py::arg("isa"));
   m.def("cores_of_quota", &cores_of_quota, py::arg("root"));

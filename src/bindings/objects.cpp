@@ -2,6 +2,7 @@
 
 #include "bindings/commons.hpp"
 #include "bindings/layouts.hpp"
+#include "bindings/lending.hpp"
 
 namespace minigrad {
 
@@ -15,11 +16,10 @@ PyObject* g_cell_type = nullptr;
 // ---------------------------------------------------------------------------------------------------------------------
 // Cells.
 
-// Not among what Python's collector looks at: a loan, which refers to its cell, goes with the array that it is of.
+// Not among what Python's collector looks at: it refers to a text alone.
 void deallocate_cell(PyObject* self) {
   PyTypeObject* const type = Py_TYPE(self);
   fill(reinterpret_cast<Cell*>(self)->line, nullptr);
-  fill(reinterpret_cast<Cell*>(self)->loans, nullptr);
   type->tp_free(self);
   Py_DECREF(type);
 }
@@ -39,8 +39,17 @@ PyObject* make_cell(PyTypeObject*, PyObject* args, PyObject*) {
 PyMemberDef kCellMembers[] = {
     {"version", T_LONGLONG, offsetof(Cell, version), 0, nullptr},
     {"line", T_OBJECT, offsetof(Cell, line), 0, nullptr},
-    {"loans", T_OBJECT, offsetof(Cell, loans), 0, nullptr},
     {nullptr, 0, 0, 0, nullptr},
+};
+
+PyObject* get_loans(PyObject* self, void*) { return watched_loans(reinterpret_cast<Cell*>(self)); }
+PyObject* get_place_of_loan(PyObject* self, void*) { return place_of_loan(reinterpret_cast<Cell*>(self)); }
+
+PyGetSetDef kCellGetters[] = {
+    {"loans", get_loans, nullptr,
+     "For each array outside that shows the memory, whether something saved depends on what it showed.", nullptr},
+    {"lent_at", get_place_of_loan, nullptr, "Where one of them was given out, where anybody asked.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
 PyObject* make_cell_type() {
@@ -48,6 +57,7 @@ PyObject* make_cell_type() {
       {Py_tp_new, reinterpret_cast<void*>(make_cell)},
       {Py_tp_dealloc, reinterpret_cast<void*>(deallocate_cell)},
       {Py_tp_members, kCellMembers},
+      {Py_tp_getset, kCellGetters},
       {Py_tp_doc, const_cast<char*>("How often memory was written to.")},
       {0, nullptr},
   };
@@ -65,7 +75,7 @@ using CollectedTensor =
 PyObject* get_cell(PyObject* self, void*) { return Py_XNewRef(reinterpret_cast<PyObject*>(cell_of(tensor_in(self)))); }
 
 int set_cell(PyObject* self, PyObject* value, void*) {
-  if (value == nullptr || !is_just(value, g_cell_type)) {
+  if (value == nullptr || !is_cell(value)) {
     PyErr_SetString(PyExc_TypeError, "_cell: must be a Cell");
     return -1;
   }
@@ -382,6 +392,8 @@ PyMethodDef kFunctions[] = {
 };
 
 }  // namespace
+
+bool is_cell(PyObject* object) { return is_just(object, g_cell_type); }
 
 PyObject* pair(PyObject* first, PyObject* second) {
   if (second == nullptr) return nullptr;

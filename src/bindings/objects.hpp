@@ -8,12 +8,14 @@
 
 namespace minigrad {
 
+struct Loan;
+
 // How often memory was written to. All tensors that share the memory share it.
 struct Cell {
   PyObject head;
   long long version;
-  PyObject* line;   // which line wrote last; known while somebody looks for anomalies
-  PyObject* loans;  // the arrays outside that show the memory: see sharing.py
+  PyObject* line;  // which line wrote last; known while somebody looks for anomalies
+  Loan* loans;     // the arrays outside that show the memory: see lending.cpp
 };
 
 // Output `output` of a node or a leaf; null where no gradient is wanted. Python sees a pair, or None.
@@ -191,6 +193,8 @@ struct Collected {
     Py_DECREF(type);
   }
 };
+
+bool is_cell(PyObject* object);
 
 // An edge as Python sees it: a pair, or None; null with an exception set.
 PyObject* edge_to_python(const Edge& edge);

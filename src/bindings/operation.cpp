@@ -209,7 +209,9 @@ class EagerCall {
     const int slots = op_.inputs + op_.outputs;
     if (!saved.allocate(slots + op_.attributes + op_.inputs)) return false;
     for (int s = 0; s < slots; ++s) {
-      if (keeps(s)) saved[s] = Py_NewRef(s < op_.inputs ? values_[s] : output(s - op_.inputs));
+      if (!keeps(s)) continue;
+      saved[s] = Py_NewRef(s < op_.inputs ? values_[s] : output(s - op_.inputs));
+      if (is_out_of_inference(saved[s])) return refuse_to_save(Reference(name_of(op_)).get(), saved[s]);
     }
     for (int a = 0; a < op_.attributes; ++a) saved[slots + a] = Py_NewRef(args_[op_.inputs + a]);
     for (int i = 0; i < op_.inputs; ++i) {

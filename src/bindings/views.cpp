@@ -23,22 +23,6 @@ bool take_shape(PyObject* tuple, View& view) {
   return true;
 }
 
-// A view of the array's memory: `sizes` elements, `strides` bytes apart, from `data` on. `base` keeps the memory alive.
-PyObject* view_of(PyArrayObject* array, int rank, const npy_intp* sizes, const npy_intp* strides, char* data,
-                  PyObject* base) {
-  PyArray_Descr* const dtype = PyArray_DESCR(array);
-  Py_INCREF(dtype);
-  PyObject* const view = PyArray_NewFromDescr(&PyArray_Type, dtype, rank, sizes, strides, data,
-                                              PyArray_FLAGS(array) & NPY_ARRAY_WRITEABLE, nullptr);
-  if (view == nullptr) return nullptr;
-  PyArray_UpdateFlags(reinterpret_cast<PyArrayObject*>(view), NPY_ARRAY_UPDATE_ALL);
-  if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(view), Py_NewRef(base)) < 0) {
-    Py_DECREF(view);
-    return nullptr;
-  }
-  return view;
-}
-
 // broadcast_view(array, shape): the array repeated to `shape` without copying: stride 0 along repeated dimensions.
 PyObject* broadcast_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
   View shape;
@@ -207,19 +191,6 @@ PyObject* permute_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
                          [](PyArrayObject* array, PyArray_Dims* dims) { return PyArray_Transpose(array, dims); });
 }
 
-// lent_view(array): the same memory as another array, on which every array made from it depends. (Otherwise NumPy makes
-// the owner of the memory the base of all of them; what is no array stops it.)
-PyObject* lent_view(PyObject*, PyObject* object) {
-  if (!PyArray_Check(object)) return PyErr_Format(PyExc_TypeError, "lent_view: takes an array");
-  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(object);
-  PyObject* const base = PyTuple_Pack(1, object);
-  if (base == nullptr) return nullptr;
-  PyObject* const view =
-      view_of(array, PyArray_NDIM(array), PyArray_DIMS(array), PyArray_STRIDES(array), PyArray_BYTES(array), base);
-  Py_DECREF(base);
-  return view;
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
 // Pieces.
 
@@ -298,64 +269,6 @@ PyObject* pieces(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return out.release();
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Digests.
-
-__extension__ using Wide = unsigned __int128;
-
-uint64_t fold(uint64_t a, uint64_t b) {
-  const Wide product = static_cast<Wide>(a) * b;
-  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
-}
-
-constexpr int kDigestLanes = 4;
-constexpr size_t kDigestBlock = kDigestLanes * 16;
-
-// Takes a block in: each lane multiplies one word with another and what it was, so that order counts.
-void digest_block(const char* data, uint64_t* lanes) {
-  constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;  // 2^64 by the golden ratio
-  for (int i = 0; i < kDigestLanes; ++i) {
-    uint64_t words[2];
-    std::memcpy(words, data + 16 * i, 16);
-    lanes[i] = fold(words[0] ^ (kOdd * static_cast<uint64_t>(2 * i + 3)), words[1] ^ lanes[i]);
-  }
-}
-
-// 64 bits of all bytes and their order. Other bytes give others, but for one chance in about 2^64; within a process
-// only.
-uint64_t digest_bytes(const char* data, size_t bytes) {
-  uint64_t lanes[kDigestLanes] = {0x2545f4914f6cdd1d, 0x5851f42d4c957f2d, 0xda942042e4dd58b5, 0x14057b7ef767814f};
-  size_t at = 0;
-  for (; at + kDigestBlock <= bytes; at += kDigestBlock) digest_block(data + at, lanes);
-  char rest[kDigestBlock] = {};
-  std::memcpy(rest, data + at, bytes - at);
-  digest_block(rest, lanes);
-  uint64_t digest = bytes;
-  for (const uint64_t lane : lanes) digest = fold(digest ^ lane, 0xbf58476d1ce4e5b9);
-  return digest;
-}
-
-// digest(array): an integer that tells whether the elements are what they were.
-PyObject* digest(PyObject*, PyObject* object) {
-  if (!PyArray_Check(object)) return PyErr_Format(PyExc_TypeError, "digest: takes an array");
-  PyArrayObject* array = reinterpret_cast<PyArrayObject*>(object);
-  const bool lies_whole = PyArray_IS_C_CONTIGUOUS(array) || PyArray_IS_F_CONTIGUOUS(array);
-  if (lies_whole) {
-    Py_INCREF(array);
-  } else {
-    array = reinterpret_cast<PyArrayObject*>(PyArray_NewCopy(array, NPY_CORDER));
-    if (array == nullptr) return nullptr;
-  }
-  const char* const data = PyArray_BYTES(array);
-  const size_t bytes = static_cast<size_t>(PyArray_NBYTES(array));
-  uint64_t out;
-  Py_BEGIN_ALLOW_THREADS;
-  out = bytes == 0 ? 0 : digest_bytes(data, bytes);
-  Py_END_ALLOW_THREADS;
-  Py_DECREF(array);
-  return PyLong_FromUnsignedLongLong(out);
-}
-
 PyMethodDef kFunctions[] = {
     {"broadcast_view", fastcall(broadcast_view), METH_FASTCALL,
      "broadcast_view(array, shape): the array repeated to shape, without copying."},
@@ -371,12 +284,25 @@ PyMethodDef kFunctions[] = {
      "permute_view(array, dims): the array with its dimensions in another order."},
     {"pieces", fastcall(pieces), METH_FASTCALL,
      "pieces(x, sizes, dim, drop, primitive, node): views of neighbouring pieces of a tensor or an array."},
-    {"lent_view", lent_view, METH_O, "The same memory as an array on which every array made from it depends."},
-    {"digest", digest, METH_O, "An integer that tells whether an array's elements are what they were."},
     {nullptr, nullptr, 0, nullptr},
 };
 
 }  // namespace
+
+PyObject* view_of(PyArrayObject* array, int rank, const npy_intp* sizes, const npy_intp* strides, char* data,
+                  PyObject* base) {
+  PyArray_Descr* const dtype = PyArray_DESCR(array);
+  Py_INCREF(dtype);
+  PyObject* const view = PyArray_NewFromDescr(&PyArray_Type, dtype, rank, sizes, strides, data,
+                                              PyArray_FLAGS(array) & NPY_ARRAY_WRITEABLE, nullptr);
+  if (view == nullptr) return nullptr;
+  PyArray_UpdateFlags(reinterpret_cast<PyArrayObject*>(view), NPY_ARRAY_UPDATE_ALL);
+  if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(view), Py_NewRef(base)) < 0) {
+    Py_DECREF(view);
+    return nullptr;
+  }
+  return view;
+}
 
 bool add_view_functions(PyObject* module) { return PyModule_AddFunctions(module, kFunctions) == 0; }
 

@@ -115,6 +115,7 @@ class FunctionCtx:
         def kept(x: Tensor | None) -> _Kept | None:
             if x is None:
                 return None
+            _core.check_saved(self._name, x._array)
             output = next((k for k, out in enumerate(outputs) if out is x), None)
             return _Kept(
                 x._array,

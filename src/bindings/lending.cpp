@@ -1,0 +1,230 @@
+// Arrays that tensors give out. What a write through them means is told in sharing.py.
+//
+// Such an array has a loan as its base, on which every array made from it depends as well (NumPy makes an array that
+// owns memory the base of all of them; what is no array stops it). So the loan ends when the last of them goes. While
+// there are any, the memory's version is counted from kShared. All of this happens under Python's lock.
+#include "bindings/lending.hpp"
+
+#include <cstring>
+
+#include "bindings/commons.hpp"
+#include "bindings/views.hpp"
+
+namespace minigrad {
+
+struct Loan {
+  PyObject head;
+  PyObject* array;  // what it shows
+  Cell* cell;
+  PyObject* line;  // which line gave it out; null where nobody asked
+  Loan* next;      // of the same cell
+  uint64_t digest;
+  bool watched;  // there is a digest: something saved depends on what the elements were
+};
+
+namespace {
+
+PyObject* g_loan_type = nullptr;
+
+Loan& loan_in(PyObject* object) { return *reinterpret_cast<Loan*>(object); }
+
+__extension__ using Wide = unsigned __int128;
+
+uint64_t fold(uint64_t a, uint64_t b) {
+  const Wide product = static_cast<Wide>(a) * b;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
+constexpr int kDigestLanes = 4;
+constexpr size_t kDigestBlock = kDigestLanes * 16;
+
+// Takes a block in: each lane multiplies one word with another and what it was, so that order counts.
+void digest_block(const char* data, uint64_t* lanes) {
+  constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;  // 2^64 by the golden ratio
+  for (int i = 0; i < kDigestLanes; ++i) {
+    uint64_t words[2];
+    std::memcpy(words, data + 16 * i, 16);
+    lanes[i] = fold(words[0] ^ (kOdd * static_cast<uint64_t>(2 * i + 3)), words[1] ^ lanes[i]);
+  }
+}
+
+// 64 bits of all bytes and their order. Other bytes give others, but for one chance in about 2^64; within a process
+// only.
+uint64_t digest_bytes(const char* data, size_t bytes) {
+  uint64_t lanes[kDigestLanes] = {0x2545f4914f6cdd1d, 0x5851f42d4c957f2d, 0xda942042e4dd58b5, 0x14057b7ef767814f};
+  size_t at = 0;
+  for (; at + kDigestBlock <= bytes; at += kDigestBlock) digest_block(data + at, lanes);
+  char rest[kDigestBlock] = {};
+  std::memcpy(rest, data + at, bytes - at);
+  digest_block(rest, lanes);
+  uint64_t digest = bytes;
+  for (const uint64_t lane : lanes) digest = fold(digest ^ lane, 0xbf58476d1ce4e5b9);
+  return digest;
+}
+
+// The digest of an array's elements; false with an exception set.
+bool take_digest(PyObject* object, uint64_t& digest) {
+  if (!PyArray_Check(object)) return PyErr_Format(PyExc_TypeError, "digest: takes an array") != nullptr;
+  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(object);
+  const bool lies_whole = PyArray_IS_C_CONTIGUOUS(array) || PyArray_IS_F_CONTIGUOUS(array);
+  const Reference whole(lies_whole ? Py_NewRef(object) : PyArray_NewCopy(array, NPY_CORDER));
+  if (whole == nullptr) return false;
+  const char* const data = PyArray_BYTES(reinterpret_cast<PyArrayObject*>(whole.get()));
+  const size_t bytes = static_cast<size_t>(PyArray_NBYTES(array));
+  digest = bytes == 0 ? 0 : digest_bytes(data, bytes);
+  return true;
+}
+
+// digest(array): an integer that tells whether the elements are what they were.
+PyObject* digest_for_python(PyObject*, PyObject* array) {
+  uint64_t digest;
+  return take_digest(array, digest) ? PyLong_FromUnsignedLongLong(digest) : nullptr;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Loans.
+
+// Whether somebody has written through the array since this was last asked; -1 with an exception set.
+int was_written(Loan& loan) {
+  const uint64_t before = loan.digest;
+  if (!loan.watched) return 0;
+  return take_digest(loan.array, loan.digest) ? before != loan.digest : -1;
+}
+
+void raise_version(const Loan& loan) {
+  ++loan.cell->version;
+  if (loan.line != nullptr) fill(loan.cell->line, Py_NewRef(loan.line));
+}
+
+// Nobody outside can write any more once the last loan has ended.
+void take_back(Loan& loan) {
+  Loan** place = &loan.cell->loans;
+  while (*place != &loan) place = &(*place)->next;
+  *place = loan.next;
+  if (was_written(loan) != 0) raise_version(loan);  // and where that cannot be told
+  if (loan.cell->loans == nullptr) loan.cell->version -= kShared;
+}
+
+void deallocate_loan(PyObject* self) {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  Loan& loan = loan_in(self);
+  if (loan.cell != nullptr) take_back(loan);
+  PyErr_Restore(type, value, traceback);
+  Py_XDECREF(loan.cell);
+  Py_XDECREF(loan.array);
+  Py_XDECREF(loan.line);
+  PyTypeObject* const own = Py_TYPE(self);
+  own->tp_free(self);
+  Py_DECREF(own);
+}
+
+PyObject* make_loan_type() {
+  static PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(deallocate_loan)}, {0, nullptr}};
+  static PyType_Spec spec = {"minigrad._core.Loan", static_cast<int>(sizeof(Loan)), 0,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  return PyType_FromSpec(&spec);
+}
+
+Py_ssize_t count_loans(const Cell* cell) {
+  Py_ssize_t count = 0;
+  for (const Loan* loan = cell->loans; loan != nullptr; loan = loan->next) ++count;
+  return count;
+}
+
+// How many tensors are known to share a tensor's memory: itself, its base, and that one's views.
+Py_ssize_t known_holders(TensorObject* tensor) {
+  TensorObject* const base = tensor->base == nullptr ? tensor : tensor_in(tensor->base);
+  Py_ssize_t count = base->cell == tensor->cell ? 1 : 0;
+  bool counted = base == tensor;
+  for (Py_ssize_t i = 0; base->views != nullptr && i < PyList_GET_SIZE(base->views); ++i) {
+    TensorObject* const view = tensor_in(PyWeakref_GET_OBJECT(PyList_GET_ITEM(base->views, i)));
+    if (reinterpret_cast<PyObject*>(view) == Py_None || view->cell != tensor->cell) continue;
+    ++count;
+    counted |= view == tensor;
+  }
+  return counted ? count : count + 1;
+}
+
+// Whether anybody but its loans and the tensors known to share it refers to a cell: such as a node.
+bool is_saved(TensorObject* tensor, const Cell* cell) {
+  const Py_ssize_t others = Py_REFCNT(tensor->cell) - count_loans(cell);
+  return others > 1 && others > known_holders(tensor);
+}
+
+// Begins a loan of what a tensor's array shows.
+Reference new_loan(TensorObject* tensor, Cell* cell, PyObject* line) {
+  Reference made(new_object(g_loan_type));
+  if (made == nullptr) return nullptr;
+  Loan& loan = loan_in(made.get());
+  loan.array = Py_NewRef(tensor->array);
+  loan.watched = is_saved(tensor, cell);
+  if (loan.watched && !take_digest(tensor->array, loan.digest)) return nullptr;
+  if (line != Py_None) loan.line = Py_NewRef(line);
+  loan.cell = reinterpret_cast<Cell*>(Py_NewRef(tensor->cell));
+  loan.next = cell->loans;
+  cell->loans = &loan;
+  if (cell->version >= 0) cell->version += kShared;
+  return made;
+}
+
+// lend(tensor, line): an array that shares a tensor's memory; of memory that was taken in, everything that was ever
+// saved has its digest.
+PyObject* lend(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 2 || !is_tensor(args[0])) return PyErr_Format(PyExc_TypeError, "lend: takes a tensor and a line");
+  if (Reference(own_memory(args[0], nullptr)) == nullptr) return nullptr;
+  TensorObject* const tensor = tensor_in(args[0]);
+  if (!PyArray_Check(tensor->array)) return PyErr_Format(PyExc_TypeError, "lend: there is no array");
+  Cell* const cell = cell_of(tensor);
+  if (cell == nullptr) return nullptr;
+  const bool foreign = cell->version < 0 && cell->loans == nullptr;
+  const Reference base = foreign ? Reference(PyTuple_Pack(1, tensor->array)) : new_loan(tensor, cell, args[1]);
+  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(tensor->array);
+  return base == nullptr ? nullptr
+                         : view_of(array, PyArray_NDIM(array), PyArray_DIMS(array), PyArray_STRIDES(array),
+                                   PyArray_BYTES(array), base.get());
+}
+
+// note_writes(cell): raises the version of memory that was written to through an array.
+PyObject* note_writes(PyObject*, PyObject* object) {
+  if (!is_cell(object)) return PyErr_Format(PyExc_TypeError, "note_writes: takes a cell");
+  const Loan* written = nullptr;
+  for (Loan* loan = reinterpret_cast<Cell*>(object)->loans; loan != nullptr; loan = loan->next) {
+    const int answer = was_written(*loan);
+    if (answer < 0) return nullptr;
+    if (answer > 0) written = loan;
+  }
+  if (written != nullptr) raise_version(*written);
+  Py_RETURN_NONE;
+}
+
+PyMethodDef kFunctions[] = {
+    {"digest", digest_for_python, METH_O, "An integer that tells whether an array's elements are what they were."},
+    {"lend", fastcall(lend), METH_FASTCALL, "lend(tensor, line): an array that shares a tensor's memory."},
+    {"note_writes", note_writes, METH_O, "Raise the version of memory that was written to through an array."},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+}  // namespace
+
+PyObject* watched_loans(const Cell* cell) {
+  PyObject* const watched = PyTuple_New(count_loans(cell));
+  Py_ssize_t i = 0;
+  for (const Loan* loan = cell->loans; watched != nullptr && loan != nullptr; loan = loan->next) {
+    PyTuple_SET_ITEM(watched, i++, PyBool_FromLong(loan->watched));
+  }
+  return watched;
+}
+
+PyObject* place_of_loan(const Cell* cell) {
+  const Loan* loan = cell->loans;
+  while (loan != nullptr && loan->line == nullptr) loan = loan->next;
+  return Py_NewRef(loan == nullptr ? Py_None : loan->line);
+}
+
+bool add_lending_functions(PyObject* module) {
+  g_loan_type = make_loan_type();
+  return g_loan_type != nullptr && PyModule_AddFunctions(module, kFunctions) == 0;
+}
+
+}  // namespace minigrad
