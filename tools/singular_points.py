@@ -248,6 +248,15 @@ def further() -> Iterator[Row]:
             lambda lib, x, y, h=how: lib.scatter_reduce(x, 0, lib.tensor([0, 0]), y, h),
             *values,
         )
+    for how in ("amax", "amin"):
+        yield of(
+            section,
+            f"scatter_reduce({how!r}, include_self=False)",
+            lambda lib, x, y, h=how: lib.scatter_reduce(x, 0, lib.tensor([0, 0]), y, h, include_self=False),
+            ([3.0, 1.0], [3.0, 3.0]),
+            ([3.0, 1.0], [1.0, 2.0]),
+            ([1.0, 1.0], [1.0, 1.0]),
+        )
     section = "Losses"
     yield of(
         section,
@@ -418,6 +427,14 @@ PYTORCH: dict[str, dict[str, str]] = {
     },
     "scatter_reduce('amax') to place 0": {"[nan, 2]; [1, 2]": "vjp [nan, 1]; [nan, nan], jvp [nan, 1]"},
     "scatter_reduce('amin') to place 0": {"[nan, 2]; [1, 2]": "vjp [nan, 1]; [nan, nan], jvp [nan, 1]"},
+    "scatter_reduce('amax', include_self=False)": {
+        "[3, 1]; [3, 3]": "vjp [0, 1]; [0.333333, 0.333333]",
+        "[1, 1]; [1, 1]": "vjp [0, 1]; [0.333333, 0.333333]",
+    },
+    "scatter_reduce('amin', include_self=False)": {
+        "[3, 1]; [3, 3]": "vjp [0, 1]; [0.333333, 0.333333]",
+        "[1, 1]; [1, 1]": "vjp [0, 1]; [0.333333, 0.333333]",
+    },
     "kl_div": {
         "[-1]; [0]": "vjp [0]; [nan], jvp nan, second [-1]; [nan], jvp of jvp nan",
         "[-inf]; [0]": "value nan, second [-1]; [nan], jvp of jvp nan",
@@ -522,6 +539,10 @@ REASONS: dict[str, list[str]] = {
         "nanmedian",
         "scatter_reduce('amax') to place 0",
         "scatter_reduce('amin') to place 0",
+    ],
+    "It counts the old element, which takes no part, among those that share; what that would get is lost.": [
+        "scatter_reduce('amax', include_self=False)",
+        "scatter_reduce('amin', include_self=False)",
     ],
     "The variance of too few elements is NaN; its rule makes 0 of it.": ["var"],
     "Which of equal elements it chooses is open; PyTorch says so.": ["kthvalue(2)", "mode"],

@@ -68,6 +68,7 @@ from .ops.elementwise import *
 from .ops.functions import *
 from .ops.getitem import *
 from .ops.index import *
+from .ops.index_write import *
 from .ops.joining import *
 from .ops.linalg import *
 from .ops.logic import *
@@ -87,6 +88,7 @@ from .ops.shape import *
 from .ops.softmax import *
 from .ops.statistics import *
 from .ops.unique import *
+from .ops.view_scatter import *
 from .ops.views import *
 from .random import *
 from .tensor import Size, Tensor
@@ -180,6 +182,7 @@ __all__ += ops.elementwise.__all__
 __all__ += ops.functions.__all__
 __all__ += ops.getitem.__all__
 __all__ += ops.index.__all__
+__all__ += ops.index_write.__all__
 __all__ += ops.joining.__all__
 __all__ += ops.linalg.__all__
 __all__ += ops.logic.__all__
@@ -199,6 +202,7 @@ __all__ += ops.shape.__all__
 __all__ += ops.softmax.__all__
 __all__ += ops.statistics.__all__
 __all__ += ops.unique.__all__
+__all__ += ops.view_scatter.__all__
 __all__ += ops.views.__all__
 __all__ += random.__all__
 

@@ -11,6 +11,7 @@ from . import (
     functions,
     getitem,
     index,
+    index_write,
     inplace,
     joining,
     linalg,
@@ -40,6 +41,7 @@ from . import (
     standardize,
     statistics,
     unique,
+    view_scatter,
     views,
 )
 
@@ -54,6 +56,7 @@ __all__ = [
     "functions",
     "getitem",
     "index",
+    "index_write",
     "inplace",
     "joining",
     "linalg",
@@ -83,5 +86,6 @@ __all__ = [
     "standardize",
     "statistics",
     "unique",
+    "view_scatter",
     "views",
 ]
