@@ -61,10 +61,12 @@ from .inference import inference_mode, is_inference, is_inference_mode_enabled
 from .ops.activation import celu, hardshrink, prelu, selu
 from .ops.arithmetic import *
 from .ops.conversion import *
+from .ops.count import *
 from .ops.covariance import *
 from .ops.creation import *
 from .ops.distance import cdist, cosine_similarity, dist, pairwise_distance, pdist
 from .ops.elementwise import *
+from .ops.extrema import *
 from .ops.functions import *
 from .ops.getitem import *
 from .ops.index import *
@@ -176,9 +178,11 @@ __all__ += _environment.__all__
 __all__ += _legacy.__all__
 __all__ += ops.arithmetic.__all__
 __all__ += ops.conversion.__all__
+__all__ += ops.count.__all__
 __all__ += ops.covariance.__all__
 __all__ += ops.creation.__all__
 __all__ += ops.elementwise.__all__
+__all__ += ops.extrema.__all__
 __all__ += ops.functions.__all__
 __all__ += ops.getitem.__all__
 __all__ += ops.index.__all__

@@ -74,9 +74,9 @@ def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, o
         raise RuntimeError("normalize: out is not supported")
     array = array_of("normalize", input)
     if array.ndim == 0:
-        normalise_dim("normalize", dim, 0, array.shape)
+        normalise_dim("normalize", dim, array.shape)
         return div(input, maximum(abs(input), eps))
-    dims = normalise_dims("normalize", dim, array.ndim, array.shape)
+    dims = normalise_dims("normalize", dim, array.shape)
     return div(input, maximum(_vector_norm("normalize", input, p, dims, True), eps))
 
 
@@ -117,7 +117,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """
     name = "cosine_similarity"
     shape = broadcast_shapes(array_of(name, x1, "x1").shape, array_of(name, x2, "x2").shape)
-    d = normalise_dim(name, dim, len(shape), shape)
+    d = normalise_dim(name, dim, shape)
     x1, x2 = broadcast(x1, shape), broadcast(x2, shape)
     dims = (d,) if shape else ()
     first, second = (maximum(_vector_norm(name, x, 2, dims, False), eps) for x in (x1, x2))

@@ -45,7 +45,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     tensor([0., 1.])
     """
     array = array_of("gumbel_softmax", logits)
-    d = normalise_dim("gumbel_softmax", dim, array.ndim, array.shape)
+    d = normalise_dim("gumbel_softmax", dim, array.shape)
     noise: Any = neg(log(zeros_like(logits.detach()).exponential_()))
     out = softmax((logits + noise) / tau, d)
     if not hard:

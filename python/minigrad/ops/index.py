@@ -237,7 +237,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
             [3]])
     """
     array = array_of("gather", input)
-    d = normalise_dim("gather", dim, array.ndim, array.shape)
+    d = normalise_dim("gather", dim, array.shape)
     index = index_tensor("gather", index)
     if index._array.ndim != array.ndim:
         if index._array.size == 0:
@@ -281,7 +281,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
             [4, 4]])
     """
     array = array_of("index_select", input)
-    d = normalise_dim("index_select", dim, array.ndim, array.shape)
+    d = normalise_dim("index_select", dim, array.shape)
     index = vector_index("index_select", index)
     if array.ndim == 0:
         if index._array.size != 1:
@@ -378,7 +378,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         raise RuntimeError(
             f"take_along_dim: input and indices must have equally many dimensions, got {array.shape} and {at.shape}"
         )
-    d = normalise_dim("take_along_dim", dim, array.ndim, array.shape)
+    d = normalise_dim("take_along_dim", dim, array.shape)
     if array.ndim == 0:
         return take(input, wrap(at))
     at = linear_index("take_along_dim", [at], (array.shape[d],), (d,), array.shape)

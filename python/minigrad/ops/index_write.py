@@ -28,7 +28,7 @@ __all__ = ["index_add", "index_copy", "index_fill", "index_reduce", "masked_scat
 def _slices_at(name: str, input: Tensor, dim: int, index: Any, source: Any) -> tuple[Tensor, Any, Tensor, int]:
     """Return input and source with at least one dimension, the index repeated for every element, and `dim`."""
     array = array_of(name, input)
-    d = normalise_dim(name, dim, array.ndim, array.shape)
+    d = normalise_dim(name, dim, array.shape)
     index = vector_index(name, index)
     count = index._array.size
     if array.ndim == 0:
@@ -201,7 +201,7 @@ def index_fill_(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 
 def _filled(name: str, input: Tensor, dim: int, index: Any, value: Any, in_place: bool) -> Tensor:
     array = array_of(name, input)
-    d = normalise_dim(name, dim, array.ndim, array.shape)
+    d = normalise_dim(name, dim, array.shape)
     at = vector_index(name, index)._array
     at = linear_index(name, [at], (array.shape[d] if array.ndim else 1,), (d,), array.shape)
     if isinstance(value, Tensor):

@@ -216,7 +216,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     xs = _common("cat", tensors)
     shape = xs[0]._array.shape
     try:
-        return join(xs, normalise_dim("cat", dim, len(shape), shape), False)  # type: ignore[no-any-return]
+        return join(xs, normalise_dim("cat", dim, shape), False)  # type: ignore[no-any-return]
     except (IndexError, RuntimeError):
         return _cat_unusual(xs, dim)
 
@@ -230,7 +230,7 @@ def _cat_unusual(xs: Sequence[Tensor], dim: int) -> Tensor:
     if (0,) in shapes:
         xs = [x for x in xs if x._array.shape != (0,)] or xs[:1]
     shape = xs[0]._array.shape
-    return join(xs, normalise_dim("cat", dim, len(shape), shape), False)  # type: ignore[no-any-return]
+    return join(xs, normalise_dim("cat", dim, shape), False)  # type: ignore[no-any-return]
 
 
 @numpy_names
@@ -275,7 +275,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """
     xs = _common("stack", tensors)
     shape = xs[0]._array.shape
-    d = normalise_dim("stack", dim, len(shape) + 1, shape)
+    d = normalise_dim("stack", dim, shape, added=1)
     try:
         return join(xs, d, True)  # type: ignore[no-any-return]
     except RuntimeError:
@@ -396,7 +396,7 @@ def _extent(name: str, x: Tensor, dim: int) -> tuple[int, int]:
     shape = array_of(name, x).shape
     if not shape:
         raise RuntimeError(f"{name}: expects at least one dimension")
-    d = normalise_dim(name, dim, len(shape), shape)
+    d = normalise_dim(name, dim, shape)
     return d, shape[d]
 
 
@@ -545,7 +545,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     shape = array_of("unbind", input).shape
     if not shape:
         raise IndexError("unbind: expects at least one dimension")
-    d = normalise_dim("unbind", dim, len(shape), shape)
+    d = normalise_dim("unbind", dim, shape)
     if shape[d] == 1:
         return (basic_index(input, along(d, 0)),)
     return pieces_of(input, (1,) * shape[d], d, True)

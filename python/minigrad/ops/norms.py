@@ -15,10 +15,11 @@ from .._methods import method
 from ..primitive import ELEMENTWISE, MANY_TO_ONE, ONE_TO_MANY, Primitive, kernel_primitive
 from ..tensor import Tensor, array_of
 from .elementwise import _where, abs, div, eq, mul, ne, neg, safe_div, safe_mul, sign
+from .extrema import _amax, _amin
 from .powers import pow_number
 from .promotion import to_dtype
-from .reduce import Dims, Shape, _amax, _amin, _check_float, _dims_of, _kept_shape, _spread, _sum
-from .shape import _permute, _reshape, _zeros, normalise_dims
+from .reduce import _check_float, _kept_shape, _spread, _sum
+from .shape import Dims, Shape, _permute, _reshape, _zeros, dims_of, normalise_dims
 from .singular_values import singular_values
 
 __all__ = ["norm"]
@@ -111,7 +112,7 @@ def _in_dtype(name: str, x: Tensor, dtype: _dtype.dtype | None) -> Tensor:
 def _vector_norm(name: str, x: Tensor, p: Any, dim: Dims, keepdim: bool) -> Tensor:
     if isinstance(p, bool) or not isinstance(p, int | float):
         raise TypeError(f"{name}: the order must be a number, got {p!r}")
-    dims = _dims_of(name, x, dim)
+    dims = dims_of(name, x, dim)
     if p == INFINITY:
         return _amax(abs(x), dims, keepdim)  # type: ignore[no-any-return]
     if p == -INFINITY:
@@ -185,7 +186,7 @@ def _matrix_norm(name: str, a: Tensor, order: Any, dim: Sequence[int], keepdim: 
     array = array_of(name, a)
     if array.ndim < 2 or len(dim) != 2:
         raise RuntimeError(f"{name}: needs a matrix and two dims, got shape {array.shape} and dim {tuple(dim)}")
-    rows, columns = normalise_dims(name, dim, array.ndim, array.shape)
+    rows, columns = normalise_dims(name, dim, array.shape)
     if order == "fro":
         return _vector_norm(name, a, 2, (rows, columns), keepdim)
     if order in ("nuc", 2, -2):

@@ -14,9 +14,10 @@ from .._methods import method, numpy_names
 from ..primitive import MANY_TO_MANY, MANY_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import mul
+from .extrema import share_ties
 from .index import _scatter_add, gather_along
 from .records import DEFINITION
-from .reduce import _sum, share_ties
+from .reduce import _sum
 from .shape import _reshape, normalise_dim
 
 __all__ = ["argsort", "cummax", "cummin", "kthvalue", "median", "mode", "msort", "nanmedian", "sort", "topk"]
@@ -75,8 +76,7 @@ _median_of_all = kernel_primitive(
 
 
 def _dim_of(name: str, input: Tensor, dim: int) -> int:
-    array = array_of(name, input)
-    return normalise_dim(name, dim, array.ndim, array.shape)
+    return normalise_dim(name, dim, array_of(name, input).shape)
 
 
 @method

@@ -352,8 +352,8 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
 @lru_cache(maxsize=512)
 def _dot_plan(x: Shape, y: Shape, of_a: Shape, of_b: Shape) -> _Plan:
     """Return how tensors of two shapes are multiplied; dimensions that are summed together share their labels."""
-    of_a = tuple([normalise_dim("tensordot", d, len(x), x) for d in of_a])
-    of_b = tuple([normalise_dim("tensordot", d, len(y), y) for d in of_b])
+    of_a = tuple([normalise_dim("tensordot", d, x) for d in of_a])
+    of_b = tuple([normalise_dim("tensordot", d, y) for d in of_b])
     if len(of_a) != len(of_b) or any(x[d] != y[e] and 1 not in (x[d], y[e]) for d, e in zip(of_a, of_b, strict=True)):
         raise RuntimeError(f"tensordot: cannot sum dims {list(of_a)} of shape {x} with dims {list(of_b)} of shape {y}")
     labels: list[Label] = [("a", d) for d in range(len(x))]
@@ -488,7 +488,7 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
         dim = next((d for d, n in enumerate(shape) if n == 3), None)
         if dim is None:
             raise RuntimeError(f"cross: no dimension has size 3, got shapes {x} and {y}")
-    d = normalise_dim("cross", dim, len(shape), shape)
+    d = normalise_dim("cross", dim, shape)
     if x[d] != 3 or y[d] != 3:
         raise RuntimeError(f"cross: needs size 3 along dim {dim}, got shapes {x} and {y}")
     a, b = unbind(input, d), unbind(other, d)

@@ -94,7 +94,7 @@ def _quantile(
     if dim is None or not shape:
         lines, kept = reshape(input, -1), (1,) * len(shape)
     else:
-        d = normalise_dim(name, dim, len(shape), shape)
+        d = normalise_dim(name, dim, shape)
         lines, kept = movedim(input, d, -1), (*shape[:d], 1, *shape[d + 1 :])
     if lines.shape[-1] == 0:
         raise RuntimeError(f"{name}: no elements to choose from in shape {shape}")

@@ -203,7 +203,7 @@ def repeat_interleave(
     if dim is None:
         input, dim = reshape(input, (-1,)), 0
     shape = input._array.shape or (1,)
-    d = normalise_dim("repeat_interleave", dim, len(shape), shape)
+    d = normalise_dim("repeat_interleave", dim, shape)
     if isinstance(repeats, Tensor) and repeats._array.size == 1 and repeats._array.dtype.kind == "i":
         repeats = int(repeats.item())
     if not isinstance(repeats, int):
@@ -249,7 +249,7 @@ def flip(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
     tensor([3, 2, 1])
     """
     shape = array_of("flip", input).shape
-    return _flip(input, normalise_dims("flip", sizes_of(args, dims), len(shape), shape))  # type: ignore[no-any-return]
+    return _flip(input, normalise_dims("flip", sizes_of(args, dims), shape))  # type: ignore[no-any-return]
 
 
 @method
@@ -304,7 +304,7 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
         raise RuntimeError(f"roll: shifts and dims must be equally many, got {by} and {along_dims}")
     if not shape:
         raise IndexError(f"roll: dims {along_dims} for a tensor without dimensions")
-    order = tuple([normalise_dim("roll", d, len(shape), shape) for d in along_dims])
+    order = tuple([normalise_dim("roll", d, shape) for d in along_dims])
     return _roll(input, by, order)  # type: ignore[no-any-return]
 
 
@@ -453,7 +453,7 @@ def diff(
     shape = array_of("diff", input).shape
     if not shape:
         raise RuntimeError("diff: expects at least one dimension")
-    d = normalise_dim("diff", dim, len(shape), shape)
+    d = normalise_dim("diff", dim, shape)
     if n < 0:
         raise RuntimeError(f"diff: n must not be negative, got {n}")
     if n == 0:
@@ -501,7 +501,7 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -
     tensor(6.5000)
     """
     shape = array_of("trapezoid", y).shape
-    d = normalise_dim("trapezoid", dim, len(shape), shape)
+    d = normalise_dim("trapezoid", dim, shape)
     count = max(shape[d] - 1, 0)
     if x is not None:
         array_of("trapezoid", x, "x")

@@ -173,7 +173,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: _dtype.dtype | None = None) -> Ten
     tensor([1., 3., 6.])
     """
     array = array_of("cumsum", input)
-    d = normalise_dim("cumsum", dim, array.ndim, array.shape)
+    d = normalise_dim("cumsum", dim, array.shape)
     if dtype is None and array.dtype.kind == "f":
         return _cumsum(input, d, False)  # type: ignore[no-any-return]
     return _cumulated(_cumsum, input, d, dtype, False)
@@ -211,7 +211,7 @@ def cumprod(input: Tensor, dim: int, *, dtype: _dtype.dtype | None = None) -> Te
     tensor([1., 8., 0.])
     """
     array = array_of("cumprod", input)
-    d = normalise_dim("cumprod", dim, array.ndim, array.shape)
+    d = normalise_dim("cumprod", dim, array.shape)
     if dtype is None and array.dtype.kind == "f":
         return _cumprod(input, d, False, False)  # type: ignore[no-any-return]
     return _cumulated(_cumprod, input, d, dtype, False, False)
@@ -253,4 +253,4 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     array = array_of("logcumsumexp", input)
     if array.dtype.kind != "f":
         raise RuntimeError(f"logcumsumexp: needs floating-point elements, got {input.dtype}; convert with .float()")
-    return _logcumsumexp(input, normalise_dim("logcumsumexp", dim, array.ndim, array.shape))  # type: ignore[no-any-return]
+    return _logcumsumexp(input, normalise_dim("logcumsumexp", dim, array.shape))  # type: ignore[no-any-return]

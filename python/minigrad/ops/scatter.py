@@ -289,7 +289,7 @@ def _like_input(name: str, array: Array, src: Any, role: str = "src") -> Any:
 def _scattered(name: str, input: Tensor, dim: int, index: Any, src: Any) -> tuple[Any, Tensor, int]:
     """Return `src` cut to the index's sizes, the index, and `dim` from the front."""
     array = array_of(name, input)
-    d = normalise_dim(name, dim, array.ndim, array.shape)
+    d = normalise_dim(name, dim, array.shape)
     at = _of_rank(array.ndim, index_tensor(name, index))
     src = _like_input(name, array, src)
     if not isinstance(src, Tensor):

@@ -15,12 +15,12 @@ from .._methods import method
 from ..batching import BatchedArray, levels, refuse_ragged
 from ..batching_rules import level_of, split_level, spread
 from ..tensor import Tensor, array_of, wrap
+from .count import any
 from .elementwise import eq
 from .index import gather_along
 from .logic import logical_not
 from .order import _sort
 from .promotion import number_tensor, to_dtype
-from .reduce import any
 from .shape import _reshape, reshape, unsqueeze
 
 __all__ = ["argwhere", "bucketize", "isin", "nonzero", "searchsorted"]

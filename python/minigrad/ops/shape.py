@@ -47,6 +47,7 @@ __all__ = [
 ]
 
 Shape = tuple[int, ...]
+Dims = int | Sequence[int] | None
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Primitives.
@@ -242,23 +243,36 @@ def _slices(key: tuple[Any, ...], shape: Shape) -> tuple[Shape, Shape, Shape]:
 # Arguments brought to one form.
 
 
-def normalise_dim(name: str, dim: int, ndim: int, shape: Any) -> int:
-    """Return `dim` counted from the front; IndexError where there is no such dimension."""
-    limit = ndim if ndim > 0 else 1
+def normalise_dim(name: str, dim: int, shape: Shape, added: int = 0) -> int:
+    """Return `dim` counted from the front; IndexError where there is no such dimension, `added` ones included.
+
+    A shape without dimensions counts as one with one.
+    """
+    limit = len(shape) + added or 1
     if not -limit <= dim < limit:
         raise IndexError(f"{name}: dim {dim} out of range for shape {tuple(shape)}")
     return dim + limit if dim < 0 else dim
 
 
-def normalise_dims(name: str, dims: Any, ndim: int, shape: Any) -> Shape:
+def normalise_dims(name: str, dims: Any, shape: Shape) -> Shape:
     """Return one dim, or several, counted from the front; RuntimeError where one is named twice."""
-    if (plain := _core.dims_of(dims, ndim)) is not None:
+    if (plain := _core.dims_of(dims, len(shape))) is not None:
         return plain
     several = (dims,) if isinstance(dims, int) else tuple(map(index, dims))
-    result = tuple([normalise_dim(name, d, ndim, shape) for d in several])
+    result = tuple([normalise_dim(name, d, shape) for d in several])
     if len(set(result)) != len(result):
         raise RuntimeError(f"{name}: a dim appears twice in {several} for shape {tuple(shape)}")
     return result
+
+
+def dims_of(name: str, x: Tensor, dim: Dims) -> Shape:
+    """Return the dimensions that a reduction is over, counted from the front; none means all."""
+    array = array_of(name, x)
+    if dim is None:
+        return ()
+    if dim.__class__ is int and 0 <= dim < array.ndim:  # the usual one needs no call
+        return (dim,)
+    return normalise_dims(name, dim, array.shape)
 
 
 def sizes_of(args: tuple[Any, ...], named: Any = None) -> Shape:
@@ -361,8 +375,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 @lru_cache(maxsize=512)
 def _flattened(shape: Shape, start_dim: int, end_dim: int) -> Shape:
-    first = normalise_dim("flatten", start_dim, len(shape), shape)
-    last = normalise_dim("flatten", end_dim, len(shape), shape)
+    first = normalise_dim("flatten", start_dim, shape)
+    last = normalise_dim("flatten", end_dim, shape)
     if first > last:
         raise RuntimeError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}")
     merged = 1
@@ -376,7 +390,7 @@ def _flattened(shape: Shape, start_dim: int, end_dim: int) -> Shape:
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """Return a view with a dimension of size 1 inserted at `dim`."""
     shape = array_of("unsqueeze", input).shape
-    at = normalise_dim("unsqueeze", dim, len(shape) + 1, shape)
+    at = normalise_dim("unsqueeze", dim, shape, added=1)
     return _reshape(input, (*shape[:at], 1, *shape[at:]))  # type: ignore[no-any-return]
 
 
@@ -387,7 +401,7 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     shape = array_of("squeeze", input).shape
     if dim is None:
         return _reshape(input, tuple([n for n in shape if n != 1]))  # type: ignore[no-any-return]
-    dims = normalise_dims("squeeze", dim, len(shape), shape)
+    dims = normalise_dims("squeeze", dim, shape)
     kept = tuple([n for d, n in enumerate(shape) if n != 1 or d not in dims])
     return _reshape(input, kept)  # type: ignore[no-any-return]
 
@@ -396,7 +410,7 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
 def permute(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
     """Return a view with the dimensions in another order."""
     shape = array_of("permute", input).shape
-    order = normalise_dims("permute", sizes_of(args, dims), len(shape), shape)
+    order = normalise_dims("permute", sizes_of(args, dims), shape)
     if len(order) != len(shape):
         raise RuntimeError(f"permute: needs all {len(shape)} dims of shape {shape}, got {order}")
     return _permute(input, order)  # type: ignore[no-any-return]
@@ -411,8 +425,8 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
 @lru_cache(maxsize=512)
 def _exchanged(shape: Shape, dim0: int, dim1: int) -> Shape:
     """Return the dims of a shape with two of them exchanged."""
-    a = normalise_dim("transpose", dim0, len(shape), shape)
-    b = normalise_dim("transpose", dim1, len(shape), shape)
+    a = normalise_dim("transpose", dim0, shape)
+    b = normalise_dim("transpose", dim1, shape)
     order = list(range(len(shape)))
     if order:
         order[a], order[b] = order[b], order[a]
@@ -520,7 +534,7 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     """Return a view with the dimensions `source` moved to the places `destination`; the others keep their order."""
     shape = array_of("movedim", input).shape
     given = (source, destination)
-    moved, places = [normalise_dims("movedim", dims, len(shape), shape) for dims in given]
+    moved, places = [normalise_dims("movedim", dims, shape) for dims in given]
     if len(moved) != len(places):
         raise RuntimeError(f"movedim: source and destination must be equally many, got {source} and {destination}")
     if not shape:

@@ -83,7 +83,7 @@ def _centred(g: Any, result: Any, dim: int) -> Any:
 def _apply(primitive: Any, name: str, input: Tensor, dim: int, dtype: _dtype.dtype | None) -> Tensor:
     array = array_of(name, input)
     usual = dim.__class__ is int and 0 <= dim < array.ndim  # needs no call
-    d = dim if usual else normalise_dim(name, dim, array.ndim, array.shape)
+    d = dim if usual else normalise_dim(name, dim, array.shape)
     if dtype is not None and input.dtype is not dtype:
         input = to_dtype(input, _dtype.as_dtype(dtype))
     if array.ndim == 0:

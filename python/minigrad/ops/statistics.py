@@ -10,8 +10,8 @@ from ..primitive import ELEMENTWISE, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor
 from .elementwise import _add, div, mul, ne, neg, sqrt, where
 from .records import ARTICLE
-from .reduce import Dims, Shape, _check_float, _count, _dims_of, _kept_shape, _mean, _spread, _sum
-from .shape import _reshape
+from .reduce import _check_float, _count, _kept_shape, _mean, _spread, _sum
+from .shape import Dims, Shape, _reshape, dims_of
 
 __all__ = ["std", "std_mean", "var", "var_mean"]
 
@@ -76,7 +76,7 @@ def _moments(
             raise TypeError(f"{name}: takes unbiased or correction, not both")
         correction = int(unbiased)
     correction = 1 if correction is None else correction
-    return _var_mean(input, _dims_of(name, input, dim), keepdim, correction)  # type: ignore[no-any-return]
+    return _var_mean(input, dims_of(name, input, dim), keepdim, correction)  # type: ignore[no-any-return]
 
 
 def _root(variance: Tensor) -> Tensor:

@@ -8,10 +8,10 @@ from .. import _core, _dtype
 from .._methods import method
 from ..batching import refuse_ragged
 from ..tensor import Tensor, array_of, grad_enabled, wrap
+from .extrema import _amax
 from .index import _scatter_add, index_rows, index_select
 from .order import _sort
 from .promotion import to_dtype
-from .reduce import _amax
 from .shape import _reshape, movedim, normalise_dim, reshape
 
 __all__ = ["bincount", "unique", "unique_consecutive"]
@@ -59,7 +59,7 @@ def _distinct(
 ) -> Any:
     array = array_of(name, input)
     refuse_ragged(name, array)
-    d = None if dim is None else normalise_dim(name, dim, array.ndim, array.shape)
+    d = None if dim is None else normalise_dim(name, dim, array.shape)
     rows, order = _rows_in_order(name, array, d, consecutive)
     at_once = dim is None and not (input._edge is not None and grad_enabled())
     first, starts, lengths = _runs(rows, int(_run_count(rows)), at_once, return_counts)

@@ -58,7 +58,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
             [1., 0.]])
     """
     shape = array_of("select_scatter", input).shape
-    d = normalise_dim("select_scatter", dim, len(shape), shape)
+    d = normalise_dim("select_scatter", dim, shape)
     key = (*(_ALL,) * d, index, ...)
     return _with_view_written("select_scatter", input, lambda x: basic_index(x, key), src)
 
@@ -99,7 +99,7 @@ def slice_scatter(
     tensor([0., 1., 0., 1., 0.])
     """
     shape = array_of("slice_scatter", input).shape
-    d = normalise_dim("slice_scatter", dim, len(shape), shape)
+    d = normalise_dim("slice_scatter", dim, shape)
     key = (*(_ALL,) * d, _plain("slice_scatter", slice(start, end, step)), ...)
     return _with_view_written("slice_scatter", input, lambda x: basic_index(x, key), src)
 

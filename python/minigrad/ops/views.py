@@ -158,7 +158,7 @@ def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     shape = array_of("narrow", input).shape
     if not shape:
         raise RuntimeError("narrow: cannot be taken of a tensor without dimensions")
-    d = normalise_dim("narrow", dim, len(shape), shape)
+    d = normalise_dim("narrow", dim, shape)
     if isinstance(start, Tensor) and (start._array.ndim or start._array.dtype.kind not in "iu"):
         raise RuntimeError(f"narrow: start must be an integer without dimensions, got {start!r}")
     first = operator.index(start)
@@ -176,7 +176,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     shape = array_of("select", input).shape
     if not shape:
         raise IndexError("select: cannot be applied to a tensor without dimensions")
-    d = normalise_dim("select", dim, len(shape), shape)
+    d = normalise_dim("select", dim, shape)
     at = operator.index(index)
     if not -shape[d] <= at < shape[d]:
         raise IndexError(f"select: index {at} out of range for dim {d} of shape {shape}")
@@ -213,8 +213,8 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
 
 def two_dims(name: str, dim1: int, dim2: int, shape: Shape) -> tuple[int, int]:
     """Return two different dims counted from the front."""
-    a = normalise_dim(name, dim1, len(shape), shape)
-    b = normalise_dim(name, dim2, len(shape), shape)
+    a = normalise_dim(name, dim1, shape)
+    b = normalise_dim(name, dim2, shape)
     if a == b:
         raise RuntimeError(f"{name}: the dims must differ, got {dim1} and {dim2} for shape {shape}")
     return a, b
@@ -246,7 +246,7 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
             [2, 3, 4]])
     """
     shape = array_of("unfold", input).shape
-    d = normalise_dim("unfold", dimension, len(shape), shape)
+    d = normalise_dim("unfold", dimension, shape)
     extent = shape[d] if shape else 1
     if not 0 <= size <= extent:
         raise RuntimeError(f"unfold: size {size} must be between 0 and {extent}, that of dim {d} of shape {shape}")
@@ -261,7 +261,7 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """Return a view with one dimension made several; one of `sizes` may be -1 and is found out."""
     shape = array_of("unflatten", input).shape
-    d = normalise_dim("unflatten", dim, len(shape), shape)
+    d = normalise_dim("unflatten", dim, shape)
     wanted = sizes_of((sizes,))
     if not wanted:
         raise RuntimeError("unflatten: sizes must not be empty")
