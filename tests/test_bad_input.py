@@ -514,6 +514,30 @@ def test_things_that_are_no_tensors() -> None:
     refuses(lambda: autograd.grad(leaf(1), None), RuntimeError, "grad")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("dtype", [mg.bool, mg.int64, mg.float32], ids=str)
+@pytest.mark.parametrize("value", ["a", "5", None, b"5", {}, object, 1j], ids=repr)
+def test_what_is_no_number_is_not_stored(value: Any, dtype: mg.dtype) -> None:
+    x = mg.zeros(3, dtype=dtype)
+    mask = mg.tensor([True, False, True])
+    refuses(lambda: mg.full((2,), value, dtype=dtype), TypeError, "full")
+    refuses(lambda: x.fill_(value), TypeError, "fill_|full_like")
+    refuses(lambda: x.masked_fill(mask, value), TypeError, "masked_fill|where")
+    for key in (0, slice(0, 2), mask):
+        refuses(lambda: x.__setitem__(key, value), TypeError, "setitem")  # noqa: B023
+    assert x.tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["zeros", "ones", "empty", "rand", "randn"])
+def test_negative_sizes(name: str) -> None:
+    for size in ((-1,), (2, -(10**30)), (-1, 2**63)):
+        refuses(lambda: getattr(mg, name)(size), RuntimeError, name, "must not be negative")  # noqa: B023
+
+
+def test_conversions_are_named_in_errors() -> None:
+    with pytest.raises(TypeError, match=r"^float\(\) takes"):
+        t(1).float(1, 2)  # type: ignore[call-arg]
+
+
 # ---- Memory ----------------------------------------------------------------------------------------------------------
 
 HUGE: dict[str, Call] = {

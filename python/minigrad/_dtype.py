@@ -227,12 +227,19 @@ def _names() -> str:
     return ", ".join(d.name for d in ALL)
 
 
+def expect_number(name: str, value: Any) -> None:
+    """Raise a TypeError, in the name of a function, for what is no real number."""
+    if not hasattr(value, "__float__"):
+        raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
+
+
 def held(name: str, value: Any, own: np.dtype[Any]) -> Any:
     """Return a number as elements of a dtype hold it: truncated for integers, its truth for booleans.
 
     As in PyTorch, integers without a sign take the negative of what they hold, too: it wraps around. RuntimeError, in
-    the name of the function that was asked, for an integer that is out of range.
+    the name of the function that was asked, for an integer that is out of range; TypeError for what is no number.
     """
+    expect_number(name, value)
     if own.kind not in "iu":
         return bool(value) if own.kind == "b" else float(value)
     least, largest = integer_range(own)

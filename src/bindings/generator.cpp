@@ -33,13 +33,14 @@ PyObject* state(PyObject* self, PyObject*) {
 }
 
 // How many numbers a shape means; 0 where there are too many, of which the kernel's plan tells; -1 where a size is
-// negative, -2 with an exception set.
+// negative.
 int64_t size_of(PyObject* shape) {
   int64_t size = 1;
   for (Py_ssize_t d = 0; d < PyTuple_GET_SIZE(shape); ++d) {
-    const long long n = PyLong_AsLongLong(PyTuple_GET_ITEM(shape, d));
-    if (n < 0) return PyErr_Occurred() == nullptr ? -1 : -2;
-    if (__builtin_mul_overflow(size, n, &size)) return 0;
+    int beyond = 0;
+    const long long n = PyLong_AsLongLongAndOverflow(PyTuple_GET_ITEM(shape, d), &beyond);
+    if (n < 0 && beyond <= 0) return -1;
+    if (beyond > 0 || __builtin_mul_overflow(size, n, &size)) return 0;
   }
   return size;
 }
@@ -48,8 +49,7 @@ PyObject* reserve(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   const long long in_a_counter = count == 2 && PyTuple_Check(args[0]) ? PyLong_AsLongLong(args[1]) : 0;
   if (in_a_counter <= 0) return PyErr_Format(PyExc_TypeError, "_reserve: takes a shape and how many a counter gives");
   const int64_t size = size_of(args[0]);
-  if (size == -1) Py_RETURN_NONE;
-  if (size < 0) return nullptr;
+  if (size < 0) Py_RETURN_NONE;
   GeneratorObject& generator = generator_in(self);
   Reference key(PyLong_FromLongLong(static_cast<int64_t>(generator.seed)));
   PyObject* const first = PyLong_FromLongLong(static_cast<int64_t>(generator.offset));

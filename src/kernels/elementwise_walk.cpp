@@ -167,7 +167,9 @@ class Rows {
     in_lines_ = (reinterpret_cast<uintptr_t>(call.out[0].data) | static_cast<uintptr_t>(least * item_)) % 64 == 0;
     streamed_ = past_caches(moved) && least * item_ >= (in_lines_ ? kShortest : kWorthStreaming);
     fetched_ = large > 1;
-    if (streamed_) block_ = (fetched_ ? kStreamed / 4 : kStreamed) / widest;
+    if (!streamed_) return;
+    const int64_t passing = (fetched_ ? kStreamed / 4 : kStreamed) / widest;
+    block_ = 0 < map.limit && map.limit < passing ? map.limit : passing;
   }
 
   // Makes what the loop reads of an operand that is repeated along `count` elements.

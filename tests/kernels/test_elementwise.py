@@ -367,15 +367,26 @@ def test_shifts_by_any_number(dtype: str) -> None:
                 assert same_bits(run(np.array([x], dtype), np.array([y], dtype)), wrapped)
 
 
-@pytest.mark.parametrize("source", CODES)
-@pytest.mark.parametrize("target", CODES)
+ANY = {**CODES, "float16": len(CODES)}
+
+
+@pytest.mark.parametrize("source", ANY)
+@pytest.mark.parametrize("target", ANY)
 def test_cast(source: str, target: str) -> None:
     for n in (0, 1, 15, 16, 17, 100):
         x = (np.arange(n) % 100).astype(source)
         if source.startswith("float"):
             x += np.asarray(0.75, source)
-        assert same_bits(KERNELS["cast"](x, CODES[target]), x.astype(target))
-        assert same_bits(KERNELS["cast"].reference(x, CODES[target]), x.astype(target))
+        assert same_bits(KERNELS["cast"](x, ANY[target]), x.astype(target))
+        assert same_bits(KERNELS["cast"].reference(x, ANY[target]), x.astype(target))
+
+
+# 32 MiB read and written, which go past the caches, in pieces: by way of float32, of which fewer elements fit.
+@pytest.mark.parametrize(("source", "target"), [("bool", "uint8"), ("uint8", "float16"), ("float16", "int8")])
+def test_cast_past_the_caches(source: str, target: str) -> None:
+    x = np.tile(np.arange(100), 180_000).astype(source)
+    with with_threads(1):
+        assert np.array_equal(KERNELS["cast"](x, ANY[target]), x.astype(target))
 
 
 @pytest.mark.parametrize("source", ["float32", "float64"])

@@ -160,7 +160,7 @@ def _conversion(name: str, target: DType) -> None:
         out = to(input, target)
         return contiguous(out) if memory_format is contiguous_format else out
 
-    convert.__name__ = name
+    convert.__name__ = convert.__qualname__ = name
     convert.__doc__ = f"Return the tensor in {target.name}; itself where it is so already."
     method(convert)
 

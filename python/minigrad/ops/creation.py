@@ -335,7 +335,7 @@ def filled(
             out = wrap(_full_kernel(float(value), sizes, dtype.code))
         else:
             out = wrap(_copy_kernel(np.broadcast_to(_dtype.element(name, value, dtype.numpy), sizes)))
-    except (RuntimeError, ValueError):
+    except (RuntimeError, ValueError, OverflowError):
         _refuse_negative(name, sizes)
         raise
     return out if requires_grad is False else out.requires_grad_(requires_grad)
@@ -444,9 +444,14 @@ def full(
     **options: Any,
 ) -> Tensor:
     """Return a tensor of the given sizes with every element `fill_value`, whose type gives the dtype by default."""
-    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    value = _filling("full", fill_value)
     dtype = dtype or _dtype.result_type(value)
     return _filled("full", sizes_of((size,)), value, dtype, device, requires_grad, options)
+
+
+def _filling(name: str, value: Any) -> Any:
+    _dtype.expect_number(name, value)
+    return value.item() if isinstance(value, Tensor) else value
 
 
 def zeros_like(
@@ -495,7 +500,7 @@ def full_like(
     **options: Any,
 ) -> Tensor:
     """Return a tensor of `input`'s shape and, unless another is given, its dtype, with every element `fill_value`."""
-    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    value = _filling("full_like", fill_value)
     return _filled_like("full_like", input, value, dtype, device, requires_grad, options)
 
 

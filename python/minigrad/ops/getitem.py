@@ -437,6 +437,8 @@ def _is_number(value: Any) -> bool:
 
 def _value(x: Tensor, value: Any) -> Tensor:
     if not isinstance(value, Tensor):
+        if np.asarray(value).dtype.kind not in "biuf":
+            raise TypeError(f"setitem: expected a tensor, an array or numbers, got {type(value).__name__}")
         return wrap(np.asarray(value, dtype=x._array.dtype))
     return value if value._array.dtype == x._array.dtype else to_dtype(value, x.dtype)
 
