@@ -49,6 +49,11 @@ class _OfOne(FunctionModule):
         return self._compute(input)  # type: ignore[no-any-return]
 
 
+class _OfOneInPlace(_OfOne):
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(inplace=inplace)
+
+
 class _AlongDim(FunctionModule):
     def forward(self, input: Tensor) -> Tensor:
         """Return the function's value; without a dimension it is 0 for 0, 1 and 3 dimensions, else 1, as in PyTorch."""
@@ -62,7 +67,7 @@ class _OfPairs(FunctionModule):
         return self._compute(x1, x2)  # type: ignore[no-any-return]
 
 
-class ReLU6(_OfOne, function=F.relu6):
+class ReLU6(_OfOneInPlace, function=F.relu6):
     """Clamps each element to [0, 6].
 
     Parameters
@@ -77,11 +82,8 @@ class ReLU6(_OfOne, function=F.relu6):
     tensor([0., 0., 2.])
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
 
-
-class SiLU(_OfOne, function=F.silu):
+class SiLU(_OfOneInPlace, function=F.silu):
     """Each element times its logistic function (swish).
 
     Parameters
@@ -95,9 +97,6 @@ class SiLU(_OfOne, function=F.silu):
     >>> minigrad.nn.SiLU()(minigrad.tensor([-1.0, 0.0, 2.0]))
     tensor([-0.2689,  0.0000,  1.7616])
     """
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
 
 
 class GELU(_OfOne, function=F.gelu, shown=("approximate",)):
@@ -119,7 +118,7 @@ class GELU(_OfOne, function=F.gelu, shown=("approximate",)):
         super().__init__(approximate=approximate)
 
 
-class Mish(_OfOne, function=F.mish):
+class Mish(_OfOneInPlace, function=F.mish):
     """Each element times the hyperbolic tangent of its softplus.
 
     Parameters
@@ -133,9 +132,6 @@ class Mish(_OfOne, function=F.mish):
     >>> minigrad.nn.Mish()(minigrad.tensor([-1.0, 0.0, 2.0]))
     tensor([-0.3034,  0.0000,  1.9440])
     """
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
 
 
 class Softplus(_OfOne, function=F.softplus, shown=("beta", "threshold")):
@@ -212,7 +208,7 @@ class CELU(_OfOne, function=F.celu, shown=("alpha",)):
         super().__init__(alpha=alpha, inplace=inplace)
 
 
-class SELU(_OfOne, function=F.selu):
+class SELU(_OfOneInPlace, function=F.selu):
     """ELU with the scales at which activations normalise themselves.
 
     Parameters
@@ -226,9 +222,6 @@ class SELU(_OfOne, function=F.selu):
     >>> minigrad.nn.SELU()(minigrad.tensor([-1.0, 0.0, 2.0]))
     tensor([-1.1113,  0.0000,  2.1014])
     """
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
 
 
 class LeakyReLU(_OfOne, function=F.leaky_relu, shown=("negative_slope",)):
@@ -284,7 +277,7 @@ class RReLU(Module):
         return f"lower={self.lower}, upper={self.upper}" + (", inplace=True" if self.inplace else "")
 
 
-class Hardsigmoid(_OfOne, function=F.hardsigmoid):
+class Hardsigmoid(_OfOneInPlace, function=F.hardsigmoid):
     """x / 6 + 1/2, clamped to [0, 1].
 
     Parameters
@@ -299,15 +292,12 @@ class Hardsigmoid(_OfOne, function=F.hardsigmoid):
     tensor([0.3333, 0.5000, 0.8333])
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
-
     def extra_repr(self) -> str:
         """Return nothing: PyTorch's text does not say whether it works in place."""
         return ""
 
 
-class Hardswish(_OfOne, function=F.hardswish):
+class Hardswish(_OfOneInPlace, function=F.hardswish):
     """Each element times x / 6 + 1/2 clamped to [0, 1].
 
     Parameters
@@ -321,9 +311,6 @@ class Hardswish(_OfOne, function=F.hardswish):
     >>> minigrad.nn.Hardswish()(minigrad.tensor([-1.0, 0.0, 2.0]))
     tensor([-0.3333,  0.0000,  1.6667])
     """
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__(inplace=inplace)
 
     def extra_repr(self) -> str:
         """Return nothing: PyTorch's text does not say whether it works in place."""
