@@ -25,6 +25,21 @@ int normalise_dim(const Plan& plan, const View& view, int64_t dim) {
   return static_cast<int>(dim < 0 ? dim + rank : dim);
 }
 
+int checked_dim(const Plan& plan, int64_t dim, int rank) {
+  if (dim < 0 || dim >= rank) {
+    fail(plan, ErrorKind::index, "dim " + std::to_string(dim) + " out of range for shape " + shape_text(plan.in[0]));
+  }
+  return static_cast<int>(dim);
+}
+
+void shape_attribute(const Plan& plan, const Attribute& shape, View& out) {
+  out.rank = shape.count;
+  for (int d = 0; d < shape.count; ++d) out.shape[d] = shape.integers[d];
+  for (int d = 0; d < shape.count; ++d) {
+    if (shape.integers[d] < 0) fail(plan, ErrorKind::runtime, "negative size in shape " + shape_text(out));
+  }
+}
+
 void broadcast_shape(const Plan& plan, const View* const* views, int count, View& out) {
   out.rank = 0;
   for (int i = 0; i < count; ++i) out.rank = std::max(out.rank, views[i]->rank);

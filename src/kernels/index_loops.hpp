@@ -1,4 +1,4 @@
-// What the kernels that take indices share: bounds, shapes as attributes, and an array without one of its dimensions.
+// What the kernels that take indices share: bounds, and an array without one of its dimensions.
 //
 // Included by files compiled once; everything here has internal linkage all the same.
 #pragma once
@@ -11,15 +11,6 @@
 
 namespace minigrad {
 namespace {
-
-// Writes the attribute's shape into out.
-inline void shape_attribute(const Plan& plan, const Attribute& shape, View& out) {
-  out.rank = shape.count;
-  for (int d = 0; d < shape.count; ++d) out.shape[d] = shape.integers[d];
-  for (int d = 0; d < shape.count; ++d) {
-    if (shape.integers[d] < 0) fail(plan, ErrorKind::runtime, "negative size in shape " + shape_text(out));
-  }
-}
 
 // Whether any worker met an index out of range.
 class Failure {

@@ -1,4 +1,4 @@
-// Rows of an array: index_rows and index_rows_add. Plans, rows and runs. (One index an element: index.cpp.)
+// Rows of an array: index_rows and index_rows_add. Plans, rows and runs. (One index an element: gather.cpp.)
 //
 // Whatever moves elements knows only their size. An index out of range is found before it is used; the run then stops
 // with index_out_of_range, and what it wrote means nothing.

@@ -1,4 +1,4 @@
-// Joining arrays, triangles of matrices, and the ways back from views: cat, triangle, unstride and fold.
+// Joining arrays, and triangles of matrices: cat and triangle.
 #include "reference/shape.hpp"
 #include "core/plans.hpp"
 #include "kernels/moves.hpp"
@@ -18,14 +18,6 @@ void insert_dim(const Plan& plan, const View& x, int dim, int64_t extent, View& 
   out.dtype = x.dtype;
   out.rank = x.rank + 1;
   for (int d = 0; d < out.rank; ++d) out.shape[d] = d == dim ? extent : x.shape[d - (d > dim ? 1 : 0)];
-}
-
-// dim counts from the front.
-int checked_dim(const Plan& plan, int64_t dim, int rank) {
-  if (dim < 0 || dim >= rank) {
-    fail(plan, ErrorKind::index, "dim " + std::to_string(dim) + " out of range for shape " + shape_text(plan.in[0]));
-  }
-  return static_cast<int>(dim);
 }
 
 void plan_cat(Plan& plan) {
@@ -60,58 +52,6 @@ void plan_triangle(Plan& plan) {
   if (x.rank < 2) fail(plan, ErrorKind::runtime, "needs at least two dimensions, got shape " + shape_text(x));
   copy_shape(x, x.dtype, plan.out[0]);
   plan.nanoseconds = 0.3 * static_cast<double>(x.size());
-}
-
-// Throws unless every place offset + i * strides lies in an array of `size` elements; a stride of 0 would make several
-// elements share a place.
-void check_places(const Plan& plan, const View& g, int64_t size) {
-  int64_t low = plan.attributes[1].integer(), high = low;
-  bool inside = low >= 0 && low < size;
-  for (int d = 0; inside && d < g.rank; ++d) {
-    const int64_t stride = plan.attributes[2].integers[d];
-    if (g.shape[d] == 1) continue;
-    inside = stride != 0 && stride > -size && stride < size && g.shape[d] - 1 <= size / (stride < 0 ? -stride : stride);
-    if (!inside) break;
-    (stride < 0 ? low : high) += stride * (g.shape[d] - 1);
-    inside = low >= 0 && high < size;
-  }
-  if (!inside) {
-    fail(plan, ErrorKind::runtime, "g " + shape_text(g) + " leaves an array of shape " + shape_text(plan.out[0]));
-  }
-}
-
-void plan_unstride(Plan& plan) {
-  const View& g = plan.in[0];
-  const Attribute &shape = plan.attributes[0], &strides = plan.attributes[2];
-  View& out = plan.out[0];
-  out.dtype = g.dtype;
-  out.rank = shape.count;
-  for (int d = 0; d < out.rank; ++d) out.shape[d] = shape.integers[d];
-  for (int d = 0; d < out.rank; ++d) {
-    if (out.shape[d] < 0) fail(plan, ErrorKind::runtime, "negative size in shape " + shape_text(out));
-  }
-  if (strides.count != g.rank) {
-    fail(plan, ErrorKind::runtime, "strides must have a number for each dimension of g " + shape_text(g));
-  }
-  if (g.size() > 0) check_places(plan, g, out.size());
-  plan.nanoseconds = 0.1 * static_cast<double>(out.size()) + 0.5 * static_cast<double>(g.size());
-}
-
-void plan_fold(Plan& plan) {
-  const View& g = plan.in[0];
-  if (g.rank < 2) fail(plan, ErrorKind::runtime, "needs at least two dimensions, got shape " + shape_text(g));
-  const int dim = checked_dim(plan, plan.attributes[0].integer(), g.rank - 1);
-  const int64_t extent = plan.attributes[1].integer(), step = plan.attributes[2].integer();
-  const int64_t windows = g.shape[dim], size = g.shape[g.rank - 1];
-  if (extent < 0 || step <= 0 || (windows > 0 && (size > extent || (windows - 1) > (extent - size) / step))) {
-    fail(plan, ErrorKind::runtime,
-         "windows " + shape_text(g) + ", " + std::to_string(step) + " apart, leave an extent of " +
-             std::to_string(extent));
-  }
-  copy_shape(g, g.dtype, plan.out[0]);
-  plan.out[0].rank = g.rank - 1;
-  plan.out[0].shape[dim] = extent;
-  plan.nanoseconds = 0.1 * static_cast<double>(plan.out[0].size()) + 0.6 * static_cast<double>(g.size());
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -280,97 +220,9 @@ struct Triangle {
   }
 };
 
-// ---------------------------------------------------------------------------------------------------------------------
-// unstride: zeros, and g at the places offset + i * strides. No two elements share a place.
-
-template <class T>
-struct Unstride {
-  static Status run(const Call& call) {
-    const View &g = call.in[0], &out = call.out[0];
-    zero_all(out);
-    if (g.size() == 0) return Status::ok;
-    View target = g;
-    target.data = out.as<T>() + call.attributes[1].integer();
-    for (int d = 0; d < g.rank; ++d) target.stride[d] = call.attributes[2].integers[d];
-    copy_all(target, g);
-    return Status::ok;
-  }
-};
-
-// ---------------------------------------------------------------------------------------------------------------------
-// fold: out[..., w * step + k, ...] += g[..., w, ..., k], from zeros; for one place in increasing w. Lanes, choices of
-// the dimensions other than dim, share no element.
-
-struct FoldSteps {
-  int64_t out_dim, g_dim, g_window;  // along dim; g within a window
-  int64_t out_lane, g_lane;
-  int64_t windows, size, step;
-};
-
-template <class T>
-void fold_lanes(T* out, const T* g, int64_t lanes, const FoldSteps& s) {
-  for (int64_t w = 0; w < s.windows; ++w) {
-    for (int64_t k = 0; k < s.size; ++k) {
-      T* const o = out + (w * s.step + k) * s.out_dim;
-      const T* const a = g + w * s.g_dim + k * s.g_window;
-      for (int64_t lane = 0; lane < lanes; ++lane) {
-        o[lane * s.out_lane] = static_cast<T>(o[lane * s.out_lane] + a[lane * s.g_lane]);
-      }
-    }
-  }
-}
-
-template <class T>
-void fold_lane(T* out, const T* g, const FoldSteps& s) {
-  for (int64_t w = 0; w < s.windows; ++w) {
-    T* const o = out + w * s.step * s.out_dim;
-    const T* const a = g + w * s.g_dim;
-    for (int64_t k = 0; k < s.size; ++k) {
-      o[k * s.out_dim] = static_cast<T>(o[k * s.out_dim] + a[k * s.g_window]);
-    }
-  }
-}
-
-template <class T>
-struct Fold {
-  static Status run(const Call& call) {
-    const View &g = call.in[0], &out = call.out[0];
-    const int dim = static_cast<int>(call.attributes[0].integer());
-    zero_all(out);
-    if (g.size() == 0) return Status::ok;
-    View out_lanes = out, g_lanes = g;
-    g_lanes.rank = out.rank;
-    out_lanes.shape[dim] = g_lanes.shape[dim] = 1;
-    const View* const operands[] = {&out_lanes, &g_lanes};
-    const Nest<2> nest = make_nest(operands);
-    const int inner = nest.rank - 1;
-    const FoldSteps steps = {.out_dim = out.stride[dim],
-                             .g_dim = g.stride[dim],
-                             .g_window = g.stride[g.rank - 1],
-                             .out_lane = nest.stride[0][inner],
-                             .g_lane = nest.stride[1][inner],
-                             .windows = g.shape[dim],
-                             .size = g.shape[g.rank - 1],
-                             .step = call.attributes[2].integer()};
-    parallel_for(nest.size, 0.6 * static_cast<double>(steps.windows * steps.size),
-                 [&](int64_t begin, int64_t end, int) {
-                   for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-                     T* const o = out.as<T>() + offset[0];
-                     const T* const a = g.as<T>() + offset[1];
-                     if (steps.out_lane < steps.out_dim) return fold_lanes(o, a, count, steps);
-                     for (int64_t lane = 0; lane < count; ++lane)
-                       fold_lane(o + lane * steps.out_lane, a + lane * steps.g_lane, steps);
-                   });
-                 });
-    return Status::ok;
-  }
-};
-
 constexpr Run kRuns[] = {
     {"cat", moves<Cat>()},
     {"triangle", moves<Triangle>()},
-    {"unstride", moves<Unstride>()},
-    {"fold", {{nullptr, nullptr, nullptr, nullptr, nullptr, Fold<int64_t>::run, Fold<float>::run, Fold<double>::run}}},
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -392,24 +244,6 @@ constexpr Kernel kRows[] = {
      .attributes = {{"diagonal", AttributeKind::integer}, {"upper", AttributeKind::flag}},
      .plan = plan_triangle,
      .reference = &reference::triangle},
-    {.name = "unstride",
-     .inputs = {"g"},
-     .types = "T",
-     .outputs = {"out"},
-     .attributes = {{"shape", AttributeKind::integers},
-                    {"offset", AttributeKind::integer},
-                    {"strides", AttributeKind::integers}},
-     .plan = plan_unstride,
-     .reference = &reference::unstride},
-    {.name = "fold",
-     .inputs = {"g"},
-     .types = "T",
-     .outputs = {"out"},
-     .attributes = {{"dim", AttributeKind::integer},
-                    {"extent", AttributeKind::integer},
-                    {"step", AttributeKind::integer}},
-     .plan = plan_fold,
-     .reference = &reference::fold},
 };
 
 }  // namespace

@@ -12,9 +12,10 @@
   X(optim) \
   X(random) \
   X(reduce) \
-  X(index) \
+  X(gather) \
   X(rows) \
   X(shape) \
+  X(unview) \
   X(scatter) \
   X(scatter_backward) \
   X(scan) \
@@ -60,9 +61,10 @@
   X(elementwise) \
   X(random) \
   X(reduce) \
-  X(index) \
+  X(gather) \
   X(rows) \
   X(shape) \
+  X(unview) \
   X(scatter) \
   X(scatter_backward) \
   X(scan) \

@@ -1,4 +1,4 @@
-// Indexing: gather and unslice. Plans, rows and runs. (Whole rows: rows.cpp. Scattering: scatter.cpp.)
+// gather. Plan, run and row. (Whole rows: rows.cpp. Scattering: scatter.cpp.)
 //
 // Whatever moves elements knows only their size. An index out of range is found before it is used; the run then stops
 // with index_out_of_range, and what it wrote means nothing.
@@ -30,37 +30,6 @@ void plan_gather(Plan& plan) {
   copy_shape(index, x.dtype, plan.out[0]);
   plan.scratch_per_worker = panel_bytes(x, x.rank > 0 ? x.shape[dim] : 1);
   plan.nanoseconds = static_cast<double>(index.size());
-}
-
-// True where start + i step stays in [0, extent) for i = 0 ... count - 1, without repeating itself.
-bool slice_fits(int64_t start, int64_t step, int64_t count, int64_t extent) {
-  if (count == 0) return true;
-  if (start < 0 || start >= extent) return false;
-  if (count == 1) return true;
-  const int64_t room = step > 0 ? extent - 1 - start : start;
-  if (step == 0 || step == INT64_MIN) return false;
-  return room / (step > 0 ? step : -step) >= count - 1;
-}
-
-void plan_unslice(Plan& plan) {
-  const View& g = plan.in[0];
-  const Attribute &starts = plan.attributes[1], &steps = plan.attributes[2];
-  View& out = plan.out[0];
-  shape_attribute(plan, plan.attributes[0], out);
-  out.dtype = g.dtype;
-  if (out.rank != g.rank || starts.count != g.rank || steps.count != g.rank) {
-    fail(plan, ErrorKind::runtime,
-         "shape, starts and steps must have a number for each dimension of g " + shape_text(g) + ", got " +
-             std::to_string(out.rank) + ", " + std::to_string(starts.count) + " and " + std::to_string(steps.count));
-  }
-  for (int d = 0; d < g.rank; ++d) {
-    if (!slice_fits(starts.integers[d], steps.integers[d], g.shape[d], out.shape[d])) {
-      fail(plan, ErrorKind::runtime,
-           "g " + shape_text(g) + " from " + std::to_string(starts.integers[d]) + " in steps of " +
-               std::to_string(steps.integers[d]) + " leaves dim " + std::to_string(d) + " of shape " + shape_text(out));
-    }
-  }
-  plan.nanoseconds = 0.1 * static_cast<double>(out.size()) + 0.3 * static_cast<double>(g.size());
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -329,143 +298,8 @@ struct Gather {
   }
 };
 
-// ---------------------------------------------------------------------------------------------------------------------
-// unslice: zeros, and g in them.
-
-// A row of out: `pieces` pieces of `size` neighbours, `step` pieces apart from piece `start` on, in zeros.
-struct SliceRow {
-  int64_t start, step, pieces, size;  // pieces of g
-  int64_t extent;                     // of out, in pieces
-  int64_t g_step;                     // elements from a piece of g to the next
-  bool streamed;
-};
-
-template <class T>
-[[gnu::noinline]] void spread_pieces(T* out, const T* g, const SliceRow& s) {
-  const int64_t step = s.step, g_step = s.g_step;
-  int64_t i = 0;
-  for (; i + 4 <= s.pieces; i += 4, out += 4 * step, g += 4 * g_step) {
-    out[0] = g[0];
-    out[step] = g[g_step];
-    out[2 * step] = g[2 * g_step];
-    out[3 * step] = g[3 * g_step];
-  }
-  for (; i < s.pieces; ++i, out += step, g += g_step) *out = *g;
-}
-
-template <class T>
-void repeat(T* out, T value, int64_t count) {
-  T pattern[32 / sizeof(T)];
-  std::fill_n(pattern, 32 / sizeof(T), value);
-  const int64_t done =
-      fill_bytes(out, pattern, count * static_cast<int64_t>(sizeof(T))) / static_cast<int64_t>(sizeof(T));
-  std::fill_n(out + done, count - done, value);
-}
-
-template <class T>
-void unslice_row(T* out, const T* g, const SliceRow& s) {
-  const auto zero = [](T* from, int64_t count) { zero_bytes(from, count * static_cast<int64_t>(sizeof(T))); };
-  const bool equal = s.size == 1 && s.g_step == 0;
-  if (s.step == 1 && (equal || s.g_step == s.size)) {
-    const int64_t kept = s.pieces * s.size;
-    zero(out, s.start * s.size);
-    if (equal) {
-      repeat(out + s.start, *g, kept);
-    } else {
-      copy_bytes(out + s.start * s.size, g, kept * static_cast<int64_t>(sizeof(T)), s.streamed);
-    }
-    return zero(out + s.start * s.size + kept, (s.extent - s.start) * s.size - kept);
-  }
-  zero(out, s.extent * s.size);
-  if (s.size == 1) return spread_pieces(out + s.start, g, s);
-  for (int64_t i = 0; i < s.pieces; ++i) {
-    copy_piece(out + (s.start + i * s.step) * s.size, g + i * s.g_step, s.size, 1, 1);
-  }
-}
-
-template <class T>
-struct Unslice {
-  static Status run(const Call& call) {
-    const View &g = call.in[0], &out = call.out[0];
-    const int64_t* const starts = call.attributes[1].integers;
-    const int64_t* const steps = call.attributes[2].integers;
-    if (g.size() == 0 || g.rank == 0 || !out.contiguous()) return run_anyhow(call);
-    int dim = g.rank - 1;  // the innermost dimension that is cut, or in which g has gaps
-    int64_t size = 1;
-    for (; dim > 0 && g.shape[dim] == out.shape[dim] && steps[dim] == 1 && g.stride[dim] == size; --dim) {
-      size *= g.shape[dim];
-    }
-    SliceRow row = {.start = starts[dim],
-                    .step = steps[dim],
-                    .pieces = g.shape[dim],
-                    .size = size,
-                    .extent = out.shape[dim],
-                    .g_step = g.stride[dim],
-                    .streamed = past_caches(bytes_of(out) + bytes_of(g)) && size * sizeof(T) >= kStreamedRow};
-    if (size * static_cast<int64_t>(sizeof(T)) >=
-        kStreamedRow) {  // each piece is a row, so that threads can share them
-      row = {.start = 0, .step = 1, .pieces = 1, .size = size, .extent = 1, .g_step = size, .streamed = row.streamed};
-      ++dim;
-    }
-    run_rows(call, dim, row);
-    return Status::ok;
-  }
-
- private:
-  // Row n of out is a choice of the first `dims` dimensions.
-  static void run_rows(const Call& call, int dims, const SliceRow& row) {
-    const View& out = call.out[0];
-    const int64_t length = row.extent * row.size;
-    parallel_for(out.size() / length, 0.05 * static_cast<double>(length * sizeof(T)),
-                 [&](int64_t begin, int64_t end, int) {
-                   for (int64_t n = begin; n < end; ++n) {
-                     T* const to = out.as<T>() + n * length;
-                     const T* const from = row_of_g(call, dims, n);
-                     if (from != nullptr) {
-                       unslice_row(to, from, row);
-                     } else {
-                       zero_bytes(to, length * static_cast<int64_t>(sizeof(T)));
-                     }
-                   }
-                   if (row.streamed) stream_end();
-                 });
-  }
-
-  // Where the row of g lies that goes to row n of out; nullptr where none does.
-  static const T* row_of_g(const Call& call, int dims, int64_t n) {
-    const View &g = call.in[0], &out = call.out[0];
-    const T* from = g.as<T>();
-    for (int d = dims - 1; d >= 0; --d) {
-      const int64_t step = call.attributes[2].integers[d];
-      const int64_t gone = n % out.shape[d] - call.attributes[1].integers[d];
-      n /= out.shape[d];
-      const int64_t i = step == 1 ? gone : gone / step;
-      if (i < 0 || i >= g.shape[d] || i * step != gone) return nullptr;
-      from += i * g.stride[d];
-    }
-    return from;
-  }
-
-  static Status run_anyhow(const Call& call) {
-    const View &g = call.in[0], &out = call.out[0];
-    zero_all(out);
-    if (g.size() == 0) return Status::ok;
-    View target = out;
-    T* start = out.as<T>();
-    for (int d = 0; d < g.rank; ++d) {
-      start += call.attributes[1].integers[d] * out.stride[d];
-      target.shape[d] = g.shape[d];
-      target.stride[d] = call.attributes[2].integers[d] * out.stride[d];
-    }
-    target.data = start;
-    copy_all(target, g);
-    return Status::ok;
-  }
-};
-
 constexpr Run kRuns[] = {
     {"gather", moves<Gather>()},
-    {"unslice", moves<Unslice>()},
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -479,23 +313,14 @@ constexpr Kernel kRows[] = {
      .attributes = {{"dim", AttributeKind::integer}},
      .plan = plan_gather,
      .reference = &reference::gather},
-    {.name = "unslice",
-     .inputs = {"g"},
-     .types = "T",
-     .outputs = {"out"},
-     .attributes = {{"shape", AttributeKind::integers},
-                    {"starts", AttributeKind::integers},
-                    {"steps", AttributeKind::integers}},
-     .plan = plan_unslice,
-     .reference = &reference::unslice},
 };
 
 }  // namespace
 
-extern const Kernels index_kernels;
-const Kernels index_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};
+extern const Kernels gather_kernels;
+const Kernels gather_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};
 
-extern const Runs index_runs;
-const Runs index_runs = {kRuns, sizeof(kRuns) / sizeof(Run)};
+extern const Runs gather_runs;
+const Runs gather_runs = {kRuns, sizeof(kRuns) / sizeof(Run)};
 
 }  // namespace minigrad
