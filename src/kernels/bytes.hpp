@@ -1,6 +1,6 @@
-// Copying bytes without gaps, and what copying elements needs of wide registers. Compiled once; on x86-64 this is the
-// one place where such code asks for more than the baseline, at run time: stores of 32 bytes are a third quicker than
-// of 16.
+// Copying bytes without gaps, and what copying elements needs of wide registers. Compiled once; on x86-64 this and
+// turned.hpp are where such code asks for more than the baseline, at run time: stores of 32 bytes are a third quicker
+// than of 16.
 #pragma once
 
 #include <cstdint>

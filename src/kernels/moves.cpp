@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "kernels/turn.hpp"
+#include "kernels/turned.hpp"
 
 namespace minigrad {
 namespace {
@@ -162,8 +163,7 @@ void copy_by_short_rows(T* out, const T* x, const Nest<2>& nest) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Where x's neighbours lie along another dimension than out's: block by block, through a buffer, because the rows of a
-// matrix often are a power of two apart, and few of them fit into the cache at once.
+// Where x's neighbours lie along another dimension than out's: block by block.
 
 template <class T>
 class Turned {
@@ -177,46 +177,47 @@ class Turned {
       nest_.shape[d] = nest_.shape[d + 1];
       for (int i = 0; i < 2; ++i) nest_.stride[i][d] = nest_.stride[i][d + 1];
     }
-    const bool aligned = (reinterpret_cast<uintptr_t>(out) | (out_row_ * sizeof(T))) % 64 == 0;
-    streamed_ = large && aligned && rows_ >= kLine;
-    if (streamed_ && (x_row_ * static_cast<int64_t>(sizeof(T))) % kAway == 0) high_ = kLine;
+    const bool aligned = (reinterpret_cast<uintptr_t>(out) | (out_row_ * kItem)) % 64 == 0;
+    streamed_ = large && aligned && rows_ >= kBlock;
+    if (rows_ < kNarrow) high_ = rows_, wide_ = kLong;
   }
 
   void run() const {
-    const bool narrow = rows_ < kNarrow;
-    const int64_t wide = narrow ? kLong : kBlock, high = narrow ? rows_ : high_;
-    if (nest_.rank == 2 && rows_ <= high && columns_ <= wide) return run_at(0, 0, 0, 0);
-    const int64_t down = (columns_ + wide - 1) / wide, across = (rows_ + high - 1) / high;
+    if (nest_.rank == 2 && rows_ <= high_ && columns_ <= wide_) return run_at(0, 0, 0, 0);
+    const int64_t down = (columns_ + wide_ - 1) / wide_, across = (rows_ + high_ - 1) / high_;
     const int64_t count = nest_.size / (rows_ * columns_) * down * across;
-    parallel_for(count, 0.055 * static_cast<double>(sizeof(T) * wide * high), [&](int64_t begin, int64_t end, int) {
+    parallel_for(count, 0.055 * static_cast<double>(kItem * wide_ * high_), [&](int64_t begin, int64_t end, int) {
       for (int64_t n = begin; n < end; ++n) {
         int64_t offset[2];
         find_offsets(nest_, nest_.rank - 2, n / (down * across), offset);
-        const int64_t row = high_ == kLine ? n / down % across : n % across,
-                      column = high_ == kLine ? n % down : n / across % down;
-        run_at(offset[0], offset[1], row * high, column * wide);
+        const int64_t row = streamed_ ? n / down % across : n % across,
+                      column = streamed_ ? n % down : n / across % down;
+        run_at(offset[0], offset[1], row * high_, column * wide_);
       }
       if (streamed_) stream_end();
     });
   }
 
  private:
-  static constexpr int64_t kBlock = sizeof(T) == 8 ? 32 : 64;
-  static constexpr int64_t kNarrow = 16;  // below so many elements of a row of out there is no buffer
-  static constexpr int64_t kLong = 512;
   static constexpr int64_t kItem = sizeof(T), kLine = 64 / kItem;
-  static constexpr int64_t kAway = 65536;  // bytes
+  static constexpr int64_t kBlock = kItem == 8 ? 32 : 64;
+  static constexpr int64_t kNarrow = 16;  // elements of a row of out
+  static constexpr int64_t kLong = 512;
+  static constexpr int64_t kAhead = 2 * kBlock;  // columns from a block to the one that is asked for meanwhile
 
   // The block of x that begins in a row and a column of the matrices at the offsets.
   void run_at(int64_t out_offset, int64_t x_offset, int64_t row, int64_t column) const {
     T* const to = out_ + out_offset + column * out_row_ + row;
     const T* const from = x_ + x_offset + row * x_row_ + column;
-    if (rows_ < kNarrow)
-      run_narrow(to, from, std::min(kLong, columns_ - column));
-    else if (streamed_)
-      stream_block(to, from, row, std::min(kBlock, columns_ - column));
-    else
-      run_block(to, from, rows_ - row, std::min(kBlock, columns_ - column));
+    const int64_t rows = std::min(high_, rows_ - row), columns = std::min(wide_, columns_ - column);
+    if (rows_ < kNarrow) return run_narrow(to, from, columns);
+    if constexpr (kItem >= 4) {
+      const bool last = row + rows == rows_;
+      const T* const next = streamed_ ? from + kAhead : (last ? from : from + rows * x_row_);
+      turn_block(to, out_row_, from, x_row_, rows, columns, next, streamed_ && rows % kLine == 0);
+    } else {
+      run_block(to, from, rows, columns);
+    }
   }
 
   void run_narrow(T* to, const T* from, int64_t columns) const {
@@ -224,43 +225,12 @@ class Turned {
     turn(to, out_row_, from, x_row_, rows_, columns);
   }
 
-  // As many columns at a time as a line has elements, while as many rows of the block that comes next are asked for:
-  // few of them can wait in the second cache where rows are a power of two apart. That block lies below, or, where the
-  // rows are so far apart that hardly any can wait, beside this one.
-  void stream_block(T* to, const T* from, int64_t row, int64_t columns) const {
-    const bool last = row + high_ >= rows_, beside = high_ == kLine;
-    const int64_t rows = std::min(high_, rows_ - row);
-    const int64_t next_rows = beside ? rows : std::min(high_, rows_ - (last ? 0 : row + high_));
-    const T* const next = beside ? from + 4 * kBlock : (last ? from - row * x_row_ + kBlock : from + high_ * x_row_);
-    alignas(64) T buffer[kLine * kBlock];
-    const int64_t strip = kLine * kBlock / high_;
-    for (int64_t d = 0; d < columns; d += strip) {
-      const int64_t width = std::min(strip, columns - d);
-      for (int64_t i = d; i < std::min(d + kLine, next_rows); ++i) {
-        for (int64_t k = 0; k < kBlock; k += kLine) __builtin_prefetch(next + i * x_row_ + k, 0, 2);
-      }
-      turn(buffer, high_, from + d, x_row_, rows, width);
-      T* const out = to + d * out_row_;
-      if (rows % kLine == 0) {
-        stream_apart(out, buffer, width, rows * kItem, out_row_ * kItem, high_ * kItem);
-      } else {
-        for (int64_t k = 0; k < width; ++k) copy_bytes(out + k * out_row_, buffer + k * high_, rows * kItem, true);
-      }
-    }
-  }
-
-  void run_block(T* to, const T* from, int64_t rows_left, int64_t columns) const {
-    const int64_t rows = std::min(kBlock, rows_left), next = std::min(kBlock, rows_left - rows);
-    for (int64_t i = 0; i < next; ++i) {
-      for (int64_t d = 0; d < columns; d += 64 / static_cast<int64_t>(sizeof(T))) {
-        __builtin_prefetch(from + (rows + i) * x_row_ + d);
-      }
-    }
-    alignas(64) T buffer[kBlock * kBlock];
+  // Small elements: through a buffer, because the rows of a matrix often are a power of two apart, and few of them fit
+  // into the cache at once.
+  void run_block(T* to, const T* from, int64_t rows, int64_t columns) const {
+    alignas(64) T buffer[kBlock * 2 * kBlock];
     turn(buffer, kBlock, from, x_row_, rows, columns);
-    for (int64_t d = 0; d < columns; ++d) {
-      copy_bytes(to + d * out_row_, buffer + d * kBlock, rows * static_cast<int64_t>(sizeof(T)), streamed_);
-    }
+    for (int64_t d = 0; d < columns; ++d) copy_bytes(to + d * out_row_, buffer + d * kBlock, rows * kItem, streamed_);
   }
 
   T* out_;
@@ -268,7 +238,7 @@ class Turned {
   Nest<2> nest_;
   int64_t rows_, columns_;  // of x, seen as a matrix; they are out's columns and rows
   int64_t out_row_, x_row_;
-  int64_t high_ = kBlock;  // rows of a block
+  int64_t high_ = kBlock, wide_ = kBlock;  // rows and columns of a block
   bool streamed_;
 };
 
