@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "core/plans.hpp"
+#include "core/wide.hpp"
 #include "kernels/moves.hpp"
 
 namespace minigrad {
@@ -112,6 +113,40 @@ void unpack_panel(T* out, const T* panel, int64_t rows, int64_t row_step, int64_
   for (int64_t r = 0; r < rows; ++r, out += row_step, panel += kPanel) {
     copy_bytes(out, panel, width * static_cast<int64_t>(sizeof(T)), streamed);
   }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Pieces of rows, combined: out[i] = combine(out[i], x[i]).
+
+struct Sum {
+  template <class T>
+  static T combine(T x, T y) {
+    return static_cast<T>(x + y);
+  }
+};
+
+template <class Op, class T>
+MINIGRAD_WIDE void combine_wide(T* out, const T* x, int64_t count) {
+  constexpr int64_t kRegister = 32 / sizeof(T), kTogether = 4 * kRegister;
+  const auto registers = [&](int64_t number) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+    for (int64_t r = 0; r < number; ++r, out += kRegister, x += kRegister) {
+#pragma omp simd
+      for (int64_t i = 0; i < kRegister; ++i) out[i] = Op::combine(out[i], x[i]);
+    }
+  };
+  for (; count >= kTogether; count -= kTogether) registers(4);
+  for (; count >= kRegister; count -= kRegister) registers(1);
+  for (; count > 0; --count, ++out, ++x) {
+    *out = Op::combine(*out, *x);
+    asm volatile("" : "+r"(count));  // or the compiler would make vector code of this as well
+  }
+}
+
+template <class Op, class T>
+void combine_piece(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_step) {
+  if (out_step == 1 && x_step == 1 && has_wide()) return combine_wide<Op>(out, x, count);
+  for (int64_t i = 0; i < count; ++i) out[i * out_step] = Op::combine(out[i * out_step], x[i * x_step]);
 }
 
 // `dim` as a run gets it: counted from the end where negative.

@@ -55,6 +55,8 @@ template <class T>
 void copy_piece(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_step) {
   if (out_step == 1 && x_step == 1) {
     copy_bytes(out, x, count * static_cast<int64_t>(sizeof(T)));
+  } else if (out_step == 1 && x_step == 0) {
+    std::fill_n(out, count, *x);
   } else {
     for (int64_t i = 0; i < count; ++i) out[i * out_step] = x[i * x_step];
   }

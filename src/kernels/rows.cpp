@@ -131,16 +131,6 @@ void for_row_pieces(const Nest<2>& nest, T* out, const T* x, Combine&& combine) 
   });
 }
 
-template <class T>
-void add_piece(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_step) {
-  if (out_step == 1 && x_step == 1) {
-#pragma omp simd
-    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(out[i] + x[i]);
-  } else {
-    for (int64_t i = 0; i < count; ++i) out[i * out_step] = static_cast<T>(out[i * out_step] + x[i * x_step]);
-  }
-}
-
 // How many indices ahead a row is fetched into the cache, and how much of it: rows at random places come from memory.
 constexpr int64_t kAhead = 8;
 constexpr int64_t kFetched = 512;
@@ -262,15 +252,13 @@ struct ByRow {
   }
 };
 
-template <class T>
-void add_to_zero(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_step) {
-  if (out_step == 1 && x_step == 1) {
-#pragma omp simd
-    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<T>(T{0} + x[i]);
-  } else {
-    for (int64_t i = 0; i < count; ++i) out[i * out_step] = static_cast<T>(T{0} + x[i * x_step]);
+// The first one of a sum.
+struct First {
+  template <class T>
+  static T combine(T, T x) {
+    return static_cast<T>(T{0} + x);
   }
-}
+};
 
 // index_rows_add: out[index[n]] += g[n], starting from zeros, n increasing. Row by row of out, so that each is written
 // while it is in a cache, and the order of the sums is always the same.
@@ -296,7 +284,7 @@ struct IndexRowsAdd {
         for (int64_t k = first; k < last; ++k) {
           const T* const x = g.as<T>() + from.offset(by_row.places[k]);
           if (k + 1 < count) prefetch_row(g.as<T>() + from.offset(by_row.places[k + 1]), from.size());
-          for_row_pieces(nest, row, x, k == first ? add_to_zero<T> : add_piece<T>);
+          for_row_pieces(nest, row, x, k == first ? combine_piece<First, T> : combine_piece<Sum, T>);
         }
       }
     });
@@ -315,17 +303,17 @@ struct IndexRowsAdd {
     const bool single = from.size() == 1 && g.contiguous() && index.contiguous() && out.contiguous();
     Failure failure;
     if (rows == 0 && count > 0) failure.report();
-    parallel_for(rows, zeros + additions / static_cast<double>(rows > 0 ? rows : 1),
-                 [&](int64_t begin, int64_t end, int) {
-                   zero(out, begin * from.size(), end * from.size());
-                   if (single) return add_single(call, begin, end, failure);
-                   for_indices(index, 0, count, [&](int64_t n, int64_t raw) {
-                     const int64_t i = wrapped(raw, rows);
-                     if (!in_range(i, rows)) return failure.report();
-                     if (i < begin || i >= end) return;
-                     for_row_pieces(nest, out.as<T>() + i * out.stride[0], g.as<T>() + from.offset(n), add_piece<T>);
-                   });
-                 });
+    parallel_for(
+        rows, zeros + additions / static_cast<double>(rows > 0 ? rows : 1), [&](int64_t begin, int64_t end, int) {
+          zero(out, begin * from.size(), end * from.size());
+          if (single) return add_single(call, begin, end, failure);
+          for_indices(index, 0, count, [&](int64_t n, int64_t raw) {
+            const int64_t i = wrapped(raw, rows);
+            if (!in_range(i, rows)) return failure.report();
+            if (i < begin || i >= end) return;
+            for_row_pieces(nest, out.as<T>() + i * out.stride[0], g.as<T>() + from.offset(n), combine_piece<Sum, T>);
+          });
+        });
     return failure.status();
   }
 

@@ -107,7 +107,7 @@ constexpr Combine of_number(DType dtype) {
 Combine combine_of(int64_t mode, DType dtype) {
   const bool boolean = dtype == DType::boolean;
   if (mode == kSet) return of_size<ScatterSet>(item_size(dtype));
-  if (mode == kAdd && !boolean) return of_number<ScatterSum>(dtype);
+  if (mode == kAdd && !boolean) return of_number<Sum>(dtype);
   if (mode == kMultiply && !boolean) return of_number<ScatterProduct>(dtype);
   return mode == kAdd || mode == kMaximum ? of_dtype<ScatterMax>(dtype) : of_dtype<ScatterMin>(dtype);
 }

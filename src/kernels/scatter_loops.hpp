@@ -40,13 +40,6 @@ struct ScatterSet {
   }
 };
 
-struct ScatterSum {
-  template <class T>
-  static T combine(T x, T y) {
-    return static_cast<T>(x + y);
-  }
-};
-
 struct ScatterProduct {
   template <class T>
   static T combine(T x, T y) {
@@ -104,20 +97,6 @@ struct Block {
 // False where an index is out of range.
 using Combine = bool (*)(void* out, const void* src, const int64_t* index, const Block& block);
 
-template <class Op, class T>
-void combine_piece(T* out, const T* src, int64_t count, int64_t out_step, int64_t src_step) {
-  if (std::is_same_v<Op, ScatterSet> && out_step == 1 && src_step == 0) {
-    const T value = *src;
-#pragma omp simd
-    for (int64_t i = 0; i < count; ++i) out[i] = value;
-  } else if (out_step == 1 && src_step == 1) {
-#pragma omp simd
-    for (int64_t i = 0; i < count; ++i) out[i] = Op::combine(out[i], src[i]);
-  } else {
-    for (int64_t i = 0; i < count; ++i) out[i * out_step] = Op::combine(out[i * out_step], src[i * src_step]);
-  }
-}
-
 // A branch that is never taken costs less than a look at all indices beforehand.
 template <class Op, class T>
 bool combine_each(T* out, const T* src, const int64_t* index, const Block& b) {
@@ -150,7 +129,8 @@ template <class Op, class T, class Count>
 template <class Op, class T>
 bool combine_row(T* out, const T* src, int64_t place, const Block& b) {
   if (!b.places.own(place)) return in_range(place, b.extent);
-  combine_piece<Op>(out + place * b.dim, src, b.inner, b.out.inner, b.src.inner);
+  constexpr auto* combine = std::is_same_v<Op, ScatterSet> ? copy_piece<T> : combine_piece<Op, T>;
+  combine(out + place * b.dim, src, b.inner, b.out.inner, b.src.inner);
   return true;
 }
 
