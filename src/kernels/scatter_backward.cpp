@@ -51,14 +51,29 @@ void plan_scatter_shares(Plan& plan) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Lanes.
 
+template <int64_t step>
+using Fixed = std::integral_constant<int64_t, step>;
+
 // Where an operand's element stands: the k-th along dim, of the l-th lane.
-template <class T>
+template <class T, class Step = int64_t>
 struct Slab {
   T* first;
-  int64_t dim, lane;
+  int64_t dim;
+  Step lane;
 
   T& operator()(int64_t k, int64_t l) const { return first[k * dim + l * lane]; }
 };
+
+// body(l) for each lane, in vector code where lanes are neighbours that share their indices.
+template <class Step, class Lanes, class Body>
+[[gnu::always_inline]] inline void for_lanes(Step, Lanes lanes, Body&& body) {
+  if constexpr (std::is_same_v<Step, Fixed<0>>) {
+#pragma omp simd
+    for (int64_t l = 0; l < lanes; ++l) body(l);
+  } else {
+    for (int64_t l = 0; l < lanes; ++l) body(l);
+  }
+}
 
 // `N` operands along index's lanes: index itself, then others with its size along dim or with x's.
 template <class T, int N>
@@ -75,30 +90,23 @@ class TableWalk {
       data_[i] = operands[i].data;
     }
     nest_ = make_nest(reinterpret_cast<const View* const(&)[N]>(pointers));
-    const bool abreast = dim_[1] > nest_.stride[1][nest_.rank - 1] || extent < kPanel;
+    const int inner = nest_.rank - 1;
+    const bool abreast = dim_[1] > nest_.stride[1][inner] || extent < kPanel;
     together = abreast ? lanes_together(call.out[0], extent) : 1;
+    rows_ = together > 1 && nest_.stride[0][inner] == 0;
+    for (int i = 1; i < N; ++i) rows_ &= nest_.stride[i][inner] == 1;
   }
 
-  // visit(operand, lanes, tables) for groups of lanes; operand(i) is the i-th one's slab. False: an index is out of
-  // range.
-  template <class Visit>
+  // visit(operand, index, lanes, tables) for groups of lanes; operand(i) is the i-th one's slab. False: an index is out
+  // of range. Visits of whole rows are for lanes that are neighbours and share their indices.
+  template <bool has_rows = false, class Visit>
   Status run(Visit&& visit) const {
     Failure failure;
-    const int inner = nest_.rank - 1;
     parallel_for(nest_.size, 3.0 * static_cast<double>(length + extent), [&](int64_t begin, int64_t end, int worker) {
       for_rows(nest_, begin, end, [&](const int64_t* offset, int64_t count) {
+        auto* const table = reinterpret_cast<T*>(call_.scratch(worker));
         for (int64_t lane = 0; lane < count && !failure.reported(); lane += together) {
-          const auto operand = [&](int i) {
-            const int64_t step = nest_.stride[i][inner];
-            return Slab<T>{static_cast<T*>(data_[i]) + offset[i] + lane * step, dim_[i], step};
-          };
-          const Slab<const int64_t> index = {
-              static_cast<const int64_t*>(data_[0]) + offset[0] + lane * nest_.stride[0][inner], dim_[0],
-              nest_.stride[0][inner]};
-          auto* const table = reinterpret_cast<T*>(call_.scratch(worker));
-          const bool good = together > 1 ? visit(operand, index, std::min(together, count - lane), table)
-                                         : visit(operand, index, std::integral_constant<int64_t, 1>{}, table);
-          if (!good) failure.report();
+          if (!visit_group<has_rows>(visit, offset, lane, std::min(together, count - lane), table)) failure.report();
         }
       });
     });
@@ -106,10 +114,27 @@ class TableWalk {
   }
 
  private:
+  template <bool has_rows, class Visit>
+  bool visit_group(Visit& visit, const int64_t* offset, int64_t lane, int64_t lanes, T* table) const {
+    const auto slab = [&]<class X, class Step>(int i, X*, Step step) {
+      return Slab<X, Step>{static_cast<X*>(data_[i]) + offset[i] + lane * step, dim_[i], step};
+    };
+    const int64_t* const none = nullptr;
+    if constexpr (has_rows) {
+      const auto operand = [&](int i) { return slab(i, table, Fixed<1>{}); };
+      if (rows_) return visit(operand, slab(0, none, Fixed<0>{}), lanes, table);
+    }
+    const int inner = nest_.rank - 1;
+    const auto operand = [&](int i) { return slab(i, table, nest_.stride[i][inner]); };
+    const auto index = slab(0, none, nest_.stride[0][inner]);
+    return together > 1 ? visit(operand, index, lanes, table) : visit(operand, index, Fixed<1>{}, table);
+  }
+
   const Call& call_;
   Nest<N> nest_;
   int64_t dim_[N];
   void* data_[N];
+  bool rows_;
 
  public:
   const int64_t length, extent;
@@ -128,7 +153,7 @@ struct ScatterOthers {
     const View operands[] = {index, out, source_like(call.in[1], index), x};
     const TableWalk<T, 4> walk(call, operands, axis, x.shape[axis]);
     return walk.run([&](auto operand, const auto& index, auto lanes, T* table) {
-      const Slab<T> out = operand(1), src = operand(2), x = operand(3);
+      const auto out = operand(1), src = operand(2), x = operand(3);
       const int64_t pitch = std::is_same_v<decltype(lanes), int64_t> ? walk.together : 1;
       for (int64_t p = 0; p < walk.extent; ++p) {
         for (int64_t l = 0; l < lanes; ++l) table[p * pitch + l] = x(p, l);
@@ -186,36 +211,39 @@ struct ScatterShares {
     }
     const View operands[] = {index, of_src, source_like(call.in[2], index), of_x, g, x, at_least_1d(call.in[4])};
     const TableWalk<T, 7> walk(call, operands, axis, x.shape[axis]);
-    return walk.run([&](auto operand, const auto& index, auto lanes, T* share) {
-      const Slab<T> of_src = operand(1), src = operand(2), of_x = operand(3), g = operand(4), x = operand(5);
-      const Slab<T> extremum = operand(6);
+    return walk.template run<true>([&](auto operand, const auto& index, auto lanes, T* share) {
+      const auto of_src = operand(1), src = operand(2), of_x = operand(3), g = operand(4), x = operand(5);
+      const auto extremum = operand(6);
+      const auto step = index.lane;
       const int64_t pitch = std::is_same_v<decltype(lanes), int64_t> ? walk.together : 1;
       T* const most = share + walk.extent * pitch;
       for (int64_t p = 0; p < walk.extent; ++p) {
-        for (int64_t l = 0; l < lanes; ++l) {
+        for_lanes(step, lanes, [&](int64_t l) {
           most[p * pitch + l] = extremum(p, l);
-          share[p * pitch + l] = is_extremum(x(p, l), extremum(p, l));
-        }
+          share[p * pitch + l] = kept(T{1}, is_extremum(x(p, l), extremum(p, l)));
+        });
       }
       for (int64_t k = 0; k < walk.length; ++k) {
-        for (int64_t l = 0; l < lanes; ++l) {
-          if (!in_range(index(k, l), walk.extent)) return false;
+        bool good = true;
+        for (int64_t l = 0; l < (step == 0 ? 1 : lanes); ++l) good &= in_range(index(k, l), walk.extent);
+        if (!good) return false;
+        for_lanes(step, lanes, [&](int64_t l) {
           const int64_t at = index(k, l) * pitch + l;
-          share[at] += is_extremum(src(k, l), most[at]);
-        }
+          share[at] += kept(T{1}, is_extremum(src(k, l), most[at]));
+        });
       }
       for (int64_t p = 0; p < walk.extent; ++p) {
-        for (int64_t l = 0; l < lanes; ++l) {
+        for_lanes(step, lanes, [&](int64_t l) {
           T& here = share[p * pitch + l];
           here = kept(g(p, l) / here, here != 0);
           of_x(p, l) = kept(here, is_extremum(x(p, l), most[p * pitch + l]));
-        }
+        });
       }
       for (int64_t k = 0; k < walk.length; ++k) {
-        for (int64_t l = 0; l < lanes; ++l) {
+        for_lanes(step, lanes, [&](int64_t l) {
           const int64_t at = index(k, l) * pitch + l;
           of_src(k, l) = kept(share[at], is_extremum(src(k, l), most[at]));
-        }
+        });
       }
       return true;
     });
