@@ -64,7 +64,9 @@ from .ops.conversion import *
 from .ops.count import *
 from .ops.covariance import *
 from .ops.creation import *
+from .ops.data import *
 from .ops.distance import cdist, cosine_similarity, dist, pairwise_distance, pdist
+from .ops.einsum import *
 from .ops.elementwise import *
 from .ops.extrema import *
 from .ops.functions import *
@@ -79,6 +81,7 @@ from .ops.order import *
 from .ops.powers import *
 from .ops.products import *
 from .ops.quantiles import *
+from .ops.ranges import *
 from .ops.rearrange import *
 from .ops.reduce import *
 from .ops.rounding import *
@@ -181,6 +184,8 @@ __all__ += ops.conversion.__all__
 __all__ += ops.count.__all__
 __all__ += ops.covariance.__all__
 __all__ += ops.creation.__all__
+__all__ += ops.data.__all__
+__all__ += ops.einsum.__all__
 __all__ += ops.elementwise.__all__
 __all__ += ops.extrema.__all__
 __all__ += ops.functions.__all__
@@ -195,6 +200,7 @@ __all__ += ops.order.__all__
 __all__ += ops.powers.__all__
 __all__ += ops.products.__all__
 __all__ += ops.quantiles.__all__
+__all__ += ops.ranges.__all__
 __all__ += ops.rearrange.__all__
 __all__ += ops.reduce.__all__
 __all__ += ops.rounding.__all__

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..grad_mode import no_grad
-from ..ops.creation import arange, eye, full_like
+from ..ops.creation import full_like
 from ..ops.elementwise import where
 from ..ops.embedding import one_hot
 from ..ops.probability_loss import binary_cross_entropy_with_logits
+from ..ops.ranges import arange, eye
 from ..ops.softmax import log_softmax, softmax
 from ..random import bernoulli, multinomial, rand
 from ..tensor import Tensor

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from ..grad_mode import no_grad
-from ..ops.creation import tensor
+from ..ops.data import tensor
 from ..ops.views import broadcast_tensors
 from ..tensor import Size, Tensor, wrap
 from .constraints import Constraint

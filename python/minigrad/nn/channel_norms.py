@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from .._dtype import dtype as DType  # noqa: N812
-from ..ops.creation import ones, tensor, zeros
+from ..ops.creation import ones, zeros
+from ..ops.data import tensor
 from ..tensor import Tensor, array_of
 from . import functional as F  # noqa: N812
 from ._new import parameter_dtype

@@ -9,7 +9,6 @@ from .. import _dtype
 from .._methods import method
 from ..batching import levels
 from ..tensor import Tensor, array_of, grad_enabled, wrap
-from .creation import triu_indices
 from .elementwise import _add, _sub, _where, abs, div, eq, maximum, minimum, mul, sqrt
 from .getitem import index_put
 from .index import index_select
@@ -18,6 +17,7 @@ from .linalg import matmul
 from .norms import _vector_norm
 from .pointwise_loss import reduced, reduction_code
 from .promotion import to_dtype
+from .ranges import triu_indices
 from .reduce import _sum, sum
 from .selection import clamp
 from .shape import broadcast, broadcast_shapes, normalise_dim, normalise_dims, unsqueeze

@@ -18,8 +18,10 @@ from ..batching import levels
 from ..batching_rules import copy_values
 from ..tensor import Tensor, grad_enabled, wrap
 from . import elementwise as ew
-from .creation import arange, array_from, full_like
+from .creation import full_like
+from .data import array_from
 from .promotion import to_dtype
+from .ranges import arange
 from .shape import _reshape, broadcast
 from .views import diagonal
 

@@ -21,8 +21,9 @@ from ..batching_rules import level_of, lifted, split_level, spread
 from ..graph import Node, next_sequence
 from ..primitive import Variadic, registry
 from ..tensor import Tensor, array_of, grad_enabled, wrap
-from .creation import triu_indices, zeros
+from .creation import zeros
 from .promotion import to_dtype
+from .ranges import triu_indices
 from .records import ARTICLE
 from .shape import Shape, basic_index, normalise_dim, reshape
 from .views import along, meshgrid, narrow, rank_2, rank_3, tensors_of

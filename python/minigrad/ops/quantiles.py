@@ -9,7 +9,7 @@ from .. import _dtype
 from .._methods import method, numpy_names
 from ..tensor import Tensor, array_of, wrap
 from .arithmetic import lerp
-from .creation import tensor
+from .data import tensor
 from .elementwise import _where
 from .index import gather
 from .logic import isnan

@@ -86,7 +86,7 @@ def _check_side(name: str, right: bool, side: str | None) -> bool:
 
 def _search(name: str, boundaries: Tensor, input: Any, out_int32: bool, right: bool) -> Tensor:
     if not isinstance(input, Tensor):
-        from .creation import tensor
+        from .data import tensor
 
         target = _dtype.result_type(boundaries, input)
         boundaries, input = to_dtype(boundaries, target), tensor(input, dtype=target)

@@ -9,7 +9,7 @@ from typing import Any
 from ..grad_mode import no_grad
 from ..nn import Module
 from ..nn.channel_norms import _BatchNorm
-from ..ops.creation import tensor
+from ..ops.data import tensor
 from ..tensor import Tensor
 from .lr_scheduler import LRScheduler
 from .lr_scheduler.cycles import between, for_groups, is_linear

@@ -9,7 +9,8 @@ import numpy as np
 from .. import _core, _dtype
 from .._dtype import dtype as DType  # noqa: N812
 from ..batching import bottom
-from ..ops.creation import check_options, keeps_layout, zeros
+from ..ops.creation import keeps_layout, zeros
+from ..ops.options import check_options
 from ..ops.shape import sizes_of
 from ..tensor import Tensor, array_of, wrap
 from .arrays import converted, floats, integers, normal_array

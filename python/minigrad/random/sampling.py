@@ -13,7 +13,7 @@ from .._dtype import dtype as DType  # noqa: N812
 from .._methods import method
 from ..batching import below, bottom, for_each_example, is_batched, levels, sizes_drawn
 from ..graph import Array
-from ..ops.creation import check_options
+from ..ops.options import check_options
 from ..tensor import Tensor, array_of, wrap
 from .arrays import chances, check_range, converted, floats, kernels, reserved
 from .creation import with_gradient_zero

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ... import grad_mode
-from ...ops.creation import tensor
+from ...ops.data import tensor
 from ...ops.joining import stack
 from ...ops.norms import vector_norm
 from ...tensor import Tensor, wrap

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ... import _dtype
-from ...ops.creation import as_tensor, tensor
+from ...ops.data import as_tensor, tensor
 from ...ops.joining import stack
 from ...tensor import Tensor
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ... import _dtype
 from ...graph import Array
-from ...ops.creation import as_tensor
+from ...ops.data import as_tensor
 from ...random import Generator, multinomial, randint, randperm
 from ...tensor import Tensor
 
