@@ -43,6 +43,7 @@ CORE_FUNCTIONS = {
     "is_inference": "(array: Any, /) -> bool",
     "kernels_for": "(isa: str) -> dict[str, Kernel]",
     "lend": "(tensor: Any, line: str | None, /) -> Array",
+    "lone_index": "(key: Any, rank: int, /) -> tuple[tuple[Any, ...] | None, Tensor | Array, int, int] | None",
     "link_view": "(view: Any, source: Any, primitive: Any, attributes: tuple[Any, ...], /) -> None",
     "compute_into": "(kernel: Kernel, tensor: Any, operands: tuple[Any, ...], /) -> bool",
     "check_saved": "(name: str, array: Any, /) -> None",
@@ -74,6 +75,7 @@ CORE_FUNCTIONS = {
     "members": "(namespace: dict[str, Any], type: type, /) -> list[tuple[str, Any]]",
     "result_type": "(*operands: Any) -> DType | None",
     "sizes_of": "(args: tuple[Any, ...], /) -> tuple[int, ...] | None",
+    "unindex": "(g: Array, key: tuple[Any, ...], shape: tuple[int, ...], /) -> Array",
     "strided_view": "(array: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int, /) -> Array",
 }
 CORE_VALUES = {"SHARED": "int", "build_info": "dict[str, Any]", "kernels": "dict[str, Kernel]"}
@@ -85,7 +87,7 @@ KERNEL_METHODS = {
 CORE_HEADER = """\
 # Written by tools/write_stubs.py from the running module; do not edit.
 
-from typing import Any, TypeAlias, final
+from typing import Any, SupportsIndex, TypeAlias, final, overload
 
 from numpy.typing import NDArray
 
@@ -121,6 +123,12 @@ class TensorBase:
     def is_leaf(self) -> bool: ...
     def _own(self) -> None: ...
     def _alias(self) -> Tensor: ...
+
+class SizeBase(tuple[int, ...]):
+    @overload
+    def __getitem__(self, key: SupportsIndex, /) -> int: ...
+    @overload
+    def __getitem__(self, key: slice, /) -> Size: ...
 
 class LeafBase:
     array: Any

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from types import BuiltinFunctionType
 from typing import Any, NoReturn, Self, TypeVar
 
 import numpy as np
@@ -324,8 +325,8 @@ def hands_on(run: F) -> F:
 
 
 def declining(run: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a primitive's `run` so that it declines batched arrays, as kernels do by themselves."""
-    if hasattr(run, "types") or hasattr(run, "declines"):
+    """Return a primitive's `run` so that it declines batched arrays, as kernels and C++'s functions do by themselves."""
+    if isinstance(run, BuiltinFunctionType) or hasattr(run, "types") or hasattr(run, "declines"):
         return run
 
     @wraps(run)

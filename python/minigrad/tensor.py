@@ -6,7 +6,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,7 +37,7 @@ _owning = threading.RLock()
 view_properties: dict[str, Callable[[Tensor], Tensor]] = {}
 
 
-class Size(tuple[int, ...]):
+class Size(_core.SizeBase):
     """A tensor's shape: a tuple that knows how many elements it means."""
 
     __slots__ = ()
@@ -48,16 +48,6 @@ class Size(tuple[int, ...]):
         for extent in self:
             n *= extent
         return n
-
-    @overload
-    def __getitem__(self, key: SupportsIndex) -> int: ...
-
-    @overload
-    def __getitem__(self, key: slice) -> Size: ...
-
-    def __getitem__(self, key: Any) -> Any:
-        part: Any = tuple.__getitem__(self, key)
-        return part if part.__class__ is int else Size(part)
 
     def __add__(self, other: Any) -> Size:
         return Size(tuple.__add__(self, other))

@@ -133,6 +133,87 @@ PyObject* basic_key(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return key.release();
 }
 
+// A tensor of int64 with dimensions, or a list of integers as an array; null for others.
+Reference indices_in(PyObject* part) {
+  if (is_tensor(part)) {
+    PyObject* const array = tensor_in(part)->array;
+    const bool whole = native_dtype_code(array) == static_cast<int>(DType::int64);
+    return whole && PyArray_NDIM(reinterpret_cast<PyArrayObject*>(array)) > 0 ? share(part) : nullptr;
+  }
+  npy_intp count = PyList_CheckExact(part) ? PyList_GET_SIZE(part) : 0;
+  Reference array(count == 0 ? nullptr : PyArray_SimpleNew(1, &count, NPY_INT64));
+  for (npy_intp i = 0; array != nullptr && i < count; ++i) {
+    PyObject* const number = PyList_GET_ITEM(part, i);
+    const long long index = PyLong_CheckExact(number) ? PyLong_AsLongLong(number) : -1;
+    if (!PyLong_CheckExact(number) || (index == -1 && PyErr_Occurred() != nullptr)) return nullptr;
+    static_cast<int64_t*>(PyArray_DATA(reinterpret_cast<PyArrayObject*>(array.get())))[i] = index;
+  }
+  return array;
+}
+
+bool is_everything(PyObject* part) {
+  if (!PySlice_Check(part)) return part == Py_Ellipsis;
+  const PySliceObject& slice = *reinterpret_cast<PySliceObject*>(part);
+  return slice.start == Py_None && slice.stop == Py_None && slice.step == Py_None;
+}
+
+// A key with indices for one dim among integers, slices, None and an Ellipsis.
+class LoneIndex {
+ public:
+  // Whether a tuple is one, for a tensor of so many dimensions.
+  bool take(PyObject* parts, Py_ssize_t rank) {
+    key_.reset(PyTuple_New(PyTuple_GET_SIZE(parts) + 1));
+    Py_ssize_t left = rank;  // dims that no part speaks of
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(parts); ++i) {
+      left -= PyTuple_GET_ITEM(parts, i) != Py_None && PyTuple_GET_ITEM(parts, i) != Py_Ellipsis ? 1 : 0;
+    }
+    for (Py_ssize_t i = 0; key_ != nullptr && i < PyTuple_GET_SIZE(parts); ++i) {
+      if (!take_part(PyTuple_GET_ITEM(parts, i), i, left)) return false;
+    }
+    return key_ != nullptr && indices_ != nullptr && left >= 0;
+  }
+
+  // The key without the indices, None where it means everything; the indices; the dim that they count along, in the
+  // view that the key makes and in the tensor.
+  PyObject* result() {
+    const Py_ssize_t last = PyTuple_GET_SIZE(key_.get()) - 1;
+    if (filled_ && !everything_) key_.reset(PyTuple_GetSlice(key_.get(), 0, last));
+    if (!filled_) PyTuple_SET_ITEM(key_.get(), last, Py_NewRef(Py_Ellipsis));
+    if (everything_) key_ = share(Py_None);
+    return key_ == nullptr ? nullptr : Py_BuildValue("OOnn", key_.get(), indices_.get(), dim_, own_);
+  }
+
+ private:
+  bool take_part(PyObject* part, Py_ssize_t i, Py_ssize_t left) {
+    Reference indices = indices_ == nullptr ? indices_in(part) : nullptr;
+    if (PyErr_Occurred() != nullptr) return false;
+    const bool counted = indices == nullptr && indices_ == nullptr;  // dims before the indices
+    Reference basic =
+        indices != nullptr ? Reference(PySlice_New(nullptr, nullptr, nullptr)) : basic_part(part, filled_);
+    if (basic == nullptr) return false;
+    if (indices != nullptr) indices_ = std::move(indices);
+    everything_ &= is_everything(basic.get());
+    const Py_ssize_t width = part == Py_Ellipsis ? left : 1;
+    if (counted) dim_ += PySlice_Check(basic.get()) || part == Py_None || part == Py_Ellipsis ? width : 0;
+    if (counted) own_ += part == Py_None ? 0 : width;
+    PyTuple_SET_ITEM(key_.get(), i, basic.release());
+    return true;
+  }
+
+  Reference key_, indices_;
+  Py_ssize_t dim_ = 0, own_ = 0;
+  bool filled_ = false, everything_ = true;
+};
+
+// lone_index(key, rank): what a key with indices for one dim means: see LoneIndex; None for other keys.
+PyObject* lone_index(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 2) return PyErr_Format(PyExc_TypeError, "lone_index: takes a key and a rank");
+  LoneIndex key;
+  if (PyTuple_CheckExact(args[0]) && key.take(args[0], PyLong_AsSsize_t(args[1]))) return key.result();
+  PyErr_Clear();  // of numbers that are too large
+  Py_RETURN_NONE;
+}
+
 // arrays_of(tensors): the arrays of a tuple or list of tensors of one dtype, as a list; None for anything else.
 PyObject* arrays_of(PyObject*, PyObject* tensors) {
   if (!PyTuple_CheckExact(tensors) && !PyList_CheckExact(tensors)) Py_RETURN_NONE;
@@ -160,6 +241,9 @@ PyMethodDef kFunctions[] = {
      "dims_of(dims, rank): different dims, counted from the front, as a tuple; None for anything else."},
     {"basic_key", fastcall(basic_key), METH_FASTCALL,
      "basic_key(key, rank): a key that makes a view, as a tuple with an Ellipsis; None for other keys."},
+    {"lone_index", fastcall(lone_index), METH_FASTCALL,
+     "lone_index(key, rank): a key with indices for one dim as the key of a view, the indices, a tensor or an array, "
+     "and the dim's number in the view and in the tensor; None for other keys."},
     {"arrays_of", arrays_of, METH_O,
      "arrays_of(tensors): the arrays of a tuple or list of tensors of one dtype, as a list; None for anything else."},
     {nullptr, nullptr, 0, nullptr},

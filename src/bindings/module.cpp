@@ -20,6 +20,7 @@
 #include "bindings/operation.hpp"
 #include "bindings/promotion.hpp"
 #include "bindings/sweep.hpp"
+#include "bindings/unindex.hpp"
 #include "bindings/views.hpp"
 #include "core/parallel.hpp"
 #include "core/quota.hpp"
@@ -101,7 +102,7 @@ bool add_engine(PyObject* module) {
          add_view_functions(module) && add_lending_functions(module) && add_layout_functions(module) &&
          add_sweep_function(module) && add_gather_function(module) && add_in_place_functions(module) &&
          add_commons_functions(module) && add_assignment_function(module) && add_promotion_functions(module) &&
-         add_argument_functions(module);
+         add_argument_functions(module) && add_unindex_function(module);
 }
 
 }  // namespace

@@ -216,6 +216,23 @@ PyObject* wrap(PyObject*, PyObject* const* args, Py_ssize_t count) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+// Shapes.
+
+// shape[key]: an integer, or for a slice another shape.
+PyObject* part_of_shape(PyObject* self, PyObject* key) {
+  PyObject* const part = PyTuple_Type.tp_as_mapping->mp_subscript(self, key);
+  if (part == nullptr || !PyTuple_CheckExact(part)) return part;
+  const Reference extents(part);
+  return PyObject_CallOneArg(reinterpret_cast<PyObject*>(Py_TYPE(self)), part);
+}
+
+PyObject* make_size_type() {
+  static PyType_Slot slots[] = {{Py_mp_subscript, reinterpret_cast<void*>(part_of_shape)}, {0, nullptr}};
+  static PyType_Spec spec = {"minigrad._core.SizeBase", 0, 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+  return PyType_FromSpecWithBases(&spec, reinterpret_cast<PyObject*>(&PyTuple_Type));
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
 // Views.
 
 // The steps that lead to `source`, if it is a view itself, and one more.
@@ -459,7 +476,8 @@ bool link_view(TensorObject* view, TensorObject* source, PyObject* primitive, Py
 bool add_object_types(PyObject* module) {
   g_cell_type = make_cell_type();
   return add_type(module, "Cell", g_cell_type) && add_type(module, "TensorBase", make_tensor_type()) &&
-         add_type(module, "LeafBase", make_leaf_type()) && PyModule_AddFunctions(module, kFunctions) == 0;
+         add_type(module, "LeafBase", make_leaf_type()) && add_type(module, "SizeBase", make_size_type()) &&
+         PyModule_AddFunctions(module, kFunctions) == 0;
 }
 
 }  // namespace minigrad

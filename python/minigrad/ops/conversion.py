@@ -59,11 +59,13 @@ def to(
     tensor([1., 2.], dtype=minigrad.float64)
     """
     if len(args) == 1 and not copy and device is None and dtype is None:  # the common cases
-        if args[0].__class__ is DType:
-            return input if args[0] is input.dtype else to_dtype(input, args[0])
-        if args[0].__class__ is str:
-            require_cpu("to", args[0])
+        given = args[0]
+        if given.__class__ is str:
+            require_cpu("to", given)
             return input
+        wanted = given.dtype if given.__class__ is Tensor else given
+        if wanted.__class__ is DType:
+            return input if wanted is input.dtype else to_dtype(input, wanted)
     flags = [arg for arg in args if isinstance(arg, bool)]
     for arg in (*args, device):
         if isinstance(arg, DType | builtins.type):
@@ -98,7 +100,8 @@ def type(input: Tensor, dtype: Any = None) -> str | Tensor:  # noqa: A001
 @method
 def type_as(input: Tensor, other: Tensor) -> Tensor:
     """Return the tensor in the dtype of `other`."""
-    return to(input, other)
+    array_of("type_as", other, "other")
+    return input if input.dtype is other.dtype else to_dtype(input, other.dtype)
 
 
 @method

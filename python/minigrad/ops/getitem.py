@@ -33,6 +33,10 @@ __all__ = ["index_put"]
 # Keys.
 
 
+#: NumPy's own objects, which compare quickly.
+_INT64, _BOOL, _UINT8 = (np.dtype(t) for t in (np.int64, np.bool_, np.uint8))
+
+
 class _Picked(NamedTuple):
     """Indices or a mask in a key, and where they stand."""
 
@@ -49,7 +53,7 @@ def _is_basic(k: Any) -> bool:
         return False
     if isinstance(k, Tensor) or is_array(k):
         array = k._array if isinstance(k, Tensor) else k
-        return array.ndim == 0 and array.dtype.kind in "iu" and array.dtype != np.uint8 and not is_batched(array)
+        return array.ndim == 0 and array.dtype.kind in "iu" and array.dtype != _UINT8 and not is_batched(array)
     return isinstance(k, int | np.integer)
 
 
@@ -102,7 +106,7 @@ def _as_array(name: str, k: Any) -> Array:
         )
     if array.dtype.kind not in "biu":
         raise IndexError(f"{name}: tensors used as indices must hold integers or booleans, got {array.dtype}")
-    return array.astype(np.bool_) if array.dtype == np.uint8 else array
+    return array.astype(np.bool_) if array.dtype == _UINT8 else array
 
 
 def _consumed(k: Any) -> int:
@@ -110,7 +114,7 @@ def _consumed(k: Any) -> int:
     if type(k) is int or type(k) is slice:
         return 1
     if is_array(k):
-        return k.ndim if k.dtype == np.bool_ else 1
+        return k.ndim if k.dtype == _BOOL else 1
     return 0 if k is None or k is Ellipsis else 1
 
 
@@ -138,7 +142,7 @@ def _split(name: str, x: Tensor, parts: Sequence[Any]) -> tuple[Tensor, list[_Pi
                 picked.append(_Picked(dim, own, np.zeros(int(k), np.int64), 1))
                 dim += 1
                 continue
-            if k.dtype == np.bool_ and k.shape != shape[own : own + width]:
+            if k.dtype == _BOOL and k.shape != shape[own : own + width]:
                 raise IndexError(f"{name}: the mask {k.shape} does not match shape {shape} from dim {own} on")
             key += [slice(None)] * width
             picked.append(_Picked(dim, own, k, width))
@@ -153,20 +157,6 @@ def _split(name: str, x: Tensor, parts: Sequence[Any]) -> tuple[Tensor, list[_Pi
 
 
 _ALL = slice(None)
-
-
-def _quickly(x: Tensor, key: tuple[Any, ...]) -> tuple[Tensor, list[_Picked]] | None:
-    """Do as `_split` does, in a third of the time, for keys of int64 tensors and full slices; None for others."""
-    picked: list[_Picked] = []
-    for dim, k in enumerate(key):
-        if type(k) is Tensor:
-            array = k._array
-            if array.ndim == 0 or array.dtype != np.int64:
-                return None
-            picked.append(_Picked(dim, dim, array, 1))
-        elif type(k) is not slice or k != _ALL:
-            return None
-    return (x, picked) if picked and len(key) <= x._array.ndim else None
 
 
 class _Target(NamedTuple):
@@ -191,13 +181,13 @@ def _target(name: str, view: Tensor, picked: Sequence[_Picked], own: Shape) -> _
     """Bring indices and masks to one form; `own` is the shape of the tensor before it was viewed, for errors."""
     shape = view._array.shape
     first = picked[0]
-    if len(picked) == 1 and first.array.dtype == np.bool_:
+    if len(picked) == 1 and first.array.dtype == _BOOL:
         dim, at, width = first.dim, true_positions(first.array), first.dims
     elif len(picked) == 1:
         dim, width = first.dim, 1
         at = linear_index(name, [first.array], (shape[dim],), (first.own,), own)
     else:
-        if any(p.array.dtype == np.bool_ for p in picked):
+        if any(p.array.dtype == _BOOL for p in picked):
             picked = [q for p in picked for q in _of_mask(p)]
         indices, dims, names = [p.array for p in picked], [p.dim for p in picked], [p.own for p in picked]
         at = linear_index(name, indices, tuple([shape[d] for d in dims]), names, own)
@@ -226,7 +216,7 @@ def _product(sizes: Shape) -> int:
 
 def _of_mask(p: _Picked) -> list[_Picked]:
     """Return for each dim of a mask the indices of its true elements; indices as they are."""
-    if p.array.dtype != np.bool_:
+    if p.array.dtype != _BOOL:
         return [p]
     indices = np.unravel_index(true_positions(p.array), p.array.shape)
     return [_Picked(p.dim + d, p.own + d, array, 1) for d, array in enumerate(indices)]
@@ -281,17 +271,16 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     if kind is tuple and _are_places(key, x):
         return index_rows(*_places("index", x, key))  # type: ignore[no-any-return]
     if rank > 0 and kind is not tuple and (at := _array_of_key(key)) is not None:
-        if at.dtype == np.int64:
+        if at.dtype == _INT64:
             return _rows(x, key if kind is Tensor else at)
-        if at.dtype == np.bool_ and at.shape == x._array.shape[: at.ndim]:
+        if at.dtype == _BOOL and at.shape == x._array.shape[: at.ndim]:
             return index_rows(x if at.ndim == 1 else _with_dims_merged(x, 0, at.ndim), true_positions(at))  # type: ignore[no-any-return]
-    split = _quickly(x, key) if kind is tuple else None
-    if split is None:
-        parts = _parts(key)
-        if all(map(_is_basic, parts)):
-            return _basic("index", x, parts)
-        split = _split("index", x, parts)
-    view, picked = split
+    if (lone := _core.lone_index(key, rank)) is not None:
+        return _taken(x, *lone)
+    parts = _parts(key)
+    if all(map(_is_basic, parts)):
+        return _basic("index", x, parts)
+    view, picked = _split("index", x, parts)
     target = _target("index", view, picked, x._array.shape)
     if target.dim == 0:  # rows come with their indices' shape, which spares a step
         return index_rows(target.merged, target.at.reshape(target.shape))  # type: ignore[no-any-return]
@@ -299,6 +288,23 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     if len(target.shape) == 1:
         return out  # type: ignore[no-any-return]
     return reshape(out, (*target.before, *target.shape, *target.after))
+
+
+def _taken(x: Tensor, key: tuple[Any, ...] | None, index: Tensor | Array, dim: int, own: int) -> Tensor:
+    """Return what indices pick along a dim of the view that a key makes; in `x` itself it has the number `own`."""
+    view = x if key is None else basic_index(x, key)
+    if dim == 0:
+        return _rows(view, index, own, x._array.shape)
+    shape = view._array.shape
+    before, after = shape[:dim], shape[dim + 1 :]
+    at = index._array if isinstance(index, Tensor) else index
+    lines = along(at if at.ndim == 1 else at.reshape(-1), before, after)
+    try:
+        out = gather_along(view, wrap(lines, None, index._cell) if isinstance(index, Tensor) else lines, dim)
+    except IndexError:  # some may count from the end
+        flat = linear_index("index", [at], shape[dim : dim + 1], (own,), x._array.shape).reshape(-1)
+        out = gather_along(view, along(flat, before, after), dim)
+    return out if at.ndim == 1 else reshape(out, (*before, *at.shape, *after))
 
 
 def _array_of_key(key: Any) -> Array | None:
@@ -315,7 +321,7 @@ def _array_of_key(key: Any) -> Array | None:
 def _are_places(key: tuple[Any, ...], x: Tensor) -> bool:
     """Return whether a key has nothing but int64 tensors, at most one for each dim."""
     for k in key:
-        if type(k) is not Tensor or (array := k._array).dtype != np.int64 or array.ndim == 0:
+        if type(k) is not Tensor or (array := k._array).dtype != _INT64 or array.ndim == 0:
             return False
     return 0 < len(key) <= x._array.ndim
 
@@ -327,11 +333,12 @@ def _places(name: str, x: Tensor, key: tuple[Tensor, ...]) -> tuple[Tensor, Arra
     return _with_dims_merged(x, 0, width), at
 
 
-def _rows(x: Tensor, index: Tensor | Array) -> Tensor:
+def _rows(x: Tensor, index: Tensor | Array, dim: int = 0, shape: Shape | None = None) -> Tensor:
+    """Return rows of a view; for errors, what number its rows' dim has in the shape of the tensor."""
     try:
         return index_rows(x, index)  # type: ignore[no-any-return]
     except IndexError:
-        refuse_outside("index", x._array.shape, index._array if isinstance(index, Tensor) else index, 0)
+        refuse_outside("index", shape or x._array.shape, index._array if isinstance(index, Tensor) else index, dim)
         raise
 
 
@@ -385,9 +392,11 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
             places = along(at.reshape(-1), (), merged._array.shape[1:])
             combine_in_place("setitem", merged, value, places, 0, _scatter)
         return
+    if (lone := _core.lone_index(key, x._array.ndim)) is not None:
+        _put(x, *lone, value)
+        return
     parts = (key,) if type(key) in (int, Tensor) else _parts(key)
-    split = _quickly(x, parts)
-    if split is None and all(map(_is_basic, parts)):
+    if all(map(_is_basic, parts)):
         target = _basic("setitem", x, parts)
         if isinstance(value, int | float):  # NumPy repeats it, and the graph knows nothing of it
             if x._array.dtype.kind in "iu":
@@ -399,11 +408,21 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
             value = clone(value)
         target._write(value, "setitem")
         return
-    view, picked = split or _split("setitem", x, parts)
-    if len(picked) == 1 and picked[0].array.dtype == np.bool_ and _is_number(value):
+    view, picked = _split("setitem", x, parts)
+    if len(picked) == 1 and picked[0].array.dtype == _BOOL and _is_number(value):
         _fill(view, picked[0], value)
         return
     _assign("setitem", _target("setitem", view, picked, x._array.shape), _written(x, value), accumulate=False)
+
+
+def _put(x: Tensor, key: tuple[Any, ...] | None, index: Tensor | Array, dim: int, own: int, value: Any) -> None:
+    """Write to the places that indices along a dim of a view mean, as `_taken` reads them."""
+    view = x if key is None else basic_index(x, key)
+    shape = view._array.shape
+    given = index._array if isinstance(index, Tensor) else index
+    at = linear_index("setitem", [given], shape[dim : dim + 1], (own,), x._array.shape)
+    target = _Target(view, view, at if at.ndim == 1 else at.reshape(-1), dim, at.shape)
+    _assign("setitem", target, _written(x, value), accumulate=False)
 
 
 def _set_by_tensor(x: Tensor, key: Tensor, value: Any) -> bool:
@@ -413,7 +432,7 @@ def _set_by_tensor(x: Tensor, key: Tensor, value: Any) -> bool:
         plain = type(value) in (int, float) and own.dtype.kind == "f" and at.shape == own.shape[: at.ndim]
         mask = key if at.ndim == own.ndim or not plain else wrap(at.reshape(at.shape + (1,) * (own.ndim - at.ndim)))
         return plain and _core.compute_into(_where_kernel, x, (mask, float(value), x))
-    if at.ndim != 1 or own.ndim == 0 or at.dtype != np.int64:
+    if at.ndim != 1 or own.ndim == 0 or at.dtype != _INT64:
         return False
     x._own()
     behind = own.shape[1:]

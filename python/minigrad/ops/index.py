@@ -30,6 +30,8 @@ __all__ = [
 
 Shape = tuple[int, ...]
 
+_INT64 = np.dtype(np.int64)  # NumPy's own object, which compares quickly
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Primitives.
 
@@ -124,7 +126,7 @@ def index_tensor(name: str, index: Any) -> Tensor:
         index = wrap(array)
     if index._array.dtype.kind not in "iu":
         raise IndexError(f"{name}: indices must be integers, got {index._array.dtype}")
-    return index if index._array.dtype == np.int64 else to_dtype(index, _dtype.int64)  # type: ignore[no-any-return]
+    return index if index._array.dtype == _INT64 else to_dtype(index, _dtype.int64)  # type: ignore[no-any-return]
 
 
 def linear_index(name: str, indices: Sequence[Array], sizes: Shape, dims: Sequence[int], shape: Shape) -> Array:
@@ -137,7 +139,7 @@ def linear_index(name: str, indices: Sequence[Array], sizes: Shape, dims: Sequen
         values, batched = split_level(indices, level)
         inner = linear_index(name, aligned(values, batched), sizes, dims, shape)
         return BatchedArray(level, inner, any(batched))  # type: ignore[return-value]
-    signed = [a if a.dtype == np.int64 else a.astype(np.int64) for a in indices]
+    signed = [a if a.dtype == _INT64 else a.astype(np.int64) for a in indices]
     try:
         return _linear_kernel(signed, sizes)  # type: ignore[no-any-return]
     except IndexError:

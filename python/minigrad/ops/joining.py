@@ -214,10 +214,15 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     >>> minigrad.cat([minigrad.tensor([1, 2]), minigrad.tensor([3])])
     tensor([1, 2, 3])
     """
-    xs = _common("cat", tensors)
+    return _joined(_common("cat", tensors), dim)
+
+
+def _joined(xs: Sequence[Tensor], dim: int) -> Tensor:
+    """Join tensors of one dtype along a dimension."""
     shape = xs[0]._array.shape
     try:
-        return join(xs, normalise_dim("cat", dim, shape), False)  # type: ignore[no-any-return]
+        d = dim if 0 <= dim < len(shape) else normalise_dim("cat", dim, shape)
+        return join(xs, d, False)  # type: ignore[no-any-return]
     except (IndexError, RuntimeError):
         return _cat_unusual(xs, dim)
 
@@ -289,12 +294,12 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Join tensors along their columns: vectors along dim 0, others along dim 1."""
     xs = [x if x._array.ndim else reshape(x, (1,)) for x in _common("hstack", tensors)]
-    return cat(xs, 0 if xs[0]._array.ndim == 1 else 1)
+    return _joined(xs, 0 if xs[0]._array.ndim == 1 else 1)
 
 
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """Join tensors along dim 0, vectors being rows."""
-    return cat([rank_2(x) for x in _common("vstack", tensors)], 0)
+    return _joined([x if x._array.ndim > 1 else rank_2(x) for x in _common("vstack", tensors)], 0)
 
 
 def row_stack(tensors: Sequence[Tensor]) -> Tensor:
@@ -304,13 +309,13 @@ def row_stack(tensors: Sequence[Tensor]) -> Tensor:
 
 def dstack(tensors: Sequence[Tensor]) -> Tensor:
     """Join tensors along dim 2, having made them three-dimensional as :func:`atleast_3d` does."""
-    return cat([rank_3(x) for x in _common("dstack", tensors)], 2)
+    return _joined([x if x._array.ndim > 2 else rank_3(x) for x in _common("dstack", tensors)], 2)
 
 
 def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     """Join tensors along dim 1, vectors being columns."""
     xs = _common("column_stack", tensors)
-    return cat([x if x._array.ndim > 1 else reshape(x, (x._array.size, 1)) for x in xs], 1)
+    return _joined([x if x._array.ndim > 1 else reshape(x, (x._array.size, 1)) for x in xs], 1)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

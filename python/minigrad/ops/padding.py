@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
-import numpy as np
-
+from .. import _core
 from ..batching import levels
 from ..batching_rules import made_like
-from ..graph import Array
-from ..tensor import Tensor, array_of
+from ..tensor import Tensor, array_of, wrap
 from .creation import filled
-from .shape import unindex
+from .shape import Shape, unindex
 
 __all__ = ["pad"]
 
@@ -56,6 +55,30 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     shape = array_of("pad", input).shape
     if mode != "constant":
         raise NotImplementedError(f"pad: mode {mode!r} is not there, only 'constant'")
+    cut, within, sizes, borders = _plan(shape, tuple(pad))
+    kept = input if cut is None else input[cut]
+    if value and levels:
+        out = made_like(filled(sizes, value, input.dtype), input)
+        out[within] = kept
+        return out
+    out = unindex(kept, within, sizes)
+    if value:
+        alone = wrap(out._array)  # the border is a constant: no graph knows of it
+        for border in borders:
+            if not _core.set_items(alone, border, value):
+                alone._array[border] = value
+    return out  # type: ignore[no-any-return]
+
+
+Key = tuple[slice, ...]
+
+
+@lru_cache(maxsize=512)
+def _plan(shape: Shape, pad: tuple[int, ...]) -> tuple[Key | None, Key, Shape, list[Key]]:
+    """Return the key of what is kept of a tensor, None for all, where that lies in the result, whose sizes, and the border.
+
+    The border is a list of keys that together cover it.
+    """
     if len(pad) % 2 or len(pad) > 2 * len(shape):
         raise RuntimeError(f"pad: needs an even number of sizes, at most {2 * len(shape)} for shape {shape}, got {pad}")
     unpadded = len(shape) - len(pad) // 2
@@ -65,24 +88,14 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     cuts = len(pad) > 0 and min(pad) < 0
     if cuts and any(n + min(a, 0) + min(b, 0) < 0 for n, a, b in zip(shape, before, after, strict=True)):
         raise RuntimeError(f"pad: {pad} cuts off more than shape {shape} has")
-    kept = input[_within([-n for n in before], [-n for n in after])] if cuts else input
-    if value and levels:
-        out = made_like(filled(sizes, value, input.dtype), input)
-        out[_within(before, after)] = kept
-        return out
-    out = unindex(kept, _within(before, after), sizes)
-    if value:  # of which no gradient knows
-        _fill_border(out._array, before, after, value)
-    return out  # type: ignore[no-any-return]
+    borders = []
+    for dim, (n, a, b) in enumerate(zip(sizes, before, after, strict=True)):
+        parts = [slice(0, a)] * (a > 0) + [slice(n - b, n)] * (b > 0)
+        borders += [(*[slice(None)] * dim, part) for part in parts]
+    cut = _within([-n for n in before], [-n for n in after]) if cuts else None
+    return cut, _within(before, after), sizes, borders
 
 
-def _fill_border(array: Array, before: Sequence[int], after: Sequence[int], value: float) -> None:
-    for dim, (a, b) in enumerate(zip(before, after, strict=True)):
-        along = np.moveaxis(array, dim, 0)
-        along[: max(a, 0)] = value
-        along[len(along) - max(b, 0) :] = value
-
-
-def _within(before: Sequence[int], after: Sequence[int]) -> tuple[slice, ...]:
+def _within(before: Sequence[int], after: Sequence[int]) -> Key:
     """Return the key of what lies inside of a border; negative sizes are no border."""
     return tuple([slice(max(a, 0), -b if b > 0 else None) for a, b in zip(before, after, strict=True)])

@@ -74,7 +74,8 @@ def _run_roll(x: Any, shifts: Shape, dims: Shape) -> Any:
     out = x
     for shift, d in zip(shifts, dims, strict=True):
         if x.shape[d] and (cut := -shift % x.shape[d]):
-            out = _cat([out[along(d, slice(cut, None))], out[along(d, slice(cut))]], d, False)
+            head, tail = _core.pieces(out, (cut, x.shape[d] - cut), d, False, None, None)
+            out = _cat((tail, head), d, False)
     return _copy(x) if out is x else out
 
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from .. import _core, _dtype, graph
 from .._methods import method, numpy_names
-from ..batching import hands_on
 from ..batching_rules import of_level
 from ..primitive import (
     LEADING,
@@ -28,7 +27,7 @@ from ..primitive import (
     kernel_primitive,
     view_primitive,
 )
-from ..tensor import Tensor, array_of, replay, view_properties
+from ..tensor import Size, Tensor, array_of, replay, view_properties
 from .elementwise import _copy
 from .records import ARTICLE
 
@@ -140,18 +139,9 @@ _index = view_primitive(
     vjp={"x": _unindexed},
 )
 
-_unslice = _core.kernels["unslice"]
-
-
-@hands_on
-def _run_unindex(g: Any, key: tuple[Any, ...], shape: Shape) -> Any:
-    starts, sizes, steps = _slices(key, shape)
-    return _unslice(g.reshape(sizes), shape, starts, steps)
-
-
 unindex: Callable[..., Any] = Primitive(
     "unindex",
-    run=_run_unindex,
+    run=_core.unindex,
     inputs=("g",),
     attributes=("key", "shape"),
     equation="out[start + i step] = g[i], 0 elsewhere",
@@ -214,29 +204,6 @@ def _inverse(dims: Sequence[int]) -> Shape:
     for i, d in enumerate(dims):
         inverse[d] = i
     return tuple(inverse)
-
-
-def _slices(key: tuple[Any, ...], shape: Shape) -> tuple[Shape, Shape, Shape]:
-    """Return for each dimension where a basic key starts, how many elements it takes, and by what step."""
-    taken = len([k for k in key if k is not None and k is not Ellipsis])
-    full: list[Any] = []
-    for k in key if Ellipsis in key else (*key, Ellipsis):
-        if k is Ellipsis:
-            full += [slice(None)] * (len(shape) - taken)
-        elif k is not None:
-            full.append(k)
-    starts, sizes, steps = [], [], []
-    for k, extent in zip(full, shape, strict=True):
-        if isinstance(k, slice):
-            start, stop, step = k.indices(extent)
-            starts.append(start)
-            sizes.append(len(range(start, stop, step)))
-            steps.append(step)
-        else:
-            starts.append(k + extent if k < 0 else k)
-            sizes.append(1)
-            steps.append(1)
-    return tuple(starts), tuple(sizes), tuple(steps)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -370,7 +337,11 @@ def view(input: Tensor, *args: Any, size: Any = None) -> Tensor:
 @method
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Return the tensor with the dimensions from `start_dim` to `end_dim` made one."""
-    return reshape(input, _flattened(array_of("flatten", input).shape, index(start_dim), index(end_dim)))
+    array = array_of("flatten", input)
+    sizes = _flattened(array.shape, index(start_dim), index(end_dim))
+    if sizes == array.shape:
+        return input
+    return _reshape(input if _is_viewable(array, sizes) else _copy(input), sizes)  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=512)
@@ -399,11 +370,18 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """Return a view without the dimensions of size 1, or without those of `dim` that have size 1."""
     shape = array_of("squeeze", input).shape
-    if dim is None:
-        return _reshape(input, tuple([n for n in shape if n != 1]))  # type: ignore[no-any-return]
-    dims = normalise_dims("squeeze", dim, shape)
-    kept = tuple([n for d, n in enumerate(shape) if n != 1 or d not in dims])
-    return _reshape(input, kept)  # type: ignore[no-any-return]
+    return _reshape(input, _squeezed(shape, dim if dim is None or dim.__class__ is int else tuple_of(dim)))  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=512)
+def _squeezed(shape: Shape, dim: int | Shape | None) -> Shape:
+    dims = range(len(shape)) if dim is None else normalise_dims("squeeze", dim, shape)
+    return tuple([n for d, n in enumerate(shape) if n != 1 or d not in dims])
+
+
+def tuple_of(dims: Any) -> Any:
+    """Return one dim as it is, several as a tuple."""
+    return dims if isinstance(dims, int) else tuple(map(index, dims))
 
 
 @method
@@ -499,12 +477,16 @@ def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
 
 def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
     """Return the shape that the shapes broadcast to; RuntimeError where they do not."""
-    from ..tensor import Size
+    return Size(common_shape(*[tuple(s) if isinstance(s, Sequence) else (index(s),) for s in shapes]))
 
+
+@lru_cache(maxsize=512)
+def common_shape(*shapes: Shape) -> Shape:
+    """Return the shape that tuples of sizes broadcast to; RuntimeError where they do not."""
     try:
-        return Size(np.broadcast_shapes(*shapes))
+        return np.broadcast_shapes(*shapes)
     except ValueError:
-        listed = ", ".join(str(tuple(s)) for s in shapes)
+        listed = ", ".join(map(str, shapes))
         raise RuntimeError(f"broadcast_shapes: shapes {listed} do not broadcast") from None
 
 
@@ -532,16 +514,18 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
 @method
 def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """Return a view with the dimensions `source` moved to the places `destination`; the others keep their order."""
-    shape = array_of("movedim", input).shape
-    given = (source, destination)
-    moved, places = [normalise_dims("movedim", dims, shape) for dims in given]
+    return _permute(input, _moved(array_of("movedim", input).shape, tuple_of(source), tuple_of(destination)))  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=512)
+def _moved(shape: Shape, source: int | Shape, destination: int | Shape) -> Shape:
+    """Return the dims of a shape with some of them moved."""
+    moved, places = [normalise_dims("movedim", dims, shape) for dims in (source, destination)]
     if len(moved) != len(places):
         raise RuntimeError(f"movedim: source and destination must be equally many, got {source} and {destination}")
-    if not shape:
-        return _permute(input, ())  # type: ignore[no-any-return]
     to = dict(zip(places, moved, strict=True))
     rest = iter([d for d in range(len(shape)) if d not in moved])
-    return _permute(input, tuple([to[d] if d in to else next(rest) for d in range(len(shape))]))  # type: ignore[no-any-return]
+    return tuple([to[d] if d in to else next(rest) for d in range(len(shape))])
 
 
 @method

@@ -14,7 +14,19 @@ from ..batching import hands_on
 from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, Primitive, view_primitive
 from ..tensor import Tensor, array_of
 from .records import ARTICLE
-from .shape import Shape, basic_index, contiguous, expand, normalise_dim, reshape, sizes_of, transpose, unsqueeze
+from .shape import (
+    Shape,
+    basic_index,
+    broadcast,
+    common_shape,
+    contiguous,
+    expand,
+    normalise_dim,
+    reshape,
+    sizes_of,
+    transpose,
+    unsqueeze,
+)
 
 __all__ = [
     "atleast_1d",
@@ -298,7 +310,8 @@ def tensors_of(name: str, tensors: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """Return the tensors given one by one or as one sequence; TypeError for what is no tensor."""
     given = tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
     for i, x in enumerate(given):
-        array_of(name, x, f"tensor {i}")
+        if not isinstance(x, Tensor):
+            array_of(name, x, f"tensor {i}")
     return given
 
 
@@ -343,11 +356,10 @@ def atleast_3d(*tensors: Any) -> Any:
 
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """Return views of all tensors, repeated to the shape that they broadcast to."""
-    from .shape import broadcast_shapes
-
     given = tensors_of("broadcast_tensors", tensors)
-    shape = broadcast_shapes(*[x._array.shape for x in given])
-    return tuple([expand(x, shape) for x in given])
+    shapes = [x._array.shape for x in given]
+    shape = common_shape(*shapes)
+    return tuple([broadcast(x, shape) for x in given])
 
 
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
