@@ -3,6 +3,7 @@
 #include "core/loops.hpp"
 #include "kernels/moves.hpp"
 #include "kernels/turn.hpp"
+#include "kernels/turned.hpp"
 
 namespace minigrad {
 namespace {
@@ -144,7 +145,7 @@ constexpr double kGatheredNanoseconds = 0.1, kTurnedNanoseconds = 0.35;
 
 // A panel: rows that are gathered together, because their elements are neighbours across the rows (a transposed
 // operand), and the elements of each that fit into the buffer: of 4 bytes, 4 lines of memory from each place.
-constexpr int64_t kPanelRows = 64, kPanelBytes = 16384;
+constexpr int64_t kPanelColumns = 64, kPanelBytes = 16384;
 
 // Rows that the loop can read and write where they lie. Results that fit into no cache go past the caches, through a
 // buffer: a line of memory is then written without having been read before. Where several operands come from memory, it
@@ -262,15 +263,15 @@ class Walk {
       item_[i] = item_size(x.dtype);
       step_[i] = nest_.stride[i][inner];
       way_[i] = step_[i] == 1 ? Way::direct : (step_[i] == 0 && i > 0 ? Way::repeated : Way::gathered);
-      if (item_[i] == 8) panel_columns_ = kPanelBytes / kPanelRows / 8;
+      if (item_[i] == 8) panel_rows_ = kPanelBytes / kPanelColumns / 8;
       direct_ &= way_[i] != Way::gathered;
     }
   }
 
   void run() const {
     if (nest_.size == 0) return;
-    if (short_rows()) return run_short_rows();
     if (in_panels()) return run_panels();
+    if (short_rows()) return run_short_rows();
     if (direct_ && nest_.rank == 2 && nest_.shape[0] >= kManyRows) return run_matrix();
     parallel_for(nest_.size, map_.nanoseconds + (direct_ ? 0 : kGatheredNanoseconds),
                  [&](int64_t begin, int64_t end, int) {
@@ -465,16 +466,16 @@ class Walk {
 
   void run_panels() const {
     const int64_t rows = nest_.shape[nest_.rank - 2], columns = nest_.shape[nest_.rank - 1];
-    const int64_t panels = (rows + kPanelRows - 1) / kPanelRows, planes = nest_.size / (rows * columns);
+    const int64_t panels = (rows + panel_rows_ - 1) / panel_rows_, planes = nest_.size / (rows * columns);
     const double cost = (map_.nanoseconds + kTurnedNanoseconds) *
-                        static_cast<double>(columns * (rows < kPanelRows ? rows : kPanelRows));
+                        static_cast<double>(columns * (rows < panel_rows_ ? rows : panel_rows_));
     parallel_for(planes * panels, cost, [&](int64_t begin, int64_t end, int) {
       PanelBuffer buffer;
       for (int64_t number = begin; number < end; ++number) {
         int64_t offset[N];
-        const int64_t first = number % panels * kPanelRows;
+        const int64_t first = number % panels * panel_rows_;
         find_row(number / panels * rows + first, offset);
-        run_panel(buffer, offset, rows - first < kPanelRows ? rows - first : kPanelRows, columns);
+        run_panel(buffer, offset, rows - first < panel_rows_ ? rows - first : panel_rows_, columns);
       }
       rows_.end();
     });
@@ -491,37 +492,33 @@ class Walk {
 
   void run_panel(PanelBuffer& buffer, const int64_t* offset, int64_t rows, int64_t columns) const {
     const bool far = rows_.streamed_in_lines();
-    for (int64_t from = 0; from < columns; from += panel_columns_) {
-      const int64_t size = columns - from < panel_columns_ ? columns - from : panel_columns_;
-      for (int i = 1; i < N; ++i) {
-        if (way_[i] == Way::gathered) gather_panel(buffer.of[i], i, at(i, offset, from), rows, size);
+    for (int64_t from = 0; from < columns; from += kPanelColumns) {
+      const int64_t size = columns - from < kPanelColumns ? columns - from : kPanelColumns;
+      const bool more = size < columns - from;
+      char* there[N];
+      int64_t step[N];
+      Neighbours in;
+      for (int i = 0; i < N; ++i) {
+        there[i] = at(i, offset, from);
+        step[i] = row_bytes(i);
+        if (i > 0) in.mask[i - 1] = way_[i] == Way::repeated ? 0 : -1;
+        if (way_[i] != Way::gathered) continue;
+        gather_panel(buffer.of[i], i, there[i], rows, size, more);
+        there[i] = buffer.of[i];
+        step[i] = kPanelColumns * item_[i];
       }
       for (int64_t r = 0; r < rows; ++r) {
-        const int64_t next = from + panel_columns_ + r;
-        if (far && r < panel_columns_ && next < columns) fetch_panel(offset, next, rows);
-        char* there[N];
-        for (int i = 0; i < N; ++i) there[i] = at(i, offset, from) + r * row_bytes(i);
-        run_panel_row(buffer, there, r, size, far);
+        for (int i = 1; i < N; ++i) {
+          in.x[i - 1] = way_[i] == Way::repeated ? buffer.of[i] : there[i];
+          if (way_[i] == Way::repeated && (r == 0 || step[i] != 0)) {
+            fill_equal(buffer.of[i], there[i], item_[i], map_.limit > 0 ? size : kLanes);
+          }
+          if (more && way_[i] == Way::direct) fetch(there[i] + size * item_[i], size * item_[i]);
+        }
+        if (more && !far) fetch(there[0] + size * item_[0], size * item_[0]);
+        rows_.run_few(there[0], size, in);
+        for (int i = 0; i < N; ++i) there[i] += step[i];
       }
-    }
-  }
-
-  void run_panel_row(PanelBuffer& buffer, char* const* there, int64_t r, int64_t size, bool far) const {
-    Neighbours in;
-    for (int i = 1; i < N; ++i) {
-      in.mask[i - 1] = way_[i] == Way::repeated ? 0 : -1;
-      in.x[i - 1] = way_[i] == Way::direct ? there[i] : buffer.of[i];
-      if (way_[i] == Way::gathered) in.x[i - 1] = buffer.of[i] + r * panel_columns_ * item_[i];
-      if (way_[i] == Way::repeated) fill_equal(buffer.of[i], there[i], item_[i], map_.limit > 0 ? size : kLanes);
-      if (far && way_[i] == Way::direct) fetch(there[i] + panel_columns_ * item_[i], panel_columns_ * item_[i]);
-    }
-    rows_.run_few(there[0], size, in);
-  }
-
-  // Asks for a column of the panel that comes next, which is a row of the gathered operands.
-  void fetch_panel(const int64_t* offset, int64_t column, int64_t rows) const {
-    for (int i = 1; i < N; ++i) {
-      if (way_[i] == Way::gathered && row_bytes(i) == item_[i]) fetch(at(i, offset, column), rows * item_[i]);
     }
   }
 
@@ -531,22 +528,27 @@ class Walk {
 
   int64_t row_bytes(int i) const { return nest_.stride[i][nest_.rank - 2] * item_[i]; }
 
-  void gather_panel(char* to, int i, const char* from, int64_t rows, int64_t size) const {
+  // `more`: whether a panel comes behind this one.
+  void gather_panel(char* to, int i, const char* from, int64_t rows, int64_t size, bool more) const {
     const int64_t row = nest_.stride[i][nest_.rank - 2];
-    if (item_[i] == 8) return transpose<uint64_t>(to, from, row, step_[i], rows, size);
-    if (item_[i] == 4) return transpose<uint32_t>(to, from, row, step_[i], rows, size);
-    if (item_[i] == 2) return transpose<uint16_t>(to, from, row, step_[i], rows, size);
-    transpose<uint8_t>(to, from, row, step_[i], rows, size);
+    if (item_[i] == 8) return transpose<uint64_t>(to, from, row, step_[i], rows, size, more);
+    if (item_[i] == 4) return transpose<uint32_t>(to, from, row, step_[i], rows, size, more);
+    if (item_[i] == 2) return transpose<uint16_t>(to, from, row, step_[i], rows, size, more);
+    transpose<uint8_t>(to, from, row, step_[i], rows, size, more);
   }
 
   // out[r, j] = x[j, r]; where the rows lie otherwise, element by element.
   template <class Bits>
-  void transpose(char* to, const char* from, int64_t row, int64_t step, int64_t rows, int64_t size) const {
+  void transpose(char* to, const char* from, int64_t row, int64_t step, int64_t rows, int64_t size, bool more) const {
     auto* const out = reinterpret_cast<Bits*>(to);
     const auto* const x = reinterpret_cast<const Bits*>(from);
-    if (row == 1) return turn(out, panel_columns_, x, step, size, rows);
+    if constexpr (sizeof(Bits) >= 4) {
+      if (row == 1) return turn_block(out, kPanelColumns, x, step, size, rows, more ? x + size * step : x, false);
+    } else {
+      if (row == 1) return turn(out, kPanelColumns, x, step, size, rows);
+    }
     for (int64_t j = 0; j < size; ++j) {
-      for (int64_t r = 0; r < rows; ++r) out[r * panel_columns_ + j] = x[j * step + r * row];
+      for (int64_t r = 0; r < rows; ++r) out[r * kPanelColumns + j] = x[j * step + r * row];
     }
   }
 
@@ -557,7 +559,7 @@ class Walk {
   int64_t item_[N];  // bytes
   int64_t step_[N];  // elements from one to the next in a row
   Way way_[N];
-  int64_t panel_columns_ = kPanelBytes / kPanelRows / 4;
+  int64_t panel_rows_ = kPanelBytes / kPanelColumns / 4;
   bool direct_ = true;  // whether the loop can read and write where the operands lie
 };
 

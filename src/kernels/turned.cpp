@@ -94,22 +94,24 @@ template <bool kStreamed, class T>
 }
 
 // By way of a copy where x's rows fall into few sets of the cache: there a line would be gone when it is read again.
+// The copy is small where the results stay in that cache, too.
 template <class T>
 void turn_in_tiles(T* out, int64_t out_row, const T* x, int64_t x_row, int64_t rows, int64_t columns, const T* next,
                    bool streamed) {
   constexpr int64_t kItem = sizeof(T), kLine = 64 / kItem, kDown = 4 * kWidth<T>;
   alignas(64) T copy[kTurnedBytes / kItem * 2];
-  const T* from = x;
-  int64_t step = x_row;
-  if (few_sets(x_row * kItem)) {
-    step = (columns + kLine - 1) / kLine * kLine + kLine;
-    for (int64_t i = 0; i < rows; ++i) copy_row(copy + i * step, x + i * x_row, columns * kItem);
-    from = copy;
+  const bool copied = few_sets(x_row * kItem);
+  const int64_t step = copied ? (columns + kLine - 1) / kLine * kLine + kLine : x_row;
+  const int64_t high = copied && !streamed && !few_sets(out_row * kItem) ? kDown : rows;
+  const int64_t across = columns / kWidth<T> * kWidth<T>;
+  for (int64_t i = 0; i < rows; i += high, x += high * x_row, next += high * x_row, out += high) {
+    const int64_t count = high < rows - i ? high : rows - i, down = count / kDown * kDown;
+    for (int64_t k = 0; copied && k < count; ++k) copy_row(copy + k * step, x + k * x_row, columns * kItem);
+    const T* const from = copied ? copy : x;
+    (streamed ? turn_tiles<true, T> : turn_tiles<false, T>)(out, out_row, from, step, count, columns, next, x_row);
+    turn(out + down, out_row, from + down * step, step, count - down, columns);
+    turn(out + across * out_row, out_row, from + across, step, down, columns - across);
   }
-  (streamed ? turn_tiles<true, T> : turn_tiles<false, T>)(out, out_row, from, step, rows, columns, next, x_row);
-  const int64_t down = rows / kDown * kDown, across = columns / kWidth<T> * kWidth<T>;
-  turn(out + down, out_row, from + down * step, step, rows - down, columns);
-  turn(out + across * out_row, out_row, from + across, step, down, columns - across);
 }
 #endif
 
