@@ -177,8 +177,9 @@ class Turned {
       nest_.shape[d] = nest_.shape[d + 1];
       for (int i = 0; i < 2; ++i) nest_.stride[i][d] = nest_.stride[i][d + 1];
     }
-    const bool aligned = (reinterpret_cast<uintptr_t>(out) | (out_row_ * kItem)) % 64 == 0;
-    streamed_ = large && aligned && rows_ >= kBlock;
+    auto lines = reinterpret_cast<uintptr_t>(out);
+    for (int d = 0; d < inner; ++d) lines |= static_cast<uintptr_t>(nest.stride[0][d] * kItem);
+    streamed_ = large && lines % 64 == 0 && rows_ >= kBlock;
     if (rows_ < kNarrow) high_ = rows_, wide_ = kLong;
   }
 

@@ -89,6 +89,19 @@ def test_past_the_caches(name: str, threads: int) -> None:
         assert np.array_equal(COPY(x), x)
 
 
+@pytest.mark.parametrize(("dtype", "code"), [(np.uint8, 1), (np.int16, 3), (np.int32, 4), (np.int64, 5)])
+def test_turned_past_the_caches_into_matrices_that_begin_within_lines(dtype: type, code: int) -> None:
+    x = np.random.default_rng(1).integers(0, 100, (2, 1024, 32768 // np.dtype(dtype).itemsize), dtype)
+    plane = x[0].size
+    memory = _core.kernels["full"](0.0, (2, plane + 1), code)
+    out = memory[:, :plane].reshape(2, -1, 1024)
+    assert out.ctypes.data % 64 == 0
+    with with_threads(1):
+        _core.copy_into(out, x.transpose(0, 2, 1))
+    assert np.array_equal(out, x.transpose(0, 2, 1))
+    assert not memory[:, plane:].any()
+
+
 # Matrices whose columns are visited in panels, with ends and without; lanes made in a buffer.
 @pytest.mark.parametrize("shape", [(300, 512), (700, 200), (4096, 530), (5, 400, 77)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
