@@ -41,6 +41,20 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "nanquantile of nothing": (lambda lib, x: lib.nanquantile(x.detach(), 0.3, dim=1), (NANS,)),
     "histc": (lambda lib, x: lib.histc(x.detach(), bins=7, min=-1, max=1), (X,)),
     "histc of all": (lambda lib, x: x.detach().histc(5), (X,)),
+    "histogram": (lambda lib, x: lib.histogram(x.detach())[0], (X,)),
+    "histogram's edges": (lambda lib, x: x.detach().histogram(7, range=(-1.0, 1.0)).bin_edges, (X,)),
+    "histogram of some": (lambda lib, x: lib.histogram(x.detach(), 7, range=(-1.0, 1.0)).hist, (X,)),
+    "histogram, edges": (lambda lib, x: lib.histogram(x.detach(), lib.tensor([-1.0, 0.1, 2.0]).double()).hist, (X,)),
+    "histogram, density": (
+        lambda lib, x: lib.histogram(x.detach(), 5, weight=x.detach().abs(), density=True).hist,
+        (X,),
+    ),
+    "histogram of equals": (lambda lib, x: lib.histogram(lib.ones_like(x), 2)[1], (X,)),
+    "histogram of nothing": (lambda lib, x: lib.histogram(x[:0].detach(), 2)[1], (X,)),
+    "histogram with NaN": (lambda lib, x: lib.histogram(x.detach(), 4, range=(-1.0, 1.0)).hist, (NANS,)),
+    "renorm": (lambda lib, x: lib.renorm(x, 2, 0, 1.5), (X,)),
+    "renorm, 1": (lambda lib, x: x.renorm(1, -1, 0.5), (X,)),
+    "renorm in place": (lambda lib, x: (x * 1).renorm_(p=3, dim=0, maxnorm=1.0), (draws(2, 3, 4),)),
     "cdist": (lambda lib, x, y: lib.cdist(x, y), (X, Y)),
     "cdist of batches": (lambda lib, x, y: lib.cdist(x, y, p=1), (draws(2, 5, 4), Y)),
     "cdist, greatest": (lambda lib, x, y: lib.cdist(x, y, p=math.inf), (X, Y)),
@@ -427,7 +441,7 @@ def test_questions_about_machines() -> None:
         ("complex64", "complex numbers"),
         ("bfloat16", "bfloat16"),
         ("sparse_coo_tensor", "sparse"),
-        ("cuda.amp", "mixed precision"),
+        ("set_autocast_cpu_dtype", "mixed precision"),
         ("jit", "traced graphs"),
     ],
 )
@@ -624,3 +638,48 @@ def test_small_questions() -> None:
     assert x.is_contiguous(memory_format=mg.contiguous_format)
     assert not mg.is_complex(x)
     assert mg.nn.Linear(1, 1).compile() is None
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda lib, x: lib.histogram(x, 0), "bins must be positive, got 0"),
+        (lambda lib, x: lib.histogram(x, 3, range=(2.0, 1.0)), "must be finite and not fall, got 2.0 to 1.0"),
+        (lambda lib, x: lib.histogram(x, lib.ones(2, 2)), r"in one dimension, got float32 of shape \(2, 2\)"),
+        (lambda lib, x: lib.histogram(x, lib.tensor([1, 2])), "of x's dtype float32"),
+        (lambda lib, x: lib.histogram(x, 3, weight=lib.ones(2)), r"weight must be minigrad.float32 of shape \(3,\)"),
+        (lambda lib, x: lib.histogram(x / 0, 3), "must be finite"),
+        (lambda lib, x: lib.renorm(x, 2, 0, 1.0), r"renorm: needs at least two dimensions, got shape \(3,\)"),
+        (lambda lib, x: lib.renorm(x[None], -1, 0, 1.0), "renorm: p must be above 0"),
+    ],
+)
+def test_histograms_and_norms_of_wrong_input(call: Callable[..., Any], match: str) -> None:
+    with pytest.raises(RuntimeError, match=match):
+        call(mg, mg.tensor([1.0, 2.0, 3.0]))
+    with pytest.raises(RuntimeError):
+        call(torch, torch.tensor([1.0, 2.0, 3.0]))
+
+
+def test_a_histogram_wants_floats_and_whole_numbers_of_intervals() -> None:
+    with pytest.raises(RuntimeError, match=r"histogram: needs floats, got minigrad.int64"):
+        mg.histogram(mg.tensor([1, 2]), 2)
+    with pytest.raises(TypeError, match="histogram: bins must be an integer or a tensor, got str"):
+        mg.histogram(mg.ones(2), "a")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="histogram: range is for a number of bins"):
+        mg.histogram(mg.ones(2), mg.tensor([0.0, 1.0]), range=(0.0, 1.0))
+
+
+def test_fans_under_the_names_that_layers_of_users_call() -> None:
+    w, v = mg.ones(6, 5, 3), torch.ones(6, 5, 3)
+    for lib, x in ((mg, w), (torch, v)):
+        init: Any = lib.nn.init  # type: ignore[attr-defined]
+        assert init._calculate_fan_in_and_fan_out(x) == (15, 18)
+        assert init._calculate_correct_fan(x, "FAN_OUT") == 18
+        with pytest.raises(ValueError, match=r"fan|[Mm]ode"):
+            init._calculate_correct_fan(x, "fan")
+
+
+def test_the_older_place_of_functional_call() -> None:
+    layer = mg.nn.Linear(2, 1)
+    new = {"weight": mg.ones(1, 2), "bias": mg.zeros(1)}
+    assert mg.nn.utils.stateless.functional_call(layer, new, (mg.tensor([1.0, 2.0]),)).tolist() == [3.0]

@@ -33,6 +33,20 @@ def test_a_lazy_layer_becomes_a_linear_one() -> None:
     assert not mg.equal(before, model[0].weight)
 
 
+def test_the_parameters_of_a_lazy_layer_have_no_shape_yet() -> None:
+    layer, like = nn.LazyLinear(2), torch.nn.LazyLinear(2)
+    assert repr(layer.weight) == repr(like.weight) == "<UninitializedParameter>"
+    assert isinstance(layer.bias, nn.UninitializedParameter)
+    assert layer.has_uninitialized_params()
+    assert like.has_uninitialized_params()
+    for x in (layer.weight, like.weight):
+        with pytest.raises(RuntimeError, match="shape"):
+            _ = x.shape
+    layer.weight.materialize((2, 3))
+    assert type(layer.weight) is nn.Parameter
+    assert tuple(layer.weight.shape) == (2, 3)
+
+
 def test_a_lazy_layer_is_drawn_as_a_linear_one() -> None:
     mg.manual_seed(3)
     lazy = nn.LazyLinear(4, dtype=mg.float64)
@@ -63,7 +77,7 @@ def test_weights_have_the_singular_value_1(shape: tuple[int, ...], dim: int) -> 
     module = nn.Module()
     module.weight = nn.Parameter(mg.randn(shape, dtype=mg.float64))
     array = module.weight.detach().numpy().copy()
-    nn.utils.spectral_norm(module, n_power_iterations=50, dim=dim)
+    nn.utils.parametrizations.spectral_norm(module, n_power_iterations=50, dim=dim)
     for _ in range(3):
         weight = module.weight
     rows = np.moveaxis(array, dim, 0).reshape(array.shape[dim], -1)
@@ -94,7 +108,7 @@ def test_spectral_norm_is_pytorchs() -> None:
             np.testing.assert_allclose(np.asarray(p.grad), q.grad.numpy(), rtol=1e-9, atol=1e-12)
     assert "original" not in repr(ours.weight)
     with pytest.raises(ValueError, match="spectral_norm: needs at least one power iteration, got 0"):
-        nn.utils.spectral_norm(nn.Linear(2, 2), n_power_iterations=0)
+        nn.utils.parametrizations.spectral_norm(nn.Linear(2, 2), n_power_iterations=0)
 
 
 @pytest.mark.parametrize("function", ["spectral_norm", "weight_norm"])
@@ -109,3 +123,42 @@ def test_the_older_names_train(function: str) -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.1 * losses[0]
+
+
+def _older(function: str, dim: int | None = 0) -> tuple[Any, Any]:
+    """Return layers of both libraries with the same state, whose weights have a norm of the older form."""
+    ours = getattr(nn.utils, function)(nn.Linear(3, 2, dtype=mg.float64), dim=dim)
+    theirs = getattr(torch.nn.utils, function)(torch.nn.Linear(3, 2, dtype=torch.float64), dim=dim)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    state = {name: torch.from_numpy(x.detach().numpy().copy()) for name, x in ours.state_dict().items()}
+    theirs.load_state_dict(state)
+    return ours, theirs
+
+
+@pytest.mark.filterwarnings("ignore:.*is deprecated")
+@pytest.mark.parametrize(
+    ("function", "dim"), [("weight_norm", 0), ("weight_norm", 1), ("weight_norm", None), ("spectral_norm", 0)]
+)
+def test_the_older_norms_are_pytorchs(function: str, dim: int | None) -> None:
+    ours, theirs = _older(function, dim)
+    x = np.random.default_rng(0).standard_normal((4, 3))
+    for train in (True, True, False):
+        for layer, lib in ((ours, mg), (theirs, torch)):
+            layer.train(train).zero_grad()
+            layer(lib.tensor(x)).square().sum().backward()
+        np.testing.assert_allclose(ours.weight.detach().numpy(), theirs.weight.detach().numpy(), rtol=1e-12)
+        for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+            np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-9, atol=1e-12)
+    right = ours.weight.detach().clone()
+    for layer, lib in ((ours, mg), (theirs, torch)):
+        with pytest.raises(RuntimeError):
+            getattr(lib.nn.utils, function)(layer)
+        assert getattr(lib.nn.utils, f"remove_{function}")(layer) is layer
+        assert [name for name, _ in layer.named_parameters()] == ["bias", "weight"]
+        with pytest.raises(ValueError, match="weight"):
+            getattr(lib.nn.utils, f"remove_{function}")(layer)
+    assert mg.equal(ours.weight, right)
+    assert not list(ours.buffers())
+    assert ours(mg.tensor(x)).requires_grad
+    with pytest.raises(ValueError, match="spectral_norm: needs at least one power iteration, got 0"):
+        nn.utils.spectral_norm(nn.Linear(2, 2), n_power_iterations=0)

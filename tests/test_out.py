@@ -56,6 +56,7 @@ CALLS: dict[str, Any] = {
     "randint": lambda o: ((9, (3,)), {}),
     "randn": lambda o: ((3,), {}),
     "randperm": lambda o: ((3,), {}),
+    "renorm": lambda o: ((o.x, 2, 0, 0.5), {}),
     "scatter": lambda o: ((o.m, 0, o.i[:, :2], o.m), {}),
     "scatter_add": lambda o: ((o.m, 0, o.i[:, :2], o.m), {}),
     "searchsorted": lambda o: ((o.sorted, o.x), {}),

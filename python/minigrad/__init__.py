@@ -19,6 +19,7 @@ from . import (
     _environment,
     _legacy,
     accelerator,
+    amp,
     autograd,
     backends,
     cuda,
@@ -55,6 +56,7 @@ from ._environment import *
 from ._formats import contiguous_format, preserve_format, strided
 from ._legacy import *
 from ._printing import set_printoptions
+from .amp import autocast, is_autocast_enabled
 from .func import vmap
 from .grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .inference import inference_mode, is_inference, is_inference_mode_enabled
@@ -117,6 +119,8 @@ __all__ = [
     "Tensor",
     "__version__",
     "accelerator",
+    "amp",
+    "autocast",
     "autograd",
     "backends",
     "bool",
@@ -144,6 +148,7 @@ __all__ = [
     "int16",
     "int32",
     "int64",
+    "is_autocast_enabled",
     "is_grad_enabled",
     "is_inference",
     "is_inference_mode_enabled",

@@ -21,7 +21,7 @@ _SUBJECTS = {
     "complex numbers and Fourier transforms": "complex|cfloat|cdouble|chalf|fft|stft|istft|polar$|view_as_(real|complex)",
     "bfloat16 and quantisation": "bfloat16|BFloat|quint|qint|float8|quanti|uint(16|32|64)$|ao$",
     "sparse and nested tensors": "sparse|SparseAdam|nested|to_sparse|hspmm|spmm",
-    "automatic mixed precision": "amp$|autocast|GradScaler|get_autocast|set_autocast",
+    "automatic mixed precision": "get_autocast|set_autocast",
     "compiled or traced graphs": "jit$|fx$|export$|onnx|compiler$|_dynamo|package$",
     "training on several machines": "distributed$|DataParallel|DistributedSampler|SyncBatchNorm|parallel$|futures|share_memory",
     "profilers": "profiler",

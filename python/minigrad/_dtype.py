@@ -204,6 +204,11 @@ def from_numpy_dtype(numpy_dtype: np.dtype[Any]) -> dtype:
     return found
 
 
+def is_known(numpy_dtype: np.dtype[Any]) -> bool:
+    """Return whether tensors can hold elements of the given NumPy dtype."""
+    return numpy_dtype in _BY_NUMPY
+
+
 def as_dtype(d: Any) -> dtype:
     """Return `d` as a dtype: one already, Python's bool, int or float, or anything NumPy reads as one."""
     if isinstance(d, dtype):

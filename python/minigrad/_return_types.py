@@ -50,6 +50,15 @@ class aminmax(NamedResults):  # noqa: N801  (PyTorch's name)
     max: Tensor = property(itemgetter(1))  # type: ignore[assignment]
 
 
+class histogram(NamedResults):  # noqa: N801  (PyTorch's name)
+    """How many elements lie in each interval, and where the intervals begin and end."""
+
+    __slots__ = ()
+    _fields = ("hist", "bin_edges")
+    hist: Tensor = property(itemgetter(0))  # type: ignore[assignment]
+    bin_edges: Tensor = property(itemgetter(1))  # type: ignore[assignment]
+
+
 cummax = _values_and_indices("cummax")
 cummin = _values_and_indices("cummin")
 kthvalue = _values_and_indices("kthvalue")

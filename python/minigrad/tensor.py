@@ -97,7 +97,6 @@ class Tensor(TensorMethods):
     _views: list[weakref.ref[Tensor]]
     _retained: Tensor | None
 
-    __array_ufunc__ = None  # ndarray + Tensor is Tensor.__radd__'s
     __hash__ = object.__hash__
 
     def __init__(self, *data: Any) -> None:
@@ -307,6 +306,25 @@ class Tensor(TensorMethods):
             raise ValueError(f"__array__: elements of {self.dtype} cannot become {np.dtype(dtype)} without a copy")
         return self.numpy()
 
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """Compute a function of NumPy's: an operator as a tensor's, others by NumPy, which knows of no gradient."""
+        if method == "__call__" and not options and ufunc in _OPERATORS:
+            a, b = inputs
+            name, reflected = _OPERATORS[ufunc]
+            return getattr(a, name)(b) if isinstance(a, Tensor) else getattr(b, reflected)(a)
+        if any(isinstance(x, Tensor) for x in options.get("out", ())):
+            return NotImplemented  # which NumPy makes a TypeError of
+        arrays = [x._elements(ufunc.__name__) if isinstance(x, Tensor) else x for x in inputs]
+        result = getattr(ufunc, method)(*arrays, **options)
+        if "out" in options:
+            return result
+        return tuple(map(_as_tensor, result)) if isinstance(result, tuple) else _as_tensor(result)
+
+    def _elements(self, name: str) -> Array:
+        """Return the array, to be read only."""
+        self._refuse_export(name)
+        return self._array
+
     def __dlpack__(self, **request: Any) -> Any:
         if request.get("copy"):
             self._refuse_export("__dlpack__")
@@ -328,15 +346,24 @@ class Tensor(TensorMethods):
         return bool(self._array)
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._only("float"))
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._only("int"))
+
+    def __complex__(self) -> complex:
+        return complex(self._only("complex"))
+
+    def _only(self, name: str) -> Any:
+        if self._array.size != 1:
+            raise ValueError(f"{name}: only a tensor with one element is a number, got shape {self._array.shape}")
+        return self._array.item()
 
     def __index__(self) -> int:
-        if self._array.dtype.kind not in "iub":
-            raise TypeError(f"index: only an integer tensor can be an index, got {self.dtype}")
-        return int(self.item())
+        if self._array.dtype.kind not in "iub" or self._array.size != 1:
+            given = f"{self.dtype} of shape {self._array.shape}"
+            raise TypeError(f"index: only one integer in a tensor can be an index, got {given}")
+        return int(self._array.item())
 
     # ------------------------------------------------------------------------------------------------------------------
     # Its place in the graph.
@@ -391,12 +418,10 @@ class Tensor(TensorMethods):
                 self._retained = None
                 return
             raise RuntimeError("grad: only a leaf that requires a gradient holds one")
-        if value is not None and (
-            not isinstance(value, Tensor)  # type: ignore[redundant-expr]
-            or value._array.shape != self._array.shape
-        ):
-            got = f"one of {value._array.shape}" if hasattr(value, "_array") else f"a {type(value).__name__}"
-            raise RuntimeError(f"grad: must be a tensor of shape {self._array.shape}, got {got}")
+        if value is not None and not isinstance(value, Tensor):
+            raise TypeError(f"grad: must be a tensor of shape {self._array.shape}, got a {type(value).__name__}")
+        if value is not None and value._array.shape != self._array.shape:
+            raise RuntimeError(f"grad: must be a tensor of shape {self._array.shape}, got one of {value._array.shape}")
         if value is not None and value._array.dtype != self._array.dtype:
             raise RuntimeError(f"grad: must have dtype {self.dtype}, got {value.dtype}")
         self._edge[0].grad = value
@@ -587,7 +612,37 @@ class Tensor(TensorMethods):
         if not self.is_leaf:
             raise RuntimeError("pickle: only leaves can be pickled; use detach()")
         self._own()
-        return _rebuild, (type(self), self._array, self.requires_grad)
+        return _rebuild, (type(self), self._array, self.requires_grad), getattr(self, "__dict__", None) or None
+
+
+def _as_tensor(value: Any) -> Any:
+    """Return what a function of NumPy's computed as a tensor, where there are tensors of its dtype."""
+    known = isinstance(value, np.ndarray | np.generic) and _dtype.is_known(value.dtype)
+    return wrap(np.asarray(value)) if known else value
+
+
+#: NumPy's functions that are operators: the methods for a tensor on the left, and on the right.
+_OPERATORS = {
+    np.add: ("__add__", "__radd__"),
+    np.subtract: ("__sub__", "__rsub__"),
+    np.multiply: ("__mul__", "__rmul__"),
+    np.true_divide: ("__truediv__", "__rtruediv__"),
+    np.floor_divide: ("__floordiv__", "__rfloordiv__"),
+    np.remainder: ("__mod__", "__rmod__"),
+    np.power: ("__pow__", "__rpow__"),
+    np.matmul: ("__matmul__", "__rmatmul__"),
+    np.bitwise_and: ("__and__", "__rand__"),
+    np.bitwise_or: ("__or__", "__ror__"),
+    np.bitwise_xor: ("__xor__", "__rxor__"),
+    np.left_shift: ("__lshift__", "__rlshift__"),
+    np.right_shift: ("__rshift__", "__rrshift__"),
+    np.equal: ("__eq__", "__eq__"),
+    np.not_equal: ("__ne__", "__ne__"),
+    np.less: ("__lt__", "__gt__"),
+    np.less_equal: ("__le__", "__ge__"),
+    np.greater: ("__gt__", "__lt__"),
+    np.greater_equal: ("__ge__", "__le__"),
+}
 
 
 def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:

@@ -16,7 +16,7 @@ from ..grad_mode import enable_grad, no_grad, set_grad_enabled
 from ..graph import Edge, Leaf, backward_sweep
 from ..inference import inference_mode
 from ..tensor import Tensor, wrap
-from . import functional, graph
+from . import forward_ad, functional, graph
 from .anomaly import (
     NotFinite,
     detect_anomaly,
@@ -36,6 +36,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "forward_ad",
     "functional",
     "grad",
     "gradcheck",

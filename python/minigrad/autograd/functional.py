@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from .. import _core
 from ..batching import recording_below
 from ..grad_mode import enable_grad, set_grad_enabled
-from ..graph import forward_sweep
+from ..graph import Leaf, forward_sweep, reachable
 from ..tensor import Tensor, wrap
 
 Function = Callable[..., Any]
@@ -203,6 +203,13 @@ def push(
         _core.part(found)
     known = iter([t if t is None or isinstance(t, Tensor) else wrap(t) for t in found])
     return [next(known) if y._edge is not None else None for y in outputs]
+
+
+def reaches_out(tensors: Iterable[Any], fresh: Iterable[Tensor]) -> bool:
+    """Return whether the tensors depend on a leaf that is not among the fresh ones."""
+    own = {x._edge[0] for x in fresh if x._edge is not None and isinstance(x._edge[0], Leaf)}
+    roots = [y._edge[0] for y in tensors if isinstance(y, Tensor) and y._edge is not None]
+    return any(isinstance(node, Leaf) and node not in own for node in reachable(roots, -1))
 
 
 def jacobian(

@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 
 from .. import autograd
-from ..autograd.functional import push, units_of, zeros
+from ..autograd.functional import push, reaches_out, units_of, zeros
 from ..batching import current_level
 from ..batching_rules import lifted
 from ..grad_mode import enable_grad, is_grad_enabled
-from ..graph import Leaf, reachable
 from ..tensor import Tensor, wrap
 from .batching import vmap
 from .tree import leaves_of, map_tree, rebuild
@@ -47,18 +46,11 @@ def _check_tensors(name: str, tree: Any) -> list[Tensor]:
     return found
 
 
-def _reaches_out(tensors: list[Any], fresh: list[Tensor]) -> bool:
-    """Return whether the tensors depend on a leaf that is not among the fresh ones."""
-    own = {x._edge[0] for x in fresh if x._edge is not None and isinstance(x._edge[0], Leaf)}
-    roots = [y._edge[0] for y in tensors if isinstance(y, Tensor) and y._edge is not None]
-    return any(isinstance(node, Leaf) and node not in own for node in reachable(roots, -1))
-
-
 def _settle(tree: Any, fresh: list[Tensor], recording: bool) -> Any:
     """Return the tree with those tensors out of the graph that depend on nothing outside the transform."""
 
     def one(y: Any) -> Any:
-        if not isinstance(y, Tensor) or (recording and _reaches_out([y], fresh)):
+        if not isinstance(y, Tensor) or (recording and reaches_out([y], fresh)):
             return y
         return y._alias() if recording else y.detach()
 
@@ -144,7 +136,7 @@ def grad_and_value(func: Function, argnums: ArgNums = 0, has_aux: bool = False) 
         if not isinstance(y, Tensor) or y.ndim != 0:
             raise RuntimeError(f"grad: the function must return a tensor without dimensions, got {y!r}")
         one = wrap(np.ones((), y._array.dtype))
-        found = _pull([y], xs, [one], recording and _reaches_out([y], xs))
+        found = _pull([y], xs, [one], recording and reaches_out([y], xs))
         g, value, aux = _settle((rebuild(chosen, found), y, aux), xs, recording)
         return g, (value, aux) if has_aux else value
 
@@ -193,7 +185,7 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
         gs = _check_tensors("vjp", cotangents)
         if [g.shape for g in gs] != [y.shape for y in ys]:
             raise RuntimeError(f"vjp: cotangents must have shapes {[y.shape for y in ys]}, got {[g.shape for g in gs]}")
-        on = is_grad_enabled() and _reaches_out([*ys, *gs], xs)
+        on = is_grad_enabled() and reaches_out([*ys, *gs], xs)
         result: tuple[Any, ...] = _settle(rebuild(primals, _pull(ys, xs, gs, on)), xs, on)
         return result
 
@@ -224,7 +216,7 @@ def jvp(
         raise RuntimeError("jvp: tangents must have the form and the shapes of the primals")
     xs, outputs, aux = _run("jvp", lambda new: func(*new), tuple(primals), has_aux)
     ys = leaves_of(outputs)
-    on = recording and _reaches_out([*ys, *ts], xs)
+    on = recording and reaches_out([*ys, *ts], xs)
     pushed = rebuild(outputs, _pushed(xs, ts, ys, on))
     value, tangent, aux = _settle((outputs, pushed, aux), xs, recording)
     return (value, tangent, aux) if has_aux else (value, tangent)
@@ -250,7 +242,7 @@ def linearize(func: Function, *primals: Any) -> tuple[Any, Function]:
         ts = _check_tensors("linearize", tangents)
         if [t.shape for t in ts] != [x.shape for x in xs]:
             raise RuntimeError(f"linearize: tangents must have shapes {[x.shape for x in xs]}")
-        on = is_grad_enabled() and _reaches_out([*ys, *ts], xs)
+        on = is_grad_enabled() and reaches_out([*ys, *ts], xs)
         return _settle(rebuild(outputs, _pushed(xs, ts, ys, on)), xs, on)
 
     return _settle(outputs, xs, recording), derivative
@@ -287,7 +279,7 @@ def _jacobian(
         recording, chosen = is_grad_enabled(), _chosen(name, args, argnums)
         xs, outputs, aux = _run(name, lambda new: func(*_replaced(args, argnums, new), **kwargs), chosen, has_aux)
         ys = leaves_of(outputs)
-        on = recording and _reaches_out(ys, xs)
+        on = recording and reaches_out(ys, xs)
         with enable_grad() if recording else autograd.no_grad():
             table = build(ys, xs, on, chunk_size)
         result = rebuild(outputs, [rebuild(chosen, row) for row in table])

@@ -26,7 +26,7 @@ from .losses import *
 from .module import Module
 from .norms import *
 from .pair_losses import *
-from .parameter import Buffer, Parameter
+from .parameter import Buffer, Parameter, UninitializedParameter
 from .regression_losses import *
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Parameter",
     "ParameterDict",
     "ParameterList",
+    "UninitializedParameter",
 ]
 __all__ += ["Sequential", "functional", "init", "utils"]
 __all__ += activations.__all__

@@ -507,10 +507,14 @@ def kaiming_normal_(
 
 
 def _kaiming_std(name: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    return calculate_gain(nonlinearity, a) / math.sqrt(max(1, _fan(name, tensor, mode)))
+
+
+def _fan(name: str, tensor: Tensor, mode: str) -> int:
     fans = dict(zip(("fan_in", "fan_out"), _fans(name, tensor), strict=True))
     if mode not in fans:
         raise ValueError(f"{name}: mode must be 'fan_in' or 'fan_out', got {mode!r}")
-    return calculate_gain(nonlinearity, a) / math.sqrt(max(1, fans[mode]))
+    return fans[mode]
 
 
 def _matrix(name: str, tensor: Tensor) -> tuple[int, int]:
@@ -527,3 +531,14 @@ def _fans(name: str, tensor: Any) -> tuple[int, int]:
         raise ValueError(f"{name}: a weight has at least two dimensions, (out, in, ...), got shape {shape}")
     field = math.prod(shape[2:])
     return shape[1] * field, shape[0] * field
+
+
+# Names that layers of users' own call in their `reset_parameters`, as PyTorch's layers do.
+
+
+def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
+    return _fans("_calculate_fan_in_and_fan_out", tensor)
+
+
+def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
+    return _fan("_calculate_correct_fan", tensor, mode.lower())

@@ -15,7 +15,7 @@ from ..tensor import Tensor, array_of
 from . import init
 from ._new import layer_size, new_parameter, parameter_dtype
 from .module import Module
-from .parameter import Parameter
+from .parameter import Parameter, UninitializedParameter
 
 __all__ = ["Bilinear", "Flatten", "Identity", "LazyLinear", "Linear", "ReLU", "Sigmoid", "Tanh", "Unflatten"]
 
@@ -213,14 +213,24 @@ class LazyLinear(Linear):
     def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: DType | None = None) -> None:
         super().__init__(0, 0, bias, device, dtype)
         self.out_features = layer_size("LazyLinear", "out_features", out_features)
+        for parameter in self.parameters():
+            parameter.__class__ = UninitializedParameter
         self.register_load_state_dict_pre_hook(_fit_state)
+
+    def has_uninitialized_params(self) -> bool:
+        """Return True: the parameters have no shapes yet."""
+        return True
 
     def initialize_parameters(self, in_features: int) -> None:
         """Give the parameters their sizes and draw them; the layer is a :class:`Linear` from now on."""
         self.in_features = in_features
-        self.weight.data = new_parameter((self.out_features, in_features), self.weight.dtype).data
-        if self.bias is not None:
-            self.bias.data = new_parameter((self.out_features,), self.bias.dtype).data
+        shapes: dict[Any, tuple[int, ...]] = {
+            self.weight: (self.out_features, in_features),
+            self.bias: (self.out_features,),
+        }
+        for parameter, shape in shapes.items():
+            if parameter is not None:
+                parameter.materialize(shape)
         self.__class__ = Linear  # type: ignore[assignment]
         self.reset_parameters()
 

@@ -33,7 +33,7 @@ class Parameter(Tensor):
     tensor([1., 1.], requires_grad=True)
     """
 
-    __slots__ = ()
+    __slots__ = ("__dict__",)  # for the marks that scripts put on parameters
 
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
         if data is None:
@@ -55,6 +55,34 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
+
+
+class UninitializedParameter(Parameter):
+    """A parameter without a shape, which a lazy layer's first call gives it: it is a :class:`Parameter` from then on.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.LazyLinear(2).weight
+    <UninitializedParameter>
+    """
+
+    __slots__ = ()
+
+    @property
+    def shape(self) -> Any:
+        """Not known yet: a RuntimeError that says so."""
+        raise RuntimeError(
+            "shape: an uninitialized parameter has none; call the module with an input, or materialize(shape), first"
+        )
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:  # noqa: ARG002
+        """Become a parameter of the given shape, of zeros that are to be written."""
+        self.data = self.data.new_zeros(shape, dtype=dtype)
+        self.__class__ = Parameter  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return "<UninitializedParameter>"
 
 
 class Buffer(Tensor):

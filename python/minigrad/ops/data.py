@@ -25,9 +25,11 @@ def array_from(data: Any, dtype: DType | None) -> Array:
     """Return a new array of `data`, in `dtype` or in what PyTorch would choose."""
     if isinstance(data, Tensor):
         data = data._array
+    elif not isinstance(data, _NESTED) and hasattr(data, "__array__"):  # as a column of a table
+        data = np.asarray(data)
     if not isinstance(data, np.ndarray | np.generic):
-        data = _from_python(data)
-        if dtype is None and data.dtype == np.float64:
+        given, data = data, _from_python(data)
+        if dtype is None and data.dtype == np.float64 and not _holds_doubles(given):
             dtype = _dtype.get_default_dtype()
     native = data.dtype if data.dtype.isnative else data.dtype.newbyteorder("=")
     given = dtype is not None and native.kind in "biuf"  # others NumPy would convert to numbers, or fail at
@@ -36,6 +38,18 @@ def array_from(data: Any, dtype: DType | None) -> Array:
         copied: Array = _copy(data)  # into memory that begins at a cache line, as NumPy's need not
         return copied
     return np.array(data, dtype=wanted.numpy, order="C", copy=True)
+
+
+_NESTED = (list, tuple, np.ndarray)
+_PLAIN = {bool, float, int}
+
+
+def _holds_doubles(data: Any) -> bool:
+    """Return whether nested sequences hold what is float64 by itself, unlike Python's floats: NumPy's, or a tensor's."""
+    if not isinstance(data, list | tuple):
+        return bool(getattr(data, "dtype", None) in (np.float64, _dtype.float64))
+    kinds = set(map(type, data))
+    return not kinds <= _PLAIN and any(_holds_doubles(x) for x in data if type(x) not in _PLAIN)
 
 
 def _from_python(data: Any) -> Array:
@@ -69,7 +83,7 @@ def tensor(
 
     Parameters
     ----------
-    data : number, nested sequence, numpy.ndarray or Tensor
+    data : number, nested sequence, numpy.ndarray, Tensor, or what NumPy can make an array of
         The elements.
     dtype : dtype, optional
         Of the elements; by default an array's own, int64 for integers, and the default dtype for Python floats.

@@ -22,7 +22,7 @@ from .reduce import _check_float, _kept_shape, _spread, _sum
 from .shape import Dims, Shape, _permute, _reshape, _zeros, dims_of, normalise_dims
 from .singular_values import singular_values
 
-__all__ = ["norm"]
+__all__ = ["norm", "renorm"]
 
 INFINITY = float("inf")
 
@@ -346,3 +346,52 @@ def norm(
 
 
 linalg_norm.__name__ = linalg_norm.__qualname__ = "norm"
+
+
+@method(in_place=True)
+def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
+    """Return a tensor whose slices along a dimension are scaled down to a norm where they have a greater one.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of floats and at least two dimensions.
+    p : float
+        The order of the norm, above 0.
+    dim : int
+        The dimension that counts the slices.
+    maxnorm : float
+        The greatest norm that a slice keeps.
+
+    Returns
+    -------
+    Tensor
+        Of `input`'s shape.
+
+    Raises
+    ------
+    RuntimeError
+        If `input` has fewer than two dimensions, `p` is not above 0, or `maxnorm` is below 0.
+    IndexError
+        If there is no such dimension.
+
+    Notes
+    -----
+    A slice x with |x|ₚ > m becomes x m / (|x|ₚ + 10⁻⁷), as in PyTorch.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.tensor([[3.0, 4.0], [0.3, 0.4]]).renorm(2, 0, 1.0)
+    tensor([[0.6000, 0.8000],
+            [0.3000, 0.4000]])
+    """
+    shape = array_of("renorm", input).shape
+    if len(shape) < 2:
+        raise RuntimeError(f"renorm: needs at least two dimensions, got shape {shape}")
+    if not p > 0 or maxnorm < 0:
+        raise RuntimeError(f"renorm: p must be above 0 and maxnorm not below 0, got {p} and {maxnorm}")
+    (kept,) = normalise_dims("renorm", dim, shape)
+    lengths = _vector_norm("renorm", input, p, tuple(d for d in range(len(shape)) if d != kept), True)
+    factor = _where(lengths > maxnorm, div(float(maxnorm), lengths + 1e-7), 1.0)
+    return mul(input, factor)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from .. import _dtype
+from .. import _return_types as return_types
 from .._methods import method, numpy_names
 from ..tensor import Tensor, array_of, wrap
 from .arithmetic import lerp
@@ -19,7 +22,7 @@ from .selection import clamp_min
 from .shape import broadcast, movedim, normalise_dim, reshape
 from .unique import bincount
 
-__all__ = ["histc", "nanquantile", "quantile"]
+__all__ = ["histc", "histogram", "nanquantile", "quantile"]
 
 _INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
@@ -180,3 +183,87 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     x = x[(x >= low) & (x <= high)]
     places = ((x - low) * (bins / (high - low))).astype("int64").clip(0, bins - 1)
     return to_dtype(bincount(wrap(places), minlength=bins), input.dtype)  # type: ignore[no-any-return]
+
+
+@method
+def histogram(
+    input: Tensor,
+    bins: int | Tensor = 100,
+    *,
+    range: tuple[float, float] | None = None,
+    weight: Tensor | None = None,
+    density: bool = False,
+) -> return_types.histogram:
+    """Return how many elements lie in each of some intervals, and where these begin and end.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of floats and any shape.
+    bins : int or Tensor, default 100
+        How many intervals of one width; or where they begin and end, in increasing order.
+    range : (float, float), optional
+        Where the first begins and the last ends; the least and the greatest element unless given. Other elements are not
+        counted, nor is NaN.
+    weight : Tensor, optional
+        Of `input`'s shape and dtype: what each element counts, 1 unless given.
+    density : bool, default False
+        Divide by the widths and the sum, so that the area under the histogram is 1.
+
+    Returns
+    -------
+    hist : Tensor
+        One number for each interval. Each contains where it begins, the last one also where it ends.
+    bin_edges : Tensor
+        One number more.
+
+    Raises
+    ------
+    RuntimeError
+        If the elements are not floats, there are no intervals, the range is not finite or falls, or `weight` does not fit.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.histogram(minigrad.tensor([1.0, 2.0, 1.0]), bins=4, range=(0.0, 3.0))
+    minigrad.return_types.histogram(
+    hist=tensor([0., 2., 1., 0.]),
+    bin_edges=tensor([0.0000, 0.7500, 1.5000, 2.2500, 3.0000]))
+    """
+    x = array_of("histogram", input)
+    if x.dtype.kind != "f":
+        raise RuntimeError(f"histogram: needs floats, got {input.dtype}")
+    edges = _edges(x, bins, range)
+    counted = np.ones(x.shape, x.dtype) if weight is None else array_of("histogram", weight)
+    if counted.shape != x.shape or counted.dtype != x.dtype:
+        given = f"{weight.dtype} of shape {counted.shape}" if weight is not None else ""
+        raise RuntimeError(f"histogram: weight must be {input.dtype} of shape {x.shape}, got {given}")
+    inside = (x >= edges[0]) & (x <= edges[-1])
+    places = (np.searchsorted(edges, x[inside], "right") - 1).clip(0, max(edges.size - 2, 0))
+    hist = np.bincount(places, counted[inside], edges.size - 1).astype(x.dtype)
+    if density:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            hist = (hist / (hist.sum() * np.diff(edges))).astype(x.dtype)
+    return return_types.histogram((wrap(hist), wrap(edges)))
+
+
+def _edges(x: Any, bins: int | Tensor, limits: tuple[float, float] | None) -> Any:
+    """Return where the intervals of a histogram of x begin and end."""
+    if isinstance(bins, Tensor):
+        edges = bins._array.copy()
+        if edges.ndim != 1 or edges.size < 2 or edges.dtype != x.dtype:
+            needed = f"at least two numbers of x's dtype {x.dtype} in one dimension"
+            raise RuntimeError(f"histogram: bins must be {needed}, got {edges.dtype} of shape {edges.shape}")
+        if limits is not None:
+            raise TypeError("histogram: range is for a number of bins, and bins are given by where they begin and end")
+        return edges
+    if isinstance(bins, bool) or not isinstance(bins, int):
+        raise TypeError(f"histogram: bins must be an integer or a tensor, got {type(bins).__name__}")
+    if bins < 1:
+        raise RuntimeError(f"histogram: bins must be positive, got {bins}")
+    low, high = limits if limits is not None else (float(x.min()), float(x.max())) if x.size else (0.0, 1.0)
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise RuntimeError(f"histogram: the range must be finite and not fall, got {low} to {high}")
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, bins + 1, dtype=x.dtype)

@@ -225,7 +225,7 @@ def normalise_dims(name: str, dims: Any, shape: Shape) -> Shape:
     """Return one dim, or several, counted from the front; RuntimeError where one is named twice."""
     if (plain := _core.dims_of(dims, len(shape))) is not None:
         return plain
-    several = (dims,) if isinstance(dims, int) else tuple(map(index, dims))
+    several = (index(dims),) if hasattr(dims, "__index__") else tuple(map(index, dims))
     result = tuple([normalise_dim(name, d, shape) for d in several])
     if len(set(result)) != len(result):
         raise RuntimeError(f"{name}: a dim appears twice in {several} for shape {tuple(shape)}")

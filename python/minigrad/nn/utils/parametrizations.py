@@ -17,6 +17,8 @@ __all__ = ["spectral_norm", "weight_norm"]
 
 
 class _WeightNorm(Module):
+    """Makes a weight of lengths and vectors."""
+
     def __init__(self, dim: int | None = 0) -> None:
         super().__init__()
         self.dim = -1 if dim is None else dim
@@ -69,38 +71,51 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     return module
 
 
-class _SpectralNorm(Module):
-    def __init__(self, weight: Tensor, steps: int, dim: int, eps: float) -> None:
-        super().__init__()
-        self.dim, self.n_power_iterations, self.eps = dim, steps, eps
-        if weight.ndim > 1:
-            matrix = self._as_matrix(weight.detach())
-            self.register_buffer("_u", self._direction(normal_(matrix.new_empty(matrix.shape[0]))))
-            self.register_buffer("_v", self._direction(normal_(matrix.new_empty(matrix.shape[1]))))
-            self._approach(matrix, 15)
+class SpectralNorm:
+    """How a weight is divided by its greatest singular value, along two vectors that are being turned towards its."""
 
-    def _as_matrix(self, weight: Tensor) -> Tensor:
+    def __init__(self, n_power_iterations: int, dim: int, eps: float) -> None:
+        self.n_power_iterations, self.dim, self.eps = n_power_iterations, dim, eps
+
+    def as_matrix(self, weight: Tensor) -> Tensor:
+        """Return the weight as a matrix with a row for each output."""
         return weight.movedim(self.dim, 0).flatten(1)
 
-    def _direction(self, x: Tensor) -> Tensor:
+    def direction(self, x: Tensor) -> Tensor:
+        """Return a vector of length 1."""
         return normalize(x, dim=0, eps=self.eps)
 
     @no_grad()
-    def _approach(self, matrix: Tensor, steps: int) -> None:
+    def approach(self, matrix: Tensor, u: Tensor, v: Tensor, steps: int) -> None:
         """Turn the two vectors towards those of the greatest singular value: the power iteration."""
         for _ in range(steps):
-            self._u.copy_(self._direction(matrix.mv(self._v)))
-            self._v.copy_(self._direction(matrix.t().mv(self._u)))
+            u.copy_(self.direction(matrix.mv(v)))
+            v.copy_(self.direction(matrix.t().mv(u)))
+
+    def divided(self, weight: Tensor, u: Tensor, v: Tensor) -> Tensor:
+        """Return the weight divided by the singular value that the vectors give."""
+        u, v = u.clone(), v.clone()  # which the next step changes
+        return weight / u.dot(self.as_matrix(weight).mv(v))
+
+
+class _SpectralNorm(Module):
+    def __init__(self, weight: Tensor, rule: SpectralNorm) -> None:
+        super().__init__()
+        self.rule = rule
+        if weight.ndim > 1:
+            matrix = rule.as_matrix(weight.detach())
+            self.register_buffer("_u", rule.direction(normal_(matrix.new_empty(matrix.shape[0]))))
+            self.register_buffer("_v", rule.direction(normal_(matrix.new_empty(matrix.shape[1]))))
+            rule.approach(matrix, self._u, self._v, 15)
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the weight divided by its greatest singular value."""
         if weight.ndim == 1:
-            return self._direction(weight)
-        matrix = self._as_matrix(weight)
+            return self.rule.direction(weight)
         if self.training:
-            self._approach(matrix.detach(), self.n_power_iterations)
-        u, v = self._u.clone(), self._v.clone()  # which the next step changes
-        return weight / u.dot(matrix.mv(v))  # type: ignore[no-any-return]
+            matrix = self.rule.as_matrix(weight.detach())
+            self.rule.approach(matrix, self._u, self._v, self.rule.n_power_iterations)
+        return self.rule.divided(weight, self._u, self._v)
 
     def right_inverse(self, value: Tensor) -> Tensor:
         """Return the value itself."""
@@ -152,8 +167,8 @@ def spectral_norm(
     if n_power_iterations < 1:
         raise ValueError(f"spectral_norm: needs at least one power iteration, got {n_power_iterations}")
     weight = getattr(module, name)
-    made = _SpectralNorm(weight, n_power_iterations, (dim or 0) % max(weight.ndim, 1), eps)
-    register_parametrization(module, name, made)
+    rule = SpectralNorm(n_power_iterations, (dim or 0) % max(weight.ndim, 1), eps)
+    register_parametrization(module, name, _SpectralNorm(weight, rule))
     return module
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._absent import lookup
+from .._absent import lookup
+from . import amp
 
 __all__ = [
+    "amp",
     "device_count",
     "empty_cache",
     "is_available",

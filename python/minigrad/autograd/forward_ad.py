@@ -1,0 +1,147 @@
+"""Forward mode on tensors that carry tangents: PyTorch's `torch.autograd.forward_ad`.
+
+Inside a level, :func:`make_dual` gives a tensor a tangent, and :func:`unpack_dual` tells that of whatever was computed
+from it. The graph is recorded as ever; `unpack_dual` carries the tangents along it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+from ..grad_mode import enable_grad, is_grad_enabled
+from ..tensor import Tensor
+from .functional import push, reaches_out
+
+__all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
+
+
+class UnpackedDualTensor(NamedTuple):
+    """A tensor's value, and its tangent: None where it depends on no dual tensor."""
+
+    primal: Tensor
+    tangent: Tensor | None
+
+
+Duals = list[tuple[Tensor, Tensor]]
+
+#: The dual tensors of the level, with their tangents; None outside of one.
+_level: ContextVar[Duals | None] = ContextVar("level", default=None)
+
+
+def enter_dual_level() -> int:
+    """Begin a level and return its number, 0; RuntimeError inside of one. :class:`dual_level` ends it by itself."""
+    if _level.get() is not None:
+        raise RuntimeError("enter_dual_level: levels do not nest; minigrad.func.jvp does")
+    _level.set([])
+    return 0
+
+
+def exit_dual_level(*, level: int | None = None) -> None:
+    """End the level: its tangents are gone; RuntimeError outside of one."""
+    if _level.get() is None or level not in (None, 0):
+        raise RuntimeError(f"exit_dual_level: there is no level {'' if level is None else level}".rstrip())
+    _level.set(None)
+
+
+@contextmanager
+def dual_level() -> Iterator[int]:
+    """Let tensors carry tangents, inside this context.
+
+    What is computed under ``no_grad()`` inside of the level has no tangent, unlike in PyTorch; a level inside of
+    ``no_grad()`` has.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> import minigrad.autograd.forward_ad as fwAD
+    >>> x = minigrad.tensor([1.0, 2.0])
+    >>> with fwAD.dual_level():
+    ...     dual = fwAD.make_dual(x, minigrad.tensor([1.0, 0.5]))
+    ...     fwAD.unpack_dual(dual**2).tangent
+    tensor([2., 2.])
+    """
+    number = enter_dual_level()
+    try:
+        with enable_grad():
+            yield number
+    finally:
+        exit_dual_level()
+
+
+def _duals(name: str, level: int | None) -> Duals:
+    duals = _level.get()
+    if duals is None or level not in (None, 0):
+        raise RuntimeError(f"{name}: needs a level: call it inside of dual_level()")
+    return duals
+
+
+def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:
+    """Return a tensor of the same memory that carries a tangent.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        The value, of floats.
+    tangent : Tensor
+        Of the same shape and dtype.
+    level : int, optional
+        0.
+
+    Raises
+    ------
+    RuntimeError
+        Outside of a level, and where shapes or dtypes differ.
+    ValueError
+        If the elements are not floats.
+
+    Examples
+    --------
+    See :class:`dual_level`.
+    """
+    duals = _duals("make_dual", level)
+    for name, x in (("tensor", tensor), ("tangent", tangent)):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"make_dual: {name} must be a Tensor, got {type(x).__name__}")
+    if not tensor.is_floating_point():
+        raise ValueError(f"make_dual: only tensors of floats have tangents, got {tensor.dtype}")
+    if tensor.shape != tangent.shape or tensor.dtype != tangent.dtype:
+        forms = " and ".join(f"{x.dtype} of shape {tuple(x.shape)}" for x in (tensor, tangent))
+        raise RuntimeError(f"make_dual: tensor and tangent must be alike, got {forms}")
+    with enable_grad():
+        dual = tensor.view_as(tensor) if tensor.requires_grad else tensor._alias().requires_grad_()
+    duals.append((dual, tangent))
+    return dual
+
+
+def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTensor:
+    """Return a tensor's value and its tangent; the tangent is None outside of a level.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        A dual tensor, or what was computed from some.
+    level : int, optional
+        0.
+
+    Returns
+    -------
+    UnpackedDualTensor
+        Both are differentiable where they depend on a tensor that requires a gradient.
+
+    Examples
+    --------
+    See :class:`dual_level`.
+    """
+    duals = _level.get()
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"unpack_dual: needs a Tensor, got {type(tensor).__name__}")
+    if not duals or level not in (None, 0):
+        return UnpackedDualTensor(tensor, None)
+    given = next((tangent for dual, tangent in duals if dual is tensor), None)
+    xs, ts = zip(*duals, strict=True)
+    recording = is_grad_enabled() and reaches_out([tensor, *ts], xs)
+    tangent = given if given is not None else push(xs, ts, (tensor,), recording)[0]
+    return UnpackedDualTensor(tensor if recording else tensor.detach(), tangent)
