@@ -69,13 +69,13 @@ def test_weight_norm_is_pytorchs(kind: str, dim: int | None) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated")
 def test_weight_norm_takes_states_of_its_old_names() -> None:
-    theirs = torch.nn.Sequential(torch.nn.utils.weight_norm(torch.nn.Linear(3, 2)))
-    ours = nn.Sequential(parametrizations.weight_norm(nn.Linear(3, 2)))
+    theirs = torch.nn.Sequential(torch.nn.utils.weight_norm(torch.nn.Linear(3, 2).double()))
+    ours = nn.Sequential(parametrizations.weight_norm(nn.Linear(3, 2, dtype=minigrad.float64)))
     assert list(theirs.state_dict()) == ["0.bias", "0.weight_g", "0.weight_v"]
     ours.load_state_dict(arrays(theirs.state_dict()))
-    x = np.ones((1, 3), np.float32)
+    x = np.ones((1, 3))
     np.testing.assert_allclose(
-        ours(minigrad.tensor(x)).detach().numpy(), theirs(torch.from_numpy(x)).detach().numpy(), rtol=1e-6
+        ours(minigrad.tensor(x)).detach().numpy(), theirs(torch.from_numpy(x)).detach().numpy(), rtol=1e-12
     )
 
 
