@@ -7,8 +7,8 @@
 #include "isa/isa.hpp"
 #include "isa/math_core.hpp"
 #include "kernels/arg_reduce_layout.hpp"
-#include "kernels/reduce_blocks.hpp"
 #include "kernels/reduce_layout.hpp"
+#include "kernels/reduce_tiles.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {

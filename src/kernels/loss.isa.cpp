@@ -8,7 +8,7 @@
 #include "core/parallel.hpp"
 #include "isa/isa.hpp"
 #include "isa/math.hpp"
-#include "kernels/reduce_blocks.hpp"
+#include "kernels/reduce_tiles.hpp"
 #include "kernels/softmax_rows.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
@@ -80,7 +80,7 @@ struct CrossEntropy {
     return fma(smoothing / c, c * log - d_sum, (1 - smoothing) * plain);
   }
 
-  // Up to kTileRows short rows, transposed (see reduce_blocks.hpp). What the rows that are not there give is not
+  // Up to kTileRows short rows, transposed (see reduce_tiles.hpp). What the rows that are not there give is not
   // written.
   [[gnu::noinline]] void run_tile(int64_t first, int64_t rows) const {
     Tile<T> tile;

@@ -15,6 +15,7 @@
 
 #include "isa/isa.hpp"
 #include "isa/lanes.hpp"
+#include "kernels/reduce_ops.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
@@ -27,81 +28,6 @@ constexpr int kRowBlock = kBlockVectors * kVirtualLanes<T>;
 
 [[gnu::always_inline]] inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 [[gnu::always_inline]] inline int64_t divide_up(int64_t n, int64_t by) { return (n + by - 1) / by; }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// What combines two values; V is a number or a register full of them. read() is what an element counts as.
-
-struct AsItIs {
-  template <class V>
-  [[gnu::always_inline]] static inline V read(V x) {
-    return x;
-  }
-};
-
-struct Sum : AsItIs {
-  template <class T>
-  static constexpr T kIdentity = 0;
-  template <class V>
-  [[gnu::always_inline]] static inline V combine(V x, V y) {
-    return x + y;
-  }
-};
-
-// NaN counts as 0.
-struct SumOfNumbers : Sum {
-  template <class V>
-  [[gnu::always_inline]] static inline V read(V x) {
-    return x == x ? x : V{};
-  }
-};
-
-struct Product : AsItIs {
-  template <class T>
-  static constexpr T kIdentity = 1;
-  template <class V>
-  [[gnu::always_inline]] static inline V combine(V x, V y) {
-    return x * y;
-  }
-};
-
-// NaN where either is NaN; the first one of +0 and -0. Written so that an accumulator in x waits for a maximum and a
-// select only.
-struct Largest : AsItIs {
-  template <class T>
-  static constexpr T kIdentity = static_cast<T>(-__builtin_inff());
-  template <class V>
-  [[gnu::always_inline]] static inline V combine(V x, V y) {
-    const V of_numbers = max_of(x, y);
-    return y != y ? y : of_numbers;
-  }
-  // A group of four combined with `total`: one look for NaN is enough.
-  template <class V>
-  [[gnu::always_inline]] static inline V add_four(V total, V a, V b, V c, V d) {
-    return unless_nan(max_of(total, max_of(max_of(a, b), max_of(c, d))), a, b, c, d);
-  }
-};
-
-struct Smallest : AsItIs {
-  template <class T>
-  static constexpr T kIdentity = static_cast<T>(__builtin_inff());
-  template <class V>
-  [[gnu::always_inline]] static inline V combine(V x, V y) {
-    const V of_numbers = min_of(x, y);
-    return y != y ? y : of_numbers;
-  }
-  // A group of four combined with `total`: one look for NaN is enough.
-  template <class V>
-  [[gnu::always_inline]] static inline V add_four(V total, V a, V b, V c, V d) {
-    return unless_nan(min_of(total, min_of(min_of(a, b), min_of(c, d))), a, b, c, d);
-  }
-};
-
-// total ((a b)(c d)).
-template <class Op, class V>
-[[gnu::always_inline]] inline V add_four(V total, V a, V b, V c, V d) {
-  if constexpr (requires { Op::add_four(total, a, b, c, d); }) return Op::add_four(total, a, b, c, d);
-  return Op::combine(total, Op::combine(Op::combine(a, b), Op::combine(c, d)));
-}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // What is combined: rows of elements in memory, or of products of two. at(j) is the register from element j on,
@@ -429,81 +355,6 @@ template <class T, class Merge>
   for (int64_t half = kVirtualLanes<T> / 2; half > 0; half /= 2) {
     merge(lanes, static_cast<const T*>(lanes + half * cols), half * cols);
   }
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Tiles: kTileRows rows of at most one vector, transposed, so that a vector holds one element of each of them. Element
-// k of row r stands at k * kTileRows + r. Rows that are not there are zeros; what becomes of them nobody reads.
-
-constexpr int kTileRows = 16;
-
-template <class T>
-struct Tile {
-  alignas(64) T element[kVirtualLanes<T> * kTileRows];
-};
-
-template <class T>
-[[gnu::noinline]] inline void load_tile(Tile<T>& tile, const T* x, int64_t row_step, int64_t col_step, int64_t rows,
-                                        int64_t n) {
-  if (rows < kTileRows) {
-    for (int64_t i = 0; i < n * kTileRows; ++i) tile.element[i] = 0;
-  }
-  pack(tile.element, kTileRows, x, col_step, row_step, n, rows);
-}
-
-template <class T>
-[[gnu::noinline]] inline void store_tile(T* out, int64_t row_step, int64_t col_step, const Tile<T>& tile, int64_t rows,
-                                         int64_t n) {
-  if (col_step == 1) return transpose(out, row_step, tile.element, kTileRows, n, rows);
-  for (int64_t k = 0; k < n; ++k) scatter(out + k * col_step, row_step, tile.element + k * kTileRows, rows);
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Rows of n <= kVirtualLanes elements that lie beside each other, whole vectors of them: each has one element in each
-// of n lanes. Lanes that are not there hold the identity, and leaving that out changes nothing.
-
-// The fold of n > 0 lanes; at(k) is lane k of a register full of rows.
-template <class Op, class T, class At>
-[[gnu::always_inline]] inline Vec<T> fold_short(int64_t n, At&& at) {
-  constexpr int kWidth = kLanes<T>;
-  alignas(64) T lane[kVirtualLanes<T> * kWidth];
-  const Vec<T> identity = splat(Op::template kIdentity<T>);
-#pragma GCC unroll 1
-  for (int64_t k = 0; k < n; ++k) store(lane + k * kWidth, Op::combine(identity, at(k)));
-  for (int64_t half = kVirtualLanes<T> / 2; half > 0; half /= 2) {
-#pragma GCC unroll 1
-    for (int64_t k = 0; k < n - half; ++k) {
-      T* const x = lane + k * kWidth;
-      store(x, Op::combine(load(x), load(x + half * kWidth)));
-    }
-    n = smaller(n, half);
-  }
-  return load(lane);
-}
-
-// Element k of row j at x + k * step + j; `rows` rows to out.
-template <class Op, class T>
-[[gnu::noinline]] inline void combine_short_rows(T* out, int64_t rows, const T* x, int64_t step, int64_t n) {
-  if (n == 0) {
-    for (int64_t j = 0; j < rows; ++j) out[j] = Op::template kIdentity<T>;
-    return;
-  }
-  int64_t j = 0;
-  for (; j + kLanes<T> <= rows; j += kLanes<T>) {
-    const auto at = [=](int64_t k) __attribute__((always_inline)) { return Op::read(load(x + k * step + j)); };
-    store(out + j, fold_short<Op, T>(n, at));
-  }
-  if (j == rows) return;
-  const auto part = [=](int64_t k) __attribute__((always_inline)) {
-    return Op::read(load_first(x + k * step + j, rows - j, Vec<T>{}));
-  };
-  store_first(out + j, fold_short<Op, T>(n, part), rows - j);
-}
-
-// out[r] = row r of a tile.
-template <class Op, class T>
-[[gnu::always_inline]] inline void combine_tile(const Tile<T>& tile, int64_t n, T* out) {
-  combine_short_rows<Op>(out, kTileRows, tile.element, kTileRows, n);
 }
 
 }  // namespace

@@ -5,121 +5,11 @@
 #include "core/kernel.hpp"
 #include "core/parallel.hpp"
 #include "isa/isa.hpp"
-#include "kernels/reduce_along.hpp"
-#include "kernels/reduce_blocks.hpp"
 #include "kernels/reduce_layout.hpp"
+#include "kernels/reduce_turned.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
-
-// ---------------------------------------------------------------------------------------------------------------------
-// An operation: functions on blocks of contiguous elements. What walks over an array is compiled once for all
-// operations.
-
-template <class T>
-struct Operation {
-  T identity;
-  // Whole rows of n > 0 elements, the first at x, to out, out + out_step, ....
-  void (*rows)(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows, int64_t n);
-  // The tree over a contiguous row of n > 0 elements, to its lanes.
-  void (*row_lanes)(T* lanes, const T* x, int64_t n);
-  // Part of a block of a row, whole groups or its end, combined into its lanes.
-  void (*row_groups)(T* lanes, const T* x, int64_t count);
-  // A block of columns: row i at x + i * step.
-  void (*column_block)(T* out, int64_t cols, const T* x, int64_t step, int64_t count, bool far);
-  // The tree over columns of n > 0 contiguous elements: column j at x + j * step.
-  void (*along)(T* out, int64_t cols, const T* x, int64_t step, int64_t n);
-  // A group of four vectors of `cols` rows that lie beside each other, combined into their lanes.
-  void (*lane_group)(T* lanes, int64_t cols, const T* x, int64_t step, int64_t count);
-  // Whole rows of n <= kVirtualLanes elements that lie beside each other.
-  void (*short_rows)(T* out, int64_t rows, const T* x, int64_t step, int64_t n);
-  void (*merge)(T* x, const T* y, int64_t count);
-};
-
-// What is combined in place of the elements: out[i][j] = f(x[i][j], centre[j * centre_step], parameter), contiguous
-// rows of `cols` elements; row i of x starts at x + i * x_step, and out may be x.
-template <class T>
-using Map = void (*)(T* out, const T* x, int64_t x_step, int64_t rows, int64_t cols, const T* centre,
-                     int64_t centre_step, T parameter);
-
-// How mapped elements are summed.
-template <class T>
-struct Mapping {
-  Map<T> map;
-  // The lanes of the sum of at most a block of contiguous elements of one row.
-  void (*block)(T* lanes, const T* x, int64_t count, T centre, T parameter);
-  // A group of at most four rows, mapped and added to out; the next group begins at `next`, if it is to be fetched.
-  void (*group)(T* out, int64_t cols, const T* x, int64_t x_step, int64_t rows, const T* centre, int64_t centre_step,
-                T parameter, const T* next);
-};
-
-// The tree over the blocks of a row, as combine_blocks builds it, but kept in registers.
-template <class Op, class T>
-[[gnu::noinline]] Lanes<T> long_row_lanes(const T* x, int64_t n) {
-  Lanes<T> levels[48];
-  int depth = 0;
-  for (int64_t b = 0; b * kRowBlock<T> < n; ++b) {
-    const int64_t done = b * kRowBlock<T>;
-    levels[depth++] = block_lanes<Op, T>(PlainRow<T, Op>{x + done}, smaller(kRowBlock<T>, n - done));
-    for (int64_t pairs = b; pairs & 1; pairs >>= 1) {
-      --depth;
-      levels[depth - 1] = combine<Op>(levels[depth - 1], levels[depth]);
-    }
-  }
-  for (; depth > 1; --depth) levels[depth - 2] = combine<Op>(levels[depth - 2], levels[depth - 1]);
-  return levels[0];
-}
-
-template <class Op, class T>
-void row_lanes_of(T* lanes, const T* x, int64_t n) {
-  store_lanes(lanes, long_row_lanes<Op>(x, n));
-}
-
-template <class Op, class T>
-void row_groups_of(T* lanes, const T* x, int64_t count) {
-  store_lanes(lanes, add_groups<Op>(load_lanes(lanes), PlainRow<T, Op>{x}, count));
-}
-
-// Rows of many blocks, of one block, and of one vector: the last ones transposed, many at a time, because folding the
-// lanes of a single row takes longer than reading it. The bits are the same in all three.
-template <class Op, class T>
-void rows_of(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows, int64_t n) {
-  if (n > kRowBlock<T>) {
-    for (int64_t i = 0; i < rows; ++i) out[i * out_step] = fold<Op>(long_row_lanes<Op>(x + i * x_step, n));
-  } else if (n > kVirtualLanes<T> || rows < kTileRows / 2) {
-    for (int64_t i = 0; i < rows; ++i) {
-      out[i * out_step] = fold<Op>(block_lanes<Op, T>(PlainRow<T, Op>{x + i * x_step}, n));
-    }
-  } else {
-    Tile<T> tile;
-    alignas(64) T result[kTileRows];
-    for (int64_t i = 0; i < rows; i += kTileRows) {
-      const int64_t count = smaller(kTileRows, rows - i);
-      load_tile(tile, x + i * x_step, x_step, 1, count, n);
-      combine_tile<Op>(tile, n, result);
-      scatter(out + i * out_step, out_step, result, count);
-    }
-  }
-}
-
-template <class Op, class T>
-void column_block_of(T* out, int64_t cols, const T* x, int64_t step, int64_t count, bool far) {
-  column_block<Op>(out, cols, PlainRows<T, Op>{x, step, far}, count);
-}
-
-template <class Op, class T>
-void lane_group_of(T* lanes, int64_t cols, const T* x, int64_t step, int64_t count) {
-  lane_group<Op>(lanes, cols, PlainRows<T, Op>{x, step}, count);
-}
-
-template <class Op, class T>
-constexpr Operation<T> kOperation = {
-    Op::template kIdentity<T>, rows_of<Op, T>,       row_lanes_of<Op, T>,  row_groups_of<Op, T>,
-    column_block_of<Op, T>,    combine_along<Op, T>, lane_group_of<Op, T>, combine_short_rows<Op, T>,
-    combine_into<Op, T>};
-
-// ---------------------------------------------------------------------------------------------------------------------
-// How the elements are reached. None of these changes a bit.
 
 enum class Walk : uint8_t {
   rows,     // rows, contiguous in memory
@@ -318,64 +208,14 @@ struct Reducer {
     }
   }
 
-  // The lanes of some blocks of a turned matrix, in order.
-  struct Blocks {
-    static constexpr int64_t kMost = 1024;
-    int64_t begin, end;
-    alignas(64) T lanes[kMost * kVirtualLanes<T>];
-  };
-
-  // Asks for a group of columns, `rows` elements of each.
-  [[gnu::always_inline]] void fetch_columns(const T* from, int64_t rows) const {
-    constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
-    for (int64_t j = 0; j < 4 * kVirtualLanes<T>; ++j, from += row_step()) {
-      for (int64_t l = 0; l < rows; l += kLine) __builtin_prefetch(from + l, 0, 2);
-    }
-  }
-
-  // Block b and the next ones, at most up to `end`: some rows at a time, a block of each, or blocks that begin in each.
-  // Where a block has `many` rows, the lanes of each go on, one place further, with the next row, and the results of
-  // every many-th are taken.
-  void fill_blocks(Blocks& ready, const T* from, int64_t b, int64_t end) const {
-    constexpr int64_t kGroup = 4 * kVirtualLanes<T>, kRows = 256;
-    const int64_t cols = nest.reduced.shape[1], n = smaller(cols, block()), many = block() / n, in_row = cols / n;
-    const int64_t row = b / in_row * many, wanted = (divide_up(end, in_row) - b / in_row) * many;
-    const int64_t most = smaller(kRows, Blocks::kMost / in_row), left = smaller(nest.reduced.shape[0] - row, wanted);
-    const int64_t rows = smaller(most, left);
-    alignas(64) T memory[kVirtualLanes<T> * (1 + kRows)];
-    T* const lanes = memory + kVirtualLanes<T>;
-    for (int64_t k = 0; k < in_row; ++k) {
-      const T* const x = from + row + k * n * row_step();
-      for (int64_t j = 1 - many; j < kVirtualLanes<T> * rows; ++j) lanes[j] = op.identity;
-      for (int64_t next = 0; next < many; ++next) {
-        for (int64_t i = 0; i < n; i += kGroup) {
-          const T* const group = x + i * row_step();
-          if (many == 1) fetch_columns(group + kGroup * row_step(), rows);
-          op.lane_group(lanes - next, rows, group, row_step(), kGroup);
-        }
-      }
-      pack(ready.lanes + k * kVirtualLanes<T>, in_row * kVirtualLanes<T>, lanes, many, rows, rows / many,
-           kVirtualLanes<T>);
-    }
-    ready.begin = b / in_row * in_row;
-    ready.end = ready.begin + rows / many * in_row;
-  }
-
-  void combine_turned(const T* from, int64_t begin, int64_t n, T* levels) const {
-    const int64_t first = begin / block(), count = blocks(n);
-    Blocks ready;
-    ready.begin = ready.end = 0;
-    combine_blocks(levels, kVirtualLanes<T>, count, op.merge, [&](int64_t b, T* to) {
-      if (first + b >= ready.end) fill_blocks(ready, from, first + b, first + count);
-      copy(to, ready.lanes + (first + b - ready.begin) * kVirtualLanes<T>, kVirtualLanes<T>);
-    });
-  }
-
   // The same for any n; `begin` is at the start of a block.
   void combine_strip(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* levels) const {
     if (walk == Walk::rows) return op.row_lanes(levels, from + begin, n);
     if (walk == Walk::along) return op.along(levels, cols, from + begin, col_step(), n);
-    if (walk == Walk::turned) return combine_turned(from, begin, n, levels);
+    if (walk == Walk::turned) {
+      TurnedMatrix<T> matrix(op, from, nest.reduced.shape[0], nest.reduced.shape[1], row_step());
+      return matrix.combine(levels, begin / block(), blocks(n));
+    }
     combine_blocks(levels, lanes() * cols, blocks(n), op.merge, [&](int64_t b, T* to) {
       combine_block(from, cols, begin + b * block(), smaller(block(), n - b * block()), c, to);
     });

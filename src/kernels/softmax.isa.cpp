@@ -10,7 +10,7 @@
 #include "core/parallel.hpp"
 #include "isa/isa.hpp"
 #include "isa/math.hpp"
-#include "kernels/reduce_blocks.hpp"
+#include "kernels/reduce_tiles.hpp"
 #include "kernels/softmax_columns.hpp"
 #include "kernels/softmax_rows.hpp"
 

@@ -10,7 +10,7 @@
 #include "isa/isa.hpp"
 #include "isa/lanes.hpp"
 #include "isa/math.hpp"
-#include "kernels/reduce_blocks.hpp"
+#include "kernels/reduce_tiles.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
