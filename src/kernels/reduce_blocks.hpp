@@ -176,6 +176,35 @@ template <class Op, class T, class Row>
   return add_groups<Op>(splat_lanes(Op::template kIdentity<T>), row, count);
 }
 
+// A group of four vectors of a row.
+template <class T, class Row>
+[[gnu::always_inline]] inline Lanes<T> whole_group(const Row& row, int64_t j) {
+  constexpr int kWidth = kVirtualLanes<T>;
+  const Lanes<T> front = combine<Sum>(all_lanes<T>(row, j), all_lanes<T>(row, j + kWidth));
+  const Lanes<T> back = combine<Sum>(all_lanes<T>(row, j + 2 * kWidth), all_lanes<T>(row, j + 3 * kWidth));
+  return combine<Sum>(front, back);
+}
+
+// The lanes of several sums over one block, `apart` from each other, of what is read once for all.
+template <class T, class... Rows>
+[[gnu::always_inline]] inline void sum_blocks(T* out, int64_t apart, int64_t count, const Rows&... rows) {
+  constexpr int kGroup = 4 * kVirtualLanes<T>;
+  const int64_t whole = count / kGroup * kGroup;
+  Lanes<T> total[sizeof...(Rows)];
+  for (auto& lanes : total) lanes = splat_lanes(T{0});
+  const auto add = [&](auto&& part) __attribute__((always_inline)) {
+    int i = 0;
+    ((total[i] = combine<Sum>(total[i], part(rows)), ++i), ...);
+  };
+  for (int64_t j = 0; j < whole; j += kGroup) {
+    add([j](const auto& row) __attribute__((always_inline)) { return whole_group<T>(row, j); });
+  }
+  if (whole < count) {
+    add([=](const auto& row) __attribute__((always_inline)) { return last_group<Sum, T>(row, whole, count - whole); });
+  }
+  for (size_t i = 0; i < sizeof...(Rows); ++i) store_lanes(out + static_cast<int64_t>(i) * apart, total[i]);
+}
+
 // A row of n elements that is had block by block: block(begin, count) gives the lanes of elements begin ... .
 template <class Op, class T, class Block>
 [[gnu::always_inline]] inline Lanes<T> combine_row_blocks(int64_t n, Block&& block) {
@@ -266,12 +295,25 @@ template <class Op, class T, class Rows>
   count == 3 ? add_group<Op, 3>(out, cols, r) : add_group<Op, 4>(out, cols, r, next);
 }
 
-// One block of columns: `count` <= kBlockVectors rows into out[0 ... cols). Few columns stay in registers; of many the
-// rows are read from left to right, four at a time, while out stays in the first-level cache.
+// One block of columns: `count` <= kBlockVectors rows into out[0 ... cols), a register of columns after the other.
 template <class Op, class T, class Rows>
-[[gnu::noinline]] inline void column_block(T* out, int64_t cols, const Rows& rows, int64_t count) {
+[[gnu::noinline]] inline void narrow_columns(T* out, int64_t cols, const Rows& rows, int64_t count) {
   using Row = decltype(rows.row(0));
   const Vec<T> identity = splat(Op::template kIdentity<T>);
+  int64_t j = 0;
+  for (; j + kLanes<T> <= cols; j += kLanes<T>) {
+    const auto at = [j](const Row& row) __attribute__((always_inline)) { return row.at(j); };
+    store(out + j, narrow_block<Op>(rows, count, identity, at));
+  }
+  if (j == cols) return;
+  const auto at = [=](const Row& row) __attribute__((always_inline)) { return row.first(j, cols - j, identity); };
+  store_first(out + j, narrow_block<Op>(rows, count, identity, at), cols - j);
+}
+
+// The same for any number of columns. Few stay in registers; of many the rows are read from left to right, four at a
+// time, while out stays in the first-level cache.
+template <class Op, class T, class Rows>
+[[gnu::noinline]] inline void column_block(T* out, int64_t cols, const Rows& rows, int64_t count) {
   if (cols > 2 * kLanes<T>) {
     for (int64_t j = 0; j < cols; ++j) out[j] = Op::template kIdentity<T>;
     for (int64_t i = 0; i < count; i += 4) {
@@ -281,14 +323,7 @@ template <class Op, class T, class Rows>
     }
     return;
   }
-  int64_t j = 0;
-  for (; j + kLanes<T> <= cols; j += kLanes<T>) {
-    const auto at = [j](const Row& row) __attribute__((always_inline)) { return row.at(j); };
-    store(out + j, narrow_block<Op>(rows, count, identity, at));
-  }
-  if (j == cols) return;
-  const auto at = [=](const Row& row) __attribute__((always_inline)) { return row.first(j, cols - j, identity); };
-  store_first(out + j, narrow_block<Op>(rows, count, identity, at), cols - j);
+  narrow_columns<Op>(out, cols, rows, count);
 }
 
 // The same for rows that are together in `rows`.

@@ -110,6 +110,7 @@ struct ReductionNest {
 // of many blocks, because the thread that has just made some rows then finds them in its cache.
 
 constexpr int64_t kBlockOfVectors = 64;
+constexpr int kMostSums = 3;  // that are made at once
 
 struct Chunks {
   int64_t count;   // 0: results are shared out, not elements

@@ -36,15 +36,14 @@ template <class T>
 using Map = void (*)(T* out, const T* x, int64_t x_step, int64_t rows, int64_t cols, const T* centre,
                      int64_t centre_step, T parameter);
 
-// How mapped elements are summed.
+// How mapped elements are summed: by a map; or, where several sums are made of each element, by the other two.
 template <class T>
 struct Mapping {
   Map<T> map;
-  // The lanes of the sum of at most a block of contiguous elements of one row.
-  void (*block)(T* lanes, const T* x, int64_t count, T centre, T parameter);
-  // A group of at most four rows, mapped and added to out; the next group begins at `next`, if it is to be fetched.
-  void (*group)(T* out, int64_t cols, const T* x, int64_t x_step, int64_t rows, const T* centre, int64_t centre_step,
-                T parameter, const T* next);
+  // The lanes of the sums of at most a block of contiguous elements of one row, `apart` from each other.
+  void (*block)(T* lanes, int64_t apart, const T* x, int64_t count, T centre);
+  // A block of columns, row i at x + i * step: one row of sums after the other.
+  void (*columns)(T* out, int64_t cols, const T* x, int64_t step, int64_t count, const T* centre, bool far);
 };
 
 // The tree over the blocks of a row, as combine_blocks builds it, but kept in registers.

@@ -43,18 +43,20 @@ Walk choose_walk(const Reduction& r, const ReductionNest& nest) {
 // How many results are computed at a time: as many as the tree over `blocks` blocks has room for, and no more than suit
 // the walk.
 template <class T>
-int64_t strip_width(Walk walk, int64_t blocks) {
+int64_t strip_width(Walk walk, int64_t blocks, int64_t sums) {
   constexpr int64_t kMost[] = {1, 64, 128, 4096, 64, kTile, 1, 4096};  // in the order of Walk
+  constexpr int64_t kMostOfSeveral = 1024;                             // sums: these stay in the nearest cache
   const int lanes = walk == Walk::lanes || walk == Walk::pieces ? kVirtualLanes<T> : 1;
-  const int room = kLevelBytes / static_cast<int>(sizeof(T)) / (tree_levels(blocks) * lanes);
-  return smaller(int64_t{room / kVirtualLanes<T> * kVirtualLanes<T>}, kMost[static_cast<int>(walk)]);
+  const int64_t room = kLevelBytes / static_cast<int>(sizeof(T)) / (tree_levels(blocks) * lanes * sums);
+  const int64_t most = smaller(kMost[static_cast<int>(walk)], sums > 1 ? kMostOfSeveral : 4096);
+  return smaller(room / kVirtualLanes<T> * kVirtualLanes<T>, most);
 }
 
 // Elements that are mapped go through a copy.
-inline Walk mapped_walk(const Reduction& r, const ReductionNest& nest) {
+inline Walk mapped_walk(const Reduction& r, const ReductionNest& nest, bool several) {
   if (r.rows) return Walk::pieces;
   const int inner = nest.kept.rank - 1;
-  const bool beside = nest.kept.stride[1][inner] == 1 && nest.kept.shape[inner] >= kTile;
+  const bool beside = nest.kept.stride[1][inner] == 1 && (several || nest.kept.shape[inner] >= kTile);
   return beside && nest.reduced.rank == 1 ? Walk::mapped : Walk::tiles;
 }
 
@@ -71,10 +73,12 @@ struct Reducer {
   const Mapping<T>* mapping = nullptr;  // of the elements, which are summed; the walk is then mapped_walk()
   const T* centre = nullptr;            // what it takes for each result, contiguous in the order of results; or nothing
   T parameter = 0;
+  int sums = 1;       // of mapped elements: the results of each are contiguous, in the order of results,
+  int64_t apart = 0;  // and so far from those before
 
   // Values that a result is made of before the last fold, and elements in a block.
-  int64_t lanes() const { return form.rows ? kVirtualLanes<T> : 1; }
-  int64_t block() const { return kBlockVectors * lanes(); }
+  int64_t lanes() const { return sums * (form.rows ? kVirtualLanes<T> : 1); }
+  int64_t block() const { return kBlockVectors * (form.rows ? kVirtualLanes<T> : 1); }
   // How many blocks there are in n elements.
   int64_t blocks(int64_t n) const { return divide_up(form.rows ? divide_up(n, kVirtualLanes<T>) : n, kBlockVectors); }
   bool single_block() const { return !form.rows && form.reduced <= block(); }
@@ -84,10 +88,11 @@ struct Reducer {
   int64_t row_step() const { return nest.reduced.stride[0][nest.reduced.rank - 1]; }
 
   // Whether contiguous rows of so many columns come from memory that no cache holds, and are too short for the
-  // processor to foresee what comes next.
+  // processor to foresee what comes next; pieces of longer ones do where several sums are made of them.
   bool far(int64_t cols) const {
     constexpr int64_t kShort = 8192, kLargest = 16384, kCached = 1 << 24, kMany = 4096;  // bytes; rows
     const int64_t bytes = cols * static_cast<int64_t>(sizeof(T)), all = bytes * form.reduced;
+    if (sums > 1) return row_step() * form.reduced * static_cast<int64_t>(sizeof(T)) >= 2 * kCached;
     if (row_step() != cols || bytes > kLargest) return false;
     return bytes <= kShort ? all >= kCached && form.reduced >= kMany : all >= 2 * kCached;
   }
@@ -132,14 +137,17 @@ struct Reducer {
   }
 
   // The same of mapped elements, at most a block.
-  void combine_mapped(const T* from, int64_t begin, int64_t n, const T* c, T* to) const {
+  void combine_mapped(const T* from, int64_t begin, int64_t n, const T* c, T* to, int64_t apart) const {
     alignas(64) T copy[kRowBlock<T>];
     const T* block = from + begin;
     if (nest.reduced.rank > 1 || row_step() != 1) {
       gather_block(from, begin, n, copy);
       block = copy;
     }
-    mapping->block(to, block, n, *c, parameter);
+    if (mapping->map == nullptr) return mapping->block(to, apart, block, n, *c);
+    mapping->map(copy, block, 0, 1, n, c, 0, parameter);
+    for (int j = 0; j < kVirtualLanes<T>; ++j) to[j] = op.identity;
+    op.row_groups(to, copy, n);
   }
 
   // Mapped elements begin ... begin + n of `cols` results, row by row.
@@ -149,18 +157,28 @@ struct Reducer {
       return mapping->map(to, to, cols, n, cols, c, centre_step(), parameter);
     }
     for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
-      mapping->map(to, from + start[0], row_step(), run, cols, c, centre_step(), parameter);
+      const bool dense = centre_step() == 0 && row_step() == cols;
+      mapping->map(to, from + start[0], row_step(), dense ? 1 : run, dense ? run * cols : cols, c, centre_step(),
+                   parameter);
       to += run * cols;
     });
   }
 
-  // A block of mapped columns that lie beside each other.
-  void combine_mapped_columns(const T* from, int64_t cols, int64_t n, const T* c, T* to) const {
+  // A block of mapped columns that lie beside each other, rows `step` apart: by way of a copy, some columns at a time.
+  void combine_mapped_columns(const T* from, int64_t step, int64_t cols, int64_t n, const T* c, T* to) const {
+    constexpr int64_t kWidth = 256;
     const bool fetched = far(cols);
+    if (mapping->map == nullptr) return mapping->columns(to, cols, from, step, n, c, fetched);
+    alignas(64) T copy[4 * kWidth];
     for (int64_t j = 0; j < cols; ++j) to[j] = op.identity;
-    for (int64_t i = 0; i < n; i += 4, from += 4 * row_step()) {
-      const T* const next = fetched ? from + 4 * row_step() : nullptr;
-      mapping->group(to, cols, from, row_step(), smaller(4, n - i), c, centre_step(), parameter, next);
+    for (int64_t i = 0; i < n; i += 4, from += 4 * step) {
+      const int64_t rows = smaller(4, n - i);
+      for (int64_t j = 0; j < cols; j += kWidth) {
+        const int64_t width = smaller(kWidth, cols - j);
+        for (int64_t k = 0; fetched && k < width; k += kLanes<T>) fetch(from + 4 * step, j + k, true);
+        mapping->map(copy, from + j, step, rows, width, c + j * centre_step(), centre_step(), parameter);
+        add_group_of<Sum>(to + j, width, PlainRows<T>{copy, width}, rows);
+      }
     }
   }
 
@@ -183,8 +201,9 @@ struct Reducer {
 
   // Blocks of rows that lie in pieces, the lanes of each row together: neighbouring rows' pieces lie beside each other.
   void combine_rows(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* to) const {
+    const int64_t apart = cols * kVirtualLanes<T>;
     for (int64_t j = 0; j < cols; ++j, from += col_step(), to += kVirtualLanes<T>) {
-      mapping != nullptr ? combine_mapped(from, begin, n, c + j * centre_step(), to)
+      mapping != nullptr ? combine_mapped(from, begin, n, c + j * centre_step(), to, apart)
                          : combine_pieces(from, begin, n, to);
     }
   }
@@ -197,13 +216,18 @@ struct Reducer {
       case Walk::pieces:
         return combine_rows(from, cols, begin, n, c, to);
       case Walk::mapped:
-        return combine_mapped_columns(from + begin * row_step(), cols, n, c, to);
+        return combine_mapped_columns(from + begin * row_step(), row_step(), cols, n, c, to);
       case Walk::lanes:
         return combine_lanes_beside(from + begin * row_step(), cols, n, to);
       case Walk::columns:
         return op.column_block(to, cols, from + begin * row_step(), row_step(), n, far(cols));
       default:
-        mapping != nullptr ? map_tile(from, cols, begin, n, c, copy) : pack_tile(from, cols, begin, n, copy);
+        if (mapping != nullptr && mapping->map != nullptr) {
+          map_tile(from, cols, begin, n, c, copy);
+        } else {
+          pack_tile(from, cols, begin, n, copy);
+        }
+        if (sums > 1) return combine_mapped_columns(copy, cols, cols, n, c, to);
         return op.column_block(to, cols, copy, cols, n, false);
     }
   }
@@ -223,7 +247,7 @@ struct Reducer {
 
   // `cols` rows of lanes into kVirtualLanes rows of `cols` lanes.
   void turn(T* levels, int64_t cols) const {
-    alignas(64) T copied[64 * kVirtualLanes<T>];
+    alignas(64) T copied[kMostSums * 64 * kVirtualLanes<T>];
     if (cols == 1) return;
     copy(copied, levels, cols * kVirtualLanes<T>);
     transpose(levels, cols, copied, kVirtualLanes<T>, cols, kVirtualLanes<T>);
@@ -231,9 +255,10 @@ struct Reducer {
 
   // Folds what combine_strip() left, and writes the results.
   void write(T* to, int64_t cols, T* levels) const {
-    if (walk == Walk::pieces) turn(levels, cols);
-    if (form.rows) fold_columns(levels, cols, op.merge);
+    if (walk == Walk::pieces) turn(levels, cols * sums);
+    if (form.rows) fold_columns(levels, cols * sums, op.merge);
     divide(levels, 1, cols);
+    for (int i = 1; i < sums; ++i) copy(to + i * apart, levels + i * cols, cols);
     if (to != levels) scatter(to, nest.kept.stride[0][nest.kept.rank - 1], levels, cols);
   }
 
@@ -265,18 +290,6 @@ struct Reducer {
     });
   }
 
-  // The same of mapped elements.
-  void run_mapped_rows(int64_t begin, int64_t end) const {
-    for_strips(begin, end, 1, [&](T* to, const T* from, int64_t, int64_t before) {
-      const Lanes<T> sum = combine_row_blocks<Sum, T>(form.reduced, [&](int64_t first, int64_t count) {
-        alignas(64) T lanes[kVirtualLanes<T>];
-        mapping->block(lanes, from + first, count, *centre_of(before), parameter);
-        return load_lanes(lanes);
-      });
-      *to = fold<Sum>(sum);
-    });
-  }
-
   // Short rows that lie beside each other.
   void run_short(int64_t begin, int64_t end) const {
     const int64_t out_step = nest.kept.stride[0][nest.kept.rank - 1];
@@ -291,20 +304,38 @@ struct Reducer {
   // All others, strip by strip. A strip of one block goes straight to out where out is contiguous.
   void run_strips(int64_t begin, int64_t end) const {
     alignas(64) T levels[kLevelBytes / sizeof(T)];
-    const int64_t width = strip_width<T>(walk, blocks(form.reduced));
+    const int64_t width = strip_width<T>(walk, blocks(form.reduced), sums);
     const bool straight = nest.kept.stride[0][nest.kept.rank - 1] == 1;
     for_strips(begin, end, width, [&](T* to, const T* from, int64_t cols, int64_t before) {
-      T* const place = straight && single_block() ? to : levels;
+      T* const place = straight && single_block() && sums == 1 ? to : levels;
       combine_strip(from, cols, 0, form.reduced, centre_of(before), place);
       write(to, cols, place);
+    });
+  }
+
+  // How many elements of each block are a sample: a group of four vectors, or where there are few blocks all.
+  int64_t sample() const {
+    constexpr int64_t kFewBlocks = 4;
+    return blocks(form.reduced) <= kFewBlocks ? block() : block() / 16;
+  }
+  int64_t sampled() const { return form.reduced / block() * sample() + smaller(form.reduced % block(), sample()); }
+
+  // The results begin ... end, of a sample.
+  [[gnu::noinline]] void run_sample(int64_t begin, int64_t end) const {
+    alignas(64) T levels[kLevelBytes / sizeof(T)];
+    const int64_t all = blocks(form.reduced);
+    for_strips(begin, end, strip_width<T>(walk, all, sums), [&](T* to, const T* from, int64_t cols, int64_t before) {
+      combine_blocks(levels, cols * lanes(), all, op.merge, [&](int64_t b, T* leaf) {
+        const int64_t first = b * block(), count = smaller(sample(), form.reduced - first);
+        combine_strip(from, cols, first, count, centre_of(before), leaf);
+      });
+      write(to, cols, levels);
     });
   }
 
   // The results begin ... end.
   [[gnu::noinline]] void run_part(int64_t begin, int64_t end) const {
     if (walk == Walk::rows) return run_rows(begin, end);
-    if (mapping != nullptr && form.rows && nest.reduced.rank == 1 && row_step() == 1)
-      return run_mapped_rows(begin, end);
     const bool brief = walk == Walk::lanes && form.reduced <= kVirtualLanes<T>;
     brief ? run_short(begin, end) : run_strips(begin, end);
   }
@@ -327,7 +358,7 @@ struct Reducer {
   }
 
   int64_t chunk_width(const Chunks& chunks) const {
-    return strip_width<T>(walk, chunks.blocks > chunks.count ? chunks.blocks : chunks.count);
+    return strip_width<T>(walk, chunks.blocks > chunks.count ? chunks.blocks : chunks.count, sums);
   }
 
   [[gnu::noinline]] void run_chunk(const Chunks& chunks, int64_t chunk, T* partial) const {
@@ -365,7 +396,10 @@ struct Reducer {
 
   // No elements: each result is what an empty combination is.
   void run_empty() const {
-    for_strips(0, form.kept, 1, [&](T* to, const T*, int64_t, int64_t) { *to = op.identity / divisor; });
+    for_strips(0, form.kept, 1, [&](T* to, const T*, int64_t, int64_t) {
+      *to = op.identity / divisor;
+      for (int i = 1; i < sums; ++i) to[i * apart] = op.identity;
+    });
   }
 };
 

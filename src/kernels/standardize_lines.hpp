@@ -73,38 +73,16 @@ struct CotangentSums {
   T plain, products;
 };
 
-// A group of four vectors of a row.
-template <class T, class Row>
-[[gnu::always_inline]] inline Lanes<T> whole_group(const Row& row, int64_t j) {
-  constexpr int kWidth = kVirtualLanes<T>;
-  const Lanes<T> front = combine<Sum>(all_lanes<T>(row, j), all_lanes<T>(row, j + kWidth));
-  const Lanes<T> back = combine<Sum>(all_lanes<T>(row, j + 2 * kWidth), all_lanes<T>(row, j + 3 * kWidth));
-  return combine<Sum>(front, back);
-}
-
 // Both are summed in one pass, each in the order of a row: plain_at(begin) and products_at(begin) give the rows from
 // `begin` on.
 template <class T, class PlainAt, class ProductsAt>
 [[gnu::always_inline]] inline CotangentSums<T> sum_both(int64_t n, PlainAt&& plain_at, ProductsAt&& products_at) {
-  constexpr int kWidth = kVirtualLanes<T>, kGroup = 4 * kWidth;
+  constexpr int kWidth = kVirtualLanes<T>;
   alignas(64) T levels[2 * 48 * kWidth];
   combine_blocks(levels, 2 * kWidth, n > 0 ? divide_up(n, kRowBlock<T>) : 1, combine_into<Sum, T>,
                  [&](int64_t b, T* out) __attribute__((always_inline)) {
                    const int64_t begin = b * kRowBlock<T>, count = smaller(kRowBlock<T>, n - begin);
-                   const int64_t whole = count / kGroup * kGroup;
-                   const auto plain = plain_at(begin);
-                   const auto products = products_at(begin);
-                   Lanes<T> first = splat_lanes(T{0}), second = first;
-                   for (int64_t j = 0; j < whole; j += kGroup) {
-                     first = combine<Sum>(first, whole_group<T>(plain, j));
-                     second = combine<Sum>(second, whole_group<T>(products, j));
-                   }
-                   if (whole < count) {
-                     first = combine<Sum>(first, last_group<Sum, T>(plain, whole, count - whole));
-                     second = combine<Sum>(second, last_group<Sum, T>(products, whole, count - whole));
-                   }
-                   store_lanes(out, first);
-                   store_lanes(out + kWidth, second);
+                   sum_blocks<T>(out, kWidth, count, plain_at(begin), products_at(begin));
                  });
   return {fold<Sum>(load_lanes(levels)), fold<Sum>(load_lanes(levels + kWidth))};
 }

@@ -15,7 +15,7 @@ void plan_statistic(Plan& plan, int outputs, double cost, bool turns = false) {
   for (int i = 0; i < outputs; ++i) write_reduced_shape(x, mask, plan.attributes[1].flag(), plan.out[i]);
   plan_costs(plan, mask, turns);
   plan.nanoseconds *= cost;
-  plan.scratch_shared = scratch_before(2 * plan.scratch_shared) + kScratchValues * scratch_bytes(plan.out[0]);
+  plan.scratch_shared = scratch_before(kMostSums * plan.scratch_shared) + kScratchValues * scratch_bytes(plan.out[0]);
 }
 
 // A Euclidean norm is a plain reduction, which reaches elements by itself, however they lie.

@@ -2,8 +2,10 @@
 // carry cotangents back through them.
 //
 // Every sum has the order of reduce_blocks.hpp, so a result's bits depend on the elements that it is made of alone.
-//   var_mean    the mean m, as mean computes it; then the sums r of x - m and s of (x - m)^2; the variance is
-//               (s - r^2 / n) / (n - correction), where r^2 / n takes out what rounding m has put in.
+//   var_mean    the mean, as mean computes it; and the sums r of x - c and s of (x - c)^2. c is the mean of rows that
+//               are not long; otherwise that of the first sixteenth of each block (of few, all), so that elements come
+//               from memory once. The variance is (s - r^2 / n) / (n - correction). s is at most 16 times the
+//               difference, and hardly larger unless the sample is of other elements than the rest: little cancels.
 //   logsumexp   the maximum m (0 where it is -inf); log(sum of exp(x - m)) + m. A row of -inf gives -inf, one with
 //               +inf gives +inf, one with NaN gives NaN.
 //   norm        the sum of |x|^p, then its p-th root; p = 0 counts what is not 0. Squares may overflow.
@@ -27,27 +29,9 @@ struct SumOfSquares : Sum {
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What is made of an element x, given a value c that its result has and the parameter p of the call. Those that are
-// kPlain take registers as well as numbers, and give 0 for c.
-
-struct Deviation {
-  static constexpr bool kPlain = true;
-  template <class T>
-  [[gnu::always_inline]] static inline T apply(T x, T c, T) {
-    return x - c;
-  }
-};
-
-struct SquaredDeviation {
-  static constexpr bool kPlain = true;
-  template <class T>
-  [[gnu::always_inline]] static inline T apply(T x, T c, T) {
-    return (x - c) * (x - c);
-  }
-};
+// What is made of an element x, given a value c that its result has and the parameter p of the call.
 
 struct Exponential {
-  static constexpr bool kPlain = false;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T c, T) {
     return math::exp_below_0(x - c);
@@ -55,7 +39,6 @@ struct Exponential {
 };
 
 struct Magnitude {
-  static constexpr bool kPlain = false;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T, T) {
     return math::abs(x);
@@ -63,7 +46,6 @@ struct Magnitude {
 };
 
 struct NotZero {
-  static constexpr bool kPlain = false;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T, T) {
     return x == 0 ? T{0} : T{1};
@@ -71,7 +53,6 @@ struct NotZero {
 };
 
 struct Cube {
-  static constexpr bool kPlain = false;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T, T) {
     return math::abs(x) * (x * x);
@@ -79,7 +60,6 @@ struct Cube {
 };
 
 struct Root {
-  static constexpr bool kPlain = false;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T, T) {
     return math::sqrt(math::abs(x));
@@ -87,7 +67,6 @@ struct Root {
 };
 
 struct Power {
-  static constexpr bool kPlain = false;
   template <class T>
   [[gnu::always_inline]] static inline T apply(T x, T, T p) {
     return math::pow(math::abs(x), p);
@@ -139,69 +118,89 @@ template <class F, class T>
 }
 
 template <class F, class T>
-struct MappedRow {
+constexpr Mapping<T> kMapping = {map_rows<F, T>, nullptr, nullptr};
+
+// x - c, and with kSquared its square, of one row whose centre is c, or of rows of which each column has its own.
+template <class T, bool kSquared>
+struct DeviationRow {
   const T* x;
   T c;
 
-  [[gnu::always_inline]] Vec<T> at(int64_t j) const { return F::apply(load(x + j), splat(c), Vec<T>{}); }
+  [[gnu::always_inline]] Vec<T> at(int64_t j) const { return deviation(load(x + j), splat(c)); }
   [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T>) const {
-    return F::apply(load_first(x + j, count, splat(c)), splat(c), Vec<T>{});
+    return deviation(load_first(x + j, count, splat(c)), splat(c));
   }
+  [[gnu::always_inline]] static Vec<T> deviation(Vec<T> x, Vec<T> c) { return kSquared ? (x - c) * (x - c) : x - c; }
 };
 
-// The rest of a Mapping (reduce_walks.hpp).
-template <class F, class T>
-void sum_mapped_block(T* lanes, const T* x, int64_t count, T c, T parameter) {
-  if constexpr (F::kPlain) {
-    store_lanes(lanes, block_lanes<Sum, T>(MappedRow<F, T>{x, c}, count));
-  } else {
-    alignas(64) T copy[kRowBlock<T>];
-    map_rows<F>(copy, x, 0, 1, count, &c, 0, parameter);
-    store_lanes(lanes, block_lanes<Sum, T>(PlainRow<T>{copy}, count));
-  }
-}
-
-// Rows of which each column has a value of its own, mapped in registers.
-template <class F, class T>
-struct MappedColumns {
+template <class T, bool kSquared>
+struct DeviationColumns {
   const T* x;
   const T* c;
 
-  [[gnu::always_inline]] Vec<T> at(int64_t j) const { return F::apply(load(x + j), load(c + j), Vec<T>{}); }
+  [[gnu::always_inline]] Vec<T> at(int64_t j) const {
+    return DeviationRow<T, kSquared>::deviation(load(x + j), load(c + j));
+  }
   [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T> fill) const {
-    return F::apply(load_first(x + j, count, fill), load_first(c + j, count, fill), Vec<T>{});
+    return DeviationRow<T, kSquared>::deviation(load_first(x + j, count, fill), load_first(c + j, count, fill));
   }
 };
 
-template <class F, class T>
-struct MappedRows {
+template <class T, bool kSquared>
+struct DeviationRows {
   const T* x;
   int64_t step;
   const T* c;
 
-  [[gnu::always_inline]] MappedColumns<F, T> row(int64_t i) const { return {x + i * step, c}; }
+  [[gnu::always_inline]] DeviationColumns<T, kSquared> row(int64_t i) const { return {x + i * step, c}; }
 };
 
-// Those that are not kPlain go by way of a copy, some columns at a time.
-template <class F, class T>
-void add_mapped_group(T* out, int64_t cols, const T* x, int64_t x_step, int64_t rows, const T* centre,
-                      int64_t centre_step, T parameter, const T* next) {
-  if constexpr (F::kPlain) {
-    add_rows<Sum>(out, cols, MappedRows<F, T>{x, x_step, centre}, 0, 1, rows, next);
-  } else {
-    constexpr int64_t kWidth = 256;
-    alignas(64) T copy[4 * kWidth];
-    for (int64_t j = 0; j < cols; j += kWidth) {
-      const int64_t width = smaller(kWidth, cols - j);
-      for (int64_t k = 0; next != nullptr && k < width; k += kLanes<T>) fetch(next, j + k, true);
-      map_rows<F>(copy, x + j, x_step, rows, width, centre + j * centre_step, centre_step, parameter);
-      add_rows<Sum>(out + j, width, PlainRows<T>{copy, width}, 0, 1, rows);
-    }
-  }
+// The Mapping of x, x - c and (x - c)^2, in registers; and of the latter two in rows.
+template <class T>
+void sum_moments_of_block(T* lanes, int64_t apart, const T* x, int64_t count, T c) {
+  sum_blocks<T>(lanes, apart, count, PlainRow<T>{x}, DeviationRow<T, false>{x, c}, DeviationRow<T, true>{x, c});
 }
 
-template <class F, class T>
-constexpr Mapping<T> kMapping = {map_rows<F, T>, sum_mapped_block<F, T>, add_mapped_group<F, T>};
+template <class T>
+void sum_deviations_of_block(T* lanes, int64_t apart, const T* x, int64_t count, T c) {
+  sum_blocks<T>(lanes, apart, count, DeviationRow<T, false>{x, c}, DeviationRow<T, true>{x, c});
+}
+
+// Whole registers of four rows are read once for all three; few columns, and the last rows, sum by sum.
+template <class T>
+void sum_moments_of_columns(T* out, int64_t cols, const T* x, int64_t x_step, int64_t count, const T* c, bool far) {
+  const int64_t whole = count % 4 == 0 && cols > 2 * kLanes<T> ? cols / kLanes<T> * kLanes<T> : 0;
+  T* const rest = out + cols;
+  T* const squares = rest + cols;
+  for (int64_t j = 0; j < 3 * cols; ++j) out[j] = 0;
+  for (int64_t i = 0; i < count; i += 4) {
+    const T* const from = x + i * x_step;
+    const PlainRow<T> r[4] = {{from}, {from + x_step}, {from + 2 * x_step}, {from + 3 * x_step}};
+    for (int64_t j = 0; j < whole; j += kLanes<T>) {
+      for (int64_t k = 4; far && k < 8; ++k) __builtin_prefetch(from + k * x_step + j, 0, 2);
+      const Vec<T> m = load(c + j);
+      const auto at = [j](auto&& row) __attribute__((always_inline)) { return row.at(j); };
+      const auto deviation = [=](auto&& row) __attribute__((always_inline)) { return row.at(j) - m; };
+      const auto square = [=](auto&& row) __attribute__((always_inline)) { return (row.at(j) - m) * (row.at(j) - m); };
+      const Vec<T> sum = add_column_group<Sum, 4>(load(out + j), r, at);
+      const Vec<T> of_rest = add_column_group<Sum, 4>(load(rest + j), r, deviation);
+      const Vec<T> of_squares = add_column_group<Sum, 4>(load(squares + j), r, square);
+      store(out + j, sum);
+      store(rest + j, of_rest);
+      store(squares + j, of_squares);
+    }
+  }
+  const int64_t left = cols - whole;
+  const T* const from = x + whole;
+  narrow_columns<Sum>(out + whole, left, PlainRows<T>{from, x_step}, count);
+  narrow_columns<Sum>(rest + whole, left, DeviationRows<T, false>{from, x_step, c + whole}, count);
+  narrow_columns<Sum>(squares + whole, left, DeviationRows<T, true>{from, x_step, c + whole}, count);
+}
+
+template <class T>
+constexpr Mapping<T> kMoments = {nullptr, sum_moments_of_block<T>, sum_moments_of_columns<T>};
+template <class T>
+constexpr Mapping<T> kDeviations = {nullptr, sum_deviations_of_block<T>, nullptr};
 
 // ---------------------------------------------------------------------------------------------------------------------
 // A call.
@@ -223,10 +222,10 @@ struct Statistic {
         chunks(divide_into_chunks(form, kVirtualLanes<T>)),
         shared(call.shared) {}
 
-  // Scratch for the chunks of one of two reductions, and with a value for each result.
-  T* partial(int i) const { return reinterpret_cast<T*>(shared) + i * chunk_values(); }
+  // Scratch for the chunks of a reduction, and with a value for each result.
+  T* partial() const { return reinterpret_cast<T*>(shared); }
   T* values(int i) const {
-    const size_t before = 2 * static_cast<size_t>(chunk_values()) * sizeof(T);
+    const size_t before = kMostSums * static_cast<size_t>(chunk_values()) * sizeof(T);
     return reinterpret_cast<T*>(shared + scratch_before(before) + static_cast<size_t>(i) * scratch_bytes(out));
   }
   int64_t chunk_values() const { return chunks.count * form.kept * (form.rows ? kVirtualLanes<T> : 1); }
@@ -238,49 +237,33 @@ struct Statistic {
     return {op, form, nest, choose_walk<T>(form, nest), x.as<T>(), to, divisor};
   }
 
-  // The sum of what `mapping` makes of them; centre has a value for each result, or is nullptr.
-  Reducer<T> mapped(const Mapping<T>& mapping, const ReductionNest& nest, const T* centre, T parameter, T* to) const {
-    return {kOperation<Sum, T>, form, nest, mapped_walk(form, nest), x.as<T>(), to, T{1}, &mapping, centre, parameter};
+  // The sums of what `mapping` makes of them, the first one divided; centre has a value for each result, or is nullptr.
+  Reducer<T> mapped(const Mapping<T>& mapping, const ReductionNest& nest, const T* centre, T parameter, T* to,
+                    T divisor = 1, int sums = 1, int64_t apart = 0) const {
+    return {kOperation<Sum, T>, form, nest, mapped_walk(form, nest, sums > 1), x.as<T>(), to, divisor, &mapping, centre,
+            parameter,          sums, apart};
   }
 
-  // The results of the first are the centres of the others, after between(begin, end) has gone over them; there may be
-  // no third. Elements come from memory once where those of a few results fit into a near cache; otherwise once for the
-  // first, and chunk by chunk for the others.
+  // The results of the first are the centres of the second, after between(begin, end) has gone over them. Elements come
+  // from memory once where rows fit into a near cache.
   template <class Between>
-  [[gnu::noinline]] void run(const Reducer<T>& first, Between&& between, const Reducer<T>& second,
-                             const Reducer<T>* third) const {
+  [[gnu::noinline]] void run(const Reducer<T>& first, Between&& between, const Reducer<T>& second) const {
     constexpr int64_t kNear = 1 << 18;  // bytes
-    const bool near = form.kept * form.reduced * static_cast<int64_t>(sizeof(T)) <= 16 * kNear;
-    if (form.reduced > 0 && form.rows && chunks.count == 0) {
-      const int64_t row = form.reduced * static_cast<int64_t>(sizeof(T)), piece = row < kNear ? kNear / row : 1;
-      parallel_for(form.kept, 3 * kNanosecondsEach * static_cast<double>(form.reduced),
-                   [&](int64_t begin, int64_t end, int) {
-                     for (; begin < end; begin += piece) {
-                       const int64_t stop = smaller(begin + piece, end);
-                       first.run_part(begin, stop);
-                       between(begin, stop);
-                       second.run_part(begin, stop);
-                       if (third != nullptr) third->run_part(begin, stop);
-                     }
-                   });
-      return;
+    if (form.reduced == 0 || !form.rows || chunks.count > 0) {
+      first.run_all(chunks, partial());
+      between(int64_t{0}, form.kept);
+      return second.run_all(chunks, partial());
     }
-    first.run_all(chunks, partial(0));
-    between(int64_t{0}, form.kept);
-    if (third == nullptr || chunks.count == 0 || near) {
-      second.run_all(chunks, partial(0));
-      if (third != nullptr) third->run_all(chunks, partial(0));
-      return;
-    }
-    const double cost = 3 * kNanosecondsEach * static_cast<double>(form.kept * form.reduced) / chunks.count;
-    parallel_for(chunks.count, cost, [&](int64_t begin, int64_t end, int) {
-      for (int64_t chunk = begin; chunk < end; ++chunk) {
-        second.run_chunk(chunks, chunk, partial(0));
-        third->run_chunk(chunks, chunk, partial(1));
-      }
-    });
-    second.join_chunks(chunks, partial(0));
-    third->join_chunks(chunks, partial(1));
+    const int64_t row = form.reduced * static_cast<int64_t>(sizeof(T)), piece = row < kNear ? kNear / row : 1;
+    parallel_for(form.kept, 2 * kNanosecondsEach * static_cast<double>(form.reduced),
+                 [&](int64_t begin, int64_t end, int) {
+                   for (int64_t stop; begin < end; begin = stop) {
+                     stop = smaller(begin + piece, end);
+                     first.run_part(begin, stop);
+                     between(begin, stop);
+                     second.run_part(begin, stop);
+                   }
+                 });
   }
 
   // to = f(a, b, parameter) / divisor for each result, into an output; nullptr: a. What is in a is lost.
@@ -313,17 +296,25 @@ template <class T>
 Status run_var_mean(const Call& call) {
   const Statistic<T> s(call);
   if (s.form.kept == 0) return Status::ok;
+  constexpr int64_t kLongRow = 1 << 16;
+  const bool sampled = !s.form.rows || s.form.reduced > kLongRow;
   T* const mean = s.values(0);
   T* const rest = s.values(1);
   T* const squares = s.values(2);
+  T* const centre = sampled ? s.values(3) : mean;
   const T n = static_cast<T>(s.form.reduced);
   const double degrees = static_cast<double>(s.form.reduced) - call.attributes[2].real;
   const T divisor = static_cast<T>(degrees > 0 ? degrees : 0);
   const ReductionNest nest = s.nest_to(mean);
-  const Reducer<T> squared = s.mapped(kMapping<SquaredDeviation, T>, nest, mean, 0, squares);
-  const auto leave = [](int64_t, int64_t) {};
-  s.run(s.plain(kOperation<Sum, T>, nest, n, mean), leave, s.mapped(kMapping<Deviation, T>, nest, mean, 0, rest),
-        &squared);
+  Reducer<T> first = s.plain(kOperation<Sum, T>, nest, n, centre);
+  if (sampled) {
+    first.divisor = static_cast<T>(first.sampled());
+    parallel_for(s.form.kept, kNanosecondsEach * first.divisor,
+                 [&](int64_t begin, int64_t end, int) { first.run_sample(begin, end); });
+    s.mapped(kMoments<T>, nest, centre, 0, mean, n, 3, rest - mean).run_all(s.chunks, s.partial());
+  } else {
+    s.run(first, [](int64_t, int64_t) {}, s.mapped(kDeviations<T>, nest, centre, 0, rest, 1, 2, squares - rest));
+  }
   s.finish(call.out[0], squares, map_rows<Corrected, T>, rest, n, divisor);
   s.finish(call.out[1], mean, nullptr, mean, 0, 1);
   return Status::ok;
@@ -340,7 +331,7 @@ Status run_logsumexp(const Call& call) {
     for (int64_t i = begin; i < end; ++i) largest[i] = largest[i] == Largest::kIdentity<T> ? T{0} : largest[i];
   };
   s.run(s.plain(kOperation<Largest, T>, nest, 1, largest), to_finite,
-        s.mapped(kMapping<Exponential, T>, nest, largest, 0, total), nullptr);
+        s.mapped(kMapping<Exponential, T>, nest, largest, 0, total));
   s.finish(call.out[0], total, map_rows<LogOfSum, T>, largest, 0, 1);
   return Status::ok;
 }
@@ -361,9 +352,9 @@ Status run_norm(const Call& call) {
   T* const total = s.values(0);
   const ReductionNest nest = s.nest_to(total);
   if (p == 2) {
-    s.plain(kOperation<SumOfSquares, T>, nest, 1, total).run_all(s.chunks, s.partial(0));
+    s.plain(kOperation<SumOfSquares, T>, nest, 1, total).run_all(s.chunks, s.partial());
   } else {
-    s.mapped(power_of<T>(p), nest, nullptr, static_cast<T>(p), total).run_all(s.chunks, s.partial(0));
+    s.mapped(power_of<T>(p), nest, nullptr, static_cast<T>(p), total).run_all(s.chunks, s.partial());
   }
   const Map<T> root = p == 2 ? map_rows<Root, T> : (p == 0 || p == 1 ? nullptr : map_rows<PowerOfSum, T>);
   T* const exponents = s.values(1);

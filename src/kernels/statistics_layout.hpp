@@ -1,5 +1,5 @@
-// The scratch of a statistic: room for the chunks of a reduction, then kScratchValues contiguous arrays of one value
-// for each result.
+// The scratch of a statistic: room for the chunks of up to kMostSums sums, then kScratchValues contiguous arrays of one
+// value for each result.
 //
 // Included by files compiled once per instruction set: everything here has internal linkage.
 #pragma once
@@ -9,7 +9,7 @@
 namespace minigrad {
 namespace {
 
-constexpr int kScratchValues = 3;
+constexpr int kScratchValues = 4;
 
 inline size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
