@@ -533,9 +533,35 @@ def test_negative_sizes(name: str) -> None:
         refuses(lambda: getattr(mg, name)(size), RuntimeError, name, "must not be negative")  # noqa: B023
 
 
-def test_conversions_are_named_in_errors() -> None:
+def test_functions_are_named_in_errors_about_their_arguments() -> None:
     with pytest.raises(TypeError, match=r"^float\(\) takes"):
         t(1).float(1, 2)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"^copy_\(\) takes"):
+        t(1).copy_(1, 2, 3)  # type: ignore[call-arg]
+
+
+def test_padding_goes_by_integers_whatever_was_asked_before() -> None:
+    x = t(2, 3)
+    for sizes in ((1.0, 2.0), (np.float32(1), 2), ("1", "2")):
+        with pytest.raises(TypeError):
+            mg.nn.functional.pad(x, sizes)  # type: ignore[arg-type]
+    for sizes in ((1, 2), [np.int64(1), np.int64(2)], np.array([1, 2]), mg.tensor([1, 2])):
+        assert mg.nn.functional.pad(x, sizes, value=5.0).shape == (2, 6)  # type: ignore[arg-type]
+    refuses(lambda: mg.nn.functional.pad(t(*[1] * 17), (1, 1)), RuntimeError, "unindex", "16 dimensions")
+
+
+def test_ranges_end_where_their_dtype_does() -> None:
+    assert mg.arange(2**63 - 2, 2**63).tolist() == [2**63 - 2, 2**63 - 1]
+    assert mg.arange(-128, 128, 255, dtype=mg.int8).tolist() == [-128, 127]
+    for call in (
+        lambda: mg.arange(2**63),
+        lambda: mg.arange(2**63, 2**63 + 2),
+        lambda: mg.arange(0, 2**64, 2**62),
+        lambda: mg.arange(10**30),
+        lambda: mg.arange(0, 300, dtype=mg.uint8),
+        lambda: mg.arange(-(2**63), -(2**64), -1),
+    ):
+        refuses(call, RuntimeError, "arange", "out of range")
 
 
 # ---- Memory ----------------------------------------------------------------------------------------------------------

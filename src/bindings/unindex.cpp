@@ -66,9 +66,11 @@ struct Slices {
 // unindex(g, key, shape): zeros of a shape, but the elements of g where the key says.
 PyObject* unindex(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count == 3 && is_batched(args[0])) Py_RETURN_NOTIMPLEMENTED;
-  if (count != 3 || !PyArray_Check(args[0]) || !PyTuple_Check(args[1]) || !PyTuple_Check(args[2]) ||
-      PyTuple_GET_SIZE(args[2]) > kMaxRank) {
+  if (count != 3 || !PyArray_Check(args[0]) || !PyTuple_Check(args[1]) || !PyTuple_Check(args[2])) {
     return PyErr_Format(PyExc_TypeError, "unindex: takes an array, a key and a shape, both tuples");
+  }
+  if (PyTuple_GET_SIZE(args[2]) > kMaxRank) {
+    return PyErr_Format(PyExc_RuntimeError, "unindex: the shape has more than %d dimensions", kMaxRank);
   }
   static PyObject* const unslice = kernel_named("unslice");
   Slices slices;

@@ -90,6 +90,9 @@ def _source(self: Tensor, src: Any) -> Any:  # noqa: ARG001
     return src
 
 
+_source.__qualname__ = "copy_"  # which errors about its arguments name
+
+
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Set every element to `value`, a number or a tensor without dimensions; return the tensor."""
     if not isinstance(value, Tensor) and _core.set_items(self, ..., value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import index
 
 from .. import _core
 from ..batching import levels
@@ -55,7 +56,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     shape = array_of("pad", input).shape
     if mode != "constant":
         raise NotImplementedError(f"pad: mode {mode!r} is not there, only 'constant'")
-    cut, within, sizes, borders = _plan(shape, tuple(pad))
+    cut, within, sizes, borders = _plan(shape, tuple(map(index, pad)))
     kept = input if cut is None else input[cut]
     if value and levels:
         out = made_like(filled(sizes, value, input.dtype), input)
