@@ -477,6 +477,7 @@ FOUR = [0.25, 0.5, 0.75, 0.875]
 SHAPES = {
     "tril_": [(2, 2)],
     "triu_": [(2, 2)],
+    "renorm_": [(2, 2)],
     "addmm_": [(2, 2), (2, 2), (2, 2)],
     "addmv_": [(2,), (2, 2), (2,)],
     "baddbmm_": [(1, 2, 2), (1, 2, 2), (1, 2, 2)],
@@ -492,6 +493,7 @@ REST: dict[str, tuple[Any, ...]] = {
     "cumsum_": (0,),
     "logcumsumexp_": (0,),
     "clip_": (0.3, 0.8),
+    "renorm_": (2, 0, 1.0),
     "masked_fill_": (mg.tensor([True, False, False, True]), 2.0),
 }
 

@@ -44,7 +44,6 @@ CORE_FUNCTIONS = {
     "kernels_for": "(isa: str) -> dict[str, Kernel]",
     "lend": "(tensor: Any, line: str | None, /) -> Array",
     "lone_index": "(key: Any, rank: int, /) -> tuple[tuple[Any, ...] | None, Tensor | Array, int, int] | None",
-    "link_view": "(view: Any, source: Any, primitive: Any, attributes: tuple[Any, ...], /) -> None",
     "compute_into": "(kernel: Kernel, tensor: Any, operands: tuple[Any, ...], /) -> bool",
     "check_saved": "(name: str, array: Any, /) -> None",
     "cores_of_quota": "(root: str) -> int",
@@ -92,7 +91,8 @@ from typing import Any, SupportsIndex, TypeAlias, final, overload
 from numpy.typing import NDArray
 
 from ._dtype import dtype as DType  # noqa: N812
-from .tensor import Size, Tensor
+from ._facts import Size
+from .tensor import Tensor
 
 Array: TypeAlias = NDArray[Any]
 """

@@ -53,6 +53,7 @@ from ._dtype import (
     uint8,
 )
 from ._environment import *
+from ._facts import Size
 from ._formats import contiguous_format, preserve_format, strided
 from ._legacy import *
 from ._printing import set_printoptions
@@ -98,7 +99,7 @@ from .ops.unique import *
 from .ops.view_scatter import *
 from .ops.views import *
 from .random import *
-from .tensor import Size, Tensor
+from .tensor import Tensor
 
 # isort: split
 from . import _out

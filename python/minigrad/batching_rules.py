@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from . import _core, batching, graph
+from ._views import living_views, replay
 from .batching import BatchedArray, Level, array_in
 from .primitive import ALIGNED, ELEMENTWISE, LEADING, ONE_TO_ONE, Primitive, registry
-from .tensor import Tensor, living_views, replay, wrap
+from .tensor import Tensor, wrap
 
 Values = Sequence[Any]
 #: rule(level, values, batched, *attributes) -> output or outputs

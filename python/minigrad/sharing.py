@@ -18,7 +18,6 @@ from . import _core, graph
 
 if TYPE_CHECKING:
     from .graph import Array, Cell
-    from .tensor import Tensor
 
 #: What versions of memory that arrays outside share are counted from.
 SHARED = _core.SHARED
@@ -112,7 +111,7 @@ def foreign() -> Cell:
     return _core.Cell(SHARED)
 
 
-def lend(t: Tensor) -> Array:
+def lend(t: _core.TensorBase) -> Array:
     """Return an array that shares a tensor's memory."""
     line = f"changed through an array that was given out at {graph.users_line()}" if graph.observers else None
     return _core.lend(t, line)

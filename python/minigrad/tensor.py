@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import _core, _dtype, graph, hooks, sharing
-from ._device import CPU, device
-from ._dtype import dtype as DType  # noqa: N812
-from ._formats import strided
-from ._methods import TensorMethods
-from .batching import BatchedArray, is_batched, levels
-from .graph import Array, Cell, Edge, Leaf, Node, inference_used, next_sequence
+from ._export import TensorExport
+from ._facts import Size
+from ._views import Steps, living_views, overwritten, part, refresh_views
+from .batching import BatchedArray, levels
+from .graph import Array, Cell, Edge, Leaf, Node, inference_used
 
 if TYPE_CHECKING:
     from .handles import Hook, RemovableHandle
-    from .primitive import Primitive
 
 grad_enabled: Callable[[], bool] = _core.grad_enabled
 
@@ -30,44 +27,10 @@ wrap: Callable[..., Tensor] = _core.wrap
 #: ``array_of(name, x, role="input")``: a tensor's array; TypeError, in the name of the operation, for what is no tensor.
 array_of: Callable[..., Array] = _core.array_of
 
-#: Tensors get memory of their own under it, each once.
-_owning = threading.RLock()
-
-#: What the properties of that name return. The module that makes views sets them, being imported later.
-view_properties: dict[str, Callable[[Tensor], Tensor]] = {}
-
-
-class Size(_core.SizeBase):
-    """A tensor's shape: a tuple that knows how many elements it means."""
-
-    __slots__ = ()
-
-    def numel(self) -> int:
-        """Return the number of elements."""
-        n = 1
-        for extent in self:
-            n *= extent
-        return n
-
-    def __add__(self, other: Any) -> Size:
-        return Size(tuple.__add__(self, other))
-
-    def __radd__(self, other: Any) -> Size:
-        return Size((*other, *self))
-
-    def __mul__(self, count: Any) -> Size:
-        return Size(tuple.__mul__(self, count))
-
-    __rmul__ = __mul__
-
-    def __repr__(self) -> str:
-        return f"minigrad.Size({list(self)})"
-
-
 _FLAGS = (bool, np.bool)
 
 
-class Tensor(TensorMethods):
+class Tensor(TensorExport):
     """A multi-dimensional array that remembers what it was computed from.
 
     Made by :func:`minigrad.tensor` and by operations, whose methods are documented with the functions of the same name.
@@ -93,7 +56,7 @@ class Tensor(TensorMethods):
     _edge: Edge | None
     _cell: Cell
     _base: Tensor
-    _steps: tuple[tuple[Primitive, tuple[Any, ...]], ...]
+    _steps: Steps
     _views: list[weakref.ref[Tensor]]
     _retained: Tensor | None
 
@@ -106,157 +69,6 @@ class Tensor(TensorMethods):
         dtype = given.dtype if isinstance(given, Tensor) else _dtype.get_default_dtype()
         self._array = array_of_older_form("Tensor", dtype, data)
 
-    # ------------------------------------------------------------------------------------------------------------------
-    # What it is.
-
-    # shape, dtype, requires_grad, is_leaf and grad, which every step asks for, are in src/bindings/objects.cpp. It leaves to
-    # these what is not as usual.
-
-    def _shape(self) -> Size:
-        return Size(self._array.shape)
-
-    def size(self, dim: int | None = None) -> Size | int:
-        """Return the shape, or the extent of dimension `dim`."""
-        if dim is None:
-            return self.shape
-        shape = self._array.shape
-        if not -len(shape) <= dim < len(shape):
-            raise IndexError(f"size: dim {dim} out of range for shape {shape}")
-        return int(shape[dim])
-
-    @property
-    def ndim(self) -> int:
-        """The number of dimensions."""
-        return self._array.ndim
-
-    def dim(self) -> int:
-        """Return the number of dimensions."""
-        return self._array.ndim
-
-    ndimension = dim
-
-    def numel(self) -> int:
-        """Return the number of elements."""
-        return self._array.size
-
-    @property
-    def T(self) -> Tensor:  # noqa: N802
-        """A view with all dimensions in reverse order."""
-        return view_properties["T"](self)
-
-    @property
-    def mT(self) -> Tensor:  # noqa: N802
-        """A view with the last two dimensions exchanged; RuntimeError where there are fewer."""
-        if self._array.ndim < 2:
-            raise RuntimeError(f"mT: needs at least two dimensions, got shape {self._array.shape}")
-        return view_properties["mT"](self)
-
-    def stride(self, dim: int | None = None) -> tuple[int, ...] | int:
-        """Return how many elements apart neighbours along each dimension, or along `dim`, lie."""
-        size = self._array.itemsize
-        strides = tuple([s // size for s in self._array.strides])
-        return strides if dim is None else strides[dim]
-
-    def is_contiguous(self, memory_format: Any = None) -> bool:  # noqa: ARG002
-        """Return whether the elements lie one after the other in row-major order."""
-        return self._array.flags.c_contiguous
-
-    def _dtype(self) -> DType:
-        return _dtype.from_numpy_dtype(self._array.dtype)
-
-    @property
-    def device(self) -> device:
-        """Where the elements lie: on the CPU."""
-        return CPU
-
-    @property
-    def is_cuda(self) -> bool:
-        """False: the elements lie on the CPU."""
-        return False
-
-    @property
-    def is_cpu(self) -> bool:
-        """True: the elements lie on the CPU."""
-        return True
-
-    @property
-    def is_sparse(self) -> bool:
-        """False: all elements are stored."""
-        return False
-
-    @property
-    def layout(self) -> Any:
-        """``minigrad.strided``: all elements are stored."""
-        return strided
-
-    @property
-    def real(self) -> Tensor:
-        """The tensor itself: there are no complex ones."""
-        return self
-
-    @property
-    def itemsize(self) -> int:
-        """The size of an element, in bytes."""
-        return self._array.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """The size of all elements, in bytes."""
-        return self._array.nbytes
-
-    def element_size(self) -> int:
-        """Return the size of an element, in bytes."""
-        return self._array.itemsize
-
-    def nelement(self) -> int:
-        """Return the number of elements."""
-        return self._array.size
-
-    def get_device(self) -> int:
-        """Return -1: PyTorch's number for the CPU."""
-        return -1
-
-    def data_ptr(self) -> int:
-        """Return the address of the first element. Gradients never share this memory from now on."""
-        self._own()
-        return _core.keep_apart(self._array)
-
-    def storage_offset(self) -> int:
-        """Return how many elements behind the first one of its base this view's first one lies; 0 for no view."""
-        base: Tensor | None = getattr(self, "_base", None)
-        if base is None:
-            return 0
-        first, own = (x._array.__array_interface__["data"][0] for x in (base, self))
-        return int(own - first) // self._array.itemsize
-
-    def _is_view(self) -> bool:
-        return hasattr(self, "_base")
-
-    def is_complex(self) -> bool:
-        """Return False: there are no complex tensors."""
-        return False
-
-    def is_signed(self) -> bool:
-        """Return whether the dtype has negative numbers."""
-        return self._array.dtype.kind in "if"
-
-    def is_floating_point(self) -> bool:
-        """Return whether the elements are floats."""
-        return bool(self._array.dtype.kind == "f")
-
-    def __len__(self) -> int:
-        if self._array.ndim == 0:
-            raise TypeError("len: a tensor without dimensions has no length")
-        return int(self._array.shape[0])
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if self._array.ndim == 0:
-            raise TypeError("iter: a tensor without dimensions cannot be iterated over")
-        return iter(self.unbind())  # at once: the gradient of all of them is one pass
-
-    def __contains__(self, element: Any) -> bool:
-        return bool((self == element).any())
-
     def __repr__(self) -> str:
         from ._printing import tensor_text
 
@@ -264,106 +76,6 @@ class Tensor(TensorMethods):
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self._array.ndim == 0 else repr(self)
-
-    # ------------------------------------------------------------------------------------------------------------------
-    # Leaving the world of tensors.
-
-    def item(self) -> float | int | bool:
-        """Return the only element as a Python number; RuntimeError where there is not exactly one."""
-        if self._array.size != 1:
-            raise RuntimeError(f"item: only a tensor with one element is a number, got shape {self._array.shape}")
-        value: float | int | bool = self._array.item()
-        return value
-
-    def tolist(self) -> Any:
-        """Return the elements as nested lists of Python numbers."""
-        return self._array.tolist()
-
-    def numpy(self, *, force: bool = False) -> Array:
-        """Return the elements as an array that shares this tensor's memory.
-
-        Parameters
-        ----------
-        force : bool, default False
-            Leave the graph where there is one, as ``detach().numpy()`` does.
-
-        Raises
-        ------
-        RuntimeError
-            If the tensor requires a gradient, which the array could not know of, and gradients are recorded: call
-            ``detach()`` first.
-        """
-        if not force and (levels or self._edge is not None):
-            self._refuse_export("numpy")
-        return sharing.lend(self) if graph.observers else _core.lend(self, None)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        same = dtype is None or np.dtype(dtype) == self._array.dtype
-        if copy or (copy is None and not same):  # nothing is given out
-            self._refuse_export("__array__")
-            return np.array(self._array, dtype=dtype)
-        if not same:
-            raise ValueError(f"__array__: elements of {self.dtype} cannot become {np.dtype(dtype)} without a copy")
-        return self.numpy()
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        """Compute a function of NumPy's: an operator as a tensor's, others by NumPy, which knows of no gradient."""
-        if method == "__call__" and not options and ufunc in _OPERATORS:
-            a, b = inputs
-            name, reflected = _OPERATORS[ufunc]
-            return getattr(a, name)(b) if isinstance(a, Tensor) else getattr(b, reflected)(a)
-        if any(isinstance(x, Tensor) for x in options.get("out", ())):
-            return NotImplemented  # which NumPy makes a TypeError of
-        arrays = [x._elements(ufunc.__name__) if isinstance(x, Tensor) else x for x in inputs]
-        result = getattr(ufunc, method)(*arrays, **options)
-        if "out" in options:
-            return result
-        return tuple(map(_as_tensor, result)) if isinstance(result, tuple) else _as_tensor(result)
-
-    def _elements(self, name: str) -> Array:
-        """Return the array, to be read only."""
-        self._refuse_export(name)
-        return self._array
-
-    def __dlpack__(self, **request: Any) -> Any:
-        if request.get("copy"):
-            self._refuse_export("__dlpack__")
-            return self._array.copy().__dlpack__(**request)
-        return self.numpy().__dlpack__(**request)
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return (1, 0)  # the CPU, as DLPack counts
-
-    def _refuse_export(self, name: str) -> None:
-        if self._edge is not None and grad_enabled():
-            raise RuntimeError(f"{name}: this tensor requires a gradient; call detach().numpy() to leave the graph")
-        if levels and is_batched(self):
-            self._array.refuse(name)  # type: ignore[attr-defined]
-
-    def __bool__(self) -> bool:
-        if self._array.size != 1:
-            raise RuntimeError(f"bool: the truth of a tensor of shape {self._array.shape} is ambiguous")
-        return bool(self._array)
-
-    def __float__(self) -> float:
-        return float(self._only("float"))
-
-    def __int__(self) -> int:
-        return int(self._only("int"))
-
-    def __complex__(self) -> complex:
-        return complex(self._only("complex"))
-
-    def _only(self, name: str) -> Any:
-        if self._array.size != 1:
-            raise ValueError(f"{name}: only a tensor with one element is a number, got shape {self._array.shape}")
-        return self._array.item()
-
-    def __index__(self) -> int:
-        if self._array.dtype.kind not in "iub" or self._array.size != 1:
-            given = f"{self.dtype} of shape {self._array.shape}"
-            raise TypeError(f"index: only one integer in a tensor can be an index, got {given}")
-        return int(self._array.item())
 
     # ------------------------------------------------------------------------------------------------------------------
     # Its place in the graph.
@@ -562,7 +274,7 @@ class Tensor(TensorMethods):
             if base is self and value._edge is not None:
                 self._edge = value._edge
             else:
-                base._edge = _overwritten(base, getattr(self, "_steps", ()), value)
+                base._edge = overwritten(base, getattr(self, "_steps", ()), value)
             hooks.retain_still(base, before)
             refresh_views(base)
         return self
@@ -615,101 +327,10 @@ class Tensor(TensorMethods):
         return _rebuild, (type(self), self._array, self.requires_grad), getattr(self, "__dict__", None) or None
 
 
-def _as_tensor(value: Any) -> Any:
-    """Return what a function of NumPy's computed as a tensor, where there are tensors of its dtype."""
-    known = isinstance(value, np.ndarray | np.generic) and _dtype.is_known(value.dtype)
-    return wrap(np.asarray(value)) if known else value
-
-
-#: NumPy's functions that are operators: the methods for a tensor on the left, and on the right.
-_OPERATORS = {
-    np.add: ("__add__", "__radd__"),
-    np.subtract: ("__sub__", "__rsub__"),
-    np.multiply: ("__mul__", "__rmul__"),
-    np.true_divide: ("__truediv__", "__rtruediv__"),
-    np.floor_divide: ("__floordiv__", "__rfloordiv__"),
-    np.remainder: ("__mod__", "__rmod__"),
-    np.power: ("__pow__", "__rpow__"),
-    np.matmul: ("__matmul__", "__rmatmul__"),
-    np.bitwise_and: ("__and__", "__rand__"),
-    np.bitwise_or: ("__or__", "__ror__"),
-    np.bitwise_xor: ("__xor__", "__rxor__"),
-    np.left_shift: ("__lshift__", "__rlshift__"),
-    np.right_shift: ("__rshift__", "__rrshift__"),
-    np.equal: ("__eq__", "__eq__"),
-    np.not_equal: ("__ne__", "__ne__"),
-    np.less: ("__lt__", "__gt__"),
-    np.less_equal: ("__le__", "__ge__"),
-    np.greater: ("__gt__", "__lt__"),
-    np.greater_equal: ("__ge__", "__le__"),
-}
-
-
 def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     t = cls.__new__(cls)
     t._array = array
     return t.requires_grad_(requires_grad)
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# Views.
-#
-# A view shares its base's memory and version cell. When the memory is written to, through the base or through any view,
-# the base's origin becomes a node that stands for the write, and each view's origin is made again from there.
-
-
-link_view = _core.link_view
-
-
-def replay(base: Any, steps: tuple[tuple[Primitive, tuple[Any, ...]], ...]) -> Any:
-    """Return the view of `base`, a tensor or an array, that the steps make."""
-    for primitive, attributes in steps:
-        base = primitive.eager(base, *attributes)
-    return base
-
-
-def _part(tensor: Tensor, addend: Array | None = None) -> None:
-    """Give a tensor, no view, memory of its own in place of what it holds in common, and add the addend."""
-    with _owning:
-        common = tensor._array  # held here, so that nobody else takes the tensor for its last holder
-        if _core.is_common(common):
-            array = _core.own_copy(common, addend)
-            for view in living_views(tensor):
-                view._array = replay(array, view._steps)
-            tensor._array = array  # last: other threads ask for it alone
-
-
-def living_views(base: Tensor) -> list[Tensor]:
-    """Return the views of a tensor that are alive."""
-    views = [ref() for ref in getattr(base, "_views", ())]
-    return [v for v in views if getattr(v, "_base", None) is base]  # not those that left, for other data
-
-
-def refresh_views(base: Tensor) -> None:
-    """Make the origin of every view again from what `base` now is."""
-    alive = living_views(base)
-    for view in alive:
-        before = view._edge
-        view._edge = replay(base, view._steps)._edge
-        hooks.retain_still(view, before)
-    base._views = [weakref.ref(view) for view in alive]
-
-
-def _overwritten(base: Tensor, steps: tuple[tuple[Primitive, tuple[Any, ...]], ...], value: Tensor) -> Edge:
-    """Return the origin of `base` after `value` was written into the view of it that the steps make."""
-    from .primitive import registry
-
-    node = Node()
-    node.primitive = registry["overwrite"]
-    node.operation = node.primitive.eager
-    node.outputs = 1
-    node.sequence = next_sequence()
-    node.edges = (base._edge, value._edge)
-    node.saved = (None, None, None, steps, base._array.shape, None)
-    node.versions = ()
-    if graph.observers:
-        graph.observe(node, (), ())
-    return node, 0
 
 
 _core.connect(
@@ -723,5 +344,5 @@ _core.connect(
     observe=graph.observe,
     levels=levels,
     leaf_hooks=graph.leaf_hooks,
-    part=_part,
+    part=part,
 )

@@ -274,15 +274,6 @@ bool add_view(TensorObject* base, PyObject* view) {
   return alive != nullptr;
 }
 
-// link_view(view, source, primitive, attributes): the same for Python.
-PyObject* link_view_of_python(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  if (count != 4 || !is_tensor(args[0]) || !is_tensor(args[1])) {
-    return PyErr_Format(PyExc_TypeError, "link_view: takes two tensors, a primitive and its attributes");
-  }
-  if (!link_view(tensor_in(args[0]), tensor_in(args[1]), args[2], args[3])) return nullptr;
-  Py_RETURN_NONE;
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
 // Leaves.
 
@@ -402,8 +393,6 @@ PyMethodDef kFunctions[] = {
     {"array_of", fastcall(array_of), METH_FASTCALL,
      "array_of(name, x, role='input'): a tensor's array; TypeError, in the name of the operation, for what is none."},
     {"wrap", fastcall(wrap), METH_FASTCALL, "wrap(array, edge=None, cell=None): a tensor."},
-    {"link_view", fastcall(link_view_of_python), METH_FASTCALL,
-     "link_view(view, source, primitive, attributes): make it known what a view was made of."},
     {"next_sequence", sequence_of_python, METH_NOARGS, "The number of the next node."},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _core, _dtype, graph, sharing
+from .._views import refresh_views
 from ..batching import is_batched, levels
 from ..graph import Cell, Edge, Node, next_sequence
 from ..hooks import retain_still
-from ..tensor import Tensor, refresh_views, wrap
+from ..tensor import Tensor, wrap
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
 

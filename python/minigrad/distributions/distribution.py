@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
+from .._facts import Size
 from ..grad_mode import no_grad
 from ..ops.data import tensor
 from ..ops.views import broadcast_tensors
-from ..tensor import Size, Tensor, wrap
+from ..tensor import Tensor, wrap
 from .constraints import Constraint
 
 __all__ = ["Distribution"]

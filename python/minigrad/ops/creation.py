@@ -9,12 +9,13 @@ import numpy as np
 
 from .. import _core, _dtype
 from .._dtype import dtype as DType  # noqa: N812
+from .._facts import Size
 from .._formats import contiguous_format
 from .._methods import method
 from ..batching import levels
 from ..batching_rules import made_like
 from ..graph import Array
-from ..tensor import Size, Tensor, array_of, wrap
+from ..tensor import Tensor, array_of, wrap
 from .data import array_from, tensor
 from .options import check_options
 from .shape import sizes_of

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._methods import method
+from .._views import living_views
 from ..graph import Leaf
-from ..tensor import Tensor, grad_enabled, living_views, wrap
+from ..tensor import Tensor, grad_enabled, wrap
 from .shape import squeeze, t, transpose, unsqueeze
 
 __all__: list[str] = []

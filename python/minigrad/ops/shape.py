@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtype, graph
+from .._facts import Size, view_properties
 from .._methods import method, numpy_names
+from .._views import replay
 from ..batching_rules import of_level
 from ..primitive import (
     LEADING,
@@ -27,7 +29,7 @@ from ..primitive import (
     kernel_primitive,
     view_primitive,
 )
-from ..tensor import Size, Tensor, array_of, replay, view_properties
+from ..tensor import Tensor, array_of
 from .elementwise import _copy
 from .records import ARTICLE
 

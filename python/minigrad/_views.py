@@ -1,0 +1,75 @@
+"""Views and their bases, when memory is written to.
+
+A view shares its base's memory and version cell. When the memory is written to, through the base or through any view,
+the base's origin becomes a node that stands for the write, and each view's origin is made again from there.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from . import _core, graph, hooks
+from .graph import Array, Edge, Node, next_sequence
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+    from .tensor import Tensor
+
+#: How to make a view again from its base: primitives with their attributes.
+Steps = tuple[tuple["Primitive", tuple[Any, ...]], ...]
+
+#: Tensors get memory of their own under it, each once.
+_owning = threading.RLock()
+
+
+def replay(base: Any, steps: Steps) -> Any:
+    """Return the view of `base`, a tensor or an array, that the steps make."""
+    for primitive, attributes in steps:
+        base = primitive.eager(base, *attributes)
+    return base
+
+
+def part(tensor: Tensor, addend: Array | None = None) -> None:
+    """Give a tensor, no view, memory of its own in place of what it holds in common, and add the addend."""
+    with _owning:
+        common = tensor._array  # held here, so that nobody else takes the tensor for its last holder
+        if _core.is_common(common):
+            array = _core.own_copy(common, addend)
+            for view in living_views(tensor):
+                view._array = replay(array, view._steps)
+            tensor._array = array  # last: other threads ask for it alone
+
+
+def living_views(base: Tensor) -> list[Tensor]:
+    """Return the views of a tensor that are alive."""
+    views = [ref() for ref in getattr(base, "_views", ())]
+    return [v for v in views if getattr(v, "_base", None) is base]  # not those that left, for other data
+
+
+def refresh_views(base: Tensor) -> None:
+    """Make the origin of every view again from what `base` now is."""
+    alive = living_views(base)
+    for view in alive:
+        before = view._edge
+        view._edge = replay(base, view._steps)._edge
+        hooks.retain_still(view, before)
+    base._views = [weakref.ref(view) for view in alive]
+
+
+def overwritten(base: Tensor, steps: Steps, value: Tensor) -> Edge:
+    """Return the origin of `base` after `value` was written into the view of it that the steps make."""
+    from .primitive import registry
+
+    node = Node()
+    node.primitive = registry["overwrite"]
+    node.operation = node.primitive.eager
+    node.outputs = 1
+    node.sequence = next_sequence()
+    node.edges = (base._edge, value._edge)
+    node.saved = (None, None, None, steps, base._array.shape, None)
+    node.versions = ()
+    if graph.observers:
+        graph.observe(node, (), ())
+    return node, 0
