@@ -112,7 +112,7 @@ class BatchedArray:
     __batched__ = True  # tells the kernels to return NotImplemented
 
     def __init__(self, level: Level, value: Any, batched: bool) -> None:
-        array = array_in(value)
+        array = value if value.__class__ is np.ndarray else array_in(value)
         self.level = level
         self.value = value
         self.batched = batched

@@ -36,7 +36,7 @@ def level_of(xs: Sequence[Any]) -> Level | None:
     """Return the innermost level that one of the tensors or arrays belongs to."""
     found: Level | None = None
     for x in xs:
-        array = array_in(x)
+        array = x._array if isinstance(x, Tensor) else x
         if array.__class__ is BatchedArray and (found is None or array.level.depth > found.depth):
             found = array.level
     if found is not None and not found.alive:
@@ -46,8 +46,10 @@ def level_of(xs: Sequence[Any]) -> Level | None:
 
 def lifted(x: Any, level: Level) -> Any:
     """Return a tensor as one of `level`, whose graph does not know what it was computed from; others as they are."""
-    array = getattr(x, "_array", None)
-    if not isinstance(x, Tensor) or (array.__class__ is BatchedArray and array.level is level):
+    if not isinstance(x, Tensor):
+        return x
+    array: Any = x._array
+    if array.__class__ is BatchedArray and array.level is level:
         return x
     x._own()
     return of_level(level, x if x._edge is not None else x._array, False, x._cell)
@@ -63,10 +65,10 @@ def split_level(xs: Sequence[Any], level: Level) -> tuple[list[Any], list[bool]]
     values: list[Any] = []
     batched: list[bool] = []
     for x in xs:
-        array = array_in(x)
+        array = x._array if isinstance(x, Tensor) else x
         own = array.__class__ is BatchedArray and array.level is level
         values.append(array.value if own else x)
-        batched.append(own and array.batched)
+        batched.append(array.batched if own else False)
     return values, batched
 
 
@@ -74,13 +76,13 @@ def split_level(xs: Sequence[Any], level: Level) -> tuple[list[Any], list[bool]]
 # Running a primitive.
 
 
-def batched_call(p: Primitive, inputs: Sequence[Any], attributes: Sequence[Any], whole: bool = False) -> Any:
-    """Run a primitive some of whose inputs are batched, and record it in the graph of their level.
+def batched_call(
+    p: Primitive, level: Level, inputs: Sequence[Any], attributes: Sequence[Any], whole: bool = False
+) -> Any:
+    """Run a primitive some of whose inputs are batched, and record it in the graph of their innermost level.
 
     With `whole` it returns the private outputs as well.
     """
-    level = level_of(inputs)
-    assert level is not None
     run = _twins(p)[whole]
     return run(*[lifted(x, level) for x in inputs], *attributes)
 
@@ -88,9 +90,10 @@ def batched_call(p: Primitive, inputs: Sequence[Any], attributes: Sequence[Any],
 @cache
 def _twins(p: Primitive) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Return what the eager call is where inputs are batched, without and with private outputs."""
+    inputs, arguments = len(p.inputs), len(p.inputs) + len(p.attributes)
 
     def run(*args: Any) -> Any:
-        return _run_values(p, args[: len(p.inputs)], args[len(p.inputs) : len(p.inputs) + len(p.attributes)])
+        return _run_values(p, args[:inputs], args[inputs:arguments])
 
     plain = p.operation(run)
     return plain, plain if p.returned == len(p.outputs) else p.operation(run, whole=True)
@@ -117,8 +120,8 @@ def call(p: Primitive, values: Values, attributes: Sequence[Any]) -> Any:
 def _promote(p: Primitive, inputs: Sequence[Any], attributes: Sequence[Any], whole: bool) -> Any:
     from .ops.promotion import promote
 
-    if level_of(inputs) is not None:
-        return batched_call(p, inputs, attributes, whole)
+    if (level := level_of(inputs)) is not None:
+        return batched_call(p, level, inputs, attributes, whole)
     return promote(
         p, tuple(inputs), tuple(attributes), lambda *args: call(p, args[: len(p.inputs)], args[len(p.inputs) :])
     )
@@ -129,13 +132,14 @@ def _run_values(p: Primitive, inputs: Sequence[Any], attributes: Sequence[Any]) 
     assert level is not None
     values, batched = split_level(inputs, level)
     try:
-        out = rule_of(p)(level, values, batched, *attributes) if any(batched) else call(p, values, attributes)
+        out = rule_of(p)(level, values, batched, *attributes) if True in batched else call(p, values, attributes)
     except (RuntimeError, IndexError) as error:
         error.add_note(f"This was inside vmap: dimension 0 of such shapes may be that of its {level.size} examples.")
         raise
+    mapped = True in batched
     if isinstance(out, tuple):
-        return tuple([BatchedArray(level, y, any(batched)) for y in out])
-    return BatchedArray(level, out, any(batched))
+        return tuple([BatchedArray(level, y, mapped) for y in out])
+    return BatchedArray(level, out, mapped)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -172,10 +176,11 @@ def rank(x: Any, batched: bool) -> int:
 
 def aligned(values: Values, batched: Sequence[bool]) -> list[Any]:
     """Return the values with dimensions of size 1 behind the examples', so that all examples have one rank."""
-    highest = max(rank(x, b) for x, b in zip(values, batched, strict=True))
+    ranks = [rank(x, b) for x, b in zip(values, batched, strict=True)]
+    highest = max(ranks)
     return [
-        reshape(x, (x.shape[0], *(1,) * (highest - rank(x, b)), *x.shape[1:])) if b and rank(x, b) < highest else x
-        for x, b in zip(values, batched, strict=True)
+        reshape(x, (x.shape[0], *(1,) * (highest - r), *x.shape[1:])) if b and r < highest else x
+        for x, b, r in zip(values, batched, ranks, strict=True)
     ]
 
 
@@ -207,26 +212,32 @@ _SHIFTS: dict[str, Callable[[Level, Any], Any]] = {
 }
 
 
+@cache
+def _shifts_of(p: Primitive) -> tuple[Callable[[Level, Any], Any], ...]:
+    """Return what becomes of each attribute of a primitive."""
+    return tuple([_SHIFTS.get(name, lambda level, value: value) for name in p.attributes])  # noqa: ARG005
+
+
 def _shifted(p: Primitive, level: Level, values: Values, batched: Sequence[bool], attributes: Sequence[Any]) -> Any:
     """Run a primitive whose attributes say which dims it is about, one dimension further on."""
-    ranks = [rank(x, b) for x, b in zip(values, batched, strict=True)]
-    ndim = max(ranks)
-    xs = aligned(
-        [spread(level, x, b) for x, b in zip(values, batched, strict=True)], [hasattr(x, "shape") for x in values]
-    )
-    named = dict(zip(p.attributes, attributes, strict=True))
-    lone = ndim == 0 and not named.keys().isdisjoint(
-        ("dim", "dims")
-    )  # an example is a number: it gets a dim to go along
-    if lone:
-        xs = [reshape(x, (level.size, 1)) if hasattr(x, "shape") else x for x in xs]
-        named.update({"dims": (0,)} if "dims" in named else {"dim": 0}, **({"shape": (1,)} if "shape" in named else {}))
-    elif named.get("dims") == () and p.relation != ONE_TO_ONE:
-        named["dims"] = tuple(range(ndim))  # none of them stands for all
-    moved = [_SHIFTS[name](level, value) if name in _SHIFTS else value for name, value in named.items()]
-    out = call(p, xs, moved)
-    if not lone:
-        return out
+    ndim = max([rank(x, b) for x, b in zip(values, batched, strict=True)])
+    if len(values) > 1:
+        spreads = [spread(level, x, b) for x, b in zip(values, batched, strict=True)]
+        values = aligned(spreads, [hasattr(x, "shape") for x in values])
+    if "dims" in p.attributes and p.relation != ONE_TO_ONE:  # none of them stands for all
+        every = tuple(range(ndim))
+        attributes = [every if v == () and n == "dims" else v for n, v in zip(p.attributes, attributes, strict=True)]
+    if ndim == 0 and ("dim" in p.attributes or "dims" in p.attributes):
+        return _shifted_numbers(p, level, values, attributes)
+    return call(p, values, [shift(level, v) for shift, v in zip(_shifts_of(p), attributes, strict=True)])
+
+
+def _shifted_numbers(p: Primitive, level: Level, values: Values, attributes: Sequence[Any]) -> Any:
+    """Do as `_shifted` where an example is a number, which gets a dimension for the primitive to go along."""
+    lone = {"dims": (0,), "dim": 0, "shape": (1,)}
+    named = [lone.get(name, value) for name, value in zip(p.attributes, attributes, strict=True)]
+    xs = [reshape(x, (level.size, 1)) if hasattr(x, "shape") else x for x in values]
+    out = call(p, xs, [shift(level, v) for shift, v in zip(_shifts_of(p), named, strict=True)])
     return tuple([reshape(y, (level.size,)) for y in out]) if isinstance(out, tuple) else reshape(out, (level.size,))
 
 

@@ -29,8 +29,8 @@ def promote(
     """
     if p.name in ("sub", "neg"):
         _refuse_booleans(p.name, inputs)
-    if levels and any(map(is_batched, inputs)):
-        return batched_call(p, _promoted(p, inputs), attributes)
+    if levels and (level := level_of(inputs)) is not None:
+        return batched_call(p, level, _promoted(p, inputs), attributes)
     run = run or p.eager
     if any(map(is_batched, inputs)):
         level_of(inputs)  # which is over, and says so
@@ -62,7 +62,7 @@ def _promoted(p: Primitive, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return batched operands in the dtype of the result; by the shapes of examples, as it were without `vmap`."""
     if p.promotion is None:
         return inputs
-    dtypes = {array_in(x).dtype for x in _promoting(p, inputs) if hasattr(x, "dtype")}
+    dtypes = {getattr(array_in(x), "dtype", None) for x in _promoting(p, inputs)} - {None}
     if len(dtypes) == 1 and next(iter(dtypes)).kind == "f":
         return inputs  # numbers take the dtype of the others
     return _in_dtype(p, inputs, _target(p, inputs))
