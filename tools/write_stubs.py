@@ -71,7 +71,7 @@ CORE_FUNCTIONS = {
     "is_viewable": "(array: Array, sizes: tuple[int, ...], /) -> bool",
     "reshape_view": "(array: Array, sizes: tuple[int, ...], /) -> Array",
     "viewed_sizes": "(array: Array, args: tuple[Any, ...], /) -> tuple[int, ...] | None",
-    "members": "(namespace: dict[str, Any], type: type, /) -> list[tuple[str, Any]]",
+    "members": "(namespace: dict[str, Any], types: tuple[type, ...], /) -> list[tuple[str, Any]]",
     "result_type": "(*operands: Any) -> DType | None",
     "sizes_of": "(args: tuple[Any, ...], /) -> tuple[int, ...] | None",
     "unindex": "(g: Array, key: tuple[Any, ...], shape: tuple[int, ...], /) -> Array",

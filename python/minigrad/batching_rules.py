@@ -20,7 +20,7 @@ import numpy as np
 
 from . import _core, batching, graph
 from ._views import living_views, replay
-from .batching import BatchedArray, Level, array_in
+from .batching import BatchedArray, Level
 from .primitive import ALIGNED, ELEMENTWISE, LEADING, ONE_TO_ONE, Primitive, registry
 from .tensor import Tensor, wrap
 
@@ -65,7 +65,7 @@ def split_level(xs: Sequence[Any], level: Level) -> tuple[list[Any], list[bool]]
     values: list[Any] = []
     batched: list[bool] = []
     for x in xs:
-        array = x._array if isinstance(x, Tensor) else x
+        array: Any = x._array if isinstance(x, Tensor) else x
         own = array.__class__ is BatchedArray and array.level is level
         values.append(array.value if own else x)
         batched.append(array.batched if own else False)

@@ -109,15 +109,22 @@ PyObject* gather(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return gathering.result(args[0], args[4]);
 }
 
-// members(namespace, type): pairs of the names and values in a dict that are objects of a type.
+bool is_of_any(PyObject* value, PyObject* types) {
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(types); ++i) {
+    if (PyObject_TypeCheck(value, reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(types, i)))) return true;
+  }
+  return false;
+}
+
+// members(namespace, types): pairs of the names and values in a dict that are objects of one of the types.
 PyObject* members(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  if (count != 2 || !PyDict_Check(args[0]) || !PyType_Check(args[1])) {
-    return PyErr_Format(PyExc_TypeError, "members: takes a dict and a type");
+  if (count != 2 || !PyDict_Check(args[0]) || !PyTuple_Check(args[1])) {
+    return PyErr_Format(PyExc_TypeError, "members: takes a dict and a tuple of types");
   }
   Reference found(PyList_New(0));
   PyObject *name, *value;
   for (Py_ssize_t i = 0; found != nullptr && PyDict_Next(args[0], &i, &name, &value);) {
-    if (!PyObject_TypeCheck(value, reinterpret_cast<PyTypeObject*>(args[1]))) continue;
+    if (!is_of_any(value, args[1])) continue;
     const Reference member(pair(name, Py_NewRef(value)));
     if (member == nullptr || PyList_Append(found.get(), member.get()) < 0) return nullptr;
   }
@@ -132,7 +139,7 @@ PyMethodDef kFunctions[] = {
      "dtypes "
      "differ: the list of those parameters."},
     {"members", fastcall(members), METH_FASTCALL,
-     "members(namespace, type): pairs of the names and values in a dict that are objects of a type."},
+     "members(namespace, types): pairs of the names and values in a dict that are objects of one of the types."},
     {nullptr, nullptr, 0, nullptr},
 };
 

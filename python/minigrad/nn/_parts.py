@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -168,10 +168,10 @@ class Parts:
         return Members(self, "buffer")
 
     def _own_modules(self) -> list[tuple[str, Module]]:
-        return _core.members(vars(self), Parts)
+        return _core.members(vars(self), (Parts,))
 
     def _own_parameters(self) -> list[tuple[str, Parameter]]:
-        named: list[tuple[str, Parameter]] = _core.members(vars(self), Parameter)
+        named: list[tuple[str, Parameter]] = _core.members(vars(self), (Parameter,))
         buffers = self._buffer_names
         return [pair for pair in named if pair[0] not in buffers] if buffers else named
 
@@ -229,52 +229,46 @@ class Parts:
         remove_duplicate : bool, default True
             Whether to yield a parameter that is there twice only once.
         """
-        return self._members(Parts._own_parameters, prefix, recurse, remove_duplicate)
+        seen: set[Any] = set()
+        waiting: list[tuple[str, Parts]] = [(prefix, self)]
+        while waiting:
+            path, module = waiting.pop()
+            if module in seen:
+                continue
+            if remove_duplicate:
+                seen.add(module)
+            start = f"{path}." if path else ""
+            parts: list[tuple[str, Parts]] = []
+            for name, value in _core.members(module.__dict__, _MEMBERS):
+                if isinstance(value, Parts):
+                    parts.append((start + name, value))
+                elif value not in seen and name not in module._buffer_names:
+                    if remove_duplicate:
+                        seen.add(value)
+                    yield start + name, value
+            waiting += reversed(parts) if recurse else ()
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Yield the parameters, the module's own and with `recurse` those of its parts."""
-        if not recurse:
-            yield from (p for _, p in self.named_parameters(recurse=False))
-            return
-        seen: set[Any] = set()
-        waiting: list[Any] = [self]
-        while waiting:  # what named_parameters does, without the names
-            module = waiting.pop()
-            if module in seen:
-                continue
-            seen.add(module)
-            parts = []
-            for name, value in module.__dict__.items():
-                if isinstance(value, _MEMBERS) and value not in seen:
-                    if isinstance(value, Parts):
-                        parts.append(value)
-                    elif name not in module._buffer_names:
-                        seen.add(value)
-                        yield value
-            waiting += reversed(parts)
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         """Yield the buffers, each with its name; the arguments are those of :meth:`named_parameters`."""
-        return self._members(Parts._own_buffers, prefix, recurse, remove_duplicate)
-
-    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """Yield the buffers, the module's own and with `recurse` those of its parts."""
-        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
-
-    def _members(
-        self, own: Callable[[Parts], list[tuple[str, T]]], prefix: str, recurse: bool, remove_duplicate: bool
-    ) -> Iterator[tuple[str, T]]:
         alone: Iterator[tuple[str, Parts]] = iter([(prefix, self)])
         seen: set[int] = set()
-        for module_name, module in self.named_modules(None, prefix, remove_duplicate) if recurse else alone:
-            start = f"{module_name}." if module_name else ""
-            for name, value in own(module):
+        for path, module in self.named_modules(None, prefix, remove_duplicate) if recurse else alone:
+            start = f"{path}." if path else ""
+            for name, value in module._own_buffers():
                 if id(value) not in seen:
                     if remove_duplicate:
                         seen.add(id(value))
                     yield start + name, value
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Yield the buffers, the module's own and with `recurse` those of its parts."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     # ------------------------------------------------------------------------------------------------------------------
     # Finding them by name.

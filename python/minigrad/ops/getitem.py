@@ -96,6 +96,8 @@ def _as_array(name: str, k: Any) -> Array:
         array = k
     elif isinstance(k, bool | np.bool_):
         array = np.array(bool(k))
+    elif type(k) is list and set(map(type, k)) == {int}:
+        array = np.array(k)
     elif isinstance(k, list | tuple | range):
         array = np.array([x._array if isinstance(x, Tensor) else x for x in k])
         array = array.astype(np.int64) if array.size == 0 else array

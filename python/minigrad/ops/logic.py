@@ -342,8 +342,8 @@ def equal(input: Tensor, other: Tensor) -> bool:
     if x is y and x.dtype.kind != "f" and not is_batched(x):  # a NaN is not itself
         return True
     if x.size <= _FEW or x.dtype != y.dtype or not (x.flags.c_contiguous and y.flags.c_contiguous):
-        same = elementwise.eq(input, other)._array
-        return bool(same.all() if is_batched(same) else _all(same, (), False))
+        same = elementwise.eq(x, y)
+        return bool(same.all() if is_batched(same) else _all(same, (), False).item())
     a, b = x.reshape(-1), y.reshape(-1)
     first, last = 0, _FEW
     while first < x.size and eq(a[first:last], b[first:last]).all():

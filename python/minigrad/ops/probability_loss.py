@@ -18,11 +18,9 @@ def _check_probabilities(name: str, x: Tensor, what: str) -> None:
     array = bottom(x._array)
     if array.size and array.dtype.kind == "f":
         array = wide(array)
-        least, most = _core.kernels["min"](array, (), False), _core.kernels["max"](array, (), False)
+        least, most = [_core.kernels[extremum](array, (), False).item() for extremum in ("min", "max")]
         if not (least >= 0 and most <= 1):
-            raise RuntimeError(
-                f"{name}: all elements of {what} must lie in [0, 1], got {least.item()} to {most.item()}"
-            )
+            raise RuntimeError(f"{name}: all elements of {what} must lie in [0, 1], got {least} to {most}")
 
 
 def _same_shape(name: str, input: Tensor, target: Tensor) -> None:

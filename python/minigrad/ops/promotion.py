@@ -62,7 +62,7 @@ def _promoted(p: Primitive, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return batched operands in the dtype of the result; by the shapes of examples, as it were without `vmap`."""
     if p.promotion is None:
         return inputs
-    dtypes = {getattr(array_in(x), "dtype", None) for x in _promoting(p, inputs)} - {None}
+    dtypes = {array_in(x).dtype for x in _promoting(p, inputs) if hasattr(x, "dtype")}
     if len(dtypes) == 1 and next(iter(dtypes)).kind == "f":
         return inputs  # numbers take the dtype of the others
     return _in_dtype(p, inputs, _target(p, inputs))

@@ -115,6 +115,17 @@ def computed(name: str, *arrays: Any) -> Any:
     return registry[name].eager(*arrays)
 
 
+def within(array: Array, least: float, most: float) -> bool:
+    """Return whether all elements, none of them NaN, lie in a range."""
+    if array.dtype not in _WITH_EXTREMA or array.size == 0:
+        return bool(((array >= least) & (array <= most)).all())
+    low, high = [kernels[extremum](array, (), False).item() for extremum in ("min", "max")]
+    return bool(least <= low and high <= most)
+
+
+_WITH_EXTREMA = (np.dtype(np.float32), np.dtype(np.float64))
+
+
 def chances(p: Any, shape: tuple[int, ...], dtype: DType, generator: Generator | None, name: str) -> Array:
     """Return whether numbers uniform over [0, 1) are below the chances `p`, an array or a number."""
     below: Array
@@ -122,8 +133,7 @@ def chances(p: Any, shape: tuple[int, ...], dtype: DType, generator: Generator |
         below = computed("lt", floats("uniform", shape, dtype, generator, name), p)
         return below
     array = p if is_array(p) else np.array(p, dtype.numpy)
-    known = bottom(array)
-    if not ((known >= 0) & (known <= 1)).all():
+    if not within(bottom(array), 0, 1):
         raise RuntimeError(f"{name}: the probabilities must be between 0 and 1")
     u = floats("uniform", shape, dtype, generator, name)
     below = computed("lt", u, array.astype(u.dtype, copy=False))

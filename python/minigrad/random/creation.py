@@ -9,11 +9,11 @@ import numpy as np
 from .. import _core, _dtype
 from .._dtype import dtype as DType  # noqa: N812
 from ..batching import bottom
-from ..ops.creation import keeps_layout, zeros
+from ..ops.creation import keeps_layout
 from ..ops.options import check_options
 from ..ops.shape import sizes_of
 from ..tensor import Tensor, array_of, wrap
-from .arrays import converted, floats, integers, normal_array
+from .arrays import converted, floats, integers, scaled
 from .generator import Generator
 
 _clone = _core.kernels["clone"]
@@ -28,12 +28,14 @@ def _drawn(
     device: Any,
     requires_grad: bool,
     options: dict[str, Any],
+    factor: float = 1.0,
+    shift: float = 0.0,
 ) -> Tensor:
-    """Return what the kernel draws, in the default dtype unless another is given."""
+    """Return what the kernel draws times `factor`, plus `shift`, in the default dtype unless another is given."""
     if options or device is not None:
         check_options(name, device, options)
     wanted = _dtype.get_default_dtype() if dtype is None else _dtype.as_dtype(dtype)
-    drawn = floats(kernel, shape, wanted, generator, name)
+    drawn = scaled(floats(kernel, shape, wanted, generator, name), factor, shift)
     out = wrap(drawn if wanted is not _dtype.float16 else converted(drawn, wanted))
     return out if requires_grad is False else out.requires_grad_(requires_grad)
 
@@ -267,10 +269,14 @@ def normal(
     if not tensors:
         if size is None:
             raise TypeError("normal: needs size where mean and std are numbers")
-        requires_grad = settings.pop("requires_grad", False)
-        sample = zeros(size, **settings)
-        drawn = wrap(normal_array(sample, float(mean), float(std), generator, "normal"))
-        return drawn.requires_grad_(requires_grad)
+        given = [
+            settings.pop(key, default) for key, default in (("dtype", None), ("device", None), ("requires_grad", False))
+        ]
+        dtype, device, requires_grad = given
+        numbers = (float(std), float(mean))
+        return _drawn(
+            "normal", "normal", sizes_of((size,)), dtype, generator, device, requires_grad, settings, *numbers
+        )
     if size is not None or settings:
         raise TypeError("normal: takes size and settings only where mean and std are numbers")
     shape = np.broadcast_shapes(*[x._array.shape for x in tensors])
