@@ -114,7 +114,7 @@ def test_values_and_gradients_are_pytorchs(name: str) -> None:
 
 def test_distances_taken_block_by_block_are_the_same() -> None:
     x, y = (mg.tensor(draws(600, 40, seed=seed), dtype=mg.float32) for seed in (0, 1))
-    whole = mg.cdist(x.clone().requires_grad_(), y)  # for the gradient all differences are kept
+    whole = mg.cdist(x.clone().requires_grad_(), y)
     np.testing.assert_array_equal(mg.cdist(x, y).numpy(), whole.detach().numpy())
 
 
@@ -125,9 +125,19 @@ def test_distances_of_equal_rows_have_a_gradient_of_0() -> None:
     assert x.grad.tolist() == [[0.0] * 3] * 2
 
 
+@pytest.mark.parametrize("p", [1, 2])
+def test_distances_of_equal_rows_have_derivatives_of_0_at_every_order(p: int) -> None:
+    x = mg.tensor([[1.0, 2.0], [1.0, 2.0]], requires_grad=True)
+    y = x
+    for _ in range(p + 1):  # of signs there is no third one
+        (y,) = mg.autograd.grad(mg.cdist(x, x, p).sum() if y is x else y.sum(), x, create_graph=True)
+        assert y.tolist() == [[0.0] * 2] * 2
+    assert mg.func.jvp(lambda x: mg.cdist(x, x, p), (x.detach(),), (mg.ones(2, 2),))[1].tolist() == [[0.0] * 2] * 2
+
+
 @pytest.mark.parametrize("shape", [(60, 50, 40), (3, 40, 30, 30)], ids=str)
 def test_many_distances(shape: tuple[int, ...]) -> None:
-    """Those of float32 come from products, and are as exact as those of float64 all the same."""
+    """Those of float32 are as exact as those of float64."""
     *batch, n, m, d = shape
     x, y = draws(*batch, n, d).astype("f"), draws(*batch, m, d, seed=1).astype("f")
     y[..., :10, :] = x[..., :10, :]  # no distance

@@ -298,6 +298,12 @@ def _tall(dtype: Any) -> Iterator[Arguments]:
     return ((drawn(shape, dtype),) for shape in [(3, 3), (20, 7), (33, 33)])
 
 
+def _distances(dtype: Any, weights: int | None = None) -> Iterator[Arguments]:
+    for (n, d), p in itertools.product(MATRICES, (1.0, 2.0)):
+        w = () if weights is None else (drawn((n, (n + 1, d)[weights]), dtype, 2),)
+        yield *w, drawn((n, d), dtype), drawn((n + 1, d), dtype, 1), p
+
+
 def _floats(dtype: Any) -> Iterator[Arguments]:
     return ((*at, (1000,), CODES[dtype]) for at in STREAMS)
 
@@ -347,6 +353,9 @@ TOGETHER: dict[str, Callable[[Any], Iterator[Arguments]]] = {
     "index_rows_add": _added_rows,
     "fold": _folded,
     "cast": _converted,
+    "cdist": _distances,
+    "cdist_pull": lambda dtype: _distances(dtype, 0),
+    "cdist_push": lambda dtype: _distances(dtype, 1),
     "singular_values": _tall,
     "uniform": _floats,
     "normal": _floats,

@@ -184,6 +184,9 @@ std::vector<Row> matmul_rows() {
       {"matmul", "vector", {kMatrix, shaped({kColumns, 1})}, {}, kColumns},
       {"linear", "relu", {kMatrix, square, shaped({kColumns})}, {whole(1)}, kColumns},
       {"singular_values", "square", {shaped({64, 64})}},
+      {"cdist", "", {kMatrix, kMatrix}, {fraction(2)}, kColumns},
+      {"cdist_pull", "", {shaped({kRows, kRows}), kMatrix, kMatrix}, {fraction(2)}, kColumns},
+      {"cdist_push", "", {kMatrix, kMatrix, kMatrix}, {fraction(2)}, kColumns},
       {"singular_values", "batch", {shaped({kRows, 8, 4})}},
   };
 }

@@ -207,6 +207,9 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # broken_line_grad(g: T, x: T; low, high, below, between, above, shift) -> out for float32, float64
 # cast(x: T; dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # cat(xs: T; dim, stacked) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# cdist(x: T, y: T; p) -> out for float32, float64
+# cdist_pull(w: T, x: T, y: T; p) -> out for float32, float64
+# cdist_push(w: T, x: T, y: T; p) -> out for float32, float64
 # ceil(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # clamp(x: T, lower: T, upper: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # clamp_grad(g: T, x: T, lower: T, upper: T; argument) -> out for float32, float64

@@ -5,6 +5,7 @@
 // The families of kernels: all of them, those with runs for each instruction set, those with runs for any.
 // clang-format off
 #define MINIGRAD_FAMILIES(X) \
+  X(distance) \
   X(elementwise) \
   X(functions) \
   X(activation) \
@@ -55,7 +56,8 @@
 
 // Those with runs for each instruction set but x86-64-v4, which has the runs of v3.
 #define MINIGRAD_WIDE_FAMILIES(X) \
-  X(integers)
+  X(integers) \
+  X(distance)
 
 #define MINIGRAD_COMMON_FAMILIES(X) \
   X(elementwise) \

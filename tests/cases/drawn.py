@@ -118,6 +118,20 @@ def matmul(draw: Draw) -> Call:
     return (normal(draw, (*a[-2:], m, k)), normal(draw, (*b[-2:], k, n))), ()
 
 
+def rows_apart(*, weights: str = "") -> Callable[[Draw], Call]:
+    """Return what draws two matrices with rows of one length, behind weights (n, m) or (n, d)."""
+
+    def make(draw: Draw) -> Call:
+        n, m, d = (int(x) for x in draw.choice([0, 1, 2, 3, 5], 3))
+        x, y = broadcastable(draw, 2)
+        operands = [normal(draw, (*x[-2:], n, d)), normal(draw, (*y[-2:], m, d))]
+        if weights:
+            operands.insert(0, normal(draw, (n, m if weights == "m" else d)))
+        return tuple(operands), (float(draw.choice([1, 2])),)
+
+    return make
+
+
 def linear(draw: Draw) -> Call:
     m, k, n = (int(x) for x in draw.choice([0, 1, 2, 3, 5], 3))
     return (normal(draw, (m, k)), normal(draw, (n, k)), normal(draw, (n,))), ()
@@ -458,6 +472,9 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "roll": roll,
     "smooth_l1_loss": pointwise_loss(normal, normal, options=(0.5,)),
     "smooth_l1_loss_grad": pointwise_loss(normal, normal, cotangent=True, options=(0.5,)),
+    "cdist": rows_apart(),
+    "cdist_pull": rows_apart(weights="m"),
+    "cdist_push": rows_apart(weights="d"),
     "singular_values": tall,
     "sort": sort,
     "standardize": standardized(1, 2, moments=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from minigrad.primitive import registry
 
-from .case import Array, Case, Draw, given, normal
+from .case import PRIVATE, Array, Case, Draw, Shape, given, normal
 
 
 def matrices() -> Iterator[Case]:
@@ -75,4 +76,36 @@ def singular() -> Iterator[Case]:
     yield given("singular_values", "far apart", far, expected=expected)
 
 
-FAMILIES = (singular, matrices, layers)
+def norms(lib: Any, x: Any, y: Any, p: float) -> Any:
+    """Return the distances as norms: of its own ones PyTorch has no second derivatives."""
+    return lib.linalg.vector_norm(x.unsqueeze(-2) - y.unsqueeze(-3), p, -1)
+
+
+def rows_apart(draw: Draw, x: Shape, y: Shape) -> tuple[Array, Array]:
+    """Return rows of which no element is near another's, where differences change their signs."""
+    return np.round(4 * normal(draw, x)) / 4, np.round(4 * normal(draw, y)) / 4 + 0.1
+
+
+def distances() -> Iterator[Case]:
+    shapes = {
+        "one": ((1, 2), (1, 2)),
+        "odd": ((3, 5), (2, 5)),
+        "no rows": ((0, 3), (2, 3)),
+        "nothing inside": ((2, 0), (3, 0)),
+        "batch": ((2, 3, 2), (2, 2, 2)),
+        "batches broadcast": ((2, 1, 2, 3), (3, 1, 3)),
+        "large": ((300, 140), (70, 140)),
+    }
+    for (variant, (x, y)), p in itertools.product(shapes.items(), (1.0, 2.0)):
+        batch, n, m = np.broadcast_shapes(x[:-2], y[:-2]), x[-2], y[-2]
+        row = {"attributes": (p,), "large": variant == "large"}
+        yield Case("cdist", f"{variant}, {p}", lambda draw, x=x, y=y: rows_apart(draw, x, y), public=norms, **row)
+        for name, w in (("cdist_pull", (*batch, n, m)), ("cdist_push", (*batch, *x[-2:]))):
+            made = lambda draw, w=w, x=x, y=y: (normal(draw, w), *rows_apart(draw, x, y))
+            yield Case(name, f"{variant}, {p}", made, public=PRIVATE, **row)
+    same = [[1.0, 2.0], [3.0, -1.0]], [[1.0, 2.0], [1.0, 0.0], [3.0, -1.0]]
+    yield given("cdist", "distances of 0", *same, attributes=(2.0,), public=PRIVATE)
+    yield given("cdist", "greatest", *same, attributes=(float("inf"),), public=PRIVATE)
+
+
+FAMILIES = (singular, matrices, layers, distances)

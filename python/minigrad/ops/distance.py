@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import _dtype
+import numpy as np
+
 from .._methods import method
 from ..batching import levels
 from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .elementwise import _add, _sub, _where, abs, div, eq, maximum, minimum, mul, sqrt
-from .getitem import index_put
 from .index import index_select
 from .joining import cat
-from .linalg import matmul
-from .norms import _vector_norm
+from .norms import INFINITY, _vector_norm
+from .pairs import _distances
 from .pointwise_loss import reduced, reduction_code
-from .promotion import to_dtype
 from .ranges import triu_indices
 from .reduce import _sum, sum
 from .selection import clamp
-from .shape import broadcast, broadcast_shapes, normalise_dim, normalise_dims, unsqueeze
+from .shape import broadcast, broadcast_shapes, normalise_dim, normalise_dims, reshape, unsqueeze
 
 __all__ = [
     "cdist",
@@ -32,10 +31,6 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
 ]
-
-
-_LONG = 8  # elements of a row, from which on products are faster than differences
-_CLOSE = 1e-8  # the share of the squared lengths below which a squared distance would lose digits
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
@@ -163,6 +158,9 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
 _TOGETHER = 1 << 19  # so many differences, which a cache holds, are taken at once where no graph needs all of them
 
 
+_MODES = (None, *(f"{use}_mm_for_euclid_dist" for use in ("use", "donot_use")), "use_mm_for_euclid_dist_if_necessary")
+
+
 def _wants_gradient(x: Tensor, y: Tensor) -> bool:
     return grad_enabled() and (x.requires_grad or y.requires_grad)
 
@@ -176,8 +174,8 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
         Rows of one length: of shapes (..., n, d) and (..., m, d), whose leading dimensions broadcast.
     p : float, default 2
         Which norm.
-    compute_mode : {"donot_use_mm_for_euclid_dist", ...}, optional
-        This one of PyTorch's modes takes all differences, in any case.
+    compute_mode : str, optional
+        One of PyTorch's. All of them take differences here.
 
     Returns
     -------
@@ -193,9 +191,8 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
     -----
     out[i, j] = ‖x1[i] - x2[j]‖. The gradient of a distance of 0 is 0.
 
-    For p = 2 and rows of at least 8 elements of float32 the squares are ‖x‖² + ‖y‖² - 2 x·y, in float64; those of rows close
-    to each other are taken from their differences, so that no digits are lost. Otherwise all n m d differences are in
-    memory at once where a gradient is wanted or there are more than two dimensions.
+    For other orders than 1 and 2, and infinity without a gradient, all n m d differences are in memory at once where a
+    gradient is wanted or there are more than two dimensions.
 
     Examples
     --------
@@ -206,9 +203,10 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
     first, second = array_of("cdist", x1, "x1").shape, array_of("cdist", x2, "x2").shape
     if min(len(first), len(second)) < 2 or first[-1] != second[-1]:
         raise RuntimeError(f"cdist: needs rows of one length, got shapes {first} and {second}")
-    if p == 2 and compute_mode != "donot_use_mm_for_euclid_dist" and _are_long_floats(x1, x2):
-        batch = broadcast_shapes(first[:-2], second[:-2])
-        return _distances_by_products(broadcast(x1, (*batch, *first[-2:])), broadcast(x2, (*batch, *second[-2:])))
+    if compute_mode not in _MODES:
+        raise ValueError(f"cdist: compute_mode must be one of {_MODES}, got {compute_mode!r}")
+    if _is_plain(p, x1, x2):
+        return _distances(x1, x2, float(p))  # type: ignore[no-any-return]
     rows = max(1, _TOGETHER // max(1, second[0] * second[1]))
     if len(first) == len(second) == 2 and rows < first[0] and not levels and not _wants_gradient(x1, x2):
         return cat([cdist(x1[i : i + rows], x2, p) for i in range(0, first[0], rows)])
@@ -222,22 +220,9 @@ def _lengths(name: str, rows: Tensor, p: float) -> Tensor:
     return _vector_norm(name, rows, p if rows._array.shape[last] > 0 else 2, (last,), False)
 
 
-def _are_long_floats(x1: Tensor, x2: Tensor) -> bool:
-    """Return whether rows of float32 are so long that products are faster; how many rows there are changes no bit."""
-    return x1._array.shape[-1] >= _LONG and x1.dtype is x2.dtype is _dtype.float32 and not levels
-
-
-def _distances_by_products(x1: Tensor, x2: Tensor) -> Tensor:
-    a, b = to_dtype(x1, _dtype.float64), to_dtype(x2, _dtype.float64)
-    lengths = _add(unsqueeze(sum(mul(a, a), -1), -1), unsqueeze(sum(mul(b, b), -1), -2))
-    squares = _sub(lengths, mul(matmul(a, b.mT), 2.0))
-    close = ~(squares._array > _CLOSE * lengths._array)  # NaN, the difference of infinities, too
-    out = to_dtype(sqrt(_where(wrap(close), 1.0, squares)), _dtype.float32)
-    where = tuple(map(wrap, close.nonzero()))
-    if not where[0].numel():
-        return out  # type: ignore[no-any-return]
-    difference = _sub(x1[where[:-1]], x2[(*where[:-2], where[-1])])
-    return index_put(out, where, _vector_norm("cdist", difference, 2, (1,), False))
+def _is_plain(p: float, x: Tensor, y: Tensor) -> bool:
+    """Return whether there is a kernel for this order, and rules where they are needed."""
+    return p in (1, 2) or (p == INFINITY and not levels and not _wants_gradient(x, y))
 
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
@@ -269,9 +254,10 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     shape = array_of("pdist", input).shape
     if len(shape) != 2:
         raise RuntimeError(f"pdist: needs a matrix, got shape {shape}")
+    if _is_plain(p, input, input):
+        places = wrap(np.flatnonzero(~np.tri(shape[0], dtype=bool)))
+        return index_select(reshape(_distances(input, input, float(p)), (-1,)), 0, places)
     rows, columns = triu_indices(shape[0], shape[0], 1)
-    if p == 2 and _are_long_floats(input, input):
-        return _distances_by_products(input, input)[rows, columns]
     difference = _sub(index_select(input, 0, rows), index_select(input, 0, columns))
     return _lengths("pdist", difference, p)
 
