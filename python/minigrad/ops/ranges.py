@@ -57,10 +57,8 @@ def _counted(start: Any, end: Any, step: Any, dtype: DType) -> Array:
     count = -((start - end) // step) if dtype is _dtype.int64 else int(np.ceil((end - start) / step))
     if dtype.is_floating_point:
         return _ramp_of(start, end, step, count, count, dtype.numpy)
-    if count > 0:
-        _dtype.held("arange", count, _dtype.int64.numpy)
-        for number in (start, start + (count - 1) * step):
-            _dtype.held("arange", int(number), dtype.numpy)
+    for number in (count, start, start + (count - 1) * step) if count > 0 else ():
+        _dtype.held("arange", int(number), _dtype.int64.numpy)
     if max(abs(start), abs(end), abs(step)) < 2**53:  # below which whole numbers are doubles
         array: Array = _ramp(float(int(start)), 0.0, float(int(step)), (count,), _dtype.int64.code, count)
     else:
