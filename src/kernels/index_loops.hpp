@@ -108,13 +108,6 @@ void pack_panel(T* panel, const T* x, int64_t rows, int64_t row_step, int64_t wi
   }
 }
 
-template <class T>
-void unpack_panel(T* out, const T* panel, int64_t rows, int64_t row_step, int64_t width, bool streamed) {
-  for (int64_t r = 0; r < rows; ++r, out += row_step, panel += kPanel) {
-    copy_bytes(out, panel, width * static_cast<int64_t>(sizeof(T)), streamed);
-  }
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
 // Pieces of rows, combined: out[i] = combine(out[i], x[i]).
 

@@ -22,10 +22,10 @@ from ..graph import Array, is_array
 from ..sharing import wrote
 from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .elementwise import _where, clone
-from .index import Shape, along, gather_along, index_rows, linear_index, refuse_outside, true_positions
+from .index import along, gather_along, index_rows, linear_index, refuse_outside, true_positions
 from .promotion import to_dtype
 from .scatter import _scatter, _scatter_sum, combine, combine_in_place
-from .shape import _permute, basic_index, broadcast, reshape
+from .shape import Shape, _permute, basic_index, broadcast, reshape
 
 __all__ = ["index_put"]
 

@@ -18,7 +18,7 @@ from ..tensor import Tensor, array_of, wrap
 from .elementwise import _add, _where, lt
 from .promotion import to_dtype
 from .records import ARTICLE
-from .shape import _reshape, broadcast, normalise_dim, reshape
+from .shape import Shape, _reshape, broadcast, normalise_dim, reshape
 
 __all__ = [
     "gather",
@@ -27,8 +27,6 @@ __all__ = [
     "take",
     "take_along_dim",
 ]
-
-Shape = tuple[int, ...]
 
 _INT64 = np.dtype(np.int64)  # NumPy's own object, which compares quickly
 

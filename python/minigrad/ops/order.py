@@ -18,11 +18,9 @@ from .extrema import share_ties
 from .index import _scatter_add, gather_along
 from .records import DEFINITION
 from .reduce import _sum
-from .shape import _reshape, normalise_dim
+from .shape import Shape, _reshape, normalise_dim
 
 __all__ = ["argsort", "cummax", "cummin", "kthvalue", "median", "mode", "msort", "nanmedian", "sort", "topk"]
-
-Shape = tuple[int, ...]
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Primitives. Values and places along `dim`, which stays, with as many elements as were chosen.

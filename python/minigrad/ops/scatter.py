@@ -23,11 +23,9 @@ from .elementwise import _add, div, maximum, mul, safe_mul
 from .index import _scatter_add, gather_along, index_tensor, refuse_outside
 from .records import ARTICLE, DEFINITION
 from .reduce import others_jvp, others_vjp
-from .shape import _reshape, basic_index, normalise_dim, reshape
+from .shape import Shape, _reshape, basic_index, normalise_dim, reshape
 
 __all__ = ["scatter", "scatter_add", "scatter_reduce"]
-
-Shape = tuple[int, ...]
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Primitives.

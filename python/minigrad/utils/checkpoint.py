@@ -46,7 +46,7 @@ class _Region:
                 "change a clone() instead"
             )
         values: list[Tensor] = []
-        with fork_rng(enabled=self.rng is not None), saved_tensors_hooks(_into(values), _never), self.again:
+        with fork_rng(enabled=self.rng is not None), saved_tensors_hooks(values.append, _never), self.again:
             if self.rng is not None:
                 set_rng_state(self.rng)
             before = _core.set_grad_enabled(True)
@@ -61,10 +61,6 @@ class _Region:
                 "the same every time"
             )
         self.values = dict(enumerate(values))
-
-
-def _into(values: list[Tensor]) -> Callable[[Tensor], None]:
-    return values.append
 
 
 def _never(_: Any) -> Tensor:
