@@ -1,11 +1,11 @@
-// Elements chosen by their order along a dimension: sort, topk, kthvalue, median, mode, cummax, cummin.
+// Elements chosen by their order along a dimension: sort, topk, kthvalue, median, mode.
 //
 // Each gives values and the places where they stood. NaN is the largest element; of equal elements the first comes
 // first. No arithmetic on the elements, so the runs are compiled once.
 #include "reference/order.hpp"
 #include "core/plans.hpp"
-#include "kernels/moves.hpp"
 #include "kernels/order_keys.hpp"
+#include "kernels/order_lines.hpp"
 
 namespace minigrad {
 namespace {
@@ -35,7 +35,7 @@ void plan_chosen(Plan& plan, int64_t dim, int64_t count, int buffers, double nan
   plan.nanoseconds = nanoseconds * static_cast<double>(x.size());
 }
 
-constexpr double kSortNanoseconds = 12, kSelectNanoseconds = 6, kCumulateNanoseconds = 1;
+constexpr double kSortNanoseconds = 12, kSelectNanoseconds = 6;
 constexpr int64_t kWholeLine = -1;
 
 void plan_sort(Plan& plan) { plan_chosen(plan, plan.attributes[0].integer(), kWholeLine, 2, kSortNanoseconds); }
@@ -70,56 +70,6 @@ void plan_one(Plan& plan, int buffers, double nanoseconds) {
 
 void plan_median(Plan& plan) { plan_one(plan, 1, kSelectNanoseconds); }
 void plan_mode(Plan& plan) { plan_one(plan, 2, kSortNanoseconds); }
-void plan_cumulate(Plan& plan) { plan_chosen(plan, plan.attributes[0].integer(), kWholeLine, 0, kCumulateNanoseconds); }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Lines: one choice of the dimensions besides dim.
-
-struct Lines {
-  Nest<3> nest;           // over the lines: values, places, x
-  int64_t length, count;  // elements and results of a line
-  int64_t value_step, place_step, x_step;
-
-  int64_t lane_step(int operand) const { return nest.stride[operand][nest.rank - 1]; }
-};
-
-Lines make_lines(const Call& call, int64_t dim) {
-  const View x = at_least_1d(call.in[0]), values = at_least_1d(call.out[0]), places = at_least_1d(call.out[1]);
-  const int axis = static_cast<int>(dim < 0 ? dim + x.rank : dim);
-  View lanes[3] = {values, places, x};
-  for (View& lane : lanes) {
-    for (int d = axis; d + 1 < lane.rank; ++d) {
-      lane.shape[d] = lane.shape[d + 1];
-      lane.stride[d] = lane.stride[d + 1];
-    }
-    --lane.rank;
-  }
-  const View* const operands[] = {&lanes[0], &lanes[1], &lanes[2]};
-  return {make_nest(operands), x.shape[axis],       values.shape[axis],
-          values.stride[axis], places.stride[axis], x.stride[axis]};
-}
-
-// Calls choose(x, worker, take) for each line; take(i, place) makes the element at `place` the i-th result.
-template <class T, class Choose>
-Status choose_from_lines(const Call& call, int64_t dim, double nanoseconds, Choose&& choose) {
-  const Lines lines = make_lines(call, dim);
-  if (lines.count == 0) return Status::ok;
-  const double cost = nanoseconds * static_cast<double>(lines.length);
-  parallel_for(lines.nest.size, cost, [&](int64_t begin, int64_t end, int worker) {
-    for_rows(lines.nest, begin, end, [&](const int64_t* offset, int64_t count) {
-      for (int64_t lane = 0; lane < count; ++lane) {
-        T* const values = call.out[0].as<T>() + offset[0] + lane * lines.lane_step(0);
-        int64_t* const places = call.out[1].as<int64_t>() + offset[1] + lane * lines.lane_step(1);
-        const T* const x = call.in[0].as<T>() + offset[2] + lane * lines.lane_step(2);
-        choose(lines, x, worker, [&](int64_t i, int64_t place) {
-          values[i * lines.value_step] = x[place * lines.x_step];
-          places[i * lines.place_step] = place;
-        });
-      }
-    });
-  });
-  return Status::ok;
-}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Runs.
@@ -274,139 +224,10 @@ struct Mode {
   }
 };
 
-// ---------------------------------------------------------------------------------------------------------------------
-// cummax and cummin: the last of equal elements, and the last NaN so far.
-
-struct NotLess {
-  template <class T>
-  static bool replaces(T x, T best) {
-    return (x != x) | (x >= best);
-  }
-};
-
-struct NotGreater {
-  template <class T>
-  static bool replaces(T x, T best) {
-    return (x != x) | (x <= best);
-  }
-};
-
-template <class T>
-struct Cumulated {
-  T* values;
-  int64_t* places;
-  const T* x;
-};
-
-// Mostly nothing is replaced: so many elements are then had by copying.
-constexpr int kTogether = 16;
-
-template <class Order, class T>
-bool any_replaces(const T* x, const T* best, int64_t best_step) {
-  int found = 0;
-  if (best_step == 0) {
-    const T only = *best;
-    for (int i = 0; i < kTogether; ++i) found |= Order::replaces(x[i], only) ? 1 : 0;
-  } else {
-    for (int i = 0; i < kTogether; ++i) found |= Order::replaces(x[i], best[i]) ? 1 : 0;
-  }
-  return found != 0;
-}
-
-template <class Order, class T>
-void cumulate_line(const Lines& lines, const Cumulated<T>& at) {
-  T best = at.x[0];
-  int64_t place = 0;
-  const bool contiguous = lines.x_step == 1 && lines.value_step == 1 && lines.place_step == 1;
-  for (int64_t k = 0; k < lines.length;) {
-    if (contiguous && k + kTogether <= lines.length && !any_replaces<Order>(at.x + k, &best, 0)) {
-      for (const int64_t end = k + kTogether; k < end; ++k) {
-        at.values[k] = best;
-        at.places[k] = place;
-      }
-      continue;
-    }
-    const int64_t end = k + kTogether < lines.length ? k + kTogether : lines.length;
-    for (; k < end; ++k) {
-      const T x = at.x[k * lines.x_step];
-      const bool better = Order::replaces(x, best);
-      best = better ? x : best;
-      place = better ? k : place;
-      at.values[k * lines.value_step] = best;
-      at.places[k * lines.place_step] = place;
-    }
-  }
-}
-
-// Row k > 0 of `count` lines side by side; `at` is where it stands, the row before it is there already.
-template <class Order, class T>
-void cumulate_row(const Lines& lines, const Cumulated<T>& at, int64_t k, int64_t count) {
-  const int64_t value_lane = lines.lane_step(0), place_lane = lines.lane_step(1), x_lane = lines.lane_step(2);
-  const bool contiguous = value_lane == 1 && place_lane == 1 && x_lane == 1;
-  const T* const best = at.values - lines.value_step;
-  const int64_t* const before = at.places - lines.place_step;
-  for (int64_t i = 0; i < count;) {
-    if (contiguous && i + kTogether <= count && !any_replaces<Order>(at.x + i, best + i, 1)) {
-      std::memcpy(at.values + i, best + i, kTogether * sizeof(T));
-      std::memcpy(at.places + i, before + i, kTogether * sizeof(int64_t));
-      i += kTogether;
-      continue;
-    }
-    for (const int64_t end = i + kTogether < count ? i + kTogether : count; i < end; ++i) {
-      const T x = at.x[i * x_lane];
-      const bool better = Order::replaces(x, best[i * value_lane]);
-      at.values[i * value_lane] = better ? x : best[i * value_lane];
-      at.places[i * place_lane] = better ? k : before[i * place_lane];
-    }
-  }
-}
-
-// All lines side by side: good where they lie next to each other.
-template <class Order, class T>
-void cumulate_abreast(const Lines& lines, Cumulated<T> at, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) {
-    at.values[i * lines.lane_step(0)] = at.x[i * lines.lane_step(2)];
-    at.places[i * lines.lane_step(1)] = 0;
-  }
-  for (int64_t k = 1; k < lines.length; ++k) {
-    at = {at.values + lines.value_step, at.places + lines.place_step, at.x + lines.x_step};
-    cumulate_row<Order>(lines, at, k, count);
-  }
-}
-
-template <class Order, class T>
-Status run_cumulate(const Call& call) {
-  const Lines lines = make_lines(call, call.attributes[0].integer());
-  if (lines.length == 0) return Status::ok;
-  const bool abreast = lines.lane_step(0) < lines.value_step;
-  const double cost = kCumulateNanoseconds * static_cast<double>(lines.length);
-  parallel_rows(lines.nest, abreast ? kPageOfFloats : 1, cost, [&](const int64_t* offset, int64_t count) {
-    Cumulated<T> at = {call.out[0].as<T>() + offset[0], call.out[1].as<int64_t>() + offset[1],
-                       call.in[0].as<T>() + offset[2]};
-    if (abreast) return cumulate_abreast<Order>(lines, at, count);
-    for (int64_t i = 0; i < count; ++i) {
-      cumulate_line<Order>(lines, at);
-      at = {at.values + lines.lane_step(0), at.places + lines.lane_step(1), at.x + lines.lane_step(2)};
-    }
-  });
-  return Status::ok;
-}
-
-template <class T>
-struct CumMax {
-  static Status run(const Call& call) { return run_cumulate<NotLess, T>(call); }
-};
-
-template <class T>
-struct CumMin {
-  static Status run(const Call& call) { return run_cumulate<NotGreater, T>(call); }
-};
-
 constexpr Run kRuns[] = {
     {"sort", moves<Chosen<Sort>::Of>()},         {"topk", moves<Chosen<TopK>::Of>()},
     {"kthvalue", moves<Chosen<KthValue>::Of>()}, {"median", moves<Chosen<Median>::Of>()},
-    {"mode", moves<Chosen<Mode>::Of>()},         {"cummax", every_dtype<CumMax>()},
-    {"cummin", every_dtype<CumMin>()},
+    {"mode", moves<Chosen<Mode>::Of>()},
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -432,8 +253,6 @@ constexpr Kernel kRows[] = {
     chosen("kthvalue", plan_kthvalue, &reference::kthvalue, kK, kDim),
     chosen("median", plan_median, &reference::median, kDim, {"skip_nan", AttributeKind::flag}),
     chosen("mode", plan_mode, &reference::mode, kDim),
-    chosen("cummax", plan_cumulate, &reference::cummax, kDim),
-    chosen("cummin", plan_cumulate, &reference::cummin, kDim),
 };
 
 }  // namespace

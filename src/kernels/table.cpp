@@ -30,6 +30,7 @@
   X(others) \
   X(count) \
   X(order) \
+  X(running_extrema) \
   X(search) \
   X(unique) \
   X(singular_values)
@@ -73,6 +74,7 @@
   X(arg_reduce) \
   X(count) \
   X(order) \
+  X(running_extrema) \
   X(search) \
   X(unique) \
   X(singular_values)
