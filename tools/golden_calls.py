@@ -277,6 +277,10 @@ def _added_rows(dtype: Any) -> Iterator[Arguments]:
     return ((drawn(shape, dtype), places(shape[:1], 5), 5) for shape in SHAPES)
 
 
+def _added_rows_of(dtype: Any) -> Iterator[Arguments]:
+    return ((drawn(shape, dtype), places(shape[:1], 5), places(shape[:1], shape[0]), 5) for shape in SHAPES)
+
+
 def _folded(dtype: Any) -> Iterator[Arguments]:
     return ((drawn((8, size), dtype), 0, 7 * 2 + size, 2) for size in (3, 40))
 
@@ -351,6 +355,7 @@ TOGETHER: dict[str, Callable[[Any], Iterator[Arguments]]] = {
     "scatter_others": _scattered_back,
     "scatter_shares": _shared_among_scattered,
     "index_rows_add": _added_rows,
+    "add_rows": _added_rows_of,
     "fold": _folded,
     "cast": _converted,
     "cdist": _distances,

@@ -180,6 +180,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # adamax(params: T, grads: T, exp_avgs: T, exp_infs: T, steps: D, lr: d, beta1: d, beta2: d, eps: d, weight_decay: d;
 #     maximize) -> None for float32, float64
 # add(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# add_rows(x: T, places: i, index: i; rows) -> out for int64, float32, float64
 # addcdiv(x: T, y: T, z: T, value: T) -> out for float32, float64
 # addcmul(x: T, y: T, z: T, value: T) -> out for float32, float64
 # all(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16

@@ -48,6 +48,21 @@ void plan_index_rows_add(Plan& plan) {
                      0.1 * static_cast<double>(plan.out[0].size());
 }
 
+void plan_add_rows(Plan& plan) {
+  const View &x = plan.in[0], &places = plan.in[1], &index = plan.in[2];
+  const int64_t rows = plan.attributes[0].integer();
+  if (x.rank == 0 || places.rank != 1 || !places.same_shape(index) || rows < 0) {
+    fail(plan, ErrorKind::runtime,
+         "needs rows, places and as many indices, got " + shape_text(x) + ", " + shape_text(places) + " and " +
+             shape_text(index) + " for " + std::to_string(rows) + " rows");
+  }
+  plan_rows(plan, x, 1, &rows, 1);
+  const double size = static_cast<double>(x.shape[0] > 0 ? x.size() / x.shape[0] : 0);
+  plan.scratch_shared = static_cast<size_t>(rows + index.size()) * sizeof(int64_t);
+  plan.nanoseconds =
+      (10 + 0.3 * size) * static_cast<double>(index.size()) + 0.1 * static_cast<double>(plan.out[0].size());
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // What the runs share.
 
@@ -261,12 +276,15 @@ struct First {
 };
 
 // index_rows_add: out[index[n]] += g[n], starting from zeros, n increasing. Row by row of out, so that each is written
-// while it is in a cache, and the order of the sums is always the same.
+// while it is in a cache, and the order of the sums is always the same. add_rows: the same of the rows of g that
+// further indices name.
 template <class T>
 struct IndexRowsAdd {
   static Status run(const Call& call) {
     const View &g = call.in[0], &index = call.in[1], &out = call.out[0];
-    const Rows from(g, index.rank);
+    const bool named = call.in_count == 3;
+    if (named && !every_index_in_range(call.in[2], g.shape[0])) return Status::index_out_of_range;
+    const Rows from(g, named ? 1 : index.rank);
     const View to = inner_dims(out, 1);
     const View* const operands[] = {&to, &from.row};
     const Nest<2> nest = make_nest(operands);
@@ -282,8 +300,10 @@ struct IndexRowsAdd {
         const int64_t first = i > 0 ? by_row.end[i - 1] : 0, last = by_row.end[i];
         if (first == last) zero_row(out, nest, row, i);
         for (int64_t k = first; k < last; ++k) {
-          const T* const x = g.as<T>() + from.offset(by_row.places[k]);
-          if (k + 1 < count) prefetch_row(g.as<T>() + from.offset(by_row.places[k + 1]), from.size());
+          const T* const x = g.as<T>() + from.offset(source(call, by_row.places[k]));
+          if (k + kAhead / 2 < count) {
+            prefetch_row(g.as<T>() + from.offset(source(call, by_row.places[k + kAhead / 2])), from.size());
+          }
           for_row_pieces(nest, row, x, k == first ? combine_piece<First, T> : combine_piece<Sum, T>);
         }
       }
@@ -292,6 +312,11 @@ struct IndexRowsAdd {
   }
 
  private:
+  // The row of g that goes to the n-th place.
+  static int64_t source(const Call& call, int64_t n) {
+    return call.in_count == 3 ? call.in[2].as<int64_t>()[n * call.in[2].stride[0]] : n;
+  }
+
   static constexpr int64_t kShort = 16;  // elements of a row that is not worth looking for its indices
 
   // Each worker owns some of out's rows and looks for them among all indices.
@@ -300,20 +325,22 @@ struct IndexRowsAdd {
     const int64_t rows = out.shape[0], count = index.size();
     const double additions = static_cast<double>(count * from.size()) * 0.15 + static_cast<double>(count);
     const double zeros = 0.03 * static_cast<double>(from.size()) * sizeof(T);
-    const bool single = from.size() == 1 && g.contiguous() && index.contiguous() && out.contiguous();
+    const bool single =
+        call.in_count == 2 && from.size() == 1 && g.contiguous() && index.contiguous() && out.contiguous();
     Failure failure;
     if (rows == 0 && count > 0) failure.report();
-    parallel_for(
-        rows, zeros + additions / static_cast<double>(rows > 0 ? rows : 1), [&](int64_t begin, int64_t end, int) {
-          zero(out, begin * from.size(), end * from.size());
-          if (single) return add_single(call, begin, end, failure);
-          for_indices(index, 0, count, [&](int64_t n, int64_t raw) {
-            const int64_t i = wrapped(raw, rows);
-            if (!in_range(i, rows)) return failure.report();
-            if (i < begin || i >= end) return;
-            for_row_pieces(nest, out.as<T>() + i * out.stride[0], g.as<T>() + from.offset(n), combine_piece<Sum, T>);
-          });
-        });
+    parallel_for(rows, zeros + additions / static_cast<double>(rows > 0 ? rows : 1),
+                 [&](int64_t begin, int64_t end, int) {
+                   zero(out, begin * from.size(), end * from.size());
+                   if (single) return add_single(call, begin, end, failure);
+                   for_indices(index, 0, count, [&](int64_t n, int64_t raw) {
+                     const int64_t i = wrapped(raw, rows);
+                     if (!in_range(i, rows)) return failure.report();
+                     if (i < begin || i >= end) return;
+                     for_row_pieces(nest, out.as<T>() + i * out.stride[0], g.as<T>() + from.offset(source(call, n)),
+                                    combine_piece<Sum, T>);
+                   });
+                 });
     return failure.status();
   }
 
@@ -339,6 +366,7 @@ struct IndexRowsAdd {
 constexpr Run kRuns[] = {
     {"index_rows", moves<IndexRows>()},
     {"index_rows_add", sums<IndexRowsAdd>()},
+    {"add_rows", sums<IndexRowsAdd>()},
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -358,6 +386,13 @@ constexpr Kernel kRows[] = {
      .attributes = {{"rows", AttributeKind::integer}},
      .plan = plan_index_rows_add,
      .reference = &reference::index_rows_add},
+    {.name = "add_rows",
+     .inputs = {"x", "places", "index"},
+     .types = "Tii",
+     .outputs = {"out"},
+     .attributes = {{"rows", AttributeKind::integer}},
+     .plan = plan_add_rows,
+     .reference = &reference::add_rows},
 };
 
 }  // namespace

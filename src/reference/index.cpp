@@ -83,6 +83,25 @@ Status index_rows_add_of(const Call& call) {
 }
 
 template <class T>
+Status add_rows_of(const Call& call) {
+  const View &x = call.in[0], &places = call.in[1], &index = call.in[2], &out = call.out[0];
+  zero<T>(out);
+  View row = x;
+  row.shape[0] = 1;
+  for (int64_t n = 0; n < places.shape[0]; ++n) {
+    const int64_t from = index.as<int64_t>()[n * index.stride[0]], to = places.as<int64_t>()[n * places.stride[0]];
+    if (from < 0 || from >= x.shape[0] || to < -out.shape[0] || to >= out.shape[0]) return Status::index_out_of_range;
+    for_each(row, [&](Position p) {
+      p.index[0] = from;
+      const T value = at<T>(x, p);
+      p.index[0] = to < 0 ? to + out.shape[0] : to;
+      at<T>(out, p) += value;
+    });
+  }
+  return Status::ok;
+}
+
+template <class T>
 Status unslice_of(const Call& call) {
   const View &g = call.in[0], &out = call.out[0];
   zero<T>(out);
@@ -248,6 +267,7 @@ const RunsByDType gather = for_all<gather_of<int64_t>, gather_of<double>>();
 const RunsByDType scatter_add = for_all<scatter_add_of<int64_t>, scatter_add_of<double>>();
 const RunsByDType index_rows = for_all<index_rows_of<int64_t>, index_rows_of<double>>();
 const RunsByDType index_rows_add = for_all<index_rows_add_of<int64_t>, index_rows_add_of<double>>();
+const RunsByDType add_rows = for_all<add_rows_of<int64_t>, add_rows_of<double>>();
 const RunsByDType unslice = for_all<unslice_of<int64_t>, unslice_of<double>>();
 const RunsByDType linear_index = only_int64(linear_index_of);
 const RunsByDType occurrence = only_int64(occurrence_of);

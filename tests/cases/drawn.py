@@ -189,6 +189,12 @@ def index_rows_add(draw: Draw) -> Call:
     return (normal(draw, (*index.shape, *shape[1:])), index), (shape[0],)
 
 
+def add_rows(draw: Draw) -> Call:
+    shape, index = rows(draw)
+    count = int(draw.integers(1, 4))
+    return (normal(draw, shape), draw.integers(0, count, index.size), index.reshape(-1)), (count,)
+
+
 def key_of(draw: Draw, shape: Shape) -> tuple[Any, ...]:
     key: list[Any] = []
     for n in shape:
@@ -433,6 +439,7 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "index": index,
     "index_rows": index_rows,
     "index_rows_add": index_rows_add,
+    "add_rows": add_rows,
     "linear": linear,
     "matmul": matmul,
     "matrix_transpose": matrix_transpose,

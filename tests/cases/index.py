@@ -63,6 +63,11 @@ def rows() -> Iterator[Case]:
             lambda draw, s=(*count, *shape[1:]), i=index: (normal(draw, s), i(draw)), (shape[0],),
             large=shape == LARGE,
         )  # fmt: skip
+        yield Case(
+            "add_rows", variant,
+            lambda draw, s=shape, i=index: (normal(draw, s), *(i(draw).reshape(-1) for _ in range(2))), (shape[0],),
+            large=shape == LARGE, public=PRIVATE,
+        )  # fmt: skip
 
 
 def modes(primitive: str, public: Callable[..., Any]) -> Iterator[Case]:

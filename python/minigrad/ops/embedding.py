@@ -12,7 +12,7 @@ from ..batching import bottom, refuse_ragged
 from ..grad_mode import no_grad
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import _add, _where, div, gt, maximum, mul
-from .index import _scatter_add, index_rows
+from .index import _scatter_add, add_rows, index_rows
 from .norms import vector_norm
 from .shape import reshape, unsqueeze
 
@@ -74,24 +74,31 @@ def embedding(
             [0., 0.]])
     """
     name = "embedding"
-    indices, table = array_of(name, input), array_of(name, weight, "weight")
-    if indices.dtype not in (np.int64, np.int32):
-        raise RuntimeError(f"{name}: indices must be int32 or int64, got {input.dtype}")
-    if table.ndim != 2:
-        raise RuntimeError(f"{name}: weight must be a matrix, got shape {table.shape}")
+    indices, table = _checked(name, input, weight), weight._array
     rows = table.shape[0]
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise ValueError(f"{name}: padding_idx must lie in [-{rows}, {rows}), got {padding_idx}")
-    indices = indices if indices.dtype == np.int64 else indices.astype(np.int64)
-    least, most = _extremes(indices)
-    if least < 0 or most >= rows:
-        raise IndexError(f"{name}: an index is out of range for {rows} rows, got {least} to {most}")
     if max_norm is not None:
         _shorten(weight, np.unique(indices), max_norm, norm_type)
     if weight.requires_grad and (padding_idx is not None or scale_grad_by_freq):
         shares = _shares(indices, rows, padding_idx, scale_grad_by_freq)
         weight = _Shared.apply(weight, wrap(shares.astype(table.dtype)))
     return index_rows(weight, wrap(indices))  # type: ignore[no-any-return]
+
+
+def _checked(name: str, input: Tensor, weight: Tensor) -> Any:
+    """Return the indices, which are those of rows of the table."""
+    indices, table = array_of(name, input), array_of(name, weight, "weight")
+    if indices.dtype not in (np.int64, np.int32):
+        raise RuntimeError(f"{name}: indices must be int32 or int64, got {input.dtype}")
+    if table.ndim != 2:
+        raise RuntimeError(f"{name}: weight must be a matrix, got shape {table.shape}")
+    rows = table.shape[0]
+    indices = indices if indices.dtype == np.int64 else indices.astype(np.int64)
+    least, most = _extremes(indices)
+    if least < 0 or most >= rows:
+        raise IndexError(f"{name}: an index is out of range for {rows} rows, got {least} to {most}")
+    return indices
 
 
 def embedding_bag(
@@ -163,14 +170,17 @@ def embedding_bag(
         kept = indices._array != padding_idx % weight.shape[0]
         bags, indices = bags[kept], indices[wrap(kept)]
         factors = None if factors is None else factors[wrap(kept)]
-    rows = embedding(indices, weight, None, max_norm, norm_type, scale_grad_by_freq, sparse)
-    rows = rows if factors is None else mul(rows, unsqueeze(factors, 1))
-    out = rows.new_zeros(count, weight.shape[1])
-    if mode == "max":
-        return out.index_reduce(0, wrap(bags), rows, "amax", include_self=False)
-    out = out.index_add(0, wrap(bags), rows)
+    if mode != "max" and factors is None and max_norm is None and not scale_grad_by_freq and weight.itemsize > 2:
+        out = add_rows(weight, wrap(bags), wrap(_checked("embedding", indices, weight)), count)
+    else:
+        rows = embedding(indices, weight, None, max_norm, norm_type, scale_grad_by_freq, sparse)
+        rows = rows if factors is None else mul(rows, unsqueeze(factors, 1))
+        out = rows.new_zeros(count, weight.shape[1])
+        if mode == "max":
+            return out.index_reduce(0, wrap(bags), rows, "amax", include_self=False)
+        out = out.index_add(0, wrap(bags), rows)
     if mode == "sum":
-        return out
+        return out  # type: ignore[no-any-return]
     sizes = np.bincount(bags, minlength=count).clip(1).astype(out._array.dtype)
     return div(out, wrap(sizes.reshape(-1, 1)))
 

@@ -13,7 +13,7 @@ from .._methods import method
 from ..batching import BatchedArray, bottom, levels, refuse_ragged
 from ..batching_rules import aligned, level_of, split_level, spread
 from ..graph import Array
-from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
+from ..primitive import LINEAR, MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import _add, _where, lt
 from .promotion import to_dtype
@@ -78,6 +78,17 @@ _index_rows_add: Callable[..., Any] = kernel_primitive(
     batch=lambda level, values, batched, rows: _batched_rows_add(level, values, batched, rows),
 )
 
+add_rows: Callable[..., Any] = kernel_primitive(
+    "add_rows",
+    equation="out[places[i]] += x[index[i]], from zeros",
+    source=f"{ARTICLE} section 4",
+    relation=MANY_TO_MANY,
+    structure=LINEAR,
+    vjp={"x": lambda g, places, index, x_shape: add_rows(g, index, places, x_shape[0])},
+    promotion=None,
+    batch=lambda level, values, batched, rows: _batched_add_rows(level, values, batched, rows),
+)
+
 
 def _batched_rows(level: Any, values: Any, batched: Any) -> Any:
     x, index = values
@@ -93,6 +104,12 @@ def _batched_rows_add(level: Any, values: Any, batched: Any, rows: int) -> Any:
     rest = whole.shape[1 + index.ndim - batched[1] :]
     at, _ = _lines(level, _from_the_front(index, rows), batched[1], rest)
     return _scatter_add(_reshape(whole, at.shape), at, (level.size, rows, *rest), 1)
+
+
+def _batched_add_rows(level: Any, values: Any, batched: Any, rows: int) -> Any:
+    x, places, index = values
+    named = _batched_rows(level, (x, index), (batched[0], batched[2]))
+    return _batched_rows_add(level, (named, places), (batched[0] or batched[2], batched[1]), rows)
 
 
 def _from_the_front(index: Any, rows: int) -> Any:
