@@ -53,7 +53,7 @@ class TensorFacts(TensorMethods):
 
     _array: Array
 
-    # shape, dtype, requires_grad, is_leaf and grad, which every step asks for, are in src/bindings/objects.cpp. It leaves to
+    # shape, ndim, dtype, requires_grad, is_leaf and grad, which every step asks for, are in src/bindings/objects.cpp. It leaves to
     # these what is not as usual.
 
     def _shape(self) -> Size:
@@ -67,11 +67,6 @@ class TensorFacts(TensorMethods):
         if not -len(shape) <= dim < len(shape):
             raise IndexError(f"size: dim {dim} out of range for shape {shape}")
         return int(shape[dim])
-
-    @property
-    def ndim(self) -> int:
-        """The number of dimensions."""
-        return self._array.ndim
 
     def dim(self) -> int:
         """Return the number of dimensions."""

@@ -119,6 +119,12 @@ PyObject* get_shape(PyObject* self, void*) {
   return shape;
 }
 
+PyObject* get_ndim(PyObject* self, void*) {
+  PyObject* const array = tensor_in(self)->array;
+  if (array == nullptr || !PyArray_Check(array)) return call_method(self, "dim").release();
+  return PyLong_FromLong(PyArray_NDIM(reinterpret_cast<PyArrayObject*>(array)));
+}
+
 PyObject* get_dtype(PyObject* self, void*) {
   const int code = native_dtype_code(tensor_in(self)->array);
   return code == kNoDType ? call_method(self, "_dtype").release()
@@ -172,6 +178,7 @@ int set_grad(PyObject* self, PyObject* value, void*) {
 
 PyGetSetDef kTensorGetters[] = {
     {"shape", get_shape, nullptr, "The extent of each dimension.", nullptr},
+    {"ndim", get_ndim, nullptr, "The number of dimensions.", nullptr},
     {"dtype", get_dtype, nullptr, "The type of the elements.", nullptr},
     {"requires_grad", get_requires_grad, set_requires_grad, "Whether backward passes reach this tensor.", nullptr},
     {"is_leaf", get_is_leaf, nullptr, "Whether this tensor was not computed from one that requires a gradient.",

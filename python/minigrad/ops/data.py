@@ -126,7 +126,8 @@ def scalar_tensor(s: float, *, dtype: DType | None = None, device: Any = None, r
 
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
     """Return `data` as a tensor, sharing memory where it is a tensor or an array of the dtype asked for."""
-    check_options("as_tensor", device, {})
+    if device is not None:
+        check_options("as_tensor", device, {})
     if isinstance(data, Tensor):
         wanted = _dtype.chosen(dtype, data.dtype)
         return data if wanted is data.dtype else to_dtype(data, wanted)

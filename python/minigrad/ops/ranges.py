@@ -57,11 +57,11 @@ def _counted(start: Any, end: Any, step: Any, dtype: DType) -> Array:
     count = -((start - end) // step) if dtype is _dtype.int64 else int(np.ceil((end - start) / step))
     if dtype.is_floating_point:
         return _ramp_of(start, end, step, count, count, dtype.numpy)
-    for number in (count, start, start + (count - 1) * step) if count > 0 else ():
-        _dtype.held("arange", int(number), _dtype.int64.numpy)
     if max(abs(start), abs(end), abs(step)) < 2**53:  # below which whole numbers are doubles
         array: Array = _ramp(float(int(start)), 0.0, float(int(step)), (count,), _dtype.int64.code, count)
     else:
+        for number in (count, start, start + (count - 1) * step) if count > 0 else ():
+            _dtype.held("arange", int(number), _dtype.int64.numpy)
         array = np.arange(count) * int(step) + int(start)
     return array if dtype is _dtype.int64 else array.astype(dtype.numpy)
 
@@ -149,7 +149,7 @@ def eye(
     rows, columns = sizes = sizes_of((n, n if m is None else m))
     _refuse_negative("eye", sizes)
     array = _full_kernel(0.0, (rows, columns), _dtype.chosen(dtype, _dtype.get_default_dtype()).code)
-    array.reshape(-1)[: min(rows, columns) * (columns + 1) : columns + 1] = 1
+    _core.strided_view(array, (min(rows, columns),), ((columns + 1) * array.itemsize,), 0).fill(1)
     return wrap(array).requires_grad_(requires_grad)
 
 

@@ -74,7 +74,9 @@ def fill(t: Tensor, kernel: str, factor: float, shift: float, generator: Generat
     """Fill a tensor with what a kernel draws times the factor, plus the shift; return it."""
     if levels or t.dtype is not _dtype.float32:
         return t._write(wrap(_like(t, kernel, factor, shift, generator, name)), name)
-    place = reserved(name, t._array.shape, 4, generator)
+    source = default_generator if generator is None else source_of(generator, name)
+    place = source._reserve(t._array.shape, 4)
+    assert place is not None  # no size is negative
     if _core.compute_into(kernels[kernel], t, place):
         if factor != 1 or shift != 0:
             scaled(t._array, factor, shift)

@@ -36,7 +36,8 @@ def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generat
     >>> minigrad.zeros(2, 3).uniform_(-1, 1).shape
     minigrad.Size([2, 3])
     """
-    return fill(self, *uniform_numbers("uniform_", a, b), generator, "uniform_")
+    kernel, factor, shift = uniform_numbers("uniform_", a, b)
+    return fill(self, kernel, factor, shift, generator, "uniform_")
 
 
 @method
@@ -61,7 +62,8 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Gen
     >>> minigrad.zeros(2, 3).normal_().shape
     minigrad.Size([2, 3])
     """
-    return fill(self, *normal_numbers("normal_", mean, std), generator, "normal_")
+    kernel, factor, shift = normal_numbers("normal_", mean, std)
+    return fill(self, kernel, factor, shift, generator, "normal_")
 
 
 @method
