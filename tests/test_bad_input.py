@@ -941,3 +941,50 @@ def test_targets_that_are_no_classes_are_told(loss: str, weighted: bool) -> None
     if loss != "multi_margin_loss":
         with pytest.raises(IndexError, match=rf"{loss}: target -1 at \(1, 0\) is out of range"):
             getattr(mg.nn.functional, loss)(mg.zeros(2, 3, 2), mg.tensor([[0, 1], [-1, -100]]), weight=weight)
+
+
+DIMS: dict[str, Any] = {
+    "sum": lambda x, d: x.sum(d),
+    "softmax": lambda x, d: x.softmax(d),
+    "cumsum": lambda x, d: x.cumsum(d),
+    "sort": lambda x, d: x.sort(d),
+    "unsqueeze": lambda x, d: x.unsqueeze(d),
+    "cat": lambda x, d: mg.cat([x, x], d),
+    "gather": lambda x, d: x.gather(d, mg.zeros(1, 1, dtype=mg.int64)),
+}
+
+
+@pytest.mark.parametrize("name", DIMS)
+def test_dims_that_are_no_integers(name: str) -> None:
+    for dim in ("a", 1.5, object(), 1j):
+        with pytest.raises(TypeError, match=f"^{name}: dim must be an integer, got {type(dim).__name__}$"):
+            DIMS[name](mg.ones(2, 3), dim)
+
+
+@pytest.mark.parametrize("size", [(1.0, 2.0), [1.7], "23", (2, None), mg.ones(2), object()], ids=str)
+def test_sizes_that_are_no_integers(size: Any) -> None:
+    for call in (mg.zeros, mg.rand, mg.ones(2).reshape, mg.ones(1).expand, lambda s: mg.full(s, 1.0)):
+        with pytest.raises(TypeError, match="expected integers, one by one or in a sequence, got"):
+            call(size)
+    assert mg.zeros(np.array([2, 3])).shape == mg.zeros(mg.tensor([2, 3])).shape == (2, 3)
+    assert mg.ones(2, 3).sum(range(2)).item() == mg.ones(2, 3).sum(np.array([0, 1])).item() == 6
+
+
+def test_values_of_another_kind() -> None:
+    x = mg.ones(3)
+    with pytest.raises(TypeError, match="data: must be a Tensor, got ndarray"):
+        x.data = np.ones(3)  # type: ignore[assignment]
+    for count in (1.5, "a", mg.tensor(1.0), None):
+        with pytest.raises(TypeError, match=r"multinomial: num_samples must be an integer|index: only one integer"):
+            x.multinomial(count)  # type: ignore[arg-type]
+    assert tuple(x.multinomial(np.int64(2)).shape) == (2,)
+    with pytest.raises(TypeError, match="histc: bins must be an integer, got Tensor"):
+        mg.histc(x, mg.tensor(3))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="pad_sequence: needs a sequence of tensors, got one of int"):
+        mg.nn.utils.rnn.pad_sequence([1, 2])  # type: ignore[list-item]
+
+
+def test_values_of_another_dtype_are_searched_for() -> None:
+    edges = mg.tensor([0, 2, 4])
+    assert mg.searchsorted(edges, mg.tensor([1.5, 3.9])).tolist() == [1, 2]
+    assert mg.bucketize(mg.tensor([1, 3]), mg.tensor([0.5, 2.5])).tolist() == [1, 2]

@@ -228,6 +228,8 @@ class Tensor(TensorExport):
 
     @data.setter
     def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"data: must be a Tensor, got {type(value).__name__}; minigrad.from_numpy takes an array")
         if value._array.dtype != self._array.dtype and self._edge is not None:
             raise RuntimeError(f"data: must have dtype {self.dtype}, got {value.dtype}")
         self._move_to(value)

@@ -221,7 +221,7 @@ def _joined(xs: Sequence[Tensor], dim: int) -> Tensor:
     """Join tensors of one dtype along a dimension."""
     shape = xs[0]._array.shape
     try:
-        d = dim if 0 <= dim < len(shape) else normalise_dim("cat", dim, shape)
+        d = dim if dim.__class__ is int and 0 <= dim < len(shape) else normalise_dim("cat", dim, shape)
         return join(xs, d, False)  # type: ignore[no-any-return]
     except (IndexError, RuntimeError):
         return _cat_unusual(xs, dim)

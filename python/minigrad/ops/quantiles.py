@@ -171,6 +171,8 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     x = array_of("histc", input).reshape(-1)
     if x.dtype.kind != "f":
         raise RuntimeError(f"histc: needs floats, got {input.dtype}")
+    if isinstance(bins, bool) or not isinstance(bins, int):
+        raise TypeError(f"histc: bins must be an integer, got {type(bins).__name__}")
     if bins < 1:
         raise RuntimeError(f"histc: bins must be positive, got {bins}")
     low, high = float(min), float(max)

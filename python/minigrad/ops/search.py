@@ -84,14 +84,15 @@ def _check_side(name: str, right: bool, side: str | None) -> bool:
     return right or side == "right"
 
 
-def _search(name: str, boundaries: Tensor, input: Any, out_int32: bool, right: bool) -> Tensor:
+def _search(boundaries: Tensor, input: Any, out_int32: bool, right: bool) -> Tensor:
     if not isinstance(input, Tensor):
         from .data import tensor
 
         target = _dtype.result_type(boundaries, input)
         boundaries, input = to_dtype(boundaries, target), tensor(input, dtype=target)
     if boundaries.dtype is not input.dtype:
-        raise RuntimeError(f"{name}: boundaries of {boundaries.dtype} but values of {input.dtype}")
+        target = _dtype.result_type(boundaries, input)
+        boundaries, input = to_dtype(boundaries, target), to_dtype(input, target)
     out = wrap(_places(boundaries._array, input._array, right))
     return to_dtype(out, _dtype.int32) if out_int32 else out
 
@@ -163,7 +164,7 @@ def searchsorted(
                 f"searchsorted: sorter must be int64 of shape {line.shape}, got {sorter.dtype} of shape {order.shape}"
             )
         sorted_sequence = wrap(gather_along(line, order, -1))
-    return _search("searchsorted", sorted_sequence, input, out_int32, behind)
+    return _search(sorted_sequence, input, out_int32, behind)
 
 
 def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
@@ -199,7 +200,7 @@ def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right:
     shape = array_of("bucketize", boundaries).shape
     if len(shape) != 1:
         raise RuntimeError(f"bucketize: boundaries must have one dimension, got shape {shape}")
-    return _search("bucketize", boundaries, input, out_int32, right)
+    return _search(boundaries, input, out_int32, right)
 
 
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:  # noqa: ARG001

@@ -218,16 +218,30 @@ def normalise_dim(name: str, dim: int, shape: Shape, added: int = 0) -> int:
     A shape without dimensions counts as one with one.
     """
     limit = len(shape) + added or 1
+    if dim.__class__ is not int:
+        dim = _whole(name, dim)
     if not -limit <= dim < limit:
         raise IndexError(f"{name}: dim {dim} out of range for shape {tuple(shape)}")
     return dim + limit if dim < 0 else dim
+
+
+def _whole(name: str, dim: Any) -> int:
+    try:
+        return index(dim)
+    except TypeError:
+        raise TypeError(f"{name}: dim must be an integer, got {type(dim).__name__}") from None
+
+
+def _is_several(x: Any) -> bool:
+    """Return whether something has items: a list, a tuple, an array, but none without dimensions."""
+    return hasattr(x, "__iter__") and getattr(x, "ndim", 1) > 0
 
 
 def normalise_dims(name: str, dims: Any, shape: Shape) -> Shape:
     """Return one dim, or several, counted from the front; RuntimeError where one is named twice."""
     if (plain := _core.dims_of(dims, len(shape))) is not None:
         return plain
-    several = (index(dims),) if hasattr(dims, "__index__") else tuple(map(index, dims))
+    several = tuple([_whole(name, d) for d in (dims if _is_several(dims) else (dims,))])
     result = tuple([normalise_dim(name, d, shape) for d in several])
     if len(set(result)) != len(result):
         raise RuntimeError(f"{name}: a dim appears twice in {several} for shape {tuple(shape)}")
@@ -250,12 +264,11 @@ def sizes_of(args: tuple[Any, ...], named: Any = None) -> Shape:
         args = (named,)
     if (plain := _core.sizes_of(args)) is not None:
         return plain
-    if len(args) == 1 and not isinstance(args[0], int):
-        try:
-            return tuple([int(n) for n in args[0]])
-        except TypeError:
-            pass
-    return tuple([index(n) for n in args])
+    try:
+        return tuple(map(index, args[0] if len(args) == 1 and _is_several(args[0]) else args))
+    except TypeError:
+        given = ", ".join(repr(x) for x in args)
+        raise TypeError(f"expected integers, one by one or in a sequence, got {given[:200]}") from None
 
 
 def _resolve(name: str, sizes: Shape, x: Tensor) -> Shape:

@@ -78,6 +78,9 @@ def multinomial(
     >>> minigrad.tensor([0.0, 1.0]).multinomial(2, replacement=True)
     tensor([1, 1])
     """
+    if isinstance(num_samples, bool) or not hasattr(num_samples, "__index__"):
+        raise TypeError(f"multinomial: num_samples must be an integer, got {type(num_samples).__name__}")
+    num_samples = index(num_samples)
     if levels and is_batched(input):
         return _multinomial_of_examples(input, num_samples, replacement, generator)
     weights = _weights(input, num_samples, replacement)

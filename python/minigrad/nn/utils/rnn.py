@@ -50,6 +50,9 @@ def pad_sequence(
     parts = list(sequences)
     if not parts:
         raise RuntimeError("pad_sequence: needs at least one sequence")
+    for part in parts:
+        if not isinstance(part, Tensor):
+            raise TypeError(f"pad_sequence: needs a sequence of tensors, got one of {type(part).__name__}")
     if padding_side not in ("left", "right"):
         raise RuntimeError(f"pad_sequence: padding_side must be 'left' or 'right', got {padding_side!r}")
     longest = max(s.shape[0] for s in parts)
