@@ -587,6 +587,18 @@ def test_the_layer_of_bags() -> None:
         ours(mg.tensor([0, 1, 2]))
 
 
+def test_rows_that_no_cotangent_goes_to_leak_no_nan() -> None:
+    x = mg.tensor([[1.0, 2.0], [math.inf, 0.0], [3.0, math.nan]], requires_grad=True)
+    y = mg.tensor([[0.0, 1.0], [1.0, -math.inf], [1.0, 3.0]], requires_grad=True)
+    for out, which in ((mg.cdist(x, y), (0, 2)), (mg.cdist(x, x), (0, 1)), (mg.pdist(x), (0,))):
+        for g in mg.autograd.grad(out[which], [x, y], allow_unused=True, create_graph=True):
+            if g is not None:
+                assert g.isfinite().all()
+    (g,) = mg.autograd.grad(mg.cdist(x, y)[0, 2] + mg.cdist(x, y)[1, 0], x)
+    np.testing.assert_array_equal(g.numpy(), np.array([[0, -1], [0, 0], [0, 0]], np.float32))
+    assert mg.func.jvp(lambda x: mg.cdist(x, y.detach())[:2, :1], (x.detach(),), (mg.ones(3, 2),))[1][1, 0] == 0
+
+
 def test_distances_of_infinities_and_of_rows_without_elements() -> None:
     x, y = mg.zeros(2, 9), mg.zeros(3, 9)
     x[0, 0], y[1, 0], y[2, 3] = math.inf, -math.inf, math.nan

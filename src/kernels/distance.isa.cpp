@@ -93,7 +93,7 @@ template <bool across, class T>
 struct Pairs {
   Matrix<T> weights, x, y, out;
   int64_t terms;
-  bool roots;  // of what is summed
+  void (Pairs::*finish)(T* sum, int64_t i, int64_t column, int64_t width) const;  // what is summed; null: nothing
 
   // Columns of the result that are made together, and the terms [from, from + count) of their sums.
   struct Block {
@@ -130,7 +130,7 @@ struct Pairs {
     }
     for (int64_t i = begin; i < end; ++i) {
       T* const sum = sums + (i - begin) * kWidth<T>;
-      if (roots) take_roots(sum, i, column, width);
+      if (finish != nullptr) (this->*finish)(sum, i, column, width);
       for (int64_t c = 0; c < width; ++c) out(i, column + c) = sum[c];
     }
   }
@@ -164,6 +164,25 @@ struct Pairs {
       sum = fma(part, part, sum);
     }
     return most * math::sqrt(sum);
+  }
+
+  // Products of 0 with what is not finite are 0: sums with one that was NaN are made again.
+  void leave_out_zeros(T* sum, int64_t i, int64_t column, int64_t width) const {
+    for (int64_t c = 0; c < width; ++c) {
+      if (sum[c] != sum[c]) sum[c] = sum_without_zeros(i, column + c);
+    }
+  }
+
+  T sum_without_zeros(int64_t i, int64_t j) const {
+    T sum = 0, block = 0;
+    for (int64_t t = 0; t < terms; ++t) {
+      const T weight = weights(i, t), difference = across ? x(i, j) - y(t, j) : x(i, t) - y(j, t);
+      if (weight != 0 && difference != 0) block = fma(weight, difference, block);
+      if ((t + 1) % kDistanceBlock != 0 && t + 1 < terms) continue;
+      sum += block;
+      block = 0;
+    }
+    return sum;
   }
 };
 
@@ -208,7 +227,7 @@ void add_block(const Pairs<across, T>& pairs, const T* panel, const typename Pai
 }
 
 template <bool across, class T>
-Status run_pairs(const Call& call, typename Pairs<across, T>::Add add, bool roots) {
+Status run_pairs(const Call& call, typename Pairs<across, T>::Add add, decltype(Pairs<across, T>::finish) finish) {
   const View &out = call.out[0], &x = call.in[call.in_count - 2], &y = call.in[call.in_count - 1];
   const int64_t rows = out.shape[out.rank - 2], columns = out.shape[out.rank - 1];
   if (out.size() == 0) return Status::ok;
@@ -224,7 +243,7 @@ Status run_pairs(const Call& call, typename Pairs<across, T>::Add add, bool root
                                       matrix_at<T>(y, out, matrix),
                                       matrix_at<T>(out, out, matrix),
                                       terms,
-                                      roots};
+                                      finish};
       pairs.run(add, call.scratch(worker), begin, rows - begin < kDistanceRows ? rows : begin + kDistanceRows, column,
                 columns - column < width ? columns - column : width);
     }
@@ -239,14 +258,15 @@ Status run_cdist(const Call& call) {
                              order == 1   ? add_block<SumOfSizes, false, T>
                              : order == 2 ? add_block<SumOfSquares, false, T>
                                           : add_block<Greatest, false, T>,
-                             order == 2);
+                             order == 2 ? &Pairs<false, T>::take_roots : nullptr);
 }
 
 template <class T, bool across>
 Status run_weighted(const Call& call) {
   const bool signs = call.attributes[0].real == 1;
-  return run_pairs<across, T>(
-      call, signs ? add_block<WeightedSigns, across, T> : add_block<WeightedDifferences, across, T>, false);
+  return run_pairs<across, T>(call,
+                              signs ? add_block<WeightedSigns, across, T> : add_block<WeightedDifferences, across, T>,
+                              signs ? nullptr : &Pairs<across, T>::leave_out_zeros);
 }
 
 constexpr Run kRows[] = {

@@ -16,8 +16,10 @@ double matrix_element(const View& x, Position p, int rank, int64_t i, int64_t k)
   return element<double>(own, p, rank);
 }
 
-double slope(double difference, double p) {
-  return p == 2 ? difference : (difference > 0 ? 1.0 : 0.0) - (difference < 0 ? 1.0 : 0.0);
+// A weight times a difference, or its sign; 0 where either is 0.
+double weighted(double weight, double difference, double p) {
+  const double slope = p == 2 ? difference : (difference > 0 ? 1.0 : 0.0) - (difference < 0 ? 1.0 : 0.0);
+  return weight == 0 || slope == 0 ? 0 : weight * slope;
 }
 
 Status run_cdist(const Call& call) {
@@ -43,7 +45,7 @@ Status run_cdist_pull(const Call& call) {
     double sum = 0;
     for (int64_t j = 0; j < y.shape[y.rank - 2]; ++j) {
       const double difference = matrix_element(x, p, out.rank, i, k) - matrix_element(y, p, out.rank, j, k);
-      sum += matrix_element(w, p, out.rank, i, j) * slope(difference, call.attributes[0].real);
+      sum += weighted(matrix_element(w, p, out.rank, i, j), difference, call.attributes[0].real);
     }
     at<double>(out, p) = sum;
   });
@@ -57,7 +59,7 @@ Status run_cdist_push(const Call& call) {
     double sum = 0;
     for (int64_t k = 0; k < x.shape[x.rank - 1]; ++k) {
       const double difference = matrix_element(x, p, out.rank, i, k) - matrix_element(y, p, out.rank, j, k);
-      sum += matrix_element(w, p, out.rank, i, k) * slope(difference, call.attributes[0].real);
+      sum += weighted(matrix_element(w, p, out.rank, i, k), difference, call.attributes[0].real);
     }
     at<double>(out, p) = sum;
   });

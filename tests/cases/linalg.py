@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -105,6 +106,9 @@ def distances() -> Iterator[Case]:
             yield Case(name, f"{variant}, {p}", made, public=PRIVATE, **row)
     same = [[1.0, 2.0], [3.0, -1.0]], [[1.0, 2.0], [1.0, 0.0], [3.0, -1.0]]
     yield given("cdist", "distances of 0", *same, attributes=(2.0,), public=PRIVATE)
+    infinite = [[0.0, 2.0], [1.0, 0.0]], [[math.inf, 1.0], [0.5, math.nan]], [[math.inf, 1.0], [3.0, -math.inf]]
+    for name in ("cdist_pull", "cdist_push"):
+        yield given(name, "weights of 0", *infinite, attributes=(2.0,), public=PRIVATE)
     yield given("cdist", "greatest", *same, attributes=(float("inf"),), public=PRIVATE)
 
 

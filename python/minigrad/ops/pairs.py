@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..primitive import ALIGNED, MANY_TO_MANY, kernel_primitive
-from .elementwise import _where, div, eq, mul, neg
+from .elementwise import _where, div, eq, mul, neg, safe_mul
 from .linalg import _matmul
 from .reduce import _sum
 from .shape import Shape, broadcast, broadcast_shapes, matrix_transpose
@@ -21,8 +21,8 @@ INFINITY = float("inf")
 
 
 def _weights(g: Any, out: Any, p: float) -> Any:
-    """Return what the differences, or their signs, are multiplied by: nothing goes back through a distance of 0."""
-    return g if p == 1 else div(g, _where(eq(out, 0.0), INFINITY, out))
+    """Return what the differences, or their signs, are multiplied by: 0 where a distance is 0 or infinite, or g is 0."""
+    return g if p == 1 else safe_mul(g, div(1.0, _where(eq(out, 0.0), INFINITY, out)))
 
 
 _distances: Callable[..., Any] = kernel_primitive(
