@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import Tensor, _core, graph
+from minigrad import Tensor, _core
+from minigrad._observers import Observer, observers
 from minigrad.ops import elementwise
 
 
@@ -80,12 +81,12 @@ def test_backward_is_the_same_with_and_without_the_short_way() -> None:
     w, x = leaf(4, 3), mg.rand(5, 4)
     gradients = []
     for watched in (False, True):
-        entry = (None, graph.Observer())
-        graph.observers.extend([entry] * watched)
+        entry = (None, Observer())
+        observers.extend([entry] * watched)
         try:
             ((x @ w).relu() * w.sum(0)).sum().backward()
         finally:
-            graph.observers[:] = []
+            observers[:] = []
         gradients.append(w.grad.numpy().copy())  # type: ignore[union-attr]
         w.grad = None
     assert gradients[0].tobytes() == gradients[1].tobytes()

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from minigrad import graph
+from minigrad._observers import Observer, observers
 from minigrad.graph import Edge, Node
 
 
-class _Visits(graph.Observer):
+class _Visits(Observer):
     def __init__(self, note: Callable[[Node], object]) -> None:
         self.note = note
 
@@ -23,8 +24,8 @@ class _Visits(graph.Observer):
 def visiting(note: Callable[[Node], object]) -> Iterator[None]:
     """Call `note` with every node that a backward sweep visits, before its rules run."""
     entry = (None, _Visits(note))
-    graph.observers.append(entry)
+    observers.append(entry)
     try:
         yield
     finally:
-        graph.observers.remove(entry)
+        observers.remove(entry)

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from . import _core, _dtype, graph, sharing
+from . import _core, _dtype, sharing
 from ._facts import TensorFacts
+from ._observers import observers
 from .batching import is_batched, levels
 from .graph import Array
 
@@ -74,7 +75,7 @@ class TensorExport(TensorFacts):
         """
         if not force and (levels or self._edge is not None):
             self._refuse_export("numpy")
-        return sharing.lend(self) if graph.observers else _core.lend(self, None)
+        return sharing.lend(self) if observers else _core.lend(self, None)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         same = dtype is None or np.dtype(dtype) == self._array.dtype

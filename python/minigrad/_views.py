@@ -10,7 +10,8 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from . import _core, graph, hooks
+from . import _core, hooks
+from ._observers import observe, observers
 from .graph import Array, Edge, Node, next_sequence
 
 if TYPE_CHECKING:
@@ -70,6 +71,6 @@ def overwritten(base: Tensor, steps: Steps, value: Tensor) -> Edge:
     node.edges = (base._edge, value._edge)
     node.saved = (None, None, None, steps, base._array.shape, None)
     node.versions = ()
-    if graph.observers:
-        graph.observe(node, (), ())
+    if observers:
+        observe(node, (), ())
     return node, 0

@@ -8,18 +8,16 @@ without recursion, and with one visit for each node.
 
 from __future__ import annotations
 
-import linecache
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import ndarray
 
 from . import _core, sharing
+from ._observers import announce, observers, observing
 from .batching import ARRAYS, BatchedArray
 
 if TYPE_CHECKING:
@@ -37,10 +35,6 @@ next_sequence = _core.next_sequence
 
 _add_into = _core.kernels["add"].into
 _core.connect(copy=_core.kernels["clone"], add_into=_add_into)
-
-#: Those who watch nodes being recorded, each with the thread it watches, None for all. Empty as a rule, and that it is
-#: not is all that a call asks.
-observers: list[tuple[int | None, Observer]] = []
 
 #: Gradients grow under it, so that threads may share leaves. Their shares come in the order in which sweeps arrive.
 _accumulation = threading.RLock()
@@ -60,49 +54,6 @@ refuse_inference: Callable[[Tensor, str], None]
 
 #: Not empty once somebody has entered inference mode: until then nobody looks for tensors made in it.
 inference_used: list[bool] = []
-
-
-class Observer:
-    """Watches nodes being recorded, writes and sweeps; see `observers`."""
-
-    def recorded(self, node: Node, outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
-        """Take note of a new node, the tensors that it made and what it made them of."""
-
-    def wrote(self, cell: Cell) -> None:
-        """Take note that memory was written to."""
-
-    def sweeping(self, roots: Sequence[Edge]) -> None:
-        """Take note that a backward sweep is about to begin."""
-
-    def failed(self, node: Node | Leaf, error: Exception) -> None:
-        """Take note that a backward sweep failed at a node."""
-
-
-def observing() -> list[Observer]:
-    """Return those who watch this thread, in the order in which they began."""
-    here = threading.get_ident()
-    return [observer for thread, observer in tuple(observers) if thread is None or thread == here]
-
-
-def observe(node: Node, outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
-    """Show a new node to those who watch this thread."""
-    for observer in observing():
-        observer.recorded(node, outputs, inputs)
-
-
-def users_line() -> str:
-    """Return the innermost line outside minigrad that is being run: its file, number, function and text."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and _is_ours(frame):
-        frame = frame.f_back
-    code, number = frame.f_code, frame.f_lineno
-    text = linecache.getline(code.co_filename, number).strip()
-    return f"{code.co_filename}:{number}, in {code.co_name}" + (f": {text}" if text else "")
-
-
-def _is_ours(frame: FrameType) -> bool:
-    module = str(frame.f_globals.get("__name__"))
-    return module.partition(".")[0] == __name__.partition(".")[0]
 
 
 class Name(str):
@@ -357,12 +308,6 @@ def _places(targets: Sequence[Edge]) -> dict[Node | Leaf, list[tuple[int, int]]]
     for place, (node, index) in enumerate(targets):
         places.setdefault(node, []).append((index, place))
     return places
-
-
-def announce(roots: Sequence[Edge]) -> None:
-    """Tell those who watch this thread that a sweep is about to begin."""
-    for observer in observing():
-        observer.sweeping(roots)
 
 
 def leading_to(targets: Iterable[Edge], roots: Iterable[Edge]) -> set[Node | Leaf]:

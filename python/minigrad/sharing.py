@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from . import _core, graph
+from . import _core
+from ._observers import observers, observing, users_line
 
 if TYPE_CHECKING:
     from .graph import Array, Cell
@@ -44,13 +45,13 @@ class Seen(NamedTuple):
 def wrote(cell: Cell) -> None:
     """Take note that memory was written to."""
     cell.version += 1
-    if graph.observers:
+    if observers:
         note_write(cell)
 
 
 def note_write(cell: Cell) -> None:
     """Tell those who watch this thread that memory was written to, whose version is raised already."""
-    for observer in graph.observing():
+    for observer in observing():
         observer.wrote(cell)
 
 
@@ -113,5 +114,5 @@ def foreign() -> Cell:
 
 def lend(t: _core.TensorBase) -> Array:
     """Return an array that shares a tensor's memory."""
-    line = f"changed through an array that was given out at {graph.users_line()}" if graph.observers else None
+    line = f"changed through an array that was given out at {users_line()}" if observers else None
     return _core.lend(t, line)

@@ -12,6 +12,7 @@ import numpy as np
 from . import _core, _dtype, graph, hooks, sharing
 from ._export import TensorExport
 from ._facts import Size
+from ._observers import observe, observers
 from ._views import Steps, living_views, overwritten, part, refresh_views
 from .batching import BatchedArray, levels
 from .graph import Array, Cell, Edge, Leaf, Node, inference_used
@@ -342,8 +343,8 @@ _core.connect(
     Size=Size,
     BatchedArray=BatchedArray,
     seen=sharing.seen,
-    observers=graph.observers,
-    observe=graph.observe,
+    observers=observers,
+    observe=observe,
     levels=levels,
     leaf_hooks=graph.leaf_hooks,
     part=part,

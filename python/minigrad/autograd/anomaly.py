@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from .. import graph, sharing
-from ..graph import Cell, Edge, Node, Observer, observers, users_line
+from .._observers import Observer, observers, observing, users_line
+from ..graph import Cell, Edge, Node
 
 __all__ = ["NotFinite", "detect_anomaly", "is_anomaly_check_nan_enabled", "is_anomaly_enabled", "set_detect_anomaly"]
 __all__ += ["why_nan"]
@@ -180,7 +181,7 @@ _detector = _Detector()
 
 def is_anomaly_enabled() -> bool:
     """Return whether this thread looks for NaNs."""
-    return any(observer is _detector for observer in graph.observing())
+    return any(observer is _detector for observer in observing())
 
 
 def is_anomaly_check_nan_enabled() -> bool:

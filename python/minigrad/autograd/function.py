@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _core, _dtype, graph, sharing
+from .._observers import observe, observers
 from .._views import refresh_views
 from ..batching import is_batched, levels
 from ..graph import Cell, Edge, Node, next_sequence
@@ -336,9 +337,9 @@ class Function:
                 retain_still(out, before)
         for x in ctx._dirty:
             refresh_views(x)
-        if graph.observers:
+        if observers:
             tensors = tuple(x._array for x in args if isinstance(x, Tensor))
-            graph.observe(node, tuple(x for x in fresh if isinstance(x, Tensor)), tensors)
+            observe(node, tuple(x for x in fresh if isinstance(x, Tensor)), tensors)
         return fresh
 
 

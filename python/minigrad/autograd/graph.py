@@ -21,7 +21,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from .. import _core, graph, sharing
-from ..graph import Array, Cell, Node, Observer, observers
+from .._observers import Observer, observers, observing
+from ..graph import Array, Cell, Node
 from ..tensor import Tensor, wrap
 from .function import FunctionNode
 
@@ -178,7 +179,7 @@ class saved_tensors_hooks(Observer):  # noqa: N801
 
     def recorded(self, node: Node, outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:  # noqa: ARG002
         """Pack what the node keeps, unless a context further inside is to do it."""
-        if next(o for o in reversed(graph.observing()) if isinstance(o, saved_tensors_hooks)) is not self:
+        if next(o for o in reversed(observing()) if isinstance(o, saved_tensors_hooks)) is not self:
             return
         if isinstance(node, FunctionNode):
             kept = node.ctx._kept or ()

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .. import _core, _dtype, graph
+from .. import _core, _dtype
 from .._methods import method, numpy_names
+from .._observers import observe, observers
 from ..batching import BatchedArray
 from ..batching_rules import level_of, lifted, split_level, spread
 from ..graph import Node, next_sequence
@@ -81,8 +82,8 @@ def join(xs: Sequence[Any], dim: int, stacked: bool) -> Any:
             shapes = (arrays[0].shape,) * len(arrays) if stacked else tuple([a.shape for a in arrays])
             node = _node(_join_record, edges, (shapes, dim, stacked), 1)
             result._edge = (node, 0)
-            if graph.observers:
-                graph.observe(node, (result,), tuple(arrays))
+            if observers:
+                observe(node, (result,), tuple(arrays))
     return result
 
 
@@ -104,8 +105,8 @@ def pieces_of(x: Any, sizes: Shape, dim: int, dropped: bool) -> tuple[Any, ...]:
     if isinstance(x, Tensor) and x._edge is not None and sizes and grad_enabled():
         node = _node(_split_record, (x._edge,), (x._array.shape, sizes, dim, dropped), len(sizes))
     pieces: tuple[Any, ...] = _core.pieces(x, sizes, dim, dropped, _index, node)
-    if node is not None and graph.observers:
-        graph.observe(node, pieces, (x._array,))
+    if node is not None and observers:
+        observe(node, pieces, (x._array,))
     return pieces
 
 

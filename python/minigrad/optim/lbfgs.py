@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, graph
+from .._observers import observers
 from ..grad_mode import no_grad
 from ..ops.joining import cat
 from ..sharing import note_write
@@ -276,7 +277,7 @@ class _Minimisation:
     def note_writes(self) -> None:
         for p in self.params:
             p._cell.version += 1
-            if graph.observers:
+            if observers:
                 note_write(p._cell)
 
 

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import _core, graph
+from .. import _core
+from .._observers import observers
 from ..sharing import note_write
 from ..tensor import Tensor, wrap
 from .optimizer import Optimizer, call_with_grad, is_array
@@ -110,7 +111,7 @@ class RuleOptimizer(Optimizer):
         """Add to `calls` the kernel's calls for a group, and to `begun` what is remembered for the first time."""
         names, settings = self._remembered(group), self._settings(group)
         ready = _gather(self._kernel, params, self.state, names, settings)
-        if graph.observers:
+        if observers:
             for p in params:  # kernels write without telling them
                 note_write(p._cell)
         if isinstance(ready, tuple):
