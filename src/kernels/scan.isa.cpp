@@ -6,6 +6,7 @@
 #include "isa/isa.hpp"
 #include "isa/lanes.hpp"
 #include "isa/math.hpp"
+#include "isa/transpose.hpp"
 #include "kernels/bytes.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
@@ -215,27 +216,40 @@ void advance(typename Op::W* state, const LaneBlock<T, N>& block, int64_t k, int
 // Lanes that are taken at a time, where their states stay in registers meanwhile.
 constexpr int64_t kTogether = 16, kAhead = 512;
 
-// Position k of lanes that lie beside each other, whole lines of memory: results go past the caches. What comes next is
-// asked for, because a processor that writes so foresees little of what it reads.
+// So many positions from k on of lanes that lie beside each other, whole lines of memory: results go past the caches.
+// What comes next is asked for, because a processor that writes so foresees little of what it reads.
+constexpr int64_t kPositions = 4;
+
 template <class Op, class T, int N>
 void advance_streamed(typename Op::W* state, const LaneBlock<T, N>& block, int64_t k, int64_t lanes) {
   using W = typename Op::W;
-  T* const out = block.data[0] + k * block.dim_step[0];
-  const T* const x = block.data[1] + k * block.dim_step[1];
-  const T* const y = block.data[N - 1] + k * block.dim_step[N - 1];
   for (int64_t i = 0; i < lanes; i += kTogether) {
-    alignas(64) T line[kTogether];
     const bool here = i + kAhead < lanes;
-    const int64_t next = here ? i + kAhead : i + kAhead - lanes;
-    for (int64_t l = 0; l < kTogether; l += 64 / static_cast<int64_t>(sizeof(T))) {
-      __builtin_prefetch(x + next + l + (here ? 0 : block.dim_step[1]));
-      if (N > 2) __builtin_prefetch(y + next + l + (here ? 0 : block.dim_step[N - 1]));
-    }
+    const int64_t next = here ? kAhead : kAhead - lanes;
+    W s[kTogether];
+    for (int64_t l = 0; l < kTogether; ++l) s[l] = state[i + l];
+    // All are read before one is written: a read behind a write to a place that lies as far from a page's beginning
+    // waits.
+    alignas(64) T line[kPositions][kTogether];
+#pragma GCC unroll 4
+    for (int64_t p = 0; p < kPositions; ++p) {
+      const T* const x = block.data[1] + (k + p) * block.dim_step[1] + i;
+      const T* const y = block.data[N - 1] + (k + p) * block.dim_step[N - 1] + i;
+      for (int64_t l = 0; l < kTogether; l += 64 / static_cast<int64_t>(sizeof(T))) {
+        __builtin_prefetch(x + next + l + (here ? 0 : kPositions * block.dim_step[1]));
+        if (N > 2) __builtin_prefetch(y + next + l + (here ? 0 : kPositions * block.dim_step[N - 1]));
+      }
 #pragma omp simd
-    for (int64_t l = 0; l < kTogether; ++l) {
-      line[l] = static_cast<T>(Op::next(state[i + l], static_cast<W>(x[i + l]), static_cast<W>(y[i + l])));
+      for (int64_t l = 0; l < kTogether; ++l) {
+        line[p][l] = static_cast<T>(Op::next(s[l], static_cast<W>(x[l]), static_cast<W>(y[l])));
+      }
     }
-    for (int64_t l = 0; l < kTogether; l += kLanes<T>) stream(out + i + l, load(line + l));
+#pragma GCC unroll 4
+    for (int64_t p = 0; p < kPositions; ++p) {
+      T* const out = block.data[0] + (k + p) * block.dim_step[0] + i;
+      for (int64_t l = 0; l < kTogether; l += kLanes<T>) stream(out + l, load(line[p] + l));
+    }
+    for (int64_t l = 0; l < kTogether; ++l) state[i + l] = s[l];
   }
 }
 
@@ -257,15 +271,13 @@ void abreast(LaneBlock<T, N> block, int64_t lanes, bool far) {
   for (int64_t count; lanes > 0; lanes -= count, block.move(count)) {
     count = lanes < most ? lanes : most;
     begin_lanes<Op>(state, block, count);
-    for (int64_t k = 1; k < block.length; ++k) {
-      if constexpr (Op::kIsQuick) {
-        if (streamed) {
-          advance_streamed<Op>(state, block, k, count);
-          continue;
-        }
+    int64_t k = 1;
+    if constexpr (Op::kIsQuick) {
+      for (; streamed && k + kPositions <= block.length; k += kPositions) {
+        advance_streamed<Op>(state, block, k, count);
       }
-      advance<Op>(state, block, k, count);
     }
+    for (; k < block.length; ++k) advance<Op>(state, block, k, count);
   }
   if (streamed) stream_end();
 }
@@ -279,11 +291,32 @@ void pack_lanes(T* tile, const T* x, int64_t dim_step, int64_t lane_step, int64_
   pack(tile, kTogether, backwards ? x - (places - 1) : x, backwards ? 1 : dim_step, lane_step, places, kTogether);
 }
 
+// Rows of a matrix, for the transposition in registers.
+template <class T>
+struct RowsOf {
+  const T* x;
+  int64_t step;
+  [[gnu::always_inline]] const T* operator[](int i) const { return x + i * step; }
+};
+
+// The lanes of a whole tile past the caches, a few at a time: kTile neighbours of each, in whole lines.
+template <class T>
+[[gnu::noinline]] void stream_lanes(T* out, int64_t lane_step, const T* tile) {
+  for (int64_t lane = 0; lane < kTogether; lane += kChunk<T>) {
+    for (int64_t k = 0; k < kTile; k += kLanes<T>) {
+      Vec<T> row[kChunk<T>];
+      transpose<T>(RowsOf<T>{tile + k * kTogether + lane, kTogether}, 0, row);
+#pragma GCC unroll 4
+      for (int l = 0; l < kChunk<T>; ++l) stream(out + (lane + l) * lane_step + k, row[l]);
+    }
+  }
+}
+
 // A lane's piece is written as a whole before the next one's: lanes that lie a power of two apart fall into the same
 // sets of the cache.
 template <class T>
 void unpack_lanes(T* out, int64_t dim_step, int64_t lane_step, const T* tile, int64_t places, bool streamed) {
-  constexpr int64_t kSide = SquareOf<T>::kSide;
+  constexpr int64_t kSide = SquareOf<T>::kSide, kItem = sizeof(T);
   if (dim_step != 1 && dim_step != -1) {
     for (int64_t lane = 0; lane < kTogether; ++lane) {
       for (int64_t k = 0; k < places; ++k) out[lane * lane_step + k * dim_step] = tile[k * kTogether + lane];
@@ -291,6 +324,8 @@ void unpack_lanes(T* out, int64_t dim_step, int64_t lane_step, const T* tile, in
     return;
   }
   if (dim_step == -1) out -= places - 1;
+  const bool in_lines = (reinterpret_cast<uintptr_t>(out) | static_cast<uintptr_t>(lane_step * kItem)) % 64 == 0;
+  if (streamed && in_lines && places == kTile) return stream_lanes(out, lane_step, tile);
   for (int64_t lane = 0; lane < kTogether; lane += kSide, out += kSide * lane_step) {
     if (!streamed) {
       transpose(out, lane_step, tile + lane, kTogether, places, kSide);
@@ -299,7 +334,7 @@ void unpack_lanes(T* out, int64_t dim_step, int64_t lane_step, const T* tile, in
     alignas(64) T piece[kSide * kTile];
     transpose(piece, kTile, tile + lane, kTogether, places, kSide);
     for (int64_t k = 0; k < kSide; ++k) {
-      copy_bytes(out + k * lane_step, piece + k * kTile, places * static_cast<int64_t>(sizeof(T)), true);
+      copy_bytes(out + k * lane_step, piece + k * kTile, places * kItem, true);
     }
   }
 }

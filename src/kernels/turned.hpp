@@ -9,7 +9,7 @@ namespace minigrad {
 constexpr int64_t kTurnedBytes = 16384;
 
 // Whether rows that begin so many bytes apart fall into few sets of the nearest cache.
-constexpr bool few_sets(int64_t row_bytes) { return row_bytes % 1024 == 0; }
+static constexpr bool few_sets(int64_t row_bytes) { return row_bytes % 1024 == 0; }
 
 // out[d, i] = x[i, d] for i < rows, d < columns and elements of 4 or 8 bytes, while a block of as many rows and columns
 // of the same matrix is asked for, which begins at `next`. `streamed`: past the caches, for whole lines of
