@@ -352,6 +352,7 @@ std::vector<Row> random_rows() {
       {"randint", "", {key, offset}, {whole(0), whole(1000), shape}},
       {"permutation", "", {key, offset}, {whole(kCount)}},
       {"full", "", {number(0.5)}, {shape, whole(kDType)}},
+      {"triangle_indices", "", {}, {whole(kRows), whole(kColumns), whole(0), kYes}},
       {"ramp", "", {number(0), number(1), number(1.0 / (kCount - 1))}, {shape, whole(kDType), whole(kCount / 2)}},
   };
 }

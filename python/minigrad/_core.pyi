@@ -381,6 +381,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # topk(x: T; k, dim, largest, sorted) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64,
 #     float16
 # triangle(x: T; diagonal, upper) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# triangle_indices(; rows, columns, offset, lower) -> out for int64
 # trunc(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # trunc_divide(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # uniform(key: i, offset: i; shape, dtype) -> out for float32, float64

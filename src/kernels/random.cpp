@@ -1,4 +1,5 @@
-// The random kernels' plans and rows, and `full` and `ramp`, which fill an array as they do.
+// The random kernels' plans and rows, and `full`, `ramp` and `triangle_indices`, which fill an
+// array as they do.
 //
 // key and offset are int64 arrays of shape (). An element depends on key, offset and its row-major position alone. A
 // call for n elements consumes the counters offset, offset + 1, ...: ceil(n / 4) of them for float32 elements, ceil(n /
@@ -56,6 +57,35 @@ void plan_full(Plan& plan) {
 void plan_ramp(Plan& plan) { plan_filled(plan, 0.4); }
 void plan_uniform(Plan& plan) { plan_filled(plan, 1); }
 void plan_normal(Plan& plan) { plan_filled(plan, 3); }
+
+// The columns of a row that belong to a triangle.
+struct TriangleRow {
+  int64_t first, last;
+
+  TriangleRow(const Attribute* attributes, int64_t row) {
+    const int64_t columns = attributes[1].integer(), lower = attributes[3].flag();
+    const int64_t border = std::clamp<int64_t>(row + attributes[2].integer() + lower, 0, columns);
+    first = lower ? 0 : border;
+    last = lower ? border : columns;
+  }
+};
+
+// How many places there are in the first `rows` rows: the border is 0 in some, then grows by 1, then is all columns.
+int64_t places_before(const Attribute* attributes, int64_t rows) {
+  const int64_t columns = attributes[1].integer(), shift = attributes[2].integer() + attributes[3].flag();
+  const int64_t from = std::clamp<int64_t>(-shift, 0, rows), to = std::clamp(columns - shift, from, rows);
+  const int64_t below = (from + to - 1 + 2 * shift) * (to - from) / 2 + columns * (rows - to);
+  return attributes[3].flag() ? below : columns * rows - below;
+}
+
+void plan_triangle_indices(Plan& plan) {
+  View& out = plan.out[0];
+  out.rank = 2;
+  out.shape[0] = 2;
+  out.shape[1] = places_before(plan.attributes, plan.attributes[0].integer());
+  out.dtype = DType::int64;
+  plan.nanoseconds = 0.4 * static_cast<double>(out.shape[1]);
+}
 
 void plan_randint(Plan& plan) {
   check_scalars(plan);
@@ -156,7 +186,27 @@ Status run_ramp(const Call& call) {
   return Status::ok;
 }
 
+// triangle_indices: the rows, then the columns of the places of a triangle, row by row.
+Status run_triangle_indices(const Call& call) {
+  const View& out = call.out[0];
+  const int64_t count = out.shape[1], rows = count > 0 ? call.attributes[0].integer() : 0;
+  const double each = 0.4 * static_cast<double>(count) / static_cast<double>(rows + 1);
+  parallel_for(rows, 1 + each, [&](int64_t begin, int64_t end, int) {
+    int64_t* to = out.as<int64_t>() + places_before(call.attributes, begin);
+    for (int64_t row = begin; row < end; ++row) {
+      const TriangleRow r(call.attributes, row);
+      const int64_t size = r.last - r.first;
+      std::fill_n(to, size, row);
+#pragma omp simd
+      for (int64_t i = 0; i < size; ++i) to[count + i] = r.first + i;
+      to += size;
+    }
+  });
+  return Status::ok;
+}
+
 constexpr Run kRuns[] = {
+    {"triangle_indices", {{nullptr, nullptr, nullptr, nullptr, nullptr, run_triangle_indices}}},
     {"ramp", {{nullptr, nullptr, nullptr, nullptr, nullptr, run_ramp<int64_t>, run_ramp<float>, run_ramp<double>}}},
     {"full",
      {{run_full<bool>, run_full<uint8_t>, run_full<int8_t>, run_full<int16_t>, run_full<int32_t>, run_full<int64_t>,
@@ -213,6 +263,16 @@ constexpr Kernel kRows[] = {
                     {"near", AttributeKind::integer}},
      .plan = plan_ramp,
      .reference = &reference::ramp},
+    {.name = "triangle_indices",
+     .inputs = {},
+     .types = "",
+     .outputs = {"out"},
+     .attributes = {{"rows", AttributeKind::integer},
+                    {"columns", AttributeKind::integer},
+                    {"offset", AttributeKind::integer},
+                    {"lower", AttributeKind::flag}},
+     .plan = plan_triangle_indices,
+     .reference = &reference::triangle_indices},
 };
 
 }  // namespace

@@ -112,6 +112,20 @@ Status ramp_of(const Call& call) {
   });
 }
 
+Status triangle_indices_of(const Call& call) {
+  const View& out = call.out[0];
+  const int64_t offset = call.attributes[2].integer();
+  int64_t n = 0;
+  for (int64_t row = 0; row < call.attributes[0].integer(); ++row) {
+    for (int64_t column = 0; column < call.attributes[1].integer(); ++column) {
+      if (call.attributes[3].flag() ? column > row + offset : column < row + offset) continue;
+      out.as<int64_t>()[n * out.stride[1]] = row;
+      out.as<int64_t>()[out.stride[0] + n++ * out.stride[1]] = column;
+    }
+  }
+  return Status::ok;
+}
+
 constexpr RunsByDType for_int64(RunFunction run) {
   return {{nullptr, nullptr, nullptr, nullptr, nullptr, run, nullptr, nullptr}};
 }
@@ -124,6 +138,7 @@ const RunsByDType randint = for_int64(randint_of);
 const RunsByDType permutation = for_int64(permutation_of);
 const RunsByDType full = {{full_of<bool>, full_of<uint8_t>, full_of<int8_t>, full_of<int16_t>, full_of<int32_t>,
                            full_of<int64_t>, full_of<float>, full_of<double>, full_of<Half>}};
+const RunsByDType triangle_indices = for_int64(triangle_indices_of);
 const RunsByDType ramp = {
     {nullptr, nullptr, nullptr, nullptr, nullptr, ramp_of<int64_t>, ramp_of<float>, ramp_of<double>}};
 

@@ -5,6 +5,6 @@
 
 namespace minigrad::reference {
 
-extern const RunsByDType uniform, normal, randint, permutation, full, ramp;
+extern const RunsByDType uniform, normal, randint, permutation, full, ramp, triangle_indices;
 
 }  // namespace minigrad::reference

@@ -17,7 +17,7 @@ from .shape import sizes_of
 
 __all__ = ["arange", "eye", "linspace", "logspace", "tril_indices", "triu_indices"]
 
-_ramp = _core.kernels["ramp"]
+_ramp, _triangle, _cast = (_core.kernels[name] for name in ("ramp", "triangle_indices", "cast"))
 _WHOLE = (int, np.integer)
 
 
@@ -182,13 +182,6 @@ def _triangle_indices(
     rows, columns = sizes = sizes_of((row, col))
     _refuse_negative(name, sizes)
     offset = max(-rows, min(index(offset), columns))  # beyond which nothing changes
-    # Where the other triangle begins in each row.
-    border = np.minimum(np.maximum(np.arange(offset + lower, rows + offset + lower), 0), columns)
-    first, counts = (0, border) if lower else (border, columns - border)
-    total = int(counts.sum())
-    out = _core.empty_like(np.broadcast_to(np.int64(0), (2, total)), _dtype.chosen(dtype, _dtype.int64).code)
-    short = np.int32 if max(total, columns) < 1 << 31 else np.int64  # half as much to read
-    out[0] = np.repeat(np.arange(rows, dtype=short), counts)
-    before = (np.cumsum(counts) - counts - first).astype(short)
-    np.subtract(np.arange(total, dtype=short), np.repeat(before, counts), out[1], casting="unsafe")
-    return wrap(out)
+    places = _triangle(rows, columns, offset, lower)
+    code = _dtype.chosen(dtype, _dtype.int64).code
+    return wrap(places if code == _dtype.int64.code else _cast(places, code))
