@@ -38,7 +38,7 @@ def _slices_at(name: str, input: Tensor, dim: int, index: Any, source: Any) -> t
         if source._array.ndim == 0:
             source = reshape(source, (1,) * len(shape))
         own = source._array.shape
-        if len(own) != len(shape) or own[:d] + own[d + 1 :] != shape[:d] + shape[d + 1 :] or own[d] != count:
+        if own != (shape if count == shape[d] else (*shape[:d], count, *shape[d + 1 :])):
             raise RuntimeError(
                 f"{name}: source {own} must be like input {shape}, with {count} elements, as many as index has, "
                 f"in dim {d}"

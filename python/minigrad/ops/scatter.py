@@ -246,10 +246,13 @@ def _refuse_index(name: str, x: Tensor, index: Any, dim: int) -> None:
     refuse_outside(name, x._array.shape, at, dim, wraps=False)
 
 
+_FLOAT16 = np.dtype(np.float16)  # NumPy's own object, which compares quickly
+
+
 def combine_in_place(name: str, x: Tensor, src: Any, index: Any, dim: int, primitive: Callable[..., Any]) -> Tensor:
     """Combine `src` into the memory of `x`, touching nothing but the places that the indices say; return `x`."""
     recorded = grad_enabled() and (x._edge is not None or (isinstance(src, Tensor) and src._edge is not None))
-    if levels or recorded or not x._array.flags.c_contiguous or x._array.dtype == np.float16:
+    if levels or recorded or not x._array.flags.c_contiguous or x._array.dtype == _FLOAT16:
         # Setting and adding have rules that do not read x, whose memory may thus be overwritten.
         return x._write(combine(name, wrap(x._array, x._edge), src, index, dim, primitive), name)
     record = primitive.primitive  # type: ignore[attr-defined]
@@ -288,20 +291,21 @@ def _scattered(name: str, input: Tensor, dim: int, index: Any, src: Any) -> tupl
     """Return `src` cut to the index's sizes, the index, and `dim` from the front."""
     array = array_of(name, input)
     d = normalise_dim(name, dim, array.shape)
-    at = _of_rank(array.ndim, index_tensor(name, index))
+    at = index_tensor(name, index)
     src = _like_input(name, array, src)
+    if array.ndim <= 1:
+        at, src = _of_rank(array.ndim, at), _of_rank(array.ndim, src)
     if not isinstance(src, Tensor):
         return src, at, d
-    src = _of_rank(array.ndim, src)
     own, wanted = src._array.shape, at._array.shape
     if len(own) == len(wanted) and own != wanted and all(n <= m for n, m in zip(wanted, own, strict=True)):
         src = basic_index(src, tuple([slice(0, n) for n in wanted]))
     return src, at, d
 
 
-def _of_rank(rank: int, x: Tensor) -> Tensor:
+def _of_rank(rank: int, x: Any) -> Any:
     """Return one element with one dimension or none, as `rank` says: PyTorch takes the one for the other."""
-    if rank <= 1 and x._array.ndim == 1 - rank and x._array.size == 1:
+    if isinstance(x, Tensor) and x._array.ndim == 1 - rank and x._array.size == 1:
         return reshape(x, (1,) * rank)
     return x
 
