@@ -7,6 +7,7 @@
 #include "core/parallel.hpp"
 #include "isa/isa.hpp"
 #include "isa/math.hpp"
+#include "kernels/elementwise_walk.hpp"
 #include "kernels/reduce_blocks.hpp"
 #include "kernels/softmax_rows.hpp"
 
@@ -187,61 +188,41 @@ struct Loss {
 // ---------------------------------------------------------------------------------------------------------------------
 // Each element's value, or its share in the cotangent.
 
-// The weights g / divisor of a row's elements; g is a row, or one number for all elements.
+// What a loop takes: the weights g / divisor are one number for all elements, a register of which is `same`, or those
+// of the first operand.
 template <class T>
-struct Weights {
-  StridedRow<T> g;
-  const T* same;  // a register of g / divisor where that is one number, else nullptr
+struct Each {
+  Loss<T> loss;
   T divisor;
-
-  bool direct() const { return same != nullptr || (g.step == 1 && divisor == 1); }
-  int64_t step() const { return same != nullptr ? 0 : 1; }
-  const T* at(int64_t begin, int64_t count, T* buffer) const {
-    if (same != nullptr) return same;
-    gather(buffer, g.x + begin * g.step, g.step, count);
-    for (int64_t i = 0; i < count; ++i) buffer[i] /= divisor;
-    return buffer;
-  }
+  bool one;
+  alignas(64) T same[kLanes<T>];
 };
 
 template <class T>
-[[gnu::noinline]] void run_strided_row(const Loss<T>& loss, const StridedOut<T>& out, const Weights<T>& w,
-                                       const StridedRow<T>& x, const StridedRow<T>& y, int64_t n) {
-  alignas(64) T out_block[kRowBlock<T>], w_block[kRowBlock<T>], x_block[kRowBlock<T>], y_block[kRowBlock<T>];
-  for (int64_t i = 0; i < n; i += kRowBlock<T>) {
-    const int64_t count = smaller(kRowBlock<T>, n - i);
-    T* const to = out.at(i, out_block);
-    loss.row(to, w.at(i, count, w_block), w.step(), x.at(i, count, x_block), y.at(i, count, y_block), count,
-             loss.parameter);
-    out.flush(i, count, to);
+void loss_loop(const void* context, void* to, int64_t size, const Neighbours& in) {
+  const Each<T>& each = *static_cast<const Each<T>*>(context);
+  const auto operand = [&](int i) { return static_cast<const T*>(in.x[i]); };
+  T* const out = static_cast<T*>(to);
+  const T parameter = each.loss.parameter;
+  if (each.one) return each.loss.row(out, each.same, 0, operand(0), operand(1), size, parameter);
+  const T* const g = operand(0);
+  const T* const x = operand(1);
+  const T* const y = operand(2);
+  if (each.divisor == 1) return each.loss.row(out, g, 1, x, y, size, parameter);
+  alignas(64) T w[kRowBlock<T>];
+  for (int64_t i = 0, count; i < size; i += count) {
+    count = smaller(kRowBlock<T>, size - i);
+    for (int64_t k = 0; k < count; ++k) w[k] = g[i + k] / each.divisor;
+    each.loss.row(out + i, w, 1, x + i, y + i, count, parameter);
   }
 }
 
-// g: of x's shape, or without dimensions.
+// g: of x's shape, or without dimensions, and then not among the inputs of `call`.
 template <class T>
-Status run_each(const Loss<T>& loss, const Call& call, const View& g, const View& x, const View& y, T divisor) {
-  const View& out = call.out[0];
-  const View* const operands[] = {&out, &g, &x, &y};
-  const Nest<4> nest = make_nest(operands);
-  if (nest.size == 0) return Status::ok;
-  const int inner = nest.rank - 1;
-  int64_t step[4];
-  for (int i = 0; i < 4; ++i) step[i] = nest.stride[i][inner];
-  alignas(64) T same[kLanes<T>];
-  store(same, splat(*g.as<T>() / divisor));
-  parallel_for(nest.size, loss.nanoseconds, [&](int64_t begin, int64_t end, int) {
-    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-      const StridedOut<T> o = {out.as<T>() + offset[0], step[0]};
-      const Weights<T> w = {{g.as<T>() + offset[1], step[1]}, g.rank == 0 ? same : nullptr, divisor};
-      const StridedRow<T> a = {x.as<T>() + offset[2], step[2]}, b = {y.as<T>() + offset[3], step[3]};
-      if (w.direct() && o.step == 1 && a.step == 1 && b.step == 1) {
-        loss.row(o.out, g.rank == 0 ? same : w.g.x, w.step(), a.x, b.x, count, loss.parameter);
-      } else {
-        run_strided_row(loss, o, w, a, b, count);
-      }
-    });
-  });
-  return Status::ok;
+Status run_each(const Loss<T>& loss, const Call& call, const View& g, T divisor) {
+  Each<T> each = {loss, divisor, g.rank == 0, {}};
+  if (each.one) store(each.same, splat(*g.as<T>() / divisor));
+  return walk(call, {each.one ? 2 : 3, loss.nanoseconds, loss_loop<T>, &each, kMapBlock});
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -307,16 +288,20 @@ Status run_values(const Loss<T>& loss, const Call& call) {
   const int64_t reduction = call.attributes[0].integer();
   if (reduction != kNone) return run_sum(loss, call, reduction == kMean);
   T weight = 1;
-  View number = call.in[0];
+  View number;
   number.data = &weight;
   number.rank = 0;
-  return run_each(loss, call, number, call.in[0], call.in[1], T{1});
+  return run_each(loss, call, number, T{1});
 }
 
 template <class T>
 Status run_slopes(const Loss<T>& loss, const Call& call) {
   const bool mean = call.attributes[0].integer() == kMean;
-  return run_each(loss, call, call.in[0], call.in[1], call.in[2], mean ? static_cast<T>(call.out[0].size()) : T{1});
+  const T divisor = mean ? static_cast<T>(call.out[0].size()) : T{1};
+  const View& g = call.in[0];
+  Call of_pairs = call;
+  if (g.rank == 0) ++of_pairs.in;
+  return run_each(loss, of_pairs, g, divisor);
 }
 
 template <class F, class T>
