@@ -73,10 +73,12 @@ template <class F, class T>
 struct Forward {
   static constexpr bool kCentred = true, kKeeps = F::kFromExp;
   static constexpr double kNanoseconds = sizeof(T) == 8 ? 0.95 : 0.37;
+  static constexpr int64_t kMostAside = 65536 / sizeof(T);
 
   // Up to kTileRows rows, one step of the computation after the other, so that the latencies of one row hide behind the
   // work on the next.
   static void run_rows(const Rows<T>& rows, int64_t count) {
+    if (F::kFromExp && rows.past && rows.n <= kMostAside) return run_rows_past(rows, count);
     alignas(64) T m[kTileRows], total[kTileRows] = {};
     for (int64_t r = 0; r < count; ++r) m[r] = row_max(rows.from(r).a_row(), rows.n);
     for (int64_t r = 0; r < count; ++r) {
@@ -91,15 +93,29 @@ struct Forward {
     }
   }
 
+  // What is made of e, which is kept aside.
+  [[gnu::noinline]] static void run_rows_past(const Rows<T>& rows, int64_t count) {
+    alignas(64) T e[kMostAside];
+    for (int64_t r = 0; r < count; ++r) {
+      const Rows<T> row = rows.from(r);
+      const T total = F::total(exp_row(row.a_row(), row_max(row.a_row(), row.n), row.n, StridedOut<T>{e, 1}));
+      const auto result = [=](T value) __attribute__((always_inline)) { return F::result(value, total, total); };
+      write_past(
+          true, row.out, row.n, [&](T* to, int64_t i, int64_t part) { map_row(to, e + i, part, result); },
+          row.a + row.across.a);
+    }
+  }
+
   // The results of one row from x, block by block.
   static void result_row(const Rows<T>& row, T m, T total) {
+    const auto result = [=](T x) __attribute__((always_inline)) { return F::result(x, m, total); };
     alignas(64) T a_copy[kRowBlock<T>], out_copy[kRowBlock<T>];
     for (int64_t begin = 0; begin < row.n; begin += kRowBlock<T>) {
       const int64_t count = smaller(kRowBlock<T>, row.n - begin);
-      T* const out = row.out_row().at(begin, out_copy);
-      map_row(out, row.a_row().at(begin, count, a_copy), count,
-              [=](T x) __attribute__((always_inline)) { return F::result(x, m, total); });
-      row.out_row().flush(begin, count, out);
+      T* const out = row.result_row().at(begin, out_copy);
+      fetch_block(row.past, row.a + row.across.a + begin, count);
+      map_row(out, row.a_row().at(begin, count, a_copy), count, result);
+      row.result_row().flush(begin, count, out);
     }
   }
 
@@ -145,8 +161,13 @@ struct Forward {
 
   static void result_columns(const Rows<T>& row, int64_t cols, const T* m, const T* total) {
     const T* const x = F::kFromExp ? row.out : row.a;
+    write_past(
+        row.past && !kKeeps, row.out, cols,
+        [&](T* to, int64_t i, int64_t count) {
 #pragma omp simd
-    for (int64_t j = 0; j < cols; ++j) row.out[j] = F::result(x[j], m[j], total[j]);
+          for (int64_t j = 0; j < count; ++j) to[j] = F::result(x[i + j], m[i + j], total[i + j]);
+        },
+        row.a + row.along.a);
   }
 };
 
@@ -178,14 +199,16 @@ struct Backward {
   }
 
   static void result_row(const Rows<T>& row, T sum) {
+    const auto result = [sum](T g_k, T y_k) __attribute__((always_inline)) { return F::result(g_k, y_k, sum); };
     alignas(64) T g_copy[kRowBlock<T>], y_copy[kRowBlock<T>], out_copy[kRowBlock<T>];
     for (int64_t begin = 0; begin < row.n; begin += kRowBlock<T>) {
       const int64_t count = smaller(kRowBlock<T>, row.n - begin);
-      T* const out = row.out_row().at(begin, out_copy);
+      T* const out = row.result_row().at(begin, out_copy);
       const T* const g = row.a_row().at(begin, count, g_copy);
-      map_row(out, g, row.b_row().at(begin, count, y_copy), count,
-              [sum](T g_k, T y_k) __attribute__((always_inline)) { return F::result(g_k, y_k, sum); });
-      row.out_row().flush(begin, count, out);
+      fetch_block(row.past, row.a + row.across.a + begin, count);
+      fetch_block(row.past, row.b + row.across.b + begin, count);
+      map_row(out, g, row.b_row().at(begin, count, y_copy), count, result);
+      row.result_row().flush(begin, count, out);
     }
   }
 
@@ -212,8 +235,13 @@ struct Backward {
   static void finish_total(T*, int64_t) {}
 
   static void result_columns(const Rows<T>& row, int64_t cols, const T*, const T* sum) {
+    write_past(
+        row.past, row.out, cols,
+        [&](T* to, int64_t i, int64_t count) {
 #pragma omp simd
-    for (int64_t j = 0; j < cols; ++j) row.out[j] = F::result(row.a[j], row.b[j], sum[j]);
+          for (int64_t j = 0; j < count; ++j) to[j] = F::result(row.a[i + j], row.b[i + j], sum[i + j]);
+        },
+        row.a + row.along.a, row.b + row.along.b);
   }
 };
 
@@ -271,6 +299,16 @@ Way choose_way(const Rows<T>& rows, int64_t beside) {
   return rows.n <= kVirtualLanes<T> ? Way::tiles : Way::rows;
 }
 
+// Whether results go past the caches: long rows, or pieces of rows, without gaps.
+template <class T>
+bool goes_past(const Call& call, Way way, const Rows<T>& rows, int64_t beside) {
+  constexpr int64_t kWorthStreaming = 2048;
+  const bool together = rows.along.out == 1 && rows.along.a == 1 && rows.along.b == 1;
+  const int64_t item = static_cast<int64_t>(sizeof(T)), piece = way == Way::columns ? beside : rows.n;
+  return (way == Way::columns || (way == Way::rows && together)) && piece * item >= kWorthStreaming &&
+         past_caches((call.in_count + 1) * call.out[0].size() * item);
+}
+
 template <class Function, class T>
 void run_ways(Way way, const Rows<T>& rows, int64_t count) {
   if (way == Way::columns) {
@@ -280,6 +318,7 @@ void run_ways(Way way, const Rows<T>& rows, int64_t count) {
   } else {
     const int64_t each = rows_at_once(rows.n);
     for (int64_t j = 0; j < count; j += each) Function::run_rows(rows.from(j), smaller(each, count - j));
+    if (rows.past) stream_end();
   }
 }
 
@@ -288,12 +327,13 @@ Status run_softmax(const Call& call) {
   if (call.out[0].size() == 0) return Status::ok;
   const RowNest all = make_row_nest(call);
   const Nest<3>& nest = all.nest;
-  const Rows<T> start = {call.out[0].as<T>(), call.in[0].as<T>(), call.in[call.in_count - 1].as<T>(),
-                         all.along,           all.across,         all.n};
+  Rows<T> start = {call.out[0].as<T>(), call.in[0].as<T>(), call.in[call.in_count - 1].as<T>(),
+                   all.along,           all.across,         all.n};
   const Way way = choose_way(start, nest.shape[nest.rank - 1]);
+  start.past = goes_past(call, way, start, nest.shape[nest.rank - 1]);
   const double cost = Function::kNanoseconds * static_cast<double>(all.n);
   const auto from = [&](const int64_t* offset) -> Rows<T> {
-    return {start.out + offset[0], start.a + offset[1], start.b + offset[2], all.along, all.across, all.n};
+    return {start.out + offset[0], start.a + offset[1], start.b + offset[2], all.along, all.across, all.n, start.past};
   };
   const bool shared = way == Way::columns && shared_columns(call.out[0], call.attributes[0].integer()) > 0;
   const int workers = shared ? workers_on_rows<T>(nest, all.n, cost / static_cast<double>(all.n)) : 1;

@@ -15,6 +15,7 @@
 #include "core/kernel.hpp"
 #include "core/loops.hpp"
 #include "core/parallel.hpp"
+#include "kernels/past_caches.hpp"
 #include "kernels/reduce_blocks.hpp"
 #include "kernels/softmax_layout.hpp"
 #include "kernels/softmax_rows.hpp"
@@ -36,13 +37,15 @@ struct Rows {
   const T* b;
   Steps along, across;
   int64_t n;
+  bool past = false;  // whether out, contiguous where a and b are, is written past the caches
 
   Rows from(int64_t row) const { return moved(across, row); }
   Rows at(int64_t element) const { return moved(along, element); }
   Rows moved(const Steps& step, int64_t by) const {
-    return {out + by * step.out, a + by * step.a, b + by * step.b, along, across, n};
+    return {out + by * step.out, a + by * step.a, b + by * step.b, along, across, n, past};
   }
   StridedOut<T> out_row() const { return {out, along.out}; }
+  StridedOut<T> result_row() const { return {out, along.out, past}; }
   StridedRow<T> a_row() const { return {a, along.a}; }
   StridedRow<T> b_row() const { return {b, along.b}; }
 };
@@ -111,6 +114,7 @@ template <class Function, class T>
   } else {
     write(begin, end - begin);
   }
+  if (rows.past) stream_end();
 }
 
 // The totals, from the sums of all units if these are there already.

@@ -10,6 +10,7 @@
 #include "isa/isa.hpp"
 #include "isa/lanes.hpp"
 #include "isa/math.hpp"
+#include "kernels/bytes.hpp"
 #include "kernels/reduce_tiles.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
@@ -101,17 +102,27 @@ template <class T, class F>
   store_first_lanes(out + whole, load_lanes(a), n - whole);
 }
 
-// A row of out: contiguous blocks of it, in memory or in `buffer`, from where flush() takes them.
+// A row of out: contiguous blocks of it, in memory or in `buffer`, from where flush() takes them; `past` the caches, if
+// its elements are neighbours.
 template <class T>
 struct StridedOut {
   T* out;
   int64_t step;
+  bool past = false;
 
-  [[gnu::always_inline]] T* at(int64_t begin, T* buffer) const { return step == 1 ? out + begin : buffer; }
+  [[gnu::always_inline]] T* at(int64_t begin, T* buffer) const { return step == 1 && !past ? out + begin : buffer; }
   [[gnu::always_inline]] void flush(int64_t begin, int64_t count, const T* block) const {
+    if (past) return copy_bytes(out + begin, block, count * static_cast<int64_t>(sizeof(T)), true);
     if (step != 1) scatter(out + begin * step, step, block, count);
   }
 };
+
+// Asks for the block that comes after `count` elements from x on; memory that is read while lines wait to be written
+// past the caches comes late.
+template <class T>
+[[gnu::always_inline]] inline void fetch_block(bool past, const T* x, int64_t count) {
+  for (int64_t k = 0; past && k < count; k += kVirtualLanes<T>) __builtin_prefetch(x + k, 0, 2);
+}
 
 // out = exp(x - m); gives the sum.
 template <class T>

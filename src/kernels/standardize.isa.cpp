@@ -13,6 +13,7 @@
 #include "core/kernel.hpp"
 #include "core/parallel.hpp"
 #include "isa/isa.hpp"
+#include "kernels/past_caches.hpp"
 #include "kernels/standardize_backward.hpp"
 #include "kernels/standardize_channels.hpp"
 #include "kernels/standardize_lines.hpp"
@@ -49,6 +50,7 @@ struct Standardize {
   Samples<T> x, out;
   Vector<T> w, b, mean, variance;  // the latter are written, unless the call was given them
   bool given;
+  bool past = streams(of, 2);
 
   // A group of `channels` channels of a sample.
   void run_line(int64_t sample, int64_t group, int64_t line, int64_t channels, const T* weights,
@@ -58,10 +60,22 @@ struct Standardize {
     T* const to = out.at(sample) + group * n;
     const Moments<T> moments = given ? Moments<T>{mean[line], variance[line]} : moments_of(from, n, of.centred);
     const T m = moments.mean, r = scale_of(moments.variance, of.eps);
-    if (of.length == 1) standardize_line(to, from, n, m, r, weights + first, biases + first);
+    if (of.length == 1) {
+      write_past(
+          past, to, n,
+          [&](T* piece, int64_t k, int64_t count) {
+            standardize_line(piece, from + k, count, m, r, weights + first + k, biases + first + k);
+          },
+          from + n);
+    }
     for (int64_t i = 0; of.length > 1 && i < channels; ++i) {
       const int64_t at = i * of.length;
-      standardize_channel(to + at, from + at, of.length, m, r, weights[first + i], biases[first + i]);
+      write_past(
+          past, to + at, of.length,
+          [&](T* piece, int64_t k, int64_t count) {
+            standardize_channel(piece, from + at + k, count, m, r, weights[first + i], biases[first + i]);
+          },
+          from + at + of.length);
     }
     if (given) return;
     mean[line] = m;
@@ -78,6 +92,7 @@ struct Standardize {
       for_lines(begin, end, groups, [&](int64_t sample, int64_t group, int64_t line) {
         run_line(sample, group, of.groups > 0 ? line : group, of.channels / groups, weights, biases);
       });
+      if (past) stream_end();
     });
   }
 
@@ -98,9 +113,15 @@ struct Standardize {
     const T* const biases = strip.spread(columns[3], b, 0);
     strip.for_pieces([&](int64_t column, int64_t cols) {
       for (int64_t i = 0; i < of.samples; ++i) {
-        standardize_columns(out.at(i) + column, x.at(i) + column, cols, centre, scale, weights, biases);
+        write_past(
+            past, out.at(i) + column, cols,
+            [&](T* piece, int64_t k, int64_t count) {
+              standardize_columns(piece, x.at(i) + column + k, count, centre + k, scale + k, weights + k, biases + k);
+            },
+            x.at(i + 1) + column);
       }
     });
+    if (past) stream_end();
   }
 
   Status run() const {

@@ -65,6 +65,7 @@ struct Backward {
   Vector<T> w, mean, variance;
   T* of_weight;
   T* of_bias;
+  bool past = out.first != nullptr && streams(of, 3);
 
   T* shared() const { return reinterpret_cast<T*>(call.shared); }
 
@@ -86,8 +87,13 @@ struct Backward {
       for (int64_t k = i; k < end; ++k) sums[k] = sum_weighted(rows.g[k], weights, rows.x[k], rows.m[k], n);
       for (int64_t k = i; k < end; ++k) {
         const T r = rows.r[k], shift = of.centred ? sums[k].plain / size : T{0};
-        grad_line(out.at(sample + k) + column, rows.g[k], rows.x[k], n, rows.m[k], r, weights, shift,
-                  sums[k].products / size * r * r);
+        const T slope = sums[k].products / size * r * r;
+        write_past(
+            past, out.at(sample + k) + column, n,
+            [&](T* piece, int64_t j, int64_t part) {
+              grad_line(piece, rows.g[k] + j, rows.x[k] + j, part, rows.m[k], r, weights + j, shift, slope);
+            },
+            rows.g[k] + g.step, rows.x[k] + x.step);
       }
     }
   }
@@ -126,6 +132,7 @@ struct Backward {
         run_block(group, block, block * rows, smaller(rows, of.samples - block * rows), group * n + start, columns,
                   weights, zeros);
       }
+      if (past) stream_end();
     });
   }
 
@@ -179,7 +186,12 @@ struct Backward {
     T* const to = out.at(sample) + first * of.length;
     for (int64_t i = 0; i < channels; ++i) {
       const int64_t at = i * of.length;
-      grad_channel(to + at, from_g + at, from_x + at, of.length, m, r, w_first[i], shift, slope);
+      write_past(
+          past, to + at, of.length,
+          [&](T* piece, int64_t k, int64_t count) {
+            grad_channel(piece, from_g + at + k, from_x + at + k, count, m, r, w_first[i], shift, slope);
+          },
+          from_g + at + of.length, from_x + at + of.length);
     }
   }
 
@@ -187,6 +199,7 @@ struct Backward {
     parallel_for(of.samples * of.groups, 0.4 * static_cast<double>(of.line()), [&](int64_t begin, int64_t end, int) {
       for_lines(begin, end, of.groups,
                 [&](int64_t sample, int64_t group, int64_t line) { run_line(sample, group, line, weights); });
+      if (past) stream_end();
     });
     if (of_weight == nullptr) return;
     T* const levels = plain(of.samples);
@@ -219,9 +232,16 @@ struct Backward {
     const T* const slopes = strip.spread(columns[3], slope);
     strip.for_pieces([&](int64_t column, int64_t cols) {
       for (int64_t i = 0; i < of.samples; ++i) {
-        grad_columns(out.at(i) + column, g.at(i) + column, x.at(i) + column, cols, centre, scale, shifts, slopes);
+        write_past(
+            past, out.at(i) + column, cols,
+            [&](T* piece, int64_t k, int64_t count) {
+              grad_columns(piece, g.at(i) + column + k, x.at(i) + column + k, count, centre + k, scale + k, shifts + k,
+                           slopes + k);
+            },
+            g.at(i + 1) + column, x.at(i + 1) + column);
       }
     });
+    if (past) stream_end();
   }
 
   Status run() const {

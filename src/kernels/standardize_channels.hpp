@@ -4,6 +4,7 @@
 #include "core/kernel.hpp"
 #include "core/parallel.hpp"
 #include "isa/isa.hpp"
+#include "kernels/past_caches.hpp"
 #include "kernels/reduce_blocks.hpp"
 #include "kernels/standardize_lines.hpp"
 #include "kernels/standardize_shapes.hpp"
@@ -34,6 +35,15 @@ Form<T> form_of(const Call& call, const View& x) {
           groups,
           static_cast<T>(call.attributes[0].real),
           call.attributes[2].flag()};
+}
+
+// Whether a result, of rows that are long enough, goes past the caches, where so many arrays are read and written.
+template <class T>
+bool streams(const Form<T>& of, int64_t arrays) {
+  constexpr int64_t kWorthStreaming = 2048;
+  const int64_t item = static_cast<int64_t>(sizeof(T));
+  const int64_t row = (of.length == 1 ? of.columns() : of.length) * item;
+  return row >= kWorthStreaming && past_caches(arrays * of.samples * of.columns() * item);
 }
 
 // Sample i begins at first + i * step.
