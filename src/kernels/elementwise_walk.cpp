@@ -134,9 +134,6 @@ void gather_rows_of(int64_t item, char* to, const char* from, int64_t rows, int6
 // the output does is the same row for all, which is copied once.
 constexpr int64_t kShortRow = 88, kRepeatedRow = 257;
 
-// Elements of a row that, read again and again, stays in the nearest cache.
-constexpr int64_t kLongRow = 2048;
-
 // A matrix of at least so many rows is shared among threads by rows.
 constexpr int64_t kManyRows = 64;
 
@@ -148,8 +145,8 @@ constexpr double kGatheredNanoseconds = 0.1, kTurnedNanoseconds = 0.35;
 constexpr int64_t kPanelColumns = 64, kPanelBytes = 16384;
 
 // Rows that the loop can read and write where they lie. Results that fit into no cache go past the caches, through a
-// buffer: a line of memory is then written without having been read before. Where several operands come from memory, it
-// is a short one, so that reading goes on while lines wait to be written.
+// buffer: a line of memory is then written without having been read before. It is a short one where loops are quick, so
+// that reading goes on while lines wait to be written.
 class Rows {
  public:
   // `size` elements of the output in pieces of `least` that follow one another; `repeats`: whether some operand is
@@ -161,13 +158,15 @@ class Rows {
     for (int i = 0; i < map.inputs; ++i) {
       const int64_t bytes = bytes_of(call.in[i]);
       items_[i] = item_size(call.in[i].dtype);
+      far_[i] = bytes > kCached ? -1 : 0;
       moved += bytes;
       widest = items_[i] > widest ? items_[i] : widest;
       large += bytes > kCached;
     }
     in_lines_ = (reinterpret_cast<uintptr_t>(call.out[0].data) | static_cast<uintptr_t>(least * item_)) % 64 == 0;
     streamed_ = past_caches(moved) && least * item_ >= (in_lines_ ? kShortest : kWorthStreaming);
-    fetched_ = large > 1;
+    several_ = large > 1;
+    fetched_ = several_ || map.limit == 0;
     if (!streamed_) return;
     const int64_t passing = (fetched_ ? kStreamed / 4 : kStreamed) / widest;
     block_ = 0 < map.limit && map.limit < passing ? map.limit : passing;
@@ -185,27 +184,7 @@ class Rows {
   void run(char* out, int64_t count, Neighbours& in) const {
     if (map_.copies && in.mask[0] != 0) return move_bytes(out, in.x[0], count * item_, streamed_);
     if (block_ == 0 || (!streamed_ && count <= block_)) return map_.loop(map_.context, out, count, in);
-    run_blocks(&out, count, &in, 1);
-  }
-
-  // `count` elements of each of several rows, a few of one after a few of the other.
-  [[gnu::noinline]] void run_blocks(char* const* out, int64_t count, Neighbours* in, int64_t rows) const {
-    alignas(64) char buffer[kStreamed];
-    const int64_t block = rows > 1 ? kFew : block_;
-    int64_t size = block;
-    if (streamed_) size -= static_cast<int64_t>(reinterpret_cast<uintptr_t>(out[0]) % 64) / item_;
-    for (int64_t from = 0; from < count; from += size, size = block) {
-      if (size > count - from) size = count - from;
-      for (int64_t r = 0; r < rows; ++r) {
-        char* const to = out[r] + from * item_;
-        if (streamed_ && fetched_) fetch(in[r], size);
-        map_.loop(map_.context, streamed_ ? buffer : to, size, in[r]);
-        if (streamed_) copy_bytes(to, buffer, size * item_, true);
-        for (int i = 0; i < map_.inputs; ++i) {
-          in[r].x[i] = static_cast<const char*>(in[r].x[i]) + (size * items_[i] & in[r].mask[i]);
-        }
-      }
-    }
+    run_blocks(out, count, in);
   }
 
   // As many as pass through the buffer at a time, or fewer.
@@ -223,28 +202,49 @@ class Rows {
 
  private:
   static constexpr int64_t kStreamed = 2048;            // bytes of the widest operand that pass at a time
-  static constexpr int64_t kFew = 64;                   // elements: a line of the smallest ones
   static constexpr int64_t kCached = int64_t{1} << 20;  // bytes that the second cache holds
   // Bytes of a row, in whole lines or not: of shorter ones the lines at both ends, which are not written as a whole,
   // cost too much.
   static constexpr int64_t kShortest = 256, kWorthStreaming = 2048;
 
-  // Asks for what comes soon: a processor that writes past its caches foresees little of what it reads.
-  void fetch(const Neighbours& in, int64_t size) const {
-    constexpr int64_t kAhead = 2048;
+  [[gnu::noinline]] void run_blocks(char* out, int64_t count, Neighbours& in) const {
+    alignas(64) char buffer[kStreamed];
+    int64_t size = block_;
+    if (streamed_) size -= static_cast<int64_t>(reinterpret_cast<uintptr_t>(out) % 64) / item_;
+    for (; count > 0; count -= size, size = block_) {
+      if (size > count) size = count;
+      map_.loop(map_.context, streamed_ ? buffer : out, size, in);
+      if (streamed_ && fetched_) fetch(in, size);
+      if (streamed_) copy_bytes(out, buffer, size * item_, true);
+      out += size * item_;
+      for (int i = 0; i < map_.inputs; ++i) {
+        in.x[i] = static_cast<const char*>(in.x[i]) + (size * items_[i] & in.mask[i]);
+      }
+    }
+  }
+
+  // Asks for what comes soon: a processor that writes past its caches foresees little of what it reads. One operand is
+  // asked for early, into the second cache; the nearest one has no room to wait in while a row is read again beside it.
+  // As of all functions that only ask, the compiler would leave out the calls: to it they do nothing.
+  [[gnu::always_inline]] void fetch(const Neighbours& in, int64_t size) const {
+    constexpr int64_t kSoon = 2048, kLater = 8192;
     for (int i = 0; i < map_.inputs; ++i) {
-      const int64_t bytes = size * items_[i] & in.mask[i];
-      const char* const ahead = static_cast<const char*>(in.x[i]) + kAhead;
-      for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(ahead + b, 0, 0);
+      const int64_t bytes = size * items_[i] & in.mask[i] & far_[i];
+      const char* const next = static_cast<const char*>(in.x[i]);
+      for (int64_t b = 0; b < bytes; b += 64) {
+        several_ ? __builtin_prefetch(next + kSoon + b, 0, 0) : __builtin_prefetch(next + kLater + b, 0, 2);
+      }
     }
   }
 
   const Map& map_;
   int64_t item_;               // bytes
   int64_t items_[kMaxMapped];  // of the inputs
+  int64_t far_[kMaxMapped];    // -1 for inputs that come from memory, else 0
   int64_t block_;              // elements that pass at a time; 0: all
   bool in_lines_, streamed_;
-  bool fetched_;  // whether several operands come from memory
+  bool several_;  // whether several operands come from memory
+  bool fetched_;  // whether they are asked for: a loop that takes longer than its memory need not
 };
 
 enum class Way : uint8_t { direct, repeated, gathered };
@@ -333,11 +333,9 @@ class Walk {
   // As run_direct, for whole rows of a matrix.
   void run_matrix() const {
     const int64_t columns = nest_.shape[1];
-    const bool abreast = go_abreast();
     parallel_for(nest_.shape[0], map_.nanoseconds * static_cast<double>(columns), [&](int64_t row, int64_t end, int) {
       EqualBuffer equal;
       Neighbours in;
-      for (; abreast && row + kAbreast <= end; row += kAbreast) run_abreast(row);
       char* at_row[N];
       for (int i = 0; i < N; ++i) {
         at_row[i] = start_[i] + row * row_bytes(i);
@@ -354,32 +352,6 @@ class Walk {
       }
       rows_.end();
     });
-  }
-
-  static constexpr int64_t kAbreast = 4;
-
-  // Whether a few rows are gone through together, because a row of an operand that is read again for each of them is
-  // out of the nearest cache by then.
-  bool go_abreast() const {
-    bool again = false, same = true;
-    for (int i = 1; i < N; ++i) {
-      again |= way_[i] == Way::direct && nest_.stride[i][0] == 0;
-      same &= way_[i] == Way::direct || nest_.stride[i][0] == 0;
-    }
-    return again && same && nest_.shape[1] > kLongRow && rows_.streamed_in_lines();
-  }
-
-  [[gnu::noinline]] void run_abreast(int64_t row) const {
-    EqualBuffer equal;
-    Neighbours in[kAbreast];
-    char* out[kAbreast];
-    for (int64_t r = 0; r < kAbreast; ++r) {
-      char* from[N];
-      for (int i = 0; i < N; ++i) from[i] = start_[i] + (row + r) * row_bytes(i);
-      read_row(in[r], equal, from, nest_.shape[1]);
-      out[r] = from[0];
-    }
-    rows_.run_blocks(out, nest_.shape[1], in, kAbreast);
   }
 
   // One row or a piece of it, block by block.
@@ -522,7 +494,7 @@ class Walk {
     }
   }
 
-  static void fetch(const char* from, int64_t bytes) {
+  [[gnu::always_inline]] static void fetch(const char* from, int64_t bytes) {
     for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(from + b, 0, 2);
   }
 
