@@ -2,6 +2,7 @@
 
 from . import (
     activation,
+    activation_records,
     arithmetic,
     conversion,
     count,
@@ -39,6 +40,7 @@ from . import (
     rounding,
     scan,
     scatter,
+    scatter_records,
     search,
     selection,
     shape,
@@ -52,6 +54,7 @@ from . import (
 
 __all__ = [
     "activation",
+    "activation_records",
     "arithmetic",
     "conversion",
     "count",
@@ -89,6 +92,7 @@ __all__ = [
     "rounding",
     "scan",
     "scatter",
+    "scatter_records",
     "search",
     "selection",
     "shape",

@@ -24,7 +24,8 @@ from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .elementwise import _where, clone
 from .index import along, gather_along, index_rows, linear_index, refuse_outside, true_positions
 from .promotion import to_dtype
-from .scatter import _scatter, _scatter_sum, combine, combine_in_place
+from .scatter import combine, combine_in_place
+from .scatter_records import _scatter, _scatter_sum
 from .shape import Shape, _permute, basic_index, broadcast, reshape
 
 __all__ = ["index_put"]

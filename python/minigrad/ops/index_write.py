@@ -16,7 +16,8 @@ from ..tensor import Tensor, array_of, wrap
 from .elementwise import mul
 from .index import along, broadcast_with_mask, index_tensor, linear_index, true_positions, vector_index
 from .promotion import to_dtype
-from .scatter import _like_input, _reduced, _scatter, _scatter_sum, combine, combine_in_place
+from .scatter import _like_input, _reduced, combine, combine_in_place
+from .scatter_records import _scatter, _scatter_sum
 from .shape import basic_index, broadcast, normalise_dim, reshape
 
 __all__ = ["index_add", "index_copy", "index_fill", "index_reduce", "masked_scatter", "put"]

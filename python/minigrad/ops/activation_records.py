@@ -1,0 +1,203 @@
+"""The records of activations.
+
+A function and its derivative, multiplied by a cotangent, are kernels; from the second derivative on the rules are made of
+primitives.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ..primitive import ELEMENTWISE, ONE_TO_MANY, ONE_TO_ONE, kernel_primitive
+from . import elementwise as ew
+from .elementwise import _add, _sub, _where, div, exp, gt, lt, mul, safe_mul, sigmoid, tanh
+from .records import DEFINITION
+
+
+def _smooth(
+    name: str, equation: str, curvature: Callable[[Any], Any], source: str, promotion: str = "common"
+) -> Callable[..., Any]:
+    """Make a function without options and the primitive of its derivative; `curvature` is the second derivative."""
+    slope: Callable[..., Any] = kernel_primitive(
+        f"{name}_grad",
+        equation=f"out = g times the derivative of {name} at x",
+        source=source,
+        relation=ONE_TO_MANY,
+        structure=ELEMENTWISE,
+        vjp={"g": lambda h, x: slope(h, x), "x": lambda h, g, x: safe_mul(mul(h, g), curvature(x))},
+    )
+    return kernel_primitive(
+        name,
+        equation=f"out = {equation}",
+        source=source,
+        relation=ONE_TO_ONE,
+        structure=ELEMENTWISE,
+        vjp={"x": lambda g, x: slope(g, x)},
+        promotion=promotion,
+    )
+
+
+def _hardswish_curvature(x: Any) -> Any:
+    return mul(ew.sign(ew.relu(_sub(3.0, ew.abs(x)))), 1 / 3)
+
+
+def _logistic_slope(s: Any) -> Any:
+    """Return the derivative of the logistic function from its value."""
+    return mul(s, _sub(1.0, s))
+
+
+def _cube(x: Any) -> Any:
+    return mul(mul(x, x), x)
+
+
+def _silu_curvature(x: Any) -> Any:
+    s = sigmoid(x)
+    return safe_mul(_logistic_slope(s), _add(mul(x, _sub(1.0, mul(s, 2.0))), 2.0))
+
+
+def _gelu_curvature(x: Any) -> Any:
+    square = mul(x, x)
+    return safe_mul(mul(exp(mul(square, -0.5)), 1 / math.sqrt(2 * math.pi)), _sub(2.0, square))
+
+
+_GATE = 2 * math.sqrt(2 / math.pi)
+_CUBIC = 0.044715 * _GATE
+
+
+def _gelu_tanh_curvature(x: Any) -> Any:
+    """Return f'' of f = x s(v), v = a x + b x³: s' (2 v' + x ((1 - 2 s) v'² + v''))."""
+    square = mul(x, x)
+    s = sigmoid(mul(x, _add(mul(square, _CUBIC), _GATE)))
+    rate = _add(mul(square, 3 * _CUBIC), _GATE)
+    bend = _add(mul(_sub(1.0, mul(s, 2.0)), mul(rate, rate)), mul(x, 6 * _CUBIC))
+    return safe_mul(_logistic_slope(s), _add(mul(rate, 2.0), mul(x, bend)))
+
+
+def _mish_curvature(x: Any) -> Any:
+    """Return f'' of f = x T, T = tanh(softplus(x)), T' = (1 - T²) s: T' (2 + x (1 - s - 2 T s))."""
+    s, t = sigmoid(x), tanh(_softplus(x, 1.0, math.inf))
+    inner = _sub(_sub(1.0, s), mul(mul(t, s), 2.0))
+    return safe_mul(mul(_sub(1.0, mul(t, t)), s), _add(mul(x, inner), 2.0))
+
+
+_GELU = "Hendrycks and Gimpel, Gaussian Error Linear Units (GELUs)"
+_silu = _smooth("silu", "x / (1 + e^-x)", _silu_curvature, _GELU)
+_gelu = _smooth("gelu", "x P(x), P the normal distribution function", _gelu_curvature, _GELU)
+_gelu_tanh = _smooth("gelu_tanh", "x / (1 + e^-2u), u = sqrt(2/pi) (x + 0.044715 x³)", _gelu_tanh_curvature, _GELU)
+_mish = _smooth(
+    "mish", "x tanh(ln(1 + e^x))", _mish_curvature, "Misra, Mish: A Self Regularized Non-Monotonic Activation Function"
+)
+
+_softsign = _smooth(
+    "softsign",
+    "x / (1 + |x|)",
+    lambda x: div(mul(ew.sign(x), -2.0), _cube(_add(ew.abs(x), 1.0))),
+    DEFINITION,
+    promotion="float",
+)
+
+_hardswish = _smooth(
+    "hardswish",
+    "x (min(max(x, -3), 3) + 3) / 6",
+    _hardswish_curvature,
+    "Howard and others, Searching for MobileNetV3",
+)
+
+_softplus_grad: Callable[..., Any] = kernel_primitive(
+    "softplus_grad",
+    equation="out = g / (1 + e^(-beta x)), g where beta x > threshold",
+    source=DEFINITION,
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={
+        "g": lambda h, x, beta, threshold: _softplus_grad(h, x, beta, threshold),
+        "x": lambda h, g, x, beta, threshold: safe_mul(mul(h, g), _softplus_curvature(x, beta, threshold)),
+    },
+)
+_softplus: Callable[..., Any] = kernel_primitive(
+    "softplus",
+    equation="out = ln(1 + e^(beta x)) / beta, x where beta x > threshold",
+    source=DEFINITION,
+    relation=ONE_TO_ONE,
+    structure=ELEMENTWISE,
+    vjp={"x": lambda g, x, beta, threshold: _softplus_grad(g, x, beta, threshold)},
+)
+
+
+def _softplus_curvature(x: Any, beta: float, threshold: float) -> Any:
+    z = mul(x, beta)
+    return _where(gt(z, threshold), 0.0, mul(_logistic_slope(sigmoid(z)), beta))
+
+
+_elu_grad: Callable[..., Any] = kernel_primitive(
+    "elu_grad",
+    equation="out = g scale where x > 0, else g alpha rate e^(rate x)",
+    source=DEFINITION,
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={
+        "g": lambda h, x, alpha, scale, rate: _elu_grad(h, x, alpha, scale, rate),
+        "x": lambda h, g, x, alpha, rate: safe_mul(mul(h, g), _elu_curvature(x, alpha, rate)),
+    },
+)
+_elu: Callable[..., Any] = kernel_primitive(
+    "elu",
+    equation="out = scale x where x > 0, else alpha (e^(rate x) - 1)",
+    source="Clevert, Unterthiner and Hochreiter, Fast and Accurate Deep Network Learning by ELUs",
+    relation=ONE_TO_ONE,
+    structure=ELEMENTWISE,
+    vjp={"x": lambda g, x, alpha, scale, rate: _elu_grad(g, x, alpha, scale, rate)},
+)
+
+
+def _elu_curvature(x: Any, alpha: float, rate: float) -> Any:
+    return _where(lt(x, 0.0), mul(exp(mul(x, rate)), alpha * rate * rate), 0.0)
+
+
+_broken_line_grad: Callable[..., Any] = kernel_primitive(
+    "broken_line_grad",
+    equation="out = g times the slope at x: below, between or above; at low and high the smaller one of both sides",
+    source=DEFINITION,
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={
+        "g": lambda h, x, low, high, below, between, above, shift: _broken_line_grad(
+            h, x, low, high, below, between, above, shift
+        ),
+        "x": lambda h: safe_mul(h, 0.0),
+    },
+)
+_broken_line: Callable[..., Any] = kernel_primitive(
+    "broken_line",
+    equation="out = between (x + shift) from low to high, led on with the slopes below and above",
+    source=DEFINITION,
+    relation=ONE_TO_ONE,
+    structure=ELEMENTWISE,
+    vjp={
+        "x": lambda g, x, low, high, below, between, above, shift: _broken_line_grad(
+            g, x, low, high, below, between, above, shift
+        )
+    },
+)
+
+_cut: Callable[..., Any] = kernel_primitive(
+    "cut",
+    equation="out = g, but value where low <= x <= high",
+    source=DEFINITION,
+    relation=ONE_TO_ONE,
+    structure=ELEMENTWISE,
+    vjp={"g": lambda h, x, low, high: _cut(h, x, low, high, 0.0)},
+)
+_prelu: Callable[..., Any] = kernel_primitive(
+    "prelu",
+    equation="out = y where x > 0, else weight y",
+    source="He and others, Delving Deep into Rectifiers",
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={
+        "y": lambda g, x, weight: _prelu(g, x, weight),
+        "weight": lambda g, y, x: _where(gt(x, 0.0), 0.0, safe_mul(g, y)),
+    },
+)
