@@ -368,3 +368,67 @@ def test_unchecked() -> None:
     finally:
         md.Distribution.set_default_validate_args(True)
     assert md.Bernoulli(0.5, validate_args=False).log_prob(mg.tensor(0.5)).item() == pytest.approx(math.log(0.5))
+
+
+RELAXED: dict[str, tuple[Callable[..., Any], tuple[Any, ...], Any]] = {
+    "RelaxedBernoulli": (lambda d, t, p: d.RelaxedBernoulli(t, probs=p), (SHARE,), RNG.uniform(0.05, 0.95, (5, 2, 3))),
+    "RelaxedBernoulli of logits": (
+        lambda d, t, a: d.RelaxedBernoulli(t, logits=a),
+        (LOC,),
+        RNG.uniform(0.05, 0.95, (5, 2, 3)),
+    ),
+    "RelaxedOneHotCategorical": (
+        lambda d, t, p: d.RelaxedOneHotCategorical(t, probs=p),
+        (PROBS,),
+        RNG.dirichlet(np.ones(4), (5, 2)),
+    ),
+    "RelaxedOneHotCategorical of logits": (
+        lambda d, t, a: d.RelaxedOneHotCategorical(t, logits=a),
+        (LOGITS,),
+        RNG.dirichlet(np.ones(4), (5, 2)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RELAXED)
+def test_relaxed_densities_are_pytorchs(name: str) -> None:
+    make, arrays, values = RELAXED[name]
+    found = []
+    for lib, d in ((mg, md), (torch, torch.distributions)):
+        xs = [lib.tensor(a, dtype=lib.float64, requires_grad=True) for a in (0.7, *arrays)]
+        made = make(d, *xs)
+        y = made.log_prob(lib.tensor(values))
+        grads = lib.autograd.grad(y.sum(), xs)
+        found.append([y.detach().numpy(), *[g.numpy() for g in grads]])
+        assert made.has_rsample
+        assert made.temperature.item() == 0.7
+        wider = made.expand((4, *made.batch_shape))
+        assert tuple(wider.log_prob(lib.tensor(values[0])).shape) == (4, *made.batch_shape)
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", RELAXED)
+def test_relaxed_draws_pass_gradients_and_are_distributed_as_pytorchs(name: str) -> None:
+    make, arrays, _ = RELAXED[name]
+    means = []
+    for lib, d in ((mg, md), (torch, torch.distributions)):
+        lib.manual_seed(0)
+        t, x = lib.tensor(0.7, requires_grad=True), lib.tensor(arrays[0], dtype=lib.float32, requires_grad=True)
+        drawn = make(d, t, x).rsample((20000,))
+        assert not make(d, t, x).sample().requires_grad
+        assert all(lib.isfinite(g).all() for g in lib.autograd.grad(drawn.square().sum(), (t, x)))
+        drawn = drawn.detach()
+        assert ((drawn >= 0) & (drawn <= 1)).all()
+        means.append([drawn.mean(0).numpy(), drawn.square().mean(0).numpy()])
+    for a, b in zip(*means, strict=True):
+        np.testing.assert_allclose(a, b, atol=0.02)
+
+
+def test_relaxed_draws_are_near_choices_where_it_is_cold() -> None:
+    mg.manual_seed(0)
+    drawn = md.RelaxedOneHotCategorical(0.01, probs=mg.tensor([0.2, 0.8])).sample((4000,))
+    assert abs((drawn[:, 1] > 0.5).float().mean().item() - 0.8) < 0.03
+    assert drawn.amax(1).mean().item() > 0.99
+    with pytest.raises(NotImplementedError):
+        md.kl_divergence(md.RelaxedBernoulli(1.0, probs=0.5), md.RelaxedBernoulli(1.0, probs=0.5))
