@@ -617,3 +617,12 @@ def test_memory_is_at_most_twice_the_file(name: str, good: int, path: Path) -> N
     grown, loaded = memory_to_load(path)
     assert loaded == good
     assert grown <= 2 * path.stat().st_size + (8 << 20)
+
+
+def test_a_pickled_file_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"nothing")
+    for given in (path, io.BytesIO(path.read_bytes()), io.BytesIO(pickle.dumps({"a": list(range(9))}))):
+        with pytest.raises(mg.CheckpointError, match=r"it is what torch\.save writes"):
+            mg.load(given)

@@ -168,10 +168,19 @@ def _read_header(path: str) -> bytes:
     return header
 
 
+#: How files begin that torch.save wrote: archives, and before those Python's own format, protocols 2 to 5.
+_FOREIGN = (b"PK\x03\x04", *(bytes([0x80, protocol]) for protocol in range(2, 6)))
+
+
 def _header_length(beginning: bytes, size: int) -> int:
     """Return the length of the header that a file's first 8 bytes tell; ValueError where it cannot be one."""
     length = int.from_bytes(beginning, "little")
     if size < 8 or length > size - 8:
+        if beginning.startswith(_FOREIGN):
+            raise ValueError(
+                "it is what torch.save writes, and reading that would run what it says; "
+                "in PyTorch, write the state by safetensors.torch.save_file"
+            )
         raise ValueError(f"its header would have {length} bytes, but the file has {size}")
     if length > _MAX_HEADER:
         raise ValueError(f"its header has {length} bytes, more than {_MAX_HEADER}")
