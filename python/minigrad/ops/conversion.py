@@ -15,7 +15,7 @@ from ..tensor import Tensor, array_of
 from .promotion import to_dtype
 from .shape import contiguous
 
-__all__ = ["can_cast", "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "numel"]
+__all__ = ["can_cast", "detach", "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "numel"]
 
 
 @method
@@ -114,6 +114,12 @@ def cpu(input: Tensor, memory_format: Any = None) -> Tensor:  # noqa: ARG001
 def cuda(input: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:  # noqa: ARG001
     """Raise a RuntimeError: minigrad computes on the CPU only."""
     raise RuntimeError("cuda: minigrad computes on the CPU only; minigrad.cuda.is_available() is False")
+
+
+def detach(input: Tensor) -> Tensor:
+    """Return a tensor that shares `input`'s memory and versions but has no part in the graph."""
+    array_of("detach", input)
+    return input.detach()
 
 
 def is_tensor(obj: Any) -> bool:

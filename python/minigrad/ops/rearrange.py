@@ -21,6 +21,7 @@ from .shape import Shape, basic_index, broadcast, normalise_dim, normalise_dims,
 from .views import along, diagonal, narrow, two_dims, undiagonal
 
 __all__ = [
+    "cumulative_trapezoid",
     "diag",
     "diag_embed",
     "diagflat",
@@ -508,13 +509,56 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -
         array_of("trapezoid", x, "x")
     if x is None and count > 0:
         return mul(sub(y.sum(d), mul(add(narrow(y, d, 0, 1), narrow(y, d, count, 1)).sum(d), 0.5)), dx)
+    return div(_strips(y, x, dx, d).sum(d), 2)
+
+
+def _strips(y: Tensor, x: Tensor | None, dx: float, d: int) -> Tensor:
+    """Return twice the areas between neighbouring points along dimension d."""
+    shape = y._array.shape
+    count = max(shape[d] - 1, 0)
     pairs = add(narrow(y, d, 0, count), narrow(y, d, shape[d] - count, count))
     if x is None:
-        return mul(pairs.sum(d), dx / 2)
-    widths = diff(x, dim=-1 if x.ndim == 1 else dim)
+        return mul(pairs, dx)
+    widths = diff(x, dim=-1 if x.ndim == 1 else d - len(shape))
     if x.ndim == 1:
         widths = reshape(widths, [-1 if i == d else 1 for i in range(len(shape))])
-    return div((pairs * widths).sum(d), 2)
+    return pairs * widths
+
+
+def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -1) -> Tensor:
+    """Return the areas under lines from point to point, from the first point to each other one along a dimension.
+
+    Parameters
+    ----------
+    y : Tensor
+        The heights, of any shape.
+    x : Tensor, optional
+        Where they are; as many along `dim`, or a vector for the last dimension. Otherwise `dx` apart.
+    dx : float, default 1
+        How far apart.
+    dim : int, default -1
+        The dimension along which the points follow each other.
+
+    Returns
+    -------
+    Tensor
+        With one element less along `dim`.
+
+    Raises
+    ------
+    IndexError
+        If `dim` is out of range.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.cumulative_trapezoid(minigrad.tensor([1.0, 2.0, 3.0]), minigrad.tensor([0.0, 1.0, 3.0]))
+    tensor([1.5000, 6.5000])
+    """
+    d = normalise_dim("cumulative_trapezoid", dim, array_of("cumulative_trapezoid", y).shape)
+    if x is not None:
+        array_of("cumulative_trapezoid", x, "x")
+    return div(_strips(y, x, dx, d).cumsum(d), 2)
 
 
 trapz = trapezoid
