@@ -14,6 +14,7 @@
 #include "core/parallel.hpp"
 #include "isa/isa.hpp"
 #include "isa/math.hpp"
+#include "kernels/elementwise_walk.hpp"
 #include "kernels/reduce_walks.hpp"
 #include "kernels/statistics_layout.hpp"
 
@@ -384,33 +385,28 @@ struct TimesExpDifference {
 };
 
 template <class F, class T>
-void ternary_row(T* out, const T* a, const T* b, const T* c, const int64_t (&step)[4], int64_t count) {
-  const bool plain = step[0] == 1 && step[2] == 1;
-  if (plain && step[1] == 1 && step[3] == 1) {
+void ternary_loop(const void*, void* to, int64_t size, const Neighbours& in) {
+  T* const out = static_cast<T*>(to);
+  const T* const a = static_cast<const T*>(in.x[0]);
+  const T* const b = static_cast<const T*>(in.x[1]);
+  const T* const c = static_cast<const T*>(in.x[2]);
+  if ((in.mask[0] & in.mask[1] & in.mask[2]) != 0) {
 #pragma omp simd
-    for (int64_t i = 0; i < count; ++i) out[i] = F::apply(a[i], b[i], c[i]);
-  } else if (plain && step[1] == 0 && step[3] == 0) {
+    for (int64_t i = 0; i < size; ++i) out[i] = F::apply(a[i], b[i], c[i]);
+  } else if (in.mask[0] == 0 && in.mask[1] != 0 && in.mask[2] == 0) {
     const T u = *a, w = *c;
 #pragma omp simd
-    for (int64_t i = 0; i < count; ++i) out[i] = F::apply(u, b[i], w);
+    for (int64_t i = 0; i < size; ++i) out[i] = F::apply(u, b[i], w);
   } else {
-    for (int64_t i = 0; i < count; ++i) out[i * step[0]] = F::apply(a[i * step[1]], b[i * step[2]], c[i * step[3]]);
+    for (int64_t i = 0; i < size; ++i) {
+      out[i] = F::apply(a[i & in.mask[0]], b[i & in.mask[1]], c[i & in.mask[2]]);
+    }
   }
 }
 
 template <class F, class T>
 Status run_ternary(const Call& call) {
-  const View* const operands[] = {&call.out[0], &call.in[0], &call.in[1], &call.in[2]};
-  const Nest<4> nest = make_nest(operands);
-  const int inner = nest.rank - 1;
-  const int64_t step[4] = {nest.stride[0][inner], nest.stride[1][inner], nest.stride[2][inner], nest.stride[3][inner]};
-  parallel_for(nest.size, F::kNanoseconds, [&](int64_t begin, int64_t end, int) {
-    for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-      ternary_row<F>(call.out[0].as<T>() + offset[0], call.in[0].as<T>() + offset[1], call.in[1].as<T>() + offset[2],
-                     call.in[2].as<T>() + offset[3], step, count);
-    });
-  });
-  return Status::ok;
+  return walk(call, {3, F::kNanoseconds, ternary_loop<F, T>});
 }
 
 constexpr Run kRows[] = {
