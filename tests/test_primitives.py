@@ -40,6 +40,7 @@ HELPERS: dict[str, tuple[Any, ...]] = {
     "permutation": (KEY, OFFSET, 9),
     "full": (0.5, (3, 4), FLOAT64),
     "ramp": (-1.0, 0.5, 0.3, (6,), FLOAT64, 3),
+    "triangle_indices": (4, 6, -1, True),
     "cube": (np.array([[-1.5, 2.0], [0.25, -3.0]]),),
     "inverse_square": (np.array([[-1.5, 2.0], [0.25, -3.0]]),),
     "cat": ((VECTOR, VECTOR), 0, False),

@@ -1,11 +1,8 @@
-// The elementwise kernels' plans and rows, and whole division.
+// The elementwise kernels' plans and rows, and sums of float16.
 #include "reference/elementwise.hpp"
-
-#include <type_traits>
 
 #include "core/half.hpp"
 #include "core/kernel.hpp"
-#include "core/loops.hpp"
 #include "core/plans.hpp"
 #include "kernels/elementwise_loops.hpp"
 #include "kernels/elementwise_ops.hpp"
@@ -32,94 +29,7 @@ void plan_cast(Plan& plan) {
   plan_broadcast(plan, static_cast<DType>(code));
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Whole division. The smallest integer over -1 wraps around, as its negative does: the processor would trap.
-
-constexpr double kDivisionNanoseconds = 3;
-
-// x = quotient y + rest, the rest of x's sign. Signs are data: no branch depends on them.
-template <class T>
-struct Division {
-  T quotient, rest;
-  Division(T x, T y) {
-    const bool minus = std::is_signed_v<T> && y == static_cast<T>(-1);
-    const T by = minus ? T{1} : y, whole = static_cast<T>(x / by);
-    quotient = minus ? static_cast<T>(-x) : whole;
-    rest = static_cast<T>(x - whole * by);
-    up = (rest != 0) & ((rest < 0) != (y < 0));
-  }
-  bool up;  // whether the quotient was rounded up
-};
-
-struct TruncDivide {
-  static constexpr double kNanoseconds = kDivisionNanoseconds;
-  template <class T>
-  static T apply(T x, T y) {
-    return Division<T>(x, y).quotient;
-  }
-};
-
-struct FloorDivide {
-  static constexpr double kNanoseconds = kDivisionNanoseconds;
-  template <class T>
-  static T apply(T x, T y) {
-    const Division<T> d(x, y);
-    return static_cast<T>(d.quotient - static_cast<T>(d.up));
-  }
-};
-
-struct Fmod {
-  static constexpr double kNanoseconds = kDivisionNanoseconds;
-  template <class T>
-  static T apply(T x, T y) {
-    return Division<T>(x, y).rest;
-  }
-};
-
-struct Remainder {
-  static constexpr double kNanoseconds = kDivisionNanoseconds;
-  template <class T>
-  static T apply(T x, T y) {
-    const Division<T> d(x, y);
-    return static_cast<T>(d.rest + (y & static_cast<T>(-static_cast<T>(d.up))));
-  }
-};
-
-template <class T>
-bool has_zero(const View& x) {
-  const View* const operands[] = {&x};
-  const Nest<1> nest = make_nest(operands);
-  const int64_t step = nest.stride[0][nest.rank - 1];
-  T zeros = 0;
-  for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
-    const T* const row = x.as<T>() + offset[0];
-    if (step == 1) {
-#pragma omp simd reduction(| : zeros)
-      for (int64_t i = 0; i < count; ++i) zeros |= static_cast<T>(row[i] == 0);
-    } else {
-      for (int64_t i = 0; i < count; ++i) zeros |= static_cast<T>(row[i * step] == 0);
-    }
-  });
-  return zeros != 0;
-}
-
-template <class Op, class T>
-Status run_division(const Call& call) {
-  if (call.out[0].size() > 0 && has_zero<T>(call.in[1])) return Status::integer_division_by_zero;
-  return run_binary<Op, T>(call);
-}
-
-template <class Op>
-constexpr RunsByDType integer_division() {
-  return {{nullptr, run_division<Op, uint8_t>, run_division<Op, int8_t>, run_division<Op, int16_t>,
-           run_division<Op, int32_t>, run_division<Op, int64_t>, nullptr, nullptr}};
-}
-
 constexpr Run kRuns[] = {
-    {"floor_divide", integer_division<FloorDivide>()},
-    {"trunc_divide", integer_division<TruncDivide>()},
-    {"remainder", integer_division<Remainder>()},
-    {"fmod", integer_division<Fmod>()},
     {"add", {.of = {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, run_binary<Add, Half>}}},
 };
 

@@ -2,6 +2,7 @@
 //
 // Compiled for each instruction set but v4, which has the runs of v3.
 #include "core/kernel.hpp"
+#include "core/loops.hpp"
 #include "kernels/elementwise_loops.hpp"
 #include "kernels/elementwise_ops.hpp"
 
@@ -86,6 +87,95 @@ struct RightShift : Streaming {
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
+// Whole division. The smallest integer over -1 wraps around, as its negative does: the processor would trap.
+
+constexpr double kDivisionNanoseconds = 2;
+
+// x / y, towards 0. Vector instructions divide floats only, whose quotient of whole numbers with no more than half
+// their digits is never rounded up to the next whole one.
+template <class T>
+[[gnu::always_inline]] inline T quotient_of(T x, T y) {
+  if constexpr (sizeof(T) == 8) {
+    const bool minus = y == -1;
+    const T whole = x / (minus ? 1 : y);
+    return minus ? -x : whole;
+  } else {
+    using Float = std::conditional_t<sizeof(T) == 4, double, float>;
+    return static_cast<T>(truncated<int32_t>(static_cast<Float>(x) / static_cast<Float>(y)));
+  }
+}
+
+// x = quotient y + rest, the rest of x's sign. Signs are data: no branch depends on them.
+template <class T>
+struct Division {
+  T quotient, rest;
+  [[gnu::always_inline]] Division(T x, T y) {
+    quotient = quotient_of(x, y);
+    rest = static_cast<T>(x - quotient * y);
+    up = (rest != 0) & ((rest < 0) != (y < 0));
+  }
+  bool up;  // whether the quotient was rounded up
+};
+
+struct TruncDivide {
+  static constexpr double kNanoseconds = kDivisionNanoseconds;
+  template <class T>
+  static T apply(T x, T y) {
+    return Division<T>(x, y).quotient;
+  }
+};
+
+struct FloorDivide {
+  static constexpr double kNanoseconds = kDivisionNanoseconds;
+  template <class T>
+  static T apply(T x, T y) {
+    const Division<T> d(x, y);
+    return static_cast<T>(d.quotient - static_cast<T>(d.up));
+  }
+};
+
+struct Fmod {
+  static constexpr double kNanoseconds = kDivisionNanoseconds;
+  template <class T>
+  static T apply(T x, T y) {
+    return Division<T>(x, y).rest;
+  }
+};
+
+struct Remainder {
+  static constexpr double kNanoseconds = kDivisionNanoseconds;
+  template <class T>
+  static T apply(T x, T y) {
+    const Division<T> d(x, y);
+    return static_cast<T>(d.rest + (y & static_cast<T>(-static_cast<T>(d.up))));
+  }
+};
+
+template <class T>
+bool has_zero(const View& x) {
+  const View* const operands[] = {&x};
+  const Nest<1> nest = make_nest(operands);
+  const int64_t step = nest.stride[0][nest.rank - 1];
+  T zeros = 0;
+  for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
+    const T* const row = x.as<T>() + offset[0];
+    if (step == 1) {
+#pragma omp simd reduction(| : zeros)
+      for (int64_t i = 0; i < count; ++i) zeros |= static_cast<T>(row[i] == 0);
+    } else {
+      for (int64_t i = 0; i < count; ++i) zeros |= static_cast<T>(row[i * step] == 0);
+    }
+  });
+  return zeros != 0;
+}
+
+template <class Op, class T>
+Status run_division(const Call& call) {
+  if (call.out[0].size() > 0 && has_zero<T>(call.in[1])) return Status::integer_division_by_zero;
+  return run_binary<Op, T>(call);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
 // Runs. Where the sign makes no difference, numbers of one size share their code.
 
 template <class Op>
@@ -104,6 +194,12 @@ template <class Op>
 struct Comparison {
   template <class T>
   static constexpr RunFunction of = run_binary<Op, T, bool>;
+};
+
+template <class Op>
+struct Quotient {
+  template <class T>
+  static constexpr RunFunction of = run_division<Op, T>;
 };
 
 struct Limits {
@@ -166,6 +262,10 @@ constexpr Run kRows[] = {
     {"add", with_boolean(bits<Binary<Add>>(), run_binary<Maximum, uint8_t>)},
     {"sub", bits<Binary<Sub>>()},
     {"mul", with_boolean(bits<Binary<Mul>>(), run_binary<Minimum, uint8_t>)},
+    {"floor_divide", numbers<Quotient<FloorDivide>>()},
+    {"trunc_divide", numbers<Quotient<TruncDivide>>()},
+    {"remainder", numbers<Quotient<Remainder>>()},
+    {"fmod", numbers<Quotient<Fmod>>()},
     {"maximum", with_bytes(numbers<Binary<Maximum>>())},
     {"minimum", with_bytes(numbers<Binary<Minimum>>())},
     {"eq", with_bytes(bits<Comparison<Eq>>())},
