@@ -43,6 +43,20 @@ struct PlainRow {
   }
 };
 
+// A row of which, where it is `far`, what comes later is asked for, group by group.
+template <class T, class Op>
+struct LongRow : PlainRow<T, Op> {
+  bool far;
+
+  [[gnu::always_inline]] void fetch(int64_t j) const {
+    constexpr int kAhead = 4096, kGroup = 256;  // bytes
+    if (!far) return;
+    const char* const from = reinterpret_cast<const char*>(this->x + j) + kAhead;
+#pragma GCC unroll 4
+    for (int line = 0; line < kGroup; line += 64) __builtin_prefetch(from + line, 0, 2);
+  }
+};
+
 template <class T>
 struct ProductRow {
   const T* x;
@@ -162,6 +176,7 @@ template <class Op, class T, class Row>
   // Unrolled, the loads of a block would be reordered, and what is read in order comes faster from the cache.
 #pragma GCC unroll 1
   for (; j + 4 * kWidth <= count; j += 4 * kWidth) {
+    if constexpr (requires { row.fetch(j); }) row.fetch(j);
     for (int i = 0; i < kParts<T>; ++i) {
       const auto at = [&](int k) __attribute__((always_inline)) { return row.at(j + k * kWidth + i * kLanes<T>); };
       total.part[i] = add_four<Op>(total.part[i], at(0), at(1), at(2), at(3));

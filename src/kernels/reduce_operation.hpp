@@ -46,14 +46,20 @@ struct Mapping {
   void (*columns)(T* out, int64_t cols, const T* x, int64_t step, int64_t count, const T* centre, bool far);
 };
 
+// Whether no cache holds so many elements.
+template <class T>
+constexpr bool beyond_caches(int64_t elements) {
+  return elements >= (int64_t{16} << 20) / static_cast<int64_t>(sizeof(T));
+}
+
 // The tree over the blocks of a row, as combine_blocks builds it, but kept in registers.
 template <class Op, class T>
-[[gnu::noinline]] Lanes<T> long_row_lanes(const T* x, int64_t n) {
+[[gnu::noinline]] Lanes<T> long_row_lanes(const T* x, int64_t n, bool far) {
   Lanes<T> levels[48];
   int depth = 0;
   for (int64_t b = 0; b * kRowBlock<T> < n; ++b) {
     const int64_t done = b * kRowBlock<T>;
-    levels[depth++] = block_lanes<Op, T>(PlainRow<T, Op>{x + done}, smaller(kRowBlock<T>, n - done));
+    levels[depth++] = block_lanes<Op, T>(LongRow<T, Op>{{x + done}, far}, smaller(kRowBlock<T>, n - done));
     for (int64_t pairs = b; pairs & 1; pairs >>= 1) {
       --depth;
       levels[depth - 1] = combine<Op>(levels[depth - 1], levels[depth]);
@@ -65,7 +71,7 @@ template <class Op, class T>
 
 template <class Op, class T>
 void row_lanes_of(T* lanes, const T* x, int64_t n) {
-  store_lanes(lanes, long_row_lanes<Op>(x, n));
+  store_lanes(lanes, long_row_lanes<Op>(x, n, beyond_caches<T>(n)));
 }
 
 template <class Op, class T>
@@ -78,7 +84,8 @@ void row_groups_of(T* lanes, const T* x, int64_t count) {
 template <class Op, class T>
 void rows_of(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows, int64_t n) {
   if (n > kRowBlock<T>) {
-    for (int64_t i = 0; i < rows; ++i) out[i * out_step] = fold<Op>(long_row_lanes<Op>(x + i * x_step, n));
+    const bool far = beyond_caches<T>(rows * n);
+    for (int64_t i = 0; i < rows; ++i) out[i * out_step] = fold<Op>(long_row_lanes<Op>(x + i * x_step, n, far));
   } else if (n > kVirtualLanes<T> || rows < kTileRows / 2) {
     for (int64_t i = 0; i < rows; ++i) {
       out[i * out_step] = fold<Op>(block_lanes<Op, T>(PlainRow<T, Op>{x + i * x_step}, n));
