@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.resources
 import importlib.util
+import inspect
 import os
 import subprocess
 import sys
@@ -169,3 +170,10 @@ def test_show_config_tells_what_is_promised() -> None:
     text = str(minigrad.show_config())
     for word in ("version", "compiler", "threads"):
         assert word in text
+
+
+def test_star_import_brings_the_functions_of_all_modules() -> None:
+    modules = [m for m in vars(minigrad.ops).values() if inspect.ismodule(m)]
+    names = {name for m in modules for name in getattr(m, "__all__", ()) if hasattr(minigrad, name)}
+    assert len(names) > 250
+    assert sorted(names - set(minigrad.__all__)) == []
