@@ -97,6 +97,7 @@ WRONG: dict[str, tuple[type[Exception], Callable[[Any, Any, Any], Any]]] = {
     "a closure": (RuntimeError, lambda lib, s, o: s.step(o, closure=lambda: None)),
     "an update alone": (AssertionError, lambda lib, s, o: s.update()),
     "no gradients": (AssertionError, lambda lib, s, o: (o.zero_grad(), s.step(o))),
+    "no scaled loss": (AssertionError, lambda lib, s, o: lib.amp.GradScaler("cpu").step(o)),
     "no tensor": (ValueError, lambda lib, s, o: s.scale(1)),
 }
 

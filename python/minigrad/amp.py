@@ -142,6 +142,7 @@ class GradScaler:
         self._scale, self._growth_tracker = float(init_scale), 0
         self._growth_factor, self._backoff_factor = growth_factor, backoff_factor
         self._growth_interval = growth_interval
+        self._used = False
         self._finite: dict[int, bool] = {}  # of the optimizers whose gradients were scaled down since the last update
         self._stepped: set[int] = set()
 
@@ -149,6 +150,7 @@ class GradScaler:
         """Return a tensor, or a list or tuple of tensors, times the scale."""
         if not self._enabled:
             return outputs
+        self._used = True
         if isinstance(outputs, Tensor):
             return outputs * self._scale
         if isinstance(outputs, list | tuple):
@@ -160,6 +162,8 @@ class GradScaler:
         """Divide the gradients of an optimizer's parameters by the scale, in place: before they are clipped, say."""
         if not self._enabled:
             return
+        if not self._used:
+            raise AssertionError("unscale_: no loss has been scaled; call scale(loss).backward() first")
         if id(optimizer) in self._finite:
             raise RuntimeError("unscale_: has been called, or step() has, since the last update(); call that first")
         gradients = _gradients_of(optimizer)
