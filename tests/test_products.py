@@ -59,6 +59,14 @@ def test_einsum_of_lists() -> None:
     x, y = mg.randn(2, 3), mg.randn(3, 4)
     np.testing.assert_array_equal(mg.einsum(x, [0, 1], y, [1, 2], [2, 0]), mg.einsum("ab,bc->ca", x, y))
     np.testing.assert_array_equal(mg.einsum(x, [..., 1], y, [1, 2]), mg.einsum("...b,bc", [x, y]))
+    np.testing.assert_array_equal(mg.einsum(x, [0, 1]), x)
+    np.testing.assert_array_equal(mg.einsum(x, [1, 0]), x.T)
+
+
+def test_numbered_labels_of_an_einsum_keep_their_order() -> None:
+    x = mg.randn(2, 3)
+    np.testing.assert_array_equal(mg.einsum(x, [0, 26]), x)
+    np.testing.assert_array_equal(mg.einsum(x, [30, 3]), x.T)
 
 
 MALFORMED: dict[str, Callable[[], Any]] = {

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,8 +20,7 @@ _MOST_SHOWN = 100_000  # many small dimensions have no middle to leave out; beyo
 Formatter = Callable[[Any], str]
 
 
-@dataclass(frozen=True)
-class PrintOptions:
+class PrintOptions(NamedTuple):
     """How tensors are printed; see `set_printoptions`."""
 
     precision: int = 4
@@ -88,7 +86,7 @@ def set_printoptions(
     for name, value in changes.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
             raise ValueError(f"set_printoptions: {name} must be a number that is not negative, got {value!r}")
-    _options = replace(start, **changes, sci_mode=sci_mode)
+    _options = start._replace(**changes, sci_mode=sci_mode)
 
 
 def tensor_text(t: Tensor) -> str:

@@ -6,7 +6,6 @@ dimensions get labels, and two tensors are multiplied as batches of matrices (`_
 
 from __future__ import annotations
 
-import string
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
@@ -20,6 +19,9 @@ from .shape import Shape, _permute, _reshape, squeeze
 from .views import diagonal
 
 __all__ = ["einsum"]
+
+#: In the order of their codes, in which labels are sorted: numbered labels keep the order of their numbers.
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 #: What a dimension is called while a product is worked out: a letter, or "..." and a number counted from the right.
 Label = str | tuple[str, int]
@@ -193,10 +195,10 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     tensor([[ 5., 11.],
             [11., 25.]])
     """
-    if len(operands) == 1 and isinstance(operands[0], list | tuple):
-        operands = tuple(operands[0])
     if isinstance(equation, Tensor):
         equation, operands = _from_sublists((equation, *operands))
+    elif len(operands) == 1 and isinstance(operands[0], list | tuple):
+        operands = tuple(operands[0])
     if not isinstance(equation, str) or not operands:
         raise RuntimeError(f"einsum: needs an equation and at least one operand, got {equation!r}")
     terms, kept = _parse(equation, tuple([array_of("einsum", x).shape for x in operands]))
@@ -234,7 +236,7 @@ def _labels(text: str, ndim: int, equation: str) -> tuple[Label, ...]:
     """Return a label for each of `ndim` dimensions that one term describes."""
     before, dots, after = text.partition("...")
     letters = before + after
-    if any(letter not in string.ascii_letters for letter in letters):
+    if any(letter not in _LETTERS for letter in letters):
         raise RuntimeError(f"einsum: labels must be letters, got {text!r} in {equation!r}")
     rest = ndim - len(letters)
     if rest < 0 or (rest > 0 and not dots):
@@ -294,7 +296,7 @@ def _from_sublists(arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     def text(labels: Any) -> str:
         if not isinstance(labels, list | tuple) or not all(n is ... or n in range(52) for n in labels):
             raise RuntimeError(f"einsum: labels must be numbers from 0 to 51 or ..., got {labels!r}")
-        return "".join("..." if n is ... else string.ascii_letters[n] for n in labels)
+        return "".join("..." if n is ... else _LETTERS[n] for n in labels)
 
     equation = ",".join(map(text, lists))
     return (equation if result is None else f"{equation}->{text(result)}"), tuple(operands)
