@@ -148,7 +148,7 @@ void run_tile(const Tile<T>& t) {
   const T* c = t.c;
   for (int64_t k = t.k; k > 0; --k) {
     if (__builtin_expect(k % kStepsPerRow == 0, 0)) {
-      __builtin_prefetch(c, 1);
+      each<1, V>([&](int, int v) { __builtin_prefetch(c + v * L, 1); });
       __builtin_prefetch(c + V * L - 1, 1);
       c += t.c_row;
     }
