@@ -961,7 +961,7 @@ def test_dims_that_are_no_integers(name: str) -> None:
             DIMS[name](mg.ones(2, 3), dim)
 
 
-@pytest.mark.parametrize("size", [(1.0, 2.0), [1.7], "23", (2, None), mg.ones(2), object()], ids=str)
+@pytest.mark.parametrize("size", [(1.0, 2.0), [1.7], "23", (2, None), mg.ones(2), object()])
 def test_sizes_that_are_no_integers(size: Any) -> None:
     for call in (mg.zeros, mg.rand, mg.ones(2).reshape, mg.ones(1).expand, lambda s: mg.full(s, 1.0)):
         with pytest.raises(TypeError, match="expected integers, one by one or in a sequence, got"):
