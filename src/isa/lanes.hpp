@@ -258,6 +258,9 @@ template <class T>
   if (step == 1) {
     for (; i + kLanes<T> <= count; i += kLanes<T>) store(out + i, load(x + i));
   }
+  if (step == 0) {
+    for (; i + kLanes<T> <= count; i += kLanes<T>) store(out + i, splat(*x));
+  }
   if (step == 2) i = gather_every_other(out, x, count, kAll);
   if (step == -1) i = gather_backwards(out, x, count, kAll);
 #pragma GCC unroll 4
@@ -322,8 +325,9 @@ template <class T>
                                         int64_t cols) {
   constexpr int kSide = SquareOf<T>::kSide;
   if (rows < kSide || cols < kSide) {
-    for (int64_t j = 0; j < cols; ++j) {
-      for (int64_t i = 0; i < rows; ++i) out[j * out_step + i] = x[i * x_step + j];
+    for (int64_t i = 0; i < rows; ++i) {
+#pragma GCC unroll 4
+      for (int64_t j = 0; j < cols; ++j) out[j * out_step + i] = x[i * x_step + j];
     }
     return;
   }
@@ -337,12 +341,31 @@ template <class T>
   }
 }
 
+// The same for rows of x whose elements lie x_col apart: by way of a copy, a few rows at a time.
+template <class T>
+[[gnu::noinline]] inline void transpose_apart(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t x_col,
+                                              int64_t rows, int64_t cols) {
+  constexpr int64_t kRows = 16, kCols = 64;
+  alignas(64) T copy[kRows * kCols];
+  for (int64_t i = 0; i < rows; i += kRows) {
+    const int64_t high = kRows < rows - i ? kRows : rows - i;
+    for (int64_t j = 0; j < cols; j += kCols) {
+      const int64_t wide = kCols < cols - j ? kCols : cols - j;
+      for (int64_t k = 0; k < high; ++k) gather(copy + k * kCols, x + (i + k) * x_step + j * x_col, x_col, wide);
+      transpose(out + j * out_step + i, out_step, copy, kCols, high, wide);
+    }
+  }
+}
+
 // out[i * out_step + j] = x[i * row_step + j * col_step] for 0 <= i < rows, 0 <= j < cols: any layout made contiguous
 // along j. x and out do not overlap.
 template <class T>
 [[gnu::noinline]] inline void pack(T* out, int64_t out_step, const T* x, int64_t row_step, int64_t col_step,
                                    int64_t rows, int64_t cols) {
   if (row_step == 1 && col_step != 1) return transpose(out, out_step, x, col_step, cols, rows);
+  if ((row_step == 2 || row_step == -1) && rows >= kLanes<T> && (col_step > 2 || col_step < -2)) {
+    return transpose_apart(out, out_step, x, col_step, row_step, cols, rows);
+  }
   for (int64_t i = 0; i < rows; ++i) {
     for (int64_t j = 0; j < cols; ++j) out[i * out_step + j] = x[i * row_step + j * col_step];
   }

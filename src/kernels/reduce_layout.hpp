@@ -54,6 +54,10 @@ inline Reduction describe_reduction(const View& x, DimMask mask) {
   return reduction;
 }
 
+// How many neighbours of a row, far from each other, are copied together with those of the next rows: a block of them
+// then takes whole lines of memory.
+constexpr int64_t kTurnedPiece = 64;
+
 // Whether all elements of a matrix are reduced whose columns are contiguous, and its rows are so long that groups of
 // four vectors of so many lanes never go from one into the next, nor a block into many.
 inline bool is_turned_matrix(const Reduction& r, const Nest<1>& all, int64_t lanes) {

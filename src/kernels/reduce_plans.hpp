@@ -44,8 +44,14 @@ inline void plan_way(Plan& plan, const Reduction& form, DimMask mask) {
   }
 }
 
-// `turns`: the run reaches the elements of a turned matrix by itself. The time, and the scratch for chunks that threads
-// share: a function of shape and dims (see divide_into_chunks).
+// Whether rows consist of short pieces, and neighbours lie along the dimension before: the run copies a block at a
+// time.
+inline bool has_turned_pieces(const View& x) {
+  return x.rank > 1 && x.shape[x.rank - 1] <= kTurnedPiece && x.stride[x.rank - 2] == 1;
+}
+
+// `turns`: the run reaches the elements of a turned matrix, or of turned pieces, by itself. The time, and the scratch
+// for chunks that threads share: a function of shape and dims (see divide_into_chunks).
 inline void plan_costs(Plan& plan, DimMask mask, bool turns = false) {
   const View& x = plan.in[0];
   const Reduction form = describe_reduction(x, mask);
@@ -53,7 +59,8 @@ inline void plan_costs(Plan& plan, DimMask mask, bool turns = false) {
   if (!is_floating(x.dtype)) return;
   const int64_t lanes = kVectorBytes / item_size(x.dtype);
   const View* const operands[] = {&x};
-  if (!turns || !is_turned_matrix(form, make_nest(operands), lanes)) plan_way(plan, form, mask);
+  const bool reached = turns && (is_turned_matrix(form, make_nest(operands), lanes) || has_turned_pieces(x));
+  if (!reached) plan_way(plan, form, mask);
   const Chunks chunks = divide_into_chunks(form, lanes);
   plan.scratch_shared = static_cast<size_t>(chunks.count * form.kept * (form.rows ? kVectorBytes : item_size(x.dtype)));
 }

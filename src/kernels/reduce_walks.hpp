@@ -98,11 +98,25 @@ struct Reducer {
   }
 
   // Copies elements begin ... begin + n of a row that lies in pieces.
-  void gather_block(const T* from, int64_t begin, int64_t n, T* to) const {
+  void gather_pieces(const T* from, int64_t begin, int64_t n, T* to) const {
     for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
       gather(to, from + start[0], row_step(), run);
       to += run;
     });
+  }
+
+  // The same of at most a block; whole pieces that are short are copied as matrices.
+  void gather_block(const T* from, int64_t begin, int64_t n, T* to) const {
+    const int inner = nest.reduced.rank - 1;
+    const int64_t piece = nest.reduced.shape[inner], first = divide_up(begin, piece), last = (begin + n) / piece;
+    if (inner == 0 || piece > kTurnedPiece || first >= last) return gather_pieces(from, begin, n, to);
+    gather_pieces(from, begin, first * piece - begin, to);
+    T* at = to + first * piece - begin;
+    for_rows_of(nest.reduced, inner - 1, first, last, [&](const int64_t* start, int64_t rows) {
+      pack(at, piece, from + start[0], nest.reduced.stride[0][inner - 1], row_step(), rows, piece);
+      at += rows * piece;
+    });
+    gather_pieces(from, last * piece, begin + n - last * piece, at);
   }
 
   // A block of a row that lies in pieces: `n` elements from `begin` on. Groups that lie in one contiguous piece are
@@ -290,12 +304,14 @@ struct Reducer {
     });
   }
 
-  // Short rows that lie beside each other.
+  // Short rows that lie beside each other, or are copied so.
   void run_short(int64_t begin, int64_t end) const {
     const int64_t out_step = nest.kept.stride[0][nest.kept.rank - 1];
     for_strips(begin, end, kTile, [&](T* to, const T* from, int64_t cols, int64_t) {
-      alignas(64) T results[kTile];
-      op.short_rows(results, cols, from, row_step(), form.reduced);
+      alignas(64) T results[kTile], copy[kVirtualLanes<T> * kTile];
+      const bool beside = walk == Walk::lanes;
+      if (!beside) pack_tile(from, cols, 0, form.reduced, copy);
+      op.short_rows(results, cols, beside ? from : copy, beside ? row_step() : cols, form.reduced);
       divide(results, 1, cols);
       scatter(to, out_step, results, cols);
     });
@@ -336,7 +352,8 @@ struct Reducer {
   // The results begin ... end.
   [[gnu::noinline]] void run_part(int64_t begin, int64_t end) const {
     if (walk == Walk::rows) return run_rows(begin, end);
-    const bool brief = walk == Walk::lanes && form.reduced <= kVirtualLanes<T>;
+    const bool several = walk == Walk::lanes || (walk == Walk::pieces && mapping == nullptr && form.kept > 1);
+    const bool brief = several && form.reduced <= kVirtualLanes<T>;
     brief ? run_short(begin, end) : run_strips(begin, end);
   }
 
