@@ -317,11 +317,11 @@ void copy_all(const View& out, const View& x) {
 }
 
 bool is_turned(const View& x) {
-  constexpr int64_t kFew = 16;
+  constexpr int64_t kFew = 16, kTogether = 4;
   const int inner = x.rank - 1;
-  if (inner < 1 || x.shape[inner] < kFew || x.stride[inner] < kFew) return false;
+  if (inner < 1 || x.shape[inner] < kFew || std::abs(x.stride[inner]) < kFew) return false;
   for (int d = 0; d < inner; ++d) {
-    if (x.stride[d] == 1 && x.shape[d] >= kFew) return true;
+    if (x.stride[d] == 1 && x.shape[d] >= kTogether) return true;
   }
   return false;
 }
