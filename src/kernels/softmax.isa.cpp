@@ -71,7 +71,7 @@ struct LogSoftmaxGrad {
 
 template <class F, class T>
 struct Forward {
-  static constexpr bool kCentred = true, kKeeps = F::kFromExp;
+  static constexpr bool kCentred = true, kKeeps = F::kFromExp, kMayGoPast = true;
   static constexpr double kNanoseconds = sizeof(T) == 8 ? 0.95 : 0.37;
   static constexpr int64_t kMostAside = 65536 / sizeof(T);
 
@@ -176,7 +176,8 @@ struct Forward {
 
 template <class F, class T>
 struct Backward {
-  static constexpr bool kCentred = false, kKeeps = false;
+  // Exponentials hide what writing costs: past the caches they would wait for it.
+  static constexpr bool kCentred = false, kKeeps = false, kMayGoPast = F::kSumsProducts;
   static constexpr double kNanoseconds = F::kNanoseconds;
 
   // The sum of g or of g y along one row.
@@ -330,7 +331,7 @@ Status run_softmax(const Call& call) {
   Rows<T> start = {call.out[0].as<T>(), call.in[0].as<T>(), call.in[call.in_count - 1].as<T>(),
                    all.along,           all.across,         all.n};
   const Way way = choose_way(start, nest.shape[nest.rank - 1]);
-  start.past = goes_past(call, way, start, nest.shape[nest.rank - 1]);
+  start.past = Function::kMayGoPast && goes_past(call, way, start, nest.shape[nest.rank - 1]);
   const double cost = Function::kNanoseconds * static_cast<double>(all.n);
   const auto from = [&](const int64_t* offset) -> Rows<T> {
     return {start.out + offset[0], start.a + offset[1], start.b + offset[2], all.along, all.across, all.n, start.past};
