@@ -3,59 +3,23 @@
 #include <algorithm>
 #include <cmath>
 
-#include "reference/naive.hpp"
+#include "reference/map.hpp"
 
 namespace minigrad::reference {
 namespace {
 
-// f(attributes, x) for each element.
+// g f(attributes, x), 0 where g is 0.
 template <auto f>
-Status map_value(const Call& call) {
-  const View& out = call.out[0];
-  for_each(out, [&](const Position& p) {
-    const double x = element<double>(call.in[0], p, out.rank);
-    element<double>(out, p, out.rank) = f(call.attributes, x);
-  });
-  return Status::ok;
-}
-
-// g f(attributes, x) for each element, 0 where g is 0.
-template <auto f>
-Status map_slope(const Call& call) {
-  const View& out = call.out[0];
-  for_each(out, [&](const Position& p) {
-    const double g = element<double>(call.in[0], p, out.rank);
-    const double x = element<double>(call.in[1], p, out.rank);
-    element<double>(out, p, out.rank) = g == 0 ? 0 : g * f(call.attributes, x);
-  });
-  return Status::ok;
+constexpr RunsByDType slope() {
+  return float_map<[](Attributes a, double g, double x) { return g == 0 ? 0 : g * f(a, x); }, 0, 1>();
 }
 
 // g, the value where x lies within.
 template <class T>
-Status cut_of(const Call& call) {
-  const View& out = call.out[0];
-  const T low = static_cast<T>(call.attributes[0].real), high = static_cast<T>(call.attributes[1].real);
-  for_each(out, [&](const Position& p) {
-    const T x = element<T>(call.in[1], p, out.rank);
-    const bool within = low <= x && x <= high;
-    element<T>(out, p, out.rank) =
-        within ? static_cast<T>(call.attributes[2].real) : element<T>(call.in[0], p, out.rank);
-  });
-  return Status::ok;
+T cut_of(Attributes a, T g, T x) {
+  const T low = static_cast<T>(a[0].real), high = static_cast<T>(a[1].real);
+  return low <= x && x <= high ? static_cast<T>(a[2].real) : g;
 }
-
-template <auto f>
-constexpr RunsByDType value() {
-  return for_floats<map_value<f>>();
-}
-
-template <auto f>
-constexpr RunsByDType slope() {
-  return for_floats<map_slope<f>>();
-}
-
-using List = const Attribute*;
 
 // Beyond this size all but the identity is at its limit; a product with an infinite number would be NaN.
 double near(double x) { return std::clamp(x, -1e3, 1e3); }
@@ -77,7 +41,7 @@ double mish_slope(double x) {
   return t + x * (1 - t * t) * sigmoid_of(x);
 }
 
-double line(List a, double x) {
+double line(Attributes a, double x) {
   const double low = a[0].real, high = a[1].real, inside = std::min(std::max(x, low), high);
   double y = a[3].real * (inside + a[5].real);
   if (x < low && a[2].real != 0) y += a[2].real * (x - low);
@@ -87,7 +51,7 @@ double line(List a, double x) {
 
 double smaller(double a, double b) { return std::fabs(a) < std::fabs(b) ? a : b; }
 
-double line_slope(List a, double x) {
+double line_slope(Attributes a, double x) {
   if (x < a[0].real) return a[2].real;
   if (x == a[0].real) return smaller(a[2].real, a[3].real);
   if (x == a[1].real) return smaller(a[3].real, a[4].real);
@@ -96,40 +60,43 @@ double line_slope(List a, double x) {
 
 double hard_gate(double x) { return (std::clamp(x, -3.0, 3.0) + 3) / 6; }
 
-double softplus_of(List a, double x) {
+double softplus_of(Attributes a, double x) {
   const double beta = a[0].real;
   return a[1].real < beta * x ? x : (std::max(beta * x, 0.0) + std::log1p(std::exp(-std::fabs(beta * x)))) / beta;
 }
 
-double softplus_slope(List a, double x) { return a[1].real < a[0].real * x ? 1 : sigmoid_of(a[0].real * x); }
+double softplus_slope(Attributes a, double x) { return a[1].real < a[0].real * x ? 1 : sigmoid_of(a[0].real * x); }
 
-double elu_of(List a, double x) { return 0 < x ? a[1].real * x : a[0].real * std::expm1(a[2].real * x); }
+double elu_of(Attributes a, double x) { return 0 < x ? a[1].real * x : a[0].real * std::expm1(a[2].real * x); }
 
-double elu_slope(List a, double x) { return x <= 0 ? a[0].real * a[2].real * std::exp(a[2].real * x) : a[1].real; }
+double elu_slope(Attributes a, double x) {
+  return x <= 0 ? a[0].real * a[2].real * std::exp(a[2].real * x) : a[1].real;
+}
 
 }  // namespace
 
-const RunsByDType silu = value<[](List, double x) { return std::max(x, -1e3) * sigmoid_of(near(x)); }>();
-const RunsByDType silu_grad = slope<[](List, double x) { return sigmoid_of(x) * (1 + near(x) * sigmoid_of(-x)); }>();
-const RunsByDType gelu = value<[](List, double x) { return std::max(x, -1e3) * normal_below(near(x)); }>();
-const RunsByDType gelu_grad = slope<[](List, double x) { return gelu_slope(near(x)); }>();
-const RunsByDType gelu_tanh = value<[](List, double x) { return std::max(x, -1e3) * gate(near(x)); }>();
-const RunsByDType gelu_tanh_grad = slope<[](List, double x) { return gelu_tanh_slope(near(x)); }>();
-const RunsByDType mish = value<[](List, double x) { return std::max(x, -1e3) * tanh_softplus(near(x)); }>();
-const RunsByDType mish_grad = slope<[](List, double x) { return mish_slope(near(x)); }>();
-const RunsByDType softsign = value<[](List, double x) {
-  return std::fabs(x) < 1e300 ? x / (1 + std::fabs(x)) : std::copysign(x != x ? x : 1, x);
-}>();
-const RunsByDType softsign_grad = slope<[](List, double x) { return 1 / ((1 + std::fabs(x)) * (1 + std::fabs(x))); }>();
-const RunsByDType softplus = value<[](List a, double x) { return softplus_of(a, x); }>();
-const RunsByDType softplus_grad = slope<[](List a, double x) { return softplus_slope(a, x); }>();
-const RunsByDType elu = value<[](List a, double x) { return elu_of(a, x); }>();
-const RunsByDType elu_grad = slope<[](List a, double x) { return elu_slope(a, x); }>();
-const RunsByDType broken_line = value<[](List a, double x) { return line(a, x); }>();
-const RunsByDType broken_line_grad = slope<[](List a, double x) { return line_slope(a, x); }>();
-const RunsByDType cut = floats(cut_of<float>, cut_of<double>);
-const RunsByDType hardswish = value<[](List, double x) { return std::max(x, -3.0) * hard_gate(x); }>();
+const RunsByDType silu = float1<[](double x) { return std::max(x, -1e3) * sigmoid_of(near(x)); }>();
+const RunsByDType silu_grad =
+    slope<[](Attributes, double x) { return sigmoid_of(x) * (1 + near(x) * sigmoid_of(-x)); }>();
+const RunsByDType gelu = float1<[](double x) { return std::max(x, -1e3) * normal_below(near(x)); }>();
+const RunsByDType gelu_grad = slope<[](Attributes, double x) { return gelu_slope(near(x)); }>();
+const RunsByDType gelu_tanh = float1<[](double x) { return std::max(x, -1e3) * gate(near(x)); }>();
+const RunsByDType gelu_tanh_grad = slope<[](Attributes, double x) { return gelu_tanh_slope(near(x)); }>();
+const RunsByDType mish = float1<[](double x) { return std::max(x, -1e3) * tanh_softplus(near(x)); }>();
+const RunsByDType mish_grad = slope<[](Attributes, double x) { return mish_slope(near(x)); }>();
+const RunsByDType softsign =
+    float1<[](double x) { return std::fabs(x) < 1e300 ? x / (1 + std::fabs(x)) : std::copysign(x != x ? x : 1, x); }>();
+const RunsByDType softsign_grad =
+    slope<[](Attributes, double x) { return 1 / ((1 + std::fabs(x)) * (1 + std::fabs(x))); }>();
+const RunsByDType softplus = float1<softplus_of>();
+const RunsByDType softplus_grad = slope<softplus_slope>();
+const RunsByDType elu = float1<elu_of>();
+const RunsByDType elu_grad = slope<elu_slope>();
+const RunsByDType broken_line = float1<line>();
+const RunsByDType broken_line_grad = slope<line_slope>();
+const RunsByDType cut = floats(map_of<float, float, cut_of<float>, 0, 1>, map_of<double, double, cut_of<double>, 0, 1>);
+const RunsByDType hardswish = float1<[](double x) { return std::max(x, -3.0) * hard_gate(x); }>();
 const RunsByDType hardswish_grad =
-    slope<[](List, double x) { return hard_gate(x) + (std::fabs(x) < 3 ? x / 6 : 0.0); }>();
+    slope<[](Attributes, double x) { return hard_gate(x) + (std::fabs(x) < 3 ? x / 6 : 0.0); }>();
 
 }  // namespace minigrad::reference

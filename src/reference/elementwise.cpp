@@ -23,19 +23,6 @@ Status cast_of(const Call& call) {
   return Status::ok;
 }
 
-// The cotangent of argument 0, 1 or 2 of clamp: it goes to the one that clamp returns.
-Status clamp_grad_of(const Call& call) {
-  const View& out = call.out[0];
-  for_each(out, [&](const Position& p) {
-    const double x = element<double>(call.in[1], p, out.rank);
-    const double lower = element<double>(call.in[2], p, out.rank), upper = element<double>(call.in[3], p, out.rank);
-    const bool returned[] = {x >= lower && x <= upper, x < lower && lower<upper, x> upper || upper < lower};
-    element<double>(out, p, out.rank) =
-        returned[call.attributes[0].integer()] ? element<double>(call.in[0], p, out.rank) : 0;
-  });
-  return Status::ok;
-}
-
 constexpr RunsByDType with(RunsByDType runs, DType dtype, RunFunction run) {
   runs.of[static_cast<int>(dtype)] = run;
   return runs;
@@ -84,6 +71,12 @@ T clamped(T x, T lower, T upper) {
   if (x != x || lower != lower || upper != upper) return x + lower + upper;
   const T raised = x < lower ? lower : x;
   return upper < raised ? upper : raised;
+}
+
+// The cotangent of argument 0, 1 or 2 of clamp: it goes to the one that clamp returns.
+double clamp_cotangent(Attributes a, double g, double x, double lower, double upper) {
+  const bool returned[] = {x >= lower && x <= upper, x < lower && lower<upper, x> upper || upper < lower};
+  return returned[a[0].integer()] ? g : 0;
 }
 
 // Shifted by one bit, y times.
@@ -195,7 +188,7 @@ const RunsByDType bitwise_left_shift = integer_map<shifted_left, 0, 1>();
 const RunsByDType bitwise_right_shift = integer_map<shifted_right, 0, 1>();
 
 const RunsByDType clamp = map_all<[](auto x, auto lower, auto upper) { return clamped(x, lower, upper); }, 0, 1, 2>();
-const RunsByDType clamp_grad = for_floats<clamp_grad_of>();
+const RunsByDType clamp_grad = float_map<clamp_cotangent, 0, 1, 2, 3>();
 const RunsByDType lerp = float_map<[](double x, double y, double w) { return x + w * (y - x); }, 0, 1, 2>();
 const RunsByDType prelu = float_map<[](double y, double x, double w) { return 0 < x ? y : w * y; }, 0, 1, 2>();
 const RunsByDType addcmul =

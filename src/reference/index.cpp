@@ -5,46 +5,35 @@
 namespace minigrad::reference {
 namespace {
 
-// `dim` counted from the end where negative; 0 for arrays without dimensions.
-int axis_of(int64_t dim, int rank) { return static_cast<int>(rank == 0 ? 0 : (dim < 0 ? dim + rank : dim)); }
-
-int64_t extent_of(const View& x, int dim) { return x.rank == 0 ? 1 : x.shape[dim]; }
-
-template <class T>
-Status gather_of(const Call& call) {
-  const View &x = call.in[0], &index = call.in[1];
-  const int dim = axis_of(call.attributes[0].integer(), x.rank);
+// Calls visit(p, q) for every position p of index and the one q of x that it leads to.
+template <class Visit>
+Status for_places(const View& x, const View& index, int dim, Visit&& visit) {
   Status status = Status::ok;
   for_each(index, [&](const Position& p) {
-    const int64_t i = at<int64_t>(index, p);
-    if (i < 0 || i >= extent_of(x, dim)) {
+    Position q = p;
+    q.index[dim] = at<int64_t>(index, p);
+    if (q.index[dim] < 0 || q.index[dim] >= extent_of(x, dim)) {
       status = Status::index_out_of_range;
-      return;
+    } else {
+      visit(p, q);
     }
-    Position source = p;
-    source.index[dim] = i;
-    at<T>(call.out[0], p) = at<T>(x, source);
   });
   return status;
 }
 
 template <class T>
+Status gather_of(const Call& call) {
+  const View &x = call.in[0], &out = call.out[0];
+  return for_places(x, call.in[1], axis_of(call.attributes[0], x),
+                    [&](const Position& p, const Position& q) { at<T>(out, p) = at<T>(x, q); });
+}
+
+template <class T>
 Status scatter_add_of(const Call& call) {
-  const View &src = call.in[0], &index = call.in[1], &out = call.out[0];
-  const int dim = axis_of(call.attributes[1].integer(), out.rank);
-  Status status = Status::ok;
+  const View &src = call.in[0], &out = call.out[0];
   zero<T>(out);
-  for_each(index, [&](const Position& p) {
-    const int64_t i = at<int64_t>(index, p);
-    if (i < 0 || i >= extent_of(out, dim)) {
-      status = Status::index_out_of_range;
-      return;
-    }
-    Position target = p;
-    target.index[dim] = i;
-    at<T>(out, target) += at<T>(src, p);
-  });
-  return status;
+  return for_places(out, call.in[1], axis_of(call.attributes[1], out),
+                    [&](const Position& p, const Position& q) { at<T>(out, q) += at<T>(src, p); });
 }
 
 // Calls move(p, q) for every position p of `many`, whose leading dimensions are those of `index`, and the position q
@@ -127,62 +116,28 @@ T combined(int64_t mode, T x, T y) {
 
 template <class T>
 Status scatter_of(const Call& call) {
-  const View &x = call.in[0], &src = call.in[1], &index = call.in[2], &out = call.out[0];
-  const int dim = axis_of(call.attributes[0].integer(), out.rank);
-  Status status = Status::ok;
+  const View &x = call.in[0], &src = call.in[1], &out = call.out[0];
   for_each(out, [&](const Position& p) { at<T>(out, p) = at<T>(x, p); });
-  for_each(index, [&](const Position& p) {
-    Position target = p;
-    target.index[dim] = at<int64_t>(index, p);
-    if (target.index[dim] < 0 || target.index[dim] >= extent_of(out, dim)) {
-      status = Status::index_out_of_range;
-      return;
-    }
-    T& element = at<T>(out, target);
-    element = combined(call.attributes[1].integer(), element, at<T>(src, p));
+  return for_places(out, call.in[2], axis_of(call.attributes[0], out), [&](const Position& p, const Position& q) {
+    at<T>(out, q) = combined(call.attributes[1].integer(), at<T>(out, q), at<T>(src, p));
   });
-  return status;
 }
 
 template <class T>
 Status gather_last_of(const Call& call) {
   const View &g = call.in[0], &index = call.in[1];
-  const int dim = axis_of(call.attributes[0].integer(), g.rank);
-  Status status = Status::ok;
-  for_each(index, [&](const Position& p) {
-    Position place = p;
-    place.index[dim] = at<int64_t>(index, p);
-    if (place.index[dim] < 0 || place.index[dim] >= extent_of(g, dim)) {
-      status = Status::index_out_of_range;
-      return;
-    }
+  const int dim = axis_of(call.attributes[0], g);
+  return for_places(g, index, dim, [&](const Position& p, const Position& q) {
     bool last = true;
     Position later = p;
-    while (++later.index[dim] < extent_of(index, dim)) last &= at<int64_t>(index, later) != place.index[dim];
-    at<T>(call.out[0], p) = last ? at<T>(g, place) : T{};
+    while (++later.index[dim] < extent_of(index, dim)) last &= at<int64_t>(index, later) != q.index[dim];
+    at<T>(call.out[0], p) = last ? at<T>(g, q) : T{};
   });
-  return status;
-}
-
-// Calls visit(p, q) for every position p of index and the one q that it leads to.
-template <class Visit>
-Status for_places(const View& x, const View& index, int dim, Visit&& visit) {
-  Status status = Status::ok;
-  for_each(index, [&](const Position& p) {
-    Position q = p;
-    q.index[dim] = at<int64_t>(index, p);
-    if (q.index[dim] < 0 || q.index[dim] >= extent_of(x, dim)) {
-      status = Status::index_out_of_range;
-    } else {
-      visit(p, q);
-    }
-  });
-  return status;
 }
 
 Status scatter_others_of(const Call& call) {
   const View &x = call.in[0], &src = call.in[1], &index = call.in[2];
-  const int dim = axis_of(call.attributes[0].integer(), x.rank);
+  const int dim = axis_of(call.attributes[0], x);
   return for_places(x, index, dim, [&](const Position& p, const Position& q) {
     double product = at<double>(x, q);
     Position other = p;
@@ -197,7 +152,7 @@ Status scatter_others_of(const Call& call) {
 Status scatter_shares_of(const Call& call) {
   const View &g = call.in[0], &x = call.in[1], &src = call.in[2], &index = call.in[3], &most = call.in[4];
   const View &of_x = call.out[0], &of_src = call.out[1];
-  const int dim = axis_of(call.attributes[0].integer(), x.rank);
+  const int dim = axis_of(call.attributes[0], x);
   const auto tied = [](double a, double b) { return a == b || a != a; };
   for_each(x,
            [&](const Position& p) { at<double>(of_x, p) = tied(at<double>(x, p), at<double>(most, p)) ? 1.0 : 0.0; });
@@ -236,7 +191,7 @@ Status linear_index_of(const Call& call) {
 
 Status occurrence_of(const Call& call) {
   const View &index = call.in[0], &out = call.out[0];
-  const int dim = axis_of(call.attributes[0].integer(), index.rank);
+  const int dim = axis_of(call.attributes[0], index);
   const bool reverse = call.attributes[2].flag();
   Status status = Status::ok;
   for_each(index, [&](const Position& p) {
@@ -253,10 +208,6 @@ Status occurrence_of(const Call& call) {
   return status;
 }
 
-constexpr RunsByDType only_int64(RunFunction run) {
-  return {{nullptr, nullptr, nullptr, nullptr, nullptr, run, nullptr, nullptr}};
-}
-
 }  // namespace
 
 const RunsByDType scatter = for_all<scatter_of<int64_t>, scatter_of<double>>();
@@ -269,7 +220,7 @@ const RunsByDType index_rows = for_all<index_rows_of<int64_t>, index_rows_of<dou
 const RunsByDType index_rows_add = for_all<index_rows_add_of<int64_t>, index_rows_add_of<double>>();
 const RunsByDType add_rows = for_all<add_rows_of<int64_t>, add_rows_of<double>>();
 const RunsByDType unslice = for_all<unslice_of<int64_t>, unslice_of<double>>();
-const RunsByDType linear_index = only_int64(linear_index_of);
-const RunsByDType occurrence = only_int64(occurrence_of);
+const RunsByDType linear_index = for_int64(linear_index_of);
+const RunsByDType occurrence = for_int64(occurrence_of);
 
 }  // namespace minigrad::reference

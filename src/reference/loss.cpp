@@ -9,131 +9,114 @@ namespace {
 
 enum Reduction : int64_t { none, mean, sum };
 
-// A matrix of n rows (samples) and c columns (classes), its targets and the attributes of a loss.
-struct Samples {
-  View x, target;
-  const Attribute* attributes;
+// The classes of n samples among c, and how their losses are put together.
+struct Classes {
+  View target;
+  int64_t ignored, reduction, c;
 
-  int64_t n() const { return x.shape[0]; }
-  int64_t c() const { return x.shape[1]; }
-  int64_t class_of(int64_t i) const { return target.as<int64_t>()[i * target.stride[0]]; }
-  bool ignored(int64_t i) const { return class_of(i) == attributes[0].integer(); }
-  int64_t reduction() const { return attributes[2].integer(); }
-
-  // The distribution that row i is held against.
-  double wanted(int64_t i, int64_t k) const {
-    const double smoothing = attributes[1].real;
-    return (k == class_of(i) ? 1 - smoothing : 0) + smoothing / static_cast<double>(c());
-  }
+  int64_t n() const { return target.shape[0]; }
+  int64_t at(int64_t i) const { return target.as<int64_t>()[i * target.stride[0]]; }
+  bool is_ignored(int64_t i) const { return at(i) == ignored; }
 
   bool valid() const {
     for (int64_t i = 0; i < n(); ++i) {
-      if (!ignored(i) && (class_of(i) < 0 || class_of(i) >= c())) return false;
+      if (!is_ignored(i) && (at(i) < 0 || at(i) >= c)) return false;
     }
     return true;
   }
 
-  // What the sum over rows is divided by.
+  // What the sum over samples is divided by.
   double divisor() const {
     double count = 0;
-    for (int64_t i = 0; i < n(); ++i) count += ignored(i) ? 0 : 1;
-    return reduction() == mean ? count : 1;
+    for (int64_t i = 0; i < n(); ++i) count += is_ignored(i) ? 0 : 1;
+    return reduction == mean ? count : 1;
   }
+
+  // Reduces the samples' losses into out.
+  template <class Loss>
+  void reduce(const View& out, Loss&& loss_of) const {
+    double total = 0;
+    for (int64_t i = 0; i < n(); ++i) {
+      const double loss = loss_of(i), counted = is_ignored(i) ? 0 : loss;
+      if (reduction == none) out.as<double>()[i * out.stride[0]] = counted;
+      total += counted;
+    }
+    if (reduction != none) *out.as<double>() = total / divisor();
+  }
+
+  // What the loss of sample i is multiplied by on the way back.
+  double scale(const View& g, int64_t i) const { return g.as<double>()[g.rank == 1 ? i * g.stride[0] : 0] / divisor(); }
 };
 
 double& at(const View& x, int64_t i, int64_t k) { return x.as<double>()[i * x.stride[0] + k * x.stride[1]]; }
 
+// The distribution that a sample is held against.
+double wanted(const Classes& classes, const Call& call, int64_t i, int64_t k) {
+  const double smoothing = call.attributes[1].real;
+  return (k == classes.at(i) ? 1 - smoothing : 0) + smoothing / static_cast<double>(classes.c);
+}
+
+Classes smoothed_classes(const Call& call, const View& x, const View& target) {
+  return {target, call.attributes[0].integer(), call.attributes[2].integer(), x.shape[1]};
+}
+
 // Writes the softmax of row i; gives its loss.
-double cross_entropy_row(const Samples& samples, const View& probabilities, int64_t i) {
+double cross_entropy_row(const Call& call, const Classes& classes, int64_t i) {
+  const View &x = call.in[0], &probabilities = call.out[1];
   double largest = -INFINITY, total = 0, loss = 0;
-  for (int64_t k = 0; k < samples.c(); ++k) {
-    const double value = at(samples.x, i, k);
+  for (int64_t k = 0; k < classes.c; ++k) {
+    const double value = at(x, i, k);
     largest = value > largest || value != value ? value : largest;
   }
-  for (int64_t k = 0; k < samples.c(); ++k) total += std::exp(at(samples.x, i, k) - largest);
-  for (int64_t k = 0; k < samples.c(); ++k) {
-    const double d = at(samples.x, i, k) - largest, q = samples.wanted(i, k);
+  for (int64_t k = 0; k < classes.c; ++k) total += std::exp(at(x, i, k) - largest);
+  for (int64_t k = 0; k < classes.c; ++k) {
+    const double d = at(x, i, k) - largest, q = wanted(classes, call, i, k);
     at(probabilities, i, k) = std::exp(d) / total;
     if (q != 0) loss -= q * (d - std::log(total));
   }
-  return samples.ignored(i) ? 0 : loss;
+  return loss;
 }
 
 Status cross_entropy_of(const Call& call) {
-  const Samples samples = {call.in[0], call.in[1], call.attributes};
-  if (!samples.valid()) return Status::index_out_of_range;
-  const View& loss = call.out[0];
-  double total = 0;
-  for (int64_t i = 0; i < samples.n(); ++i) {
-    const double value = cross_entropy_row(samples, call.out[1], i);
-    if (samples.reduction() == none) loss.as<double>()[i * loss.stride[0]] = value;
-    total += value;
-  }
-  if (samples.reduction() != none) *loss.as<double>() = total / samples.divisor();
+  const Classes classes = smoothed_classes(call, call.in[0], call.in[1]);
+  if (!classes.valid()) return Status::index_out_of_range;
+  classes.reduce(call.out[0], [&](int64_t i) { return cross_entropy_row(call, classes, i); });
   return Status::ok;
 }
 
 Status cross_entropy_grad_of(const Call& call) {
-  const Samples samples = {call.in[1], call.in[2], call.attributes};
-  if (!samples.valid()) return Status::index_out_of_range;
-  const View& g = call.in[0];
-  for (int64_t i = 0; i < samples.n(); ++i) {
-    const double scale = g.as<double>()[g.rank == 1 ? i * g.stride[0] : 0] / samples.divisor();
-    for (int64_t k = 0; k < samples.c(); ++k) {
-      const double value = scale * (at(samples.x, i, k) - samples.wanted(i, k));
-      at(call.out[0], i, k) = samples.ignored(i) ? 0 : value;
+  const View& probabilities = call.in[1];
+  const Classes classes = smoothed_classes(call, probabilities, call.in[2]);
+  if (!classes.valid()) return Status::index_out_of_range;
+  for (int64_t i = 0; i < classes.n(); ++i) {
+    const double scale = classes.scale(call.in[0], i);
+    for (int64_t k = 0; k < classes.c; ++k) {
+      const double value = scale * (at(probabilities, i, k) - wanted(classes, call, i, k));
+      at(call.out[0], i, k) = classes.is_ignored(i) ? 0 : value;
     }
   }
   return Status::ok;
 }
 
-// The targets of n samples.
-struct Classes {
-  View target;
-  int64_t ignored, reduction;
-
-  explicit Classes(const Call& call)
-      : target(call.in[1]), ignored(call.attributes[0].integer()), reduction(call.attributes[1].integer()) {}
-  int64_t n() const { return target.shape[0]; }
-  int64_t at(int64_t i) const { return target.as<int64_t>()[i * target.stride[0]]; }
-
-  double divisor() const {
-    double count = 0;
-    for (int64_t i = 0; i < n(); ++i) count += at(i) == ignored ? 0 : 1;
-    return reduction == mean ? count : 1;
-  }
-
-  bool valid(int64_t classes) const {
-    for (int64_t i = 0; i < n(); ++i) {
-      if (at(i) != ignored && (at(i) < 0 || at(i) >= classes)) return false;
-    }
-    return true;
-  }
-};
+Classes plain_classes(const Call& call, const View& x) {
+  return {call.in[1], call.attributes[0].integer(), call.attributes[1].integer(), x.shape[1]};
+}
 
 Status nll_loss_of(const Call& call) {
-  const Classes classes(call);
-  if (!classes.valid(call.in[0].shape[1])) return Status::index_out_of_range;
-  double total = 0;
-  for (int64_t i = 0; i < classes.n(); ++i) {
-    const double value = classes.at(i) == classes.ignored ? 0 : -at(call.in[0], i, classes.at(i));
-    if (classes.reduction == none) call.out[0].as<double>()[i * call.out[0].stride[0]] = value;
-    total += value;
-  }
-  if (classes.reduction != none) *call.out[0].as<double>() = total / classes.divisor();
+  const Classes classes = plain_classes(call, call.in[0]);
+  if (!classes.valid()) return Status::index_out_of_range;
+  classes.reduce(call.out[0], [&](int64_t i) { return classes.is_ignored(i) ? 0 : -at(call.in[0], i, classes.at(i)); });
   return Status::ok;
 }
 
 Status nll_loss_grad_of(const Call& call) {
-  const Classes classes(call);
-  const View& g = call.in[0];
   const View& out = call.out[0];
-  if (!classes.valid(out.shape[1])) return Status::index_out_of_range;
+  const Classes classes = plain_classes(call, out);
+  if (!classes.valid()) return Status::index_out_of_range;
   for (int64_t i = 0; i < classes.n(); ++i) {
-    const double value = -g.as<double>()[g.rank == 1 ? i * g.stride[0] : 0] / classes.divisor();
-    for (int64_t k = 0; k < out.shape[1]; ++k) {
-      const bool there = k == classes.at(i) && k != classes.ignored;
-      at(out, i, k) = there ? value : 0;
+    const double scale = classes.scale(call.in[0], i);
+    for (int64_t k = 0; k < classes.c; ++k) {
+      at(out, i, k) = k == classes.at(i) && !classes.is_ignored(i) ? -scale : 0;
     }
   }
   return Status::ok;

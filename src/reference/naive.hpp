@@ -5,6 +5,8 @@
 // rounded once at the end. It serves tests and benchmarks; nothing else calls it.
 #pragma once
 
+#include <vector>
+
 #include "core/kernel.hpp"
 
 namespace minigrad::reference {
@@ -46,6 +48,32 @@ void for_each(const View& x, Visit&& visit) {
   }
 }
 
+// The dimension that an attribute names, counted from the end where negative; 0 of arrays without dimensions.
+inline int axis_of(const Attribute& dim, const View& x) {
+  return x.rank == 0 ? 0 : static_cast<int>(dim.integer() < 0 ? dim.integer() + x.rank : dim.integer());
+}
+
+inline int64_t extent_of(const View& x, int dim) { return x.rank == 0 ? 1 : x.shape[dim]; }
+
+template <class T>
+using Line = std::vector<T>;
+
+// The elements of x along `dim` through p.
+template <class T>
+Line<T> line_at(const View& x, Position p, int dim) {
+  Line<T> line;
+  for (int64_t& i = p.index[dim] = 0; i < extent_of(x, dim); ++i) line.push_back(element<T>(x, p, x.rank));
+  return line;
+}
+
+// Calls visit(p) for the first place of every line of x along `dim`.
+template <class Visit>
+void for_lines(const View& x, int dim, Visit&& visit) {
+  View starts = x;
+  if (extent_of(x, dim) > 0) starts.shape[dim] = 1;
+  for_each(starts, visit);
+}
+
 template <class T>
 void zero(const View& out) {
   for_each(out, [&](const Position& p) { at<T>(out, p) = T{}; });
@@ -67,6 +95,8 @@ template <RunFunction of_double, int kOutputs = 1>
 constexpr RunsByDType for_floats() {
   return floats(widened<of_double, kOutputs>, widened<of_double, kOutputs>);
 }
+
+constexpr RunsByDType for_int64(RunFunction run) { return {{nullptr, nullptr, nullptr, nullptr, nullptr, run}}; }
 
 template <RunFunction of_int64, RunFunction of_double, int kOutputs = 1>
 constexpr RunsByDType for_all() {

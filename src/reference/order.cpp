@@ -21,25 +21,17 @@ bool less(T a, T b) {
   return a < b || (b != b && a == a);
 }
 
-template <class T>
-using Line = std::vector<T>;
 using Places = std::vector<int64_t>;
 
 // Calls choose(line) for every line along dim and writes the places that it returns, and the elements there.
 template <class T, class Choose>
 Status choose_from_lines(const Call& call, int attribute, Choose&& choose) {
   const View& x = call.in[0];
-  const int64_t given = call.attributes[attribute].integer();
-  const int dim = static_cast<int>(x.rank == 0 ? 0 : given < 0 ? given + x.rank : given);
-  const int64_t length = x.rank == 0 ? 1 : x.shape[dim];
-  View starts = x;
-  if (x.rank > 0) starts.shape[dim] = 1;
-  for_each(starts, [&](Position p) {
-    Line<T> line;
-    for (int64_t& i = p.index[dim] = 0; i < length; ++i) line.push_back(element<T>(x, p, x.rank));
+  const int dim = axis_of(call.attributes[attribute], x);
+  for_lines(x, dim, [&](Position p) {
+    const Line<T> line = line_at<T>(x, p, dim);
     const Places places = choose(line);
-    const int64_t count = x.rank == 0 ? 1 : call.out[0].shape[dim];
-    for (int64_t& i = p.index[dim] = 0; i < count; ++i) {
+    for (int64_t& i = p.index[dim] = 0; i < extent_of(call.out[0], dim); ++i) {
       const int64_t place = places[static_cast<size_t>(i)];
       element<int64_t>(call.out[1], p, x.rank) = place;
       element<T>(call.out[0], p, x.rank) = line[static_cast<size_t>(place)];
@@ -282,6 +274,6 @@ const RunsByDType sort = every<Sort, 2>(), topk = every<TopK, 2>(), kthvalue = e
 const RunsByDType nonzero_count = every<NonzeroCount, 1>(), nonzero = every<Nonzero, 1>(),
                   searchsorted = every<SearchSorted, 1>(), sort_rows = every<SortRows, 1>(),
                   run_count = every<RunCount, 1>(), run_numbers = every<RunNumbers, 1>(), runs = every<Runs, 3>();
-const RunsByDType bincount = {{nullptr, nullptr, nullptr, nullptr, nullptr, bincount_of, nullptr, nullptr, nullptr}};
+const RunsByDType bincount = for_int64(bincount_of);
 
 }  // namespace minigrad::reference

@@ -126,10 +126,6 @@ Status triangle_indices_of(const Call& call) {
   return Status::ok;
 }
 
-constexpr RunsByDType for_int64(RunFunction run) {
-  return {{nullptr, nullptr, nullptr, nullptr, nullptr, run, nullptr, nullptr}};
-}
-
 }  // namespace
 
 const RunsByDType uniform = floats(uniform_of<float>, uniform_of<double>);

@@ -1,9 +1,12 @@
 #include "reference/reduce.hpp"
 
+#include <algorithm>
 #include <cmath>
-#include <vector>
+#include <functional>
+#include <iterator>
+#include <numeric>
 
-#include "reference/naive.hpp"
+#include "reference/map.hpp"
 
 namespace minigrad::reference {
 namespace {
@@ -22,12 +25,9 @@ View reduced_part(const View& x, const Attribute& dims, const View& out, const P
   int64_t offset = 0;
   int own = 0;
   for (int d = 0; d < x.rank; ++d) {
-    const bool listed = is_listed(x, dims, d);
-    if (!listed) {
-      offset += to.index[out.rank == x.rank ? d : own] * x.stride[d];
-      part.shape[d] = 1;
-      ++own;
-    }
+    if (is_listed(x, dims, d)) continue;
+    offset += to.index[out.rank == x.rank ? d : own++] * x.stride[d];
+    part.shape[d] = 1;
   }
   part.data = x.as<char>() + offset * item_size(x.dtype);
   return part;
@@ -47,141 +47,106 @@ View broadcast_part(const View& x, const View& out, const Position& to) {
   return part;
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Sums and products.
+// The part of x that is reduced to a place of out: by the first attribute, a list of dims or a single one, or by
+// shapes.
+View part_by_dims(const Call& call, const Position& to) {
+  return reduced_part(call.in[0], call.attributes[0], call.out[0], to);
+}
 
-template <class T>
-Status sum_of(const Call& call) {
+View part_by_dim(const Call& call, const Position& to) {
+  Attribute dim = call.attributes[0];
+  dim.count = 1;  // a single integer carries no count
+  return reduced_part(call.in[0], dim, call.out[0], to);
+}
+
+View part_by_shape(const Call& call, const Position& to) { return broadcast_part(call.in[0], call.out[0], to); }
+
+// out[k] = f(call, the elements that are reduced to place k, in row-major order)
+template <class W, class Out, auto f, auto part_of = part_by_dims>
+Status reduction_of(const Call& call) {
   const View& out = call.out[0];
   for_each(out, [&](const Position& to) {
-    const View part = reduced_part(call.in[0], call.attributes[0], out, to);
-    T total = 0;
-    for_each(part, [&](const Position& p) { total += element<T>(part, p, part.rank); });
-    element<T>(out, to, out.rank) = total;
+    const View part = part_of(call, to);
+    Line<W> x;
+    for_each(part, [&](const Position& p) { x.push_back(element<W>(part, p, part.rank)); });
+    element<Out>(out, to, out.rank) = static_cast<Out>(f(call, x));
   });
   return Status::ok;
 }
 
-Status mean_of(const Call& call) {
-  const View& out = call.out[0];
-  for_each(out, [&](const Position& to) {
-    const View part = reduced_part(call.in[0], call.attributes[0], out, to);
-    double total = 0;
-    for_each(part, [&](const Position& p) { total += element<double>(part, p, part.rank); });
-    element<double>(out, to, out.rank) = total / static_cast<double>(part.size());
-  });
-  return Status::ok;
+template <auto f, auto part_of = part_by_dims>
+constexpr RunsByDType of_floats() {
+  return for_floats<reduction_of<double, double, f, part_of>>();
 }
 
-template <class T>
-Status prod_of(const Call& call) {
-  const View& out = call.out[0];
-  for_each(out, [&](const Position& to) {
-    const View part = reduced_part(call.in[0], call.attributes[0], out, to);
-    T total = 1;
-    for_each(part, [&](const Position& p) { total *= element<T>(part, p, part.rank); });
-    element<T>(out, to, out.rank) = total;
-  });
-  return Status::ok;
+template <auto f>
+constexpr RunsByDType of_all() {
+  return for_all<reduction_of<int64_t, int64_t, f>, reduction_of<double, double, f>>();
 }
 
-Status sum_to_of(const Call& call) {
-  const View& out = call.out[0];
-  for_each(out, [&](const Position& to) {
-    const View part = broadcast_part(call.in[0], out, to);
-    double total = 0;
-    for_each(part, [&](const Position& p) { total += element<double>(part, p, part.rank); });
-    element<double>(out, to, out.rank) = total;
-  });
-  return Status::ok;
+// Of all dtypes, with an integer or a truth for the result.
+template <auto f>
+constexpr RunsByDType to_integers() {
+  return for_all<reduction_of<int64_t, int64_t, f>, reduction_of<double, int64_t, f>>();
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Extrema.
+// What is made of the elements.
 
-// The best element of a part, and its number among these elements in row-major order: the first one where several are
-// equal, the first NaN where there is one.
-template <class T>
-struct Best {
-  T value;
-  int64_t index;
+constexpr auto sum_value = []<class T>(const Call&, const Line<T>& x) {
+  return std::accumulate(x.begin(), x.end(), T{0});
 };
 
-template <class T, bool kLargest>
-Best<T> best_of(const View& part) {
-  Best<T> best = {T{}, -1};
-  int64_t count = 0;
-  for_each(part, [&](const Position& p) {
-    const T value = element<T>(part, p, part.rank);
-    const bool better = value != value || (kLargest ? best.value < value : value < best.value);
-    if (best.index < 0 || (best.value == best.value && better)) best = {value, count};
-    ++count;
-  });
-  return best;
+constexpr auto product_value = []<class T>(const Call&, const Line<T>& x) {
+  return std::accumulate(x.begin(), x.end(), T{1}, std::multiplies<T>());
+};
+
+template <class T>
+int64_t count_nonzeros(const Line<T>& x) {
+  return std::count_if(x.begin(), x.end(), [](T value) { return value != 0; });
 }
 
-template <class T, bool kLargest>
-Status extremum_of(const Call& call) {
-  const View& out = call.out[0];
-  for_each(out, [&](const Position& to) {
-    element<T>(out, to, out.rank) = best_of<T, kLargest>(reduced_part(call.in[0], call.attributes[0], out, to)).value;
-  });
-  return Status::ok;
+constexpr auto count_value = [](const Call&, const auto& x) { return count_nonzeros(x); };
+constexpr auto any_value = [](const Call&, const auto& x) { return count_nonzeros(x) > 0; };
+constexpr auto all_value = [](const Call&, const auto& x) { return count_nonzeros(x) == std::ssize(x); };
+
+// The place of the best element: the first one where several are equal, the first NaN where there is one.
+template <bool kLargest, class T>
+int64_t best_place(const Line<T>& x) {
+  size_t best = 0;
+  for (size_t i = 1; i < x.size(); ++i) {
+    const bool better = x[i] != x[i] || (kLargest ? x[best] < x[i] : x[i] < x[best]);
+    if (x[best] == x[best] && better) best = i;
+  }
+  return static_cast<int64_t>(best);
 }
 
-template <class T, bool kLargest>
-Status index_of(const Call& call) {
-  const View& out = call.out[0];
-  for_each(out, [&](const Position& to) {
-    const View part = reduced_part(call.in[0], call.attributes[0], out, to);
-    element<int64_t>(out, to, out.rank) = best_of<T, kLargest>(part).index;
-  });
-  return Status::ok;
-}
+template <bool kLargest>
+constexpr auto extremum = [](const Call&, const auto& x) { return x[static_cast<size_t>(best_place<kLargest>(x))]; };
+
+template <bool kLargest>
+constexpr auto place = [](const Call&, const auto& x) { return best_place<kLargest>(x); };
 
 template <class T, bool kLargest>
-Status extremum_and_index_of(const Call& call) {
-  const View& out = call.out[0];
-  Attribute dims = call.attributes[0];
-  dims.count = 1;  // a single integer carries no count
-  for_each(out, [&](const Position& to) {
-    const Best<T> best = best_of<T, kLargest>(reduced_part(call.in[0], dims, out, to));
-    element<T>(out, to, out.rank) = best.value;
-    element<int64_t>(call.out[1], to, out.rank) = best.index;
-  });
-  return Status::ok;
+Status extremum_and_place_of(const Call& call) {
+  reduction_of<T, T, extremum<kLargest>, part_by_dim>(call);
+  Call of_place = call;
+  of_place.out = call.out + 1;
+  return reduction_of<T, int64_t, place<kLargest>, part_by_dim>(of_place);
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// What is made of the elements, and the ways back.
-
-// out[k] = f(call, the elements of result k as double).
-template <auto f>
-Status statistic_of(const Call& call) {
-  const View& out = call.out[0];
-  for_each(out, [&](const Position& to) {
-    const View part = reduced_part(call.in[0], call.attributes[0], out, to);
-    std::vector<double> x;
-    for_each(part, [&](const Position& p) { x.push_back(element<double>(part, p, part.rank)); });
-    element<double>(out, to, out.rank) = f(call, x);
-  });
-  return Status::ok;
+double mean_value(const Call& call, const Line<double>& x) {
+  return sum_value(call, x) / static_cast<double>(x.size());
 }
 
-double mean_value(const std::vector<double>& x) {
-  double total = 0;
-  for (double value : x) total += value;
-  return total / static_cast<double>(x.size());
-}
-
-double variance(const Call& call, const std::vector<double>& x) {
-  const double mean = mean_value(x), degrees = static_cast<double>(x.size()) - call.attributes[2].real;
+double variance(const Call& call, const Line<double>& x) {
+  const double mean = mean_value(call, x), degrees = static_cast<double>(x.size()) - call.attributes[2].real;
   double total = 0;
   for (double value : x) total += (value - mean) * (value - mean);
   return total / (degrees > 0 ? degrees : 0);
 }
 
-double log_of_sum(const Call&, const std::vector<double>& x) {
+double log_of_sum(const Call&, const Line<double>& x) {
   double largest = -INFINITY, total = 0;
   for (double value : x) largest = value > largest || value != value ? value : largest;
   if (std::isinf(largest)) largest = 0;
@@ -189,33 +154,28 @@ double log_of_sum(const Call&, const std::vector<double>& x) {
   return std::log(total) + largest;
 }
 
-double norm_value(const Call& call, const std::vector<double>& x) {
+double norm_value(const Call& call, const Line<double>& x) {
   const double p = call.attributes[2].real;
   double total = 0;
   for (double value : x) total += p == 0 ? (value == 0 ? 0 : 1) : std::pow(std::fabs(value), p);
   return p == 0 ? total : std::pow(total, 1 / p);
 }
 
-double sum_of_numbers(const Call&, const std::vector<double>& x) {
+double sum_of_numbers(const Call&, const Line<double>& x) {
   double total = 0;
   for (double value : x) total += value == value ? value : 0;
   return total;
 }
 
 Status var_mean_of(const Call& call) {
-  statistic_of<variance>(call);
+  reduction_of<double, double, variance>(call);
   Call of_mean = call;
   of_mean.out = call.out + 1;
-  return statistic_of<[](const Call&, const std::vector<double>& x) { return mean_value(x); }>(of_mean);
+  return reduction_of<double, double, mean_value>(of_mean);
 }
 
-template <auto f>
-Status ternary_of(const Call& call) {
-  const View& out = call.out[0];
-  const auto at = [&](int i, const Position& p) { return element<double>(call.in[i], p, out.rank); };
-  for_each(out, [&](const Position& p) { element<double>(out, p, out.rank) = f(at(0, p), at(1, p), at(2, p)); });
-  return Status::ok;
-}
+// ---------------------------------------------------------------------------------------------------------------------
+// The ways back.
 
 double times_deviation(double g, double x, double mean) { return g * (x - mean); }
 double times_exp_difference(double g, double x, double total) {
@@ -245,8 +205,7 @@ Status share_ties_of(const Call& call) {
 Status product_of_others_of(const Call& call) {
   const View& x = call.in[1];
   const View& out = call.out[0];
-  const int64_t dim = call.attributes[0].integer();
-  const int axis = static_cast<int>(dim < 0 ? dim + x.rank : dim);
+  const int axis = axis_of(call.attributes[0], x);
   for_each(x, [&](const Position& p) {
     if (p.index[axis] != 0) return;
     Position at = p;
@@ -266,52 +225,30 @@ Status product_of_others_of(const Call& call) {
   return Status::ok;
 }
 
-// f(count of what is not 0, count of all).
-template <class T, auto f>
-Status count_of(const Call& call) {
-  const View& out = call.out[0];
-  for_each(out, [&](const Position& to) {
-    const View part = reduced_part(call.in[0], call.attributes[0], out, to);
-    int64_t count = 0;
-    for_each(part, [&](const Position& p) { count += element<T>(part, p, part.rank) != 0 ? 1 : 0; });
-    element<int64_t>(out, to, out.rank) = f(count, part.size());
-  });
-  return Status::ok;
-}
-
-template <auto f>
-constexpr RunsByDType counts() {
-  return for_all<count_of<int64_t, f>, count_of<double, f>>();
-}
-
-bool is_any(int64_t count, int64_t) { return count > 0; }
-bool is_all(int64_t count, int64_t n) { return count == n; }
-int64_t is_count(int64_t count, int64_t) { return count; }
-
 }  // namespace
 
-const RunsByDType sum = for_all<sum_of<int64_t>, sum_of<double>>();
-const RunsByDType mean = for_floats<mean_of>();
-const RunsByDType prod = for_all<prod_of<int64_t>, prod_of<double>>();
-const RunsByDType sum_to = for_floats<sum_to_of>();
-const RunsByDType max = for_all<extremum_of<int64_t, true>, extremum_of<double, true>>();
-const RunsByDType min = for_all<extremum_of<int64_t, false>, extremum_of<double, false>>();
-const RunsByDType argmax = for_all<index_of<int64_t, true>, index_of<double, true>>();
-const RunsByDType argmin = for_all<index_of<int64_t, false>, index_of<double, false>>();
+const RunsByDType sum = of_all<sum_value>();
+const RunsByDType mean = of_floats<mean_value>();
+const RunsByDType prod = of_all<product_value>();
+const RunsByDType sum_to = of_floats<sum_value, part_by_shape>();
+const RunsByDType max = of_all<extremum<true>>();
+const RunsByDType min = of_all<extremum<false>>();
+const RunsByDType argmax = to_integers<place<true>>();
+const RunsByDType argmin = to_integers<place<false>>();
 const RunsByDType max_with_index =
-    for_all<extremum_and_index_of<int64_t, true>, extremum_and_index_of<double, true>, 2>();
+    for_all<extremum_and_place_of<int64_t, true>, extremum_and_place_of<double, true>, 2>();
 const RunsByDType min_with_index =
-    for_all<extremum_and_index_of<int64_t, false>, extremum_and_index_of<double, false>, 2>();
+    for_all<extremum_and_place_of<int64_t, false>, extremum_and_place_of<double, false>, 2>();
 const RunsByDType var_mean = for_floats<var_mean_of, 2>();
-const RunsByDType logsumexp = for_floats<statistic_of<log_of_sum>>();
-const RunsByDType norm = for_floats<statistic_of<norm_value>>();
-const RunsByDType nansum = for_floats<statistic_of<sum_of_numbers>>();
-const RunsByDType deviation = for_floats<ternary_of<times_deviation>>();
-const RunsByDType exp_difference = for_floats<ternary_of<times_exp_difference>>();
+const RunsByDType logsumexp = of_floats<log_of_sum>();
+const RunsByDType norm = of_floats<norm_value>();
+const RunsByDType nansum = of_floats<sum_of_numbers>();
+const RunsByDType any = to_integers<any_value>();
+const RunsByDType all = to_integers<all_value>();
+const RunsByDType count_nonzero = to_integers<count_value>();
+const RunsByDType deviation = float_map<times_deviation, 0, 1, 2>();
+const RunsByDType exp_difference = float_map<times_exp_difference, 0, 1, 2>();
 const RunsByDType share_ties = for_floats<share_ties_of>();
 const RunsByDType product_of_others = for_floats<product_of_others_of>();
-const RunsByDType any = counts<is_any>();
-const RunsByDType all = counts<is_all>();
-const RunsByDType count_nonzero = counts<is_count>();
 
 }  // namespace minigrad::reference

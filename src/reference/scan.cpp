@@ -11,15 +11,11 @@ namespace {
 template <class Visit>
 void for_lanes(const Call& call, Visit&& visit) {
   const View& out = call.out[0];
-  if (out.rank == 0) return visit(Position{}, true);
-  const int64_t given = call.attributes[0].integer();
-  const int dim = static_cast<int>(given < 0 ? given + out.rank : given);
-  const bool reverse = call.attributes[1].flag();
-  View starts = out;
-  if (out.shape[dim] > 0) starts.shape[dim] = 1;
-  for_each(starts, [&](Position p) {
-    for (int64_t i = 0; i < out.shape[dim]; ++i) {
-      p.index[dim] = reverse ? out.shape[dim] - 1 - i : i;
+  const int dim = axis_of(call.attributes[0], out);
+  const int64_t last = extent_of(out, dim) - 1;
+  for_lines(out, dim, [&](Position p) {
+    for (int64_t i = 0; i <= last; ++i) {
+      p.index[dim] = call.attributes[1].flag() ? last - i : i;
       visit(p, i == 0);
     }
   });
@@ -79,11 +75,11 @@ Status linear_recurrence_of(const Call& call) {
 template <class T>
 Status shift_of(const Call& call) {
   const View &x = call.in[0], &out = call.out[0];
-  const int64_t given = call.attributes[0].integer(), by = call.attributes[1].integer();
-  const int dim = static_cast<int>(given < 0 ? given + x.rank : given);
+  const int64_t by = call.attributes[1].integer();
+  const int dim = axis_of(call.attributes[0], x);
   for_each(out, [&](const Position& p) {
     Position source = p;
-    const int64_t extent = x.rank > 0 ? x.shape[dim] : 1;
+    const int64_t extent = extent_of(x, dim);
     const bool outside = by >= extent || by <= -extent || p.index[dim] - by < 0 || p.index[dim] - by >= extent;
     if (!outside) source.index[dim] = p.index[dim] - by;
     element<T>(out, p, out.rank) = outside ? T{} : element<T>(x, source, out.rank);

@@ -1,28 +1,13 @@
 #include "reference/softmax.hpp"
 
 #include <cmath>
-#include <vector>
 
 #include "reference/naive.hpp"
 
 namespace minigrad::reference {
 namespace {
 
-using Row = std::vector<double>;
-
-int dim_of(const Call& call) {
-  const int64_t dim = call.attributes[0].integer();
-  const int rank = call.out[0].rank > 0 ? call.out[0].rank : 1;
-  return static_cast<int>(dim < 0 ? dim + rank : dim);
-}
-
-// The row of x along `dim` through p.
-Row row_at(const View& x, Position p, int dim) {
-  Row row;
-  const int64_t n = x.rank == 0 ? 1 : x.shape[dim];
-  for (p.index[dim] = 0; p.index[dim] < n; ++p.index[dim]) row.push_back(element<double>(x, p, x.rank));
-  return row;
-}
+using Row = Line<double>;
 
 // The maximum, NaN where there is one, and the sum of exp(x - maximum).
 struct Normaliser {
@@ -40,12 +25,9 @@ Normaliser normaliser_of(const Row& x) {
 template <auto f>
 Status along_rows(const Call& call) {
   const View& out = call.out[0];
-  const int dim = dim_of(call);
-  View heads = out;
-  if (out.rank > 0) heads.shape[dim] = out.shape[dim] > 0 ? 1 : 0;
-  for_each(heads, [&](const Position& head) {
-    const Row row = f(row_at(call.in[0], head, dim), row_at(call.in[call.in_count - 1], head, dim));
-    Position p = head;
+  const int dim = axis_of(call.attributes[0], out);
+  for_lines(out, dim, [&](Position p) {
+    const Row row = f(line_at<double>(call.in[0], p, dim), line_at<double>(call.in[call.in_count - 1], p, dim));
     for (double value : row) {
       element<double>(out, p, out.rank) = value;
       ++p.index[dim];
