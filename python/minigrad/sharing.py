@@ -10,29 +10,17 @@ How an array that was given out tells that it and all that was made of it are go
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import _core
 from ._observers import observers, observing, users_line
+from .batching import bottom
 
 if TYPE_CHECKING:
     from .graph import Array, Cell
 
 #: What versions of memory that arrays outside share are counted from.
 SHARED = _core.SHARED
-
-
-def bare(array: Any) -> Array:
-    """Return an array; inside vmap, that of all examples."""
-    while not isinstance(array, np.ndarray):
-        array = array.array
-    return array
-
-
-def _digest(array: Any) -> int:
-    return _core.digest(array if array.__class__ is np.ndarray else bare(array))
 
 
 class Seen(NamedTuple):
@@ -68,14 +56,14 @@ def version_of(cell: Cell, array: Array) -> int | Seen:
 def seen(cell: Cell, array: Array) -> Seen:
     """Return the version of shared memory with the digest of `array`."""
     _core.note_writes(cell)
-    return Seen(version(cell), _digest(array))
+    return Seen(version(cell), _core.digest(bottom(array)))
 
 
 def changed(cell: Cell, then: int | Seen, array: Array) -> bool:
     """Return whether `array`, which was saved at version `then`, is no longer what it was."""
     _core.note_writes(cell)
     if isinstance(then, Seen):
-        return version(cell) != then.version or _digest(array) != then.digest
+        return version(cell) != then.version or _core.digest(bottom(array)) != then.digest
     return version(cell) != then
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import graph, sharing
 from .._observers import Observer, observers, observing, users_line
+from ..batching import array_in, bottom
 from ..graph import Cell, Edge, Node
 
 __all__ = ["NotFinite", "detect_anomaly", "is_anomaly_check_nan_enabled", "is_anomaly_enabled", "set_detect_anomaly"]
@@ -77,8 +78,7 @@ def _first_not_finite(arrays: Sequence[Any]) -> tuple[str, tuple[int, ...]] | No
 
 def _bare(x: Any) -> Any:
     """Return the array of a tensor or of a value inside vmap; numbers and None as they are."""
-    x = getattr(x, "_array", x)
-    return sharing.bare(x) if hasattr(x, "level") else x
+    return bottom(array_in(x))
 
 
 def _finite(arrays: Sequence[Any]) -> tuple[bool, ...]:

@@ -47,6 +47,11 @@ def _compute_in_place(
     return store(self, function(before, *rest, **options), name)
 
 
+def can_hold(place: Tensor, value: Tensor) -> bool:
+    """Return whether a result's kind of elements can be stored in that of a place."""
+    return _KINDS[value._array.dtype.kind] <= _KINDS[place._array.dtype.kind]
+
+
 def store(self: Tensor, value: Tensor, name: str) -> Tensor:
     """Write `value`, brought to the tensor's shape and dtype, into `self`.
 
@@ -59,7 +64,7 @@ def store(self: Tensor, value: Tensor, name: str) -> Tensor:
     if value._array.shape != own.shape:
         raise RuntimeError(f"{name}: the result has shape {value._array.shape}, but is to be stored in {own.shape}")
     if value._array.dtype != own.dtype:
-        if _KINDS[value._array.dtype.kind] > _KINDS[own.dtype.kind]:
+        if not can_hold(self, value):
             raise RuntimeError(f"{name}: a result of {value.dtype} cannot be stored in {self.dtype}")
         if _core.compute_into(_cast, self, (value, self.dtype.code)):
             return self

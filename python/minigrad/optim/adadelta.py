@@ -55,6 +55,7 @@ class Adadelta(RuleOptimizer):
     """
 
     _kernel = _core.kernels["adadelta"]
+    _lists = ("square_avg", "acc_delta", "step")
     _required: ClassVar[Requirements] = {
         "lr": AT_LEAST_0,
         "rho": ("be in [0, 1]", lambda x: 0 <= x <= 1),
@@ -86,9 +87,6 @@ class Adadelta(RuleOptimizer):
             "differentiable": differentiable,
         }
         super().__init__(params, defaults)
-
-    def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:  # noqa: ARG002
-        return "square_avg", "acc_delta", "step"
 
     def _settings(self, group: dict[str, Any]) -> tuple[Any, ...]:
         return number(group["lr"]), group["rho"], group["eps"], group["weight_decay"], group["maximize"]

@@ -58,6 +58,7 @@ class Adagrad(RuleOptimizer):
     """
 
     _kernel = _core.kernels["adagrad"]
+    _lists = ("sum", "step")
     _required: ClassVar[Requirements] = {
         "lr": AT_LEAST_0,
         "lr_decay": AT_LEAST_0,
@@ -95,9 +96,6 @@ class Adagrad(RuleOptimizer):
         for group in self.param_groups:  # its memory is there from the beginning
             for p in group["params"]:
                 self.state[p] = {name: self._begin(name, p, group) for name in ("step", "sum")}
-
-    def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:  # noqa: ARG002
-        return "sum", "step"
 
     def _settings(self, group: dict[str, Any]) -> tuple[Any, ...]:
         return number(group["lr"]), group["lr_decay"], group["eps"], group["weight_decay"], group["maximize"]

@@ -56,6 +56,7 @@ class Adamax(RuleOptimizer):
     """
 
     _kernel = _core.kernels["adamax"]
+    _lists = ("exp_avg", "exp_inf", "step")
     _required: ClassVar[Requirements] = {
         "lr": AT_LEAST_0,
         "eps": AT_LEAST_0,
@@ -87,9 +88,6 @@ class Adamax(RuleOptimizer):
             "capturable": capturable,
         }
         super().__init__(params, defaults)
-
-    def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:  # noqa: ARG002
-        return "exp_avg", "exp_inf", "step"
 
     def _settings(self, group: dict[str, Any]) -> tuple[Any, ...]:
         return *moment_settings(group), group["maximize"]

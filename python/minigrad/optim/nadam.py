@@ -62,6 +62,7 @@ class NAdam(RuleOptimizer):
     """
 
     _kernel = _core.kernels["nadam"]
+    _lists = ("exp_avg", "exp_avg_sq", "step", "mu_product")
     _required: ClassVar[Requirements] = {
         "lr": AT_LEAST_0,
         "eps": AT_LEAST_0,
@@ -99,9 +100,6 @@ class NAdam(RuleOptimizer):
             "differentiable": differentiable,
         }
         super().__init__(params, defaults)
-
-    def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:  # noqa: ARG002
-        return "exp_avg", "exp_avg_sq", "step", "mu_product"
 
     def _settings(self, group: dict[str, Any]) -> tuple[Any, ...]:
         return *moment_settings(group), group["momentum_decay"], group["maximize"], group["decoupled_weight_decay"]

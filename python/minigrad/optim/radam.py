@@ -59,6 +59,7 @@ class RAdam(RuleOptimizer):
     """
 
     _kernel = _core.kernels["radam"]
+    _lists = ("exp_avg", "exp_avg_sq", "step")
     _required: ClassVar[Requirements] = {
         "lr": AT_LEAST_0,
         "eps": AT_LEAST_0,
@@ -92,9 +93,6 @@ class RAdam(RuleOptimizer):
             "differentiable": differentiable,
         }
         super().__init__(params, defaults)
-
-    def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:  # noqa: ARG002
-        return "exp_avg", "exp_avg_sq", "step"
 
     def _settings(self, group: dict[str, Any]) -> tuple[Any, ...]:
         return *moment_settings(group), group["maximize"], group["decoupled_weight_decay"]

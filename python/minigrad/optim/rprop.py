@@ -58,6 +58,7 @@ class Rprop(RuleOptimizer):
     """
 
     _kernel = _core.kernels["rprop"]
+    _lists = ("prev", "step_size", "step")
     _required: ClassVar[Requirements] = {
         "lr": AT_LEAST_0,
         "etas": ("be two numbers below and above 1", lambda etas: len(etas) == 2 and 0 < etas[0] < 1 < etas[1]),
@@ -85,9 +86,6 @@ class Rprop(RuleOptimizer):
             "capturable": capturable,
         }
         super().__init__(params, defaults)
-
-    def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:  # noqa: ARG002
-        return "prev", "step_size", "step"
 
     def _settings(self, group: dict[str, Any]) -> tuple[Any, ...]:
         return *group["etas"], *group["step_sizes"], group["maximize"]

@@ -46,14 +46,16 @@ class RuleOptimizer(Optimizer):
 
     #: The kernel: lists of arrays (parameters, gradients, what is remembered), then settings and flags.
     _kernel: Any
+    #: What is remembered, in the order of the kernel's lists.
+    _lists: tuple[str, ...] = ()
     #: What settings must be.
     _required: ClassVar[Requirements] = {}
     #: Of what is remembered, the numbers: float64 whatever the parameter is, so that no count is ever lost.
     _counters: tuple[str, ...] = ("step",)
 
-    def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:
-        """Name what is remembered, in the order of the kernel's lists; None for a list that is left out."""
-        raise NotImplementedError
+    def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:  # noqa: ARG002
+        """Name what is remembered of a group's parameters; None for a list that is left out."""
+        return self._lists
 
     def _settings(self, group: dict[str, Any]) -> tuple[Any, ...]:
         """Return what the kernel takes behind the lists."""
