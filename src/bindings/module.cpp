@@ -8,7 +8,6 @@
 #include "bindings/assignment.hpp"
 #include "bindings/commons.hpp"
 #include "bindings/deflection.hpp"
-#include "bindings/gather.hpp"
 #include "bindings/generator.hpp"
 #include "bindings/in_place.hpp"
 #include "bindings/kernel_type.hpp"
@@ -18,6 +17,7 @@
 #include "bindings/node.hpp"
 #include "bindings/objects.hpp"
 #include "bindings/operation.hpp"
+#include "bindings/parameters.hpp"
 #include "bindings/promotion.hpp"
 #include "bindings/sweep.hpp"
 #include "bindings/unindex.hpp"
@@ -100,7 +100,7 @@ bool add_engine(PyObject* module) {
          add_type(module, "Deflection", make_deflection_type(false)) &&
          add_type(module, "MethodDeflection", make_deflection_type(true)) && add_mode_functions(module) &&
          add_view_functions(module) && add_lending_functions(module) && add_layout_functions(module) &&
-         add_sweep_function(module) && add_gather_function(module) && add_in_place_functions(module) &&
+         add_sweep_function(module) && add_parameter_functions(module) && add_in_place_functions(module) &&
          add_commons_functions(module) && add_assignment_function(module) && add_promotion_functions(module) &&
          add_argument_functions(module) && add_unindex_function(module);
 }

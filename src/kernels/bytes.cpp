@@ -83,12 +83,6 @@ const bool g_wide = __builtin_cpu_supports("avx2");
   for (int64_t i = 0; i < bytes; i += 64) stream_line(out + i, x + i);
 }
 
-// Rows of a line each.
-[[gnu::target("avx2")]] void stream_wide_lines(uint8_t* out, const uint8_t* x, int64_t rows, int64_t to_row,
-                                               int64_t from_row) {
-  for (int64_t i = 0; i < rows; ++i) stream_line(out + i * to_row, x + i * from_row);
-}
-
 void end_stream() { _mm_sfence(); }
 #else
 constexpr bool g_wide = false;
@@ -98,7 +92,6 @@ void copy_rows_wide(uint8_t*, const uint8_t*, int64_t, int64_t, int64_t, int64_t
 void fill_wide(uint8_t*, const uint8_t*, int64_t) {}
 void reverse_wide(uint32_t*, const uint32_t*, int64_t, int64_t, int64_t, int64_t) {}
 void stream_wide(uint8_t*, const uint8_t*, int64_t) {}
-void stream_wide_lines(uint8_t*, const uint8_t*, int64_t, int64_t, int64_t) {}
 void end_stream() {}
 #endif
 
@@ -220,12 +213,5 @@ void stream_lines(void* to, const void* from, int64_t bytes) {
 }
 
 void stream_end() { end_stream(); }
-
-void stream_apart(void* to, const void* from, int64_t rows, int64_t bytes, int64_t to_row, int64_t from_row) {
-  auto* const out = static_cast<uint8_t*>(to);
-  const auto* const x = static_cast<const uint8_t*>(from);
-  if (g_wide && bytes == 64) return stream_wide_lines(out, x, rows, to_row, from_row);
-  for (int64_t i = 0; i < rows; ++i) stream_lines(out + i * to_row, x + i * from_row, bytes);
-}
 
 }  // namespace minigrad

@@ -22,9 +22,6 @@ void stream_end();
 // Copies a multiple of 64 bytes past the caches, to a place that is aligned to as many.
 void stream_lines(void* to, const void* from, int64_t bytes);
 
-// The same for rows of so many bytes, which begin to_row and from_row bytes apart.
-void stream_apart(void* to, const void* from, int64_t rows, int64_t bytes, int64_t to_row, int64_t from_row);
-
 // Copies rows of so many bytes, which begin to_row and from_row bytes apart; false, with nothing done, where it cannot.
 bool copy_rows(void* to, const void* from, int64_t rows, int64_t bytes, int64_t to_row, int64_t from_row);
 

@@ -1,4 +1,4 @@
-#include "bindings/gather.hpp"
+#include "bindings/parameters.hpp"
 
 #include <vector>
 
@@ -145,6 +145,6 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-bool add_gather_function(PyObject* module) { return PyModule_AddFunctions(module, kFunctions) == 0; }
+bool add_parameter_functions(PyObject* module) { return PyModule_AddFunctions(module, kFunctions) == 0; }
 
 }  // namespace minigrad
