@@ -1,0 +1,115 @@
+"""How the code is built: which layer knows of which, and that docs/architecture.md names every part."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE, PACKAGE, PAGE = ROOT / "src", ROOT / "python" / "minigrad", ROOT / "docs" / "architecture.md"
+
+pytestmark = pytest.mark.skipif(not (SOURCE.is_dir() and PAGE.exists()), reason="the sources are not part of this copy")
+
+#: The folders of src/ that each one may include headers of, without conditions and for shapes and layouts alone.
+LAYERS = {
+    "core": ({"core"}, set()),
+    "isa": ({"core", "isa"}, {"kernels"}),
+    "kernels": ({"core", "isa", "kernels", "reference"}, set()),
+    "reference": ({"core", "reference"}, {"kernels"}),
+    "bindings": ({"core", "kernels", "bindings"}, set()),
+}
+
+
+def files(layer: str) -> Iterator[tuple[Path, str]]:
+    for path in sorted((SOURCE / layer).iterdir()):
+        yield path, path.read_text(encoding="utf-8")
+
+
+def foreign_includes(layer: str, text: str) -> list[str]:
+    """Return the project's headers that a file of a layer includes and must not."""
+    free, shapes = LAYERS[layer]
+    found = re.findall(r'#include "(\w+)/(\w+)\.hpp"', text)
+    return [
+        f"{folder}/{name}"
+        for folder, name in found
+        if folder not in free and not (folder in shapes and name.endswith(("_shapes", "_rule")))
+    ]
+
+
+def test_every_layer_is_known() -> None:
+    assert {path.name for path in SOURCE.iterdir() if path.is_dir()} == LAYERS.keys()
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_layers_know_those_below_them_only(layer: str) -> None:
+    assert {path.name: bad for path, text in files(layer) if (bad := foreign_includes(layer, text))} == {}
+
+
+@pytest.mark.parametrize("layer", [layer for layer in LAYERS if layer != "bindings"])
+def test_nothing_below_the_bindings_knows_python(layer: str) -> None:
+    python = re.compile(r"#include <(Python\.h|pybind11/|numpy/)|\bPy[A-Z]\w*\(")
+    assert [path.name for path, text in files(layer) if python.search(text)] == []
+
+
+def test_a_wrong_include_is_noticed() -> None:
+    text = '#include "core/view.hpp"\n#include "kernels/moves.hpp"\n#include "kernels/matmul_shapes.hpp"\n'
+    assert foreign_includes("isa", text) == ["kernels/moves"]
+    assert foreign_includes("core", text) == ["kernels/moves", "kernels/matmul_shapes"]
+
+
+def test_openmp_only_vectorises_and_adds_no_floats() -> None:
+    """Threads are the team's, and the order of a float's sum is written out."""
+    pragmas = [line for layer in LAYERS for _, text in files(layer) for line in re.findall(r"#pragma omp.*", text)]
+    assert pragmas
+    assert {line.split()[2] for line in pragmas} == {"simd"}
+    assert re.search(r"#include <omp\.h>", "".join(text for layer in LAYERS for _, text in files(layer))) is None
+
+
+def test_flags_that_change_bits_are_not_used() -> None:
+    text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
+    assert "-ffp-contract=off" in text
+    for flag in ("-ffast-math", "-Ofast", "-march=native", "-funsafe-math", "-fassociative-math"):
+        assert flag not in text
+
+
+def parts() -> dict[str, set[str]]:
+    """Return the names of files and folders that the page is to tell of, by where they are."""
+    found = {f"src/{layer}": {path.name.split(".")[0] for path in (SOURCE / layer).glob("*.cpp")} for layer in LAYERS}
+    found["src/core"] = {path.stem for path in (SOURCE / "core").iterdir()}
+    del found["src/reference"]  # has a file a family, as the kernels have
+    found["python/minigrad"] = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    found["python/minigrad, folders"] = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    found["python/minigrad/ops"] = {path.stem for path in (PACKAGE / "ops").glob("*.py")} - {"__init__"}
+    return found
+
+
+@pytest.mark.parametrize("where", parts())
+def test_the_page_names_every_part(where: str) -> None:
+    told = set(re.findall(r"\w+", PAGE.read_text(encoding="utf-8")))
+    assert sorted(parts()[where] - told) == []
+
+
+def test_the_files_that_the_page_names_are_there() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w./]+\.(?:cpp|hpp|py|pyi|sh|json))`", text))
+    there = [
+        f"/{path.relative_to(ROOT)}"
+        for folder in (SOURCE, PACKAGE, ROOT / "tests", ROOT / "tools", ROOT / "benchmarks")
+        for path in folder.rglob("*.*")
+    ]
+    assert named
+    assert sorted(name for name in named if not any(path.endswith(f"/{name}") for path in there)) == []
+
+
+def test_links_within_the_page_lead_somewhere() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    heads = {
+        re.sub(r"[^\w -]", "", line).strip().lower().replace(" ", "-")
+        for line in re.findall(r"^##+ (.*)$", text, re.MULTILINE)
+    }
+    assert sorted(set(re.findall(r"\]\(#([\w-]+)\)", text)) - heads) == []
+    for page in re.findall(r"\]\(([\w./-]+\.md)\)", text):
+        assert (PAGE.parent / page).exists()
