@@ -54,6 +54,16 @@ def test_nothing_below_the_bindings_knows_python(layer: str) -> None:
     assert [path.name for path, text in files(layer) if python.search(text)] == []
 
 
+def without_comments(text: str) -> str:
+    return re.sub(r"//.*|#error.*", "", text)
+
+
+def test_kernels_allocate_nothing_and_throw_through_fail_alone() -> None:
+    forbidden = re.compile(r"\b(?:malloc|calloc|new|throw|std::vector|std::make_unique|std::stable_sort)\b")
+    found = {path.name: forbidden.findall(without_comments(text)) for path, text in files("kernels")}
+    assert {name: words for name, words in found.items() if words} == {}
+
+
 def test_a_wrong_include_is_noticed() -> None:
     text = '#include "core/view.hpp"\n#include "kernels/moves.hpp"\n#include "kernels/matmul_shapes.hpp"\n'
     assert foreign_includes("isa", text) == ["kernels/moves"]
