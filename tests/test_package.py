@@ -101,12 +101,28 @@ def test_import_needs_only_numpy() -> None:
     assert not {"torch", "tqdm", "matplotlib", "safetensors", "scipy"} & set(loaded)
 
 
-def test_data_utilities_are_imported_when_asked_for() -> None:
-    code = "import sys, minigrad as m; n = 'minigrad.utils' in sys.modules; print(n, m.utils.data.DataLoader.__name__)"
+def test_what_not_every_program_needs_is_imported_when_asked_for() -> None:
+    code = """
+import sys
+import minigrad as m
+late = "amp autograd cuda distributions func linalg memory nn optim serialization testing utils"
+print([x for x in late.split() if f"minigrad.{x}" in sys.modules], len({"nn", "vmap", "load", "add"} & set(dir(m))))
+m.ones(2, requires_grad=True).sum().backward()
+m.nn.Linear(2, 2)(m.ones(2)).sum().backward()
+print([x for x in ("anomaly", "forward_ad", "functional") if f"minigrad.autograd.{x}" in sys.modules])
+print([x for x in ("modules", "utils") if f"minigrad.nn.{x}" in sys.modules])
+print(m.utils.data.DataLoader.__name__, m.vmap is m.func.vmap, m.autograd.detect_anomaly.__name__, "vmap" in vars(m))
+"""
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout == "False DataLoader\n"
+    assert done.stdout == "[] 4\n[]\n[]\nDataLoader True detect_anomaly True\n"
     with pytest.raises(AttributeError, match="module 'minigrad' has no attribute 'nonsense'"):
         minigrad.nonsense  # noqa: B018
+
+
+def test_a_star_import_has_what_is_imported_late() -> None:
+    code = "from minigrad import *; print(nn.__name__, vmap.__name__, autograd.functional.__name__, load.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "minigrad.nn vmap minigrad.autograd.functional load\n"
 
 
 # ---- Stubs -----------------------------------------------------------------------------------------------------------

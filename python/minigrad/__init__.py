@@ -10,7 +10,6 @@ tensor([ 1.3818,  0.0770, -2.8289])
 
 from __future__ import annotations
 
-from importlib import import_module
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING
 
@@ -18,18 +17,8 @@ from . import (
     _absent,
     _environment,
     _legacy,
-    accelerator,
-    amp,
-    autograd,
-    backends,
-    cuda,
-    func,
-    linalg,
-    memory,
-    nn,
     ops,
     random,
-    version,
 )
 from . import _return_types as return_types
 from ._config import __version__, get_num_threads, set_num_threads, show_config
@@ -56,9 +45,6 @@ from ._environment import *
 from ._facts import Size
 from ._formats import contiguous_format, preserve_format, strided
 from ._legacy import *
-from ._printing import set_printoptions
-from .amp import autocast, is_autocast_enabled
-from .func import vmap
 from .grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .inference import inference_mode, is_inference, is_inference_mode_enabled
 from .ops.activation import celu, hardshrink, prelu, selu
@@ -225,22 +211,35 @@ __all__ += random.__all__
 # What not every program needs is imported when it is first asked for.
 
 if TYPE_CHECKING:
+    from . import accelerator as accelerator
+    from . import amp as amp
+    from . import autograd as autograd
+    from . import backends as backends
+    from . import cuda as cuda
     from . import datasets as datasets
     from . import distributions as distributions
+    from . import func as func
+    from . import linalg as linalg
+    from . import memory as memory
     from . import multiprocessing as multiprocessing
+    from . import nn as nn
     from . import optim as optim
     from . import testing as testing
     from . import utils as utils
+    from . import version as version
+    from ._printing import set_printoptions
+    from .amp import autocast, is_autocast_enabled
+    from .func import vmap
     from .serialization import CheckpointError, load, save
 else:
-    _MODULES = {"datasets", "distributions", "multiprocessing", "optim", "testing", "utils"}
-    _NAMES = {"CheckpointError": "serialization", "load": "serialization", "save": "serialization"}
-
-    _lookup = _absent.lookup(__name__)
-
-    def __getattr__(name: str) -> object:
-        if name in _MODULES:
-            return import_module(f"{__name__}.{name}")
-        if name in _NAMES:
-            return getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
-        return _lookup(name)
+    __getattr__, __dir__ = _absent.late(
+        __name__,
+        {
+            **dict.fromkeys(("accelerator", "autograd", "backends", "cuda", "datasets", "distributions", "linalg"), ()),
+            **dict.fromkeys(("memory", "multiprocessing", "nn", "optim", "testing", "utils", "version"), ()),
+            "_printing": ("set_printoptions",),
+            "amp": ("autocast", "is_autocast_enabled"),
+            "func": ("vmap",),
+            "serialization": ("CheckpointError", "load", "save"),
+        },
+    )

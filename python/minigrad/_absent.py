@@ -1,11 +1,13 @@
-"""What PyTorch has and minigrad does not: the errors for it say so."""
+"""What a module does not have at once: what is imported when it is first asked for, and what PyTorch alone has."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
 
-__all__ = ["lookup"]
+__all__ = ["late", "lookup"]
 
 #: What names stand for, by their beginnings or, where they end with $, as a whole.
 _SUBJECTS = {
@@ -33,9 +35,30 @@ def lookup(module: str) -> Callable[[str], object]:
 
     def absent(name: str) -> object:
         text = f"module {module!r} has no attribute {name!r}"
-        subject = next((s for s, names in _SUBJECTS.items() if re.match(names, name, re.IGNORECASE)), None)
+        names = () if name.startswith("__") else _SUBJECTS.items()  # an import asks for __path__: no patterns for that
+        subject = next((s for s, pattern in names if re.match(pattern, name, re.IGNORECASE)), None)
         if subject is not None:
             text += f": minigrad leaves out {subject}; see Limits in its README"
         raise AttributeError(text)
 
     return absent
+
+
+def late(package: str, parts: Mapping[str, tuple[str, ...]]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """Return a package's ``__getattr__`` and ``__dir__``, for submodules that are imported when first asked for.
+
+    `parts` has their names, and what the package takes from each of them.
+    """
+    sources = {name: part for part, names in parts.items() for name in names}
+    absent = lookup(package)
+
+    def get(name: str) -> object:
+        if name in parts:
+            return import_module(f"{package}.{name}")
+        if name not in sources:
+            return absent(name)
+        value = getattr(import_module(f"{package}.{sources[name]}"), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return get, lambda: sorted({*vars(sys.modules[package]), *parts, *sources})

@@ -48,7 +48,6 @@ wrap: Callable[..., Tensor] = _core.wrap
 add: Callable[[Any, Any], Any]
 sum_to: Callable[[Any, tuple[int, ...]], Any]
 broadcast_to: Callable[[Any, tuple[int, ...]], Any]
-backward: Callable[..., None]
 batched_write: Callable[[Tensor, Tensor, str], Tensor]
 refuse_inference: Callable[[Tensor, str], None]
 

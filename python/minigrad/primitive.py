@@ -136,6 +136,7 @@ class Primitive:
         self.vjp = tuple(self._compile(vjp or {}, x) for x in inputs)
         self.jvp = tuple(self._compile(jvp or {}, x) for x in inputs)
         self.vjp_at_once = self._compile({"all": vjp_at_once} if vjp_at_once else {}, "all")
+        self._reads = [self._slots_read(i) for i in range(len(inputs))]
         self.broadcasts = structure == ELEMENTWISE and len(inputs) > 1 if broadcasts is None else broadcasts
         #: What runs it on tensors, arrays and numbers: src/bindings/operation.cpp.
         self.eager = self.operation(self.run)
@@ -196,15 +197,16 @@ class Primitive:
 
     def readers(self, slot: int) -> tuple[int, ...]:
         """Return the numbers of the inputs whose gradient or tangent needs what is kept in `slot`."""
-        return tuple(i for i in range(len(self.inputs)) if self._reads(i, slot))
+        return tuple([i for i, slots in enumerate(self._reads) if slot in slots])
 
-    def _reads(self, i: int, slot: int) -> bool:
-        rules = [r for r in (self.vjp[i], self.jvp[i], self.vjp_at_once if i == 0 else None) if r is not None]
-        if any(slot in reads for _, reads in rules):
-            return True
-        # A linear or multilinear primitive is run again on the tangent and the other inputs.
-        again = self.structure in (LINEAR, MULTILINEAR) and self.vjp[i] is not None and slot < len(self.inputs)
-        return again and slot != i
+    def _slots_read(self, i: int) -> set[int]:
+        """Return what the rules of input `i` read."""
+        rules = (self.vjp[i], self.jvp[i], self.vjp_at_once if i == 0 else None)
+        slots = {slot for rule in rules if rule is not None for slot in rule[1]}
+        if self.structure in (LINEAR, MULTILINEAR) and self.vjp[i] is not None:
+            # A linear or multilinear primitive is run again on the tangent and the other inputs.
+            slots.update(slot for slot in range(len(self.inputs)) if slot != i)
+        return slots
 
     @property
     def differentiable(self) -> bool:

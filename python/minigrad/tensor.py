@@ -152,7 +152,9 @@ class Tensor(TensorExport):
         """
         usual = not create_graph and inputs is None
         if not (usual and _core.backward(self, gradient, retain_graph)):
-            graph.backward(self, gradient, retain_graph, create_graph, inputs)
+            from .autograd import backward
+
+            backward(self, gradient, retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Hook) -> RemovableHandle:
         """Run `hook` whenever a backward pass has computed this tensor's gradient.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from .. import _core
-from .. import graph as engine
+from .._absent import late
 from .._dtype import from_numpy_dtype
 from .._legacy import Variable
 from ..batching import levels, recording_below
@@ -16,15 +16,7 @@ from ..grad_mode import enable_grad, no_grad, set_grad_enabled
 from ..graph import Edge, Leaf, backward_sweep
 from ..inference import inference_mode
 from ..tensor import Tensor, wrap
-from . import forward_ad, functional, graph
-from .anomaly import (
-    NotFinite,
-    detect_anomaly,
-    is_anomaly_check_nan_enabled,
-    is_anomaly_enabled,
-    set_detect_anomaly,
-    why_nan,
-)
+from . import graph
 from .function import Function
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 
@@ -50,6 +42,23 @@ __all__ = [
     "set_grad_enabled",
     "why_nan",
 ]
+
+if TYPE_CHECKING:
+    from . import forward_ad, functional
+    from .anomaly import (
+        NotFinite,
+        detect_anomaly,
+        is_anomaly_check_nan_enabled,
+        is_anomaly_enabled,
+        set_detect_anomaly,
+        why_nan,
+    )
+else:
+    _ANOMALY = ("NotFinite", "detect_anomaly", "is_anomaly_check_nan_enabled", "is_anomaly_enabled")
+    __getattr__, __dir__ = late(
+        __name__,
+        {"anomaly": (*_ANOMALY, "set_detect_anomaly", "why_nan"), "forward_ad": (), "functional": ()},
+    )
 
 Tensors = Tensor | graph.GradientEdge | Sequence[Tensor | graph.GradientEdge]
 
@@ -190,9 +199,6 @@ def backward(
                 edge[0].accumulate(g)
     finally:
         _core.set_grad_enabled(before)
-
-
-engine.backward = backward  # which a tensor's method calls
 
 
 def grad(

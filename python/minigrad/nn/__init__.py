@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .._absent import lookup
+from .._absent import late
 from . import (
     activations,
     channel_norms,
@@ -14,7 +14,6 @@ from . import (
     norms,
     pair_losses,
     regression_losses,
-    utils,
 )
 from .activations import *
 from .channel_norms import *
@@ -41,7 +40,7 @@ __all__ = [
     "ParameterList",
     "UninitializedParameter",
 ]
-__all__ += ["Sequential", "functional", "init", "utils"]
+__all__ += ["Sequential", "functional", "init", "modules", "utils"]
 __all__ += activations.__all__
 __all__ += channel_norms.__all__
 __all__ += dropout.__all__
@@ -51,9 +50,8 @@ __all__ += norms.__all__
 __all__ += pair_losses.__all__
 __all__ += regression_losses.__all__
 
-from . import modules  # the last one: it has the names above
-
-__all__ += ["modules"]
-
-if not TYPE_CHECKING:
-    __getattr__ = lookup(__name__)
+if TYPE_CHECKING:
+    from . import modules as modules
+    from . import utils as utils
+else:
+    __getattr__, __dir__ = late(__name__, {"modules": (), "utils": ()})
