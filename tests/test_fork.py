@@ -8,6 +8,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,16 @@ def test_child_can_choose_its_threads() -> None:
 
     assert in_forked_child(alone)
     assert mg.get_num_threads() == 4
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="the platform does not tell")
+def test_a_child_starts_threads_of_its_own() -> None:
+    expected = compute()
+
+    def threads_beside_this_one() -> bool:
+        return compute() == expected and len(os.listdir("/proc/self/task")) == 4
+
+    assert in_forked_child(threads_beside_this_one)
 
 
 def test_a_failing_child_is_noticed() -> None:

@@ -333,6 +333,23 @@ def test_gather() -> None:
         _core.gather(len, [1], state, (), ())
 
 
+@pytest.mark.parametrize("name", RULES)
+def test_a_step_is_one_call_of_a_kernel(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of however many parameters: the first step, which makes what is remembered, and the others."""
+    optimizer = getattr(optim, name)([with_grad(1.0), with_grad(2.0, 3.0), with_grad(*[0.5] * 100)])
+    calls: list[int] = []
+    kernel = optimizer._kernel
+
+    def counted(*args: Any) -> Any:
+        calls.append(len(args[0]))
+        return kernel(*args)
+
+    monkeypatch.setattr(type(optimizer), "_kernel", staticmethod(counted))
+    for _ in range(3):
+        optimizer.step()
+    assert calls == [3, 3, 3]
+
+
 def test_a_read_only_parameter_is_not_written() -> None:
     frozen = np.ones(2)
     frozen.flags.writeable = False

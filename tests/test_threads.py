@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,40 @@ for task in set(os.listdir("/proc/self/task")) - before:
     print(bool(blocked & 1 << 1), end=" ")  # SIGINT is 2
 """
     assert run_python(code) == "True True"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the platform binds no process to a core")
+def test_threads_without_cores_hurt_nobody() -> None:
+    """Eight threads on one core, as on a machine that is busy: nobody spins for a thread that has no core.
+
+    Whoever did would wait for the scheduler again and again, for milliseconds instead of tenths of one.
+    """
+    code = """
+import os, time, minigrad as mg
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+x = mg.ones(1024, 1024)
+def seconds(threads):
+    mg.set_num_threads(threads)
+    start = time.perf_counter()
+    for _ in range(200):
+        x.exp()
+    return time.perf_counter() - start
+alone, together = [min(seconds(threads) for _ in range(3)) for threads in (1, 8)]
+print(together / alone)
+"""
+    assert float(run_python(code)) < 3
+
+
+def test_a_long_kernel_lets_other_threads_run() -> None:
+    x = mg.rand(1200, 1200, dtype=mg.float64)
+    turns = 0
+    with with_threads(1):
+        kernel = threading.Thread(target=lambda: x @ x)
+        kernel.start()
+        while kernel.is_alive():
+            time.sleep(0.001)
+            turns += 1
+    assert turns > 5
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
