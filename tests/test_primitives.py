@@ -390,14 +390,24 @@ def test_jvp_is_the_vjp_of_the_vjp(case: Case) -> None:
     np.testing.assert_allclose(plain(pushed)[defined], expected[defined], rtol=1e-12, atol=1e-13)
 
 
+#: Where a fused kernel mixes a NaN of its own with cotangents: losses and softmax of NaN, the variance of one element.
+NAN_OF_ITS_OWN = {"var_mean-one element", "part-infinite"} | {
+    f"{name}-not a number"
+    for name in (
+        "softmax", "log_softmax", "mse_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy_with_logits"
+    )
+}  # fmt: skip
+
+
 @SMALL
-def test_vjp_is_linear_in_the_cotangent_and_has_the_inputs_shape(case: Case) -> None:
+def test_a_cotangent_of_0_gives_0_in_the_inputs_shape(case: Case) -> None:
+    """At infinite derivatives too: a branch that was not taken leaks no NaN."""
     function, xs = case.function(case.operands())
     y = plain(function(*xs))
     for x, g in zip(xs, functional.vjp(function, xs, wrap(np.zeros_like(y)))[1], strict=True):
         assert plain(g).shape == plain(x).shape
         assert plain(g).dtype == plain(x).dtype
-        assert not np.any(plain(g)[np.isfinite(plain(g))])
+        assert not np.any(plain(g)[np.isfinite(plain(g))] if case.name in NAN_OF_ITS_OWN else plain(g))
 
 
 @over(where=has_gradient)
