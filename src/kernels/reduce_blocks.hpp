@@ -53,7 +53,7 @@ struct LongRow : PlainRow<T, Op> {
     if (!far) return;
     const char* const from = reinterpret_cast<const char*>(this->x + j) + kAhead;
 #pragma GCC unroll 4
-    for (int line = 0; line < kGroup; line += 64) __builtin_prefetch(from + line, 0, 2);
+    for (int line = 0; line < kGroup; line += 64) __builtin_prefetch(from + line);
   }
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "isa/isa.hpp"
+#include "kernels/bytes.hpp"
 #include "kernels/reduce_along.hpp"
 #include "kernels/reduce_blocks.hpp"
 #include "kernels/reduce_tiles.hpp"
@@ -46,10 +47,10 @@ struct Mapping {
   void (*columns)(T* out, int64_t cols, const T* x, int64_t step, int64_t count, const T* centre, bool far);
 };
 
-// Whether no cache holds so many elements.
+// Whether no cache holds so many elements. What the last one does hold comes faster without being asked for.
 template <class T>
 constexpr bool beyond_caches(int64_t elements) {
-  return elements >= (int64_t{16} << 20) / static_cast<int64_t>(sizeof(T));
+  return elements >= kStreamed / static_cast<int64_t>(sizeof(T));
 }
 
 // The tree over the blocks of a row, as combine_blocks builds it, but kept in registers.

@@ -4,8 +4,9 @@
 // Every sum has the order of reduce_blocks.hpp, so a result's bits depend on the elements that it is made of alone.
 //   var_mean    the mean, as mean computes it; and the sums r of x - c and s of (x - c)^2. c is the mean of rows that
 //               are not long; otherwise that of the first sixteenth of each block (of few, all), so that elements come
-//               from memory once. The variance is (s - r^2 / n) / (n - correction). s is at most 16 times the
-//               difference, and hardly larger unless the sample is of other elements than the rest: little cancels.
+//               from memory once. The variance is (s - r^2 / n) / (n - correction). Where more than half of s would
+//               cancel, because the sample is of other elements than the rest, both sums are made again, with the mean
+//               as centre.
 //   logsumexp   the maximum m (0 where it is -inf); log(sum of exp(x - m)) + m. A row of -inf gives -inf, one with
 //               +inf gives +inf, one with NaN gives NaN.
 //   norm        the sum of |x|^p, then its p-th root; p = 0 counts what is not 0. Squares may overflow.
@@ -293,6 +294,19 @@ struct Statistic {
 // ---------------------------------------------------------------------------------------------------------------------
 // Runs.
 
+// The mean as centre where it lies so far from the one there was that the difference of the sums loses a bit or more;
+// whether there is such a result. Once the sums are made again, the others have the same bits as before.
+template <class T>
+[[gnu::noinline]] bool move_centres(int64_t results, T n, T* centre, const T* mean, const T* rest, const T* squares) {
+  bool moved = false;
+  for (int64_t i = 0; i < results; ++i) {
+    if (!(rest[i] * rest[i] / n > squares[i] / 2)) continue;
+    centre[i] = mean[i];
+    moved = true;
+  }
+  return moved;
+}
+
 template <class T>
 Status run_var_mean(const Call& call) {
   const Statistic<T> s(call);
@@ -312,7 +326,9 @@ Status run_var_mean(const Call& call) {
     first.divisor = static_cast<T>(first.sampled());
     parallel_for(s.form.kept, kNanosecondsEach * first.divisor,
                  [&](int64_t begin, int64_t end, int) { first.run_sample(begin, end); });
-    s.mapped(kMoments<T>, nest, centre, 0, mean, n, 3, rest - mean).run_all(s.chunks, s.partial());
+    const Reducer<T> second = s.mapped(kMoments<T>, nest, centre, 0, mean, n, 3, rest - mean);
+    second.run_all(s.chunks, s.partial());
+    if (move_centres(s.form.kept, n, centre, mean, rest, squares)) second.run_all(s.chunks, s.partial());
   } else {
     s.run(first, [](int64_t, int64_t) {}, s.mapped(kDeviations<T>, nest, centre, 0, rest, 1, 2, squares - rest));
   }

@@ -127,6 +127,31 @@ def test_a_sum_is_as_accurate_as_its_tree() -> None:
     assert abs(float(KERNELS["sum"](x, (), False)) - exact) <= 1.5e-7 * exact
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(
+    ("shape", "dims", "period"), [((1 << 17,), (), 1024), ((600, 40), (0,), 64), ((4099, 3), (0,), 64)]
+)
+def test_a_variance_is_accurate_where_every_block_begins_with_other_elements(
+    shape: tuple[int, ...], dims: tuple[int, ...], period: int, dtype: Any
+) -> None:
+    x = normal(shape, np.float64)
+    first = np.arange(shape[0]) % period < period // 16
+    for apart in (1, 10, 1e2, 1e4):
+        hard = (x + apart * (first if len(shape) == 1 else first[:, None])).astype(dtype)
+        exact = hard.astype(np.longdouble)
+        variance, mean = results("var_mean", hard, dims, False, 1)
+        expected = exact.var(dims or None, ddof=1)
+        assert np.all(np.abs(variance - expected) <= 4 * np.finfo(dtype).eps * expected)
+        np.testing.assert_allclose(mean, exact.mean(dims or None).astype(dtype), rtol=0, atol=1e-6 * apart)
+
+
+def test_a_variance_has_the_same_bits_beside_one_that_is_summed_twice() -> None:
+    x = normal((4099, 20), np.float32)
+    alone = result("var_mean", np.ascontiguousarray(x[:, 7:8]), (0,), False, 1)
+    x[np.arange(4099) % 64 < 4, :7] += 100
+    assert same_bits(result("var_mean", x, (0,), False, 1)[7:8], alone)
+
+
 # ---- Reductions ------------------------------------------------------------------------------------------------------
 
 
