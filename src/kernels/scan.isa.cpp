@@ -285,12 +285,6 @@ void abreast(LaneBlock<T, N> block, int64_t lanes, bool far) {
 // Lanes that lie one behind the other, kTogether of them packed side by side, a tile of positions at a time. In a tile
 // positions lie in the order in which they do in memory.
 
-template <class T>
-void pack_lanes(T* tile, const T* x, int64_t dim_step, int64_t lane_step, int64_t places) {
-  const bool backwards = dim_step == -1;
-  pack(tile, kTogether, backwards ? x - (places - 1) : x, backwards ? 1 : dim_step, lane_step, places, kTogether);
-}
-
 // Rows of a matrix, for the transposition in registers.
 template <class T>
 struct RowsOf {
@@ -299,15 +293,36 @@ struct RowsOf {
   [[gnu::always_inline]] const T* operator[](int i) const { return x + i * step; }
 };
 
-// The lanes of a whole tile past the caches, a few at a time: kTile neighbours of each, in whole lines.
 template <class T>
-[[gnu::noinline]] void stream_lanes(T* out, int64_t lane_step, const T* tile) {
+[[gnu::noinline]] void pack_lanes(T* tile, const T* x, int64_t dim_step, int64_t lane_step, int64_t places) {
+  const bool backwards = dim_step == -1;
+  if (backwards) x -= places - 1;
+  if ((dim_step != 1 && !backwards) || places % kLanes<T> != 0) {
+    return pack(tile, kTogether, x, backwards ? 1 : dim_step, lane_step, places, kTogether);
+  }
+  for (int64_t lane = 0; lane < kTogether; lane += kLanes<T>) {
+    for (int64_t k = 0; k < places; k += kLanes<T>) {
+      Vec<T> row[kLanes<T>];
+      transpose<T>(RowsOf<T>{x + lane * lane_step, lane_step}, k, row);
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes<T>; ++i) store(tile + (k + i) * kTogether + lane, row[i]);
+    }
+  }
+}
+
+// The lanes of a tile, a few at a time: neighbours of each in whole registers. `streamed`: whole lines, past the
+// caches.
+template <class T>
+[[gnu::noinline]] void write_lanes(T* out, int64_t lane_step, const T* tile, int64_t places, bool streamed) {
   for (int64_t lane = 0; lane < kTogether; lane += kChunk<T>) {
-    for (int64_t k = 0; k < kTile; k += kLanes<T>) {
+    for (int64_t k = 0; k < places; k += kLanes<T>) {
       Vec<T> row[kChunk<T>];
       transpose<T>(RowsOf<T>{tile + k * kTogether + lane, kTogether}, 0, row);
 #pragma GCC unroll 4
-      for (int l = 0; l < kChunk<T>; ++l) stream(out + (lane + l) * lane_step + k, row[l]);
+      for (int l = 0; l < kChunk<T>; ++l) {
+        T* const to = out + (lane + l) * lane_step + k;
+        streamed ? stream(to, row[l]) : store(to, row[l]);
+      }
     }
   }
 }
@@ -325,7 +340,9 @@ void unpack_lanes(T* out, int64_t dim_step, int64_t lane_step, const T* tile, in
   }
   if (dim_step == -1) out -= places - 1;
   const bool in_lines = (reinterpret_cast<uintptr_t>(out) | static_cast<uintptr_t>(lane_step * kItem)) % 64 == 0;
-  if (streamed && in_lines && places == kTile) return stream_lanes(out, lane_step, tile);
+  if (places % kLanes<T> == 0 && (!streamed || (in_lines && places == kTile))) {
+    return write_lanes(out, lane_step, tile, places, streamed);
+  }
   for (int64_t lane = 0; lane < kTogether; lane += kSide, out += kSide * lane_step) {
     if (!streamed) {
       transpose(out, lane_step, tile + lane, kTogether, places, kSide);
