@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import Tensor, autograd, nn, optim
+from minigrad import Tensor, autograd, func, nn, optim
 from minigrad.nn import functional as F
 from minigrad.utils.checkpoint import checkpoint
 
@@ -413,6 +413,52 @@ def a_checkpoint_that_does_something_else() -> None:
 @broken(RuntimeError, "deepcopy", "only leaves", "clone()")
 def a_deep_copy_of_a_result() -> None:
     copy.deepcopy(weights(2) * 2)  # guilty
+
+
+@broken(TypeError, "CrossEntropyLoss", "size_average", "CrossEntropyLoss() makes a loss")
+def a_loss_made_of_scores_and_classes() -> None:
+    nn.CrossEntropyLoss(data(2, 3), mg.tensor([0, 1]))  # type: ignore[arg-type]  # guilty
+
+
+@broken(RuntimeError, "cross_entropy", "(2, 3)", "minigrad.int64", "probabilities", "floats")
+def classes_as_rows_of_zeros_and_ones() -> None:
+    F.cross_entropy(weights(2, 3), F.one_hot(mg.tensor([0, 1]), 3))  # guilty
+
+
+@broken(RuntimeError, "one_hot", "negative", "-1")
+def a_class_below_0() -> None:
+    F.one_hot(mg.tensor([-1, 1]))  # guilty
+
+
+@broken(TypeError, "Adam", "model.parameters()", "Linear")
+def a_module_to_be_optimised() -> None:
+    optim.Adam(nn.Linear(1, 1))  # type: ignore[arg-type]  # guilty
+
+
+@broken(TypeError, "Adam", "model.parameters()", "method")
+def parameters_without_a_call() -> None:
+    optim.Adam(nn.Linear(1, 1).parameters)  # type: ignore[arg-type]  # guilty
+
+
+@broken(RuntimeError, "grad", "at least one tensor")
+def gradients_of_nothing() -> None:
+    autograd.grad(weights(2).sum(), [])  # guilty
+
+
+@broken(RuntimeError, "grad", "argnums", "'x'")
+def an_argument_by_its_name() -> None:
+    func.grad(lambda x: x.sum(), argnums="x")(weights(2))  # type: ignore[arg-type]  # guilty
+
+
+@broken(TypeError, "jvp", "tuples", "(x,)")
+def a_tangent_without_a_tuple() -> None:
+    func.jvp(lambda x: x, data(2), data(2))  # type: ignore[arg-type]  # guilty
+
+
+@broken(ValueError, "functional_call", "dict", "generator")
+def parameters_without_names() -> None:
+    layer = nn.Linear(1, 1)
+    func.functional_call(layer, layer.parameters(), data(1))  # type: ignore[arg-type]  # guilty
 
 
 @broken(ValueError, "SGD", "only leaves", "MulBackward")

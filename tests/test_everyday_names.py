@@ -52,6 +52,14 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "histogram of equals": (lambda lib, x: lib.histogram(lib.ones_like(x), 2)[1], (X,)),
     "histogram of nothing": (lambda lib, x: lib.histogram(x[:0].detach(), 2)[1], (X,)),
     "histogram with NaN": (lambda lib, x: lib.histogram(x.detach(), 4, range=(-1.0, 1.0)).hist, (NANS,)),
+    **{
+        f"matrix_power, {n}": (lambda lib, x, n=n: lib.linalg.matrix_power(x, n), (draws(2, 3, 3),))
+        for n in range(1, 8)
+    },
+    "matrix_power, 0": (lambda lib, x: x.detach().matrix_power(0), (draws(2, 3, 3),)),
+    "matrix_power of integers": (lambda lib, x: x.detach().long().matrix_power(3), (2 * draws(3, 3),)),
+    "unravel_index": (lambda lib, x: lib.stack(lib.unravel_index(x.detach().argmax(0), (5, 2, 1))), (X,)),
+    "unravel_index of one size": (lambda lib, x: lib.unravel_index(x.detach().argmax(), 40)[0], (X,)),
     "renorm": (lambda lib, x: lib.renorm(x, 2, 0, 1.5), (X,)),
     "renorm, 1": (lambda lib, x: x.renorm(1, -1, 0.5), (X,)),
     "renorm in place": (lambda lib, x: (x * 1).renorm_(p=3, dim=0, maxnorm=1.0), (draws(2, 3, 4),)),
@@ -233,6 +241,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "weights": (lambda: mg.cov(mg.ones(2, 3), aweights=mg.ones(2)), "cov: aweights must be a vector of 3"),
     "histc of no bins": (lambda: mg.ones(3).histc(0), "histc: bins must be positive, got 0"),
     "histc of infinity": (lambda: mg.tensor([1.0, math.inf]).histc(), "histc: the range must be finite"),
+    "matrix_power": (lambda: mg.ones(2, 3).matrix_power(2), r"matrix_power: needs square matrices, got shape \(2, 3\)"),
+    "matrix_power below 0": (
+        lambda: mg.eye(2).matrix_power(-1),
+        "matrix_power: n must not be negative, got -1; .* inv",
+    ),
     "block_diag": (lambda: mg.block_diag(mg.ones(1, 1, 1)), r"block_diag: needs matrices, got shape \(1, 1, 1\)"),
     "fill_diagonal_": (lambda: mg.ones(3).fill_diagonal_(0), "fill_diagonal_: needs a matrix"),
     "scatter": (lambda: mg.ones(2, 2).scatter(0, mg.tensor(1), 1.0), "scatter: .* must have the same number of dim"),
@@ -438,6 +451,8 @@ def test_questions_about_machines() -> None:
         assert mg.ones(1).device == place
     with pytest.raises(RuntimeError, match="the CPU only"), mg.device("cuda"):
         pass
+    assert not mg.set_flush_denormal(True)
+    assert mg.tensor(1e-40).item() > 0
     mg.set_num_interop_threads(2)
     assert mg.get_num_interop_threads() == 1
 
@@ -457,6 +472,8 @@ def test_questions_about_machines() -> None:
         ("sparse_coo_tensor", "sparse"),
         ("set_autocast_cpu_dtype", "mixed precision"),
         ("jit", "traced graphs"),
+        ("autograd.profiler", "profilers"),
+        ("nn.utils.rnn.pack_sequence", "recurrent layers"),
     ],
 )
 def test_what_is_left_out_is_named(path: str, subject: str) -> None:
@@ -469,6 +486,29 @@ def test_what_is_left_out_is_named(path: str, subject: str) -> None:
     assert not hasattr(owner, last)
     with pytest.raises(AttributeError, match=r"has no attribute 'converter'$"):
         _ = owner.converter
+
+
+@pytest.mark.parametrize(
+    ("statement", "name", "subject"),
+    [
+        ("from minigrad.nn import LSTM", "'LSTM' from 'minigrad.nn'", "recurrent layers"),
+        ("import minigrad.nn.utils.prune", "'prune' from 'minigrad.nn.utils'", "pruning"),
+        ("from minigrad.profiler import profile", "'profiler' from 'minigrad'", "profilers"),
+        ("import minigrad.distributed as dist", "'distributed' from 'minigrad'", "training on several machines"),
+    ],
+)
+def test_imports_of_what_is_left_out_name_it(statement: str, name: str, subject: str) -> None:
+    with pytest.raises(ModuleNotFoundError, match=f"^cannot import {name}: minigrad leaves out {subject};"):
+        exec(statement)  # noqa: S102
+
+
+def test_imports_of_what_is_nowhere_fail_as_ever() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"No module named 'minigrad\.nonsense'"):
+        importlib.import_module("minigrad.nonsense")
+    with pytest.raises(ImportError, match=r"cannot import name 'Nonsense' from 'minigrad\.nn'"):
+        exec("from minigrad.nn import Nonsense")  # noqa: S102
+    with pytest.raises(ModuleNotFoundError, match="No module named 'lstm'"):
+        importlib.import_module("lstm")
 
 
 DTYPES: dict[str, Callable[[Any, Any], Any]] = {

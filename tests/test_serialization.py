@@ -179,6 +179,8 @@ def test_arguments(path: Path) -> None:
         mg.load(path, map_location="cuda")
     with pytest.raises(FileNotFoundError):
         mg.load(path.parent / "missing")
+    with pytest.raises(FileNotFoundError, match=r"no such folder: .*missing'"):
+        mg.save({}, path.parent / "missing" / "file")
     with pytest.raises(TypeError, match="save: path must be a string, a path or a binary file, got int"):
         mg.save({}, 3)  # type: ignore[arg-type]
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from importlib.machinery import ModuleSpec
 
-__all__ = ["late", "lookup"]
+__all__ = ["Finder", "late", "lookup"]
 
 #: What names stand for, by their beginnings or, where they end with $, as a whole.
 _SUBJECTS = {
     "convolution, pooling and other layers of images": r"(Lazy)?conv(_?transpose)?\d|convolution|(adaptive_)?(max|avg|lp|fractional_max)_?(un)?pool"
     "|adaptive(max|avg)pool|(un)?fold$|interpolate|upsampl|grid_sample|affine_grid|pixel_?(un)?shuffle|channel_?shuffle"
     "|local_?response|(reflection|replication|zero|constant|circular)pad|crossmap|LazyBatch|LazyInstance",
-    "recurrent layers": "(rnn|lstm|gru)(base|cell|cellbase)?$|rnn_(tanh|relu)",
+    "recurrent layers": "(rnn|lstm|gru)(base|cell|cellbase)?$|rnn_(tanh|relu)|Packed|pack_|pad_packed|un(pack|pad)_seq",
     "attention layers": "multi_?head|transformer|scaled_dot_product|attention$",
-    "inverses, determinants and decompositions of matrices": "inv$|inverse|pinv|det$|slogdet|logdet|svd|qr$|eig|cholesky"
-    "|lu$|lu_|solve|lstsq|matrix_(rank|exp|power)|orthogonal|MultivariateNormal|pca_lowrank|householder",
+    "inverses, determinants and decompositions of matrices": "inv(_ex)?$|inverse|pinv|det$|slogdet|logdet|svd|qr$|eig|cholesky"
+    "|lu$|lu_|ldl_|(tensor|triangular_)?solve|tensorinv|lstsq|matrix_(rank|exp)|orthogonal|LinAlgError"
+    "|(LowRank)?MultivariateNormal|Wishart|LKJ|pca_lowrank|householder",
     "the gamma function": "lgamma|digamma|polygamma|mvlgamma|igamma|Beta$|Gamma$|Dirichlet|Poisson$|StudentT|Binomial"
     "|NegativeBinomial|Multinomial$|Chi2|poisson$|special$",
     "complex numbers and Fourier transforms": "complex|cfloat|cdouble|chalf|fft|stft|istft|polar$|view_as_(real|complex)",
@@ -26,8 +28,16 @@ _SUBJECTS = {
     "automatic mixed precision": "get_autocast|set_autocast",
     "compiled or traced graphs": "jit$|fx$|export$|onnx|compiler$|_dynamo|package$",
     "training on several machines": "distributed$|DataParallel|DistributedSampler|SyncBatchNorm|parallel$|futures|share_memory",
-    "profilers": "profiler",
+    "profilers": "profiler|benchmark$|bottleneck$",
+    "pruning": "prune$",
 }
+
+
+def _left_out(name: str) -> str | None:
+    """Return what is said of a name that belongs to a subject that is left out."""
+    subjects = () if name.startswith("__") else _SUBJECTS.items()  # an import asks for __path__: no patterns for that
+    subject = next((s for s, names in subjects if re.match(names, name, re.IGNORECASE)), None)
+    return subject and f"minigrad leaves out {subject}; see Limits in its README"
 
 
 def lookup(module: str) -> Callable[[str], object]:
@@ -35,11 +45,8 @@ def lookup(module: str) -> Callable[[str], object]:
 
     def absent(name: str) -> object:
         text = f"module {module!r} has no attribute {name!r}"
-        names = () if name.startswith("__") else _SUBJECTS.items()  # an import asks for __path__: no patterns for that
-        subject = next((s for s, pattern in names if re.match(pattern, name, re.IGNORECASE)), None)
-        if subject is not None:
-            text += f": minigrad leaves out {subject}; see Limits in its README"
-        raise AttributeError(text)
+        why = _left_out(name)
+        raise AttributeError(f"{text}: {why}" if why else text)
 
     return absent
 
@@ -62,3 +69,22 @@ def late(package: str, parts: Mapping[str, tuple[str, ...]]) -> tuple[Callable[[
         return value
 
     return get, lambda: sorted({*vars(sys.modules[package]), *parts, *sources})
+
+
+class Finder:
+    """The last of the import system's finders: for a module of minigrad's that is left out the error says so.
+
+    ``from minigrad.nn import LSTM`` comes here as well, since what is no attribute of a package may be a module in it.
+    """
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:  # noqa: ARG004
+        """Return None, as who has not found it, or raise a ModuleNotFoundError for what is left out."""
+        package, _, last = name.rpartition(".")
+        why = _left_out(last) if package.partition(".")[0] == __package__ else None
+        if why:
+            raise ModuleNotFoundError(f"cannot import {last!r} from {package!r}: {why}")
+        return None
+
+
+sys.meta_path.append(Finder)

@@ -16,6 +16,7 @@ __all__ = [
     "get_num_interop_threads",
     "set_default_device",
     "set_float32_matmul_precision",
+    "set_flush_denormal",
     "set_num_interop_threads",
     "typename",
     "use_deterministic_algorithms",
@@ -41,6 +42,11 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
 def are_deterministic_algorithms_enabled() -> bool:
     """Return True: there are no others."""
     return True
+
+
+def set_flush_denormal(mode: bool) -> bool:  # noqa: ARG001
+    """Return False, for not done: numbers next to zero are computed with as they are, so that all machines agree."""
+    return False
 
 
 def set_float32_matmul_precision(precision: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -34,6 +35,8 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     if os.path.exists(target) and not os.path.isfile(target):
         raise FileExistsError(f"{target} is there and is no regular file")
     folder, name = os.path.split(target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(errno.ENOENT, "There is no such folder", folder)
     partial = os.path.join(folder, f".{name}.partial")
     with _locked(partial) as descriptor:
         try:

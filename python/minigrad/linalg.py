@@ -9,11 +9,11 @@ from ._out import give_out
 from .ops.linalg import matmul
 from .ops.norms import linalg_norm as norm
 from .ops.norms import matrix_norm, vector_norm
-from .ops.products import multi_dot
+from .ops.products import matrix_power, multi_dot
 
-__all__ = ["matmul", "matrix_norm", "multi_dot", "norm", "vector_norm"]
+__all__ = ["matmul", "matrix_norm", "matrix_power", "multi_dot", "norm", "vector_norm"]
 
-give_out(globals(), ("matmul", "multi_dot", "norm", "vector_norm"))
+give_out(globals(), ("matmul", "matrix_power", "multi_dot", "norm", "vector_norm"))
 
 if not TYPE_CHECKING:
     __getattr__ = lookup(__name__)

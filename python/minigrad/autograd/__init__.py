@@ -120,7 +120,7 @@ def _refuse_constant(name: str, out: Tensor) -> NoReturn:
             f"{name}: a tensor of {out.dtype} has no gradient, only floats have; argmax, comparisons and casts to integers "
             "end the graph: differentiate something that is computed without them"
         )
-    more = "; for a gradient of a gradient, compute the first with create_graph=True" if name == "grad" else ""
+    more = " For a gradient of a gradient, compute the first with create_graph=True" if name == "grad" else ""
     raise RuntimeError(
         f"{name}: a tensor of shape {out._array.shape} does not require a gradient and has no graph; was it computed under "
         f"no_grad(), from detach(), or from tensors without requires_grad?{more}"
@@ -255,6 +255,8 @@ def grad(
         return _batched_grad(outputs, inputs, grad_outputs, {**settings, "materialize_grads": materialize_grads})
     retain = create_graph if retain_graph is None else bool(retain_graph)
     xs = _several(inputs)
+    if not xs:
+        raise RuntimeError("grad: inputs must name at least one tensor, got none")
     for x in xs:
         if not isinstance(x, graph.GradientEdge) and (not isinstance(x, Tensor) or x._edge is None):
             what = f"of shape {x._array.shape}" if isinstance(x, Tensor) else f"that is {type(x).__name__}, no tensor,"

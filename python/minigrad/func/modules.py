@@ -77,10 +77,12 @@ def functional_call(
 Place = tuple[Module, str]
 
 
-def _united(dicts: Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+def _united(dicts: Any) -> dict[str, Tensor]:
     """Return one dictionary, or several without common names, as one."""
     if isinstance(dicts, Mapping):
         return dict(dicts)
+    if not isinstance(dicts, Sequence) or not all(isinstance(d, Mapping) for d in dicts):
+        raise ValueError(f"functional_call: needs a dict from names to tensors, or several, got {type(dicts).__name__}")
     given: dict[str, Tensor] = {}
     for d in dicts:
         twice = sorted(given.keys() & d.keys())

@@ -59,6 +59,8 @@ def _settle(tree: Any, fresh: list[Tensor], recording: bool) -> Any:
 
 def _chosen(name: str, args: tuple[Any, ...], argnums: ArgNums) -> Any:
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+    if not all(isinstance(n, int) for n in numbers):
+        raise RuntimeError(f"{name}: argnums must be an int or a tuple of ints, got {argnums!r}")
     if not all(-len(args) <= n < len(args) for n in numbers):
         raise RuntimeError(f"{name}: argnums {argnums} out of range for {len(args)} positional arguments")
     return tuple(args[n] for n in argnums) if isinstance(argnums, tuple) else args[argnums]
@@ -211,6 +213,8 @@ def jvp(
     >>> minigrad.func.jvp(lambda x: x * x, (minigrad.tensor(3.0),), (minigrad.tensor(1.0),))
     (tensor(9.), tensor(6.))
     """
+    if any(isinstance(given, Tensor) for given in (primals, tangents)):
+        raise TypeError("jvp: primals and tangents must be tuples, one tensor (x,)")
     recording, ts = is_grad_enabled(), _check_tensors("jvp", tangents)
     if [t.shape for t in ts] != [x.shape for x in leaves_of(primals)]:
         raise RuntimeError("jvp: tangents must have the form and the shapes of the primals")

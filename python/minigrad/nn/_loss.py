@@ -23,6 +23,10 @@ class ReducedLoss(FunctionModule):
         self, reduction: str = "mean", size_average: bool | None = None, reduce: bool | None = None, **options: Any
     ) -> None:
         name = type(self).__name__
+        if isinstance(size_average, Tensor):
+            raise TypeError(
+                f"{name}: size_average must be a bool, got a Tensor; {name}() makes a loss, which takes tensors"
+            )
         if reduction != "batchmean" or name != "KLDivLoss" or size_average is not None or reduce is not None:
             reduction = reduction_name(name, reduction, size_average, reduce)
         super().__init__(reduction=reduction, **options)

@@ -298,6 +298,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     least, most = _extremes(classes)
     count = most + 1 if num_classes == -1 else num_classes
     if least < 0 or most >= count:
-        raise RuntimeError(f"one_hot: classes must lie in [0, {count}), got {least} to {most}")
+        bound = "not be negative" if num_classes == -1 else f"lie in [0, {count})"
+        raise RuntimeError(f"one_hot: classes must {bound}, got {least} to {most}")
     at = unsqueeze(tensor, -1)
     return _scatter_add(wrap(np.ones(at.shape, np.int64)), at, (*classes.shape, count), classes.ndim)  # type: ignore[no-any-return]

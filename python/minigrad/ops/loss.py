@@ -322,7 +322,8 @@ def as_rows(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         return _reshape(input, (1, *x)), _reshape(target, (1,))
     if x[:1] + x[2:] != labels:
         error = ValueError if labels[:1] != x[:1] else RuntimeError
-        raise error(f"{name}: input of shape {x} needs a target of shape {x[:1] + x[2:]}, got target {labels}")
+        more = f" of {target.dtype}; probabilities of the classes are to be floats" if x == labels else ""
+        raise error(f"{name}: input of shape {x} needs a target of shape {x[:1] + x[2:]}, got target {labels}{more}")
     if len(x) == 2:
         return input, target
     count = math.prod(labels)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import index
 from typing import Any
 
 from .._dtype import result_type
 from .._methods import method
 from ..tensor import Tensor, array_of
 from .conversion import to
+from .creation import ones_like
 from .einsum import Label, _multiplied, _Plan, _plan, _product, _shaped
 from .elementwise import add, clone, mul, safe_mul, sub
 from .joining import stack, unbind
-from .linalg import bmm, linear, mm, mv
+from .linalg import bmm, linear, matmul, mm, mv
+from .ranges import eye
 from .reduce import _sum
 from .reduce import sum as sum_
 from .shape import Shape, _permute, broadcast, broadcast_shapes, normalise_dim
 from .views import _diagonal
 
-__all__ = ["addmm", "addmv", "baddbmm", "cross", "inner", "kron", "tensordot", "trace"]
+__all__ = ["addmm", "addmv", "baddbmm", "cross", "inner", "kron", "matrix_power", "tensordot", "trace"]
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Sums over dimensions given by number.
@@ -208,6 +211,52 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     a, b = unbind(input, d), unbind(other, d)
     parts = [sub(mul(a[i], b[j]), mul(a[j], b[i])) for i, j in ((1, 2), (2, 0), (0, 1))]
     return stack(parts, d)
+
+
+@method
+def matrix_power(input: Tensor, n: int) -> Tensor:
+    """Return square matrices multiplied `n` times with themselves, in about log₂ n products.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (..., m, m).
+    n : int
+        How often, 0 or more; 0 gives identities. Below 0 it would be powers of inverses, which minigrad leaves out.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `input`.
+
+    Raises
+    ------
+    RuntimeError
+        If the matrices are not square, or `n` is negative.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.tensor([[1.0, 1.0], [0.0, 1.0]]).matrix_power(5)
+    tensor([[1., 5.],
+            [0., 1.]])
+    """
+    shape, n = array_of("matrix_power", input).shape, index(n)
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise RuntimeError(f"matrix_power: needs square matrices, got shape {shape}")
+    if n < 0:
+        raise RuntimeError(f"matrix_power: n must not be negative, got {n}; minigrad leaves out inverses of matrices")
+    if n == 0:
+        return mul(eye(shape[-1], dtype=input.dtype), ones_like(input))
+    return clone(input) if n == 1 else _power(input, n)
+
+
+def _power(x: Tensor, n: int) -> Tensor:
+    if n == 1:
+        return x
+    half = _power(x, n // 2)
+    square = matmul(half, half)
+    return matmul(square, x) if n % 2 else square
 
 
 @method

@@ -6,6 +6,7 @@ The number of results of nonzero depends on the data: one kernel counts, another
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,10 @@ from .index import gather_along
 from .logic import logical_not
 from .order import _sort
 from .promotion import number_tensor, to_dtype
-from .shape import _reshape, reshape, unsqueeze
+from .rounding import floor_divide, remainder
+from .shape import _reshape, reshape, sizes_of, unsqueeze
 
-__all__ = ["argwhere", "bucketize", "isin", "nonzero", "searchsorted"]
+__all__ = ["argwhere", "bucketize", "isin", "nonzero", "searchsorted", "unravel_index"]
 
 _nonzero_count = _core.kernels["nonzero_count"]
 _nonzero = _core.kernels["nonzero"]
@@ -234,6 +236,41 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
         few = levels or among._array.size <= _FEW_ELEMENTS
         found = any(eq(unsqueeze(x, -1), among), -1) if few else _found(x, among)
     return logical_not(found) if invert else found
+
+
+def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, ...]:
+    """Return for places in a flat tensor their indices in one of the shape `shape`.
+
+    Parameters
+    ----------
+    indices : Tensor
+        Integers of any shape: what `argmax` gives without a dimension.
+    shape : int or sequence of int
+        The shape.
+
+    Returns
+    -------
+    tuple of Tensor
+        For each dimension its indices, of the shape of `indices`.
+
+    Raises
+    ------
+    TypeError
+        If `indices` or the sizes are no integers.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.unravel_index(minigrad.tensor([1, 5]), (2, 3))
+    (tensor([0, 1]), tensor([1, 2]))
+    """
+    if array_of("unravel_index", indices, "indices").dtype.kind not in "iu":
+        raise TypeError(f"unravel_index: the indices must be integers, got {indices.dtype}")
+    found = []
+    for size in reversed(sizes_of((), shape)):
+        found.append(remainder(indices, size))
+        indices = floor_divide(indices, size)
+    return tuple(reversed(found))
 
 
 _FEW_ELEMENTS = 8  # so many are compared with one by one

@@ -52,8 +52,11 @@ class Optimizer(Hookable):
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         super().__init__()
-        if isinstance(params, Tensor):
-            raise TypeError(f"{self._name}: params must be an iterable of tensors or dicts, got a Tensor")
+        if isinstance(params, Tensor) or not isinstance(params, Iterable):
+            raise TypeError(
+                f"{self._name}: params must be an iterable of tensors or dicts, such as model.parameters(), got "
+                f"a {type(params).__name__}"
+            )
         self.defaults = defaults
         self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from ..._absent import lookup
 from ...ops.joining import stack
 from ...ops.padding import pad
 from ...tensor import Tensor
 
 __all__ = ["pad_sequence"]
+
+if not TYPE_CHECKING:
+    __getattr__ = lookup(__name__)
 
 
 def pad_sequence(
