@@ -527,7 +527,7 @@ void add_row(const Row& row, const Kernel& kernel) {
     for (const Size size : run_state().sizes) {
       add_benchmark(row, kernel, find_run(kernel, dtype, run_state().isa), size, dtype, "");
     }
-    const RunFunction reference = (*kernel.reference)[dtype];
+    const RunFunction reference = find_reference(kernel)[dtype];
     if (run_state().reference && reference != nullptr) {
       add_benchmark(row, kernel, reference, kReferenceSize, dtype, "reference/");
     }

@@ -112,7 +112,7 @@ std::string name_of(const ProductSize& size, DType dtype) {
 
 void time_product(benchmark::State& state, const ProductSize& size, DType dtype, bool reference) {
   const Kernel* const kernel = find_kernel(size.kernel);
-  const RunFunction run = reference ? (*kernel->reference)[dtype] : find_run(*kernel, dtype, run_state().isa);
+  const RunFunction run = reference ? find_reference(*kernel)[dtype] : find_run(*kernel, dtype, run_state().isa);
   const Product product(*kernel, size, dtype);
   const double operations =
       2.0 * static_cast<double>(size.m) * static_cast<double>(size.k) * static_cast<double>(size.n);

@@ -162,7 +162,7 @@ PyObject* kernel_vectorcall(PyObject* object, PyObject* const* args, size_t narg
 // reference(*args): the same by the naive version.
 PyObject* kernel_reference(PyObject* object, PyObject* const* args, Py_ssize_t count) {
   const KernelObject& self = *reinterpret_cast<KernelObject*>(object);
-  return call_kernel(self, *self.kernel->reference, args, count, nullptr);
+  return call_kernel(self, find_reference(*self.kernel), args, count, nullptr);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-// What a kernel is: a name, what it takes and gives, a plan, a run and a naive reference.
+// What a kernel is: a name, what it takes and gives, a plan, and by its name a run and a naive reference.
 //
 // plan(plan)  reads the operands' shapes and the attributes, and writes the outputs' shapes and dtypes, the scratch
 // that
@@ -125,7 +125,6 @@ struct Kernel {
   const char* outputs[kMaxOutputs + 1];               // ends with nullptr
   AttributeSpec attributes[kMaxAttributes + 1] = {};  // ends with kind none
   PlanFunction plan;
-  const RunsByDType* reference;
   bool variadic = false;
   uint32_t mutates = 0;   // bit i: input i is written in place
   bool no_flags = false;  // whether numbers that are True or False are refused

@@ -1,5 +1,4 @@
 // Rows of the activations and their derivatives.
-#include "reference/activation.hpp"
 #include "kernels/elementwise_rows.hpp"
 
 namespace minigrad {
@@ -24,38 +23,38 @@ constexpr Kernel with_attributes(Kernel kernel, const Attributes& attributes) {
   return kernel;
 }
 
-constexpr Kernel value(const char* name, const RunsByDType* reference, const Attributes& attributes = kNone) {
-  return with_attributes(unary(name, reference), attributes);
+constexpr Kernel value(const char* name, const Attributes& attributes = kNone) {
+  return with_attributes(unary(name), attributes);
 }
 
 // The derivative at x, multiplied by the cotangent g.
-constexpr Kernel slope(const char* name, const RunsByDType* reference, const Attributes& attributes = kNone) {
-  Kernel kernel = binary(name, reference);
+constexpr Kernel slope(const char* name, const Attributes& attributes = kNone) {
+  Kernel kernel = binary(name);
   kernel.inputs[0] = "g";
   kernel.inputs[1] = "x";
   return with_attributes(kernel, attributes);
 }
 
 constexpr Kernel kRows[] = {
-    value("silu", &reference::silu),
-    slope("silu_grad", &reference::silu_grad),
-    value("gelu", &reference::gelu),
-    slope("gelu_grad", &reference::gelu_grad),
-    value("gelu_tanh", &reference::gelu_tanh),
-    slope("gelu_tanh_grad", &reference::gelu_tanh_grad),
-    value("mish", &reference::mish),
-    slope("mish_grad", &reference::mish_grad),
-    value("softsign", &reference::softsign),
-    slope("softsign_grad", &reference::softsign_grad),
-    value("softplus", &reference::softplus, kSoftplus),
-    slope("softplus_grad", &reference::softplus_grad, kSoftplus),
-    value("elu", &reference::elu, kElu),
-    slope("elu_grad", &reference::elu_grad, kElu),
-    value("broken_line", &reference::broken_line, kBrokenLine),
-    slope("broken_line_grad", &reference::broken_line_grad, kBrokenLine),
-    slope("cut", &reference::cut, kCut),
-    value("hardswish", &reference::hardswish),
-    slope("hardswish_grad", &reference::hardswish_grad),
+    value("silu"),
+    slope("silu_grad"),
+    value("gelu"),
+    slope("gelu_grad"),
+    value("gelu_tanh"),
+    slope("gelu_tanh_grad"),
+    value("mish"),
+    slope("mish_grad"),
+    value("softsign"),
+    slope("softsign_grad"),
+    value("softplus", kSoftplus),
+    slope("softplus_grad", kSoftplus),
+    value("elu", kElu),
+    slope("elu_grad", kElu),
+    value("broken_line", kBrokenLine),
+    slope("broken_line_grad", kBrokenLine),
+    slope("cut", kCut),
+    value("hardswish"),
+    slope("hardswish_grad"),
 };
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include "kernels/reduce_integers.hpp"
 #include "kernels/reduce_layout.hpp"
 #include "kernels/reduce_plans.hpp"
-#include "reference/reduce.hpp"
 
 namespace minigrad {
 namespace {
@@ -214,31 +213,29 @@ constexpr Run kRuns[] = {
 // ---------------------------------------------------------------------------------------------------------------------
 // Rows.
 
-constexpr Kernel index_of(const char* name, const RunsByDType* reference) {
+constexpr Kernel index_of(const char* name) {
   return {.name = name,
           .inputs = {"x"},
           .types = "T",
           .outputs = {"out"},
           .attributes = {{"dims", AttributeKind::integers}, {"keepdim", AttributeKind::flag}},
-          .plan = plan_index,
-          .reference = reference};
+          .plan = plan_index};
 }
 
-constexpr Kernel with_index(const char* name, const RunsByDType* reference) {
+constexpr Kernel with_index(const char* name) {
   return {.name = name,
           .inputs = {"x"},
           .types = "T",
           .outputs = {"values", "indices"},
           .attributes = {{"dim", AttributeKind::integer}, {"keepdim", AttributeKind::flag}},
-          .plan = plan_with_index,
-          .reference = reference};
+          .plan = plan_with_index};
 }
 
 constexpr Kernel kRows[] = {
-    index_of("argmax", &reference::argmax),
-    index_of("argmin", &reference::argmin),
-    with_index("max_with_index", &reference::max_with_index),
-    with_index("min_with_index", &reference::min_with_index),
+    index_of("argmax"),
+    index_of("argmin"),
+    with_index("max_with_index"),
+    with_index("min_with_index"),
 };
 
 }  // namespace

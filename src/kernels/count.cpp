@@ -6,7 +6,6 @@
 #include "core/parallel.hpp"
 #include "kernels/reduce_integers.hpp"
 #include "kernels/reduce_plans.hpp"
-#include "reference/reduce.hpp"
 
 namespace minigrad {
 namespace {
@@ -255,9 +254,9 @@ constexpr Run kRuns[] = {
 };
 
 constexpr Kernel kRows[] = {
-    reduction("any", plan_flag, &reference::any),
-    reduction("all", plan_flag, &reference::all),
-    reduction("count_nonzero", plan_number, &reference::count_nonzero),
+    reduction("any", plan_flag),
+    reduction("all", plan_flag),
+    reduction("count_nonzero", plan_number),
 };
 
 }  // namespace

@@ -1,9 +1,8 @@
 // Distances between the rows of two matrices, and what goes back and forward through them: plans and rows.
-#include "reference/distance.hpp"
 
+#include "kernels/distance.hpp"
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
-#include "kernels/distance.hpp"
 
 namespace minigrad {
 namespace {
@@ -69,22 +68,19 @@ constexpr Kernel kRows[] = {
      .types = "TT",
      .outputs = {"out"},
      .attributes = {kOrder},
-     .plan = plan_cdist,
-     .reference = &reference::cdist},
+     .plan = plan_cdist},
     {.name = "cdist_pull",
      .inputs = {"w", "x", "y"},
      .types = "TTT",
      .outputs = {"out"},
      .attributes = {kOrder},
-     .plan = plan_cdist_pull,
-     .reference = &reference::cdist_pull},
+     .plan = plan_cdist_pull},
     {.name = "cdist_push",
      .inputs = {"w", "x", "y"},
      .types = "TTT",
      .outputs = {"out"},
      .attributes = {kOrder},
-     .plan = plan_cdist_push,
-     .reference = &reference::cdist_push},
+     .plan = plan_cdist_push},
 };
 
 }  // namespace

@@ -20,13 +20,12 @@ inline void plan_broadcast(Plan& plan, DType dtype) {
 }
 
 inline void plan_map(Plan& plan) { plan_broadcast(plan, plan.in[0].dtype); }
-[[maybe_unused]] constexpr Kernel unary(const char* name, const RunsByDType* reference) {
-  return {.name = name, .inputs = {"x"}, .types = "T", .outputs = {"out"}, .plan = plan_map, .reference = reference};
+[[maybe_unused]] constexpr Kernel unary(const char* name) {
+  return {.name = name, .inputs = {"x"}, .types = "T", .outputs = {"out"}, .plan = plan_map};
 }
 
-[[maybe_unused]] constexpr Kernel binary(const char* name, const RunsByDType* reference) {
-  return {
-      .name = name, .inputs = {"x", "y"}, .types = "TT", .outputs = {"out"}, .plan = plan_map, .reference = reference};
+[[maybe_unused]] constexpr Kernel binary(const char* name) {
+  return {.name = name, .inputs = {"x", "y"}, .types = "TT", .outputs = {"out"}, .plan = plan_map};
 }
 
 // As `kernel`, but with no number that is True or False among the inputs.
@@ -36,13 +35,8 @@ inline void plan_map(Plan& plan) { plan_broadcast(plan, plan.in[0].dtype); }
 }
 
 // The derivative of a function, multiplied by the cotangent g and computed from the function's output.
-[[maybe_unused]] constexpr Kernel derivative(const char* name, const RunsByDType* reference) {
-  return {.name = name,
-          .inputs = {"g", "result"},
-          .types = "TT",
-          .outputs = {"out"},
-          .plan = plan_map,
-          .reference = reference};
+[[maybe_unused]] constexpr Kernel derivative(const char* name) {
+  return {.name = name, .inputs = {"g", "result"}, .types = "TT", .outputs = {"out"}, .plan = plan_map};
 }
 
 }  // namespace

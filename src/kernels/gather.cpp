@@ -2,7 +2,6 @@
 //
 // Whatever moves elements knows only their size. An index out of range is found before it is used; the run then stops
 // with index_out_of_range, and what it wrote means nothing.
-#include "reference/index.hpp"
 
 #include <algorithm>
 
@@ -311,8 +310,7 @@ constexpr Kernel kRows[] = {
      .types = "Ti",
      .outputs = {"out"},
      .attributes = {{"dim", AttributeKind::integer}},
-     .plan = plan_gather,
-     .reference = &reference::gather},
+     .plan = plan_gather},
 };
 
 }  // namespace

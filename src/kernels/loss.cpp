@@ -1,5 +1,4 @@
 // Losses: plans and rows.
-#include "reference/loss.hpp"
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
 
@@ -93,7 +92,6 @@ constexpr Kernel kRows[] = {
      .outputs = {"loss", "probabilities"},
      .attributes = {kIgnoreIndex, kLabelSmoothing, kReduction},
      .plan = plan_cross_entropy,
-     .reference = &reference::cross_entropy,
      .layout = InputLayout::by_rows},
     {.name = "cross_entropy_grad",
      .inputs = {"g", "probabilities", "target"},
@@ -101,22 +99,19 @@ constexpr Kernel kRows[] = {
      .outputs = {"out"},
      .attributes = {kIgnoreIndex, kLabelSmoothing, kReduction},
      .plan = plan_cross_entropy_grad,
-     .reference = &reference::cross_entropy_grad,
      .layout = InputLayout::by_rows},
     {.name = "nll_loss",
      .inputs = {"x", "target"},
      .types = "Ti",
      .outputs = {"loss"},
      .attributes = {kIgnoreIndex, kReduction},
-     .plan = plan_nll,
-     .reference = &reference::nll_loss},
+     .plan = plan_nll},
     {.name = "nll_loss_grad",
      .inputs = {"g", "target"},
      .types = "Ti",
      .outputs = {"out"},
      .attributes = {kIgnoreIndex, kReduction, {"classes", AttributeKind::integer}},
-     .plan = plan_nll_grad,
-     .reference = &reference::nll_loss_grad},
+     .plan = plan_nll_grad},
 };
 
 }  // namespace

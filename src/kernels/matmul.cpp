@@ -3,7 +3,6 @@
 
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
-#include "reference/matmul.hpp"
 
 namespace minigrad {
 namespace {
@@ -79,19 +78,13 @@ void plan_linear(Plan& plan) {
 // Rows.
 
 constexpr Kernel kRows[] = {
-    {.name = "matmul",
-     .inputs = {"a", "b"},
-     .types = "TT",
-     .outputs = {"out"},
-     .plan = plan_matmul,
-     .reference = &reference::matmul},
+    {.name = "matmul", .inputs = {"a", "b"}, .types = "TT", .outputs = {"out"}, .plan = plan_matmul},
     {.name = "linear",
      .inputs = {"x", "w", "b"},
      .types = "TTT",
      .outputs = {"out"},
      .attributes = {{"activation", AttributeKind::integer}},
-     .plan = plan_linear,
-     .reference = &reference::linear},
+     .plan = plan_linear},
 };
 
 }  // namespace

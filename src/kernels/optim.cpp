@@ -1,5 +1,4 @@
 // The optimisers' plans and rows. One call updates all parameters in place; there are no outputs.
-#include "reference/optim.hpp"
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
 #include "kernels/optim_rule.hpp"
@@ -71,7 +70,6 @@ constexpr Kernel kRows[] = {
      .outputs = {},
      .attributes = {kMaximize, {"nesterov", AttributeKind::flag}},
      .plan = plan_rule<kSgd>,
-     .reference = &reference::sgd,
      .variadic = true,
      .mutates = written(kSgd)},
     {.name = "adam",
@@ -81,7 +79,6 @@ constexpr Kernel kRows[] = {
      .outputs = {},
      .attributes = {kMaximize, {"decoupled", AttributeKind::flag}},
      .plan = plan_rule<kAdam>,
-     .reference = &reference::adam,
      .variadic = true,
      .mutates = written(kAdam)},
     {.name = "nadam",
@@ -91,7 +88,6 @@ constexpr Kernel kRows[] = {
      .outputs = {},
      .attributes = {kMaximize, {"decoupled", AttributeKind::flag}},
      .plan = plan_rule<kNadam>,
-     .reference = &reference::nadam,
      .variadic = true,
      .mutates = written(kNadam)},
     {.name = "radam",
@@ -100,7 +96,6 @@ constexpr Kernel kRows[] = {
      .outputs = {},
      .attributes = {kMaximize, {"decoupled", AttributeKind::flag}},
      .plan = plan_rule<kRadam>,
-     .reference = &reference::radam,
      .variadic = true,
      .mutates = written(kRadam)},
     {.name = "adamax",
@@ -109,7 +104,6 @@ constexpr Kernel kRows[] = {
      .outputs = {},
      .attributes = {kMaximize},
      .plan = plan_rule<kAdamax>,
-     .reference = &reference::adamax,
      .variadic = true,
      .mutates = written(kAdamax)},
     {.name = "adagrad",
@@ -118,7 +112,6 @@ constexpr Kernel kRows[] = {
      .outputs = {},
      .attributes = {kMaximize},
      .plan = plan_rule<kAdagrad>,
-     .reference = &reference::adagrad,
      .variadic = true,
      .mutates = written(kAdagrad)},
     {.name = "adadelta",
@@ -127,7 +120,6 @@ constexpr Kernel kRows[] = {
      .outputs = {},
      .attributes = {kMaximize},
      .plan = plan_rule<kAdadelta>,
-     .reference = &reference::adadelta,
      .variadic = true,
      .mutates = written(kAdadelta)},
     {.name = "rmsprop",
@@ -137,7 +129,6 @@ constexpr Kernel kRows[] = {
      .outputs = {},
      .attributes = {kMaximize},
      .plan = plan_rule<kRmsprop>,
-     .reference = &reference::rmsprop,
      .variadic = true,
      .mutates = written(kRmsprop)},
     {.name = "rprop",
@@ -146,7 +137,6 @@ constexpr Kernel kRows[] = {
      .outputs = {},
      .attributes = {kMaximize},
      .plan = plan_rule<kRprop>,
-     .reference = &reference::rprop,
      .variadic = true,
      .mutates = written(kRprop)},
 };

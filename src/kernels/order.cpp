@@ -2,7 +2,6 @@
 //
 // Each gives values and the places where they stood. NaN is the largest element; of equal elements the first comes
 // first. No arithmetic on the elements, so the runs are compiled once.
-#include "reference/order.hpp"
 #include "core/plans.hpp"
 #include "kernels/order_keys.hpp"
 #include "kernels/order_lines.hpp"
@@ -233,26 +232,24 @@ constexpr Run kRuns[] = {
 // ---------------------------------------------------------------------------------------------------------------------
 // Rows.
 
-constexpr Kernel chosen(const char* name, PlanFunction plan, const RunsByDType* reference, AttributeSpec a,
-                        AttributeSpec b = {}, AttributeSpec c = {}, AttributeSpec d = {}) {
+constexpr Kernel chosen(const char* name, PlanFunction plan, AttributeSpec a, AttributeSpec b = {},
+                        AttributeSpec c = {}, AttributeSpec d = {}) {
   return {.name = name,
           .inputs = {"x"},
           .types = "T",
           .outputs = {"values", "indices"},
           .attributes = {a, b, c, d},
-          .plan = plan,
-          .reference = reference};
+          .plan = plan};
 }
 
 constexpr AttributeSpec kDim = {"dim", AttributeKind::integer}, kK = {"k", AttributeKind::integer};
 
 constexpr Kernel kRows[] = {
-    chosen("sort", plan_sort, &reference::sort, kDim, {"descending", AttributeKind::flag}),
-    chosen("topk", plan_topk, &reference::topk, kK, kDim, {"largest", AttributeKind::flag},
-           {"sorted", AttributeKind::flag}),
-    chosen("kthvalue", plan_kthvalue, &reference::kthvalue, kK, kDim),
-    chosen("median", plan_median, &reference::median, kDim, {"skip_nan", AttributeKind::flag}),
-    chosen("mode", plan_mode, &reference::mode, kDim),
+    chosen("sort", plan_sort, kDim, {"descending", AttributeKind::flag}),
+    chosen("topk", plan_topk, kK, kDim, {"largest", AttributeKind::flag}, {"sorted", AttributeKind::flag}),
+    chosen("kthvalue", plan_kthvalue, kK, kDim),
+    chosen("median", plan_median, kDim, {"skip_nan", AttributeKind::flag}),
+    chosen("mode", plan_mode, kDim),
 };
 
 }  // namespace

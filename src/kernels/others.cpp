@@ -2,7 +2,6 @@
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
 #include "kernels/others_layout.hpp"
-#include "reference/reduce.hpp"
 
 namespace minigrad {
 namespace {
@@ -30,8 +29,7 @@ constexpr Kernel kRows[] = {
      .types = "TT",
      .outputs = {"out"},
      .attributes = {{"dim", AttributeKind::integer}},
-     .plan = plan_product_of_others,
-     .reference = &reference::product_of_others},
+     .plan = plan_product_of_others},
 };
 
 }  // namespace

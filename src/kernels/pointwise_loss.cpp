@@ -1,5 +1,4 @@
 // Losses of single elements against targets, added up or not: plans and rows.
-#include "reference/pointwise_loss.hpp"
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
 
@@ -49,42 +48,40 @@ void plan_loss_grad(Plan& plan) {
 constexpr AttributeSpec kReduction = {"reduction", AttributeKind::integer};
 
 // `parameter`: where the loss changes from a parabola to a line, for those that do; none otherwise.
-constexpr Kernel loss(const char* name, const RunsByDType* reference, AttributeSpec parameter = {}) {
+constexpr Kernel loss(const char* name, AttributeSpec parameter = {}) {
   return {.name = name,
           .inputs = {"x", "y"},
           .types = "TT",
           .outputs = {"out"},
           .attributes = {kReduction, parameter},
-          .plan = plan_loss,
-          .reference = reference};
+          .plan = plan_loss};
 }
 
-constexpr Kernel loss_grad(const char* name, const RunsByDType* reference, AttributeSpec parameter = {}) {
+constexpr Kernel loss_grad(const char* name, AttributeSpec parameter = {}) {
   return {.name = name,
           .inputs = {"g", "x", "y"},
           .types = "TTT",
           .outputs = {"out"},
           .attributes = {kReduction, parameter},
-          .plan = plan_loss_grad,
-          .reference = reference};
+          .plan = plan_loss_grad};
 }
 
 constexpr AttributeSpec kBeta = {"beta", AttributeKind::real};
 
 constexpr Kernel kRows[] = {
-    loss("mse_loss", &reference::mse_loss),
-    loss("l1_loss", &reference::l1_loss),
-    loss("smooth_l1_loss", &reference::smooth_l1_loss, kBeta),
-    loss("huber_loss", &reference::huber_loss, kBeta),
-    loss("binary_cross_entropy", &reference::binary_cross_entropy),
-    loss("binary_cross_entropy_with_logits", &reference::binary_cross_entropy_with_logits),
-    loss_grad("mse_loss_grad", &reference::mse_loss_grad),
-    loss_grad("l1_loss_grad", &reference::l1_loss_grad),
-    loss_grad("smooth_l1_loss_grad", &reference::smooth_l1_loss_grad, kBeta),
-    loss_grad("huber_loss_grad", &reference::huber_loss_grad, kBeta),
-    loss_grad("binary_cross_entropy_grad", &reference::binary_cross_entropy_grad),
-    loss_grad("binary_cross_entropy_target_grad", &reference::binary_cross_entropy_target_grad),
-    loss_grad("binary_cross_entropy_with_logits_grad", &reference::binary_cross_entropy_with_logits_grad),
+    loss("mse_loss"),
+    loss("l1_loss"),
+    loss("smooth_l1_loss", kBeta),
+    loss("huber_loss", kBeta),
+    loss("binary_cross_entropy"),
+    loss("binary_cross_entropy_with_logits"),
+    loss_grad("mse_loss_grad"),
+    loss_grad("l1_loss_grad"),
+    loss_grad("smooth_l1_loss_grad", kBeta),
+    loss_grad("huber_loss_grad", kBeta),
+    loss_grad("binary_cross_entropy_grad"),
+    loss_grad("binary_cross_entropy_target_grad"),
+    loss_grad("binary_cross_entropy_with_logits_grad"),
 };
 
 }  // namespace

@@ -12,7 +12,6 @@
 #include "core/loops.hpp"
 #include "core/plans.hpp"
 #include "kernels/bytes.hpp"
-#include "reference/random.hpp"
 
 namespace minigrad {
 namespace {
@@ -222,15 +221,13 @@ constexpr Kernel kRows[] = {
      .types = "ii",
      .outputs = {"out"},
      .attributes = {{"shape", AttributeKind::integers}, {"dtype", AttributeKind::integer}},
-     .plan = plan_uniform,
-     .reference = &reference::uniform},
+     .plan = plan_uniform},
     {.name = "normal",
      .inputs = {"key", "offset"},
      .types = "ii",
      .outputs = {"out"},
      .attributes = {{"shape", AttributeKind::integers}, {"dtype", AttributeKind::integer}},
-     .plan = plan_normal,
-     .reference = &reference::normal},
+     .plan = plan_normal},
     {.name = "randint",
      .inputs = {"key", "offset"},
      .types = "ii",
@@ -238,22 +235,19 @@ constexpr Kernel kRows[] = {
      .attributes = {{"low", AttributeKind::integer},
                     {"high", AttributeKind::integer},
                     {"shape", AttributeKind::integers}},
-     .plan = plan_randint,
-     .reference = &reference::randint},
+     .plan = plan_randint},
     {.name = "permutation",
      .inputs = {"key", "offset"},
      .types = "ii",
      .outputs = {"out"},
      .attributes = {{"n", AttributeKind::integer}},
-     .plan = plan_permutation,
-     .reference = &reference::permutation},
+     .plan = plan_permutation},
     {.name = "full",
      .inputs = {"value"},
      .types = "d",
      .outputs = {"out"},
      .attributes = {{"shape", AttributeKind::integers}, {"dtype", AttributeKind::integer}},
-     .plan = plan_full,
-     .reference = &reference::full},
+     .plan = plan_full},
     {.name = "ramp",
      .inputs = {"start", "end", "step"},
      .types = "ddd",
@@ -261,8 +255,7 @@ constexpr Kernel kRows[] = {
      .attributes = {{"shape", AttributeKind::integers},
                     {"dtype", AttributeKind::integer},
                     {"near", AttributeKind::integer}},
-     .plan = plan_ramp,
-     .reference = &reference::ramp},
+     .plan = plan_ramp},
     {.name = "triangle_indices",
      .inputs = {},
      .types = "",
@@ -271,8 +264,7 @@ constexpr Kernel kRows[] = {
                     {"columns", AttributeKind::integer},
                     {"offset", AttributeKind::integer},
                     {"lower", AttributeKind::flag}},
-     .plan = plan_triangle_indices,
-     .reference = &reference::triangle_indices},
+     .plan = plan_triangle_indices},
 };
 
 }  // namespace

@@ -1,5 +1,4 @@
 // Reductions: plans and rows, and the runs for integers and booleans.
-#include "reference/reduce.hpp"
 #include "core/kernel.hpp"
 #include "core/parallel.hpp"
 #include "core/plans.hpp"
@@ -123,19 +122,18 @@ constexpr Run kRuns[] = {
 // Rows.
 
 constexpr Kernel kRows[] = {
-    reduction("sum", plan_reduce, &reference::sum),
-    reduction("mean", plan_reduce, &reference::mean),
-    reduction("nansum", plan_reduce, &reference::nansum),
-    reduction("prod", plan_reduce, &reference::prod),
-    reduction("max", plan_extremum, &reference::max),
-    reduction("min", plan_extremum, &reference::min),
+    reduction("sum", plan_reduce),
+    reduction("mean", plan_reduce),
+    reduction("nansum", plan_reduce),
+    reduction("prod", plan_reduce),
+    reduction("max", plan_extremum),
+    reduction("min", plan_extremum),
     {.name = "sum_to",
      .inputs = {"x"},
      .types = "T",
      .outputs = {"out"},
      .attributes = {{"shape", AttributeKind::integers}},
-     .plan = plan_sum_to,
-     .reference = &reference::sum_to},
+     .plan = plan_sum_to},
 };
 
 }  // namespace

@@ -66,14 +66,13 @@ inline void plan_costs(Plan& plan, DimMask mask, bool turns = false) {
 }
 
 // The row of a reduction over dims.
-constexpr Kernel reduction(const char* name, PlanFunction plan, const RunsByDType* reference) {
+constexpr Kernel reduction(const char* name, PlanFunction plan) {
   return {.name = name,
           .inputs = {"x"},
           .types = "T",
           .outputs = {"out"},
           .attributes = {{"dims", AttributeKind::integers}, {"keepdim", AttributeKind::flag}},
-          .plan = plan,
-          .reference = reference};
+          .plan = plan};
 }
 
 }  // namespace

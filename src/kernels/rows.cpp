@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "kernels/index_loops.hpp"
-#include "reference/index.hpp"
 
 namespace minigrad {
 namespace {
@@ -373,26 +372,19 @@ constexpr Run kRuns[] = {
 // Rows of the table.
 
 constexpr Kernel kRows[] = {
-    {.name = "index_rows",
-     .inputs = {"x", "index"},
-     .types = "Ti",
-     .outputs = {"out"},
-     .plan = plan_index_rows,
-     .reference = &reference::index_rows},
+    {.name = "index_rows", .inputs = {"x", "index"}, .types = "Ti", .outputs = {"out"}, .plan = plan_index_rows},
     {.name = "index_rows_add",
      .inputs = {"g", "index"},
      .types = "Ti",
      .outputs = {"out"},
      .attributes = {{"rows", AttributeKind::integer}},
-     .plan = plan_index_rows_add,
-     .reference = &reference::index_rows_add},
+     .plan = plan_index_rows_add},
     {.name = "add_rows",
      .inputs = {"x", "places", "index"},
      .types = "Tii",
      .outputs = {"out"},
      .attributes = {{"rows", AttributeKind::integer}},
-     .plan = plan_add_rows,
-     .reference = &reference::add_rows},
+     .plan = plan_add_rows},
 };
 
 }  // namespace

@@ -1,5 +1,4 @@
 // Scans along a dimension: plans and rows; and shift, which only moves elements.
-#include "reference/scan.hpp"
 #include "core/plans.hpp"
 #include "kernels/moves.hpp"
 
@@ -70,7 +69,6 @@ constexpr Kernel kRows[] = {
      .outputs = {"out"},
      .attributes = {{"dim", AttributeKind::integer}, {"reverse", AttributeKind::flag}},
      .plan = plan_cumulate,
-     .reference = &reference::cumsum,
      .layout = InputLayout::by_rows},
     {.name = "cumprod",
      .inputs = {"x"},
@@ -80,7 +78,6 @@ constexpr Kernel kRows[] = {
                     {"reverse", AttributeKind::flag},
                     {"exclusive", AttributeKind::flag}},
      .plan = plan_cumulate,
-     .reference = &reference::cumprod,
      .layout = InputLayout::by_rows},
     {.name = "logcumsumexp",
      .inputs = {"x"},
@@ -88,7 +85,6 @@ constexpr Kernel kRows[] = {
      .outputs = {"out"},
      .attributes = {{"dim", AttributeKind::integer}, {"reverse", AttributeKind::flag}},
      .plan = plan_log_cumulate,
-     .reference = &reference::logcumsumexp,
      .layout = InputLayout::by_rows},
     {.name = "linear_recurrence",
      .inputs = {"a", "b"},
@@ -96,15 +92,13 @@ constexpr Kernel kRows[] = {
      .outputs = {"out"},
      .attributes = {{"dim", AttributeKind::integer}, {"reverse", AttributeKind::flag}},
      .plan = plan_recurrence,
-     .reference = &reference::linear_recurrence,
      .layout = InputLayout::by_rows},
     {.name = "shift",
      .inputs = {"x"},
      .types = "T",
      .outputs = {"out"},
      .attributes = {{"dim", AttributeKind::integer}, {"by", AttributeKind::integer}},
-     .plan = plan_shift,
-     .reference = &reference::shift},
+     .plan = plan_shift},
 };
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "kernels/scatter_loops.hpp"
-#include "reference/index.hpp"
 
 namespace minigrad {
 namespace {
@@ -320,29 +319,25 @@ constexpr Kernel kRows[] = {
      .types = "TTi",
      .outputs = {"out"},
      .attributes = {{"dim", AttributeKind::integer}, {"mode", AttributeKind::integer}},
-     .plan = plan_scatter,
-     .reference = &reference::scatter},
+     .plan = plan_scatter},
     {.name = "scatter_add",
      .inputs = {"src", "index"},
      .types = "Ti",
      .outputs = {"out"},
      .attributes = {{"shape", AttributeKind::integers}, {"dim", AttributeKind::integer}},
-     .plan = plan_scatter_add,
-     .reference = &reference::scatter_add},
+     .plan = plan_scatter_add},
     {.name = "gather_last",
      .inputs = {"g", "index"},
      .types = "Ti",
      .outputs = {"out"},
      .attributes = {{"dim", AttributeKind::integer}},
-     .plan = plan_gather_last,
-     .reference = &reference::gather_last},
+     .plan = plan_gather_last},
     {.name = "linear_index",
      .inputs = {"indices"},
      .types = "T",
      .outputs = {"out"},
      .attributes = {{"sizes", AttributeKind::integers}},
      .plan = plan_linear_index,
-     .reference = &reference::linear_index,
      .variadic = true},
     {.name = "occurrence",
      .inputs = {"index"},
@@ -351,8 +346,7 @@ constexpr Kernel kRows[] = {
      .attributes = {{"dim", AttributeKind::integer},
                     {"extent", AttributeKind::integer},
                     {"reverse", AttributeKind::flag}},
-     .plan = plan_occurrence,
-     .reference = &reference::occurrence},
+     .plan = plan_occurrence},
 };
 
 }  // namespace

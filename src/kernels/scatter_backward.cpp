@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "kernels/scatter_loops.hpp"
-#include "reference/index.hpp"
 
 namespace minigrad {
 namespace {
@@ -263,15 +262,13 @@ constexpr Kernel kRows[] = {
      .types = "TTi",
      .outputs = {"out"},
      .attributes = {kDim},
-     .plan = plan_scatter_others,
-     .reference = &reference::scatter_others},
+     .plan = plan_scatter_others},
     {.name = "scatter_shares",
      .inputs = {"g", "x", "src", "index", "extremum"},
      .types = "TTTiT",
      .outputs = {"of_x", "of_src"},
      .attributes = {kDim},
-     .plan = plan_scatter_shares,
-     .reference = &reference::scatter_shares},
+     .plan = plan_scatter_shares},
 };
 
 }  // namespace

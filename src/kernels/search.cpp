@@ -5,7 +5,6 @@
 #include "kernels/moves.hpp"
 #include "kernels/order_keys.hpp"
 #include "kernels/places.hpp"
-#include "reference/order.hpp"
 
 namespace minigrad {
 namespace {
@@ -246,26 +245,19 @@ constexpr Run kRuns[] = {
 // Rows.
 
 constexpr Kernel kRows[] = {
-    {.name = "nonzero_count",
-     .inputs = {"x"},
-     .types = "T",
-     .outputs = {"out"},
-     .plan = plan_nonzero_count,
-     .reference = &reference::nonzero_count},
+    {.name = "nonzero_count", .inputs = {"x"}, .types = "T", .outputs = {"out"}, .plan = plan_nonzero_count},
     {.name = "nonzero",
      .inputs = {"x"},
      .types = "T",
      .outputs = {"out"},
      .attributes = {kCount},
-     .plan = plan_nonzero,
-     .reference = &reference::nonzero},
+     .plan = plan_nonzero},
     {.name = "searchsorted",
      .inputs = {"boundaries", "x"},
      .types = "TT",
      .outputs = {"out"},
      .attributes = {{"right", AttributeKind::flag}},
-     .plan = plan_searchsorted,
-     .reference = &reference::searchsorted},
+     .plan = plan_searchsorted},
 };
 
 }  // namespace

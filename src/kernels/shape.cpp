@@ -1,5 +1,4 @@
 // Joining arrays, and triangles of matrices: cat and triangle.
-#include "reference/shape.hpp"
 #include "core/plans.hpp"
 #include "kernels/moves.hpp"
 #include "kernels/turn.hpp"
@@ -235,15 +234,13 @@ constexpr Kernel kRows[] = {
      .outputs = {"out"},
      .attributes = {{"dim", AttributeKind::integer}, {"stacked", AttributeKind::flag}},
      .plan = plan_cat,
-     .reference = &reference::cat,
      .variadic = true},
     {.name = "triangle",
      .inputs = {"x"},
      .types = "T",
      .outputs = {"out"},
      .attributes = {{"diagonal", AttributeKind::integer}, {"upper", AttributeKind::flag}},
-     .plan = plan_triangle,
-     .reference = &reference::triangle},
+     .plan = plan_triangle},
 };
 
 }  // namespace

@@ -1,5 +1,4 @@
 // Softmax: plans and rows.
-#include "reference/softmax.hpp"
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
 #include "kernels/softmax_layout.hpp"
@@ -28,34 +27,32 @@ void plan_softmax_grad(Plan& plan) {
   plan.nanoseconds = kBackward * static_cast<double>(result.size());
 }
 
-constexpr Kernel forward(const char* name, const RunsByDType* reference) {
+constexpr Kernel forward(const char* name) {
   return {.name = name,
           .inputs = {"x"},
           .types = "T",
           .outputs = {"out"},
           .attributes = {{"dim", AttributeKind::integer}},
           .plan = plan_softmax,
-          .reference = reference,
           .layout = InputLayout::by_rows};
 }
 
 // The adjoint of the derivative, from the function's output.
-constexpr Kernel backward(const char* name, const RunsByDType* reference) {
+constexpr Kernel backward(const char* name) {
   return {.name = name,
           .inputs = {"g", "result"},
           .types = "TT",
           .outputs = {"out"},
           .attributes = {{"dim", AttributeKind::integer}},
           .plan = plan_softmax_grad,
-          .reference = reference,
           .layout = InputLayout::by_rows};
 }
 
 constexpr Kernel kRows[] = {
-    forward("softmax", &reference::softmax),
-    forward("log_softmax", &reference::log_softmax),
-    backward("softmax_grad", &reference::softmax_grad),
-    backward("log_softmax_grad", &reference::log_softmax_grad),
+    forward("softmax"),
+    forward("log_softmax"),
+    backward("softmax_grad"),
+    backward("log_softmax_grad"),
 };
 
 }  // namespace

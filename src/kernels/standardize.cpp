@@ -3,7 +3,6 @@
 // x has shape (n, c, ...): n samples of c channels. Each sample's channels are divided into `groups` groups, and each
 // group is brought to one scale by itself; with 0 groups each channel is, over all samples. Weight and bias belong to
 // the channels; either may have no elements, which stands for ones or zeros.
-#include "reference/standardize.hpp"
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
 #include "kernels/standardize_shapes.hpp"
@@ -134,7 +133,6 @@ constexpr Kernel kRows[] = {
      .outputs = {"out", "mean", "variance"},
      .attributes = {kEps, kGroups, kCentred},
      .plan = plan_standardize,
-     .reference = &reference::standardize,
      .layout = InputLayout::packed},
     {.name = "standardize_given",
      .inputs = {"x", "w", "b", "mean", "variance"},
@@ -142,7 +140,6 @@ constexpr Kernel kRows[] = {
      .outputs = {"out"},
      .attributes = {kEps, kGroups, kCentred},
      .plan = plan_given,
-     .reference = &reference::standardize_given,
      .layout = InputLayout::packed},
     {.name = "standardize_grad",
      .inputs = {"g", "x", "w", "mean", "variance"},
@@ -150,7 +147,6 @@ constexpr Kernel kRows[] = {
      .outputs = {"out"},
      .attributes = {kEps, kGroups, kCentred},
      .plan = plan_grad,
-     .reference = &reference::standardize_grad,
      .layout = InputLayout::packed},
     {.name = "standardize_weight_grad",
      .inputs = {"g", "x", "mean", "variance"},
@@ -158,7 +154,6 @@ constexpr Kernel kRows[] = {
      .outputs = {"out"},
      .attributes = {kEps, kGroups, kCentred},
      .plan = plan_weight_grad,
-     .reference = &reference::standardize_weight_grad,
      .layout = InputLayout::packed},
     {.name = "standardize_grads",
      .inputs = {"g", "x", "w", "mean", "variance"},
@@ -166,7 +161,6 @@ constexpr Kernel kRows[] = {
      .outputs = {"out", "of_weight", "of_bias"},
      .attributes = {kEps, kGroups, kCentred},
      .plan = plan_grads,
-     .reference = &reference::standardize_grads,
      .layout = InputLayout::packed},
 };
 

@@ -2,7 +2,6 @@
 #include "core/kernel.hpp"
 #include "kernels/reduce_plans.hpp"
 #include "kernels/statistics_layout.hpp"
-#include "reference/reduce.hpp"
 
 namespace minigrad {
 namespace {
@@ -44,7 +43,6 @@ constexpr Kernel kRows[] = {
      .outputs = {"out", "mean"},
      .attributes = {kDims, kKeepdim, {"correction", AttributeKind::real}},
      .plan = plan_two,
-     .reference = &reference::var_mean,
      .layout = InputLayout::by_rows},
     {.name = "logsumexp",
      .inputs = {"x"},
@@ -52,7 +50,6 @@ constexpr Kernel kRows[] = {
      .outputs = {"out"},
      .attributes = {kDims, kKeepdim},
      .plan = plan_exponentials,
-     .reference = &reference::logsumexp,
      .layout = InputLayout::by_rows},
     {.name = "norm",
      .inputs = {"x"},
@@ -60,21 +57,18 @@ constexpr Kernel kRows[] = {
      .outputs = {"out"},
      .attributes = {kDims, kKeepdim, {"p", AttributeKind::real}},
      .plan = plan_norm,
-     .reference = &reference::norm,
      .layout = InputLayout::by_rows},
     {.name = "deviation",
      .inputs = {"g", "x", "mean"},
      .types = "TTT",
      .outputs = {"out"},
      .plan = plan_ternary,
-     .reference = &reference::deviation,
      .layout = InputLayout::by_rows},
     {.name = "exp_difference",
      .inputs = {"g", "x", "total"},
      .types = "TTT",
      .outputs = {"out"},
      .plan = plan_ternary,
-     .reference = &reference::exp_difference,
      .layout = InputLayout::by_rows},
 };
 

@@ -78,6 +78,26 @@
   X(search) \
   X(unique) \
   X(singular_values)
+
+// The files of src/reference.
+#define MINIGRAD_REFERENCES(X) \
+  X(activation) \
+  X(distance) \
+  X(elementwise) \
+  X(functions) \
+  X(index) \
+  X(loss) \
+  X(matmul) \
+  X(optim) \
+  X(order) \
+  X(pointwise_loss) \
+  X(random) \
+  X(reduce) \
+  X(scan) \
+  X(shape) \
+  X(singular_values) \
+  X(softmax) \
+  X(standardize)
 // clang-format on
 
 namespace minigrad {
@@ -88,6 +108,9 @@ MINIGRAD_FAMILIES(DECLARE_KERNELS)
 
 #define DECLARE_RUNS(family) extern const Runs family##_runs;
 MINIGRAD_COMMON_FAMILIES(DECLARE_RUNS)
+namespace reference {
+MINIGRAD_REFERENCES(DECLARE_RUNS)
+}
 #if defined(__x86_64__)
 namespace v2 {
 MINIGRAD_ISA_FAMILIES(DECLARE_RUNS)
@@ -118,6 +141,10 @@ const Kernels* const kFamilies[] = {MINIGRAD_FAMILIES(ADDRESS_OF)};
 
 #define ADDRESS_OF(family) &family##_runs,
 const Runs* const kCommonRuns[] = {MINIGRAD_COMMON_FAMILIES(ADDRESS_OF) nullptr};
+#undef ADDRESS_OF
+
+#define ADDRESS_OF(family) &reference::family##_runs,
+const Runs* const kReferences[] = {MINIGRAD_REFERENCES(ADDRESS_OF)};
 #undef ADDRESS_OF
 
 // A list of the runs of one instruction set, ending with nullptr.
@@ -183,6 +210,16 @@ const Kernel* kernel_at(int n) {
     n -= family->count;
   }
   return nullptr;
+}
+
+const RunsByDType& find_reference(const Kernel& kernel) {
+  for (const Runs* table : kReferences) {
+    for (int i = 0; i < table->count; ++i) {
+      if (std::strcmp(table->rows[i].kernel, kernel.name) == 0) return table->rows[i].run;
+    }
+  }
+  static constexpr RunsByDType kNone = {};
+  return kNone;
 }
 
 RunFunction find_run(const Kernel& kernel, DType dtype, Isa isa) {

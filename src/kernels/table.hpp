@@ -23,4 +23,7 @@ const Kernel* kernel_at(int n);
 // The run of `kernel` for `dtype`, or nullptr where it takes no such dtype.
 RunFunction find_run(const Kernel& kernel, DType dtype, Isa isa);
 
+// The naive version, from src/reference.
+const RunsByDType& find_reference(const Kernel& kernel);
+
 }  // namespace minigrad

@@ -2,7 +2,6 @@
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
 #include "kernels/ties_layout.hpp"
-#include "reference/reduce.hpp"
 
 namespace minigrad {
 namespace {
@@ -35,8 +34,7 @@ constexpr Kernel kRows[] = {
      .types = "TTT",
      .outputs = {"out"},
      .attributes = {{"dims", AttributeKind::integers}},
-     .plan = plan_share_ties,
-     .reference = &reference::share_ties},
+     .plan = plan_share_ties},
 };
 
 }  // namespace

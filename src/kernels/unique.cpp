@@ -3,7 +3,6 @@
 
 #include "kernels/order_keys.hpp"
 #include "kernels/places.hpp"
-#include "reference/order.hpp"
 
 namespace minigrad {
 namespace {
@@ -270,38 +269,21 @@ constexpr Run kRuns[] = {
 // Rows.
 
 constexpr Kernel kRows[] = {
-    {.name = "sort_rows",
-     .inputs = {"x"},
-     .types = "T",
-     .outputs = {"out"},
-     .plan = plan_sort_rows,
-     .reference = &reference::sort_rows},
-    {.name = "run_count",
-     .inputs = {"x"},
-     .types = "T",
-     .outputs = {"count"},
-     .plan = plan_run_count,
-     .reference = &reference::run_count},
-    {.name = "run_numbers",
-     .inputs = {"x"},
-     .types = "T",
-     .outputs = {"numbers"},
-     .plan = plan_run_numbers,
-     .reference = &reference::run_numbers},
+    {.name = "sort_rows", .inputs = {"x"}, .types = "T", .outputs = {"out"}, .plan = plan_sort_rows},
+    {.name = "run_count", .inputs = {"x"}, .types = "T", .outputs = {"count"}, .plan = plan_run_count},
+    {.name = "run_numbers", .inputs = {"x"}, .types = "T", .outputs = {"numbers"}, .plan = plan_run_numbers},
     {.name = "runs",
      .inputs = {"x"},
      .types = "T",
      .outputs = {"values", "starts", "lengths"},
      .attributes = {kCount, {"first", AttributeKind::flag}, {"counted", AttributeKind::flag}},
-     .plan = plan_runs,
-     .reference = &reference::runs},
+     .plan = plan_runs},
     {.name = "bincount",
      .inputs = {"x"},
      .types = "i",
      .outputs = {"counts"},
      .attributes = {kCount},
-     .plan = plan_bincount,
-     .reference = &reference::bincount},
+     .plan = plan_bincount},
 };
 
 }  // namespace

@@ -3,8 +3,6 @@
 
 #include "core/plans.hpp"
 #include "kernels/moves.hpp"
-#include "reference/index.hpp"
-#include "reference/shape.hpp"
 
 namespace minigrad {
 namespace {
@@ -327,8 +325,7 @@ constexpr Kernel kRows[] = {
      .attributes = {{"shape", AttributeKind::integers},
                     {"starts", AttributeKind::integers},
                     {"steps", AttributeKind::integers}},
-     .plan = plan_unslice,
-     .reference = &reference::unslice},
+     .plan = plan_unslice},
     {.name = "unstride",
      .inputs = {"g"},
      .types = "T",
@@ -336,8 +333,7 @@ constexpr Kernel kRows[] = {
      .attributes = {{"shape", AttributeKind::integers},
                     {"offset", AttributeKind::integer},
                     {"strides", AttributeKind::integers}},
-     .plan = plan_unstride,
-     .reference = &reference::unstride},
+     .plan = plan_unstride},
     {.name = "fold",
      .inputs = {"g"},
      .types = "T",
@@ -345,8 +341,7 @@ constexpr Kernel kRows[] = {
      .attributes = {{"dim", AttributeKind::integer},
                     {"extent", AttributeKind::integer},
                     {"step", AttributeKind::integer}},
-     .plan = plan_fold,
-     .reference = &reference::fold},
+     .plan = plan_fold},
 };
 
 }  // namespace

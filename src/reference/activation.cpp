@@ -1,5 +1,3 @@
-#include "reference/activation.hpp"
-
 #include <algorithm>
 #include <cmath>
 
@@ -73,30 +71,33 @@ double elu_slope(Attributes a, double x) {
   return x <= 0 ? a[0].real * a[2].real * std::exp(a[2].real * x) : a[1].real;
 }
 
+constexpr Run kRows[] = {
+    {"silu", float1<[](double x) { return std::max(x, -1e3) * sigmoid_of(near(x)); }>()},
+    {"silu_grad", slope<[](Attributes, double x) { return sigmoid_of(x) * (1 + near(x) * sigmoid_of(-x)); }>()},
+    {"gelu", float1<[](double x) { return std::max(x, -1e3) * normal_below(near(x)); }>()},
+    {"gelu_grad", slope<[](Attributes, double x) { return gelu_slope(near(x)); }>()},
+    {"gelu_tanh", float1<[](double x) { return std::max(x, -1e3) * gate(near(x)); }>()},
+    {"gelu_tanh_grad", slope<[](Attributes, double x) { return gelu_tanh_slope(near(x)); }>()},
+    {"mish", float1<[](double x) { return std::max(x, -1e3) * tanh_softplus(near(x)); }>()},
+    {"mish_grad", slope<[](Attributes, double x) { return mish_slope(near(x)); }>()},
+    {"softsign", float1<[](double x) {
+       return std::fabs(x) < 1e300 ? x / (1 + std::fabs(x)) : std::copysign(x != x ? x : 1, x);
+     }>()},
+    {"softsign_grad", slope<[](Attributes, double x) { return 1 / ((1 + std::fabs(x)) * (1 + std::fabs(x))); }>()},
+    {"softplus", float1<softplus_of>()},
+    {"softplus_grad", slope<softplus_slope>()},
+    {"elu", float1<elu_of>()},
+    {"elu_grad", slope<elu_slope>()},
+    {"broken_line", float1<line>()},
+    {"broken_line_grad", slope<line_slope>()},
+    {"cut", floats(map_of<float, float, cut_of<float>, 0, 1>, map_of<double, double, cut_of<double>, 0, 1>)},
+    {"hardswish", float1<[](double x) { return std::max(x, -3.0) * hard_gate(x); }>()},
+    {"hardswish_grad", slope<[](Attributes, double x) { return hard_gate(x) + (std::fabs(x) < 3 ? x / 6 : 0.0); }>()},
+};
+
 }  // namespace
 
-const RunsByDType silu = float1<[](double x) { return std::max(x, -1e3) * sigmoid_of(near(x)); }>();
-const RunsByDType silu_grad =
-    slope<[](Attributes, double x) { return sigmoid_of(x) * (1 + near(x) * sigmoid_of(-x)); }>();
-const RunsByDType gelu = float1<[](double x) { return std::max(x, -1e3) * normal_below(near(x)); }>();
-const RunsByDType gelu_grad = slope<[](Attributes, double x) { return gelu_slope(near(x)); }>();
-const RunsByDType gelu_tanh = float1<[](double x) { return std::max(x, -1e3) * gate(near(x)); }>();
-const RunsByDType gelu_tanh_grad = slope<[](Attributes, double x) { return gelu_tanh_slope(near(x)); }>();
-const RunsByDType mish = float1<[](double x) { return std::max(x, -1e3) * tanh_softplus(near(x)); }>();
-const RunsByDType mish_grad = slope<[](Attributes, double x) { return mish_slope(near(x)); }>();
-const RunsByDType softsign =
-    float1<[](double x) { return std::fabs(x) < 1e300 ? x / (1 + std::fabs(x)) : std::copysign(x != x ? x : 1, x); }>();
-const RunsByDType softsign_grad =
-    slope<[](Attributes, double x) { return 1 / ((1 + std::fabs(x)) * (1 + std::fabs(x))); }>();
-const RunsByDType softplus = float1<softplus_of>();
-const RunsByDType softplus_grad = slope<softplus_slope>();
-const RunsByDType elu = float1<elu_of>();
-const RunsByDType elu_grad = slope<elu_slope>();
-const RunsByDType broken_line = float1<line>();
-const RunsByDType broken_line_grad = slope<line_slope>();
-const RunsByDType cut = floats(map_of<float, float, cut_of<float>, 0, 1>, map_of<double, double, cut_of<double>, 0, 1>);
-const RunsByDType hardswish = float1<[](double x) { return std::max(x, -3.0) * hard_gate(x); }>();
-const RunsByDType hardswish_grad =
-    slope<[](Attributes, double x) { return hard_gate(x) + (std::fabs(x) < 3 ? x / 6 : 0.0); }>();
+extern const Runs activation_runs;
+const Runs activation_runs = {kRows, sizeof(kRows) / sizeof(Run)};
 
 }  // namespace minigrad::reference

@@ -1,5 +1,3 @@
-#include "reference/distance.hpp"
-
 #include <cmath>
 
 #include "reference/naive.hpp"
@@ -66,10 +64,15 @@ Status run_cdist_push(const Call& call) {
   return Status::ok;
 }
 
+constexpr Run kRows[] = {
+    {"cdist", for_floats<run_cdist>()},
+    {"cdist_pull", for_floats<run_cdist_pull>()},
+    {"cdist_push", for_floats<run_cdist_push>()},
+};
+
 }  // namespace
 
-const RunsByDType cdist = for_floats<run_cdist>();
-const RunsByDType cdist_pull = for_floats<run_cdist_pull>();
-const RunsByDType cdist_push = for_floats<run_cdist_push>();
+extern const Runs distance_runs;
+const Runs distance_runs = {kRows, sizeof(kRows) / sizeof(Run)};
 
 }  // namespace minigrad::reference

@@ -1,5 +1,3 @@
-#include "reference/elementwise.hpp"
-
 #include <cmath>
 #include <type_traits>
 
@@ -134,81 +132,77 @@ double numbers_only(double x, double nan, double above, double below) {
   return std::isinf(x) ? (x > 0 ? above : below) : x;
 }
 
+// Each line is the definition of one kernel.
+constexpr Run kRows[] = {
+    {"copy", any1<[](auto x) { return x; }>()},
+    {"clone", any1<[](auto x) { return x; }>()},
+    {"neg", any1<[](auto x) { return -x; }>()},
+    {"abs", any1<[](auto x) { return x < 0 ? -x : (x == 0 ? x * x : x); }>()},
+    {"sign", any1<[](auto x) { return decltype(x)((0 < x) - (x < 0)); }>()},
+    {"relu", any1<[](auto x) { return x <= 0 ? decltype(x)(0) : x; }>()},
+    {"sqrt", float1<[](double x) { return std::sqrt(x); }>()},
+    {"exp", float1<[](double x) { return std::exp(x); }>()},
+    {"log", float1<[](double x) { return std::log(x); }>()},
+    {"sin", float1<[](double x) { return std::sin(x); }>()},
+    {"cos", float1<[](double x) { return std::cos(x); }>()},
+    {"tanh", float1<[](double x) { return std::tanh(x); }>()},
+    {"sigmoid", float1<[](double x) { return 1 / (1 + std::exp(-x)); }>()},
+    {"add", any2<[](auto x, auto y) { return x + y; }>()},
+    {"sub", any2<[](auto x, auto y) { return x - y; }>()},
+    {"mul", any2<[](auto x, auto y) { return x * y; }>()},
+    {"div", float2<[](double x, double y) { return x / y; }>()},
+    {"safe_mul", float2<[](double x, double y) { return x == 0 || y == 0 ? 0 : x * y; }>()},
+    {"safe_div", float2<[](double x, double y) { return x == 0 ? 0 : x / y; }>()},
+    {"pow", float2<[](double x, double y) { return std::pow(x, y); }>()},
+    {"floor_divide", any2<[](auto x, auto y) { return floored(x, y); }>()},
+    {"trunc_divide", with(any2<[](auto x, auto y) { return truncated(x, y); }>(), DType::float32,
+                          map_of<float, float, truncated<float>, 0, 1>)},
+    {"fmod", any2<[](auto x, auto y) { return rest(x, y); }>()},
+    {"remainder", any2<[](auto x, auto y) { return signs_differ(rest(x, y), y) ? rest(x, y) + y : rest(x, y); }>()},
+    {"maximum", any2<[](auto x, auto y) { return y < x || x != x ? x : y; }>()},
+    {"minimum", any2<[](auto x, auto y) { return x < y || x != x ? x : y; }>()},
+    {"maximum_share", float2<[](double x, double y) { return x < y ? 0 : (x == y ? 0.5 : 1); }>()},
+    {"floor", rounding<[](double x) { return std::floor(x); }>()},
+    {"ceil", rounding<[](double x) { return std::ceil(x); }>()},
+    {"trunc", rounding<[](double x) { return std::trunc(x); }>()},
+    {"round", rounding<[](double x) { return std::nearbyint(x); }>()},
+    {"cube", float1<[](double x) { return x * x * x; }>()},
+    {"inverse_square", float1<[](double x) { return 1 / (x * x); }>()},
+    {"frac", float1<[](double x) { return x - std::trunc(x); }>()},
+    {"copysign", float2<[](double x, double y) { return std::copysign(x, y); }>()},
+    {"heaviside", any2<[](auto x, auto y) { return x == 0 ? y : decltype(y)(0 < x); }>()},
+    {"fmax", float2<[](double x, double y) { return y != y || x >= y ? x : y; }>()},
+    {"fmin", float2<[](double x, double y) { return y != y || x <= y ? x : y; }>()},
+    {"bitwise_not", with(integer_map<[](int64_t x) { return ~x; }, 0>(), DType::boolean,
+                         widened<map_of<int64_t, int64_t, [](int64_t x) { return x == 0; }, 0>, 1>)},
+    {"bitwise_and", integer_map<[](int64_t x, int64_t y) { return x & y; }, 0, 1>()},
+    {"bitwise_or", integer_map<[](int64_t x, int64_t y) { return x | y; }, 0, 1>()},
+    {"bitwise_xor", integer_map<[](int64_t x, int64_t y) { return x ^ y; }, 0, 1>()},
+    {"bitwise_left_shift", integer_map<shifted_left, 0, 1>()},
+    {"bitwise_right_shift", integer_map<shifted_right, 0, 1>()},
+    {"clamp", map_all<[](auto x, auto lower, auto upper) { return clamped(x, lower, upper); }, 0, 1, 2>()},
+    {"clamp_grad", float_map<clamp_cotangent, 0, 1, 2, 3>()},
+    {"lerp", float_map<[](double x, double y, double w) { return x + w * (y - x); }, 0, 1, 2>()},
+    {"prelu", float_map<[](double y, double x, double w) { return 0 < x ? y : w * y; }, 0, 1, 2>()},
+    {"addcmul", float_map<[](double x, double y, double z, double value) { return x + value * y * z; }, 0, 1, 2, 3>()},
+    {"addcdiv", float_map<[](double x, double y, double z, double value) { return x + value * y / z; }, 0, 1, 2, 3>()},
+    {"nan_to_num", float_map<numbers_only, 0, 1, 2, 3>()},
+    {"relu_grad", float2<[](double g, double out) { return out <= 0 ? 0 : g; }>()},
+    {"tanh_grad", float2<[](double g, double out) { return g == 0 ? 0 : g * (1 - out * out); }>()},
+    {"sigmoid_grad", float2<[](double g, double out) { return g == 0 ? 0 : g * out * (1 - out); }>()},
+    {"eq", compare2<[](auto x, auto y) { return x == y; }>()},
+    {"ne", compare2<[](auto x, auto y) { return x != y; }>()},
+    {"lt", compare2<[](auto x, auto y) { return x < y; }>()},
+    {"le", compare2<[](auto x, auto y) { return x <= y; }>()},
+    {"gt", compare2<[](auto x, auto y) { return y < x; }>()},
+    {"ge", compare2<[](auto x, auto y) { return y <= x; }>()},
+    {"where", for_all<where_of<int64_t>, where_of<double>>()},
+    {"cast", {{cast_of, cast_of, cast_of, cast_of, cast_of, cast_of, cast_of, cast_of, cast_of}}},
+};
+
 }  // namespace
 
-// Each line is the definition of one kernel.
-const RunsByDType copy = any1<[](auto x) { return x; }>();
-const RunsByDType neg = any1<[](auto x) { return -x; }>();
-const RunsByDType abs = any1<[](auto x) { return x < 0 ? -x : (x == 0 ? x * x : x); }>();
-const RunsByDType sign = any1<[](auto x) { return decltype(x)((0 < x) - (x < 0)); }>();
-const RunsByDType relu = any1<[](auto x) { return x <= 0 ? decltype(x)(0) : x; }>();
-const RunsByDType sqrt = float1<[](double x) { return std::sqrt(x); }>();
-const RunsByDType exp = float1<[](double x) { return std::exp(x); }>();
-const RunsByDType log = float1<[](double x) { return std::log(x); }>();
-const RunsByDType sin = float1<[](double x) { return std::sin(x); }>();
-const RunsByDType cos = float1<[](double x) { return std::cos(x); }>();
-const RunsByDType tanh = float1<[](double x) { return std::tanh(x); }>();
-const RunsByDType sigmoid = float1<[](double x) { return 1 / (1 + std::exp(-x)); }>();
-
-const RunsByDType add = any2<[](auto x, auto y) { return x + y; }>();
-const RunsByDType sub = any2<[](auto x, auto y) { return x - y; }>();
-const RunsByDType mul = any2<[](auto x, auto y) { return x * y; }>();
-const RunsByDType div = float2<[](double x, double y) { return x / y; }>();
-const RunsByDType safe_mul = float2<[](double x, double y) { return x == 0 || y == 0 ? 0 : x * y; }>();
-const RunsByDType safe_div = float2<[](double x, double y) { return x == 0 ? 0 : x / y; }>();
-const RunsByDType pow = float2<[](double x, double y) { return std::pow(x, y); }>();
-const RunsByDType floor_divide = any2<[](auto x, auto y) { return floored(x, y); }>();
-const RunsByDType trunc_divide = with(any2<[](auto x, auto y) { return truncated(x, y); }>(), DType::float32,
-                                      map_of<float, float, truncated<float>, 0, 1>);
-const RunsByDType fmod = any2<[](auto x, auto y) { return rest(x, y); }>();
-const RunsByDType remainder =
-    any2<[](auto x, auto y) { return signs_differ(rest(x, y), y) ? rest(x, y) + y : rest(x, y); }>();
-const RunsByDType maximum = any2<[](auto x, auto y) { return y < x || x != x ? x : y; }>();
-const RunsByDType minimum = any2<[](auto x, auto y) { return x < y || x != x ? x : y; }>();
-const RunsByDType maximum_share = float2<[](double x, double y) { return x < y ? 0 : (x == y ? 0.5 : 1); }>();
-
-const RunsByDType floor = rounding<[](double x) { return std::floor(x); }>();
-const RunsByDType ceil = rounding<[](double x) { return std::ceil(x); }>();
-const RunsByDType trunc = rounding<[](double x) { return std::trunc(x); }>();
-const RunsByDType round = rounding<[](double x) { return std::nearbyint(x); }>();
-const RunsByDType cube = float1<[](double x) { return x * x * x; }>();
-const RunsByDType inverse_square = float1<[](double x) { return 1 / (x * x); }>();
-const RunsByDType frac = float1<[](double x) { return x - std::trunc(x); }>();
-const RunsByDType copysign = float2<[](double x, double y) { return std::copysign(x, y); }>();
-const RunsByDType heaviside = any2<[](auto x, auto y) { return x == 0 ? y : decltype(y)(0 < x); }>();
-const RunsByDType fmax = float2<[](double x, double y) { return y != y || x >= y ? x : y; }>();
-const RunsByDType fmin = float2<[](double x, double y) { return y != y || x <= y ? x : y; }>();
-
-const RunsByDType bitwise_not = with(integer_map<[](int64_t x) { return ~x; }, 0>(), DType::boolean,
-                                     widened<map_of<int64_t, int64_t, [](int64_t x) { return x == 0; }, 0>, 1>);
-const RunsByDType bitwise_and = integer_map<[](int64_t x, int64_t y) { return x & y; }, 0, 1>();
-const RunsByDType bitwise_or = integer_map<[](int64_t x, int64_t y) { return x | y; }, 0, 1>();
-const RunsByDType bitwise_xor = integer_map<[](int64_t x, int64_t y) { return x ^ y; }, 0, 1>();
-const RunsByDType bitwise_left_shift = integer_map<shifted_left, 0, 1>();
-const RunsByDType bitwise_right_shift = integer_map<shifted_right, 0, 1>();
-
-const RunsByDType clamp = map_all<[](auto x, auto lower, auto upper) { return clamped(x, lower, upper); }, 0, 1, 2>();
-const RunsByDType clamp_grad = float_map<clamp_cotangent, 0, 1, 2, 3>();
-const RunsByDType lerp = float_map<[](double x, double y, double w) { return x + w * (y - x); }, 0, 1, 2>();
-const RunsByDType prelu = float_map<[](double y, double x, double w) { return 0 < x ? y : w * y; }, 0, 1, 2>();
-const RunsByDType addcmul =
-    float_map<[](double x, double y, double z, double value) { return x + value * y * z; }, 0, 1, 2, 3>();
-const RunsByDType addcdiv =
-    float_map<[](double x, double y, double z, double value) { return x + value * y / z; }, 0, 1, 2, 3>();
-const RunsByDType nan_to_num = float_map<numbers_only, 0, 1, 2, 3>();
-
-const RunsByDType relu_grad = float2<[](double g, double out) { return out <= 0 ? 0 : g; }>();
-const RunsByDType tanh_grad = float2<[](double g, double out) { return g == 0 ? 0 : g * (1 - out * out); }>();
-const RunsByDType sigmoid_grad = float2<[](double g, double out) { return g == 0 ? 0 : g * out * (1 - out); }>();
-
-const RunsByDType eq = compare2<[](auto x, auto y) { return x == y; }>();
-const RunsByDType ne = compare2<[](auto x, auto y) { return x != y; }>();
-const RunsByDType lt = compare2<[](auto x, auto y) { return x < y; }>();
-const RunsByDType le = compare2<[](auto x, auto y) { return x <= y; }>();
-const RunsByDType gt = compare2<[](auto x, auto y) { return y < x; }>();
-const RunsByDType ge = compare2<[](auto x, auto y) { return y <= x; }>();
-
-const RunsByDType where = for_all<where_of<int64_t>, where_of<double>>();
-const RunsByDType cast = {{cast_of, cast_of, cast_of, cast_of, cast_of, cast_of, cast_of, cast_of, cast_of}};
+extern const Runs elementwise_runs;
+const Runs elementwise_runs = {kRows, sizeof(kRows) / sizeof(Run)};
 
 }  // namespace minigrad::reference

@@ -1,5 +1,3 @@
-#include "reference/functions.hpp"
-
 #include <algorithm>
 #include <cmath>
 
@@ -13,29 +11,33 @@ double log_of_sum(double x, double y) {
   return std::max(x, y) + std::log1p(std::exp(-std::fabs(x - y)));
 }
 
+constexpr Run kRows[] = {
+    {"tan", float1<[](double x) { return std::tan(x); }>()},
+    {"asin", float1<[](double x) { return std::asin(x); }>()},
+    {"acos", float1<[](double x) { return std::acos(x); }>()},
+    {"atan", float1<[](double x) { return std::atan(x); }>()},
+    {"sinh", float1<[](double x) { return std::sinh(x); }>()},
+    {"cosh", float1<[](double x) { return std::cosh(x); }>()},
+    {"asinh", float1<[](double x) { return std::asinh(x); }>()},
+    {"acosh", float1<[](double x) { return std::acosh(x); }>()},
+    {"atanh", float1<[](double x) { return std::atanh(x); }>()},
+    {"exp2", float1<[](double x) { return std::exp2(x); }>()},
+    {"expm1", float1<[](double x) { return std::expm1(x); }>()},
+    {"log1p", float1<[](double x) { return std::log1p(x); }>()},
+    {"log2", float1<[](double x) { return std::log2(x); }>()},
+    {"log10", float1<[](double x) { return std::log10(x); }>()},
+    {"rsqrt", float1<[](double x) { return 1 / std::sqrt(x); }>()},
+    {"erf", float1<[](double x) { return std::erf(x); }>()},
+    {"atan2", float2<[](double x, double y) { return std::atan2(x, y); }>()},
+    {"hypot", float2<[](double x, double y) { return std::hypot(x, y); }>()},
+    {"logaddexp", float2<[](double x, double y) { return x != x ? x : (y != y ? y : log_of_sum(x, y)); }>()},
+    {"xlogy", float2<[](double x, double y) { return x == 0 && y == y ? 0 : x * std::log(y); }>()},
+    {"difference", float2<[](double x, double y) { return x == y ? 0 : x - y; }>()},
+};
+
 }  // namespace
 
-const RunsByDType tan = float1<[](double x) { return std::tan(x); }>();
-const RunsByDType asin = float1<[](double x) { return std::asin(x); }>();
-const RunsByDType acos = float1<[](double x) { return std::acos(x); }>();
-const RunsByDType atan = float1<[](double x) { return std::atan(x); }>();
-const RunsByDType sinh = float1<[](double x) { return std::sinh(x); }>();
-const RunsByDType cosh = float1<[](double x) { return std::cosh(x); }>();
-const RunsByDType asinh = float1<[](double x) { return std::asinh(x); }>();
-const RunsByDType acosh = float1<[](double x) { return std::acosh(x); }>();
-const RunsByDType atanh = float1<[](double x) { return std::atanh(x); }>();
-const RunsByDType exp2 = float1<[](double x) { return std::exp2(x); }>();
-const RunsByDType expm1 = float1<[](double x) { return std::expm1(x); }>();
-const RunsByDType log1p = float1<[](double x) { return std::log1p(x); }>();
-const RunsByDType log2 = float1<[](double x) { return std::log2(x); }>();
-const RunsByDType log10 = float1<[](double x) { return std::log10(x); }>();
-const RunsByDType rsqrt = float1<[](double x) { return 1 / std::sqrt(x); }>();
-const RunsByDType erf = float1<[](double x) { return std::erf(x); }>();
-
-const RunsByDType atan2 = float2<[](double x, double y) { return std::atan2(x, y); }>();
-const RunsByDType hypot = float2<[](double x, double y) { return std::hypot(x, y); }>();
-const RunsByDType logaddexp = float2<[](double x, double y) { return x != x ? x : (y != y ? y : log_of_sum(x, y)); }>();
-const RunsByDType xlogy = float2<[](double x, double y) { return x == 0 && y == y ? 0 : x * std::log(y); }>();
-const RunsByDType difference = float2<[](double x, double y) { return x == y ? 0 : x - y; }>();
+extern const Runs functions_runs;
+const Runs functions_runs = {kRows, sizeof(kRows) / sizeof(Run)};
 
 }  // namespace minigrad::reference

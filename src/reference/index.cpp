@@ -1,5 +1,3 @@
-#include "reference/index.hpp"
-
 #include "reference/naive.hpp"
 
 namespace minigrad::reference {
@@ -208,19 +206,24 @@ Status occurrence_of(const Call& call) {
   return status;
 }
 
+constexpr Run kRows[] = {
+    {"scatter", for_all<scatter_of<int64_t>, scatter_of<double>>()},
+    {"gather_last", for_all<gather_last_of<int64_t>, gather_last_of<double>>()},
+    {"scatter_others", for_floats<scatter_others_of>()},
+    {"scatter_shares", for_floats<scatter_shares_of, 2>()},
+    {"gather", for_all<gather_of<int64_t>, gather_of<double>>()},
+    {"scatter_add", for_all<scatter_add_of<int64_t>, scatter_add_of<double>>()},
+    {"index_rows", for_all<index_rows_of<int64_t>, index_rows_of<double>>()},
+    {"index_rows_add", for_all<index_rows_add_of<int64_t>, index_rows_add_of<double>>()},
+    {"add_rows", for_all<add_rows_of<int64_t>, add_rows_of<double>>()},
+    {"unslice", for_all<unslice_of<int64_t>, unslice_of<double>>()},
+    {"linear_index", for_int64(linear_index_of)},
+    {"occurrence", for_int64(occurrence_of)},
+};
+
 }  // namespace
 
-const RunsByDType scatter = for_all<scatter_of<int64_t>, scatter_of<double>>();
-const RunsByDType gather_last = for_all<gather_last_of<int64_t>, gather_last_of<double>>();
-const RunsByDType scatter_others = for_floats<scatter_others_of>();
-const RunsByDType scatter_shares = for_floats<scatter_shares_of, 2>();
-const RunsByDType gather = for_all<gather_of<int64_t>, gather_of<double>>();
-const RunsByDType scatter_add = for_all<scatter_add_of<int64_t>, scatter_add_of<double>>();
-const RunsByDType index_rows = for_all<index_rows_of<int64_t>, index_rows_of<double>>();
-const RunsByDType index_rows_add = for_all<index_rows_add_of<int64_t>, index_rows_add_of<double>>();
-const RunsByDType add_rows = for_all<add_rows_of<int64_t>, add_rows_of<double>>();
-const RunsByDType unslice = for_all<unslice_of<int64_t>, unslice_of<double>>();
-const RunsByDType linear_index = for_int64(linear_index_of);
-const RunsByDType occurrence = for_int64(occurrence_of);
+extern const Runs index_runs;
+const Runs index_runs = {kRows, sizeof(kRows) / sizeof(Run)};
 
 }  // namespace minigrad::reference

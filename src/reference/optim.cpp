@@ -1,5 +1,3 @@
-#include "reference/optim.hpp"
-
 #include <algorithm>
 #include <cmath>
 
@@ -173,16 +171,21 @@ void rprop_element(double* x, const Step& step) {
   if (x[2] != 0) x[0] -= std::copysign(x[3], x[2]);
 }
 
+constexpr Run kRows[] = {
+    {"sgd", rule<kSgd, sgd_element>},
+    {"adam", rule<kAdam, adam_element>},
+    {"nadam", rule<kNadam, nadam_element, count_nadam_step>},
+    {"radam", rule<kRadam, radam_element>},
+    {"adamax", rule<kAdamax, adamax_element>},
+    {"adagrad", rule<kAdagrad, adagrad_element>},
+    {"adadelta", rule<kAdadelta, adadelta_element>},
+    {"rmsprop", rule<kRmsprop, rmsprop_element>},
+    {"rprop", rule<kRprop, rprop_element>},
+};
+
 }  // namespace
 
-const RunsByDType sgd = rule<kSgd, sgd_element>;
-const RunsByDType adam = rule<kAdam, adam_element>;
-const RunsByDType nadam = rule<kNadam, nadam_element, count_nadam_step>;
-const RunsByDType radam = rule<kRadam, radam_element>;
-const RunsByDType adamax = rule<kAdamax, adamax_element>;
-const RunsByDType adagrad = rule<kAdagrad, adagrad_element>;
-const RunsByDType adadelta = rule<kAdadelta, adadelta_element>;
-const RunsByDType rmsprop = rule<kRmsprop, rmsprop_element>;
-const RunsByDType rprop = rule<kRprop, rprop_element>;
+extern const Runs optim_runs;
+const Runs optim_runs = {kRows, sizeof(kRows) / sizeof(Run)};
 
 }  // namespace minigrad::reference

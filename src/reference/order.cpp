@@ -1,5 +1,3 @@
-#include "reference/order.hpp"
-
 #include <algorithm>
 #include <numeric>
 #include <vector>
@@ -234,7 +232,7 @@ struct RunNumbers {
 };
 
 template <class T>
-struct Runs {
+struct RunList {
   static Status run(const Call& call) {
     const View& x = call.in[0];
     Places starts = run_starts<T>(x);
@@ -266,14 +264,27 @@ Status bincount_of(const Call& call) {
   return status;
 }
 
+constexpr Run kRows[] = {
+    {"sort", every<Sort, 2>()},
+    {"topk", every<TopK, 2>()},
+    {"kthvalue", every<KthValue, 2>()},
+    {"median", every<Median, 2>()},
+    {"mode", every<Mode, 2>()},
+    {"cummax", every<CumMax, 2>()},
+    {"cummin", every<CumMin, 2>()},
+    {"nonzero_count", every<NonzeroCount, 1>()},
+    {"nonzero", every<Nonzero, 1>()},
+    {"searchsorted", every<SearchSorted, 1>()},
+    {"sort_rows", every<SortRows, 1>()},
+    {"run_count", every<RunCount, 1>()},
+    {"run_numbers", every<RunNumbers, 1>()},
+    {"runs", every<RunList, 3>()},
+    {"bincount", for_int64(bincount_of)},
+};
+
 }  // namespace
 
-const RunsByDType sort = every<Sort, 2>(), topk = every<TopK, 2>(), kthvalue = every<KthValue, 2>(),
-                  median = every<Median, 2>(), mode = every<Mode, 2>(), cummax = every<CumMax, 2>(),
-                  cummin = every<CumMin, 2>();
-const RunsByDType nonzero_count = every<NonzeroCount, 1>(), nonzero = every<Nonzero, 1>(),
-                  searchsorted = every<SearchSorted, 1>(), sort_rows = every<SortRows, 1>(),
-                  run_count = every<RunCount, 1>(), run_numbers = every<RunNumbers, 1>(), runs = every<Runs, 3>();
-const RunsByDType bincount = for_int64(bincount_of);
+extern const Runs order_runs;
+const Runs order_runs = {kRows, sizeof(kRows) / sizeof(Run)};
 
 }  // namespace minigrad::reference

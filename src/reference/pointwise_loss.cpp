@@ -1,5 +1,3 @@
-#include "reference/pointwise_loss.hpp"
-
 #include <algorithm>
 #include <cmath>
 
@@ -81,20 +79,25 @@ Status grad_of(const Call& call) {
   return Status::ok;
 }
 
+constexpr Run kRows[] = {
+    {"mse_loss", for_floats<loss_of<square>>()},
+    {"l1_loss", for_floats<loss_of<absolute>>()},
+    {"smooth_l1_loss", for_floats<loss_of<smooth>>()},
+    {"huber_loss", for_floats<loss_of<huber>>()},
+    {"binary_cross_entropy", for_floats<loss_of<cross_entropy>>()},
+    {"binary_cross_entropy_with_logits", for_floats<loss_of<logits>>()},
+    {"mse_loss_grad", for_floats<grad_of<square_slope>>()},
+    {"l1_loss_grad", for_floats<grad_of<absolute_slope>>()},
+    {"smooth_l1_loss_grad", for_floats<grad_of<smooth_slope>>()},
+    {"huber_loss_grad", for_floats<grad_of<huber_slope>>()},
+    {"binary_cross_entropy_grad", for_floats<grad_of<cross_entropy_slope>>()},
+    {"binary_cross_entropy_target_grad", for_floats<grad_of<cross_entropy_target_slope>>()},
+    {"binary_cross_entropy_with_logits_grad", for_floats<grad_of<logits_slope>>()},
+};
+
 }  // namespace
 
-const RunsByDType mse_loss = for_floats<loss_of<square>>();
-const RunsByDType l1_loss = for_floats<loss_of<absolute>>();
-const RunsByDType smooth_l1_loss = for_floats<loss_of<smooth>>();
-const RunsByDType huber_loss = for_floats<loss_of<huber>>();
-const RunsByDType binary_cross_entropy = for_floats<loss_of<cross_entropy>>();
-const RunsByDType binary_cross_entropy_with_logits = for_floats<loss_of<logits>>();
-const RunsByDType mse_loss_grad = for_floats<grad_of<square_slope>>();
-const RunsByDType l1_loss_grad = for_floats<grad_of<absolute_slope>>();
-const RunsByDType smooth_l1_loss_grad = for_floats<grad_of<smooth_slope>>();
-const RunsByDType huber_loss_grad = for_floats<grad_of<huber_slope>>();
-const RunsByDType binary_cross_entropy_grad = for_floats<grad_of<cross_entropy_slope>>();
-const RunsByDType binary_cross_entropy_target_grad = for_floats<grad_of<cross_entropy_target_slope>>();
-const RunsByDType binary_cross_entropy_with_logits_grad = for_floats<grad_of<logits_slope>>();
+extern const Runs pointwise_loss_runs;
+const Runs pointwise_loss_runs = {kRows, sizeof(kRows) / sizeof(Run)};
 
 }  // namespace minigrad::reference

@@ -1,5 +1,3 @@
-#include "reference/random.hpp"
-
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -126,16 +124,21 @@ Status triangle_indices_of(const Call& call) {
   return Status::ok;
 }
 
+constexpr Run kRows[] = {
+    {"uniform", floats(uniform_of<float>, uniform_of<double>)},
+    {"normal", floats(normal_of<float>, normal_of<double>)},
+    {"randint", for_int64(randint_of)},
+    {"permutation", for_int64(permutation_of)},
+    {"full",
+     {{full_of<bool>, full_of<uint8_t>, full_of<int8_t>, full_of<int16_t>, full_of<int32_t>, full_of<int64_t>,
+       full_of<float>, full_of<double>, full_of<Half>}}},
+    {"triangle_indices", for_int64(triangle_indices_of)},
+    {"ramp", {{nullptr, nullptr, nullptr, nullptr, nullptr, ramp_of<int64_t>, ramp_of<float>, ramp_of<double>}}},
+};
+
 }  // namespace
 
-const RunsByDType uniform = floats(uniform_of<float>, uniform_of<double>);
-const RunsByDType normal = floats(normal_of<float>, normal_of<double>);
-const RunsByDType randint = for_int64(randint_of);
-const RunsByDType permutation = for_int64(permutation_of);
-const RunsByDType full = {{full_of<bool>, full_of<uint8_t>, full_of<int8_t>, full_of<int16_t>, full_of<int32_t>,
-                           full_of<int64_t>, full_of<float>, full_of<double>, full_of<Half>}};
-const RunsByDType triangle_indices = for_int64(triangle_indices_of);
-const RunsByDType ramp = {
-    {nullptr, nullptr, nullptr, nullptr, nullptr, ramp_of<int64_t>, ramp_of<float>, ramp_of<double>}};
+extern const Runs random_runs;
+const Runs random_runs = {kRows, sizeof(kRows) / sizeof(Run)};
 
 }  // namespace minigrad::reference

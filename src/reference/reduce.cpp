@@ -1,5 +1,3 @@
-#include "reference/reduce.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -225,30 +223,33 @@ Status product_of_others_of(const Call& call) {
   return Status::ok;
 }
 
+constexpr Run kRows[] = {
+    {"sum", of_all<sum_value>()},
+    {"mean", of_floats<mean_value>()},
+    {"prod", of_all<product_value>()},
+    {"sum_to", of_floats<sum_value, part_by_shape>()},
+    {"max", of_all<extremum<true>>()},
+    {"min", of_all<extremum<false>>()},
+    {"argmax", to_integers<place<true>>()},
+    {"argmin", to_integers<place<false>>()},
+    {"max_with_index", for_all<extremum_and_place_of<int64_t, true>, extremum_and_place_of<double, true>, 2>()},
+    {"min_with_index", for_all<extremum_and_place_of<int64_t, false>, extremum_and_place_of<double, false>, 2>()},
+    {"var_mean", for_floats<var_mean_of, 2>()},
+    {"logsumexp", of_floats<log_of_sum>()},
+    {"norm", of_floats<norm_value>()},
+    {"nansum", of_floats<sum_of_numbers>()},
+    {"any", to_integers<any_value>()},
+    {"all", to_integers<all_value>()},
+    {"count_nonzero", to_integers<count_value>()},
+    {"deviation", float_map<times_deviation, 0, 1, 2>()},
+    {"exp_difference", float_map<times_exp_difference, 0, 1, 2>()},
+    {"share_ties", for_floats<share_ties_of>()},
+    {"product_of_others", for_floats<product_of_others_of>()},
+};
+
 }  // namespace
 
-const RunsByDType sum = of_all<sum_value>();
-const RunsByDType mean = of_floats<mean_value>();
-const RunsByDType prod = of_all<product_value>();
-const RunsByDType sum_to = of_floats<sum_value, part_by_shape>();
-const RunsByDType max = of_all<extremum<true>>();
-const RunsByDType min = of_all<extremum<false>>();
-const RunsByDType argmax = to_integers<place<true>>();
-const RunsByDType argmin = to_integers<place<false>>();
-const RunsByDType max_with_index =
-    for_all<extremum_and_place_of<int64_t, true>, extremum_and_place_of<double, true>, 2>();
-const RunsByDType min_with_index =
-    for_all<extremum_and_place_of<int64_t, false>, extremum_and_place_of<double, false>, 2>();
-const RunsByDType var_mean = for_floats<var_mean_of, 2>();
-const RunsByDType logsumexp = of_floats<log_of_sum>();
-const RunsByDType norm = of_floats<norm_value>();
-const RunsByDType nansum = of_floats<sum_of_numbers>();
-const RunsByDType any = to_integers<any_value>();
-const RunsByDType all = to_integers<all_value>();
-const RunsByDType count_nonzero = to_integers<count_value>();
-const RunsByDType deviation = float_map<times_deviation, 0, 1, 2>();
-const RunsByDType exp_difference = float_map<times_exp_difference, 0, 1, 2>();
-const RunsByDType share_ties = for_floats<share_ties_of>();
-const RunsByDType product_of_others = for_floats<product_of_others_of>();
+extern const Runs reduce_runs;
+const Runs reduce_runs = {kRows, sizeof(kRows) / sizeof(Run)};
 
 }  // namespace minigrad::reference

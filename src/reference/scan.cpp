@@ -1,5 +1,3 @@
-#include "reference/scan.hpp"
-
 #include <cmath>
 
 #include "reference/naive.hpp"
@@ -87,12 +85,17 @@ Status shift_of(const Call& call) {
   return Status::ok;
 }
 
+constexpr Run kRows[] = {
+    {"cumsum", for_all<cumsum_of<int64_t>, cumsum_of<double>>()},
+    {"cumprod", for_all<cumprod_of<int64_t>, cumprod_of<double>>()},
+    {"logcumsumexp", for_floats<logcumsumexp_of>()},
+    {"linear_recurrence", for_floats<linear_recurrence_of>()},
+    {"shift", for_all<shift_of<int64_t>, shift_of<double>>()},
+};
+
 }  // namespace
 
-const RunsByDType cumsum = for_all<cumsum_of<int64_t>, cumsum_of<double>>();
-const RunsByDType cumprod = for_all<cumprod_of<int64_t>, cumprod_of<double>>();
-const RunsByDType logcumsumexp = for_floats<logcumsumexp_of>();
-const RunsByDType linear_recurrence = for_floats<linear_recurrence_of>();
-const RunsByDType shift = for_all<shift_of<int64_t>, shift_of<double>>();
+extern const Runs scan_runs;
+const Runs scan_runs = {kRows, sizeof(kRows) / sizeof(Run)};
 
 }  // namespace minigrad::reference

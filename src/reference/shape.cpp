@@ -1,5 +1,3 @@
-#include "reference/shape.hpp"
-
 #include "reference/naive.hpp"
 
 namespace minigrad::reference {
@@ -59,11 +57,16 @@ Status fold_of(const Call& call) {
   return Status::ok;
 }
 
+constexpr Run kRows[] = {
+    {"cat", for_all<cat_of<int64_t>, cat_of<double>>()},
+    {"triangle", for_all<triangle_of<int64_t>, triangle_of<double>>()},
+    {"unstride", for_all<unstride_of<int64_t>, unstride_of<double>>()},
+    {"fold", for_all<fold_of<int64_t>, fold_of<double>>()},
+};
+
 }  // namespace
 
-const RunsByDType cat = for_all<cat_of<int64_t>, cat_of<double>>();
-const RunsByDType triangle = for_all<triangle_of<int64_t>, triangle_of<double>>();
-const RunsByDType unstride = for_all<unstride_of<int64_t>, unstride_of<double>>();
-const RunsByDType fold = for_all<fold_of<int64_t>, fold_of<double>>();
+extern const Runs shape_runs;
+const Runs shape_runs = {kRows, sizeof(kRows) / sizeof(Run)};
 
 }  // namespace minigrad::reference

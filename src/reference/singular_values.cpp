@@ -1,5 +1,3 @@
-#include "reference/singular_values.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -83,8 +81,13 @@ Status run(const Call& call) {
   return Status::ok;
 }
 
+constexpr Run kRows[] = {
+    {"singular_values", for_floats<run, 3>()},
+};
+
 }  // namespace
 
-const RunsByDType singular_values = for_floats<run, 3>();
+extern const Runs singular_values_runs;
+const Runs singular_values_runs = {kRows, sizeof(kRows) / sizeof(Run)};
 
 }  // namespace minigrad::reference

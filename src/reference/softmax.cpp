@@ -1,5 +1,3 @@
-#include "reference/softmax.hpp"
-
 #include <cmath>
 
 #include "reference/naive.hpp"
@@ -71,11 +69,16 @@ constexpr RunsByDType rows() {
   return for_floats<along_rows<f>>();
 }
 
+constexpr Run kRows[] = {
+    {"softmax", rows<softmax_of>()},
+    {"log_softmax", rows<log_softmax_of>()},
+    {"softmax_grad", rows<softmax_grad_of>()},
+    {"log_softmax_grad", rows<log_softmax_grad_of>()},
+};
+
 }  // namespace
 
-const RunsByDType softmax = rows<softmax_of>();
-const RunsByDType log_softmax = rows<log_softmax_of>();
-const RunsByDType softmax_grad = rows<softmax_grad_of>();
-const RunsByDType log_softmax_grad = rows<log_softmax_grad_of>();
+extern const Runs softmax_runs;
+const Runs softmax_runs = {kRows, sizeof(kRows) / sizeof(Run)};
 
 }  // namespace minigrad::reference

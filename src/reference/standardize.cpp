@@ -1,5 +1,3 @@
-#include "reference/standardize.hpp"
-
 #include <cmath>
 
 #include "kernels/standardize_shapes.hpp"
@@ -124,12 +122,17 @@ Status grads_of(const Call& call) {
   return grad_of(call);
 }
 
+constexpr Run kRows[] = {
+    {"standardize", for_floats<standardize_of<false>, 3>()},
+    {"standardize_given", for_floats<standardize_of<true>>()},
+    {"standardize_grad", for_floats<grad_of>()},
+    {"standardize_weight_grad", for_floats<weight_grad_of>()},
+    {"standardize_grads", for_floats<grads_of, 3>()},
+};
+
 }  // namespace
 
-const RunsByDType standardize = for_floats<standardize_of<false>, 3>();
-const RunsByDType standardize_given = for_floats<standardize_of<true>>();
-const RunsByDType standardize_grad = for_floats<grad_of>();
-const RunsByDType standardize_weight_grad = for_floats<weight_grad_of>();
-const RunsByDType standardize_grads = for_floats<grads_of, 3>();
+extern const Runs standardize_runs;
+const Runs standardize_runs = {kRows, sizeof(kRows) / sizeof(Run)};
 
 }  // namespace minigrad::reference
