@@ -65,10 +65,8 @@ class MultiMarginLoss(Loss, function=F.multi_margin_loss):
         By how much the right class's score should exceed the others'.
     weight : Tensor, optional
         A weight for each class.
-    size_average : bool, optional
-        What PyTorch had before `reduction`; decides where given.
-    reduce : bool, optional
-        Likewise.
+    size_average, reduce : bool, optional
+        What PyTorch had before `reduction`; decide where given.
     reduction : str, default "mean"
         ``"mean"``, ``"sum"`` or ``"none"``: what becomes of the losses.
 
@@ -100,10 +98,8 @@ class MultiLabelSoftMarginLoss(Loss, function=F.multilabel_soft_margin_loss):
     ----------
     weight : Tensor, optional
         A weight for each class.
-    size_average : bool, optional
-        What PyTorch had before `reduction`; decides where given.
-    reduce : bool, optional
-        Likewise.
+    size_average, reduce : bool, optional
+        What PyTorch had before `reduction`; decide where given.
     reduction : str, default "mean"
         ``"mean"``, ``"sum"`` or ``"none"``: what becomes of the losses.
 
@@ -129,10 +125,8 @@ class MultiLabelMarginLoss(PlainLoss, function=F.multilabel_margin_loss):
 
     Parameters
     ----------
-    size_average : bool, optional
-        What PyTorch had before `reduction`; decides where given.
-    reduce : bool, optional
-        Likewise.
+    size_average, reduce : bool, optional
+        What PyTorch had before `reduction`; decide where given.
     reduction : str, default "mean"
         ``"mean"``, ``"sum"`` or ``"none"``: what becomes of the losses.
 
@@ -151,10 +145,8 @@ class BCELoss(Loss, function=F.binary_cross_entropy):
     ----------
     weight : Tensor, optional
         A factor for each element's loss.
-    size_average : bool, optional
-        What PyTorch had before `reduction`; decides where given.
-    reduce : bool, optional
-        Likewise.
+    size_average, reduce : bool, optional
+        What PyTorch had before `reduction`; decide where given.
     reduction : str, default "mean"
         ``"mean"``, ``"sum"`` or ``"none"``: what becomes of the losses.
 
@@ -182,10 +174,8 @@ class BCEWithLogitsLoss(Loss, function=F.binary_cross_entropy_with_logits):
     ----------
     weight : Tensor, optional
         A factor for each element's loss.
-    size_average : bool, optional
-        What PyTorch had before `reduction`; decides where given.
-    reduce : bool, optional
-        Likewise.
+    size_average, reduce : bool, optional
+        What PyTorch had before `reduction`; decide where given.
     reduction : str, default "mean"
         ``"mean"``, ``"sum"`` or ``"none"``: what becomes of the losses.
     pos_weight : Tensor, optional
@@ -216,10 +206,8 @@ class KLDivLoss(Loss, function=F.kl_div):
 
     Parameters
     ----------
-    size_average : bool, optional
-        What PyTorch had before `reduction`; decides where given.
-    reduce : bool, optional
-        Likewise.
+    size_average, reduce : bool, optional
+        What PyTorch had before `reduction`; decide where given.
     reduction : str, default "mean"
         ``"mean"``, ``"batchmean"``, ``"sum"`` or ``"none"``: what becomes of the losses.
     log_target : bool, default False

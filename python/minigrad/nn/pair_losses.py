@@ -26,10 +26,8 @@ class HingeEmbeddingLoss(Loss, function=F.hinge_embedding_loss):
     ----------
     margin : float, default 1.0
         How far pairs with target -1 should be apart.
-    size_average : bool, optional
-        What PyTorch had before `reduction`; decides where given.
-    reduce : bool, optional
-        Likewise.
+    size_average, reduce : bool, optional
+        What PyTorch had before `reduction`; decide where given.
     reduction : str, default "mean"
         ``"mean"``, ``"sum"`` or ``"none"``: what becomes of the losses.
 
@@ -53,10 +51,8 @@ class MarginRankingLoss(ReducedLoss, function=F.margin_ranking_loss):
     ----------
     margin : float, default 0.0
         By how much the right one should be larger.
-    size_average : bool, optional
-        What PyTorch had before `reduction`; decides where given.
-    reduce : bool, optional
-        Likewise.
+    size_average, reduce : bool, optional
+        What PyTorch had before `reduction`; decide where given.
     reduction : str, default "mean"
         ``"mean"``, ``"sum"`` or ``"none"``: what becomes of the losses.
 
@@ -84,10 +80,8 @@ class CosineEmbeddingLoss(ReducedLoss, function=F.cosine_embedding_loss):
     ----------
     margin : float, default 0.0
         The cosine that pairs with target -1 may have.
-    size_average : bool, optional
-        What PyTorch had before `reduction`; decides where given.
-    reduce : bool, optional
-        Likewise.
+    size_average, reduce : bool, optional
+        What PyTorch had before `reduction`; decide where given.
     reduction : str, default "mean"
         ``"mean"``, ``"sum"`` or ``"none"``: what becomes of the losses.
 
@@ -121,10 +115,8 @@ class TripletMarginLoss(ReducedLoss, function=F.triplet_margin_loss):
         Added to each difference.
     swap : bool, default False
         Whether the distance from positive to negative counts where it is smaller.
-    size_average : bool, optional
-        What PyTorch had before `reduction`; decides where given.
-    reduce : bool, optional
-        Likewise.
+    size_average, reduce : bool, optional
+        What PyTorch had before `reduction`; decide where given.
     reduction : str, default "mean"
         ``"mean"``, ``"sum"`` or ``"none"``: what becomes of the losses.
 

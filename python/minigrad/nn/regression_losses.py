@@ -22,10 +22,8 @@ class MSELoss(PlainLoss, function=F.mse_loss):
 
     Parameters
     ----------
-    size_average : bool, optional
-        What PyTorch had before `reduction`; decides where given.
-    reduce : bool, optional
-        Likewise.
+    size_average, reduce : bool, optional
+        What PyTorch had before `reduction`; decide where given.
     reduction : str, default "mean"
         ``"mean"``, ``"sum"`` or ``"none"``: what becomes of the losses.
 
@@ -42,10 +40,8 @@ class L1Loss(PlainLoss, function=F.l1_loss):
 
     Parameters
     ----------
-    size_average : bool, optional
-        What PyTorch had before `reduction`; decides where given.
-    reduce : bool, optional
-        Likewise.
+    size_average, reduce : bool, optional
+        What PyTorch had before `reduction`; decide where given.
     reduction : str, default "mean"
         ``"mean"``, ``"sum"`` or ``"none"``: what becomes of the losses.
 
@@ -62,10 +58,8 @@ class SmoothL1Loss(Loss, function=F.smooth_l1_loss):
 
     Parameters
     ----------
-    size_average : bool, optional
-        What PyTorch had before `reduction`; decides where given.
-    reduce : bool, optional
-        Likewise.
+    size_average, reduce : bool, optional
+        What PyTorch had before `reduction`; decide where given.
     reduction : str, default "mean"
         ``"mean"``, ``"sum"`` or ``"none"``: what becomes of the losses.
     beta : float, default 1.0
@@ -182,10 +176,8 @@ class SoftMarginLoss(PlainLoss, function=F.soft_margin_loss):
 
     Parameters
     ----------
-    size_average : bool, optional
-        What PyTorch had before `reduction`; decides where given.
-    reduce : bool, optional
-        Likewise.
+    size_average, reduce : bool, optional
+        What PyTorch had before `reduction`; decide where given.
     reduction : str, default "mean"
         ``"mean"``, ``"sum"`` or ``"none"``: what becomes of the losses.
 
