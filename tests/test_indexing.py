@@ -572,6 +572,37 @@ def test_nothing_is_written_where_an_index_is_out_of_range() -> None:
     assert x.tolist() == [0.0, 0.0, 0.0]
 
 
+def test_a_tensor_is_scattered_into_itself_as_it_was() -> None:
+    """What is written is read before, as source and as index."""
+
+    def written(write: Callable[[Any, Any], Any], own: bool, dtype: Any) -> list[Any]:
+        x = mg.tensor([1, 2, 0, 3], dtype=dtype)
+        write(x, x if own else x.clone())
+        return x.tolist()  # type: ignore[no-any-return]
+
+    at = mg.tensor([1, 2, 3, 0])
+    writes: list[Callable[[Any, Any], Any]] = [
+        lambda x, y: x.scatter_(0, at, y),
+        lambda x, y: x.scatter_(0, at, y, reduce="multiply"),
+        lambda x, y: x.scatter_add_(0, at, y),
+        lambda x, y: x.index_add_(0, at, y),
+        lambda x, y: x.index_copy_(0, at, y),
+        lambda x, y: x.index_put_((at,), y, accumulate=True),
+        lambda x, y: x.__setitem__(at, y),
+    ]
+    for write in writes:
+        assert written(write, True, mg.float32) == written(write, False, mg.float32)
+    indexed: list[Callable[[Any, Any], Any]] = [
+        lambda x, y: x.scatter_(0, y, at),
+        lambda x, y: x.scatter_add_(0, y, at),
+        lambda x, y: x.index_add_(0, y, at),
+        lambda x, y: x.index_copy_(0, y, y),
+        lambda x, y: x.__setitem__(y, y),
+    ]
+    for write in indexed:
+        assert written(write, True, mg.int64) == written(write, False, mg.int64)
+
+
 def test_the_order_of_sums_does_not_depend_on_threads() -> None:
     from helpers import with_threads
 

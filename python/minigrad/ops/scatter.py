@@ -54,15 +54,18 @@ def combine_in_place(name: str, x: Tensor, src: Any, index: Any, dim: int, primi
         # Setting and adding have rules that do not read x, whose memory may thus be overwritten.
         return x._write(combine(name, wrap(x._array, x._edge), src, index, dim, primitive), name)
     record = primitive.primitive  # type: ignore[attr-defined]
+    array = src._array if isinstance(src, Tensor) else src
     at = index if isinstance(index, Tensor) else wrap(index)
     try:
-        if _core.compute_into(_kernel, x, (x, src, at, dim, *record.constants)):
+        itself = array is x._array or at._array is x._array  # would be read again where it has been written
+        if not itself and _core.compute_into(_kernel, x, (x, src, at, dim, *record.constants)):
             return x
         x._refuse_write(name)
-        array = src._array if isinstance(src, Tensor) else src
-        if isinstance(array, np.ndarray) and np.may_share_memory(array, x._array):
-            array = array.copy()
-        _kernel.into(x._array, x._array, array, at._array, dim, *record.constants)
+        own = x._array
+        apart = (
+            y.copy() if isinstance(y, np.ndarray) and np.may_share_memory(y, own) else y for y in (array, at._array)
+        )
+        _kernel.into(own, own, *apart, dim, *record.constants)
     except IndexError:
         _refuse_index(name, x, index, dim)
         raise
