@@ -1,4 +1,4 @@
-"""Assignment by integers, slices and Ellipsis, which is written straight to memory where no graph has to know."""
+"""Assignment that is written straight to memory where no graph has to know; see also test_indexing.py."""
 
 from __future__ import annotations
 
@@ -46,6 +46,97 @@ def test_writes_what_numpy_writes(layout: str, dtype: str) -> None:
         y[key] = 1
         assert _core.set_items(x, key, 1), key
         assert same_bits(ours, expected), key
+
+
+def draw_picks(draw: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Return a key with vectors of indices and masks that pick as many places each, in PyTorch's and NumPy's sense."""
+    count = int(draw.integers(1, 4))
+    kept = draw.permutation(len(shape))[: draw.integers(0, len(shape))]
+    key: list[Any] = []
+    for d, n in enumerate(shape):
+        at = draw.integers(-n, n, count)
+        mask = np.zeros(n, bool)
+        mask[draw.permutation(n)[: min(n, count)]] = True
+        forms = [mg.tensor(at), at, at.tolist(), mg.tensor(np.repeat(at, 2))[::2]]
+        forms += [mask, mg.tensor(mask), range(count)] if count <= n else []
+        key.append(slice(None, None, 1 + d % 2) if d in kept else forms[draw.integers(0, len(forms))])
+    if draw.random() < 0.3:
+        key.insert(0, None)
+    return tuple(key)
+
+
+def as_numpy(k: Any) -> Any:
+    return k.numpy() if isinstance(k, mg.Tensor) else list(k) if isinstance(k, range) else k
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_writes_where_vectors_and_masks_pick_what_numpy_writes(layout: str, dtype: str) -> None:
+    draw = np.random.default_rng(6)
+    for _ in range(60):
+        start = draw.integers(0, 2, (3, 4, 3)).astype(dtype)
+        ours, expected = start.copy(), start.copy()
+        x, y = mg.from_numpy(LAYOUTS[layout](ours)), LAYOUTS[layout](expected)
+        key = draw_picks(draw, y.shape)
+        plain = tuple(map(as_numpy, key))
+        value: Any = draw.integers(
+            0, 2, [n if draw.random() < 0.7 else 1 for n in y[plain].shape][draw.integers(0, 2) :]
+        )
+        value = value.astype(dtype)
+        y[plain] = value
+        assert _core.set_items(x, key, mg.tensor(value)), key
+        assert same_bits(ours, expected), key
+        y[plain] = 1
+        assert _core.set_items(x, key, 1), key
+        assert same_bits(ours, expected), key
+
+
+def test_the_last_of_several_values_for_one_place_stays() -> None:
+    x = mg.zeros(3, 2)
+    assert _core.set_items(x, ([1, 1, -2], 0), mg.tensor([1.0, 2.0, 3.0]))
+    assert x.tolist() == [[0, 0], [3, 0], [0, 0]]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        mg.tensor([0, 3]),
+        [0, -4],
+        [0, 2**70],
+        range(4),
+        [True, False, True],
+        mg.tensor([0, 1], dtype=mg.int32),
+        mg.tensor(True),
+        mg.tensor([True, False]),
+        ([0, 1], [0]),
+        mg.zeros(0, dtype=mg.int64).reshape(0, 1),
+        [],
+        mg.zeros(200, dtype=mg.int64),
+    ],
+)
+def test_keys_that_are_wrong_or_rare_are_left_to_python(key: Any) -> None:
+    x = mg.zeros(3, 4)
+    assert not _core.set_items(x, key, 1.0)
+    assert x._version == 0
+    assert not x.any()
+
+
+def test_a_mask_that_is_false_everywhere_picks_nothing() -> None:
+    x = mg.ones(3, 4)
+    assert _core.set_items(x, mg.zeros(3, dtype=mg.bool), mg.tensor(5.0))
+    assert _core.set_items(x, (slice(None), np.zeros(4, bool)), 5)
+    assert x._version == 2
+    assert (x == 1).all()
+
+
+def test_a_graph_hears_of_what_vectors_pick() -> None:
+    x, w = mg.zeros(3, 4), mg.ones(2, requires_grad=True)
+    assert not _core.set_items(x, ([0, 1], [2, 3]), w)
+    x[[0, 1], [2, 3]] = 3 * w
+    x[:, [0]] = 7.0
+    x.sum().backward()
+    assert w.grad is not None
+    assert w.grad.tolist() == [3, 3]
 
 
 def test_what_overlaps_is_read_before_it_is_written() -> None:
@@ -306,3 +397,36 @@ def test_comparisons_in_place_store_zeros_and_ones(dtype: str) -> None:
     assert y.tolist() == [1, 1, 1]
     with pytest.raises(RuntimeError, match="leaf"):
         w.lt_(3)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ([0, 1], [2, 3]),
+        (mg.tensor([0, 1]), mg.tensor([2, 3])),
+        (mg.tensor([0, 1]), slice(None), mg.tensor([1, 0])),
+        (0, mg.tensor([0, 1]), mg.tensor([1, 0])),
+        (mg.tensor([True, False, True]), [1, 0]),
+        (..., mg.tensor([[True, False]] * 4)),
+        mg.tensor([[True] * 4, [False] * 4, [True] * 4]),
+        mg.tensor([0, 2]),
+        (slice(None), mg.tensor([0, 1])),
+    ],
+)
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_tensor_without_a_graph_takes_that_of_what_is_written_by_indices(key: Any, whole: bool) -> None:
+    x, g = mg.zeros(3, 4, 2), mg.arange(24.0).reshape(3, 4, 2)
+    value = mg.ones(x[key].shape, requires_grad=True)
+    (x if whole else x[:])[key] = 3 * value
+    assert x.requires_grad
+    (x * g).sum().backward()
+    assert value.grad is not None
+    assert same_bits(value.grad.numpy(), 3 * g[key].numpy())
+
+
+def test_index_put_in_place_takes_the_graph_of_its_values() -> None:
+    x, value = mg.zeros(3, 4), mg.ones(2, requires_grad=True)
+    x.index_put_((mg.tensor([0, 2]), mg.tensor([1, 3])), 3 * value)
+    x.sum().backward()
+    assert value.grad is not None
+    assert value.grad.tolist() == [3, 3]

@@ -180,8 +180,11 @@ class _Target(NamedTuple):
         return tuple(self.merged._array.shape[self.dim + 1 :])
 
 
-def _target(name: str, view: Tensor, picked: Sequence[_Picked], own: Shape) -> _Target:
-    """Bring indices and masks to one form; `own` is the shape of the tensor before it was viewed, for errors."""
+def _target(name: str, view: Tensor, picked: Sequence[_Picked], own: Shape, value: Any = None) -> _Target:
+    """Bring indices and masks to one form; `own` is the shape of the tensor before it was viewed, for errors.
+
+    `value` is what is to be written there: a graph that it has becomes that of the tensor.
+    """
     shape = view._array.shape
     first = picked[0]
     if len(picked) == 1 and first.array.dtype == _BOOL:
@@ -198,14 +201,15 @@ def _target(name: str, view: Tensor, picked: Sequence[_Picked], own: Shape) -> _
         if width > 1 and dims != list(range(dim, dim + width)):
             view = _permute(view, (*dims, *[d for d in range(len(shape)) if d not in dims]))
             dim, shape = 0, view._array.shape
-    merged = view if width == 1 else _with_dims_merged(view, dim, width)
+    merged = view if width == 1 else _with_dims_merged(view, dim, width, value)
     return _Target(view, merged, at if at.ndim == 1 else at.reshape(-1), dim, at.shape)
 
 
-def _with_dims_merged(view: Tensor, dim: int, width: int) -> Tensor:
+def _with_dims_merged(view: Tensor, dim: int, width: int, value: Any = None) -> Tensor:
     shape = view._array.shape
     sizes = (*shape[:dim], _product(shape[dim : dim + width]), *shape[dim + width :])
-    if view._edge is None or not grad_enabled():  # no graph has to know of it
+    no_graph = view._edge is None and not (isinstance(value, Tensor) and value._edge is not None)
+    if no_graph or not grad_enabled():  # nobody has to know of this view
         return wrap(view._array.reshape(sizes), None, view._cell)
     return reshape(view, sizes)
 
@@ -329,11 +333,11 @@ def _are_places(key: tuple[Any, ...], x: Tensor) -> bool:
     return 0 < len(key) <= x._array.ndim
 
 
-def _places(name: str, x: Tensor, key: tuple[Tensor, ...]) -> tuple[Tensor, Array]:
+def _places(name: str, x: Tensor, key: tuple[Tensor, ...], value: Any = None) -> tuple[Tensor, Array]:
     """Return `x` with the dims of a key of places made one, and the positions there."""
     shape, width = x._array.shape, len(key)
     at = linear_index(name, [k._array for k in key], shape[:width], range(width), shape)
-    return _with_dims_merged(x, 0, width), at
+    return _with_dims_merged(x, 0, width, value), at
 
 
 def _rows(x: Tensor, index: Tensor | Array, dim: int = 0, shape: Shape | None = None) -> Tensor:
@@ -387,7 +391,7 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
         return
     x._own()
     if type(key) is tuple and _are_places(key, x):
-        merged, at = _places("setitem", x, key)
+        merged, at = _places("setitem", x, key, value)
         value = _written(x, value)
         if isinstance(value, Tensor) or not x._array.flags.c_contiguous:
             _assign("setitem", _Target(x, merged, at.reshape(-1), 0, at.shape), value, accumulate=False)
@@ -415,7 +419,8 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     if len(picked) == 1 and picked[0].array.dtype == _BOOL and _is_number(value):
         _fill(view, picked[0], value)
         return
-    _assign("setitem", _target("setitem", view, picked, x._array.shape), _written(x, value), accumulate=False)
+    value = _written(x, value)
+    _assign("setitem", _target("setitem", view, picked, x._array.shape, value), value, accumulate=False)
 
 
 def _put(x: Tensor, key: tuple[Any, ...] | None, index: Tensor | Array, dim: int, own: int, value: Any) -> None:
@@ -546,7 +551,7 @@ def _put_target(name: str, input: Tensor, indices: Sequence[Any], values: Tensor
     view, picked = _split(name, input, parts)
     if not picked:
         raise IndexError(f"{name}: at least one tensor of indices is needed")
-    return _target(name, view, picked, array.shape)
+    return _target(name, view, picked, array.shape, values)
 
 
 @method
