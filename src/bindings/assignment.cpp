@@ -1,6 +1,8 @@
 #include "bindings/assignment.hpp"
 
 #include <cmath>
+#include <cstring>
+#include <vector>
 
 #include "bindings/commons.hpp"
 #include "bindings/in_place.hpp"
@@ -9,35 +11,95 @@
 namespace minigrad {
 namespace {
 
+// Places that vectors of indices and masks pick: with more of them, kernels are worth the way through Python.
+constexpr size_t kPicks = 128;
+
+// The indices or the mask that a part of a key is; other parts are none.
+bool view_picks(PyObject* part, View& x) {
+  if (is_tensor(part)) {
+    if (!is_free_to_read(tensor_in(part), x)) return false;
+  } else if (!PyArray_CheckExact(part) || view_array(part, x) != ArrayKind::usable) {
+    return false;
+  }
+  return x.dtype == DType::boolean ? x.rank > 0 : x.dtype == DType::int64 && x.rank == 1;
+}
+
+// How many dimensions a part of a key speaks of.
+Py_ssize_t dims_of(PyObject* part) {
+  View x;
+  if (part == Py_Ellipsis || part == Py_None) return 0;
+  return view_picks(part, x) ? x.rank : 1;
+}
+
 // What a key means in a view, whose dimensions its parts speak of one after the other. Keys that are not understood, or
 // are wrong, are Python's to read.
+//
+// Integers, slices and None make a smaller view. Vectors of indices and masks, taken together, say where such views lie
+// whose elements are meant: `offsets_`. Of what is written, these are one dimension, in the place of the first of them
+// if no other dimension lies between them, else the first one.
 class Target {
  public:
   explicit Target(const View& whole) : whole_(whole), out_(whole) { out_.rank = 0; }
 
-  const View& view() const { return out_; }
+  // What a value may not lie in.
+  const View& memory() const { return picks_ ? whole_ : out_; }
 
   bool take(PyObject* key) {
     PyObject** const parts = PyTuple_CheckExact(key) ? PySequence_Fast_ITEMS(key) : &key;
     const Py_ssize_t count = PyTuple_CheckExact(key) ? PyTuple_GET_SIZE(key) : 1;
-    Py_ssize_t left = 0;  // parts that speak of a dimension
-    for (Py_ssize_t i = 0; i < count; ++i) left += parts[i] != Py_Ellipsis;
+    Py_ssize_t left = 0;
+    for (Py_ssize_t i = 0; i < count; ++i) left += dims_of(parts[i]);
     for (Py_ssize_t i = 0; i < count; ++i) {
       if (parts[i] == Py_Ellipsis) {
         keep_all_but(left);
-      } else if (dim_ == whole_.rank || !take_part(parts[i])) {
-        return false;
+      } else if (parts[i] == Py_None) {
+        if (out_.rank == kMaxRank) return false;
+        add_dim(1, 0);
       } else {
-        --left;
+        left -= dims_of(parts[i]);
+        if (dim_ == whole_.rank || !take_part(parts[i])) return false;
       }
     }
     keep_all_but(0);
     return true;
   }
 
+  // Whether a value broadcasts to what the key means. Takes from it the dimension of the places that are picked.
+  bool fits(View& x) {
+    if (picks_) {
+      const int d = (apart_ ? 0 : at_) - (out_.rank + 1 - x.rank);
+      if (x.rank > out_.rank + 1) return false;
+      if (d >= 0) {
+        if (x.shape[d] != 1 && x.shape[d] != static_cast<int64_t>(offsets_.size())) return false;
+        step_ = x.shape[d] == 1 ? 0 : x.stride[d];
+        --x.rank;
+        for (int e = d; e < x.rank; ++e) x.shape[e] = x.shape[e + 1], x.stride[e] = x.stride[e + 1];
+      }
+    }
+    if (x.rank > out_.rank) return false;
+    for (int d = 0; d < x.rank; ++d) {
+      if (x.shape[d] != 1 && x.shape[d] != out_.shape[d + out_.rank - x.rank]) return false;
+    }
+    return true;
+  }
+
+  void write(View x) const {
+    if (!picks_) return copy_all(out_, x);
+    View out = out_;
+    for (const int64_t offset : offsets_) {
+      out.data = static_cast<char*>(out_.data) + offset * item_size(out.dtype);
+      if (out.rank == 0) {
+        std::memcpy(out.data, x.data, item_size(out.dtype));
+      } else {
+        copy_all(out, x);
+      }
+      x.data = static_cast<char*>(x.data) + step_ * item_size(x.dtype);
+    }
+  }
+
   // The number of elements, or -1 where several of them have one place.
   int64_t size() const {
-    int64_t size = 1;
+    int64_t size = picks_ ? static_cast<int64_t>(offsets_.size()) : 1;
     bool repeats = false;
     for (int d = 0; d < out_.rank; ++d) {
       size *= out_.shape[d];
@@ -53,8 +115,12 @@ class Target {
 
   void keep(int64_t first, int64_t count, int64_t step) {
     skip(first);
+    add_dim(count, count > 1 ? step * whole_.stride[dim_ - 1] : 0);
+  }
+
+  void add_dim(int64_t count, int64_t stride) {
     out_.shape[out_.rank] = count;
-    out_.stride[out_.rank++] = count > 1 ? step * whole_.stride[dim_ - 1] : 0;
+    out_.stride[out_.rank++] = stride;
   }
 
   void skip(int64_t first) {
@@ -74,18 +140,99 @@ class Target {
       keep(count > 0 ? first : 0, count, step);
       return true;
     }
-    if (!PyLong_CheckExact(part)) return false;
-    first = PyLong_AsSsize_t(part);
-    if (first == -1 && PyErr_Occurred() != nullptr) return false;
-    if (first < 0) first += n;
-    if (first < 0 || first >= n) return false;
-    skip(first);
+    if (!PyLong_CheckExact(part)) return take_picks(part);
+    int64_t index;
+    if (!read_index(part, index) || !is_inside(index, n)) return false;
+    skip(index);
+    return true;
+  }
+
+  static bool read_index(PyObject* number, int64_t& index) {
+    index = PyLong_CheckExact(number) ? PyLong_AsSsize_t(number) : -1;
+    return index != -1 || (PyLong_CheckExact(number) && PyErr_Occurred() == nullptr);
+  }
+
+  // Whether an index is one of `n` elements; what counts from the end becomes one from the start.
+  static bool is_inside(int64_t& index, int64_t n) {
+    if (index < 0) index += n;
+    return index >= 0 && index < n;
+  }
+
+  // Takes a vector of indices, a list of them, or a mask; each of them picks as many places.
+  bool take_picks(PyObject* part) {
+    View x;
+    std::vector<int64_t> offsets;
+    offsets.reserve(kPicks);
+    int width = 1;
+    if (view_picks(part, x)) {
+      width = x.rank;
+      if (!(x.dtype == DType::boolean ? read_mask(x, offsets) : read_indices(x, offsets))) return false;
+    } else if (!read_list(part, offsets)) {
+      return false;
+    }
+    if (picks_ && offsets.size() != offsets_.size()) return false;
+    for (int d = dim_; d < dim_ + width; ++d) {
+      if (whole_.stride[d] == 0 && whole_.shape[d] > 1) return false;
+    }
+    apart_ |= picks_ && at_ != out_.rank;
+    at_ = picks_ ? at_ : out_.rank;
+    dim_ += width;
+    offsets_.resize(offsets.size());
+    for (size_t i = 0; i < offsets.size(); ++i) offsets_[i] += offsets[i];
+    picks_ = true;
+    return true;
+  }
+
+  bool add_index(int64_t index, std::vector<int64_t>& offsets) const {
+    if (!is_inside(index, whole_.shape[dim_])) return false;
+    offsets.push_back(index * whole_.stride[dim_]);
+    return true;
+  }
+
+  bool read_indices(const View& x, std::vector<int64_t>& offsets) const {
+    if (x.shape[0] > static_cast<int64_t>(kPicks)) return false;
+    for (int64_t i = 0; i < x.shape[0]; ++i) {
+      if (!add_index(static_cast<const int64_t*>(x.data)[i * x.stride[0]], offsets)) return false;
+    }
+    return true;
+  }
+
+  bool read_list(PyObject* part, std::vector<int64_t>& offsets) const {
+    if (!PyRange_Check(part) && !PyList_CheckExact(part)) return false;
+    const Py_ssize_t count = PyObject_Size(part);
+    if (count < 1 || count > static_cast<Py_ssize_t>(kPicks)) return false;
+    const Reference items(PySequence_Fast(part, "indices"));
+    for (Py_ssize_t i = 0; items != nullptr && i < count; ++i) {
+      int64_t index;
+      if (!read_index(PySequence_Fast_GET_ITEM(items.get(), i), index) || !add_index(index, offsets)) return false;
+    }
+    return items != nullptr;
+  }
+
+  bool read_mask(const View& x, std::vector<int64_t>& offsets) const {
+    int64_t size = 1, index[kMaxRank] = {};
+    for (int d = 0; d < x.rank; ++d) {
+      if (dim_ + d >= whole_.rank || x.shape[d] != whole_.shape[dim_ + d]) return false;
+      size *= x.shape[d];
+    }
+    if (size > kMany) return false;
+    for (int64_t i = 0; i < size; ++i) {
+      int64_t from = 0, to = 0;
+      for (int d = 0; d < x.rank; ++d) from += index[d] * x.stride[d], to += index[d] * whole_.stride[dim_ + d];
+      if (static_cast<const bool*>(x.data)[from]) offsets.push_back(to);
+      if (offsets.size() > kPicks) return false;
+      for (int d = x.rank - 1; d >= 0 && ++index[d] == x.shape[d]; --d) index[d] = 0;
+    }
     return true;
   }
 
   const View& whole_;
   View out_;
   int dim_ = 0;
+  std::vector<int64_t> offsets_;
+  bool picks_ = false, apart_ = false;
+  int at_ = 0;        // the dimension of `out_` before which the first of them stands
+  int64_t step_ = 0;  // of a value, from one place to the next
 };
 
 // Whether a number becomes an element of `dtype` without a question: integers hold only integers, and what may be too
@@ -100,23 +247,20 @@ bool is_plain_number(PyObject* number, DType dtype) {
 }
 
 // A value that can be written to `target`: an array's elements, or a number, which gets into `room`.
-bool take_value(PyObject* value, PyObject* array, const View& target, int64_t& room, View& x) {
+bool take_value(PyObject* value, PyObject* array, Target& target, int64_t& room, View& x) {
+  const DType dtype = target.memory().dtype;
   if (!is_tensor(value)) {
     x = {};
     x.data = &room;
-    x.dtype = target.dtype;
-    return is_plain_number(value, target.dtype) &&
+    x.dtype = dtype;
+    return is_plain_number(value, dtype) &&
            PyArray_SETITEM(reinterpret_cast<PyArrayObject*>(array), static_cast<char*>(x.data), value) == 0;
   }
-  if (!is_free_to_read(tensor_in(value), x) || x.dtype != target.dtype || x.rank > target.rank) return false;
-  for (int d = 0; d < x.rank; ++d) {
-    if (x.shape[d] != 1 && x.shape[d] != target.shape[d + target.rank - x.rank]) return false;
-  }
-  return !overlap(x, target);
+  return is_free_to_read(tensor_in(value), x) && x.dtype == dtype && !overlap(x, target.memory()) && target.fits(x);
 }
 
-// set_items(tensor, key, value): writes a number, or a tensor's elements, where a key of integers, slices and Ellipsis
-// says; False, with nothing done, where there is more to consider, or something wrong.
+// set_items(tensor, key, value): writes a number, or a tensor's elements, where a key says; False, with nothing done,
+// where there is more to consider, or something wrong.
 PyObject* set_items(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 3 || !is_tensor(args[0])) {
     return PyErr_Format(PyExc_TypeError, "set_items: takes a tensor, a key and a value");
@@ -128,21 +272,21 @@ PyObject* set_items(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (!is_free_to_write(tensor, whole)) Py_RETURN_FALSE;
   Target target(whole);
   const int64_t size = target.take(args[1]) ? target.size() : -1;
-  if (size < 0 || size >= kMany || !take_value(args[2], tensor->array, target.view(), room, x)) {
+  if (size < 0 || size >= kMany || !take_value(args[2], tensor->array, target, room, x)) {
     PyErr_Clear();
     Py_RETURN_FALSE;
   }
   Cell* const cell = cell_of(tensor);
   if (cell == nullptr) return nullptr;
-  if (size > 0) copy_all(target.view(), x);
+  if (size > 0) target.write(x);
   ++cell->version;
   Py_RETURN_TRUE;
 }
 
 PyMethodDef kFunctions[] = {
     {"set_items", fastcall(set_items), METH_FASTCALL,
-     "set_items(tensor, key, value): write a number, or a tensor's elements, where a key of integers, slices and "
-     "Ellipsis says; False, with nothing done, where there is more to consider."},
+     "set_items(tensor, key, value): write a number, or a tensor's elements, where a key says; False, with nothing "
+     "done, where there is more to consider."},
     {nullptr, nullptr, 0, nullptr},
 };
 
