@@ -53,9 +53,10 @@ template <class T>
 struct Ahead {
   const T* next;
   int64_t step, bytes, runs;
+  int64_t at_once;
 
-  void ask_for(int64_t count) {
-    for (; count > 0 && runs > 0; --count, --runs, next += step) {
+  void advance() {
+    for (int64_t count = at_once; count > 0 && runs > 0; --count, --runs, next += step) {
       const char* const run = reinterpret_cast<const char*>(next);
       for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(run + i, 0, 2);
       __builtin_prefetch(run + bytes - 1, 0, 2);
@@ -92,6 +93,7 @@ void run_strip(Block<T>& block, int64_t j, int64_t count, int log2) {
   const TileFunction<T>* run = take_strip(block, j, count, log2);
   t.a = block.a;
   for (int64_t i = 0; i < cut.tiles; ++i) {
+    block.ahead.advance();
     run[cut[i] - 1](t);
     t.a += cut[i] * t.a_row;
     t.c += cut[i] * t.c_row;
@@ -126,10 +128,9 @@ template <class T>
 void run_strips_packed(Block<T>& block, const T* panel, const Range& columns, int widest) {
   Tile<T>& t = block.tile;
   t.b_k = int64_t{kLanes<T>} << widest;
-  const int64_t ahead_at_once = block.ahead.runs * t.b_k / columns.size() + 1;
-  for (int64_t strip = columns.begin; strip < columns.end; strip += t.b_k, panel += t.b_k * t.k) {
+  const int64_t step = strip_size(t.k, t.b_k);
+  for (int64_t strip = columns.begin; strip < columns.end; strip += t.b_k, panel += step) {
     const int64_t end = smaller(columns.end, strip + t.b_k);
-    block.ahead.ask_for(ahead_at_once);
     for (int64_t j = strip; j < end;) {
       const int log2 = next_strip<T>(widest, end - j);
       const int64_t count = smaller(end - j, kLanes<T> << log2);
@@ -192,12 +193,12 @@ template <class T>
 Ahead<T> rows_ahead(const ProductShape& shape, const T* a, int64_t rows, int64_t k) {
   constexpr int64_t S = sizeof(T);
   if (!shape.pack_a || rows == 0) return {};
-  return shape.a_row == 1 ? Ahead<T>{a, shape.a_k, rows * S, k} : Ahead<T>{a, shape.a_row, k * S, rows};
+  return shape.a_row == 1 ? Ahead<T>{a, shape.a_k, rows * S, k, 0} : Ahead<T>{a, shape.a_row, k * S, rows, 0};
 }
 
 // Tiles whose rows of a are copied together. A strip of b that fills the nearest cache streams past the rows of two;
 // one that leaves room there stays for many, whose rows come from the next cache.
-constexpr int64_t kTilesAtOnce = kVectorBytes == 64 ? 2 : 72 / max_rows(2);
+int64_t tiles_at_once() { return nearest_cache_bytes() > kBlockK * 2 * kVectorBytes ? 72 / max_rows(2) : 2; }
 
 // A panel whose b was packed, in blocks of rows; a stands for the first row.
 template <class T>
@@ -205,7 +206,8 @@ void run_row_blocks(const ProductShape& shape, Block<T>& block, const T* a, cons
                     int widest, T* copy) {
   const RowCut cut(block.rows.size(), max_rows(1 << widest));
   T* const c = block.c;
-  const int64_t at_once = shape.pack_a || shape.k == 0 ? kTilesAtOnce : kTilesAtOnce * (kBlockK / block.tile.k);
+  const int64_t width = int64_t{kLanes<T>} << widest;
+  const int64_t at_once = tiles_at_once() * (shape.pack_a || shape.k == 0 ? 1 : kBlockK / block.tile.k);
   for (int64_t i = 0; i < cut.tiles; i += at_once) {
     const int64_t next = i + at_once;
     const Range rows = cut.rows(i, next), later = cut.rows(next, next + at_once);
@@ -213,6 +215,7 @@ void run_row_blocks(const ProductShape& shape, Block<T>& block, const T* a, cons
     block.c = c + rows.begin * shape.n;
     take_rows(shape, block, a + rows.begin * shape.a_row, copy);
     block.ahead = rows_ahead(shape, a + later.begin * shape.a_row, later.size(), block.tile.k);
+    block.ahead.at_once = block.ahead.runs * width / (columns.size() * at_once) + 1;
     run_strips_packed(block, panel, columns, widest);
   }
 }

@@ -1,8 +1,8 @@
 // Packing: copies of a matrix in the order in which tiles read it.
 //
 // A block of b, k rows and `columns` columns, becomes strips of `width` columns, one after the other: b[i][j] stands at
-// panel[(j / width * k + i) * width + j % width]. The width is a multiple of kLanes. The last strip is written up to a
-// whole number of vectors; behind its last column stands some number that no result depends on.
+// panel[j / width * strip_size(k, width) + i * width + j % width]. The width is a multiple of kLanes. The last strip is
+// written up to a whole number of vectors; behind its last column stands some number that no result depends on.
 #pragma once
 
 #include "isa/isa.hpp"
@@ -11,6 +11,10 @@
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
+
+// From one strip to the next: a row more than needed, so that the places where a row of b goes, one in each strip, do
+// not fall into the same sets of the cache.
+static inline int64_t strip_size(int64_t k, int64_t width) { return (k + 1) * width; }
 
 // Rows [offset, offset + Rows) of the panel, from contiguous columns.
 template <int Rows, class T, class From>
@@ -38,19 +42,17 @@ void pack_columns(const From& column, int64_t k, T* panel, int64_t step) {
 }
 
 // Rows are contiguous (b_col = 1). A row is read at full length before the next one: short pieces at long distances
-// would be slow to fetch. The next row is asked for meanwhile, which the machine does by itself only where it begins at
-// the end of this one.
+// would be slow to fetch. A row further on is asked for meanwhile: what the machine does by itself ends with the page.
 template <class T>
 void pack_rows(const T* b, int64_t b_k, int64_t k, int64_t columns, T* panel, int64_t width) {
-  constexpr int L = kLanes<T>;
-  const int64_t next = b_k == columns ? 0 : b_k;
+  constexpr int L = kLanes<T>, kRowsAhead = 4;
   for (int64_t i = 0; i < k; ++i, b += b_k, panel += width) {
     T* out = panel;
-    for (int64_t j = 0; j < columns; j += width, out += k * width) {
+    for (int64_t j = 0; j < columns; j += width, out += strip_size(k, width)) {
       const int64_t end = columns - j < width ? columns - j : width;
       int64_t l = 0;
       for (; l + L <= end; l += L) {
-        __builtin_prefetch(b + j + l + next);
+        __builtin_prefetch(b + j + l + kRowsAhead * b_k);
         store(out + l, load(b + j + l));
       }
       if (l < end) store(out + l, load_part(b + j + l, static_cast<int>(end - l)));
@@ -72,7 +74,7 @@ void pack_strided(const T* b, int64_t b_k, int64_t b_col, int64_t k, int64_t col
 template <class T>
 void pack(const T* b, int64_t b_k, int64_t b_col, int64_t k, int64_t columns, T* panel, int64_t width) {
   if (b_col == 1) return pack_rows(b, b_k, k, columns, panel, width);
-  for (int64_t j = 0; j < columns; j += width, panel += k * width) {
+  for (int64_t j = 0; j < columns; j += width, panel += strip_size(k, width)) {
     const int64_t end = columns - j < width ? columns - j : width;
     const T* strip = b + j * b_col;
     if (b_k != 1) {

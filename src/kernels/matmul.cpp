@@ -1,6 +1,8 @@
 // The matrix products' plans and rows.
 #include "kernels/matmul_shapes.hpp"
 
+#include <unistd.h>
+
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
 
@@ -87,7 +89,21 @@ constexpr Kernel kRows[] = {
      .plan = plan_linear},
 };
 
+int64_t read_nearest_cache_bytes() {
+  constexpr int64_t kUsual = 32768;
+#if defined(_SC_LEVEL1_DCACHE_SIZE)
+  const int64_t bytes = sysconf(_SC_LEVEL1_DCACHE_SIZE);
+  return bytes > 0 ? bytes : kUsual;
+#else
+  return kUsual;
+#endif
+}
+
+const int64_t g_nearest_cache_bytes = read_nearest_cache_bytes();
+
 }  // namespace
+
+int64_t nearest_cache_bytes() { return g_nearest_cache_bytes; }
 
 extern const Kernels matmul_kernels;
 const Kernels matmul_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};

@@ -44,6 +44,9 @@ struct ProductShape {
 static constexpr int64_t kPackedRow = kBlockK + 16;
 static constexpr int64_t kCopiedRows = 128;
 
+// How large the nearest cache of data is, or usually is where the system does not say.
+int64_t nearest_cache_bytes();
+
 static constexpr int64_t kPackingRows = 64;  // so many rows are worth a copy of b
 
 static constexpr int64_t kThinRows = 2;
@@ -83,7 +86,7 @@ static inline void choose_scratch(ProductShape& p, int64_t item_size) {
   }
   if (p.pack_b) {
     const int64_t columns = p.n < p.panel_columns ? p.n : p.panel_columns;
-    p.panel_bytes = kBlockK * ((columns * item_size + kStripBytes - 1) / kStripBytes * kStripBytes);
+    p.panel_bytes = (kBlockK + 1) * ((columns * item_size + kStripBytes - 1) / kStripBytes * kStripBytes);
   }
   p.worker_bytes = p.panel_bytes;
   if (p.pack_a) p.worker_bytes += kCopiedRows * kPackedRow * item_size;
