@@ -7,7 +7,7 @@
 //   tiles of rows      one to fourteen rows, in registers
 //
 // Small products come down to the last two. Where b's rows are contiguous and few tiles read them, nothing is packed,
-// and all rows are one block.
+// and all rows are one block. A single row reads b by rows, see run_row.
 //
 // Numerics. An element of a b is a sum over k, cut into blocks of kBlockK. Each block is one chain of fused
 // multiply-adds that starts from +0 and runs in increasing k; the sums of the blocks are added in increasing order, the
@@ -100,11 +100,61 @@ void run_strip(Block<T>& block, int64_t j, int64_t count, int log2) {
   }
 }
 
+// Adds G rows of b, `count` columns of each, to the sums of a single row.
+template <class T, int G>
+[[gnu::always_inline]] inline void add_rows(const T* a, int64_t a_k, const T* b, int64_t b_k, int64_t count, T* sums) {
+  constexpr int L = kLanes<T>;
+  Vec<T> x[G];
+  each<G, 1>([&](int g, int) { x[g] = splat(a[g * a_k]); });
+  int64_t j = 0;
+  for (; j + L <= count; j += L) {
+    Vec<T> sum = load(sums + j);
+    each<G, 1>([&](int g, int) { sum = fma(x[g], load(b + g * b_k + j), sum); });
+    store(sums + j, sum);
+  }
+  if (j == count) return;
+  const int last = static_cast<int>(count - j);
+  Vec<T> sum = load(sums + j);
+  each<G, 1>([&](int g, int) { sum = fma(x[g], load_part(b + g * b_k + j, last), sum); });
+  store(sums + j, sum);
+}
+
+// A single row. Its sums stand in memory, so that rows of b are read at full length, a few side by side, which the
+// machine foresees: strips of b would be short pieces at long distances. Worth it from so many columns and rows of b
+// on.
+constexpr int64_t kRowBytes = 1024, kRowDepth = 16;
+
+template <class T>
+void run_row(Block<T>& block, const T* b, int64_t b_k, const Range& columns) {
+  constexpr int L = kLanes<T>, kAtOnce = 4;
+  constexpr int64_t kMost = 16384 / sizeof(T);
+  alignas(64) T sums[kMost];
+  Tile<T>& t = block.tile;
+  for (int64_t j = columns.begin; j < columns.end; j += kMost, b += kMost) {
+    const int64_t count = smaller(columns.end - j, kMost);
+    for (int64_t l = 0; l < count; l += L) store(sums + l, Vec<T>{});
+    int64_t k = 0;
+    for (; k + kAtOnce <= t.k; k += kAtOnce) {
+      add_rows<T, kAtOnce>(block.a + k * t.a_k, t.a_k, b + k * b_k, b_k, count, sums);
+    }
+    for (; k < t.k; ++k) add_rows<T, 1>(block.a + k * t.a_k, t.a_k, b + k * b_k, b_k, count, sums);
+    for (int64_t l = 0; l < count; l += L) {
+      const int64_t width = smaller(count - l, L);
+      take_strip(block, j + l, width, 0);
+      Vec<T> sum[1][1] = {{load(sums + l)}};
+      width == L ? finish_tile<T, 1, 1, false>(t, sum) : finish_tile<T, 1, 1, true>(t, sum);
+    }
+  }
+}
+
 // Strips whose b is read where it stands, at `b`: its rows are contiguous.
 template <class T>
 void run_strips_in_place(Block<T>& block, const T* b, int64_t b_k, const Range& columns) {
   alignas(64) T panel[kMaskedLoads ? 1 : kBlockK * kLanes<T>];
   const int64_t rows = block.rows.size();
+  if (rows == 1 && block.tile.k >= kRowDepth && columns.size() * static_cast<int64_t>(sizeof(T)) >= kRowBytes) {
+    return run_row(block, b, b_k, columns);
+  }
   const int widest = rows == 1 ? 3 : rows <= max_rows(4) ? 2 : 1;
   Tile<T>& t = block.tile;
   for (int64_t j = columns.begin; j < columns.end;) {
