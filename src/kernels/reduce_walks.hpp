@@ -75,6 +75,7 @@ struct Reducer {
   T parameter = 0;
   int sums = 1;       // of mapped elements: the results of each are contiguous, in the order of results,
   int64_t apart = 0;  // and so far from those before
+  int64_t share = 1;  // of each block, that only its first elements of so many parts are combined
 
   // Values that a result is made of before the last fold, and elements in a block.
   int64_t lanes() const { return sums * (form.rows ? kVirtualLanes<T> : 1); }
@@ -82,6 +83,7 @@ struct Reducer {
   // How many blocks there are in n elements.
   int64_t blocks(int64_t n) const { return divide_up(form.rows ? divide_up(n, kVirtualLanes<T>) : n, kBlockVectors); }
   bool single_block() const { return !form.rows && form.reduced <= block(); }
+  double nanoseconds() const { return kNanosecondsEach / static_cast<double>(share); }  // for an element
   const T* centre_of(int64_t result) const { return centre == nullptr ? &parameter : centre + result; }
   int64_t centre_step() const { return centre == nullptr ? 0 : 1; }
   int64_t col_step() const { return nest.kept.stride[1][nest.kept.rank - 1]; }
@@ -248,6 +250,11 @@ struct Reducer {
 
   // The same for any n; `begin` is at the start of a block.
   void combine_strip(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* levels) const {
+    if (share > 1) return combine_sample(from, cols, begin, n, c, levels);
+    combine_whole(from, cols, begin, n, c, levels);
+  }
+
+  void combine_whole(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* levels) const {
     if (walk == Walk::rows) return op.row_lanes(levels, from + begin, n);
     if (walk == Walk::along) return op.along(levels, cols, from + begin, col_step(), n);
     if (walk == Walk::turned) {
@@ -257,6 +264,21 @@ struct Reducer {
     combine_blocks(levels, lanes() * cols, blocks(n), op.merge, [&](int64_t b, T* to) {
       combine_block(from, cols, begin + b * block(), smaller(block(), n - b * block()), c, to);
     });
+  }
+
+  [[gnu::noinline]] void combine_sample(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c,
+                                        T* levels) const {
+    combine_blocks(levels, lanes() * cols, blocks(n), op.merge, [&](int64_t b, T* to) {
+      combine_whole(from, cols, begin + b * block(), smaller(block() / share, n - b * block()), c, to);
+    });
+  }
+
+  // Combines a sample: of each block a group of four vectors, or where there are few blocks all.
+  void take_sample() {
+    constexpr int64_t kFewBlocks = 4;
+    if (blocks(form.reduced) > kFewBlocks) share = kBlockVectors / 4;
+    divisor =
+        static_cast<T>(form.reduced / block() * (block() / share) + smaller(form.reduced % block(), block() / share));
   }
 
   // `cols` rows of lanes into kVirtualLanes rows of `cols` lanes.
@@ -329,29 +351,9 @@ struct Reducer {
     });
   }
 
-  // How many elements of each block are a sample: a group of four vectors, or where there are few blocks all.
-  int64_t sample() const {
-    constexpr int64_t kFewBlocks = 4;
-    return blocks(form.reduced) <= kFewBlocks ? block() : block() / 16;
-  }
-  int64_t sampled() const { return form.reduced / block() * sample() + smaller(form.reduced % block(), sample()); }
-
-  // The results begin ... end, of a sample.
-  [[gnu::noinline]] void run_sample(int64_t begin, int64_t end) const {
-    alignas(64) T levels[kLevelBytes / sizeof(T)];
-    const int64_t all = blocks(form.reduced);
-    for_strips(begin, end, strip_width<T>(walk, all, sums), [&](T* to, const T* from, int64_t cols, int64_t before) {
-      combine_blocks(levels, cols * lanes(), all, op.merge, [&](int64_t b, T* leaf) {
-        const int64_t first = b * block(), count = smaller(sample(), form.reduced - first);
-        combine_strip(from, cols, first, count, centre_of(before), leaf);
-      });
-      write(to, cols, levels);
-    });
-  }
-
   // The results begin ... end.
   [[gnu::noinline]] void run_part(int64_t begin, int64_t end) const {
-    if (walk == Walk::rows) return run_rows(begin, end);
+    if (walk == Walk::rows && share == 1) return run_rows(begin, end);
     const bool several = walk == Walk::lanes || (walk == Walk::pieces && mapping == nullptr && form.kept > 1);
     const bool brief = several && form.reduced <= kVirtualLanes<T>;
     brief ? run_short(begin, end) : run_strips(begin, end);
@@ -359,7 +361,7 @@ struct Reducer {
 
   // Threads share the results.
   void run() const {
-    parallel_for(form.kept, kNanosecondsEach * static_cast<double>(form.reduced),
+    parallel_for(form.kept, nanoseconds() * static_cast<double>(form.reduced),
                  [&](int64_t begin, int64_t end, int) { run_part(begin, end); });
   }
 
@@ -367,7 +369,7 @@ struct Reducer {
   // lanes. A chunk is a subtree, and the tree over the chunks is the rest of the tree over all blocks, so the bits are
   // those of run().
   void run_chunks(const Chunks& chunks, T* partial) const {
-    const double cost = kNanosecondsEach * static_cast<double>(chunks.blocks * block() * form.kept);
+    const double cost = nanoseconds() * static_cast<double>(chunks.blocks * block() * form.kept);
     parallel_for(chunks.count, cost, [&](int64_t first, int64_t last, int) {
       for (int64_t chunk = first; chunk < last; ++chunk) run_chunk(chunks, chunk, partial);
     });
@@ -407,7 +409,7 @@ struct Reducer {
       chunks = {divide_up(chunks.count, 2), 2 * chunks.blocks};
     }
     if (form.reduced == 0) return run_empty();
-    const double cost = kNanosecondsEach * static_cast<double>(form.kept * form.reduced);
+    const double cost = nanoseconds() * static_cast<double>(form.kept * form.reduced);
     chunks.count > 0 && worker_count(chunks.count, cost / chunks.count) > 1 ? run_chunks(chunks, partial) : run();
   }
 

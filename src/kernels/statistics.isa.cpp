@@ -323,9 +323,8 @@ Status run_var_mean(const Call& call) {
   const ReductionNest nest = s.nest_to(mean);
   Reducer<T> first = s.plain(kOperation<Sum, T>, nest, n, centre);
   if (sampled) {
-    first.divisor = static_cast<T>(first.sampled());
-    parallel_for(s.form.kept, kNanosecondsEach * first.divisor,
-                 [&](int64_t begin, int64_t end, int) { first.run_sample(begin, end); });
+    first.take_sample();
+    first.run_all(s.chunks, s.partial());
     const Reducer<T> second = s.mapped(kMoments<T>, nest, centre, 0, mean, n, 3, rest - mean);
     second.run_all(s.chunks, s.partial());
     if (move_centres(s.form.kept, n, centre, mean, rest, squares)) second.run_all(s.chunks, s.partial());
