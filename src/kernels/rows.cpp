@@ -126,6 +126,10 @@ class Rows {
 
   int64_t size() const { return size_; }
 
+  // Whether the rows are equally far apart, and how far.
+  bool even() const { return contiguous_ || outer_.rank == 1; }
+  int64_t step() const { return contiguous_ ? size_ : outer_.stride[0]; }
+
   const View row;
 
  private:
@@ -241,15 +245,29 @@ struct IndexRows {
   }
 };
 
-// The indices, sorted by the row that they name, in order of appearance for one row: a counting sort.
+// The rows of g, sorted by the row of out that they go to, in order of appearance for one row: a counting sort, or what
+// it leaves of indices that do not fall.
 struct ByRow {
-  int64_t* end;  // of each row's part of `places`
-  int64_t* places;
+  int64_t* end;  // of each row's part of `sources`
+  int64_t* sources;
 
-  bool sort(const View& index, int64_t rows) {
+  // source(n): the row of g that goes where the n-th index says.
+  template <class Source>
+  bool sort(const View& index, int64_t rows, Source&& source) {
+    const int64_t* const at = index.as<int64_t>();
+    const int64_t count = index.size();
+    if (index.contiguous() && count > 0 && at[0] >= 0 && at[count - 1] < rows && std::is_sorted(at, at + count)) {
+      int64_t i = 0;
+      for (int64_t n = 0; n < count; ++n) {
+        for (; i < at[n]; ++i) end[i] = n;
+        sources[n] = source(n);
+      }
+      std::fill(end + i, end + rows, count);
+      return true;
+    }
     bool good = true;
     std::memset(end, 0, static_cast<size_t>(rows) * sizeof(int64_t));
-    for_indices(index, 0, index.size(), [&](int64_t, int64_t raw) {
+    for_indices(index, 0, count, [&](int64_t, int64_t raw) {
       const int64_t i = wrapped(raw, rows);
       good &= in_range(i, rows);
       if (in_range(i, rows)) ++end[i];
@@ -261,18 +279,50 @@ struct ByRow {
       sum += count;
     }
     if (!good) return false;
-    for_indices(index, 0, index.size(), [&](int64_t n, int64_t raw) { places[end[wrapped(raw, rows)]++] = n; });
+    for_indices(index, 0, count, [&](int64_t n, int64_t raw) { sources[end[wrapped(raw, rows)]++] = source(n); });
     return true;
   }
 };
 
-// The first one of a sum.
-struct First {
-  template <class T>
-  static T combine(T, T x) {
-    return static_cast<T>(T{0} + x);
-  }
+// Rows of one array that are to be added up, without gaps.
+template <class T>
+struct Summands {
+  const T* x;
+  int64_t step, size;
+  const int64_t *row, *end, *known;  // which rows; `known`: the end of those that more sums need, to be fetched
 };
+
+// out = 0 + the rows, in order: `kRegisters` registers' columns at a time, the last of which may overlap others.
+template <int kRegisters, class T>
+[[gnu::always_inline]] MINIGRAD_WIDE inline void sum_columns(T* out, const Summands<T>& s) {
+  typedef T Register [[gnu::vector_size(32), gnu::aligned(sizeof(T)), gnu::may_alias]];
+  constexpr int64_t kItems = 32 / sizeof(T), kColumns = kRegisters * kItems;
+  for (int64_t j = 0; j < s.size; j += kColumns) {
+    const int64_t first = std::min(j, s.size - kColumns);
+    Register sum[kRegisters] = {};
+    for (const int64_t* row = s.row; row < s.end; ++row) {
+      if (j == 0 && row + kAhead / 2 < s.known) prefetch_row(s.x + row[kAhead / 2] * s.step, s.size);
+      const T* const x = s.x + *row * s.step + first;
+#pragma GCC unroll 8
+      for (int r = 0; r < kRegisters; ++r) sum[r] += *reinterpret_cast<const Register*>(x + r * kItems);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < kRegisters; ++r) *reinterpret_cast<Register*>(out + first + r * kItems) = sum[r];
+  }
+}
+
+constexpr int64_t kShort = 16;  // elements of a row that is not worth looking for its indices
+
+// At least kShort columns.
+template <class T>
+MINIGRAD_WIDE void sum_rows(T* out, const Summands<T>& s) {
+  constexpr int kFew = kShort * sizeof(T) / 32;
+  if (s.size * sizeof(T) >= 256) {
+    sum_columns<8>(out, s);
+  } else {
+    sum_columns<kFew>(out, s);
+  }
+}
 
 // index_rows_add: out[index[n]] += g[n], starting from zeros, n increasing. Row by row of out, so that each is written
 // while it is in a cache, and the order of the sums is always the same. add_rows: the same of the rows of g that
@@ -290,20 +340,24 @@ struct IndexRowsAdd {
     const int64_t rows = out.shape[0], count = index.size();
     if (from.size() < kShort) return run_short(call, from, nest);
     auto* const scratch = reinterpret_cast<int64_t*>(call.shared);
-    ByRow by_row = {.end = scratch, .places = scratch + rows};
-    if (rows == 0 || !by_row.sort(index, rows)) return count > 0 ? Status::index_out_of_range : Status::ok;
+    ByRow by_row = {.end = scratch, .sources = scratch + rows};
+    const bool sorted = rows > 0 && by_row.sort(index, rows, [&](int64_t n) { return source(call, n); });
+    if (!sorted) return count > 0 ? Status::index_out_of_range : Status::ok;
+    const bool straight =
+        has_wide() && from.even() && nest.rank == 1 && nest.stride[0][0] == 1 && nest.stride[1][0] == 1;
     const double each = 0.15 * static_cast<double>(count * from.size()) / static_cast<double>(rows);
     parallel_for(rows, 5 + 0.1 * static_cast<double>(from.size()) + each, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) {
         T* const row = out.as<T>() + i * out.stride[0];
-        const int64_t first = i > 0 ? by_row.end[i - 1] : 0, last = by_row.end[i];
-        if (first == last) zero_row(out, nest, row, i);
-        for (int64_t k = first; k < last; ++k) {
-          const T* const x = g.as<T>() + from.offset(source(call, by_row.places[k]));
-          if (k + kAhead / 2 < count) {
-            prefetch_row(g.as<T>() + from.offset(source(call, by_row.places[k + kAhead / 2])), from.size());
-          }
-          for_row_pieces(nest, row, x, k == first ? combine_piece<First, T> : combine_piece<Sum, T>);
+        const int64_t* const first = by_row.sources + (i > 0 ? by_row.end[i - 1] : 0);
+        const int64_t* const last = by_row.sources + by_row.end[i];
+        if (straight) {
+          sum_rows<T>(row, {g.as<T>(), from.step(), from.size(), first, last, by_row.sources + count});
+          continue;
+        }
+        zero(out, i * from.size(), (i + 1) * from.size());
+        for (const int64_t* at = first; at < last; ++at) {
+          for_row_pieces(nest, row, g.as<T>() + from.offset(*at), combine_piece<Sum, T>);
         }
       }
     });
@@ -315,8 +369,6 @@ struct IndexRowsAdd {
   static int64_t source(const Call& call, int64_t n) {
     return call.in_count == 3 ? call.in[2].as<int64_t>()[n * call.in[2].stride[0]] : n;
   }
-
-  static constexpr int64_t kShort = 16;  // elements of a row that is not worth looking for its indices
 
   // Each worker owns some of out's rows and looks for them among all indices.
   static Status run_short(const Call& call, const Rows& from, const Nest<2>& nest) {
@@ -354,11 +406,6 @@ struct IndexRowsAdd {
       if (!in_range(i, rows)) return failure.report();
       if (i >= begin && i < end) out[i] = static_cast<T>(out[i] + x[n]);
     }
-  }
-
-  static void zero_row(const View& out, const Nest<2>& nest, T* row, int64_t i) {
-    if (nest.rank == 1 && nest.stride[0][0] == 1) return zero_bytes(row, nest.size * static_cast<int64_t>(sizeof(T)));
-    zero(out, i * nest.size, (i + 1) * nest.size);
   }
 };
 

@@ -48,6 +48,7 @@ def rows() -> Iterator[Case]:
         ("matrix", (4, 3), (6,)),
         ("several dims", (4, 2, 2), (3, 2)),
         ("no dims", (4, 3), ()),
+        ("registers", (3, 37), (5,)),
         ("large", LARGE, (90,)),
     ):
 
@@ -68,6 +69,11 @@ def rows() -> Iterator[Case]:
             lambda draw, s=shape, i=index: (normal(draw, s), *(i(draw).reshape(-1) for _ in range(2))), (shape[0],),
             large=shape == LARGE, public=PRIVATE,
         )  # fmt: skip
+
+    def bags(draw: Draw) -> tuple[Array, ...]:  # the first and the last of four are empty
+        return normal(draw, (3, 67)), np.array([1, 1, 1, 2, 2]), np.asarray(draw.integers(0, 3, 5))
+
+    yield Case("add_rows", "bags", bags, (4,), public=PRIVATE)
 
 
 def modes(primitive: str, public: Callable[..., Any]) -> Iterator[Case]:
