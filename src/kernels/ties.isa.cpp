@@ -7,6 +7,7 @@
 #include "isa/isa.hpp"
 #include "isa/lanes.hpp"
 #include "isa/math_core.hpp"
+#include "kernels/moves.hpp"
 #include "kernels/statistics_layout.hpp"
 #include "kernels/ties_layout.hpp"
 
@@ -122,16 +123,28 @@ void share_row(T* out, const T* x, const T* result, const T* share, const int64_
   }
 }
 
+// Results with so few elements each that they are counted and decided one result after the other: dimension 1 is
+// reduced.
+constexpr int64_t kShortRow = 16;
+
 template <class T>
-void copy_values(const View& from, const View& to) {
-  const View* const operands[] = {&to, &from};
-  const Nest<2> nest = make_nest(operands);
-  const int64_t to_step = nest.stride[0][nest.rank - 1], from_step = nest.stride[1][nest.rank - 1];
-  for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
-    for (int64_t i = 0; i < count; ++i) {
-      to.as<T>()[offset[0] + i * to_step] = from.as<T>()[offset[1] + i * from_step];
+void share_short_rows(const Nest<4>& nest, T* out, const T* x, const T* result, const T* g, int64_t rows) {
+  const int64_t out_step = nest.stride[0][1], x_step = nest.stride[1][1], width = nest.shape[1];
+  for (int64_t n = 0; n < rows; ++n, out += nest.stride[0][0], x += nest.stride[1][0]) {
+    const T r = result[n * nest.stride[2][0]];
+    math::UInt<T> ties = 0;
+    for (int64_t j = 0; j < width; ++j) {
+      ties += equal(x[j * x_step], r) ? 1 : 0;
+      asm volatile("" : "+r"(j));  // too few for vector code
     }
-  });
+    const T share = g[n * nest.stride[3][0]] / static_cast<T>(ties);
+    for (int64_t j = 0; j < width; ++j) {
+      // Without a branch, which nobody could predict.
+      const auto mask = -static_cast<math::UInt<T>>(equal(x[j * x_step], r));
+      out[j * out_step] = math::from_bits<T>(math::bits(share) & mask);
+      asm volatile("" : "+r"(j));
+    }
+  }
 }
 
 template <class T>
@@ -145,13 +158,22 @@ Status run_share_ties(const Call& call) {
   const View& extremum = call.in[2];
   const View result = contiguous_view(extremum, shared);
   const View share = contiguous_view(extremum, shared + extremum.size() * item_size(x.dtype));
-  copy_values<T>(extremum, result);
-  copy_values<T>(g, share);
+  copy_all(result, extremum);
+  copy_all(share, g);
+  const View* const operands[] = {&out, &x, &result, &share};
+  const Nest<4> nest = make_nest(operands);
+  if (nest.rank == 2 && nest.shape[1] < kShortRow && nest.stride[2][0] != 0 && nest.stride[2][1] == 0) {
+    const double cost = (kCountNanoseconds + kShareNanoseconds) * static_cast<double>(nest.shape[1]);
+    parallel_for(nest.shape[0], 2 + cost, [&](int64_t begin, int64_t end, int) {
+      const auto at = [&](int i) { return begin * nest.stride[i][0]; };
+      share_short_rows(nest, out.as<T>() + at(0), x.as<T>() + at(1), result.as<T>() + at(2), share.as<T>() + at(3),
+                       end - begin);
+    });
+    return Status::ok;
+  }
   const TieSharer<T> sharer = {x, make_reduction_nest(x, mask, result), result.as<T>(), share.as<T>(),
                                reinterpret_cast<int64_t*>(call.shared)};
   extremum.size() == 1 ? sharer.count_in_chunks() : sharer.count_all();
-  const View* const operands[] = {&out, &x, &result, &share};
-  const Nest<4> nest = make_nest(operands);
   const int inner = nest.rank - 1;
   const int64_t step[4] = {nest.stride[0][inner], nest.stride[1][inner], nest.stride[2][inner], nest.stride[3][inner]};
   parallel_for(nest.size, kShareNanoseconds, [&](int64_t begin, int64_t end, int) {
