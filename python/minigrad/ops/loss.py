@@ -14,7 +14,6 @@ from ..batching_rules import call, spread
 from ..primitive import LINEAR, MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of
 from .elementwise import _add, _sub, _where, div, mul, ne, neg, safe_mul
-from .index import gather_along, index_rows
 from .pointwise_loss import reduced, reduction_code
 from .promotion import to_dtype
 from .reduce import _sum
@@ -330,25 +329,17 @@ def as_rows(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return reshape(movedim(input, 1, -1), count, x[1]), reshape(target, count)
 
 
-def _nll(
-    name: str, log_p: Any, target: Any, weight: Tensor | None, ignored: int, code: int, smoothing: float = 0.0
-) -> Any:
+def _nll(name: str, log_p: Any, target: Any, weight: Tensor, ignored: int, code: int, smoothing: float = 0.0) -> Any:
     """Return -weight[t] log_p[t] of the target t of each row, or the weighted mean or the sum.
 
     With smoothing, all classes count a little.
     """
     n, classes = log_p._array.shape
-    counts = ne(target, ignored)
-    labels = _where(counts, target, 0)
     check_class_weight(name, weight, classes)
-    picked = _reshape(gather_along(log_p, _reshape(labels, (n, 1)), 1), (n,))
-    factor = to_dtype(counts, log_p.dtype)
-    if weight is not None:
-        factor = mul(factor, index_rows(weight, labels))
-    losses = _where(counts, neg(mul(factor, picked)), 0.0)
+    factor = _nll_loss(broadcast(mul(weight, -1.0), (n, classes)), target, ignored, 0)
+    losses = mul(factor, _nll_loss(log_p, target, ignored, 0))
     if smoothing:
-        each = log_p if weight is None else mul(log_p, weight)
-        spread = _where(counts, neg(_sum(each, (1,), False)), 0.0)
+        spread = _where(ne(target, ignored), neg(_sum(mul(log_p, weight), (1,), False)), 0.0)
         losses = _add(mul(losses, 1 - smoothing), mul(spread, smoothing / classes))
     return div(_sum(losses, (), False), _sum(factor, (), False)) if code == 1 else reduced(losses, code)
 
