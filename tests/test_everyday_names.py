@@ -59,6 +59,10 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "matrix_power, 0": (lambda lib, x: x.detach().matrix_power(0), (draws(2, 3, 3),)),
     "matrix_power of integers": (lambda lib, x: x.detach().long().matrix_power(3), (2 * draws(3, 3),)),
     "unravel_index": (lambda lib, x: lib.stack(lib.unravel_index(x.detach().argmax(0), (5, 2, 1))), (X,)),
+    "unravel_index of bytes": (
+        lambda lib, x: lib.stack(lib.unravel_index((100 * x.detach()).abs().to(lib.uint8), (2, 300))),
+        (X,),
+    ),
     "unravel_index of one size": (lambda lib, x: lib.unravel_index(x.detach().argmax(), 40)[0], (X,)),
     "renorm": (lambda lib, x: lib.renorm(x, 2, 0, 1.5), (X,)),
     "renorm, 1": (lambda lib, x: x.renorm(1, -1, 0.5), (X,)),
@@ -257,6 +261,14 @@ def test_refused(name: str) -> None:
     call, message = REFUSED[name]
     with pytest.raises(RuntimeError, match=message):
         call()
+
+
+def test_refused_by_type_or_value() -> None:
+    with pytest.raises(ValueError, match=r"unravel_index: sizes must not be negative, got \(2, -1\)"):
+        mg.unravel_index(mg.tensor(5), (2, -1))
+    for n in (2.0, True):
+        with pytest.raises(TypeError, match="matrix_power: n must be an integer, got"):
+            mg.ones(2, 2).matrix_power(n)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("a", ["bool", "uint8", "int64", "float16", "float32", "float64"])

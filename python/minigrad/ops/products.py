@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import index
-from typing import Any
+from typing import Any, SupportsIndex
 
 from .._dtype import result_type
 from .._methods import method
@@ -233,6 +233,8 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
     ------
     RuntimeError
         If the matrices are not square, or `n` is negative.
+    TypeError
+        If `n` is no integer.
 
     Examples
     --------
@@ -241,7 +243,10 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
     tensor([[1., 5.],
             [0., 1.]])
     """
-    shape, n = array_of("matrix_power", input).shape, index(n)
+    shape = array_of("matrix_power", input).shape
+    if isinstance(n, bool) or not isinstance(n, SupportsIndex):
+        raise TypeError(f"matrix_power: n must be an integer, got {type(n).__name__}")
+    n = index(n)
     if len(shape) < 2 or shape[-1] != shape[-2]:
         raise RuntimeError(f"matrix_power: needs square matrices, got shape {shape}")
     if n < 0:

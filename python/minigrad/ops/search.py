@@ -251,12 +251,14 @@ def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, 
     Returns
     -------
     tuple of Tensor
-        For each dimension its indices, of the shape of `indices`.
+        For each dimension its indices, int64, of the shape of `indices`.
 
     Raises
     ------
     TypeError
         If `indices` or the sizes are no integers.
+    ValueError
+        If a size is negative.
 
     Examples
     --------
@@ -266,8 +268,11 @@ def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, 
     """
     if array_of("unravel_index", indices, "indices").dtype.kind not in "iu":
         raise TypeError(f"unravel_index: the indices must be integers, got {indices.dtype}")
-    found = []
-    for size in reversed(sizes_of((), shape)):
+    sizes = sizes_of((), shape)
+    if min(sizes, default=0) < 0:
+        raise ValueError(f"unravel_index: sizes must not be negative, got {sizes}")
+    found, indices = [], to_dtype(indices, _dtype.int64)  # a byte holds not every size
+    for size in reversed(sizes):
         found.append(remainder(indices, size))
         indices = floor_divide(indices, size)
     return tuple(reversed(found))
