@@ -91,6 +91,15 @@ def test_writes_where_vectors_and_masks_pick_what_numpy_writes(layout: str, dtyp
         assert same_bits(ours, expected), key
 
 
+@pytest.mark.parametrize("dims", [1, 4, 16])
+def test_as_many_dims_as_there_may_be(dims: int) -> None:
+    for added in range(18):
+        x = mg.zeros((2,) + (1,) * (dims - 1))
+        key = (None,) * added + (mg.tensor([1]), Ellipsis)
+        assert _core.set_items(x, key, 3) == (dims + added <= 16)
+        assert x.sum().item() == (3 if dims + added <= 16 else 0)
+
+
 def test_the_last_of_several_values_for_one_place_stays() -> None:
     x = mg.zeros(3, 2)
     assert _core.set_items(x, ([1, 1, -2], 0), mg.tensor([1.0, 2.0, 3.0]))

@@ -47,13 +47,13 @@ class Target {
   bool take(PyObject* key) {
     PyObject** const parts = PyTuple_CheckExact(key) ? PySequence_Fast_ITEMS(key) : &key;
     const Py_ssize_t count = PyTuple_CheckExact(key) ? PyTuple_GET_SIZE(key) : 1;
-    Py_ssize_t left = 0;
-    for (Py_ssize_t i = 0; i < count; ++i) left += dims_of(parts[i]);
+    Py_ssize_t left = 0, added = 0;
+    for (Py_ssize_t i = 0; i < count; ++i) left += dims_of(parts[i]), added += parts[i] == Py_None;
+    if (whole_.rank + added > kMaxRank) return false;
     for (Py_ssize_t i = 0; i < count; ++i) {
       if (parts[i] == Py_Ellipsis) {
         keep_all_but(left);
       } else if (parts[i] == Py_None) {
-        if (out_.rank == kMaxRank) return false;
         add_dim(1, 0);
       } else {
         left -= dims_of(parts[i]);
