@@ -9,6 +9,12 @@
 // Included by files compiled once per instruction set: everything here has internal linkage.
 #pragma once
 
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
+#include <type_traits>
+
 #include "core/kernel.hpp"
 #include "kernels/elementwise_walk.hpp"
 
@@ -23,6 +29,25 @@ template <class Op, class Out, class... Xs>
 #pragma omp simd
   for (int64_t i = 0; i < size; ++i) out[i] = Op::apply(x[i]...);
 }
+
+// Whether a loop writes past the caches, where it is told to, from registers.
+#if defined(__AVX__)
+template <class Out>
+constexpr bool kStreams = std::is_floating_point_v<Out>;
+
+template <class Out>
+[[gnu::always_inline]] inline void put_lanes(Out* out, const Out* lanes, bool past) {
+  auto* const to = reinterpret_cast<__m256i*>(out);
+  const auto* const from = reinterpret_cast<const __m256i*>(lanes);
+  for (size_t i = 0; i < kLanes * sizeof(Out) / sizeof(__m256i); ++i) {
+    const __m256i x = _mm256_loadu_si256(from + i);
+    past ? _mm256_stream_si256(to + i, x) : _mm256_storeu_si256(to + i, x);
+  }
+}
+#else
+template <class>
+constexpr bool kStreams = false;
+#endif
 
 // As map_block, where all operands but the first are single numbers, which stay in registers.
 template <class Op, class Out, class X, class... Numbers>
@@ -43,7 +68,7 @@ template <class Op, class Out, class X, class... Numbers>
 template <class Op, class Out, class... Xs, int... k>
 [[gnu::always_inline]] inline void map_lanes(Out* out, int64_t size, const Neighbours& in, Numbers<k...>) {
   if constexpr (sizeof...(Xs) > 2) {
-    if (in.mask[0] != 0 && (in.mask[1] | in.mask[2] | in.mask[sizeof...(Xs) - 1]) == 0) {
+    if (!in.past && in.mask[0] != 0 && (in.mask[1] | in.mask[2] | in.mask[sizeof...(Xs) - 1]) == 0) {
       return [&]<class X, class... Ys>(const X* x, const Ys*... y) __attribute__((always_inline)) {
         map_with_numbers<Op>(out, size, x, *y...);
       }(static_cast<const Xs*>(in.x[k])...);
@@ -59,7 +84,20 @@ template <class Op, class Out, class... Xs, int... k>
       }
     }
     for (; i + kLanes <= size; i += kLanes) {
-      map_block<Op>(out + i, kLanes, x...);
+      if constexpr (kStreams<Out>) {
+        int past = in.past;
+        asm volatile("" : "+r"(past));  // or the compiler would make two loops of it
+        Out lanes[kLanes];
+        map_block<Op>(lanes, kLanes, x...);
+        if (past != 0) {
+          for (int64_t line = 0; line < static_cast<int64_t>(sizeof lanes); line += 64) {
+            (__builtin_prefetch(reinterpret_cast<const char*>(x) + line + in.ahead[k], 0, 2), ...);
+          }
+        }
+        put_lanes(out + i, lanes, past != 0);
+      } else {
+        map_block<Op>(out + i, kLanes, x...);
+      }
       ((x += kLanes & in.mask[k]), ...);
     }
     for (; i < size; ++i) {
@@ -91,7 +129,12 @@ Status run_map_of(const Call& call, Numbers<k...>) {
     }
   };
   constexpr double nanoseconds = nanoseconds_of<Op>((sizeof(Out) + ... + sizeof(Xs)));
-  return walk(call, {sizeof...(Xs), nanoseconds, loop, nullptr, same_size ? 0 : kMapBlock, requires { Op::kCopies; }});
+  return walk(call, {.inputs = sizeof...(Xs),
+                     .nanoseconds = nanoseconds,
+                     .loop = loop,
+                     .limit = same_size ? 0 : kMapBlock,
+                     .copies = requires { Op::kCopies; },
+                     .streams = same_size && kStreams<Out>});
 }
 
 template <class Op, class X, class Out = X>

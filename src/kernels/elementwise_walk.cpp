@@ -167,6 +167,7 @@ class Rows {
     streamed_ = past_caches(moved) && least * item_ >= (in_lines_ ? kShortest : kWorthStreaming);
     several_ = large > 1;
     fetched_ = several_ || map.limit == 0;
+    alone_ = streamed_ && map.streams && !several_ && get_num_threads() == 1;
     if (!streamed_) return;
     const int64_t passing = (fetched_ ? kStreamed / 4 : kStreamed) / widest;
     block_ = 0 < map.limit && map.limit < passing ? map.limit : passing;
@@ -184,6 +185,7 @@ class Rows {
   void run(char* out, int64_t count, Neighbours& in) const {
     if (map_.copies && in.mask[0] != 0) return move_bytes(out, in.x[0], count * item_, streamed_);
     if (block_ == 0 || (!streamed_ && count <= block_)) return map_.loop(map_.context, out, count, in);
+    if (alone_) return run_past(out, count, in);
     run_blocks(out, count, in);
   }
 
@@ -203,9 +205,30 @@ class Rows {
  private:
   static constexpr int64_t kStreamed = 2048;            // bytes of the widest operand that pass at a time
   static constexpr int64_t kCached = int64_t{1} << 20;  // bytes that the second cache holds
+  // Bytes from what is read to what is asked for meanwhile. One operand is asked for early, into the second cache: the
+  // nearest one has no room to wait in while a row is read again beside it.
+  static constexpr int64_t kSoon = 2048, kLater = 8192;
   // Bytes of a row, in whole lines or not: of shorter ones the lines at both ends, which are not written as a whole,
   // cost too much.
   static constexpr int64_t kShortest = 256, kWorthStreaming = 2048;
+
+  // The loop writes past the caches itself, but for what lies before the first line.
+  [[gnu::noinline]] void run_past(char* out, int64_t count, Neighbours& in) const {
+    const int64_t before = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(out) % 64) / item_;
+    const int64_t first = before < count ? before : count;
+    in.past = false;
+    if (first > 0) map_.loop(map_.context, out, first, in);
+    step(in, first);
+    in.past = true;
+    for (int i = 0; i < map_.inputs; ++i) in.ahead[i] = kLater & in.mask[i] & far_[i];
+    map_.loop(map_.context, out + first * item_, count - first, in);
+  }
+
+  void step(Neighbours& in, int64_t size) const {
+    for (int i = 0; i < map_.inputs; ++i) {
+      in.x[i] = static_cast<const char*>(in.x[i]) + (size * items_[i] & in.mask[i]);
+    }
+  }
 
   [[gnu::noinline]] void run_blocks(char* out, int64_t count, Neighbours& in) const {
     alignas(64) char buffer[kStreamed];
@@ -217,17 +240,12 @@ class Rows {
       if (streamed_ && fetched_) fetch(in, size);
       if (streamed_) copy_bytes(out, buffer, size * item_, true);
       out += size * item_;
-      for (int i = 0; i < map_.inputs; ++i) {
-        in.x[i] = static_cast<const char*>(in.x[i]) + (size * items_[i] & in.mask[i]);
-      }
+      step(in, size);
     }
   }
 
-  // Asks for what comes soon: a processor that writes past its caches foresees little of what it reads. One operand is
-  // asked for early, into the second cache; the nearest one has no room to wait in while a row is read again beside it.
   // As of all functions that only ask, the compiler would leave out the calls: to it they do nothing.
   [[gnu::always_inline]] void fetch(const Neighbours& in, int64_t size) const {
-    constexpr int64_t kSoon = 2048, kLater = 8192;
     for (int i = 0; i < map_.inputs; ++i) {
       const int64_t bytes = size * items_[i] & in.mask[i] & far_[i];
       const char* const next = static_cast<const char*>(in.x[i]);
@@ -244,6 +262,9 @@ class Rows {
   int64_t block_;              // elements that pass at a time; 0: all
   bool in_lines_, streamed_;
   bool several_;  // whether several operands come from memory
+  // Whether the loop writes past the caches itself: where a core waits for its own instructions. Where several operands
+  // or cores keep memory busy, pieces that are read and written in turn are quicker.
+  bool alone_;
   bool fetched_;  // whether they are asked for: a loop that takes longer than its memory need not
 };
 

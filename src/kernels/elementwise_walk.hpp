@@ -16,6 +16,10 @@ constexpr int64_t kLanes = 16;
 struct Neighbours {
   const void* x[kMaxMapped];
   int64_t mask[kMaxMapped];  // -1, or 0 where the operand is repeated
+  // A loop that streams writes past the caches then, from the beginning of a line, and asks for what lies so many bytes
+  // ahead of what it reads: a processor that writes so foresees little.
+  bool past = false;
+  int64_t ahead[kMaxMapped];
 };
 
 // Writes `size` neighbours. The output may be one of the inputs.
@@ -28,7 +32,8 @@ struct Map {
   const void* context = nullptr;
   // Not 0 for a loop that never gets repeated operands; below kMapBlock, how many elements it takes at a time.
   int64_t limit = 0;
-  bool copies = false;  // whether the loop only copies: what does not lie flat is then left to copy_all
+  bool copies = false;   // whether the loop only copies: what does not lie flat is then left to copy_all
+  bool streams = false;  // whether the loop can write past the caches itself; others do it by way of a buffer
 };
 
 // Elements that pass through a buffer at a time.

@@ -389,6 +389,30 @@ def test_cast_past_the_caches(source: str, target: str) -> None:
         assert np.array_equal(KERNELS["cast"](x, ANY[target]), x.astype(target))
 
 
+# 32 MiB and more, which go past the caches, on one thread from registers: rows of whole lines and not, with one number
+# in a row, an output that begins within a line, more operands, and one that is written over. On three threads 96 MiB go
+# past them.
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("columns", [1024, 1021])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_past_the_caches(dtype: type, columns: int, threads: int) -> None:
+    count = (threads << 22) * 4 // np.dtype(dtype).itemsize // columns + 1
+    memory = np.random.default_rng(1).standard_normal(2 * count * columns + 1).astype(dtype)
+    x, y = memory[1:].reshape(2, count, columns)
+    low, high = dtype(-0.5), dtype(0.25)
+    expected = {"add": x + y, "neg": -x, "clamp": x.clip(low, high)}
+    with with_threads(threads):
+        assert same_bits(KERNELS["neg"](x), expected["neg"])
+        assert same_bits(KERNELS["add"](x, y), expected["add"])
+        assert same_bits(KERNELS["clamp"](x, low, high), expected["clamp"])
+        for other in (y[0], y[:, :1]):
+            assert same_bits(KERNELS["add"](x, other), x + other)
+        for isa in PROMISED:
+            assert same_bits(isa["add"](x, y), expected["add"])
+        KERNELS["add"].into(x, x, y)
+        assert same_bits(x, expected["add"])
+
+
 @pytest.mark.parametrize("source", ["float32", "float64"])
 @pytest.mark.parametrize("target", CODES)
 def test_cast_of_what_does_not_fit_gives_the_same_at_every_place(source: str, target: str) -> None:
