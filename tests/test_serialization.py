@@ -311,7 +311,9 @@ def test_killed_at_drawn_moments(path: Path) -> None:
 
     n = 0
     mg.save({"n": 0, "x": mg.full((1 << 19,), 0), "y": mg.full((100,), 0)}, path)
-    for _ in range(12):
+    for kills in range(200):  # on a busy machine, a child may be killed before it has saved anything
+        if kills >= 12 and n > 0:
+            break
         child = in_child(lambda first=n: save_for_ever(first + 1))
         time.sleep(rng.uniform(0.0, 0.12))
         os.kill(child, signal.SIGKILL)

@@ -17,6 +17,7 @@ from . import (
     _absent,
     _environment,
     _legacy,
+    memory,
     ops,
     random,
 )
@@ -220,7 +221,6 @@ if TYPE_CHECKING:
     from . import distributions as distributions
     from . import func as func
     from . import linalg as linalg
-    from . import memory as memory
     from . import multiprocessing as multiprocessing
     from . import nn as nn
     from . import optim as optim
@@ -236,7 +236,7 @@ else:
         __name__,
         {
             **dict.fromkeys(("accelerator", "autograd", "backends", "cuda", "datasets", "distributions", "linalg"), ()),
-            **dict.fromkeys(("memory", "multiprocessing", "nn", "optim", "testing", "utils", "version"), ()),
+            **dict.fromkeys(("multiprocessing", "nn", "optim", "testing", "utils", "version"), ()),
             "_printing": ("set_printoptions",),
             "amp": ("autocast", "is_autocast_enabled"),
             "func": ("vmap",),
