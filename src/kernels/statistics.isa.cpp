@@ -327,7 +327,9 @@ Status run_var_mean(const Call& call) {
     first.run_all(s.chunks, s.partial());
     const Reducer<T> second = s.mapped(kMoments<T>, nest, centre, 0, mean, n, 3, rest - mean);
     second.run_all(s.chunks, s.partial());
-    if (move_centres(s.form.kept, n, centre, mean, rest, squares)) second.run_all(s.chunks, s.partial());
+    // Where all elements were the sample, the centre is the mean already.
+    const bool moved = first.share > 1 && move_centres(s.form.kept, n, centre, mean, rest, squares);
+    if (moved) second.run_all(s.chunks, s.partial());
   } else {
     s.run(first, [](int64_t, int64_t) {}, s.mapped(kDeviations<T>, nest, centre, 0, rest, 1, 2, squares - rest));
   }
