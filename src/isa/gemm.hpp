@@ -120,9 +120,7 @@ template <class T, int G>
 }
 
 // A single row. Its sums stand in memory, so that rows of b are read at full length, a few side by side, which the
-// machine foresees: strips of b would be short pieces at long distances. Worth it from so many columns and rows of b
-// on.
-constexpr int64_t kRowBytes = 1024, kRowDepth = 16;
+// machine foresees: strips of b would be short pieces at long distances.
 
 template <class T>
 void run_row(Block<T>& block, const T* b, int64_t b_k, const Range& columns) {
@@ -147,14 +145,19 @@ void run_row(Block<T>& block, const T* b, int64_t b_k, const Range& columns) {
   }
 }
 
+// Whether that is quicker: from so many columns and rows of b on, up to a b that comes from caches.
+template <class T>
+bool reads_rows(const ProductShape& shape, const Block<T>& block, const Range& columns) {
+  constexpr int64_t S = sizeof(T), kLeastBytes = 1024, kLeastRows = 32, kMostBytes = int64_t{8} << 20;
+  return block.rows.size() == 1 && block.tile.k >= kLeastRows && columns.size() * S >= kLeastBytes &&
+         shape.k * shape.n * S <= kMostBytes;
+}
+
 // Strips whose b is read where it stands, at `b`: its rows are contiguous.
 template <class T>
 void run_strips_in_place(Block<T>& block, const T* b, int64_t b_k, const Range& columns) {
   alignas(64) T panel[kMaskedLoads ? 1 : kBlockK * kLanes<T>];
   const int64_t rows = block.rows.size();
-  if (rows == 1 && block.tile.k >= kRowDepth && columns.size() * static_cast<int64_t>(sizeof(T)) >= kRowBytes) {
-    return run_row(block, b, b_k, columns);
-  }
   const int widest = rows == 1 ? 3 : rows <= max_rows(4) ? 2 : 1;
   Tile<T>& t = block.tile;
   for (int64_t j = columns.begin; j < columns.end;) {
@@ -283,6 +286,7 @@ void run_panel(const Product<T>& p, Block<T>& block, int64_t k, const Range& row
   block.c = p.c + rows.begin * shape.n;
   if (!shape.pack_b) {
     take_rows(shape, block, a, copy);
+    if (reads_rows(shape, block, columns)) return run_row(block, b, shape.b_k, columns);
     return run_strips_in_place(block, b, shape.b_k, columns);
   }
   const int widest = rows.size() <= max_rows(4) ? 2 : 1;
