@@ -9,8 +9,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +23,7 @@
 #include "core/pool.hpp"
 #include "kernels/table.hpp"
 #include "machine.hpp"
+#include "numbers.hpp"
 
 namespace minigrad::bench {
 
@@ -61,16 +64,6 @@ struct Array {
   }
 
   int64_t bytes() const { return view.size() * item_size(view.dtype); }
-};
-
-// Numbers that look random and are the same in every run (a multiplicative generator modulo 2^64).
-class Numbers {
- public:
-  uint64_t next() { return (state_ = state_ * 6364136223846793005u + 1442695040888963407u) >> 33; }
-  double uniform() { return static_cast<double>(next()) * 0x1p-31; }
-
- private:
-  uint64_t state_ = 1;
 };
 
 // Fills an array: floating point uniformly between low and high, integers with 0 ... bound - 1, booleans with both.
@@ -194,7 +187,7 @@ struct RunState {
   bool reference = false;                                        // time the naive versions too
   std::vector<Size> sizes = {{8, 8}, {128, 256}, {1024, 1024}};  // of the kernels' matrices
   bool failed = false;  // something could not be timed: the program's exit code
-  Machine machine = {};
+  std::unique_ptr<Machine> machine;
 };
 
 inline RunState& run_state() {
@@ -257,14 +250,15 @@ inline bool begin_run(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return false;
   RunState& s = run_state();
   s.isa = isa_from_environment();
-  s.machine = measure_machine(s.isa, get_num_threads());
+  s.machine = std::make_unique<Machine>(s.isa, get_num_threads());
+  const Machine& machine = *s.machine;
   benchmark::AddCustomContext("instruction set", kIsaNames[static_cast<int>(s.isa)]);
   benchmark::AddCustomContext("threads", std::to_string(get_num_threads()));
-  benchmark::AddCustomContext("FMA peak, float32", rounded(s.machine.float32_gflops) + " GFLOP/s");
-  benchmark::AddCustomContext("FMA peak, float64", rounded(s.machine.float64_gflops) + " GFLOP/s");
-  benchmark::AddCustomContext("copy, read + written", rounded(s.machine.copy_gbs) + " GB/s");
-  benchmark::AddCustomContext("read", rounded(s.machine.read_gbs) + " GB/s");
-  benchmark::AddCustomContext("write", rounded(s.machine.write_gbs) + " GB/s");
+  benchmark::AddCustomContext("FMA peak, float32", rounded(machine.gflops(DType::float32)) + " GFLOP/s");
+  benchmark::AddCustomContext("FMA peak, float64", rounded(machine.gflops(DType::float64)) + " GFLOP/s");
+  benchmark::AddCustomContext("copy, read + written", rounded(machine.copy_gbs()) + " GB/s");
+  benchmark::AddCustomContext("read", rounded(machine.read_gbs()) + " GB/s");
+  benchmark::AddCustomContext("write", rounded(machine.write_gbs()) + " GB/s");
   return true;
 }
 
@@ -281,37 +275,86 @@ struct Work {
   double read, written;  // bytes
   double operations;
   DType dtype;
+
+  double bytes() const { return read + written; }
 };
 
 // From so many bytes on, caches no longer hold what is read and written.
 constexpr double kBeyondCaches = 16 << 20;
 
-// Times run(), which returns a Status, and sets the counters: GB/s, and for what caches do not hold its part of the
-// rate that memory allows; for products GFLOP/s and its part of the FMA peak.
+// What the machine allows, probed between a benchmark's rounds: a round's part of it is the part of the quicker probe,
+// of the two around the round.
+class Limit {
+ public:
+  Limit(const Work& work, int64_t calls) : work_(work), calls_(static_cast<double>(calls)), before_(probe()) {}
+
+  void end_round(double time) {
+    const double after = probe();
+    parts_.push_back(100 * std::min(before_, after) / time);
+    before_ = after;
+  }
+  // In percent.
+  double best() const { return *std::max_element(parts_.begin(), parts_.end()); }
+  double median() {
+    const auto middle = parts_.begin() + static_cast<std::ptrdiff_t>(parts_.size() / 2);
+    std::nth_element(parts_.begin(), middle, parts_.end());
+    return *middle;
+  }
+
+ private:
+  double probe() const {
+    Machine& machine = *run_state().machine;
+    return work_.operations > 0 ? machine.time_of_operations(calls_ * work_.operations, work_.dtype)
+                                : machine.time_of_bytes(calls_ * work_.read, calls_ * work_.written);
+  }
+
+  Work work_;
+  double calls_;
+  double before_;
+  std::vector<double> parts_;
+};
+
+inline double seconds_of(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Times run(), which returns a Status, in rounds of a millisecond or of one call, and sets the counters: GB/s, and for
+// what caches do not hold its part of the rate that memory allows, in the median of the rounds; for products GFLOP/s
+// and their part of the FMA peak, in the median and at best.
 template <class Function>
 void measure(benchmark::State& state, const Work& work, Function&& run) {
   if (run() != Status::ok) {
     report_failure(work.name + ": the run returned an error");
     return state.SkipWithError("the run returned an error");
   }
-  const auto start = std::chrono::steady_clock::now();
-  for (auto _ : state) {
-    run();
-    benchmark::ClobberMemory();
+  constexpr double kRound = 1e-3;
+  const int64_t calls = static_cast<int64_t>(kRound / seconds_of(run)) + 1;
+  const auto round = [&] {
+    for (int64_t call = 0; call < calls; ++call) {
+      run();
+      benchmark::ClobberMemory();
+    }
+  };
+  std::optional<Limit> limit;
+  if (work.operations > 0 || work.bytes() >= kBeyondCaches) limit.emplace(work, calls);
+  double total = 0;
+  while (state.KeepRunningBatch(calls)) {
+    const double time = seconds_of(round);
+    total += time;
+    state.SetIterationTime(time);
+    if (limit) limit->end_round(time);
   }
-  const std::chrono::duration<double, std::nano> time = std::chrono::steady_clock::now() - start;
-  const double iterations = static_cast<double>(state.iterations());
-  const Machine& machine = run_state().machine;
-  const double bytes = work.read + work.written;
-  state.counters["GB/s"] = bytes * iterations / time.count();
-  if (bytes >= kBeyondCaches) {
-    state.counters["% of memory"] = 100 * machine.memory_time(work.read, work.written) * iterations / time.count();
+  const double rate = static_cast<double>(state.iterations()) / total * 1e-9;
+  state.counters["GB/s"] = work.bytes() * rate;
+  if (work.operations > 0) {
+    state.counters["GFLOP/s"] = work.operations * rate;
+    state.counters["% of peak"] = limit->median();
+    state.counters["best % of peak"] = limit->best();
+  } else if (limit) {
+    state.counters["% of memory"] = limit->median();
   }
-  if (work.operations == 0) return;
-  const double rate = work.operations * iterations / time.count();
-  const double peak = work.dtype == DType::float32 ? machine.float32_gflops : machine.float64_gflops;
-  state.counters["GFLOP/s"] = rate;
-  state.counters["% of peak"] = 100 * rate / peak;
 }
 
 }  // namespace minigrad::bench

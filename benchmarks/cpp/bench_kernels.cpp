@@ -471,7 +471,7 @@ void add_benchmark(const Row& row, const Kernel& kernel, RunFunction run, Size s
                            "x" + std::to_string(size.columns);
   benchmark::RegisterBenchmark(name.c_str(), [row, &kernel, run, size, dtype, name](benchmark::State& state) {
     time_row(state, row, kernel, run, size, dtype, name);
-  })->UseRealTime();
+  })->UseManualTime();
 }
 
 // The dtypes that a kernel is timed in: both floating-point ones, or else the first that it takes.
