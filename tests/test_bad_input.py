@@ -337,6 +337,21 @@ def test_bounds_that_an_integer_does_not_hold() -> None:
         refuses(lambda x=x, b=(lower, upper): x.clamp_(*b), RuntimeError, "clamp", dtype)
         assert x.clamp(lower, 2.5).dtype is mg.float32
     assert t(3, dtype=mg.int8).clamp_(-128, 127).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("dtype", [mg.uint8, mg.int8, mg.int16, mg.int32, mg.int64])
+def test_one_bound_leaves_integers_their_other_end(dtype: mg.dtype) -> None:
+    info = mg.iinfo(dtype)
+    x = mg.tensor([info.min, 3, info.max], dtype=dtype)
+    assert x.clamp(min=4).tolist() == [4, 4, info.max]
+    assert x.clamp(max=2).tolist() == [info.min, 2, 2]
+    assert x.clamp_min(3).clamp_max(3).tolist() == [3, 3, 3]
+    assert x.clamp(max=mg.tensor(2, dtype=dtype)).tolist() == [info.min, 2, 2]
+    assert {x.clamp(min=1).dtype, x.clamp(min=mg.tensor(1, dtype=dtype)).dtype} == {dtype}
+    assert x.clamp(min=True).tolist() == x.clamp(min=1).tolist()
+    refuses(lambda: x.clamp(), RuntimeError, "clamp", "at least one")
+    refuses(lambda: x.clamp(max=2**70), RuntimeError, "clamp", "out of range")
+    assert mg.tensor([False, True]).clamp(min=True).tolist() == [True, True]
     x = t(3, dtype=mg.int8)
     refuses(lambda: mg.where(x > 1, x, 300), RuntimeError, "where", "300", "int8")
     refuses(lambda: mg.where(x > 1, -129, x), RuntimeError, "where", "-129", "int8")

@@ -184,6 +184,13 @@ JOINS: dict[str, tuple[list[tuple[int, ...]], Function]] = {
     "vstack": ([(3,), (2, 3)], lambda lib, *xs: lib.vstack(xs)),
     "dstack": ([(3,), (3,)], lambda lib, *xs: lib.dstack(xs)),
     "column_stack": ([(3,), (3, 2)], lambda lib, *xs: lib.column_stack(xs)),
+    "vstack vectors": ([(3,), (3,)], lambda lib, *xs: lib.vstack(xs)),
+    "vstack one": ([(3,)], lambda lib, *xs: lib.vstack(xs)),
+    "vstack numbers": ([(), ()], lambda lib, *xs: lib.vstack(xs)),
+    "dstack matrices": ([(2, 3), (2, 3)], lambda lib, *xs: lib.dstack(xs)),
+    "dstack a matrix": ([(2, 3), (2, 3, 2)], lambda lib, *xs: lib.dstack(xs)),
+    "column_stack vectors": ([(3,), (3,)], lambda lib, *xs: lib.column_stack(xs)),
+    "column_stack numbers": ([(), (1,)], lambda lib, *xs: lib.column_stack(xs)),
     "meshgrid": ([(3,), (2,), ()], lambda lib, *xs: tuple(lib.meshgrid(*xs, indexing="ij"))),
     "meshgrid xy": ([(3,), (2,), (4,)], lambda lib, *xs: tuple(lib.meshgrid(*xs, indexing="xy"))),
     "broadcast_tensors": ([(3, 1), (2,), ()], lambda lib, *xs: tuple(lib.broadcast_tensors(*xs))),
@@ -207,6 +214,13 @@ SPLITS: dict[str, tuple[tuple[int, ...], Function]] = {
     "unbind": ((3, 2, 2), lambda x: x.unbind(1)),
     "unbind one": ((1, 2), lambda x: x.unbind()),
 }
+
+
+@pytest.mark.parametrize("join", [mg.vstack, mg.dstack, mg.column_stack])
+def test_joins_of_what_does_not_fit_are_refused(join: Callable[..., Any]) -> None:
+    for shapes in ([(3,), (2,)], [(2, 3), (3, 2)], [(3,), (2, 2)]):
+        with pytest.raises(RuntimeError, match="cat: "):
+            join([mg.ones(*s) for s in shapes])
 
 
 @pytest.mark.parametrize("name", JOINS)

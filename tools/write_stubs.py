@@ -62,6 +62,8 @@ CORE_FUNCTIONS = {
     "set_cache_limit": "(bytes: int) -> None",
     "set_grad_enabled": "(enabled: bool, /) -> bool",
     "set_inference": "(flag: bool, handler: Any, /) -> tuple[bool, Any]",
+    "joined": "(tensors: Any, dim: int, stacked: bool, /) -> Any",
+    "get_items": "(tensor: Any, key: Any, /) -> Any",
     "set_items": "(tensor: Any, key: Any, value: Any, /) -> bool",
     "set_num_threads": "(threads: int) -> None",
     "set_parallel_threshold": "(nanoseconds: float) -> None",

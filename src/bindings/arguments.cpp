@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "bindings/kernel_type.hpp"
+#include "bindings/modes.hpp"
 #include "bindings/objects.hpp"
 
 namespace minigrad {
@@ -105,6 +107,7 @@ bool is_fixed(PyObject* bound) { return bound == Py_None || PyLong_CheckExact(bo
 Reference basic_part(PyObject* part, bool& filled) {
   if (PyLong_CheckExact(part) || part == Py_None) return share(part);
   if (part == Py_Ellipsis) return std::exchange(filled, true) ? nullptr : share(part);
+  if (PyArray_IsScalar(part, Integer)) return Reference(PyNumber_Index(part));
   if (!PySlice_Check(part)) return index_in(part);
   const PySliceObject& slice = *reinterpret_cast<PySliceObject*>(part);
   const bool steps = slice.step == Py_None || (PyLong_CheckExact(slice.step) && PyLong_AsLong(slice.step) > 0);
@@ -133,12 +136,17 @@ PyObject* basic_key(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return key.release();
 }
 
-// A tensor of int64 with dimensions, or a list of integers as an array; null for others.
+// A tensor of int64 with dimensions, or other signed integers, in a tensor, an array or a list, as an array that nobody
+// changes; null for others.
 Reference indices_in(PyObject* part) {
-  if (is_tensor(part)) {
-    PyObject* const array = tensor_in(part)->array;
-    const bool whole = native_dtype_code(array) == static_cast<int>(DType::int64);
-    return whole && PyArray_NDIM(reinterpret_cast<PyArrayObject*>(array)) > 0 ? share(part) : nullptr;
+  PyObject* const given = is_tensor(part) ? tensor_in(part)->array : part;
+  const int code = native_dtype_code(given);
+  if (code >= static_cast<int>(DType::int8) && code <= static_cast<int>(DType::int64)) {
+    PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(given);
+    if (PyArray_NDIM(array) == 0) return nullptr;
+    const bool own = is_tensor(part) && code == static_cast<int>(DType::int64);
+    return own ? share(part)
+               : Reference(PyArray_FromArray(array, PyArray_DescrFromType(NPY_INT64), NPY_ARRAY_ENSURECOPY));
   }
   npy_intp count = PyList_CheckExact(part) ? PyList_GET_SIZE(part) : 0;
   Reference array(count == 0 ? nullptr : PyArray_SimpleNew(1, &count, NPY_INT64));
@@ -231,6 +239,22 @@ PyObject* arrays_of(PyObject*, PyObject* tensors) {
   return arrays.release();
 }
 
+// joined(tensors, dim, stacked): tensors of one dtype as the kernel joins them; None for anything else, and where a
+// graph has to know.
+PyObject* joined(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  static PyObject* const cat = kernel_named("cat");
+  if (count != 3) return PyErr_Format(PyExc_TypeError, "joined: takes tensors, a dim and a flag");
+  const Reference arrays(arrays_of(nullptr, args[0]));
+  if (cat == nullptr || arrays == nullptr) return nullptr;
+  bool plain = arrays.get() != Py_None;
+  for (Py_ssize_t i = 0; plain && is_recording() && i < PyList_GET_SIZE(arrays.get()); ++i) {
+    plain = tensor_in(PySequence_Fast_GET_ITEM(args[0], i))->node == nullptr;
+  }
+  if (!plain) Py_RETURN_NONE;
+  PyObject* const arguments[] = {arrays.get(), args[1], args[2]};
+  return new_tensor(PyObject_Vectorcall(cat, arguments, 3, nullptr));
+}
+
 PyMethodDef kFunctions[] = {
     {"viewed_sizes", fastcall(viewed_sizes), METH_FASTCALL,
      "viewed_sizes(array, args): what the arguments of reshape mean, where it is plain that they fit and that the "
@@ -246,6 +270,9 @@ PyMethodDef kFunctions[] = {
      "and the dim's number in the view and in the tensor; None for other keys."},
     {"arrays_of", arrays_of, METH_O,
      "arrays_of(tensors): the arrays of a tuple or list of tensors of one dtype, as a list; None for anything else."},
+    {"joined", fastcall(joined), METH_FASTCALL,
+     "joined(tensors, dim, stacked): tensors of one dtype, joined; None for anything else, and where a graph has to "
+     "know."},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -5,11 +5,11 @@
 
 #define MINIGRAD_IMPORTS_NUMPY
 #include "bindings/arguments.hpp"
-#include "bindings/assignment.hpp"
 #include "bindings/commons.hpp"
 #include "bindings/deflection.hpp"
 #include "bindings/generator.hpp"
 #include "bindings/in_place.hpp"
+#include "bindings/items.hpp"
 #include "bindings/kernel_type.hpp"
 #include "bindings/layouts.hpp"
 #include "bindings/lending.hpp"
@@ -101,7 +101,7 @@ bool add_engine(PyObject* module) {
          add_type(module, "MethodDeflection", make_deflection_type(true)) && add_mode_functions(module) &&
          add_view_functions(module) && add_lending_functions(module) && add_layout_functions(module) &&
          add_sweep_function(module) && add_parameter_functions(module) && add_in_place_functions(module) &&
-         add_commons_functions(module) && add_assignment_function(module) && add_promotion_functions(module) &&
+         add_commons_functions(module) && add_item_functions(module) && add_promotion_functions(module) &&
          add_argument_functions(module) && add_unindex_function(module);
 }
 

@@ -274,12 +274,14 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     rank = x._array.ndim
     if (basic := _core.basic_key(key, rank)) is not None:
         return basic_index(x, basic)
+    if (picked := _core.get_items(x, key)) is not None:
+        return picked  # type: ignore[no-any-return]
     kind = type(key)
     if kind is tuple and _are_places(key, x):
         return index_rows(*_places("index", x, key))  # type: ignore[no-any-return]
     if rank > 0 and kind is not tuple and (at := _array_of_key(key)) is not None:
-        if at.dtype == _INT64:
-            return _rows(x, key if kind is Tensor else at)
+        if at.dtype.kind == "i":
+            return _rows(x, key if kind is Tensor and at.dtype == _INT64 else at.astype(_INT64, copy=False))
         if at.dtype == _BOOL and at.shape == x._array.shape[: at.ndim]:
             return index_rows(x if at.ndim == 1 else _with_dims_merged(x, 0, at.ndim), true_positions(at))  # type: ignore[no-any-return]
     if (lone := _core.lone_index(key, rank)) is not None:

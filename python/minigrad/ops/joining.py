@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
@@ -64,6 +64,8 @@ _index = registry["index"]
 
 def join(xs: Sequence[Any], dim: int, stacked: bool) -> Any:
     """Join tensors or arrays of one dtype along `dim`, or where `stacked` along a new dimension `dim`."""
+    if (joined := _core.joined(xs, dim, stacked)) is not None:
+        return joined
     plain = _core.arrays_of(xs)
     arrays = plain or [x._array if isinstance(x, Tensor) else x for x in xs]
     out = _cat_kernel(arrays, dim, stacked)
@@ -300,7 +302,7 @@ def hstack(tensors: Sequence[Tensor]) -> Tensor:
 
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """Join tensors along dim 0, vectors being rows."""
-    return _joined([x if x._array.ndim > 1 else rank_2(x) for x in _common("vstack", tensors)], 0)
+    return _join_widened(_common("vstack", tensors), 2, rank_2, 0)
 
 
 def row_stack(tensors: Sequence[Tensor]) -> Tensor:
@@ -310,13 +312,22 @@ def row_stack(tensors: Sequence[Tensor]) -> Tensor:
 
 def dstack(tensors: Sequence[Tensor]) -> Tensor:
     """Join tensors along dim 2, having made them three-dimensional as :func:`atleast_3d` does."""
-    return _joined([x if x._array.ndim > 2 else rank_3(x) for x in _common("dstack", tensors)], 2)
+    return _join_widened(_common("dstack", tensors), 3, rank_3, 2)
 
 
 def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     """Join tensors along dim 1, vectors being columns."""
-    xs = _common("column_stack", tensors)
-    return _joined([x if x._array.ndim > 1 else reshape(x, (x._array.size, 1)) for x in xs], 1)
+    return _join_widened(_common("column_stack", tensors), 2, lambda x: reshape(x, (x._array.size, 1)), 1)
+
+
+def _join_widened(xs: Sequence[Tensor], rank: int, widened: Callable[[Tensor], Tensor], dim: int) -> Tensor:
+    """Join tensors along `dim`, those of fewer than `rank` dimensions widened."""
+    if xs[0]._array.ndim == rank - 1:  # as a rule all have one shape, and the new dimension is that of `stack`
+        try:
+            return join(xs, dim, True)  # type: ignore[no-any-return]
+        except RuntimeError:
+            pass
+    return _joined([x if x._array.ndim >= rank else widened(x) for x in xs], dim)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -92,11 +92,13 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     tensor([1, 3])
     """
     array = array_of("clamp", input)
-    if array.dtype.kind in "iu" and {min.__class__, max.__class__} <= {int, type(None)}:
-        min, max = (b if b is None else _dtype.held("clamp", b, array.dtype) for b in (min, max))  # noqa: A001
-    if min is None or max is None:
-        if min is None and max is None:
-            raise RuntimeError("clamp: at least one of min and max must be given")
+    if min is None and max is None:
+        raise RuntimeError("clamp: at least one of min and max must be given")
+    if array.dtype.kind in "iu" and (min is None or min.__class__ is int) and (max is None or max.__class__ is int):
+        least, most = _dtype.integer_range(array.dtype)
+        min = least if min is None else _dtype.held("clamp", min, array.dtype)  # noqa: A001
+        max = most if max is None else _dtype.held("clamp", max, array.dtype)  # noqa: A001
+    elif min is None or max is None:
         lowest, highest = (-np.inf, np.inf) if array.dtype.kind == "f" else _limits(input, max if min is None else min)
         min, max = (lowest, max) if min is None else (min, highest)  # noqa: A001
     return _clamp(input, min, max)  # type: ignore[no-any-return]
@@ -107,10 +109,7 @@ def _limits(x: Tensor, bound: Any) -> tuple[float, float]:
     target = _dtype.result_type(x, bound)
     if target.is_floating_point:
         return -np.inf, np.inf
-    if target is _dtype.bool_:
-        return False, True
-    info = np.iinfo(target.numpy)
-    return int(info.min), int(info.max)
+    return (False, True) if target is _dtype.bool_ else _dtype.integer_range(target.numpy)
 
 
 @method(in_place=(kernel_call("clamp", 0, 1, np.inf, min="bound"),))

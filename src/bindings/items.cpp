@@ -1,4 +1,4 @@
-#include "bindings/assignment.hpp"
+#include "bindings/items.hpp"
 
 #include <cmath>
 #include <cstring>
@@ -11,8 +11,12 @@
 namespace minigrad {
 namespace {
 
-// Places that vectors of indices and masks pick: with more of them, kernels are worth the way through Python.
+// Places that vectors of indices and masks pick: with more of them, kernels are worth the way through Python. The same
+// holds for larger masks, and for more elements that are read.
 constexpr size_t kPicks = 128;
+constexpr int64_t kFew = 1024;
+
+bool is_signed_integer(DType dtype) { return dtype >= DType::int8 && dtype <= DType::int64; }
 
 // The indices or the mask that a part of a key is; other parts are none.
 bool view_picks(PyObject* part, View& x) {
@@ -21,7 +25,7 @@ bool view_picks(PyObject* part, View& x) {
   } else if (!PyArray_CheckExact(part) || view_array(part, x) != ArrayKind::usable) {
     return false;
   }
-  return x.dtype == DType::boolean ? x.rank > 0 : x.dtype == DType::int64 && x.rank == 1;
+  return x.dtype == DType::boolean ? x.rank > 0 : is_signed_integer(x.dtype) && x.rank == 1;
 }
 
 // How many dimensions a part of a key speaks of.
@@ -88,14 +92,33 @@ class Target {
     View out = out_;
     for (const int64_t offset : offsets_) {
       out.data = static_cast<char*>(out_.data) + offset * item_size(out.dtype);
-      if (out.rank == 0) {
-        std::memcpy(out.data, x.data, item_size(out.dtype));
-      } else {
-        copy_all(out, x);
-      }
+      copy(out, x);
       x.data = static_cast<char*>(x.data) + step_ * item_size(x.dtype);
     }
   }
+
+  // What indices and masks pick, as a new array; null with an exception set.
+  PyObject* read() const {
+    View x = out_, out = out_;
+    const int dim = apart_ ? 0 : at_;
+    std::copy_backward(out_.shape + dim, out_.shape + out_.rank, out.shape + out_.rank + 1);
+    out.shape[dim] = static_cast<int64_t>(offsets_.size());
+    ++out.rank;
+    PyObject* const array = new_array(out, "index");
+    if (array == nullptr) return nullptr;
+    const int64_t step = out.stride[dim] * item_size(out.dtype);
+    std::copy(out.stride + dim + 1, out.stride + out.rank, out.stride + dim);
+    std::copy(out_.shape + dim, out_.shape + out_.rank, out.shape + dim);
+    --out.rank;
+    for (const int64_t offset : offsets_) {
+      x.data = static_cast<char*>(out_.data) + offset * item_size(x.dtype);
+      copy(out, x);
+      out.data = static_cast<char*>(out.data) + step;
+    }
+    return array;
+  }
+
+  bool picks() const { return picks_; }
 
   // The number of elements, or -1 where several of them have one place.
   int64_t size() const {
@@ -109,6 +132,13 @@ class Target {
   }
 
  private:
+  static void copy(const View& out, const View& x) {
+    const bool line =
+        out.rank == 1 && x.rank == 1 && out.shape[0] == x.shape[0] && out.stride[0] == 1 && x.stride[0] == 1;
+    if (out.rank > 0 && !line) return copy_all(out, x);
+    std::memcpy(out.data, x.data, static_cast<size_t>((line ? out.shape[0] : 1) * item_size(out.dtype)));
+  }
+
   void keep_all_but(Py_ssize_t left) {
     while (whole_.rank - dim_ > left) keep(0, whole_.shape[dim_], 1);
   }
@@ -140,16 +170,18 @@ class Target {
       keep(count > 0 ? first : 0, count, step);
       return true;
     }
-    if (!PyLong_CheckExact(part)) return take_picks(part);
+    if (!is_index(part)) return take_picks(part);
     int64_t index;
     if (!read_index(part, index) || !is_inside(index, n)) return false;
     skip(index);
     return true;
   }
 
+  static bool is_index(PyObject* part) { return PyLong_CheckExact(part) || PyArray_IsScalar(part, Integer); }
+
   static bool read_index(PyObject* number, int64_t& index) {
-    index = PyLong_CheckExact(number) ? PyLong_AsSsize_t(number) : -1;
-    return index != -1 || (PyLong_CheckExact(number) && PyErr_Occurred() == nullptr);
+    index = is_index(number) ? PyNumber_AsSsize_t(number, PyExc_IndexError) : -1;
+    return index != -1 || (is_index(number) && PyErr_Occurred() == nullptr);
   }
 
   // Whether an index is one of `n` elements; what counts from the end becomes one from the start.
@@ -158,7 +190,7 @@ class Target {
     return index >= 0 && index < n;
   }
 
-  // Takes a vector of indices, a list of them, or a mask; each of them picks as many places.
+  // Takes a vector or list of indices or of flags, or a mask; each of them picks as many places.
   bool take_picks(PyObject* part) {
     View x;
     std::vector<int64_t> offsets;
@@ -192,9 +224,22 @@ class Target {
   bool read_indices(const View& x, std::vector<int64_t>& offsets) const {
     if (x.shape[0] > static_cast<int64_t>(kPicks)) return false;
     for (int64_t i = 0; i < x.shape[0]; ++i) {
-      if (!add_index(static_cast<const int64_t*>(x.data)[i * x.stride[0]], offsets)) return false;
+      if (!add_index(integer_at(x, i * x.stride[0]), offsets)) return false;
     }
     return true;
+  }
+
+  static int64_t integer_at(const View& x, int64_t place) {
+    switch (x.dtype) {
+      case DType::int8:
+        return static_cast<const int8_t*>(x.data)[place];
+      case DType::int16:
+        return static_cast<const int16_t*>(x.data)[place];
+      case DType::int32:
+        return static_cast<const int32_t*>(x.data)[place];
+      default:
+        return static_cast<const int64_t*>(x.data)[place];
+    }
   }
 
   bool read_list(PyObject* part, std::vector<int64_t>& offsets) const {
@@ -202,11 +247,16 @@ class Target {
     const Py_ssize_t count = PyObject_Size(part);
     if (count < 1 || count > static_cast<Py_ssize_t>(kPicks)) return false;
     const Reference items(PySequence_Fast(part, "indices"));
-    for (Py_ssize_t i = 0; items != nullptr && i < count; ++i) {
-      int64_t index;
-      if (!read_index(PySequence_Fast_GET_ITEM(items.get(), i), index) || !add_index(index, offsets)) return false;
+    if (items == nullptr) return false;
+    const bool flags = PyBool_Check(PySequence_Fast_GET_ITEM(items.get(), 0));
+    if (flags && count != whole_.shape[dim_]) return false;
+    for (Py_ssize_t i = 0; i < count; ++i) {
+      PyObject* const item = PySequence_Fast_GET_ITEM(items.get(), i);
+      int64_t index = i;
+      if (flags ? !PyBool_Check(item) : !read_index(item, index)) return false;
+      if (item != Py_False && !add_index(index, offsets)) return false;
     }
-    return items != nullptr;
+    return true;
   }
 
   bool read_mask(const View& x, std::vector<int64_t>& offsets) const {
@@ -215,7 +265,7 @@ class Target {
       if (dim_ + d >= whole_.rank || x.shape[d] != whole_.shape[dim_ + d]) return false;
       size *= x.shape[d];
     }
-    if (size > kMany) return false;
+    if (size > kFew) return false;
     for (int64_t i = 0; i < size; ++i) {
       int64_t from = 0, to = 0;
       for (int d = 0; d < x.rank; ++d) from += index[d] * x.stride[d], to += index[d] * whole_.stride[dim_ + d];
@@ -283,7 +333,25 @@ PyObject* set_items(PyObject*, PyObject* const* args, Py_ssize_t count) {
   Py_RETURN_TRUE;
 }
 
+// get_items(tensor, key): the elements that a key with indices or masks picks; None where there is more to consider, or
+// something wrong, and for keys that make a view.
+PyObject* get_items(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 2 || !is_tensor(args[0])) return PyErr_Format(PyExc_TypeError, "get_items: takes a tensor and a key");
+  View whole;
+  if (!is_free_to_read(tensor_in(args[0]), whole)) Py_RETURN_NONE;
+  Target target(whole);
+  const int64_t size = target.take(args[1]) && target.picks() ? target.size() : -1;
+  if (size < 0 || size > kFew) {
+    PyErr_Clear();
+    Py_RETURN_NONE;
+  }
+  return new_tensor(target.read());
+}
+
 PyMethodDef kFunctions[] = {
+    {"get_items", fastcall(get_items), METH_FASTCALL,
+     "get_items(tensor, key): the elements that a key with indices or masks picks; None where there is more to "
+     "consider, and for keys that make a view."},
     {"set_items", fastcall(set_items), METH_FASTCALL,
      "set_items(tensor, key, value): write a number, or a tensor's elements, where a key says; False, with nothing "
      "done, where there is more to consider."},
@@ -292,6 +360,6 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
-bool add_assignment_function(PyObject* module) { return PyModule_AddFunctions(module, kFunctions) == 0; }
+bool add_item_functions(PyObject* module) { return PyModule_AddFunctions(module, kFunctions) == 0; }
 
 }  // namespace minigrad

@@ -1,4 +1,4 @@
-"""Assignment that is written straight to memory where no graph has to know; see also test_indexing.py."""
+"""Elements read and written straight from and to memory where no graph has to know; see also test_indexing.py."""
 
 from __future__ import annotations
 
@@ -57,8 +57,9 @@ def draw_picks(draw: np.random.Generator, shape: tuple[int, ...]) -> Any:
         at = draw.integers(-n, n, count)
         mask = np.zeros(n, bool)
         mask[draw.permutation(n)[: min(n, count)]] = True
-        forms = [mg.tensor(at), at, at.tolist(), mg.tensor(np.repeat(at, 2))[::2]]
-        forms += [mask, mg.tensor(mask), range(count)] if count <= n else []
+        forms = [mg.tensor(at), at, at.tolist(), list(at), mg.tensor(np.repeat(at, 2))[::2]]
+        forms += [at.astype(np.int8), at.astype(np.int16)[::-1][::-1], mg.tensor(at, dtype=mg.int32)]
+        forms += [mask, mg.tensor(mask), mask.tolist(), range(count)] if count <= n else []
         key.append(slice(None, None, 1 + d % 2) if d in kept else forms[draw.integers(0, len(forms))])
     if draw.random() < 0.3:
         key.insert(0, None)
@@ -91,6 +92,53 @@ def test_writes_where_vectors_and_masks_pick_what_numpy_writes(layout: str, dtyp
         assert same_bits(ours, expected), key
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_reads_where_vectors_and_masks_pick_what_numpy_reads(layout: str, dtype: str) -> None:
+    draw = np.random.default_rng(7)
+    for _ in range(60):
+        y = LAYOUTS[layout](draw.integers(0, 2, (3, 4, 3)).astype(dtype))
+        x, key = mg.from_numpy(y), draw_picks(draw, y.shape)
+        expected = y[tuple(map(as_numpy, key))]
+        out = _core.get_items(x, key)
+        assert isinstance(out, mg.Tensor), key
+        assert out.is_contiguous()
+        assert same_bits(out.numpy(), np.ascontiguousarray(expected)), key
+        assert same_bits(x[key].numpy(), np.ascontiguousarray(expected)), key
+
+
+def test_numbers_beside_indices_make_a_view_first() -> None:
+    y = np.arange(24).reshape(2, 3, 4)
+    x = mg.tensor(y)
+    for key, expected in [
+        (np.s_[0, :, [1, 3]], y[0][:, [1, 3]]),
+        (np.s_[[1, 0], :, -1], y[..., -1][[1, 0]]),
+        (np.s_[np.int64(1), [2, 0]], y[1][[2, 0]]),
+        (np.s_[[0, 1], 1:, [3, 2]], y[:, 1:][[0, 1], :, [3, 2]]),
+        (np.s_[..., None, [0]], y[..., None, [0]]),
+    ]:
+        out = _core.get_items(x, key)
+        assert out is not None, key
+        assert same_bits(out.numpy(), expected), key
+
+
+def test_what_is_read_has_memory_of_its_own() -> None:
+    x = mg.zeros(3, 4)
+    x[[0, 1]].fill_(7)
+    x[:, np.array([True, False, True, False])].fill_(7)
+    assert not x.any()
+    with mg.inference_mode():
+        assert x[[0]].is_inference()
+
+
+def test_reads_of_nothing_have_a_shape() -> None:
+    x = mg.ones(3, 4, 0)
+    assert x[[0, 1]].shape == (2, 4, 0)
+    assert x[:, np.zeros(0, np.int64)].shape == (3, 0, 0)
+    assert mg.ones(3, 4)[[False] * 3].shape == (0, 4)
+    assert mg.ones(3, 4)[:, mg.zeros(4, dtype=mg.bool)].shape == (3, 0)
+
+
 @pytest.mark.parametrize("dims", [1, 4, 16])
 def test_as_many_dims_as_there_may_be(dims: int) -> None:
     for added in range(18):
@@ -113,8 +161,13 @@ def test_the_last_of_several_values_for_one_place_stays() -> None:
         [0, -4],
         [0, 2**70],
         range(4),
-        [True, False, True],
-        mg.tensor([0, 1], dtype=mg.int32),
+        [True, False],
+        [True, 0, 1],
+        [0, True],
+        [1.0],
+        np.array([0, 1], np.uint16),
+        mg.tensor([1, 0, 1], dtype=mg.uint8),
+        np.array([[0, 1]]),
         mg.tensor(True),
         mg.tensor([True, False]),
         ([0, 1], [0]),
@@ -125,6 +178,7 @@ def test_the_last_of_several_values_for_one_place_stays() -> None:
 )
 def test_keys_that_are_wrong_or_rare_are_left_to_python(key: Any) -> None:
     x = mg.zeros(3, 4)
+    assert _core.get_items(x, key) is None
     assert not _core.set_items(x, key, 1.0)
     assert x._version == 0
     assert not x.any()
@@ -439,3 +493,57 @@ def test_index_put_in_place_takes_the_graph_of_its_values() -> None:
     x.sum().backward()
     assert value.grad is not None
     assert value.grad.tolist() == [3, 3]
+
+
+@pytest.mark.parametrize(
+    "key", [[0, 3], [0, -4], np.array([5]), mg.tensor([3], dtype=mg.int32), (0, [4]), ([0, 1], [-5, 0]), np.int64(3)]
+)
+def test_indices_out_of_range_are_told(key: Any) -> None:
+    x = mg.zeros(3, 4)
+    with pytest.raises(IndexError, match="out of"):
+        x[key]
+    with pytest.raises(IndexError, match="out of"):
+        x[key] = 1.0
+
+
+@pytest.mark.parametrize("key", [[True, False], np.ones(4, bool), mg.ones(3, 3, dtype=mg.bool), ([0, 1], [0, 1, 2])])
+def test_keys_of_other_shapes_are_refused(key: Any) -> None:
+    with pytest.raises(IndexError, match=r"does not match|do not broadcast"):
+        mg.zeros(3, 4)[key]
+
+
+@pytest.mark.parametrize(
+    "key", [[2, 0, 2], np.array([2, 0, 2]), mg.tensor([2, 0, 2], dtype=mg.int32), ([2, 0, 2], np.array([1, 1, 1]))]
+)
+def test_a_graph_hears_of_what_is_read(key: Any) -> None:
+    x = mg.arange(12.0).reshape(3, 4).requires_grad_()
+    assert _core.get_items(x, key) is None
+    with mg.no_grad():
+        assert _core.get_items(x, key).tolist() == x[key].tolist()
+        assert not x[key].requires_grad
+    x[key].sum().backward()
+    expected = np.zeros((3, 4))
+    np.add.at(expected, as_numpy(key) if not isinstance(key, tuple) else key, 1)
+    assert x.grad is not None
+    assert same_bits(x.grad.numpy(), expected.astype(np.float32))
+
+
+@pytest.mark.parametrize("number", [np.int64, np.int32, np.int8, np.uint8, np.uint64])
+def test_integers_of_numpy_make_views(number: Any) -> None:
+    x = mg.zeros(3, 4)
+    x[number(1)].add_(1)
+    x[number(0), number(3)].add_(2)
+    x[:, number(2)] = 5
+    assert x.tolist() == [[0, 0, 5, 2], [1, 1, 5, 1], [0, 0, 5, 0]]
+
+
+def test_large_masks_and_many_elements_are_left_to_kernels() -> None:
+    y = np.random.default_rng(8).integers(0, 9, (40, 50))
+    x, mask = mg.tensor(y), y > 7
+    assert _core.get_items(x, mask) is None
+    assert _core.get_items(x, range(30)) is None
+    assert not _core.set_items(x, mask, 1)
+    for key in (mask, range(30), (slice(None), np.arange(-50, 50, 2, np.int16)), np.arange(40)[::-3].astype(np.int32)):
+        assert same_bits(x[key].numpy(), np.ascontiguousarray(y[as_numpy(key)])), key
+    x[mask] = -1
+    assert same_bits(x.numpy(), np.where(mask, -1, y))
