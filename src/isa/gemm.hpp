@@ -207,7 +207,7 @@ void run_thin_strip(const Product<T>& p, const Range& rows, int64_t j, Tile<T>& 
 // All whole vectors of columns of at most kThinRows rows. Returns the column behind them.
 template <class T>
 int64_t run_thin(const Product<T>& p, const Range& rows, const Range& columns, T* copy) {
-  constexpr int64_t L = kLanes<T>, W = kThinVectors * L;
+  constexpr int64_t L = kLanes<T>, W = kThinVectors<T> * L;
   const ProductShape& shape = *p.shape;
   Tile<T> t;
   t.a = p.a + rows.begin * shape.a_row;
@@ -222,7 +222,7 @@ int64_t run_thin(const Product<T>& p, const Range& rows, const Range& columns, T
   t.accumulate = false;
   t.relu = p.relu;
   int64_t j = columns.begin;
-  for (; j + W <= columns.end; j += W) run_thin_strip<T, kThinVectors>(p, rows, j, t);
+  for (; j + W <= columns.end; j += W) run_thin_strip<T, kThinVectors<T>>(p, rows, j, t);
   for (; j + L <= columns.end; j += L) run_thin_strip<T, 1>(p, rows, j, t);
   return j;
 }

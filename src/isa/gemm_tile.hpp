@@ -281,7 +281,9 @@ void run_thin_tile(const Tile<T>& t, int64_t b_col) {
   finish_tile<T, R, V, false>(t, tile.sum);
 }
 
-constexpr int kThinVectors = kVectorBytes == 64 ? 1 : 2;  // what keeps registers for the transposition
+// Several chains hide the latency of a step; so many leave registers for the transposition.
+template <class T>
+constexpr int kThinVectors = kVectorBytes == 64 && sizeof(T) == 4 ? 1 : 2;
 
 }  // namespace
 }  // namespace minigrad::MINIGRAD_ISA
