@@ -75,6 +75,8 @@ template <class Op, class Out, class... Xs, int... k>
     }
   }
   int64_t i = 0;
+  const int64_t step[] = {kLanes & in.mask[k]...};  // in registers: what is written might be `in`, to the compiler
+  int past = in.past;
   [&](const Xs*... x) __attribute__((always_inline)) {
     if constexpr (sizeof(Out) == 1) {  // of which kLanes are few
       constexpr int64_t kBytes = 4 * kLanes;
@@ -85,7 +87,6 @@ template <class Op, class Out, class... Xs, int... k>
     }
     for (; i + kLanes <= size; i += kLanes) {
       if constexpr (kStreams<Out>) {
-        int past = in.past;
         asm volatile("" : "+r"(past));  // or the compiler would make two loops of it
         Out lanes[kLanes];
         map_block<Op>(lanes, kLanes, x...);
@@ -98,7 +99,7 @@ template <class Op, class Out, class... Xs, int... k>
       } else {
         map_block<Op>(out + i, kLanes, x...);
       }
-      ((x += kLanes & in.mask[k]), ...);
+      ((x += step[k]), ...);
     }
     for (; i < size; ++i) {
       out[i] = Op::apply(*x...);
