@@ -309,11 +309,7 @@ void copy_items(const View& to, const View& from) {
 }  // namespace
 
 void copy_all(const View& out, const View& x) {
-  const int64_t item = item_size(out.dtype);
-  if (item == 8) return copy_items<uint64_t>(out, x);
-  if (item == 4) return copy_items<uint32_t>(out, x);
-  if (item == 2) return copy_items<uint16_t>(out, x);
-  copy_items<uint8_t>(out, x);
+  with_bits(item_size(out.dtype), [&](auto bits) { copy_items<decltype(bits)>(out, x); });
 }
 
 bool is_turned(const View& x) {

@@ -33,6 +33,15 @@ namespace {
 // Rows of fewer bytes are not worth going past the caches.
 constexpr int64_t kStreamedRow = 512;
 
+// f of a 0 of the unsigned integers that have as many bytes as an element.
+template <class F>
+void with_bits(int64_t item, const F& f) {
+  if (item == 4) return f(uint32_t{});
+  if (item == 8) return f(uint64_t{});
+  if (item == 2) return f(uint16_t{});
+  f(uint8_t{});
+}
+
 // A run for each dtype that only moves elements.
 template <template <class> class Move>
 constexpr RunsByDType moves() {
