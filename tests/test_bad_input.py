@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 import minigrad as mg
 from minigrad import Tensor, _core, autograd
 from minigrad.nn import functional as F
+from minigrad.primitive import registry
 
 KERNELS = _core.kernels
 Call = Callable[[], Any]
@@ -41,6 +43,60 @@ def refuses(call: Call, kind: type[Exception] | tuple[type[Exception], ...], ope
     assert re.match(rf"_?({opening}): ", message), message
     for text in quoted:
         assert text in message, message
+
+
+# ---- Names -----------------------------------------------------------------------------------------------------------
+
+#: What is composed of other operations, or shares a kernel with others.
+COMPOSED: dict[str, Call] = {
+    "leaky_relu": lambda: F.leaky_relu(i(1)),
+    "leaky_relu_": lambda: F.leaky_relu_(i(1)),
+    "logsigmoid": lambda: F.logsigmoid(i(1)),
+    "selu": lambda: F.selu(i(1)),
+    "hardsigmoid": lambda: F.hardsigmoid("x"),  # type: ignore[arg-type]
+    "hardshrink": lambda: F.hardshrink(i(1)),
+    "threshold": lambda: F.threshold(t(3), "x", 0.0),  # type: ignore[arg-type]
+    "layer_norm": lambda: F.layer_norm(t(2, 3), (3,), eps="x"),  # type: ignore[arg-type]
+    "group_norm": lambda: F.group_norm(t(2, 4), 2, eps="x"),  # type: ignore[arg-type]
+    "kl_div": lambda: F.kl_div(t(2, 3), t(3, 2)),
+    "triplet_margin_loss": lambda: F.triplet_margin_loss(t(2, 3), t(3, 2), t(2, 3)),
+    "allclose": lambda: mg.allclose(t(2), t(3)),
+    "addmm": lambda: mg.addmm(t(2, 2), t(2, 3), t(2, 3)),
+    "tril": lambda: mg.tril(t(3)),
+    "logit": lambda: mg.logit("x"),  # type: ignore[arg-type]
+    "einsum": lambda: mg.einsum("ij,jk->ik", t(2, 3), t(2, 3)),
+}
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+def test_the_public_function_is_named(name: str) -> None:
+    refuses(COMPOSED[name], (TypeError, RuntimeError), name)
+
+
+def test_no_error_opens_with_the_name_of_a_primitive() -> None:
+    """Whatever function is called with something wrong: what opens the message is known to its caller."""
+    modules = (mg, F, mg.linalg)
+    known = {name for module in modules for name in module.__all__} | set(dir(Tensor))
+    inner = {p.lstrip("_") for p in registry} | set(KERNELS)
+    inner -= known | {name.rstrip("_") for name in known} | {"index"}  # what __index__ says
+    assert {"broken_line", "standardize", "safe_mul", "triangle"} <= inner
+    found, asked = set(), 0
+    for module in modules:
+        for name in module.__all__:
+            function = getattr(module, name)
+            changes_settings = name.startswith(("set_", "seed", "manual_seed", "use_", "save"))
+            if inspect.isclass(function) or not inspect.isroutine(function) or changes_settings:
+                continue
+            for wrong in ("x", i(1), t(2, 3, dtype=mg.bool), t()):
+                for count in (1, 2, 3):
+                    try:
+                        function(*[wrong, t(3, 2), t(2, 2)][:count])
+                    except Exception as error:  # noqa: BLE001
+                        opening = str(error).partition(": ")[0]
+                        asked += 1
+                        found |= {(name, opening)} if opening.lstrip("_") in inner else set()
+    assert asked > 1000
+    assert not found
 
 
 # ---- Shapes ----------------------------------------------------------------------------------------------------------
@@ -562,7 +618,7 @@ def test_padding_goes_by_integers_whatever_was_asked_before() -> None:
             mg.nn.functional.pad(x, sizes)  # type: ignore[arg-type]
     for sizes in ((1, 2), [np.int64(1), np.int64(2)], np.array([1, 2]), mg.tensor([1, 2])):
         assert mg.nn.functional.pad(x, sizes, value=5.0).shape == (2, 6)  # type: ignore[arg-type]
-    refuses(lambda: mg.nn.functional.pad(t(*[1] * 17), (1, 1)), RuntimeError, "unindex", "16 dimensions")
+    refuses(lambda: mg.nn.functional.pad(t(*[1] * 17), (1, 1)), RuntimeError, "pad", "16 dimensions")
 
 
 def test_ranges_end_where_int64_does() -> None:

@@ -18,9 +18,11 @@ every order.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from inspect import Parameter, Signature
+from types import FrameType
 from typing import Any
 
 from . import _core
@@ -249,6 +251,21 @@ def view_primitive(
 ) -> Callable[..., Any]:
     """Make the record of an operation whose output shares memory with its input; return the function that runs it."""
     return Primitive(name, run=run, inputs=("x",), attributes=attributes, view=True, promotion=None, **record).eager
+
+
+def _name_error(primitive: Primitive, error: Exception) -> None:
+    """Let an error that opens with a primitive's name open with that of the public function that was called."""
+    opening, _, rest = str(error).partition(": ")
+    if opening not in (primitive.name, getattr(primitive.run, "name", None)):
+        return
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals["__name__"].startswith(f"{__package__}.ops."):
+        if frame.f_code.co_name in frame.f_globals.get("__all__", ()):
+            error.args = (f"{frame.f_code.co_name}: {rest}",)
+        frame = frame.f_back
+
+
+_core.connect(name_error=_name_error)
 
 
 class Variadic:

@@ -348,6 +348,7 @@ const Connection kConnections[] = {
     {"cast", g_connections.cast},
     {"convert", g_connections.convert},
     {"promote", g_connections.promote},
+    {"name_error", g_connections.name_error},
     {"seen", g_connections.seen},
     {"observe", g_connections.observe},
     {"observers", g_connections.observers},

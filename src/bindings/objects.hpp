@@ -102,7 +102,8 @@ struct Connections {
   PyObject* cast;  // (x, code, source), (x, code): a tensor or an array in another dtype, the former between floats
   PyObject* convert;
   PyObject* promote;  // (primitive, inputs, attributes): the call where the kernel does not take the inputs as they are
-  PyObject* seen;     // (cell, array): what to remember of memory that arrays outside share
+  PyObject* name_error;  // (primitive, exception): lets it open with the public function that was called
+  PyObject* seen;        // (cell, array): what to remember of memory that arrays outside share
   PyObject* observers;   // the list of those who watch nodes being recorded
   PyObject* levels;      // a list that is empty unless vmap runs
   PyObject* leaf_hooks;  // a dict that is empty while no leaf has a hook

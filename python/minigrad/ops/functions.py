@@ -217,7 +217,7 @@ def deg2rad(input: Tensor) -> Tensor:
     >>> minigrad.deg2rad(minigrad.tensor([180.0]))
     tensor([3.1416])
     """
-    return mul(_float(input), math.pi / 180)
+    return mul(_float("deg2rad", input), math.pi / 180)
 
 
 @method(in_place=True)
@@ -230,7 +230,7 @@ def rad2deg(input: Tensor) -> Tensor:
     >>> minigrad.rad2deg(minigrad.tensor([3.1415927]))
     tensor([180.])
     """
-    return mul(_float(input), 180 / math.pi)
+    return mul(_float("rad2deg", input), 180 / math.pi)
 
 
 @method(in_place=True)
@@ -255,7 +255,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     >>> minigrad.logit(minigrad.tensor([0.5, 0.9]))
     tensor([0.0000, 2.1972])
     """
-    x = _float(input)
+    x = _float("logit", input)
     if eps is not None:
         from .selection import clamp
 
@@ -278,8 +278,8 @@ def float_power(input: Any, exponent: Any) -> Tensor:
     return pow(to_dtype(input, _dtype.float64), exponent)
 
 
-def _float(x: Tensor) -> Any:
-    return x if array_of("input", x).dtype.kind == "f" else to_dtype(x, _dtype.get_default_dtype())
+def _float(name: str, x: Tensor) -> Any:
+    return x if array_of(name, x).dtype.kind == "f" else to_dtype(x, _dtype.get_default_dtype())
 
 
 document(
