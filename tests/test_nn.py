@@ -281,6 +281,9 @@ def test_text() -> None:
         "  (again): Linear(in_features=3, out_features=4, bias=True)\n"
         ")"
     )
+    net = nn.Sequential(nn.Sequential(nn.Tanh()))
+    net.add_module("none", None)
+    assert repr(net) == "Sequential(\n  (0): Sequential(\n    (0): Tanh()\n  )\n  (none): None\n)"
     assert repr(nn.ReLU(inplace=True)) == "ReLU(inplace=True)"
     assert repr(nn.Flatten()) == "Flatten(start_dim=1, end_dim=-1)"
     assert repr(nn.Parameter(minigrad.zeros(1))) == "Parameter containing:\ntensor([0.], requires_grad=True)"

@@ -167,6 +167,53 @@ def test_functions_that_keep_the_dtype(name: str) -> None:
         assert out.dtype is dtype(name)
 
 
+def wrapped(number: int, name: str) -> int:
+    """Return what is left of a number in the bits of an integer dtype."""
+    bits = 8 * np.dtype(name).itemsize
+    rest = number % 2**bits
+    return rest - 2**bits if not name.startswith("u") and rest >= 2 ** (bits - 1) else rest
+
+
+def whole_power(x: int, y: int) -> int:
+    return x**y if y >= 0 else (x if y % 2 else 1) if x in (1, -1) else 0
+
+
+INTEGERS = ["uint8", "int8", "int16", "int32", "int64"]
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_powers_of_integers_wrap_around(name: str) -> None:
+    least, most = (mg.iinfo(dtype(name)).min, mg.iinfo(dtype(name)).max)
+    bases = [0, 1, 2, 3, 7, 100, most, most - 1] + ([-1, -2, -7, least] if least < 0 else [])
+    exponents = [0, 1, 2, 3, 5, 31, 64, 127] + ([-1, -2, -128] if least < 0 else [])
+    x, y = mg.tensor(bases, dtype=dtype(name)), mg.tensor(exponents, dtype=dtype(name))
+    table = [[wrapped(whole_power(b, e), name) for e in exponents] for b in bases]
+    assert (x[:, None] ** y).tolist() == table
+    assert (x[:, None] ** y).dtype is dtype(name)
+    assert (x.reshape(-1, 1).expand(-1, len(y)).T ** y[:, None]).T.tolist() == table
+    for e in (0, 1, 2, 3, 4, 5, 6, 7, 127, 128, 1000, 2**70):
+        assert (x**e).tolist() == [wrapped(pow(b, e, 2**64), name) for b in bases], e
+        assert (x**e).dtype is dtype(name)
+    assert (3**y).tolist() == [wrapped(whole_power(3, e), name) for e in exponents]
+    assert (x**1)._array is not x._array
+    assert (x[:0] ** y[:0]).shape == (0,)
+    with pytest.raises(RuntimeError, match=r"^pow: shapes .* do not broadcast"):
+        x ** y[:3]
+
+
+def test_powers_of_booleans_and_of_several_dtypes() -> None:
+    flags = mg.tensor([True, False])
+    for exponent in (0, 1, 2, 5, True):
+        assert (flags**exponent).tolist() == [1, int(exponent == 0)]
+        assert (flags**exponent).dtype is mg.int64
+    assert flags.square().tolist() == [1, 0]
+    assert (mg.tensor([3, 4], dtype=mg.int16) ** flags).tolist() == [3, 1]
+    out = mg.tensor([3, 4], dtype=mg.uint8) ** mg.tensor([2, -1], dtype=mg.int8)
+    assert (out.tolist(), out.dtype) == ([9, 0], mg.int16)
+    with pytest.raises(TypeError, match=r"^pow: not for operands"):
+        flags**flags
+
+
 def test_powers() -> None:
     x = mg.tensor([1, 2, 3])
     assert (x**3).tolist() == [1, 8, 27]

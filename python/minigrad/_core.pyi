@@ -317,7 +317,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # normal(key: i, offset: i; shape, dtype) -> out for float32, float64
 # occurrence(index: i; dim, extent, reverse) -> out for int64
 # permutation(key: i, offset: i; n) -> out for int64
-# pow(x: T, y: T) -> out for float32, float64
+# pow(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # prelu(y: T, x: T, weight: T) -> out for float32, float64
 # prod(x: T; dims, keepdim) -> out for int64, float32, float64
 # product_of_others(g: T, x: T; dim) -> out for float32, float64

@@ -53,10 +53,10 @@ class inference_mode(GradMode):  # noqa: N801
     def __enter__(self) -> None:
         graph.inference_used[:] = [True]
         self._handlers.append(_core.set_inference(self._inference, None))
-        super().__enter__()
+        self._before.append(_core.set_grad_enabled(self._mode))
 
     def __exit__(self, *exception: object) -> None:
-        super().__exit__(*exception)
+        _core.set_grad_enabled(self._before.pop())
         _core.set_inference(*self._handlers.pop())
 
 

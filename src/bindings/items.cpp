@@ -48,7 +48,7 @@ class Target {
   // What a value may not lie in.
   const View& memory() const { return picks_ ? whole_ : out_; }
 
-  bool take(PyObject* key) {
+  [[gnu::noinline]] bool take(PyObject* key) {
     PyObject** const parts = PyTuple_CheckExact(key) ? PySequence_Fast_ITEMS(key) : &key;
     const Py_ssize_t count = PyTuple_CheckExact(key) ? PyTuple_GET_SIZE(key) : 1;
     Py_ssize_t left = 0, added = 0;

@@ -176,6 +176,28 @@ Status run_division(const Call& call) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+// Powers, by repeated squaring.
+
+// x^y modulo 2^64. Of one over a whole number something is left for 1 and -1 only, which are their own reciprocals.
+[[gnu::noinline]] uint64_t power_of(int64_t x, int64_t y) {
+  if (y < 0 && x != 1 && x != -1) return 0;
+  uint64_t power = 1, square = static_cast<uint64_t>(x);
+  for (auto left = static_cast<uint64_t>(y < 0 ? y & 1 : y); left != 0; left >>= 1) {
+    if ((left & 1) != 0) power *= square;
+    square *= square;
+  }
+  return power;
+}
+
+struct Power {
+  static constexpr double kNanoseconds = 5;
+  template <class T>
+  static T apply(T x, T y) {
+    return static_cast<T>(power_of(x, y));
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
 // Runs. Where the sign makes no difference, numbers of one size share their code.
 
 template <class Op>
@@ -266,6 +288,7 @@ constexpr Run kRows[] = {
     {"trunc_divide", numbers<Quotient<TruncDivide>>()},
     {"remainder", numbers<Quotient<Remainder>>()},
     {"fmod", numbers<Quotient<Fmod>>()},
+    {"pow", numbers<Binary<Power>>()},
     {"maximum", with_bytes(numbers<Binary<Maximum>>())},
     {"minimum", with_bytes(numbers<Binary<Minimum>>())},
     {"eq", with_bytes(bits<Comparison<Eq>>())},

@@ -127,6 +127,14 @@ T floored(T x, T y) {
   }
 }
 
+// What is left of x^y without its fraction, modulo 2^64.
+int64_t whole_power(int64_t x, int64_t y) {
+  if (x == 1 || x == -1) return x == 1 || y % 2 == 0 ? 1 : -1;
+  int64_t power = y < 0 ? 0 : 1;
+  for (int64_t i = 0; i < y && power != 0; ++i) power *= x;
+  return power;
+}
+
 double numbers_only(double x, double nan, double above, double below) {
   if (x != x) return nan;
   return std::isinf(x) ? (x > 0 ? above : below) : x;
@@ -153,7 +161,8 @@ constexpr Run kRows[] = {
     {"div", float2<[](double x, double y) { return x / y; }>()},
     {"safe_mul", float2<[](double x, double y) { return x == 0 || y == 0 ? 0 : x * y; }>()},
     {"safe_div", float2<[](double x, double y) { return x == 0 ? 0 : x / y; }>()},
-    {"pow", float2<[](double x, double y) { return std::pow(x, y); }>()},
+    {"pow", for_all<map_of<int64_t, int64_t, whole_power, 0, 1>,
+                    map_of<double, double, [](double x, double y) { return std::pow(x, y); }, 0, 1>>()},
     {"floor_divide", any2<[](auto x, auto y) { return floored(x, y); }>()},
     {"trunc_divide", with(any2<[](auto x, auto y) { return truncated(x, y); }>(), DType::float32,
                           map_of<float, float, truncated<float>, 0, 1>)},

@@ -81,7 +81,7 @@ def test_every_size_equals_the_reference(name: str, dtype: str) -> None:
             out = kernels[name](*operands)
             assert out.dtype == expected.dtype
             assert out.shape == (n,)
-            if name in (*TRANSCENDENTAL, "lerp") or name.endswith("_grad"):
+            if out.dtype.kind == "f" and (name in (*TRANSCENDENTAL, "lerp") or name.endswith("_grad")):
                 eps = np.finfo(dtype).eps  # 1 - result² cancels where the result is near 1
                 np.testing.assert_allclose(
                     out, expected, rtol=4 * eps, atol=16 * eps * name.endswith(("_grad", "lerp"))

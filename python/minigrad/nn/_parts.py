@@ -168,7 +168,7 @@ class Parts:
         return Members(self, "buffer")
 
     def _own_modules(self) -> list[tuple[str, Module]]:
-        return _core.members(vars(self), (Parts,))
+        return _core.members(self.__dict__, _PARTS)
 
     def _own_parameters(self) -> list[tuple[str, Parameter]]:
         named: list[tuple[str, Parameter]] = _core.members(vars(self), (Parameter,))
@@ -205,7 +205,8 @@ class Parts:
             if remove_duplicate:
                 seen.add(module)
             yield module
-            waiting += [part for _, part in reversed(module._own_modules())]
+            if own := _core.members(module.__dict__, _PARTS):
+                waiting += [part for _, part in reversed(own)]
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Yield the immediate parts, each with its name."""
@@ -213,7 +214,7 @@ class Parts:
 
     def children(self) -> Iterator[Module]:
         """Yield the immediate parts."""
-        return (module for _, module in self.named_children())
+        return iter(dict.fromkeys([module for _, module in self._own_modules()]))
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -331,7 +332,7 @@ class Parts:
         return sorted(name for name in object.__dir__(self) if not name[0].isdigit())
 
 
-_MEMBERS = (Parameter, Parts)
+_MEMBERS, _PARTS = (Parameter, Parts), (Parts,)
 
 _KINDS: dict[str, tuple[Any, str]] = {
     "parameter": (Parameter, "Parameter"),

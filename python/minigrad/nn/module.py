@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -191,10 +190,12 @@ class Module(Calls, State):
 
     def __repr__(self) -> str:
         lines = self.extra_repr().splitlines()
-        parts = [f"({name}): {part!r}" for name, part in self._modules.items()]
+        named = self._modules.items() if self._absent else self._own_modules()
+        parts = [f"({name}): {part!r}" for name, part in named]
         if not parts and len(lines) <= 1:
             return f"{self._get_name()}({''.join(lines)})"
-        return f"{self._get_name()}(\n{textwrap.indent(chr(10).join(lines + parts), '  ')}\n)"
+        inside = "\n".join(lines + parts).replace("\n", "\n  ")
+        return f"{self._get_name()}(\n  {inside}\n)"
 
 
 def clear_grad(parameter: Tensor, set_to_none: bool) -> None:

@@ -254,13 +254,12 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """Return the first half of a dimension times the logistic function of the second."""
-    ndim = array_of("glu", input).ndim
-    if not -ndim <= dim < ndim:
-        raise IndexError(f"glu: dim {dim} out of range for shape {tuple(input.shape)}")
-    extent = input.shape[dim]
-    if extent % 2:
-        raise RuntimeError(f"glu: the extent of dim {dim} must be even, got shape {tuple(input.shape)}")
-    first, second = split_with_sizes(input, (extent // 2, extent // 2), dim)
+    shape = array_of("glu", input).shape
+    if not -len(shape) <= dim < len(shape):
+        raise IndexError(f"glu: dim {dim} out of range for shape {shape}")
+    if shape[dim] % 2:
+        raise RuntimeError(f"glu: the extent of dim {dim} must be even, got shape {shape}")
+    first, second = split_with_sizes(input, (shape[dim] // 2,) * 2, dim)
     return mul(first, sigmoid(second))
 
 

@@ -48,7 +48,7 @@ def _fused(name: str, equation: str, **vjp: Callable[..., Any]) -> Any:
 
 
 def _rest_of_one(weight: Any) -> Any:
-    return 1 - weight if isinstance(weight, int | float) else _sub(1.0, weight)
+    return 1 - weight if isinstance(weight, (int, float)) else _sub(1.0, weight)
 
 
 _lerp = _fused(

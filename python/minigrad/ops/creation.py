@@ -241,8 +241,8 @@ def array_of_older_form(name: str, dtype: DType, args: tuple[Any, ...]) -> Array
         return empty(*args, dtype=dtype)._array if args else np.zeros(0, dtype.numpy)
     if isinstance(data, int) and not isinstance(data, bool):
         return empty(data, dtype=dtype)._array
-    known = isinstance(data, Tensor | Sequence) or hasattr(data, "__array__")
-    if data is args or not known or isinstance(data, str | np.generic):
+    known = isinstance(data, (Tensor, Sequence)) or hasattr(data, "__array__")
+    if data is args or not known or isinstance(data, (str, np.generic)):
         given = ", ".join(type(x).__name__ for x in args)
         raise TypeError(f"{name}: expected sizes or a sequence of data, got {given}; minigrad.tensor takes a number")
     if isinstance(data, np.ndarray):

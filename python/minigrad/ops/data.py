@@ -27,7 +27,7 @@ def array_from(data: Any, dtype: DType | None) -> Array:
         data = data._array
     elif not isinstance(data, _NESTED) and hasattr(data, "__array__"):  # as a column of a table
         data = np.asarray(data)
-    if not isinstance(data, np.ndarray | np.generic):
+    if not isinstance(data, (np.ndarray, np.generic)):
         given, data = data, _from_python(data)
         if dtype is None and data.dtype == np.float64 and not _holds_doubles(given):
             dtype = _dtype.get_default_dtype()
@@ -46,7 +46,7 @@ _PLAIN = {bool, float, int}
 
 def _holds_doubles(data: Any) -> bool:
     """Return whether nested sequences hold what is float64 by itself, unlike Python's floats: NumPy's, or a tensor's."""
-    if not isinstance(data, list | tuple):
+    if not isinstance(data, (list, tuple)):
         return bool(getattr(data, "dtype", None) in (np.float64, _dtype.float64))
     kinds = set(map(type, data))
     return not kinds <= _PLAIN and any(_holds_doubles(x) for x in data if type(x) not in _PLAIN)
@@ -54,7 +54,7 @@ def _holds_doubles(data: Any) -> bool:
 
 def _from_python(data: Any) -> Array:
     """Return an array of numbers in nested sequences, which may also hold tensors."""
-    if isinstance(data, list | tuple) and any(issubclass(kind, Tensor) for kind in set(map(type, data))):
+    if isinstance(data, (list, tuple)) and any(issubclass(kind, Tensor) for kind in set(map(type, data))):
         data = [x._array if isinstance(x, Tensor) else x for x in data]
     try:
         array = np.array(data)

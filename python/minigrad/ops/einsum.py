@@ -197,7 +197,7 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     """
     if isinstance(equation, Tensor):
         equation, operands = _from_sublists((equation, *operands))
-    elif len(operands) == 1 and isinstance(operands[0], list | tuple):
+    elif len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     if not isinstance(equation, str) or not operands:
         raise RuntimeError(f"einsum: needs an equation and at least one operand, got {equation!r}")
@@ -294,7 +294,7 @@ def _from_sublists(arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     operands, lists = pairs[::2], pairs[1::2]
 
     def text(labels: Any) -> str:
-        if not isinstance(labels, list | tuple) or not all(n is ... or n in range(52) for n in labels):
+        if not isinstance(labels, (list, tuple)) or not all(n is ... or n in range(52) for n in labels):
             raise RuntimeError(f"einsum: labels must be numbers from 0 to 51 or ..., got {labels!r}")
         return "".join("..." if n is ... else _LETTERS[n] for n in labels)
 

@@ -193,7 +193,7 @@ def _scale(plain: Callable[..., Any], alpha: Any) -> Any:
     """Return an `alpha` that is no plain number as one."""
     constant = isinstance(alpha, Tensor) and alpha.ndim == 0 and not alpha.requires_grad
     number = alpha.item() if constant or isinstance(alpha, np.generic) else alpha
-    if not isinstance(number, int | float):
+    if not isinstance(number, (int, float)):
         raise TypeError(f"{plain.__name__}: alpha must be a number, got {type(alpha).__name__}")
     return number
 

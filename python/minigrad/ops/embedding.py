@@ -18,6 +18,8 @@ from .shape import reshape, unsqueeze
 
 __all__ = ["embedding", "embedding_bag", "one_hot"]
 
+_ONE = np.ones((), np.int64)
+
 
 def embedding(
     input: Tensor,
@@ -301,4 +303,4 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         bound = "not be negative" if num_classes == -1 else f"lie in [0, {count})"
         raise RuntimeError(f"one_hot: classes must {bound}, got {least} to {most}")
     at = unsqueeze(tensor, -1)
-    return _scatter_add(wrap(np.ones(at.shape, np.int64)), at, (*classes.shape, count), classes.ndim)  # type: ignore[no-any-return]
+    return _scatter_add(wrap(_core.broadcast_view(_ONE, at._array.shape)), at, (*classes.shape, count), classes.ndim)  # type: ignore[no-any-return]

@@ -194,7 +194,7 @@ def xlogy(input: Any, other: Any) -> Tensor:
     >>> minigrad.xlogy(minigrad.tensor([0.0, 2.0]), minigrad.tensor([0.0, 2.0]))
     tensor([0.0000, 1.3863])
     """
-    numbers = [x for x in (input, other) if isinstance(x, int | float)]
+    numbers = [x for x in (input, other) if isinstance(x, (int, float))]
     if len(numbers) == 1:
         target = _dtype.result_type(input, other)  # a number is no integer that could wrap around
         target = target if target.is_floating_point else _dtype.get_default_dtype()

@@ -55,7 +55,7 @@ def _is_basic(k: Any) -> bool:
     if isinstance(k, Tensor) or is_array(k):
         array = k._array if isinstance(k, Tensor) else k
         return array.ndim == 0 and array.dtype.kind in "iu" and array.dtype != _UINT8 and not is_batched(array)
-    return isinstance(k, int | np.integer)
+    return isinstance(k, (int, np.integer))
 
 
 _FLAGS = (bool, np.bool_)
@@ -77,7 +77,7 @@ def _plain(name: str, k: Any) -> Any:
 def _is_structured(k: Any) -> bool:
     if isinstance(k, Tensor):
         return k._array.ndim > 0
-    return k is None or k is Ellipsis or isinstance(k, slice | list | tuple | np.ndarray)
+    return k is None or k is Ellipsis or isinstance(k, (slice, list, tuple, np.ndarray))
 
 
 def _parts(key: Any) -> tuple[Any, ...]:
@@ -95,11 +95,11 @@ def _as_array(name: str, k: Any) -> Array:
         array = k._array
     elif is_array(k):
         array = k
-    elif isinstance(k, bool | np.bool_):
+    elif isinstance(k, (bool, np.bool_)):
         array = np.array(bool(k))
     elif type(k) is list and set(map(type, k)) == {int}:
         array = np.array(k)
-    elif isinstance(k, list | tuple | range):
+    elif isinstance(k, (list, tuple, range)):
         array = np.array([x._array if isinstance(x, Tensor) else x for x in k])
         array = array.astype(np.int64) if array.size == 0 else array
     else:
@@ -407,7 +407,7 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     parts = (key,) if type(key) in (int, Tensor) else _parts(key)
     if all(map(_is_basic, parts)):
         target = _basic("setitem", x, parts)
-        if isinstance(value, int | float):  # NumPy repeats it, and the graph knows nothing of it
+        if isinstance(value, (int, float)):  # NumPy repeats it, and the graph knows nothing of it
             if x._array.dtype.kind in "iu":
                 value = element("setitem", value, x._array.dtype)
             target._write(wrap(np.asarray(value, x._array.dtype)), "setitem")
@@ -455,13 +455,13 @@ def _set_by_tensor(x: Tensor, key: Tensor, value: Any) -> bool:
 
 
 def _written(x: Tensor, value: Any) -> Any:
-    return held("setitem", value, x._array.dtype) if isinstance(value, bool | int | float) else _value(x, value)
+    return held("setitem", value, x._array.dtype) if isinstance(value, (bool, int, float)) else _value(x, value)
 
 
 def _is_number(value: Any) -> bool:
     if isinstance(value, Tensor):
         return value._array.ndim == 0
-    return isinstance(value, bool | int | float | np.number | np.bool_)
+    return isinstance(value, (bool, int, float, np.number, np.bool_))
 
 
 def _value(x: Tensor, value: Any) -> Tensor:

@@ -16,7 +16,7 @@ from ..tensor import Tensor, array_of, wrap
 from .elementwise import _add, mul
 from .records import ARTICLE
 from .reduce import _sum
-from .shape import _reshape, broadcast, matrix_transpose, reshape
+from .shape import _reshape, broadcast, matrix_transpose, reshape, unsqueeze
 
 __all__ = [
     "bmm",
@@ -255,7 +255,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     first, second = array_of("outer", input), array_of("outer", vec2, "vec2")
     if first.ndim != 1 or second.ndim != 1:
         raise RuntimeError(f"outer: needs two vectors, got shapes {first.shape} and {second.shape}")
-    return input.unsqueeze(1) * vec2.unsqueeze(0)
+    return mul(unsqueeze(input, 1), vec2)
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -110,7 +110,7 @@ def _in_dtype(name: str, x: Tensor, dtype: _dtype.dtype | None) -> Tensor:
 
 
 def _vector_norm(name: str, x: Tensor, p: Any, dim: Dims, keepdim: bool) -> Tensor:
-    if isinstance(p, bool) or not isinstance(p, int | float):
+    if isinstance(p, bool) or not isinstance(p, (int, float)):
         raise TypeError(f"{name}: the order must be a number, got {p!r}")
     dims = dims_of(name, x, dim)
     if p == INFINITY:

@@ -14,7 +14,7 @@ from ..primitive import ELEMENTWISE, ONE_TO_MANY, ONE_TO_ONE, Primitive
 from ..tensor import Tensor, array_of
 from .elementwise import _add, _sub, _where, eq, log, mul, safe_mul
 from .promotion import number_tensor, to_dtype
-from .records import ARTICLE, DEFINITION, binary
+from .records import ARTICLE, binary
 
 __all__ = ["pow", "square"]
 
@@ -100,32 +100,9 @@ pow_number = Primitive(
 _INTEGER_KINDS = frozenset(a + b for a in "biu" for b in "biu") - {"bb"}
 
 
-def _run_pow_integers(x: Any, y: Any) -> Any:
-    if x.dtype != y.dtype or x.dtype.kind not in "iu":
-        return NotImplemented
-    try:
-        out = np.asarray(np.power(x, np.maximum(y, 0)))
-    except ValueError:
-        raise RuntimeError(f"pow: shapes {x.shape} and {y.shape} do not broadcast") from None
-    if x.dtype.kind == "i":
-        # What is left of a fraction: only 1 and -1 have whole reciprocals, which are themselves.
-        np.copyto(out, np.where(np.abs(x) == 1, np.where(y % 2 == 0, 1, x), 0), where=y < 0)
-    return out
-
-
-# What promotion may bring the operands to.
-_run_pow_integers.dtypes = ("uint8", "int8", "int16", "int32", "int64")  # type: ignore[attr-defined]
-
-_pow_integers: Callable[..., Tensor] = Primitive(
-    "pow_integers",
-    run=_run_pow_integers,
-    inputs=("x", "y"),
-    equation="out = x ** y of integers, rounded towards 0; it wraps around",
-    source=DEFINITION,
-    relation=ONE_TO_MANY,
-    structure=ELEMENTWISE,
-    promotion="common",
-).eager
+_pow_integers = binary(
+    "pow_integers", "x ** y of integers, rounded towards 0; it wraps around", None, None, kernel="pow"
+)
 
 
 @method(in_place=True)
@@ -153,9 +130,9 @@ def pow(input: Any, exponent: Any) -> Tensor:  # noqa: A001
     tensor([1., 4., 9.])
     """
     input, exponent = _plain_number(input), _plain_number(exponent)
-    if isinstance(input, Tensor) and isinstance(exponent, int | float):
+    if isinstance(input, Tensor) and isinstance(exponent, (int, float)):
         return _power_of_number(input, exponent)
-    if isinstance(input, int | float) and isinstance(exponent, Tensor):
+    if isinstance(input, (int, float)) and isinstance(exponent, Tensor):
         input = number_tensor(input, _dtype.result_type(input, exponent))
     kinds = _kind(input) + _kind(exponent)
     return _pow_integers(input, exponent) if kinds in _INTEGER_KINDS else _pow(input, exponent)
@@ -179,17 +156,16 @@ def _power_of_number(x: Tensor, exponent: Any) -> Tensor:
         return pow_number(to_dtype(x, _dtype.get_default_dtype()), exponent)  # type: ignore[no-any-return]
     if exponent < 0:
         raise RuntimeError("pow: integers cannot be raised to negative integer powers; convert to a float first")
-    return integer_power(x, exponent)
+    return integer_power(x, int(exponent))
 
 
 def integer_power(x: Tensor, exponent: int) -> Tensor:
     """Return an integer tensor to a whole power, by repeated squaring; it wraps around."""
-    result = x * 0 + 1
-    while exponent:
-        if exponent & 1:
-            result = mul(result, x)
-        x, exponent = mul(x, x), exponent >> 1
-    return result
+    if exponent < 2 or x._array.dtype.kind == "b":
+        return _pow_integers(x, min(exponent, 1))
+    half = x if exponent < 4 else integer_power(x, exponent // 2)
+    whole = mul(half, half)
+    return mul(whole, x) if exponent % 2 else whole
 
 
 @method(in_place=True)

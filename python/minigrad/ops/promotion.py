@@ -149,7 +149,7 @@ def to_dtype(x: Any, target: _dtype.dtype) -> Any:
 
 def number_tensor(number: float, target: _dtype.dtype) -> Tensor:
     """Return a number as a tensor without dimensions; an integer that is too large for the dtype wraps around."""
-    from .creation import full
+    from .creation import filled
 
-    own = full((), number, dtype=target if target.is_floating_point else None)
+    own = filled((), number, target if target.is_floating_point else _dtype.result_type(number))
     return own if own.dtype is target else to_dtype(own, target)

@@ -38,9 +38,10 @@ def arange(
     """Return the numbers from `start` (0 where only one is given) up to but without `end`, `step` apart."""
     if options or device is not None:
         check_options("arange", device, options)
-    start, end, step = _number(start), _number(end), _number(step)
     if end is None:
         start, end = 0, start
+    if not start.__class__ is end.__class__ is step.__class__ is int:
+        start, end, step = _number(start), _number(end), _number(step)
     if step == 0 or (end - start) * step < 0:
         raise RuntimeError(f"arange: cannot step from {start} to {end} by {step}")
     if dtype is None:
@@ -145,12 +146,13 @@ def eye(
     **options: Any,
 ) -> Tensor:
     """Return the n × m matrix with ones on the diagonal."""
-    check_options("eye", device, options)
+    if options or device is not None:
+        check_options("eye", device, options)
     rows, columns = sizes = sizes_of((n, n if m is None else m))
     _refuse_negative("eye", sizes)
     array = _full_kernel(0.0, (rows, columns), _dtype.chosen(dtype, _dtype.get_default_dtype()).code)
     _core.strided_view(array, (min(rows, columns),), ((columns + 1) * array.itemsize,), 0).fill(1)
-    return wrap(array).requires_grad_(requires_grad)
+    return wrap(array) if requires_grad is False else wrap(array).requires_grad_(requires_grad)
 
 
 def tril_indices(

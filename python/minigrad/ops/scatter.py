@@ -79,7 +79,7 @@ def _like_input(name: str, array: Array, src: Any, role: str = "src") -> Any:
         if src._array.dtype != array.dtype:
             raise RuntimeError(f"{name}: {role} must have input's dtype {array.dtype}, got {src._array.dtype}")
         return src
-    if not isinstance(src, bool | int | float | np.number | np.bool_):
+    if not isinstance(src, (bool, int, float, np.number, np.bool_)):
         raise TypeError(f"{name}: {role} must be a Tensor or a number, got {type(src).__name__}")
     return _dtype.held(name, src, array.dtype)
 

@@ -308,7 +308,7 @@ def swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor:
 
 def tensors_of(name: str, tensors: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """Return the tensors given one by one or as one sequence; TypeError for what is no tensor."""
-    given = tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else tensors
+    given = tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
     for i, x in enumerate(given):
         if not isinstance(x, Tensor):
             array_of(name, x, f"tensor {i}")

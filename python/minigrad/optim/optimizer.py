@@ -209,7 +209,7 @@ class Optimizer(Hookable):
         state = defaultdict(
             dict, {parameter[n]: self._restore(parameter[n], k) for n, k in state_dict["state"].items()}
         )
-        settings = [{k: copy.deepcopy(v) for k, v in group.items() if k != "params"} for group in groups]
+        settings = [{k: _copy(v) for k, v in group.items() if k != "params"} for group in groups]
         for own, group in zip(self.param_groups, settings, strict=True):
             self._check_settings({**own, **group})
         for own, group in zip(self.param_groups, settings, strict=True):
@@ -251,11 +251,20 @@ def is_array(value: Any) -> bool:
     return isinstance(value, (Tensor, np.ndarray)) or (hasattr(value, "__array__") and hasattr(value, "shape"))
 
 
+def array_in(value: Any) -> Any:
+    """Return what holds the elements of an array of any kind, not to be written to."""
+    return value._array if isinstance(value, Tensor) else np.asarray(value)
+
+
 def copied(value: Any, p: Tensor) -> Any:
     """Return a copy of a value of a state; floating-point arrays in it get the parameter's dtype."""
     if is_array(value):
-        array = np.asarray(value)
+        array = array_in(value)
         return wrap(array.astype(p._array.dtype if array.dtype.kind == "f" else array.dtype, order="C"))
     if isinstance(value, (list, tuple)):
         return type(value)([copied(v, p) for v in value])
-    return copy.deepcopy(value)
+    return _copy(value)
+
+
+def _copy(value: Any) -> Any:
+    return value if value is None or value.__class__ in (bool, int, float, str) else copy.deepcopy(value)

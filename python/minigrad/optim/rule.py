@@ -13,7 +13,7 @@ from .. import _core
 from .._observers import observers
 from ..sharing import note_write
 from ..tensor import Tensor, wrap
-from .optimizer import Optimizer, call_with_grad, is_array
+from .optimizer import Optimizer, array_in, call_with_grad, is_array
 
 _gather = _core.gather
 _full = _core.kernels["full"]
@@ -148,10 +148,10 @@ class RuleOptimizer(Optimizer):
 
     def _restored(self, name: str, value: Any, p: Tensor) -> Any:
         if name in self._counters:
-            return counter(float(np.asarray(value).item()))
+            return counter(float(array_in(value).item()))
         if not is_array(value):
             return value
-        array = np.asarray(value)
+        array = array_in(value)
         if array.shape != p._array.shape:
             raise ValueError(f"load_state_dict: {name} has shape {array.shape}, but its parameter {p._array.shape}")
         restored = beside(p)
@@ -169,7 +169,7 @@ def beside(p: Tensor, value: float = 0.0) -> Tensor:
 
     It comes from the pool, whose arrays begin at a cache line: NumPy's, which seldom do, cost a step twice its time.
     """
-    order = np.argsort([-abs(stride) for stride in p._array.strides], kind="stable").tolist()
-    ordered = tuple([p._array.shape[d] for d in order])
-    full = _full(value, ordered, p.dtype.code)
-    return wrap(full.transpose(np.argsort(order).tolist()))
+    shape, strides = p._array.shape, p._array.strides
+    order = sorted(range(len(shape)), key=lambda d: -abs(strides[d]))
+    full = _full(value, tuple([shape[d] for d in order]), p.dtype.code)
+    return wrap(full.transpose(sorted(order, key=order.__getitem__)))

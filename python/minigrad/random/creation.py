@@ -203,7 +203,7 @@ def _randint_arguments(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[in
     """Return low, high and size, given by position or by name, low perhaps not at all."""
     if not named and 2 <= len(args) <= 3:
         low, high = (0, args[0]) if len(args) == 2 else args[:2]
-        plain = _core.sizes_of((args[-1],)) if isinstance(args[-1], tuple | list) else None
+        plain = _core.sizes_of((args[-1],)) if isinstance(args[-1], (tuple, list)) else None
         if low.__class__ is int and high.__class__ is int and plain is not None:
             return low, high, plain
     names = ("low", "high", "size")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...random import Generator, default_generator
 from ...tensor import Tensor
 from .collate import default_collate, default_convert
+from .dataset import IterableDataset
 from .fetch import END, Failure, Job
 from .sampler import BatchSampler, OrderSampler, RandomSampler, SequentialSampler, drawn_seed
 
@@ -195,9 +196,9 @@ class DataLoader:
     # An epoch.
 
     def __len__(self) -> int:
-        if not self._job.streams:
+        if not isinstance(self.dataset, IterableDataset):
             return len(self.sampler if self.batch_sampler is None else self.batch_sampler)
-        count = len(self.dataset)
+        count = len(self.dataset)  # type: ignore[arg-type]
         if self.batch_size is None:
             return count
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
