@@ -367,19 +367,23 @@ def test_a_forked_child_has_a_pool_of_its_own() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_children_forked_while_another_thread_takes_memory() -> None:
+def test_children_forked_while_another_thread_holds_the_pool() -> None:
     """The pool's lock is free in the child, and what is kept is whole, whenever the fork comes."""
-    done = threading.Event()
+    turned = mg.ones(1024, 2048).T  # what a scan copies first, into memory that it gives back without Python's lock
 
-    def work() -> None:
-        while not done.is_set():
-            churn(1, 20)
+    def fork_meanwhile(thread: threading.Thread) -> None:
+        while thread.is_alive():
+            assert in_forked_child(lambda: mg.ones(3).sum().item() == 3)
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        for seed in range(30):
-            assert in_forked_child(lambda seed=seed: churn(seed, 50) is None)  # type: ignore[misc]
-    finally:
-        done.set()
-        thread.join()
+    for _ in range(3):
+        memory.set_cache_limit("1G")
+        memory.empty_cache()
+        small = [mg.ones(1) for _ in range(300_000)]
+        del small  # all of which then make room, one by one
+        memory.set_cache_limit(memory.stats()["cached"] + MIB)
+        sums: list[mg.Tensor] = []
+        scan = threading.Thread(target=lambda: sums.append(turned.cumsum(1)))  # noqa: B023
+        scan.start()
+        with ThreadPoolExecutor(4) as forks:
+            list(forks.map(fork_meanwhile, [scan] * 4))
+        assert sums[0][:, -1].eq(1024).all()
