@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from minigrad.primitive import Primitive
+from minigrad.primitive import Primitive, registry
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE, PACKAGE, PAGE = ROOT / "src", ROOT / "python" / "minigrad", ROOT / "docs" / "architecture.md"
@@ -65,6 +65,24 @@ def test_kernels_allocate_nothing_and_throw_through_fail_alone() -> None:
     forbidden = re.compile(r"\b(?:malloc|calloc|new|throw|std::vector|std::make_unique|std::stable_sort)\b")
     found = {path.name: forbidden.findall(without_comments(text)) for path, text in files("kernels")}
     assert {name: words for name, words in found.items() if words} == {}
+
+
+def test_one_header_knows_numpy() -> None:
+    assert [path.name for layer in LAYERS for path, text in files(layer) if "#include <numpy/" in text] == ["array.hpp"]
+
+
+def test_the_engine_decides_nothing_by_the_name_of_an_operation() -> None:
+    asks = re.compile(r"\.name (?:==|!=|in|not in) |CompareWithASCIIString\(\w*name")
+    texts = {path.name: path.read_text(encoding="utf-8") for path in PACKAGE.glob("*.py")}
+    texts |= {path.name: text for path, text in files("bindings")}
+    del texts["objects.cpp"]  # where connections have names
+    assert {name: asks.findall(text) for name, text in texts.items() if asks.search(text)} == {}
+
+
+def test_broadcasting_is_undone_by_the_sweep_alone() -> None:
+    """But for the rule of `expand`, to which summing is the way back."""
+    rules = [(p.name, rule[0].__code__) for p in registry.values() for rule in (*p.vjp, p.vjp_at_once) if rule]
+    assert {name for name, code in rules if "sum_to" in code.co_names} == {"expand"}
 
 
 def test_a_wrong_include_is_noticed() -> None:
