@@ -63,6 +63,17 @@ def test_to_takes_what_pytorchs_takes() -> None:
     assert x.to(mg.float32, False, True) is not x
     assert x.to(dtype=mg.float32, copy=True) is not x
     assert x.cpu() is x
+    assert all(x.to(place) is x and x.to(device=place) is x for place in ("cpu", "cpu:0", mg.device("cpu"), x.device))
+    assert x.to(mg.device("cpu"), mg.float32) is x.to(x.device, non_blocking=True) is x.to() is x.to(None) is x
+    assert x.to(mg.device("cpu", 0), copy=True) is not x
+    assert x.to(device="cpu", dtype=mg.int8).dtype is mg.int8
+    assert x.to(x.device, int).dtype is mg.int64
+    for place in ("cuda", "cuda:1", mg.device("meta")):
+        for call in (lambda p=place: x.to(p), lambda p=place: x.to(device=p), lambda p=place: x.to(p, mg.float64)):
+            with pytest.raises(RuntimeError, match="to: minigrad computes on the CPU only, got device"):
+                call()
+    with pytest.raises(RuntimeError, match="device: expected one of"):
+        x.to("gpu")
     with pytest.raises(TypeError, match="to: expected a dtype, a device or a tensor, got 3"):
         x.to(3)
 

@@ -71,5 +71,7 @@ CPU = device("cpu")
 
 def require_cpu(name: str, place: Any) -> None:
     """Raise a RuntimeError that opens with the operation's name where `place` is neither None nor the CPU."""
-    if place is not None and place is not CPU and place != "cpu" and device(place).type != "cpu":
+    if place is None or place is CPU or (place.__class__ is str and place == "cpu"):
+        return
+    if (place if isinstance(place, device) else device(place)).type != "cpu":
         raise RuntimeError(f"{name}: minigrad computes on the CPU only, got device {str(place)!r}")

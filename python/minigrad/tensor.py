@@ -91,6 +91,8 @@ class Tensor(TensorExport):
         """
         if not isinstance(requires_grad, _FLAGS):
             raise TypeError(f"requires_grad_: expected True or False, got {type(requires_grad).__name__}")
+        if requires_grad and self._edge is not None:
+            return self
         if requires_grad and self._array.dtype.kind != "f":
             raise RuntimeError(
                 f"requires_grad_: only floating-point tensors can require gradients, got {self.dtype}; convert it with "
@@ -98,15 +100,13 @@ class Tensor(TensorExport):
             )
         if requires_grad and inference_used and _core.inference_arrays():
             graph.refuse_inference(self, "requires_grad_")
-        if not self.is_leaf:
-            if requires_grad:
-                return self
-            raise RuntimeError("requires_grad_: this tensor was computed by the graph; use detach() to leave it")
-        if not requires_grad:
-            self._edge = None
-        elif self._edge is None:
+        if requires_grad:
             self._own()
             self._edge = (Leaf(self._array), 0)
+        elif self.is_leaf:
+            self._edge = None
+        else:
+            raise RuntimeError("requires_grad_: this tensor was computed by the graph; use detach() to leave it")
         return self
 
     @property

@@ -58,24 +58,25 @@ def to(
     >>> minigrad.tensor([1, 2]).to("cpu", minigrad.float64)
     tensor([1., 2.], dtype=minigrad.float64)
     """
-    if len(args) == 1 and not copy and device is None and dtype is None:  # the common cases
-        given = args[0]
-        if given.__class__ is str:
+    if dtype is None and not copy and len(args) + (device is not None) == 1:  # the common cases
+        given = args[0] if args else device
+        kind = given.__class__
+        if kind is Device or kind is str:
             require_cpu("to", given)
             return input
-        wanted = given.dtype if given.__class__ is Tensor else given
+        wanted = given.dtype if kind is Tensor else given
         if wanted.__class__ is DType:
             return input if wanted is input.dtype else to_dtype(input, wanted)
-    flags = [arg for arg in args if isinstance(arg, bool)]
+    flags = [arg for arg in args if arg.__class__ is bool]
     for arg in (*args, device):
-        if isinstance(arg, DType | builtins.type):
+        if isinstance(arg, (str, Device)):
+            require_cpu("to", arg)
+        elif isinstance(arg, (DType, builtins.type)):
             dtype = arg  # type: ignore[assignment]
         elif isinstance(arg, Tensor):
             dtype = arg.dtype
-        elif not isinstance(arg, bool):
-            if not isinstance(arg, str | Device | None):
-                raise TypeError(f"to: expected a dtype, a device or a tensor, got {arg!r}")
-            require_cpu("to", arg)
+        elif arg is not None and arg.__class__ is not bool:
+            raise TypeError(f"to: expected a dtype, a device or a tensor, got {arg!r}")
     copy = flags[1] if len(flags) > 1 else copy
     wanted = _dtype.chosen(dtype, input.dtype)
     if wanted is input.dtype:
