@@ -68,6 +68,13 @@ COMPOSED: dict[str, Call] = {
 }
 
 
+def test_what_is_no_reduction_and_no_dimension() -> None:
+    for reduction in ("men", ["mean"], None):
+        refuses(lambda r=reduction: F.mse_loss(t(2), t(2), reduction=r), ValueError, "mse_loss", repr(reduction))
+    for dim in (2, -3):
+        refuses(lambda d=dim: t(2, 3).stride(d), IndexError, "stride", str(dim), "(2, 3)")
+
+
 @pytest.mark.parametrize("name", COMPOSED)
 def test_the_public_function_is_named(name: str) -> None:
     refuses(COMPOSED[name], (TypeError, RuntimeError), name)

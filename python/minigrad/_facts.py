@@ -94,6 +94,8 @@ class TensorFacts(TensorMethods):
         """Return how many elements apart neighbours along each dimension, or along `dim`, lie."""
         size = self._array.itemsize
         strides = tuple([s // size for s in self._array.strides])
+        if dim is not None and not -len(strides) <= dim < len(strides):
+            raise IndexError(f"stride: dim {dim} out of range for shape {self._array.shape}")
         return strides if dim is None else strides[dim]
 
     def is_contiguous(self, memory_format: Any = None) -> bool:  # noqa: ARG002

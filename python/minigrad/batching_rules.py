@@ -102,7 +102,7 @@ def _twins(p: Primitive) -> tuple[Callable[..., Any], Callable[..., Any]]:
 @cache
 def _whole(p: Primitive) -> Callable[..., Any]:
     """Return the eager call that gives private outputs as well."""
-    return p.operation(p.run, whole=True, promote=lambda p, inputs, attributes: _promote(p, inputs, attributes, True))
+    return p.operation(p.run, whole=True, promote=_promote)
 
 
 def call(p: Primitive, values: Values, attributes: Sequence[Any]) -> Any:
@@ -113,15 +113,15 @@ def call(p: Primitive, values: Values, attributes: Sequence[Any]) -> Any:
         if level_of(values) is not None:
             return _run_values(p, values, attributes)
         out = p.run(*values, *attributes, *p.constants)
-        return _promote(p, values, attributes, True) if out is NotImplemented else out
+        return _promote(p, values, attributes) if out is NotImplemented else out
     return _whole(p)(*values, *attributes)
 
 
-def _promote(p: Primitive, inputs: Sequence[Any], attributes: Sequence[Any], whole: bool) -> Any:
+def _promote(p: Primitive, inputs: Sequence[Any], attributes: Sequence[Any]) -> Any:
     from .ops.promotion import promote
 
     if (level := level_of(inputs)) is not None:
-        return batched_call(p, level, inputs, attributes, whole)
+        return batched_call(p, level, inputs, attributes, True)
     return promote(
         p, tuple(inputs), tuple(attributes), lambda *args: call(p, args[: len(p.inputs)], args[len(p.inputs) :])
     )

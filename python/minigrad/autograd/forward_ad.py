@@ -71,13 +71,6 @@ def dual_level() -> Iterator[int]:
         exit_dual_level()
 
 
-def _duals(name: str, level: int | None) -> Duals:
-    duals = _level.get()
-    if duals is None or level not in (None, 0):
-        raise RuntimeError(f"{name}: needs a level: call it inside of dual_level()")
-    return duals
-
-
 def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:
     """Return a tensor of the same memory that carries a tangent.
 
@@ -101,7 +94,9 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
     --------
     See :class:`dual_level`.
     """
-    duals = _duals("make_dual", level)
+    duals = _level.get()
+    if duals is None or level not in (None, 0):
+        raise RuntimeError("make_dual: needs a level: call it inside of dual_level()")
     for name, x in (("tensor", tensor), ("tangent", tangent)):
         if not isinstance(x, Tensor):
             raise TypeError(f"make_dual: {name} must be a Tensor, got {type(x).__name__}")

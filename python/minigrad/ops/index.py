@@ -197,13 +197,6 @@ def along(index: Array, before: Shape, after: Shape) -> Array:
     return broadcast(index, (*before, index.shape[0], *after))  # type: ignore[no-any-return]
 
 
-def _check_same_rank(name: str, x: Array, index: Array) -> None:
-    if x.ndim != index.ndim and max(x.ndim, 1) != max(index.ndim, 1):
-        raise RuntimeError(
-            f"{name}: index must have as many dimensions as input, got shapes {index.shape} and {x.shape}"
-        )
-
-
 def pick(name: str, x: Tensor, index: Tensor, dim: int, given: Tensor | None = None) -> Tensor:
     """Return ``gather_along(x, index, dim)``; an IndexError says which index, of those `given`, is out of range."""
     try:
@@ -259,11 +252,14 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     if index._array.ndim != array.ndim:
         if index._array.size == 0:
             return index_rows(reshape(input, -1), index)  # type: ignore[no-any-return]
-        _check_same_rank("gather", array, index._array)
-        if array.ndim == 0:
-            input = reshape(input, 1)
-        else:
+        shapes = array.shape, index._array.shape
+        if max(map(len, shapes)) > 1:
+            raise RuntimeError(
+                f"gather: index must have as many dimensions as input, got shapes {shapes[1]} and {shapes[0]}"
+            )
+        if array.ndim > 0:
             return reshape(pick("gather", input, reshape(index, 1), d), ())
+        input = reshape(input, 1)
     return pick("gather", input, index, d)
 
 

@@ -29,14 +29,14 @@ REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 # Reductions.
 
 
-def reduction_code(name: str, reduction: str, size_average: bool | None = None, reduce: bool | None = None) -> int:
+def reduction_code(name: str, reduction: object, size_average: bool | None = None, reduce: bool | None = None) -> int:
     """Return the number of a reduction; ValueError where there is none of this name.
 
     `size_average` and `reduce` are what PyTorch had before `reduction`; where either is given it decides.
     """
     if size_average is not None or reduce is not None:
         return 0 if reduce is False else 2 if size_average is False else 1
-    code = REDUCTIONS.get(reduction)
+    code = REDUCTIONS.get(reduction) if isinstance(reduction, str) else None
     if code is None:
         raise ValueError(f"{name}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
     return code

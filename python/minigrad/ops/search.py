@@ -78,11 +78,11 @@ def argwhere(input: Tensor) -> Tensor:
     return nonzero(input)  # type: ignore[no-any-return]
 
 
-def _check_side(name: str, right: bool, side: str | None) -> bool:
+def _is_right(right: bool, side: str | None) -> bool:
     if side not in (None, "left", "right"):
-        raise RuntimeError(f"{name}: side must be 'left' or 'right', got {side!r}")
+        raise RuntimeError(f"searchsorted: side must be 'left' or 'right', got {side!r}")
     if side == "left" and right:
-        raise RuntimeError(f"{name}: side='left' contradicts right=True")
+        raise RuntimeError("searchsorted: side='left' contradicts right=True")
     return right or side == "right"
 
 
@@ -158,7 +158,7 @@ def searchsorted(
     tensor([1, 3])
     """
     line = array_of("searchsorted", sorted_sequence)
-    behind = _check_side("searchsorted", right, side)
+    behind = _is_right(right, side)
     if sorter is not None:
         order = array_of("searchsorted", sorter)
         if order.dtype != "int64" or order.shape != line.shape:
