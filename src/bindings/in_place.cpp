@@ -188,9 +188,9 @@ Written store(PyObject* object, const View& own, PyObject* result) {
     return Written::no;
   }
   static PyObject* const cast = kernel_named("cast");
-  static PyObject* const copy = kernel_named("copy");
-  if (cast == nullptr || copy == nullptr) return Written::error;
-  if (x.dtype == own.dtype) return compute(copy, object, &result, 1);
+  static PyObject* const clone = kernel_named("clone");
+  if (cast == nullptr || clone == nullptr) return Written::error;
+  if (x.dtype == own.dtype) return compute(clone, object, &result, 1);
   const Reference code(PyLong_FromLong(static_cast<int>(own.dtype)));
   PyObject* const operands[] = {result, code.get()};
   return code == nullptr ? Written::error : compute(cast, object, operands, 2);
