@@ -23,7 +23,13 @@ inline int64_t shared_columns(const View& x, int64_t dim) {
   return n >= kFewRows && cols > 1 && cols <= kMostColumns && n * cols >= kFewElements ? cols : 0;
 }
 
+// Columns whose neighbours lie apart are copied first: each element would be a line of memory.
 inline void plan_shared_rows(Plan& plan, const View& x, int64_t dim) {
+  for (int i = 0; i < plan.in_count; ++i) {
+    const View& in = plan.in[i];
+    const bool along_last = in.rank == 0 || dim == -1 || dim == in.rank - 1;
+    if (!along_last && in.stride[in.rank - 1] != 1) plan.layout = InputLayout::packed;
+  }
   const int64_t cols = shared_columns(x, dim), row = cols * item_size(x.dtype);
   if (cols == 0) return;
   const int64_t lanes = 64 / item_size(x.dtype), block = kBlockOfRows * lanes;
