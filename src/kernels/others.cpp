@@ -29,7 +29,8 @@ constexpr Kernel kRows[] = {
      .types = "TT",
      .outputs = {"out"},
      .attributes = {{"dim", AttributeKind::integer}},
-     .plan = plan_product_of_others},
+     .plan = plan_product_of_others,
+     .layout = InputLayout::by_rows},
 };
 
 }  // namespace

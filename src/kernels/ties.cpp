@@ -34,7 +34,8 @@ constexpr Kernel kRows[] = {
      .types = "TTT",
      .outputs = {"out"},
      .attributes = {{"dims", AttributeKind::integers}},
-     .plan = plan_share_ties},
+     .plan = plan_share_ties,
+     .layout = InputLayout::by_rows},
 };
 
 }  // namespace
