@@ -7,7 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+import minigrad as mg
+import minigrad.nn.functional as F
 
 TOOLS = Path(__file__).resolve().parent.parent / "tools"
 sys.path.insert(0, str(TOOLS))
@@ -79,3 +83,37 @@ def test_rows_are_told_apart() -> None:
 def test_every_difference_has_a_reason() -> None:
     explained = [name for names in REASONS.values() for name in names]
     assert sorted(explained) == sorted(PYTORCH)
+
+
+MASKED: dict[str, Callable[[Any, Any], Any]] = {
+    "mse_loss": lambda x, y: F.mse_loss(x, y, reduction="none"),
+    "smooth_l1_loss": lambda x, y: F.smooth_l1_loss(x, y, reduction="none"),
+    "huber_loss": lambda x, y: F.huber_loss(x, y, reduction="none"),
+    "l1_loss": lambda x, y: F.l1_loss(x, y, reduction="none"),
+    "binary_cross_entropy_with_logits": lambda x, y: F.binary_cross_entropy_with_logits(x, y, reduction="none"),
+    "softmax": lambda x, y: F.softmax(x + y, 1),
+    "softmax, few elements": lambda x, y: F.softmax((x + y)[:, :5], 1),
+    "softmax, columns": lambda x, y: F.softmax((x + y).T, 0).T,
+    "log_softmax": lambda x, y: F.log_softmax(x + y, 1),
+    "log_softmax, columns": lambda x, y: F.log_softmax((x + y).T, 0).T,
+}
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_rows_of_nan_that_a_mask_leaves_out_have_a_gradient_of_0(name: str) -> None:
+    """The others have the gradient that they have without these rows, at the second order too."""
+    draw = np.random.default_rng(0)
+    x, y = (mg.tensor(draw.standard_normal((19, 70))) for _ in range(2))
+    known = mg.tensor(np.arange(19) % 3 != 1)
+
+    def gradients(x: Any, y: Any, known: Any) -> tuple[Any, Any]:
+        x = x.clone().requires_grad_()
+        loss = mg.where(known[:, None], MASKED[name](x, y), 0.0)
+        first = mg.autograd.grad((loss * loss).sum(), x, create_graph=True)[0]
+        return first.detach(), mg.autograd.grad(first[known].square().sum(), x)[0]
+
+    masked = mg.where(known[:, None], y, float("nan"))
+    alone = gradients(x[known], y[known], known[known])
+    for found, right in zip(gradients(x, masked, known), alone, strict=True):
+        np.testing.assert_allclose(found[known].numpy(), right.numpy(), rtol=1e-12, atol=1e-14)
+    assert not gradients(x, masked, known)[0][~known].any()

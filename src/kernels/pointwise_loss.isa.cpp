@@ -168,11 +168,13 @@ void value_row(T* out, const T* w, int64_t w_step, const T* x, const T* y, int64
                 [p](Vec<T>, Vec<T> a, Vec<T> b) __attribute__((always_inline)) { return F::value(a, b, p); });
 }
 
+// 0 where g is 0, so that elements that do not count, of NaN among them, leave no trace.
 template <class F, class T>
 void slope_row(T* out, const T* w, int64_t w_step, const T* x, const T* y, int64_t n, T parameter) {
   const Vec<T> p = splat(parameter);
-  map_registers(out, w, w_step, x, y, n,
-                [p](Vec<T> g, Vec<T> a, Vec<T> b) __attribute__((always_inline)) { return g * F::slope(a, b, p); });
+  map_registers(out, w, w_step, x, y, n, [p](Vec<T> g, Vec<T> a, Vec<T> b) __attribute__((always_inline)) {
+    return g == 0 ? g : g * F::slope(a, b, p);
+  });
 }
 
 template <class T>

@@ -45,14 +45,40 @@ struct LogSoftmax {
   }
 };
 
+// A row of products g y, 0 where g is 0.
+template <class T>
+struct WeightedRow {
+  const T* g;
+  const T* y;
+
+  [[gnu::always_inline]] Vec<T> at(int64_t j) const { return product(load(g + j), load(y + j)); }
+  [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T>) const {
+    return product(load_first(g + j, count, Vec<T>{}), load_first(y + j, count, Vec<T>{}));
+  }
+  template <class V>
+  [[gnu::always_inline]] static V product(V g, V y) {
+    return g == 0 ? V{} : g * y;
+  }
+};
+
+template <class T>
+struct WeightedRows {
+  const T* g;
+  const T* y;
+  int64_t g_step, y_step;
+
+  [[gnu::always_inline]] WeightedRow<T> row(int64_t i) const { return {g + i * g_step, y + i * y_step}; }
+};
+
 // The transposed Jacobian of softmax, diag(y) - y y^T, times the cotangent g: y (g - sum of g y). The products are
-// rounded before they are summed.
+// rounded before they are summed. A row of cotangents that are 0 gives 0, whatever y is.
 struct SoftmaxGrad {
   static constexpr double kNanoseconds = 0.2;
   static constexpr bool kSumsProducts = true;
   template <class T>
   [[gnu::always_inline]] static inline T result(T g, T y, T sum) {
-    return y * (g - sum);
+    const T d = g - sum;
+    return d == 0 ? d : y * d;
   }
 };
 
@@ -62,7 +88,7 @@ struct LogSoftmaxGrad {
   static constexpr bool kSumsProducts = false;
   template <class T>
   [[gnu::always_inline]] static inline T result(T g, T y, T sum) {
-    return fma(-math::exp_below_0(y), sum, g);
+    return sum == 0 ? g : fma(-math::exp_below_0(y), sum, g);
   }
 };
 
@@ -186,7 +212,7 @@ struct Backward {
     return fold<Sum>(combine_row_blocks<Sum, T>(rows.n, [&](int64_t begin, int64_t count) {
       const T* const g = rows.a_row().at(begin, count, g_copy);
       if constexpr (F::kSumsProducts) {
-        return block_lanes<Sum, T>(ProductRow<T>{g, rows.b_row().at(begin, count, y_copy)}, count);
+        return block_lanes<Sum, T>(WeightedRow<T>{g, rows.b_row().at(begin, count, y_copy)}, count);
       } else {
         return block_lanes<Sum, T>(PlainRow<T>{g}, count);
       }
@@ -218,7 +244,8 @@ struct Backward {
     alignas(64) T sum[kTileRows] = {};
     load_tile(g, rows.a, rows.across.a, rows.along.a, count, rows.n);
     load_tile(y, rows.b, rows.across.b, rows.along.b, count, rows.n);
-    map_tile(out, g, y, sum, rows.n, [](T g_k, T y_k, T) { return F::kSumsProducts ? g_k * y_k : g_k; });
+    map_tile(out, g, y, sum, rows.n,
+             [](T g_k, T y_k, T) { return F::kSumsProducts ? WeightedRow<T>::product(g_k, y_k) : g_k; });
     combine_tile<Sum>(out, rows.n, sum);
     map_tile(out, g, y, sum, rows.n, [](T g_k, T y_k, T total) { return F::result(g_k, y_k, total); });
     store_tile(rows.out, rows.across.out, rows.along.out, out, count, rows.n);
@@ -227,7 +254,7 @@ struct Backward {
   static auto summands(const Rows<T>& row, const T*, int64_t) {
     const int64_t a_step = kVirtualLanes<T> * row.along.a, b_step = kVirtualLanes<T> * row.along.b;
     if constexpr (F::kSumsProducts) {
-      return ProductRows<T>{row.a, row.b, a_step, b_step};
+      return WeightedRows<T>{row.a, row.b, a_step, b_step};
     } else {
       return PlainRows<T>{row.a, a_step};
     }
