@@ -86,7 +86,7 @@ template <class Op, class T>
 Status run_integers(const Call& call) {
   const View& x = call.in[0];
   const DimMask mask = listed_dims(x, call.attributes[0]);
-  const ReductionNest nest = make_reduction_nest(in_memory_order(x, mask), mask, call.out[0]);
+  const ReductionNest nest = make_reduction_nest(in_memory_order(x, mask), mask, call.out[0], true);
   const int64_t reduced = nest.reduced.size;
   const int inner = nest.kept.rank - 1;
   const int64_t out_step = nest.kept.stride[0][inner], x_step = nest.kept.stride[1][inner];

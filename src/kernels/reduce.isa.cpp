@@ -17,7 +17,7 @@ template <class T>
   const View& x = call.in[0];
   const Reduction form = describe_reduction(x, mask);
   if (form.kept == 0) return Status::ok;
-  const ReductionNest nest = make_reduction_nest(x, mask, call.out[0]);
+  const ReductionNest nest = make_reduction_nest(x, mask, call.out[0], true);
   const T divisor = mean ? static_cast<T>(form.reduced) : T{1};
   const Reducer<T> reducer = {op, form, nest, choose_walk<T>(form, nest), x.as<T>(), call.out[0].as<T>(), divisor};
   const Chunks chunks = divide_into_chunks(form, kVirtualLanes<T>);

@@ -80,15 +80,6 @@ struct PlainRows {
   [[gnu::always_inline]] PlainRow<T, Op> row(int64_t i) const { return {x + i * step}; }
 };
 
-template <class T>
-struct ProductRows {
-  const T* x;
-  const T* y;
-  int64_t x_step, y_step;
-
-  [[gnu::always_inline]] ProductRow<T> row(int64_t i) const { return {x + i * x_step, y + i * y_step}; }
-};
-
 // ---------------------------------------------------------------------------------------------------------------------
 // The tree over blocks.
 
@@ -110,6 +101,17 @@ template <class Op, class T>
   const Vec<T> fill = splat(Op::template kIdentity<T>);
   const Vec<T> tail = Op::combine(load_first(x + j, count - j, fill), load_first(y + j, count - j, fill));
   store_first(x + j, tail, count - j);
+}
+
+// x[j] combined with y[j], y[j + count], ..., `times` of them, one after the other.
+template <class Op, class T>
+void combine_chain(T* x, const T* y, int64_t count, int64_t times) {
+  if (times > 1 && count == kVirtualLanes<T>) {
+    Lanes<T> total = load_lanes(x);
+    for (int64_t k = 0; k < times; ++k) total = combine<Op>(total, load_lanes(y + k * count));
+    return store_lanes(x, total);
+  }
+  for (int64_t k = 0; k < times; ++k) combine_into<Op>(x, y + k * count, count);
 }
 
 // block(b, out) writes the `width` values of block b; merge(x, y, width) combines y into x. Afterwards
@@ -310,27 +312,30 @@ template <class Op, class T, class Rows>
   count == 3 ? add_group<Op, 3>(out, cols, r) : add_group<Op, 4>(out, cols, r, next);
 }
 
-// One block of columns: `count` <= kBlockVectors rows into out[0 ... cols), a register of columns after the other.
+// Part of a block of columns, its beginning or combined into out, a register of columns after the other: whole groups
+// or the block's end.
 template <class Op, class T, class Rows>
-[[gnu::noinline]] inline void narrow_columns(T* out, int64_t cols, const Rows& rows, int64_t count) {
+[[gnu::noinline]] inline void narrow_columns(T* out, int64_t cols, const Rows& rows, int64_t count,
+                                             bool begins = true) {
   using Row = decltype(rows.row(0));
   const Vec<T> identity = splat(Op::template kIdentity<T>);
   int64_t j = 0;
   for (; j + kLanes<T> <= cols; j += kLanes<T>) {
     const auto at = [j](const Row& row) __attribute__((always_inline)) { return row.at(j); };
-    store(out + j, narrow_block<Op>(rows, count, identity, at));
+    store(out + j, narrow_block<Op>(rows, count, begins ? identity : load(out + j), at));
   }
   if (j == cols) return;
   const auto at = [=](const Row& row) __attribute__((always_inline)) { return row.first(j, cols - j, identity); };
-  store_first(out + j, narrow_block<Op>(rows, count, identity, at), cols - j);
+  const Vec<T> total = begins ? identity : load_first(out + j, cols - j, identity);
+  store_first(out + j, narrow_block<Op>(rows, count, total, at), cols - j);
 }
 
 // The same for any number of columns. Few stay in registers; of many the rows are read from left to right, four at a
 // time, while out stays in the first-level cache.
 template <class Op, class T, class Rows>
-[[gnu::noinline]] inline void column_block(T* out, int64_t cols, const Rows& rows, int64_t count) {
+[[gnu::noinline]] inline void column_block(T* out, int64_t cols, const Rows& rows, int64_t count, bool begins = true) {
   if (cols > 2 * kLanes<T>) {
-    for (int64_t j = 0; j < cols; ++j) out[j] = Op::template kIdentity<T>;
+    for (int64_t j = 0; begins && j < cols; ++j) out[j] = Op::template kIdentity<T>;
     for (int64_t i = 0; i < count; i += 4) {
       const T* next = nullptr;
       if constexpr (requires { rows.far; }) next = rows.ahead(i + 4);
@@ -338,7 +343,7 @@ template <class Op, class T, class Rows>
     }
     return;
   }
-  narrow_columns<Op>(out, cols, rows, count);
+  narrow_columns<Op>(out, cols, rows, count, begins);
 }
 
 // The same for rows that are together in `rows`.

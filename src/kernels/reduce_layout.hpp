@@ -58,14 +58,35 @@ inline Reduction describe_reduction(const View& x, DimMask mask) {
 // then takes whole lines of memory.
 constexpr int64_t kTurnedPiece = 64;
 
-// Whether all elements of a matrix are reduced whose columns are contiguous, and its rows are so long that groups of
-// four vectors of so many lanes never go from one into the next, nor a block into many.
-inline bool is_turned_matrix(const Reduction& r, const Nest<1>& all, int64_t lanes) {
-  constexpr int64_t kVectors = 64, kMostBlocks = 64, kMostRows = 4;
-  if (!r.rows || r.kept != 1 || all.rank != 2 || all.stride[0][0] != 1) return false;
-  const int64_t rows = all.shape[0], cols = all.shape[1], block = kVectors * lanes;
-  if (cols % block == 0) return cols <= kMostBlocks * block;
-  return cols % (4 * lanes) == 0 && block % cols == 0 && block <= kMostRows * cols && rows % (block / cols) == 0;
+// Elements of a group of four vectors, which may be summed by itself.
+constexpr int64_t kGroupOfVectors = 4, kBlockOfVectors = 64;
+
+// Whether rows of results that lie beside each other are summed where they are: what lies at equal distances is whole
+// groups.
+inline bool is_in_groups(const Nest<1>& reduced, int64_t lanes) {
+  return reduced.rank == 1 || reduced.shape[reduced.rank - 1] % (kGroupOfVectors * lanes) == 0;
+}
+
+// Neighbours along a reduced dimension that is not the last one, which are summed side by side for some time: what
+// comes behind that dimension, of each of them, is `units`, whole blocks or, if there are none, whole groups.
+struct Turn {
+  int dim = -1;  // none
+  int64_t unit;  // elements
+  int64_t units;
+};
+
+// `lanes`: how many a row is summed in.
+inline Turn find_turn(const Reduction& r, const Nest<1>& reduced, int64_t lanes) {
+  constexpr int64_t kFew = 8, kMostUnits = 1024;
+  if (!r.rows) lanes = 1;
+  int64_t behind = 1;
+  for (int d = reduced.rank - 1; d > 0 && is_in_groups(reduced, lanes); --d) {
+    behind *= reduced.shape[d];
+    if (reduced.stride[0][d - 1] != 1 || reduced.shape[d - 1] < kFew) continue;
+    const int64_t unit = lanes * (behind % (kBlockOfVectors * lanes) == 0 ? kBlockOfVectors : kGroupOfVectors);
+    if (behind / unit * lanes <= kMostUnits) return {d - 1, unit, behind / unit};
+  }
+  return {};
 }
 
 // x with its reduced dimensions in the order in which they lie in memory, where the order of elements does not matter.
@@ -88,32 +109,49 @@ struct ReductionNest {
   Nest<1> reduced;  // of x, counted from a kept place
 };
 
-// x and out where out has a dimension for each kept one, or (keepdim, sum_to) further ones of size 1; its dimensions
-// then match the last ones of x.
-[[gnu::noinline]] inline ReductionNest make_reduction_nest(const View& x, DimMask mask, const View& out) {
-  const int kept_count = x.rank - __builtin_popcount(mask);
-  View kept_x, kept_out, reduced_x;
-  kept_x.rank = kept_out.rank = reduced_x.rank = 0;
+[[gnu::noinline]] inline Nest<1> make_reduced_nest(const View& x, DimMask mask) {
+  View part;
+  part.rank = 0;
   for (int d = 0; d < x.rank; ++d) {
-    const bool reduced = mask >> d & 1;
-    View& part = reduced ? reduced_x : kept_x;
+    if ((mask >> d & 1) == 0) continue;
     part.shape[part.rank] = x.shape[d];
     part.stride[part.rank++] = x.stride[d];
-    if (reduced) continue;
+  }
+  const View* const operands[] = {&part};
+  return make_nest(operands);
+}
+
+// x and out where out has a dimension for each kept one, or (keepdim, sum_to) further ones of size 1; its dimensions
+// then match the last ones of x. Results come in row-major order, or as x lies.
+[[gnu::noinline]] inline ReductionNest make_reduction_nest(const View& x, DimMask mask, const View& out,
+                                                           bool as_x_lies = false) {
+  const auto distance = [](int64_t stride) { return stride == 0 ? INT64_MAX : stride; };  // repeated: outermost
+  const int kept_count = x.rank - __builtin_popcount(mask);
+  View kept_x, kept_out;
+  kept_x.rank = kept_out.rank = 0;
+  for (int d = 0; d < x.rank; ++d) {
+    if (mask >> d & 1) continue;
     const int own = out.rank == kept_count ? kept_out.rank : d + out.rank - x.rank;
-    kept_out.shape[kept_out.rank] = x.shape[d];
-    kept_out.stride[kept_out.rank++] = out.stride[own];
+    int at = kept_x.rank++;
+    kept_out.rank = kept_x.rank;
+    for (; as_x_lies && at > 0 && distance(kept_x.stride[at - 1]) < distance(x.stride[d]); --at) {
+      for (View* const part : {&kept_x, &kept_out}) {
+        part->shape[at] = part->shape[at - 1];
+        part->stride[at] = part->stride[at - 1];
+      }
+    }
+    kept_x.shape[at] = kept_out.shape[at] = x.shape[d];
+    kept_x.stride[at] = x.stride[d];
+    kept_out.stride[at] = out.stride[own];
   }
   const View* const kept[] = {&kept_out, &kept_x};
-  const View* const reduced[] = {&reduced_x};
-  return {make_nest(kept), make_nest(reduced)};
+  return {make_nest(kept), make_reduced_nest(x, mask)};
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Threads share the elements of results, in chunks of whole blocks, where results are few; and where they are columns
 // of many blocks, because the thread that has just made some rows then finds them in its cache.
 
-constexpr int64_t kBlockOfVectors = 64;
 constexpr int kMostSums = 3;  // that are made at once
 
 struct Chunks {

@@ -18,17 +18,18 @@ struct Operation {
   void (*rows)(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows, int64_t n);
   // The tree over a contiguous row of n > 0 elements, to its lanes.
   void (*row_lanes)(T* lanes, const T* x, int64_t n);
-  // Part of a block of a row, whole groups or its end, combined into its lanes.
-  void (*row_groups)(T* lanes, const T* x, int64_t count);
-  // A block of columns: row i at x + i * step.
-  void (*column_block)(T* out, int64_t cols, const T* x, int64_t step, int64_t count, bool far);
+  // Part of a block of a row, combined into its lanes: pieces of whole groups, or its end.
+  void (*row_groups)(T* lanes, const T* x, int64_t step, int64_t pieces, int64_t count);
+  // Part of a block of columns, its beginning or combined into out: whole groups or its end, row i at x + i * step.
+  void (*column_groups)(T* out, int64_t cols, const T* x, int64_t step, int64_t count, bool far, bool begins);
   // The tree over columns of n > 0 contiguous elements: column j at x + j * step.
   void (*along)(T* out, int64_t cols, const T* x, int64_t step, int64_t n);
   // A group of four vectors of `cols` rows that lie beside each other, combined into their lanes.
   void (*lane_group)(T* lanes, int64_t cols, const T* x, int64_t step, int64_t count);
   // Whole rows of n <= kVirtualLanes elements that lie beside each other.
   void (*short_rows)(T* out, int64_t rows, const T* x, int64_t step, int64_t n);
-  void (*merge)(T* x, const T* y, int64_t count);
+  // `count` values combined with `times` others each, in turn, that follow one another.
+  void (*chain)(T* x, const T* y, int64_t count, int64_t times);
 };
 
 // What is combined in place of the elements: out[i][j] = f(x[i][j], centre[j * centre_step], parameter), contiguous
@@ -76,8 +77,10 @@ void row_lanes_of(T* lanes, const T* x, int64_t n) {
 }
 
 template <class Op, class T>
-void row_groups_of(T* lanes, const T* x, int64_t count) {
-  store_lanes(lanes, add_groups<Op>(load_lanes(lanes), PlainRow<T, Op>{x}, count));
+void row_groups_of(T* lanes, const T* x, int64_t step, int64_t pieces, int64_t count) {
+  Lanes<T> total = load_lanes(lanes);
+  for (int64_t i = 0; i < pieces; ++i) total = add_groups<Op>(total, PlainRow<T, Op>{x + i * step}, count);
+  store_lanes(lanes, total);
 }
 
 // Rows of many blocks, of one block, and of one vector: the last ones transposed, many at a time, because folding the
@@ -104,8 +107,8 @@ void rows_of(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows,
 }
 
 template <class Op, class T>
-void column_block_of(T* out, int64_t cols, const T* x, int64_t step, int64_t count, bool far) {
-  column_block<Op>(out, cols, PlainRows<T, Op>{x, step, far}, count);
+void column_groups_of(T* out, int64_t cols, const T* x, int64_t step, int64_t count, bool far, bool begins) {
+  column_block<Op>(out, cols, PlainRows<T, Op>{x, step, far}, count, begins);
 }
 
 template <class Op, class T>
@@ -116,8 +119,8 @@ void lane_group_of(T* lanes, int64_t cols, const T* x, int64_t step, int64_t cou
 template <class Op, class T>
 constexpr Operation<T> kOperation = {
     Op::template kIdentity<T>, rows_of<Op, T>,       row_lanes_of<Op, T>,  row_groups_of<Op, T>,
-    column_block_of<Op, T>,    combine_along<Op, T>, lane_group_of<Op, T>, combine_short_rows<Op, T>,
-    combine_into<Op, T>};
+    column_groups_of<Op, T>,   combine_along<Op, T>, lane_group_of<Op, T>, combine_short_rows<Op, T>,
+    combine_chain<Op, T>};
 
 }  // namespace
 }  // namespace minigrad::MINIGRAD_ISA

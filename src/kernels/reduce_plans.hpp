@@ -50,7 +50,7 @@ inline bool has_turned_pieces(const View& x) {
   return x.rank > 1 && x.shape[x.rank - 1] <= kTurnedPiece && x.stride[x.rank - 2] == 1;
 }
 
-// `turns`: the run reaches the elements of a turned matrix, or of turned pieces, by itself. The time, and the scratch
+// `turns`: the run reaches neighbours along other dimensions, and turned pieces, by itself. The time, and the scratch
 // for chunks that threads share: a function of shape and dims (see divide_into_chunks).
 inline void plan_costs(Plan& plan, DimMask mask, bool turns = false) {
   const View& x = plan.in[0];
@@ -58,8 +58,7 @@ inline void plan_costs(Plan& plan, DimMask mask, bool turns = false) {
   plan.nanoseconds = kNanosecondsEach * static_cast<double>(form.kept) * static_cast<double>(form.reduced);
   if (!is_floating(x.dtype)) return;
   const int64_t lanes = kVectorBytes / item_size(x.dtype);
-  const View* const operands[] = {&x};
-  const bool reached = turns && (is_turned_matrix(form, make_nest(operands), lanes) || has_turned_pieces(x));
+  const bool reached = turns && (find_turn(form, make_reduced_nest(x, mask), lanes).dim >= 0 || has_turned_pieces(x));
   if (!reached) plan_way(plan, form, mask);
   const Chunks chunks = divide_into_chunks(form, lanes);
   plan.scratch_shared = static_cast<size_t>(chunks.count * form.kept * (form.rows ? kVectorBytes : item_size(x.dtype)));

@@ -6,7 +6,7 @@
 #include "core/parallel.hpp"
 #include "isa/isa.hpp"
 #include "kernels/reduce_layout.hpp"
-#include "kernels/reduce_turned.hpp"
+#include "kernels/reduce_operation.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
@@ -16,9 +16,9 @@ enum class Walk : uint8_t {
   pieces,   // rows that are not contiguous: group by group, of many results each block in turn
   lanes,    // rows whose results lie beside each other in memory: whole vectors of results, lane by lane
   columns,  // columns that lie beside each other in memory
-  along,    // columns, each contiguous in memory
-  tiles,    // columns, copied tile by tile
-  turned,   // the rows of a whole matrix, which lie beside each other in memory (see is_turned_matrix)
+  along,    // columns, each contiguous in memory, or in blocks
+  tiles,    // columns or rows, copied tile by tile
+  turned,   // neighbours along a reduced dimension, side by side (see find_turn)
   mapped,   // mapped columns that lie beside each other in memory: group by group
 };
 
@@ -30,23 +30,47 @@ constexpr double kNanosecondsEach = 0.08;
 template <class T>
 Walk choose_walk(const Reduction& r, const ReductionNest& nest) {
   constexpr int64_t kFew = 4;
-  const int inner = nest.kept.rank - 1;
-  const bool simple = nest.reduced.rank == 1;
-  const bool beside = simple && (nest.kept.stride[1][inner] == 1 || nest.kept.shape[inner] == 1);
-  const bool behind = simple && nest.reduced.stride[0][0] == 1;
-  if (!r.rows) return beside ? Walk::columns : (behind && r.reduced >= kBlockVectors ? Walk::along : Walk::tiles);
-  if (behind) return Walk::rows;
-  if (is_turned_matrix(r, nest.reduced, kVirtualLanes<T>)) return Walk::turned;
-  return beside && nest.kept.shape[inner] >= kFew ? Walk::lanes : Walk::pieces;
+  const int inner = nest.kept.rank - 1, last = nest.reduced.rank - 1;
+  const int64_t lanes = r.rows ? kVirtualLanes<T> : 1, n = nest.reduced.shape[last];
+  const bool near = nest.kept.stride[1][inner] == 1, single = nest.kept.shape[inner] == 1;
+  const bool simple = last == 0, behind = nest.reduced.stride[0][last] == 1;
+  if (r.rows && behind) return simple ? Walk::rows : Walk::pieces;
+  const bool several = nest.kept.shape[inner] >= kFew;
+  if (is_in_groups(nest.reduced, lanes) && near && (several || (simple && !r.rows))) {
+    return r.rows ? Walk::lanes : Walk::columns;
+  }
+  if (simple && single && !r.rows) return Walk::columns;
+  if (!r.rows && behind && n >= kBlockVectors && (simple || n % kBlockVectors == 0)) return Walk::along;
+  if (find_turn(r, nest.reduced, lanes).dim >= 0) return Walk::turned;
+  return !r.rows || (near && several) ? Walk::tiles : Walk::pieces;
 }
+
+// What neighbours that lie beside each other contribute to some results, for some of the units (see find_turn).
+template <class T>
+struct Units {
+  static constexpr int64_t kMost = 256;  // neighbours at a time
+  static constexpr int64_t kValues = 1 << 14;
+
+  Turn turn;
+  int64_t width;               // values of a unit
+  int64_t begin = 0, end = 0;  // those that are ready
+  alignas(64) T values[kValues];
+  alignas(64) T beside[kValues];
+
+  // How many results are made together: one, if it has many lanes, or as many as have room.
+  static int64_t results(const Turn& turn, const Nest<1>& reduced, int64_t lanes) {
+    const int64_t each = smaller(kMost, reduced.shape[turn.dim]) * turn.units;
+    return lanes == 1 && each < kValues ? kValues / each : 1;
+  }
+};
 
 // How many results are computed at a time: as many as the tree over `blocks` blocks has room for, and no more than suit
 // the walk.
 template <class T>
-int64_t strip_width(Walk walk, int64_t blocks, int64_t sums) {
-  constexpr int64_t kMost[] = {1, 64, 128, 4096, 64, kTile, 1, 4096};  // in the order of Walk
-  constexpr int64_t kMostOfSeveral = 1024;                             // sums: these stay in the nearest cache
-  const int lanes = walk == Walk::lanes || walk == Walk::pieces ? kVirtualLanes<T> : 1;
+int64_t strip_width(Walk walk, bool rows, int64_t blocks, int64_t sums) {
+  constexpr int64_t kMost[] = {1, 64, 128, 4096, 64, kTile, kTile, 4096};  // in the order of Walk
+  constexpr int64_t kMostOfSeveral = 1024;                                 // sums: these stay in the nearest cache
+  const int lanes = rows ? kVirtualLanes<T> : 1;
   const int64_t room = kLevelBytes / static_cast<int>(sizeof(T)) / (tree_levels(blocks) * lanes * sums);
   const int64_t most = smaller(kMost[static_cast<int>(walk)], sums > 1 ? kMostOfSeveral : 4096);
   return smaller(room / kVirtualLanes<T> * kVirtualLanes<T>, most);
@@ -99,8 +123,19 @@ struct Reducer {
     return bytes <= kShort ? all >= kCached && form.reduced >= kMany : all >= 2 * kCached;
   }
 
+  auto merge() const {
+    return [this](T* a, const T* b, int64_t count) { op.chain(a, b, count, 1); };
+  }
+
+  [[gnu::noinline]] Turn turn() const { return find_turn(form, nest.reduced, kVirtualLanes<T>); }
+
+  int64_t most_results(int64_t of_blocks) const {
+    const int64_t width = strip_width<T>(walk, form.rows, of_blocks, sums);
+    return walk == Walk::turned ? smaller(width, Units<T>::results(turn(), nest.reduced, lanes())) : width;
+  }
+
   // Copies elements begin ... begin + n of a row that lies in pieces.
-  void gather_pieces(const T* from, int64_t begin, int64_t n, T* to) const {
+  [[gnu::noinline]] void gather_pieces(const T* from, int64_t begin, int64_t n, T* to) const {
     for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
       gather(to, from + start[0], row_step(), run);
       to += run;
@@ -123,37 +158,47 @@ struct Reducer {
 
   // A block of a row that lies in pieces: `n` elements from `begin` on. Groups that lie in one contiguous piece are
   // read where they are, the others from a copy.
-  void combine_pieces(const T* from, int64_t begin, int64_t n, T* to) const {
+  [[gnu::noinline]] void combine_pieces(const T* from, int64_t begin, int64_t n, T* to) const {
     constexpr int64_t kGroup = 4 * kVirtualLanes<T>;
+    const int inner = nest.reduced.rank - 1;
+    const int64_t piece = nest.reduced.shape[inner];
     alignas(64) T copy[kRowBlock<T>];
     int64_t waiting = 0;  // elements in the copy
     for (int j = 0; j < kVirtualLanes<T>; ++j) to[j] = op.identity;
-    if (row_step() != 1 || nest.reduced.shape[nest.reduced.rank - 1] < kGroup) {
+    if (row_step() != 1 || piece < kGroup) {
       gather_block(from, begin, n, copy);
-      return op.row_groups(to, copy, n);
+      return op.row_groups(to, copy, 0, 1, n);
+    }
+    if (piece % kGroup == 0 && begin % piece == 0 && n % piece == 0) {
+      return for_rows_of(nest.reduced, inner - 1, begin / piece, (begin + n) / piece,
+                         [&](const int64_t* start, int64_t pieces) {
+                           const int64_t step = nest.reduced.stride[0][inner - 1];
+                           op.row_groups(to, from + start[0], step, pieces, piece);
+                         });
     }
     for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
       const T* piece = from + start[0];
       while (run > 0) {
         int64_t taken = waiting == 0 ? run / kGroup * kGroup : 0;
         if (taken > 0) {
-          op.row_groups(to, piece, taken);
+          op.row_groups(to, piece, 0, 1, taken);
         } else {
           taken = smaller(run, kGroup - waiting);
           gather(copy + waiting, piece, 1, taken);
           waiting += taken;
-          if (waiting == kGroup) op.row_groups(to, copy, kGroup);
+          if (waiting == kGroup) op.row_groups(to, copy, 0, 1, kGroup);
           waiting %= kGroup;
         }
         piece += taken;
         run -= taken;
       }
     });
-    if (waiting > 0) op.row_groups(to, copy, waiting);
+    if (waiting > 0) op.row_groups(to, copy, 0, 1, waiting);
   }
 
   // The same of mapped elements, at most a block.
-  void combine_mapped(const T* from, int64_t begin, int64_t n, const T* c, T* to, int64_t apart) const {
+  [[gnu::noinline]] void combine_mapped(const T* from, int64_t begin, int64_t n, const T* c, T* to,
+                                        int64_t apart) const {
     alignas(64) T copy[kRowBlock<T>];
     const T* block = from + begin;
     if (nest.reduced.rank > 1 || row_step() != 1) {
@@ -163,7 +208,7 @@ struct Reducer {
     if (mapping->map == nullptr) return mapping->block(to, apart, block, n, *c);
     mapping->map(copy, block, 0, 1, n, c, 0, parameter);
     for (int j = 0; j < kVirtualLanes<T>; ++j) to[j] = op.identity;
-    op.row_groups(to, copy, n);
+    op.row_groups(to, copy, 0, 1, n);
   }
 
   // Mapped elements begin ... begin + n of `cols` results, row by row.
@@ -199,20 +244,77 @@ struct Reducer {
   }
 
   // Copies elements begin ... begin + n of `cols` results, row by row.
-  void pack_tile(const T* from, int64_t cols, int64_t begin, int64_t n, T* to) const {
+  [[gnu::noinline]] void pack_tile(const T* from, int64_t cols, int64_t begin, int64_t n, T* to) const {
     for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
       pack(to, cols, from + start[0], row_step(), col_step(), run, cols);
       to += run * cols;
     });
   }
 
-  // A block of `cols` rows that lie beside each other.
-  void combine_lanes_beside(const T* from, int64_t cols, int64_t n, T* to) const {
+  // Part of a block of `cols` results, its beginning or combined into `to`: rows that lie beside each other in memory,
+  // whole groups or the block's end.
+  void add_beside(const T* from, int64_t step, int64_t cols, int64_t n, T* to, bool fetched, bool begins) const {
     constexpr int64_t kGroup = 4 * kVirtualLanes<T>;
-    for (int64_t j = 0; j < kVirtualLanes<T> * cols; ++j) to[j] = op.identity;
-    for (int64_t i = 0; i < n; i += kGroup) {
-      op.lane_group(to, cols, from + i * row_step(), row_step(), smaller(kGroup, n - i));
+    if (!form.rows) return op.column_groups(to, cols, from, step, n, fetched, begins);
+    for (int64_t j = 0; begins && j < lanes() * cols; ++j) to[j] = op.identity;
+    for (int64_t i = 0; i < n; i += kGroup) op.lane_group(to, cols, from + i * step, step, smaller(kGroup, n - i));
+  }
+
+  // Elements begin ... begin + n, at most a block, of such results.
+  [[gnu::noinline]] void combine_beside(const T* from, int64_t cols, int64_t begin, int64_t n, T* to) const {
+    if (nest.reduced.rank == 1) {
+      return add_beside(from + begin * row_step(), row_step(), cols, n, to, far(cols), true);
     }
+    bool begins = true;
+    for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
+      add_beside(from + start[0], row_step(), cols, run, to, far(cols), begins);
+      begins = false;
+    });
+  }
+
+  // The same by way of copies.
+  void combine_tiles(const T* from, int64_t cols, int64_t begin, int64_t n, T* to) const {
+    alignas(64) T copy[kBlockVectors * kTile];
+    for (int64_t i = 0; i < n; i += kBlockVectors) {
+      const int64_t rows = smaller(kBlockVectors, n - i);
+      pack_tile(from, cols, begin + i, rows, copy);
+      add_beside(copy, cols, cols, rows, to, false, i == 0);
+    }
+  }
+
+  // The units from `begin` on, at most up to `end`: of some neighbours all, rows of `lanes() * cols` values.
+  [[gnu::noinline]] void make_units(Units<T>& units, const T* from, int64_t cols, int64_t begin, int64_t end) const {
+    const Turn& turn = units.turn;
+    const int64_t first = begin / turn.units, all = nest.reduced.shape[turn.dim], left = all - first % all;
+    const int64_t room = smaller(Units<T>::kMost, Units<T>::kValues / (turn.units * units.width));
+    const int64_t count = smaller(smaller(left, room), divide_up(end, turn.units) - first);
+    for (int64_t k = 0; k < turn.units; ++k) {
+      for (int64_t j = 0; j < cols; ++j) {
+        const int64_t element = (first * turn.units + k) * turn.unit;
+        combine_beside(from + j * col_step(), count, element, turn.unit, units.beside + j * lanes() * count);
+      }
+      pack(units.values + k * units.width, turn.units * units.width, units.beside, 1, count, count, units.width);
+    }
+    units.begin = first * turn.units;
+    units.end = units.begin + count * turn.units;
+  }
+
+  // Any number of blocks from `begin` on.
+  [[gnu::noinline]] void combine_turned(const T* from, int64_t cols, int64_t begin, int64_t n, T* levels) const {
+    Units<T> units;
+    units.turn = turn();
+    units.width = lanes() * cols;
+    const int64_t unit = units.turn.unit, each = block() / unit, stop = (begin + n) / unit;
+    combine_blocks(levels, units.width, blocks(n), merge(), [&](int64_t b, T* to) {
+      for (int64_t j = 0; j < units.width; ++j) to[j] = op.identity;
+      int64_t at = begin / unit + b * each;
+      for (const int64_t end = smaller(at + each, stop); at < end;) {
+        if (at < units.begin || at >= units.end) make_units(units, from, cols, at, stop);
+        const int64_t ready = smaller(end, units.end) - at;
+        op.chain(to, units.values + (at - units.begin) * units.width, units.width, ready);
+        at += ready;
+      }
+    });
   }
 
   // Blocks of rows that lie in pieces, the lanes of each row together: neighbouring rows' pieces lie beside each other.
@@ -233,18 +335,21 @@ struct Reducer {
         return combine_rows(from, cols, begin, n, c, to);
       case Walk::mapped:
         return combine_mapped_columns(from + begin * row_step(), row_step(), cols, n, c, to);
+      case Walk::along:
+        return for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
+          op.along(to, cols, from + start[0], col_step(), run);
+        });
       case Walk::lanes:
-        return combine_lanes_beside(from + begin * row_step(), cols, n, to);
       case Walk::columns:
-        return op.column_block(to, cols, from + begin * row_step(), row_step(), n, far(cols));
+        return combine_beside(from, cols, begin, n, to);
       default:
-        if (mapping != nullptr && mapping->map != nullptr) {
-          map_tile(from, cols, begin, n, c, copy);
-        } else {
+        if (mapping == nullptr) return combine_tiles(from, cols, begin, n, to);
+        if (mapping->map == nullptr) {
           pack_tile(from, cols, begin, n, copy);
+          return combine_mapped_columns(copy, cols, cols, n, c, to);
         }
-        if (sums > 1) return combine_mapped_columns(copy, cols, cols, n, c, to);
-        return op.column_block(to, cols, copy, cols, n, false);
+        map_tile(from, cols, begin, n, c, copy);
+        op.column_groups(to, cols, copy, cols, n, false, true);
     }
   }
 
@@ -256,19 +361,16 @@ struct Reducer {
 
   void combine_whole(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* levels) const {
     if (walk == Walk::rows) return op.row_lanes(levels, from + begin, n);
-    if (walk == Walk::along) return op.along(levels, cols, from + begin, col_step(), n);
-    if (walk == Walk::turned) {
-      TurnedMatrix<T> matrix(op, from, nest.reduced.shape[0], nest.reduced.shape[1], row_step());
-      return matrix.combine(levels, begin / block(), blocks(n));
-    }
-    combine_blocks(levels, lanes() * cols, blocks(n), op.merge, [&](int64_t b, T* to) {
+    if (walk == Walk::along && nest.reduced.rank == 1) return op.along(levels, cols, from + begin, col_step(), n);
+    if (walk == Walk::turned) return combine_turned(from, cols, begin, n, levels);
+    combine_blocks(levels, lanes() * cols, blocks(n), merge(), [&](int64_t b, T* to) {
       combine_block(from, cols, begin + b * block(), smaller(block(), n - b * block()), c, to);
     });
   }
 
   [[gnu::noinline]] void combine_sample(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c,
                                         T* levels) const {
-    combine_blocks(levels, lanes() * cols, blocks(n), op.merge, [&](int64_t b, T* to) {
+    combine_blocks(levels, lanes() * cols, blocks(n), merge(), [&](int64_t b, T* to) {
       combine_whole(from, cols, begin + b * block(), smaller(block() / share, n - b * block()), c, to);
     });
   }
@@ -276,13 +378,14 @@ struct Reducer {
   // Combines a sample: of each block a group of four vectors, or where there are few blocks all.
   void take_sample() {
     constexpr int64_t kFewBlocks = 4;
+    if (walk == Walk::turned) walk = form.rows ? Walk::pieces : Walk::tiles;
     if (blocks(form.reduced) > kFewBlocks) share = kBlockVectors / 4;
     divisor =
         static_cast<T>(form.reduced / block() * (block() / share) + smaller(form.reduced % block(), block() / share));
   }
 
   // `cols` rows of lanes into kVirtualLanes rows of `cols` lanes.
-  void turn(T* levels, int64_t cols) const {
+  void turn_levels(T* levels, int64_t cols) const {
     alignas(64) T copied[kMostSums * 64 * kVirtualLanes<T>];
     if (cols == 1) return;
     copy(copied, levels, cols * kVirtualLanes<T>);
@@ -291,8 +394,8 @@ struct Reducer {
 
   // Folds what combine_strip() left, and writes the results.
   void write(T* to, int64_t cols, T* levels) const {
-    if (walk == Walk::pieces) turn(levels, cols * sums);
-    if (form.rows) fold_columns(levels, cols * sums, op.merge);
+    if (form.rows && (walk == Walk::pieces || walk == Walk::turned)) turn_levels(levels, cols * sums);
+    if (form.rows) fold_columns(levels, cols * sums, merge());
     divide(levels, 1, cols);
     for (int i = 1; i < sums; ++i) copy(to + i * apart, levels + i * cols, cols);
     if (to != levels) scatter(to, nest.kept.stride[0][nest.kept.rank - 1], levels, cols);
@@ -342,7 +445,7 @@ struct Reducer {
   // All others, strip by strip. A strip of one block goes straight to out where out is contiguous.
   void run_strips(int64_t begin, int64_t end) const {
     alignas(64) T levels[kLevelBytes / sizeof(T)];
-    const int64_t width = strip_width<T>(walk, blocks(form.reduced), sums);
+    const int64_t width = most_results(blocks(form.reduced));
     const bool straight = nest.kept.stride[0][nest.kept.rank - 1] == 1;
     for_strips(begin, end, width, [&](T* to, const T* from, int64_t cols, int64_t before) {
       T* const place = straight && single_block() && sums == 1 ? to : levels;
@@ -354,7 +457,8 @@ struct Reducer {
   // The results begin ... end.
   [[gnu::noinline]] void run_part(int64_t begin, int64_t end) const {
     if (walk == Walk::rows && share == 1) return run_rows(begin, end);
-    const bool several = walk == Walk::lanes || (walk == Walk::pieces && mapping == nullptr && form.kept > 1);
+    const bool by_pieces = walk == Walk::pieces && mapping == nullptr && form.kept > 1;
+    const bool several = walk == Walk::lanes || (walk == Walk::tiles && form.rows) || by_pieces;
     const bool brief = several && form.reduced <= kVirtualLanes<T>;
     brief ? run_short(begin, end) : run_strips(begin, end);
   }
@@ -377,7 +481,7 @@ struct Reducer {
   }
 
   int64_t chunk_width(const Chunks& chunks) const {
-    return strip_width<T>(walk, chunks.blocks > chunks.count ? chunks.blocks : chunks.count, sums);
+    return most_results(chunks.blocks > chunks.count ? chunks.blocks : chunks.count);
   }
 
   [[gnu::noinline]] void run_chunk(const Chunks& chunks, int64_t chunk, T* partial) const {
@@ -394,7 +498,7 @@ struct Reducer {
     alignas(64) T levels[kLevelBytes / sizeof(T)];
     const int64_t row = form.kept * lanes();
     for_strips(0, form.kept, chunk_width(chunks), [&](T* to, const T*, int64_t cols, int64_t before) {
-      combine_blocks(levels, cols * lanes(), chunks.count, op.merge, [&](int64_t chunk, T* leaf) {
+      combine_blocks(levels, cols * lanes(), chunks.count, merge(), [&](int64_t chunk, T* leaf) {
         copy(leaf, partial + chunk * row + before * lanes(), cols * lanes());
       });
       write(to, cols, levels);
@@ -403,10 +507,13 @@ struct Reducer {
 
   // One call from beginning to end; `partial` has room for the chunks.
   void run_all(Chunks chunks, T* partial) const {
-    // Of a turned matrix a chunk has many rows, because they are read side by side.
-    constexpr int64_t kManyRows = 128;
-    while (walk == Walk::turned && chunks.count > 1 && chunks.blocks * block() < kManyRows * nest.reduced.shape[1]) {
-      chunks = {divide_up(chunks.count, 2), 2 * chunks.blocks};
+    // Of neighbours that are read side by side a chunk has many.
+    constexpr int64_t kMany = 128;
+    if (walk == Walk::turned) {
+      const Turn t = turn();
+      while (chunks.count > 1 && chunks.blocks * block() < kMany * t.unit * t.units) {
+        chunks = {divide_up(chunks.count, 2), 2 * chunks.blocks};
+      }
     }
     if (form.reduced == 0) return run_empty();
     const double cost = nanoseconds() * static_cast<double>(form.kept * form.reduced);

@@ -201,6 +201,23 @@ def test_a_turned_matrix_has_the_bits_of_its_copy(dtype: Any, threads: int) -> N
                 assert same_bits(result(name, np.asfortranarray(x), (), False), expected)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(
+    "shape", [(12, 16, 64), (5, 192, 9), (64, 8, 17), (40, 6, 128), (9, 3, 70, 8), (16, 16, 8, 64)]
+)
+def test_permuted_arrays_have_the_bits_of_their_copies(shape: tuple[int, ...], threads: int) -> None:
+    """Whichever dimension's elements are neighbours, and whether what lies behind it is whole blocks, groups or less."""
+    plain = normal(shape, np.float32) / 9
+    plain[plain < -0.1] = -0.0
+    plain.reshape(-1)[1 :: plain.size // 3] = np.nan
+    for dims, name in itertools.product(dim_sets(len(shape)), ["sum", "mean", "nansum", "prod", *EXTREMA]):
+        expected = result(name, plain, dims, False)
+        for order in itertools.permutations(range(len(shape))):
+            permuted = np.ascontiguousarray(plain.transpose(order)).transpose(np.argsort(order))
+            with with_threads(threads):
+                assert same_bits(result(name, permuted, dims, False), expected), (name, dims, order)
+
+
 @pytest.mark.parametrize("name", EXTREMA)
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_the_sign_of_an_extreme_zero_depends_on_the_order_of_a_row_alone(name: str, dtype: Any) -> None:
