@@ -13,6 +13,9 @@ constexpr int64_t kShortRow = 88, kRepeatedRow = 257;
 // A matrix of at least so many rows is shared among threads by rows.
 constexpr int64_t kManyRows = 64;
 
+// Of so many rows repeated elements are written before they are read, where a loop takes few of each.
+constexpr int64_t kRowsAhead = 16, kEqualBytes = kLanes * 8;
+
 // What gathering an element takes: one by one, and in panels.
 constexpr double kGatheredNanoseconds = 0.1, kTurnedNanoseconds = 0.35;
 
@@ -41,7 +44,7 @@ class Walk {
     if (nest_.size == 0) return;
     if (in_panels()) return run_panels();
     if (short_rows()) return run_short_rows();
-    if (direct_ && nest_.rank == 2 && nest_.shape[0] >= kManyRows) return run_matrix();
+    if (direct_ && nest_.rank > 1 && nest_.size / nest_.shape[nest_.rank - 1] >= kManyRows) return run_matrices();
     parallel_for(nest_.size, map_.nanoseconds + (direct_ ? 0 : kGatheredNanoseconds),
                  [&](int64_t begin, int64_t end, int) {
                    if (direct_) return run_direct(begin, end);
@@ -91,33 +94,48 @@ class Walk {
     for_rows(nest_, begin, end, [&](const int64_t* offset, int64_t count) {
       char* from[N];
       for (int i = 0; i < N; ++i) from[i] = at(i, offset, 0);
-      read_row(in, equal, from, count);
+      fill_ahead(equal, from, 1, count);
+      read_row(in, equal, from, 0);
       rows_.run(from[0], count, in);
     });
     rows_.end();
   }
 
-  // Makes what the loop reads of `count` elements: where they lie, or equal ones.
-  void read_row(Neighbours& in, EqualBuffer& equal, char* const* from, int64_t count) const {
+  // Makes the equal elements of some rows at once: a register that is read right after it was written in parts waits.
+  void fill_ahead(EqualBuffer& equal, char* const* from, int64_t rows, int64_t count) const {
     for (int i = 1; i < N; ++i) {
-      in.x[i - 1] = way_[i] == Way::repeated ? equal[i] : from[i];
-      if (way_[i] == Way::repeated) rows_.fill(equal[i], from[i], item_[i], count);
+      for (int64_t r = 0; way_[i] == Way::repeated && r < rows; ++r) {
+        const int64_t at_row = r == 0 ? 0 : r * row_bytes(i);
+        rows_.fill(equal[i] + r * kEqualBytes, from[i] + at_row, item_[i], count);
+      }
     }
   }
 
-  // As run_direct, for whole rows of a matrix.
-  void run_matrix() const {
-    const int64_t columns = nest_.shape[1];
-    parallel_for(nest_.shape[0], map_.nanoseconds * static_cast<double>(columns), [&](int64_t row, int64_t end, int) {
+  // What the loop reads: elements where they lie, or equal ones, those of a row that was filled.
+  void read_row(Neighbours& in, EqualBuffer& equal, char* const* from, int64_t filled) const {
+    for (int i = 1; i < N; ++i) {
+      in.x[i - 1] = way_[i] == Way::repeated ? equal[i] + filled * kEqualBytes : from[i];
+    }
+  }
+
+  // As run_direct, for whole rows of matrices.
+  void run_matrices() const {
+    const int outer = nest_.rank - 2;
+    const int64_t columns = nest_.shape[outer + 1], ahead = map_.limit == 0 ? kRowsAhead : 1;
+    const double cost = map_.nanoseconds * static_cast<double>(columns);
+    parallel_for(nest_.size / columns, cost, [&](int64_t begin, int64_t end, int) {
       EqualBuffer equal;
       Neighbours in = neighbours();
-      char* from[N];
-      for (int i = 0; i < N; ++i) from[i] = start_[i] + row * row_bytes(i);
-      for (; row < end; ++row) {
-        read_row(in, equal, from, columns);
-        rows_.run(from[0], columns, in);
-        for (int i = 0; i < N; ++i) from[i] += row_bytes(i);
-      }
+      for_rows_of(nest_, outer, begin, end, [&](const int64_t* offset, int64_t rows) {
+        char* from[N];
+        for (int i = 0; i < N; ++i) from[i] = at(i, offset, 0);
+        for (int64_t row = 0; row < rows; ++row) {
+          if (row % ahead == 0) fill_ahead(equal, from, rows - row < ahead ? rows - row : ahead, columns);
+          read_row(in, equal, from, row % ahead);
+          rows_.run(from[0], columns, in);
+          for (int i = 0; i < N; ++i) from[i] += row_bytes(i);
+        }
+      });
       rows_.end();
     });
   }
