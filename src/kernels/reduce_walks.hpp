@@ -84,6 +84,21 @@ inline Walk mapped_walk(const Reduction& r, const ReductionNest& nest, bool seve
   return beside && nest.reduced.rank == 1 ? Walk::mapped : Walk::tiles;
 }
 
+// for_rows_of, compiled once for all that visit so.
+template <int N>
+[[gnu::noinline]] void visit_rows(const Nest<N>& nest, int inner, int64_t begin, int64_t end,
+                                  void (*visit)(const void*, const int64_t*, int64_t), const void* visitor) {
+  for_rows_of(nest, inner, begin, end, [=](const int64_t* offset, int64_t n) { visit(visitor, offset, n); });
+}
+
+template <int N, class Visit>
+void visit_rows(const Nest<N>& nest, int inner, int64_t begin, int64_t end, const Visit& visit) {
+  const auto call = [](const void* visitor, const int64_t* offset, int64_t n) {
+    (*static_cast<const Visit*>(visitor))(offset, n);
+  };
+  visit_rows<N>(nest, inner, begin, end, call, &visit);
+}
+
 // One call. `n` counts elements of a result, `cols` results.
 template <class T>
 struct Reducer {
@@ -136,7 +151,7 @@ struct Reducer {
 
   // Copies elements begin ... begin + n of a row that lies in pieces.
   [[gnu::noinline]] void gather_pieces(const T* from, int64_t begin, int64_t n, T* to) const {
-    for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
+    visit_rows(nest.reduced, nest.reduced.rank - 1, begin, begin + n, [&](const int64_t* start, int64_t run) {
       gather(to, from + start[0], row_step(), run);
       to += run;
     });
@@ -149,8 +164,13 @@ struct Reducer {
     if (inner == 0 || piece > kTurnedPiece || first >= last) return gather_pieces(from, begin, n, to);
     gather_pieces(from, begin, first * piece - begin, to);
     T* at = to + first * piece - begin;
-    for_rows_of(nest.reduced, inner - 1, first, last, [&](const int64_t* start, int64_t rows) {
-      pack(at, piece, from + start[0], nest.reduced.stride[0][inner - 1], row_step(), rows, piece);
+    visit_rows(nest.reduced, inner - 1, first, last, [&](const int64_t* start, int64_t rows) {
+      const int64_t step = nest.reduced.stride[0][inner - 1];
+      if (row_step() == 1) {
+        for (int64_t i = 0; i < rows; ++i) copy(at + i * piece, from + start[0] + i * step, piece);
+      } else {
+        pack(at, piece, from + start[0], step, row_step(), rows, piece);
+      }
       at += rows * piece;
     });
     gather_pieces(from, last * piece, begin + n - last * piece, at);
@@ -170,13 +190,13 @@ struct Reducer {
       return op.row_groups(to, copy, 0, 1, n);
     }
     if (piece % kGroup == 0 && begin % piece == 0 && n % piece == 0) {
-      return for_rows_of(nest.reduced, inner - 1, begin / piece, (begin + n) / piece,
-                         [&](const int64_t* start, int64_t pieces) {
-                           const int64_t step = nest.reduced.stride[0][inner - 1];
-                           op.row_groups(to, from + start[0], step, pieces, piece);
-                         });
+      return visit_rows(nest.reduced, inner - 1, begin / piece, (begin + n) / piece,
+                        [&](const int64_t* start, int64_t pieces) {
+                          const int64_t step = nest.reduced.stride[0][inner - 1];
+                          op.row_groups(to, from + start[0], step, pieces, piece);
+                        });
     }
-    for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
+    visit_rows(nest.reduced, nest.reduced.rank - 1, begin, begin + n, [&](const int64_t* start, int64_t run) {
       const T* piece = from + start[0];
       while (run > 0) {
         int64_t taken = waiting == 0 ? run / kGroup * kGroup : 0;
@@ -217,7 +237,7 @@ struct Reducer {
       pack_tile(from, cols, begin, n, to);
       return mapping->map(to, to, cols, n, cols, c, centre_step(), parameter);
     }
-    for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
+    visit_rows(nest.reduced, nest.reduced.rank - 1, begin, begin + n, [&](const int64_t* start, int64_t run) {
       const bool dense = centre_step() == 0 && row_step() == cols;
       mapping->map(to, from + start[0], row_step(), dense ? 1 : run, dense ? run * cols : cols, c, centre_step(),
                    parameter);
@@ -245,7 +265,7 @@ struct Reducer {
 
   // Copies elements begin ... begin + n of `cols` results, row by row.
   [[gnu::noinline]] void pack_tile(const T* from, int64_t cols, int64_t begin, int64_t n, T* to) const {
-    for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
+    visit_rows(nest.reduced, nest.reduced.rank - 1, begin, begin + n, [&](const int64_t* start, int64_t run) {
       pack(to, cols, from + start[0], row_step(), col_step(), run, cols);
       to += run * cols;
     });
@@ -262,11 +282,8 @@ struct Reducer {
 
   // Elements begin ... begin + n, at most a block, of such results.
   [[gnu::noinline]] void combine_beside(const T* from, int64_t cols, int64_t begin, int64_t n, T* to) const {
-    if (nest.reduced.rank == 1) {
-      return add_beside(from + begin * row_step(), row_step(), cols, n, to, far(cols), true);
-    }
     bool begins = true;
-    for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
+    visit_rows(nest.reduced, nest.reduced.rank - 1, begin, begin + n, [&](const int64_t* start, int64_t run) {
       add_beside(from + start[0], row_step(), cols, run, to, far(cols), begins);
       begins = false;
     });
@@ -336,12 +353,13 @@ struct Reducer {
       case Walk::mapped:
         return combine_mapped_columns(from + begin * row_step(), row_step(), cols, n, c, to);
       case Walk::along:
-        return for_rows(nest.reduced, begin, begin + n, [&](const int64_t* start, int64_t run) {
-          op.along(to, cols, from + start[0], col_step(), run);
-        });
+        return visit_rows(
+            nest.reduced, nest.reduced.rank - 1, begin, begin + n,
+            [&](const int64_t* start, int64_t run) { op.along(to, cols, from + start[0], col_step(), run); });
       case Walk::lanes:
       case Walk::columns:
-        return combine_beside(from, cols, begin, n, to);
+        if (nest.reduced.rank > 1) return combine_beside(from, cols, begin, n, to);
+        return add_beside(from + begin * row_step(), row_step(), cols, n, to, far(cols), true);
       default:
         if (mapping == nullptr) return combine_tiles(from, cols, begin, n, to);
         if (mapping->map == nullptr) {
@@ -412,7 +430,7 @@ struct Reducer {
   void for_strips(int64_t begin, int64_t end, int64_t width, Visit&& visit) const {
     const int64_t out_step = nest.kept.stride[0][nest.kept.rank - 1];
     int64_t before = begin;
-    for_rows(nest.kept, begin, end, [&](const int64_t* offset, int64_t count) {
+    visit_rows(nest.kept, nest.kept.rank - 1, begin, end, [&](const int64_t* offset, int64_t count) {
       for (int64_t j = 0; j < count; j += width) {
         visit(out + offset[0] + j * out_step, x + offset[1] + j * col_step(), smaller(width, count - j), before + j);
       }
@@ -423,7 +441,7 @@ struct Reducer {
   // Contiguous rows, the common case, without the way through memory.
   void run_rows(int64_t begin, int64_t end) const {
     const int64_t out_step = nest.kept.stride[0][nest.kept.rank - 1];
-    for_rows(nest.kept, begin, end, [&](const int64_t* offset, int64_t count) {
+    visit_rows(nest.kept, nest.kept.rank - 1, begin, end, [&](const int64_t* offset, int64_t count) {
       op.rows(out + offset[0], out_step, x + offset[1], col_step(), count, form.reduced);
       divide(out + offset[0], out_step, count);
     });
