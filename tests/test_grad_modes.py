@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -237,3 +239,42 @@ def test_memory_is_counted() -> None:
     assert _core.inference_arrays() >= before + 5
     kept.clear()
     assert _core.inference_arrays() == before
+
+
+def test_an_interrupt_leaves_no_mode_behind() -> None:
+    """Whenever it comes: amid the beginning and the end of a context too."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def contexts() -> None:
+        for _ in range(300):
+            with mg.no_grad(), mg.enable_grad(), mg.inference_mode():
+                mg.is_grad_enabled()
+
+    contexts()
+    start = time.perf_counter()
+    contexts()
+    longest = time.perf_counter() - start
+    before, met = signal.signal(signal.SIGALRM, interrupt), 0
+    try:
+        for n in range(1, 301):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, longest * n / 301)
+                while True:
+                    contexts()
+            except KeyboardInterrupt:
+                met += 1
+            assert mg.is_grad_enabled()
+            assert not mg.is_inference_mode_enabled()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert met == 300
+
+
+def test_a_context_is_left_as_often_as_it_was_entered() -> None:
+    context = mg.no_grad()
+    with context, context:
+        pass
+    with pytest.raises(RuntimeError, match="no_grad: left without having been entered"):
+        context.__exit__(None, None, None)

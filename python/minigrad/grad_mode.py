@@ -12,18 +12,8 @@ from . import _core
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class GradMode:
+class GradMode(_core.ModeBase):
     """A context and a decorator that sets the thread's state and puts it back. It nests."""
-
-    def __init__(self, mode: bool) -> None:
-        self._mode = mode
-        self._before: list[bool] = []
-
-    def __enter__(self) -> None:
-        self._before.append(_core.set_grad_enabled(self._mode))
-
-    def __exit__(self, *exception: object) -> None:
-        _core.set_grad_enabled(self._before.pop())
 
     def again(self) -> GradMode:
         """Return another context of the same kind."""
@@ -105,19 +95,12 @@ class set_grad_enabled(GradMode):  # noqa: N801
 
     def __init__(self, mode: bool) -> None:
         super().__init__(bool(mode))
-        self._at_call: bool | None = _core.set_grad_enabled(bool(mode))
+        self._set_now()
 
     def __call__(self, function: F) -> F:
         """Return the decorated function; the state outside of it is as before."""
-        if self._at_call is not None:
-            _core.set_grad_enabled(self._at_call)
-            self._at_call = None
+        self._put_back()
         return super().__call__(function)
-
-    def __enter__(self) -> None:
-        before = _core.set_grad_enabled(self._mode) if self._at_call is None else self._at_call
-        self._at_call = None
-        self._before.append(before)
 
 
 def is_grad_enabled() -> bool:

@@ -42,22 +42,12 @@ class inference_mode(GradMode):  # noqa: N801
         return object.__new__(cls) if isinstance(mode, bool) else inference_mode()(mode)
 
     def __init__(self, mode: bool = True) -> None:
-        super().__init__(not mode)
-        self._inference = mode
-        self._handlers: list[tuple[bool, Any]] = []
+        super().__init__(not mode, mode)
+        graph.inference_used[:] = [True]
 
     def again(self) -> inference_mode:
         """Return another context of the same kind."""
-        return inference_mode(self._inference)
-
-    def __enter__(self) -> None:
-        graph.inference_used[:] = [True]
-        self._handlers.append(_core.set_inference(self._inference, None))
-        self._before.append(_core.set_grad_enabled(self._mode))
-
-    def __exit__(self, *exception: object) -> None:
-        _core.set_grad_enabled(self._before.pop())
-        _core.set_inference(*self._handlers.pop())
+        return inference_mode(not self._mode)
 
 
 def is_inference_mode_enabled() -> bool:

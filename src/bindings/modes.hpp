@@ -42,6 +42,9 @@ class OutsideInference {
   bool before_;
 };
 
+// The base of contexts that set modes: `minigrad._core.ModeBase`.
+PyObject* make_mode_type();
+
 // Adds the functions to the module; false with an exception set.
 bool add_mode_functions(PyObject* module);
 

@@ -96,7 +96,7 @@ bool import_numpy() {
 bool add_engine(PyObject* module) {
   return add_object_types(module) && add_type(module, "NodeBase", make_node_type()) &&
          add_type(module, "Operation", make_operation_type()) &&
-         add_type(module, "GeneratorBase", make_generator_type()) &&
+         add_type(module, "GeneratorBase", make_generator_type()) && add_type(module, "ModeBase", make_mode_type()) &&
          add_type(module, "Deflection", make_deflection_type(false)) &&
          add_type(module, "MethodDeflection", make_deflection_type(true)) && add_mode_functions(module) &&
          add_view_functions(module) && add_lending_functions(module) && add_layout_functions(module) &&
