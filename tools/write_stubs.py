@@ -53,7 +53,7 @@ CORE_FUNCTIONS = {
     "keep_apart": "(array: Array, /) -> int",
     "own_copy": "(array: Array, addend: Array | None, /) -> Array",
     "add_to_common": "(tensor: Any, addend: Any, /) -> bool",
-    "part": "(found: list[Any], /) -> None",
+    "make_independent": "(found: list[Any], /) -> None",
     "shown": "(array: Any, /) -> Tensor",
     "sweep": "(roots: Any, relevant: Any, wanted: Any, found: Any, failed: Any, *modes: bool) -> None",
     "wrap": "(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any",

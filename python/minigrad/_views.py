@@ -32,7 +32,7 @@ def replay(base: Any, steps: Steps) -> Any:
     return base
 
 
-def part(tensor: Tensor, addend: Array | None = None) -> None:
+def give_own_memory(tensor: Tensor, addend: Array | None = None) -> None:
     """Give a tensor, no view, memory of its own in place of what it holds in common, and add the addend."""
     with _owning:
         common = tensor._array  # held here, so that nobody else takes the tensor for its last holder

@@ -13,7 +13,7 @@ from . import _core, _dtype, graph, hooks, sharing
 from ._export import TensorExport
 from ._facts import Size
 from ._observers import observe, observers
-from ._views import Steps, living_views, overwritten, part, refresh_views
+from ._views import Steps, give_own_memory, living_views, overwritten, refresh_views
 from .batching import BatchedArray, levels
 from .graph import Array, Cell, Edge, Leaf, Node, inference_used
 
@@ -349,5 +349,5 @@ _core.connect(
     observe=observe,
     levels=levels,
     leaf_hooks=graph.leaf_hooks,
-    part=part,
+    give_own_memory=give_own_memory,
 )

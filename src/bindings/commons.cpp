@@ -100,7 +100,8 @@ PyObject* add_to_common(PyObject*, PyObject* const* args, Py_ssize_t count) {
   const TensorObject* const tensor = tensor_in(args[0]);
   const bool common = tensor->base == nullptr && is_common(tensor->array);
   if (!common || is_last_holder(tensor, owner_of(tensor->array))) Py_RETURN_FALSE;
-  return Reference(PyObject_Vectorcall(g_connections.part, args, 2, nullptr)) == nullptr ? nullptr : Py_NewRef(Py_True);
+  const Reference done(PyObject_Vectorcall(g_connections.give_own_memory, args, 2, nullptr));
+  return done == nullptr ? nullptr : Py_NewRef(Py_True);
 }
 
 PyMethodDef kFunctions[] = {
@@ -153,7 +154,7 @@ PyObject* own_memory(PyObject* tensor, PyObject*) {
   if (!is_common(holder->array)) Py_RETURN_NONE;
   PyArrayObject* const owner = owner_of(holder->array);
   if (!is_last_holder(holder, owner)) {
-    return PyObject_CallOneArg(g_connections.part, reinterpret_cast<PyObject*>(holder));
+    return PyObject_CallOneArg(g_connections.give_own_memory, reinterpret_cast<PyObject*>(holder));
   }
   set_writable(owner, true);
   set_writable(array_in(holder->array), true);

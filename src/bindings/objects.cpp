@@ -356,7 +356,7 @@ const Connection kConnections[] = {
     {"leaf_hooks", g_connections.leaf_hooks},
     {"add", g_connections.add},
     {"copy", g_connections.copy},
-    {"part", g_connections.part},
+    {"give_own_memory", g_connections.give_own_memory},
     {"add_into", g_connections.add_into},
     {"sum_to", g_connections.sum_to},
 };

@@ -109,10 +109,10 @@ struct Connections {
   PyObject* leaf_hooks;  // a dict that is empty while no leaf has a hook
   PyObject* observe;     // (node, outputs, inputs): shows them a new node
   PyObject* add;
-  PyObject* copy;      // of an array
-  PyObject* part;      // (tensor, addend or none): gives it, no view, memory of its own in place of what it holds in
-                       // common, with the addend added
-  PyObject* add_into;  // (out, x, y), of arrays
+  PyObject* copy;             // of an array
+  PyObject* give_own_memory;  // (tensor, addend or none): gives it, no view, memory of its own in place of what it
+                              // holds in common, with the addend added
+  PyObject* add_into;         // (out, x, y), of arrays
   PyObject* sum_to;
 };
 extern Connections g_connections;

@@ -119,7 +119,7 @@ class Sweep {
   bool visit(PyObject* node, Reference g) {
     if (PyErr_CheckSignals() < 0) return false;
     const bool plain = is_just(node, g_connections.node);
-    if (!plain && !given_.empty()) g = parted_from_given(std::move(g));
+    if (!plain && !given_.empty()) g = apart_from_given(std::move(g));
     if (g == nullptr) return false;
     if (!plain && is_hooked(node)) g = call_method(node, "before", g.get());
     if (g == nullptr || PyErr_Occurred() != nullptr) return false;
@@ -136,11 +136,11 @@ class Sweep {
   }
 
   // A cotangent that users will see, or a copy: not memory that was given, to which others may write.
-  Reference parted_from_given(Reference g) const {
+  Reference apart_from_given(Reference g) const {
     if (PyTuple_CheckExact(g.get())) {
       Reference parts(PyTuple_New(PyTuple_GET_SIZE(g.get())));
       for (Py_ssize_t k = 0; parts != nullptr && k < PyTuple_GET_SIZE(g.get()); ++k) {
-        Reference part = parted_from_given(share(PyTuple_GET_ITEM(g.get(), k)));
+        Reference part = apart_from_given(share(PyTuple_GET_ITEM(g.get(), k)));
         if (part == nullptr) return part;
         PyTuple_SET_ITEM(parts.get(), k, part.release());
       }
@@ -289,18 +289,19 @@ bool sweep_from(const std::vector<Root>& roots, const Request& request) {
 
 // A copy of an array or a tensor that a list holds, where it could change with others outside; null where it could not,
 // or with an exception set.
-PyObject* parted(PyObject* g, PyObject* list) {
+PyObject* independent_copy(PyObject* g, PyObject* list) {
   if (is_tensor(g)) return is_sole_tensor(g) ? nullptr : call_method(g, "clone").release();
   if (!PyArray_CheckExact(g) || is_sole(g)) return nullptr;
   hold_in_common(g, list);
   return is_common(g) ? nullptr : PyObject_CallOneArg(g_connections.copy, g);
 }
 
-// part(list): makes the arrays and tensors in a list, what a sweep has found, independent of each other and of others.
-PyObject* part(PyObject*, PyObject* list) {
-  if (!PyList_Check(list)) return PyErr_Format(PyExc_TypeError, "part: takes a list");
+// make_independent(list): makes the arrays and tensors in a list, what a sweep has found, independent of each other and
+// of others.
+PyObject* make_independent(PyObject*, PyObject* list) {
+  if (!PyList_Check(list)) return PyErr_Format(PyExc_TypeError, "make_independent: takes a list");
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); ++i) {
-    PyObject* const copy = parted(PyList_GET_ITEM(list, i), list);
+    PyObject* const copy = independent_copy(PyList_GET_ITEM(list, i), list);
     if (PyErr_Occurred() != nullptr) return nullptr;
     if (copy != nullptr) PyList_SetItem(list, i, copy);
   }
@@ -317,7 +318,7 @@ PyObject* sweep(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (create < 0) return nullptr;
   const Request request{args[1], args[2], args[3], args[4], retain == 1, create == 1};
   std::vector<Root> roots;
-  return read_roots(args[0], roots) && sweep_from(roots, request) ? part(nullptr, args[3]) : nullptr;
+  return read_roots(args[0], roots) && sweep_from(roots, request) ? make_independent(nullptr, args[3]) : nullptr;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -375,7 +376,7 @@ PyMethodDef kFunctions[] = {
      "backward(tensor, gradient, retain_graph): the sweep from one tensor to all leaves; False, with nothing done, "
      "where "
      "there is more to consider."},
-    {"part", part, METH_O,
+    {"make_independent", make_independent, METH_O,
      "Make the arrays and tensors in a list, what a sweep has found, independent of each other and of others."},
     {"sweep", fastcall(sweep), METH_FASTCALL,
      "sweep(roots, relevant, wanted, found, failed, retain_graph, create_graph): carry cotangents backwards."},

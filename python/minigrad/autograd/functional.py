@@ -200,7 +200,7 @@ def push(
     ]
     with set_grad_enabled(create_graph or recording_below()):
         found = forward_sweep(starts, live, create_graph=create_graph)
-        _core.part(found)
+        _core.make_independent(found)
     known = iter([t if t is None or isinstance(t, Tensor) else wrap(t) for t in found])
     return [next(known) if y._edge is not None else None for y in outputs]
 
