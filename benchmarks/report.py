@@ -121,5 +121,6 @@ def draw_chart(path: Path, medians: Medians, peers: list[str], title: str) -> No
     axes.set_ylim(len(lines), -1)
     axes.set_xlabel("times minigrad's time")
     axes.set_title(title)
-    axes.legend()
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend()
     figure.savefig(path, dpi=120)

@@ -118,6 +118,7 @@ def test_the_program_measures_saves_and_draws(tmp_path: Path) -> None:
     files = [f"--json={tmp_path / 'times.json'}", f"--chart={tmp_path / 'chart.png'}"]
     done = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "overhead: add 8×8 backward" in done.stdout
+    assert "Warning" not in done.stderr
     saved = json.loads((tmp_path / "times.json").read_text())
     assert saved["versions"] == {"minigrad": minigrad.__version__}
     assert set(saved["seconds"]["1"]) == {"overhead: add 8×8", "overhead: add 8×8 backward"}
