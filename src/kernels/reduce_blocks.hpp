@@ -106,7 +106,8 @@ template <class Op, class T>
 // x[j] combined with y[j], y[j + count], ..., `times` of them, one after the other.
 template <class Op, class T>
 void combine_chain(T* x, const T* y, int64_t count, int64_t times) {
-  if (times > 1 && count == kVirtualLanes<T>) {
+  if (times == 1) return combine_into<Op>(x, y, count);
+  if (count == kVirtualLanes<T>) {
     Lanes<T> total = load_lanes(x);
     for (int64_t k = 0; k < times; ++k) total = combine<Op>(total, load_lanes(y + k * count));
     return store_lanes(x, total);

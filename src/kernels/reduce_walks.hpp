@@ -290,7 +290,7 @@ struct Reducer {
   }
 
   // The same by way of copies.
-  void combine_tiles(const T* from, int64_t cols, int64_t begin, int64_t n, T* to) const {
+  [[gnu::noinline]] void combine_tiles(const T* from, int64_t cols, int64_t begin, int64_t n, T* to) const {
     alignas(64) T copy[kBlockVectors * kTile];
     for (int64_t i = 0; i < n; i += kBlockVectors) {
       const int64_t rows = smaller(kBlockVectors, n - i);
@@ -343,10 +343,21 @@ struct Reducer {
     }
   }
 
+  // Mapped columns, copied tile by tile.
+  [[gnu::noinline]] void combine_mapped_tiles(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c,
+                                              T* to) const {
+    alignas(64) T copy[kBlockVectors * kTile];
+    if (mapping->map == nullptr) {
+      pack_tile(from, cols, begin, n, copy);
+      return combine_mapped_columns(copy, cols, cols, n, c, to);
+    }
+    map_tile(from, cols, begin, n, c, copy);
+    op.column_groups(to, cols, copy, cols, n, false, true);
+  }
+
   // Elements begin ... begin + n, at most a block, of the results at from, from + col_step(), ...: lanes() rows of
   // `cols` values, of pieces `cols` rows of lanes. c points to the first of these results' centres.
   void combine_block(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* to) const {
-    alignas(64) T copy[kBlockVectors * kTile];
     switch (walk) {
       case Walk::pieces:
         return combine_rows(from, cols, begin, n, c, to);
@@ -361,13 +372,8 @@ struct Reducer {
         if (nest.reduced.rank > 1) return combine_beside(from, cols, begin, n, to);
         return add_beside(from + begin * row_step(), row_step(), cols, n, to, far(cols), true);
       default:
-        if (mapping == nullptr) return combine_tiles(from, cols, begin, n, to);
-        if (mapping->map == nullptr) {
-          pack_tile(from, cols, begin, n, copy);
-          return combine_mapped_columns(copy, cols, cols, n, c, to);
-        }
-        map_tile(from, cols, begin, n, c, copy);
-        op.column_groups(to, cols, copy, cols, n, false, true);
+        return mapping == nullptr ? combine_tiles(from, cols, begin, n, to)
+                                  : combine_mapped_tiles(from, cols, begin, n, c, to);
     }
   }
 
