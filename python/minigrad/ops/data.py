@@ -29,7 +29,7 @@ def array_from(data: Any, dtype: DType | None) -> Array:
         data = np.asarray(data)
     if not isinstance(data, (np.ndarray, np.generic)):
         given, data = data, _from_python(data)
-        if dtype is None and data.dtype == np.float64 and not _holds_doubles(given):
+        if dtype is None and data.dtype.char == "d" and not _holds_doubles(given):
             dtype = _dtype.get_default_dtype()
     native = data.dtype if data.dtype.isnative else data.dtype.newbyteorder("=")
     given = dtype is not None and native.kind in "biuf"  # others NumPy would convert to numbers, or fail at
@@ -42,6 +42,7 @@ def array_from(data: Any, dtype: DType | None) -> Array:
 
 _NESTED = (list, tuple, np.ndarray)
 _PLAIN = {bool, float, int}
+_WITHOUT_TENSORS = {*_PLAIN, list, tuple}
 
 
 def _holds_doubles(data: Any) -> bool:
@@ -54,7 +55,8 @@ def _holds_doubles(data: Any) -> bool:
 
 def _from_python(data: Any) -> Array:
     """Return an array of numbers in nested sequences, which may also hold tensors."""
-    if isinstance(data, (list, tuple)) and any(issubclass(kind, Tensor) for kind in set(map(type, data))):
+    kinds = set(map(type, data)) if isinstance(data, (list, tuple)) else _PLAIN
+    if not kinds <= _WITHOUT_TENSORS and any(issubclass(kind, Tensor) for kind in kinds):
         data = [x._array if isinstance(x, Tensor) else x for x in data]
     try:
         array = np.array(data)
