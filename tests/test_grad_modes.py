@@ -241,20 +241,45 @@ def test_memory_is_counted() -> None:
     assert _core.inference_arrays() == before
 
 
-def test_an_interrupt_leaves_no_mode_behind() -> None:
+def _contexts() -> None:
+    with mg.no_grad(), mg.enable_grad(), mg.inference_mode():
+        mg.is_grad_enabled()
+
+
+def _gradient() -> None:
+    x = mg.ones(2, requires_grad=True)
+    mg.autograd.grad((x * x).sum(), x)
+    (x * x).sum().backward()
+
+
+class _Twice(mg.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return x * 2
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        return g * 2
+
+
+def _function() -> None:
+    _Twice.apply(mg.ones(2, requires_grad=True)).sum().backward()
+
+
+@pytest.mark.parametrize("run", [_contexts, _gradient, _function])
+def test_an_interrupt_leaves_no_mode_behind(run: Callable[[], None]) -> None:
     """Whenever it comes: amid the beginning and the end of a context too."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    def contexts() -> None:
-        for _ in range(300):
-            with mg.no_grad(), mg.enable_grad(), mg.inference_mode():
-                mg.is_grad_enabled()
+    def repeatedly() -> None:
+        for _ in range(100):
+            run()
 
-    contexts()
+    repeatedly()
     start = time.perf_counter()
-    contexts()
+    repeatedly()
     longest = time.perf_counter() - start
     before, met = signal.signal(signal.SIGALRM, interrupt), 0
     try:
@@ -262,7 +287,7 @@ def test_an_interrupt_leaves_no_mode_behind() -> None:
             try:
                 signal.setitimer(signal.ITIMER_REAL, longest * n / 301)
                 while True:
-                    contexts()
+                    repeatedly()
             except KeyboardInterrupt:
                 met += 1
             assert mg.is_grad_enabled()

@@ -191,8 +191,9 @@ def backward(
     for x in xs or ():
         x.retain_grad()  # the sweep itself then keeps it for what is no leaf
     targets = None if xs is None else list(dict.fromkeys(x._edge for x in xs))
-    before = _core.set_grad_enabled(create_graph or bool(levels and recording_below()))
+    before = _core.grad_enabled()
     try:
+        _core.set_grad_enabled(create_graph or bool(levels and recording_below()))
         found = backward_sweep(roots, retain_graph=retain, create_graph=create_graph, targets=targets)
         for edge, g in zip(targets or (), found, strict=True):
             if g is not None and isinstance(edge[0], Leaf):
@@ -266,8 +267,9 @@ def grad(
     roots = _roots("grad", outputs, grad_outputs, create_graph)
     edges: list[Edge] = [(x.node, x.output_nr) if isinstance(x, graph.GradientEdge) else x._edge for x in xs]
     unique = list(dict.fromkeys(edges))
-    before = _core.set_grad_enabled(create_graph or bool(levels and recording_below()))
+    before = _core.grad_enabled()
     try:
+        _core.set_grad_enabled(create_graph or bool(levels and recording_below()))
         found = backward_sweep(roots, retain_graph=retain, create_graph=create_graph, targets=unique)
     finally:
         _core.set_grad_enabled(before)

@@ -296,8 +296,9 @@ class Function:
             run = lambda ctx, args: run_batched(cls, ctx, args, level, on)
         ctx.needs_input_grad = tuple(isinstance(x, Tensor) and x._edge is not None for x in args)
         recording = any(ctx.needs_input_grad) and _core.grad_enabled()
-        before = _core.set_grad_enabled(False)
+        before = _core.grad_enabled()
         try:
+            _core.set_grad_enabled(False)
             output = run(ctx, args)
         finally:
             _core.set_grad_enabled(before)
@@ -392,8 +393,9 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(backward)
     def call(ctx: FunctionCtx, *grad_outputs: Any) -> Any:
-        before = _core.set_grad_enabled(False)
+        before = _core.grad_enabled()
         try:
+            _core.set_grad_enabled(False)
             results = backward(ctx, *grad_outputs)
         finally:
             _core.set_grad_enabled(before)

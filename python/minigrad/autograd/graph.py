@@ -46,16 +46,18 @@ class _Packed:
     def __init__(self, array: Array, cell: Cell | None, hooks: saved_tensors_hooks) -> None:
         self.shape = array.shape
         self.unpack = hooks.unpack_hook
-        before = _core.set_grad_enabled(False)
+        before = _core.grad_enabled()
         try:
+            _core.set_grad_enabled(False)
             self.value = hooks.pack_hook(wrap(array, None, cell))
         finally:
             _core.set_grad_enabled(before)
 
     def unpacked(self, name: str, cell: Cell | None, version: int | sharing.Seen) -> Array:
         """Return the array; RuntimeError where its memory is the old one and was changed since."""
-        before = _core.set_grad_enabled(False)
+        before = _core.grad_enabled()
         try:
+            _core.set_grad_enabled(False)
             x = self.unpack(self.value)
         finally:
             _core.set_grad_enabled(before)

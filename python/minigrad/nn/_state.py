@@ -302,8 +302,9 @@ def _in_place_of(own: Tensor, value: Tensor) -> Tensor:
 
 def overwrite(t: Tensor, array: Array, name: str) -> None:
     """Write `array` into the memory of `t`, unseen by the graph."""
-    enabled = _core.set_grad_enabled(False)
+    enabled = _core.grad_enabled()
     try:
+        _core.set_grad_enabled(False)
         t._write(wrap(array), name)
     finally:
         _core.set_grad_enabled(enabled)

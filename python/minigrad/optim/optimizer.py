@@ -239,8 +239,9 @@ class Optimizer(Hookable):
 
 def call_with_grad(closure: Callable[[], Any]) -> Any:
     """Call a closure with gradients recorded, whatever the caller has set."""
-    enabled = _core.set_grad_enabled(True)
+    enabled = _core.grad_enabled()
     try:
+        _core.set_grad_enabled(True)
         return closure()
     finally:
         _core.set_grad_enabled(enabled)

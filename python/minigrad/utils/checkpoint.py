@@ -49,8 +49,9 @@ class _Region:
         with fork_rng(enabled=self.rng is not None), saved_tensors_hooks(values.append, _never), self.again:
             if self.rng is not None:
                 set_rng_state(self.rng)
-            before = _core.set_grad_enabled(True)
+            before = _core.grad_enabled()
             try:
+                _core.set_grad_enabled(True)
                 self.function(*self.args, **self.kwargs)
             finally:
                 _core.set_grad_enabled(before)
