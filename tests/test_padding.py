@@ -31,8 +31,46 @@ def test_pad_has_the_gradients_of_what_it_keeps() -> None:
 def test_pad_refuses(sizes: tuple[int, ...]) -> None:
     with pytest.raises(RuntimeError, match="pad: "):
         F.pad(mg.ones(2, 2), sizes)
-    with pytest.raises(NotImplementedError, match="reflect"):
-        F.pad(mg.ones(2, 2), (1, 1), mode="reflect")
+    with pytest.raises(NotImplementedError, match="there is no mode 'mirror'"):
+        F.pad(mg.ones(2, 2), (1, 1), mode="mirror")
+
+
+#: What becomes of 0 1 2 3, padded by two before and three behind.
+BORDERS = {
+    "reflect": [2, 1, 0, 1, 2, 3, 2, 1, 0],
+    "replicate": [0, 0, 0, 1, 2, 3, 3, 3, 3],
+    "circular": [2, 3, 0, 1, 2, 3, 0, 1, 2],
+}
+
+
+@pytest.mark.parametrize("mode", BORDERS)
+def test_borders_of_a_tensors_own_elements(mode: str) -> None:
+    row = np.array(BORDERS[mode])
+    assert F.pad(mg.arange(4).reshape(1, 4), (2, 3), mode=mode).tolist() == [row.tolist()]
+    x = np.arange(8.0).reshape(1, 2, 4)
+    both = {"reflect": [1, 0, 1], "replicate": [0, 0, 1], "circular": [1, 0, 1]}[mode]
+    np.testing.assert_array_equal(F.pad(mg.from_numpy(x), (2, 3, 1, 0), mode).numpy(), x[:, both][:, :, row])
+    leaf = mg.tensor(x, requires_grad=True)
+    assert autograd.gradcheck(lambda x: F.pad(x, (2, 3), mode), (leaf,))
+    assert autograd.gradgradcheck(lambda x: F.pad(x, (2, 3, 1, 0), mode) ** 2, (leaf,))
+    assert mg.func.vmap(lambda x: F.pad(x, (2, 3), mode))(mg.from_numpy(x)).shape == (1, 2, 9)
+
+
+@pytest.mark.parametrize(
+    ("mode", "shape", "sizes", "kind"),
+    [
+        ("reflect", (2, 4), (4, 0), RuntimeError),
+        ("circular", (2, 4), (0, 5), RuntimeError),
+        ("replicate", (2, 4), (-2, -2), RuntimeError),
+        ("replicate", (2, 0), (1, 1), RuntimeError),
+        ("reflect", (4,), (1, 1), NotImplementedError),
+        ("reflect", (2, 4), (1, 1, 1, 1), NotImplementedError),
+        ("reflect", (2, 4), (1,), NotImplementedError),
+    ],
+)
+def test_borders_that_cannot_be(mode: str, shape: tuple[int, ...], sizes: tuple[int, ...], kind: type) -> None:
+    with pytest.raises(kind, match="pad: mode"):
+        F.pad(mg.ones(shape), sizes, mode)
 
 
 def test_a_tensor_becomes_its_view() -> None:

@@ -80,7 +80,7 @@ ELEMENTWISE: dict[str, tuple[float, ...]] = {
     "exp": (1000,), "exp2": (), "expm1": (), "log": (-1,), "log1p": (-1,), "log2": (), "log10": (),
     "sin": (), "cos": (), "tan": (), "asin": (-1, 1, 2), "acos": (-1, 1, 2), "atan": (),
     "sinh": (), "cosh": (), "tanh": (), "asinh": (), "acosh": (1,), "atanh": (-1, 1),
-    "erf": (), "sigmoid": (-1000, 1000), "nan_to_num": (),
+    "erf": (), "erfc": (), "erfinv": (-1, 1), "sinc": (), "sigmoid": (-1000, 1000), "nan_to_num": (),
     "floor": (1,), "ceil": (1,), "round": (0.5,), "trunc": (1,), "frac": (1,),
 }  # fmt: skip
 ACTIVATIONS: dict[str, tuple[float, ...]] = {
@@ -316,6 +316,8 @@ PYTORCH: dict[str, dict[str, str]] = {
     "acosh": {"-inf": "second nan, jvp of jvp nan", "0": "jvp of jvp nan", "inf": "second nan, jvp of jvp nan"},
     "atanh": {"-inf": "second nan, jvp of jvp nan", "inf": "second nan, jvp of jvp nan"},
     "erf": {"-inf": "second nan, jvp of jvp nan", "inf": "second nan, jvp of jvp nan"},
+    "erfc": {"-inf": "second nan, jvp of jvp nan", "inf": "second nan, jvp of jvp nan"},
+    "sinc": {"0": "second nan, jvp of jvp 0"},
     "0 ** x": {"0": "second nan", "1": "second nan", "2": "second nan", "inf": "second nan"},
     "gelu": NAN_AT_INFINITY,
     "silu": NAN_AT_INFINITY,
@@ -470,12 +472,14 @@ PYTORCH: dict[str, dict[str, str]] = {
 
 #: Why, and for which operations.
 REASONS: dict[str, list[str]] = {
+    "Its rule divides by x. Near 0 ours is a sum of powers, whose derivatives of every order are right.": ["sinc"],
     "Its rule multiplies 0 by infinity. Ours multiplies by `safe_mul`, in which 0 times infinity is 0, or is a kernel of its own that knows the limit.": [
         "atan",
         "asinh",
         "acosh",
         "atanh",
         "erf",
+        "erfc",
         "gelu",
         "gelu(approximate='tanh')",
         "silu",

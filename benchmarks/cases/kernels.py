@@ -106,11 +106,10 @@ EVERYDAY = [
     Function("add_", lambda lib, x, y: x.add_(y, alpha=1e-9), ("x", "y"), backward=False),
     Function("clamp_", lambda lib, x: x.clamp_(-1.0, 1.0), backward=False),
     Function("zero_", lambda lib, x: x.zero_(), backward=False),
-    *_unary(
-        "abs", "neg", "sign", "square", "clone", "exp2", "expm1", "cos", "tan", "atan", "sinh", "cosh", "asinh", "erf"
-    ),
+    *_unary("abs", "neg", "sign", "square", "clone", "exp2", "expm1", "cos", "tan", "atan", "sinh", "cosh", "asinh"),
+    *_unary("erf", "erfc"),
     *_unary("sqrt", "rsqrt", "reciprocal", "log1p", "log2", "log10", operand="positive"),
-    *_unary("asin", "acos", "atanh", operand="unit"),
+    *_unary("asin", "acos", "atanh", "erfinv", operand="unit"),
     *_unary("floor", "ceil", "round", "trunc", "frac"),
     Function("acosh", lambda lib, x: lib.acosh(x + 1), ("positive",)),
     Function("atan2", lambda lib, x, y: lib.atan2(x, y), ("x", "y")),

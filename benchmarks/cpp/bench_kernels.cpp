@@ -116,7 +116,8 @@ std::vector<Row> elementwise_rows() {
 
 std::vector<Row> function_rows() {
   std::vector<Row> rows;
-  for (const char* name : {"tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "atanh", "exp2", "expm1", "erf"}) {
+  for (const char* name :
+       {"tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "atanh", "exp2", "expm1", "erf", "erfc", "erfinv"}) {
     rows.push_back({name, "", {between(-0.99, 0.99)}});
   }
   for (const char* name : {"log1p", "log2", "log10", "rsqrt"}) rows.push_back({name, "", {kMatrix}});

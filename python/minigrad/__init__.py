@@ -224,6 +224,7 @@ if TYPE_CHECKING:
     from . import multiprocessing as multiprocessing
     from . import nn as nn
     from . import optim as optim
+    from . import special as special
     from . import testing as testing
     from . import utils as utils
     from . import version as version
@@ -236,7 +237,7 @@ else:
         __name__,
         {
             **dict.fromkeys(("accelerator", "autograd", "backends", "cuda", "datasets", "distributions", "linalg"), ()),
-            **dict.fromkeys(("multiprocessing", "nn", "optim", "testing", "utils", "version"), ()),
+            **dict.fromkeys(("multiprocessing", "nn", "optim", "special", "testing", "utils", "version"), ()),
             "_printing": ("set_printoptions",),
             "amp": ("autocast", "is_autocast_enabled"),
             "func": ("vmap",),

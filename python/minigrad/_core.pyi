@@ -248,6 +248,8 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # elu_grad(g: T, x: T; alpha, scale, rate) -> out for float32, float64
 # eq(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # erf(x: T) -> out for float32, float64
+# erfc(x: T) -> out for float32, float64
+# erfinv(x: T) -> out for float32, float64
 # exp(x: T) -> out for float32, float64
 # exp2(x: T) -> out for float32, float64
 # exp_difference(g: T, x: T, total: T) -> out for float32, float64

@@ -23,7 +23,7 @@ NAMES = [
     "asin", "asinh", "atan", "atan2", "atanh", "baddbmm", "bernoulli", "bitwise_and", "bitwise_left_shift",
     "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bmm", "bucketize", "cat", "ceil", "clamp",
     "clip", "column_stack", "concat", "concatenate", "copysign", "cos", "cosh", "cross", "cummax", "cummin",
-    "cumprod", "cumsum", "deg2rad", "diag", "div", "divide", "dot", "dstack", "eq", "erf", "exp", "exp2", "expm1",
+    "cumprod", "cumsum", "deg2rad", "diag", "div", "divide", "dot", "dstack", "eq", "erf", "erfc", "erfinv", "exp", "exp2", "expm1",
     "fix", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "frac", "gather", "ge", "greater",
     "greater_equal", "gt", "heaviside", "histc", "histogram", "hstack", "hypot", "index_add", "index_copy",
     "index_reduce", "index_select", "inner", "isin", "isneginf", "isposinf", "kron", "kthvalue", "le", "lerp",
@@ -33,7 +33,7 @@ NAMES = [
     "multiply", "mv",
     "nan_to_num", "nanmean", "nanquantile", "ne", "neg", "negative", "nonzero", "norm", "not_equal", "outer", "pow",
     "prod", "quantile", "rad2deg", "reciprocal", "remainder", "renorm", "round", "row_stack", "rsqrt", "scatter",
-    "scatter_add", "searchsorted", "sgn", "sigmoid", "sign", "signbit", "sin", "sinh", "softmax", "sort", "sqrt",
+    "scatter_add", "searchsorted", "sgn", "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "softmax", "sort", "sqrt",
     "square", "stack", "std", "sub", "subtract", "sum", "take", "take_along_dim", "tan", "tanh", "topk", "tril",
     "triu", "true_divide", "trunc", "var", "vdot", "vstack", "where", "xlogy",
 ]  # fmt: skip

@@ -112,21 +112,26 @@ template <class V>
   return max_of(x, all<V>(-0.0f)) - (product.hi + fma(y, rest, product.lo));
 }
 
-// Where that does not do, y Q(y) = G(y) exp(-y^2 / 2), exp(-y^2 / 2) = 2^k (1 + m) for y >= 0; square is y^2 / 2.
+// exp(-square) = 2^k (1 + m) for a square >= 0 of two parts, of which the first is kept.
 template <class V>
 struct Bell {
   V square, m, k;
 };
 
 template <class V>
-[[gnu::always_inline]] inline Bell<V> bell(V y) {
+[[gnu::always_inline]] inline Bell<V> bell(Pair<V> square) {
   using T = Element<V>;
   using F = Format<T>;
-  const Pair<V> square = two_product(y, y * all<V>(static_cast<T>(0.5)));
   const V shifted = line(square.hi, -kInverseLn2<T>, F::kRound);
   const V k = shifted - all<V>(F::kRound);
   const V first = fma_by(k, -kLn2Hi<T>, -square.hi), second = fma_by(k, -kLn2Lo<T>, -square.lo), r = first + second;
   return {square.hi, r + fma(r * r, exp_reduced_curvature(r), (first - r) + second), k};
+}
+
+// Where that does not do, y Q(y) = G(y) exp(-y^2 / 2), y >= 0.
+template <class V>
+[[gnu::always_inline]] inline Pair<V> half_square(V y) {
+  return two_product(y, y * all<V>(static_cast<Element<V>>(0.5)));
 }
 
 // gelu(x) where |x| > kGeluNear, in float: G(y) = 1 / sqrt(2 pi) - v T(v), v = 1 / y^2, T of degree 7, error 2^-28.5 of
@@ -134,7 +139,7 @@ template <class V>
 template <class V>
 [[gnu::noinline]] V gelu_far(V x) {
   const V y = limited_size(x, kNormalLimit<float>), v = all<V>(0.5f);
-  const Bell<V> b = bell(y);
+  const Bell<V> b = bell(half_square(y));
   const V inverse = v / b.square;
   const V g = horner(inverse, 0x1.988454p-2f, -0x1.98853ap-2f, 0x1.32758p+0f, -0x1.7ef598p+2f, 0x1.463476p+5f,
                      -0x1.3604f2p+8f, 0x1.fe61dap+10f, -0x1.185c94p+13f, 0x1.1e8716p+14f);
@@ -184,7 +189,7 @@ template <class V>
     return select(at_least(all<V>(kGeluNear), y), near, gelu_far(x));
   } else {
     const V y = limited_size(x, kNormalLimit<double>);
-    const Bell<V> b = bell(y);
+    const Bell<V> b = bell(half_square(y));
     const V gate = times_ratio(gelu_ratio(y, b.square), b.m);
     const V relu = max_of(x, all<V>(-0.0));  // -0 below 0, and x has the sign of the result
     return fma(-(gate * power_of_2(b.k + all<V>(512))), all<V>(0x1p-512), relu);

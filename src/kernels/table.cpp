@@ -58,7 +58,8 @@
 // Those with runs for each instruction set but x86-64-v4, which has the runs of v3.
 #define MINIGRAD_WIDE_FAMILIES(X) \
   X(integers) \
-  X(distance)
+  X(distance) \
+  X(error_functions)
 
 #define MINIGRAD_COMMON_FAMILIES(X) \
   X(elementwise) \

@@ -11,6 +11,18 @@ double log_of_sum(double x, double y) {
   return std::max(x, y) + std::log1p(std::exp(-std::fabs(x - y)));
 }
 
+// The zero of erfc(y) - (1 - x) for x >= 0, by bisection: erfc falls from 1 to 0.
+double inverse_erf(double x) {
+  if (!(std::fabs(x) < 1)) return std::fabs(x) == 1 ? x * HUGE_VAL : NAN;
+  double low = 0, high = 6;
+  for (int i = 0; i < 100; ++i) {
+    const double y = (low + high) / 2;
+    const bool above = std::fabs(x) < 0.5 ? std::erf(y) > std::fabs(x) : std::erfc(y) < 1 - std::fabs(x);
+    (above ? high : low) = y;
+  }
+  return std::copysign(low, x);
+}
+
 constexpr Run kRows[] = {
     {"tan", float1<[](double x) { return std::tan(x); }>()},
     {"asin", float1<[](double x) { return std::asin(x); }>()},
@@ -28,6 +40,8 @@ constexpr Run kRows[] = {
     {"log10", float1<[](double x) { return std::log10(x); }>()},
     {"rsqrt", float1<[](double x) { return 1 / std::sqrt(x); }>()},
     {"erf", float1<[](double x) { return std::erf(x); }>()},
+    {"erfc", float1<[](double x) { return std::erfc(x); }>()},
+    {"erfinv", float1<inverse_erf>()},
     {"atan2", float2<[](double x, double y) { return std::atan2(x, y); }>()},
     {"hypot", float2<[](double x, double y) { return std::hypot(x, y); }>()},
     {"logaddexp", float2<[](double x, double y) { return x != x ? x : (y != y ? y : log_of_sum(x, y)); }>()},

@@ -26,6 +26,8 @@ DOMAINS: dict[str, tuple[float, float, list[float]]] = {
     "log10": (0.5, 2, [1.0, 0.0, -0.0, INF, NAN]),
     "rsqrt": (0.5, 2, [1.0, 0.0, INF, NAN]),
     "erf": (-2, 2, [0.0, -0.0, INF, -INF, NAN, 30.0]),
+    "erfc": (-2, 2, [0.0, -0.0, INF, -INF, NAN, 30.0]),
+    "erfinv": (-0.9, 0.9, [0.0, -0.0, 1.0, -1.0, 1.5, NAN]),
 }
 
 

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "isa/math.hpp"
+#include "isa/math_erfc.hpp"
 #include "kernels/activation_ops.hpp"
 #include "kernels/register_loops.hpp"
 
@@ -81,6 +82,43 @@ MINIGRAD_CASE(Log2, "log2", std::log2(x));
 MINIGRAD_CASE(Log10, "log10", std::log10(x));
 MINIGRAD_CASE(Rsqrt, "rsqrt", 1 / std::sqrt(x));
 #undef MINIGRAD_CASE
+
+// The zero of erfc(y) - (1 - |x|) by Newton's method from above the greatest one; near 0 that of erf(y) - |x|.
+template <class R>
+R reference_erfinv(R x) {
+  const R a = std::fabs(x), slope = R{1.12837916709551257389615890312154517L};
+  if (!(a < 1))
+    return a == 1 ? std::copysign(std::numeric_limits<R>::infinity(), x) : std::numeric_limits<R>::quiet_NaN();
+  R y = std::sqrt(-std::log1p(-a * a)) * R{0.9};
+  for (int i = 0; i < 60; ++i) {
+    const R above = a < 0.5 ? std::erf(y) - a : (1 - a) - std::erfc(y);
+    y -= above / (slope * std::exp(-y * y));
+  }
+  return std::copysign(a < 1e-8 ? a / slope : y, x);
+}
+
+// A function that is written in double only.
+#define MINIGRAD_IN_DOUBLE(Name, name, expression)                       \
+  template <class T>                                                     \
+  struct Name##Case {                                                    \
+    struct Function : functions::OnRegisters {                           \
+      static constexpr bool kOnRegisters = sizeof(T) == 8;               \
+      template <class V>                                                 \
+      static V fast(V x) {                                               \
+        if constexpr (sizeof(T) == 8) {                                  \
+          return math::name(x);                                          \
+        } else {                                                         \
+          return static_cast<T>(math::name(static_cast<double>(x)));     \
+        }                                                                \
+      }                                                                  \
+    };                                                                   \
+    static constexpr const char* kName = #name;                          \
+    static Reference<T> reference(Reference<T> x) { return expression; } \
+  }
+
+MINIGRAD_IN_DOUBLE(Erfc, erfc, std::erfc(x));
+MINIGRAD_IN_DOUBLE(Erfinv, erfinv, reference_erfinv(x));
+#undef MINIGRAD_IN_DOUBLE
 
 // An activation with its options, as a function.
 template <template <class> class Op, class T, auto... options>
@@ -433,6 +471,8 @@ constexpr Case kCases[] = {MINIGRAD_ROWS(Exp),
                            MINIGRAD_ROWS(Sigmoid),
                            MINIGRAD_ROWS(Sqrt),
                            MINIGRAD_ROWS(Erf),
+                           MINIGRAD_ROWS(Erfc),
+                           MINIGRAD_ROWS(Erfinv),
                            MINIGRAD_ROWS(Expm1),
                            MINIGRAD_ROWS(Log1p),
                            MINIGRAD_ROWS(Tan),

@@ -11,8 +11,8 @@ from typing import Any
 ELEMENTWISE = """
     add sub rsub mul div true_divide __radd__ __rsub__ __rmul__ __rdiv__ __rpow__ __rmod__ __rmatmul__
     sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh exp exp2 expm1 log log1p log2 log10 pow sqrt rsqrt
-    square reciprocal abs neg sign floor ceil round trunc frac erf sigmoid heaviside clamp clamp_min clamp_max lerp
-    addcmul addcdiv fmod remainder floor_divide maximum minimum xlogy logaddexp hypot nan_to_num where masked_fill
+    square reciprocal abs neg sign floor ceil round trunc frac erf erfc erfinv sinc sigmoid heaviside clamp clamp_min
+    clamp_max lerp addcmul addcdiv fmod remainder floor_divide maximum minimum xlogy logaddexp hypot nan_to_num where masked_fill
     eq ne lt le gt ge logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not
     bitwise_left_shift bitwise_right_shift __rand__ __ror__ __rxor__ isnan isinf isfinite isclose allclose equal
 """

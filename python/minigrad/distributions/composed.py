@@ -261,6 +261,13 @@ class TransformedDistribution(Distribution):
             value = transform.inv(value)
         return self.base_dist.cdf(value)
 
+    def icdf(self, value: Tensor) -> Tensor:
+        """Return the value up to which the probability is so much, where the transforms rise."""
+        value = self.base_dist.icdf(value)
+        for transform in self.transforms:
+            value = transform(value)
+        return value
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base_dist}, {self.transforms})"
 

@@ -91,7 +91,11 @@ class Normal(_Shifted):
 
     def cdf(self, value: Tensor) -> Tensor:
         """Return the probability of values up to this one."""
-        return 0.5 * (1 + (self._standardized(value) / math.sqrt(2)).erf())
+        return 0.5 * (self._standardized(value) / -math.sqrt(2)).erfc()
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """Return the value up to which the probability is so much."""
+        return self.loc + self.scale * (2 * value - 1).erfinv() * math.sqrt(2)
 
     def entropy(self) -> Tensor:
         """Return the entropy."""
@@ -296,7 +300,11 @@ class HalfNormal(Distribution):
     def cdf(self, value: Tensor) -> Tensor:
         """Return the probability of values up to this one."""
         self._validate_sample(value)
-        return 2 * self._normal.cdf(value) - 1
+        return (value / (self.scale * math.sqrt(2))).erf()
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """Return the value up to which the probability is so much."""
+        return self._normal.icdf((value + 1) / 2)
 
     def entropy(self) -> Tensor:
         """Return the entropy."""

@@ -16,10 +16,14 @@ __all__ = ["Distribution"]
 
 
 def as_tensors(*values: Any) -> tuple[Tensor, ...]:
-    """Return tensors of one shape; numbers take the dtype of the first tensor, or the default one."""
+    """Return tensors of one shape; numbers take the dtype of the first tensor, or the default one.
+
+    A tensor that has the shape is returned as it is, so that a leaf stays one.
+    """
     dtype = next((x.dtype for x in values if isinstance(x, Tensor)), None)
     made = [x if isinstance(x, Tensor) else tensor(float(x), dtype=dtype) for x in values]
-    return broadcast_tensors(*made)
+    views = broadcast_tensors(*made)
+    return tuple([x if x._array.shape == view._array.shape else view for x, view in zip(made, views, strict=True)])
 
 
 def sum_rightmost(x: Any, count: int) -> Any:

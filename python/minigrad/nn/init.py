@@ -191,21 +191,10 @@ def trunc_normal_(
     def make() -> Any:
         first, last = (math.erf(x / math.sqrt(2)) for x in (low, high))
         draws = uniform_array(wrap(np.empty(tensor.shape)), first, last, generator, "trunc_normal_")
-        return converted(_inverse(draws, low, high) * std + mean, tensor.dtype).clip(a, b)
+        normal = (wrap(draws).erfinv() * math.sqrt(2)).clamp(low, high).numpy()
+        return converted(normal * std + mean, tensor.dtype).clip(a, b)
 
     return _fill(tensor, "trunc_normal_", make)
-
-
-def _inverse(draws: Any, low: float, high: float) -> Any:
-    """Return, limited to [low, high], the x with ``erf(x / √2) == draws``."""
-    y = wrap(draws)
-    x = y * 0.0
-    for _ in range(40):
-        step = (y - (x * math.sqrt(0.5)).erf()) * math.sqrt(math.pi / 2) * (x * x * 0.5).exp()
-        x = (x + step).clamp(low, high)
-        if not bool((step.abs() > 1e-12).any()):
-            break
-    return x.numpy()
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:

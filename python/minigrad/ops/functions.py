@@ -10,7 +10,7 @@ from .. import _dtype
 from .._methods import method
 from ..primitive import ELEMENTWISE, ONE_TO_MANY, Primitive
 from ..tensor import Tensor, array_of
-from .elementwise import _add, _sub, _where, eq, exp, le, log, lt, mul, neg, safe_div, safe_mul, sigmoid
+from .elementwise import _add, _sub, _where, div, eq, exp, le, log, lt, mul, neg, safe_div, safe_mul, sigmoid, sin
 from .powers import pow
 from .promotion import number_tensor, to_dtype
 from .records import binary, document, unary
@@ -33,6 +33,8 @@ __all__ = [
     "cosh",
     "deg2rad",
     "erf",
+    "erfc",
+    "erfinv",
     "exp2",
     "expm1",
     "float_power",
@@ -44,6 +46,7 @@ __all__ = [
     "logit",
     "rad2deg",
     "rsqrt",
+    "sinc",
     "sinh",
     "tan",
     "xlogy",
@@ -74,6 +77,10 @@ erf = unary(
     "erf",
     "2/sqrt(pi) times the integral of exp(-t²) from 0 to x",
     lambda g, x: safe_mul(g, mul(exp(neg(mul(x, x))), 2 / math.sqrt(math.pi))),
+)
+erfc = unary("erfc", "1 - erf x", lambda g, x: safe_mul(g, mul(exp(neg(mul(x, x))), -2 / math.sqrt(math.pi))))
+erfinv = unary(
+    "erfinv", "the y with erf y = x", lambda g, out: safe_mul(g, mul(exp(mul(out, out)), math.sqrt(math.pi) / 2))
 )
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -234,6 +241,41 @@ def rad2deg(input: Tensor) -> Tensor:
 
 
 @method(in_place=True)
+def sinc(input: Tensor) -> Tensor:
+    """Return ``sin(pi x) / (pi x)``, 1 where x is 0.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape; integers become floats of the default dtype.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape.
+
+    Notes
+    -----
+    Near 0 it is a sum of powers, of which derivatives of every order are right at 0, too.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.sinc(minigrad.tensor([0.0, 0.5]))
+    tensor([1.0000, 0.6366])
+    """
+    angle = mul(_float("sinc", input), math.pi)
+    square = mul(angle, angle)
+    near = le(square, 1.0)
+    within = _where(near, square, 0.0)
+    series: Any = 0.0
+    for k in range(11, -1, -1):
+        series = _add(mul(within, series), (-1) ** k / math.factorial(2 * k + 1))
+    angle = _where(near, 1.0, angle)
+    return _where(near, series, div(sin(angle), angle))  # type: ignore[no-any-return]
+
+
+@method(in_place=True)
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """Return ``log(x / (1 - x))``, the inverse of `sigmoid`.
 
@@ -318,6 +360,16 @@ document(
             "Return the error function of each element.",
             "minigrad.erf(minigrad.tensor([0.0, 1.0]))",
             "tensor([0.0000, 0.8427])",
+        ),
+        erfc: (
+            "Return 1 less the error function of each element, exact for large elements too.",
+            "minigrad.erfc(minigrad.tensor([0.0, 3.0]))",
+            "tensor([1.0000e+00, 2.2090e-05])",
+        ),
+        erfinv: (
+            "Return the inverse of the error function of each element: infinite of -1 and 1, NaN further out.",
+            "minigrad.erfinv(minigrad.tensor([0.0, 0.5]))",
+            "tensor([0.0000, 0.4769])",
         ),
         tan: (
             "Return the tangent of each element, in radians.",

@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from functools import lru_cache
 from operator import index
 
+import numpy as np
+
 from .. import _core
 from ..batching import levels
 from ..batching_rules import made_like
 from ..tensor import Tensor, array_of, wrap
 from .creation import filled
+from .index import index_select
 from .shape import Shape, unindex
 
 __all__ = ["pad"]
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
-    """Put a border of equal elements around a tensor.
+    """Put a border around a tensor: equal elements, or some of its own.
 
     Parameters
     ----------
@@ -26,10 +29,11 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     pad : sequence of int
         How many to put before and behind: first two numbers for the last dimension, then two for the one before it, and
         so on. Negative numbers cut off as many.
-    mode : str, default "constant"
-        Nothing else is there yet.
+    mode : {"constant", "reflect", "replicate", "circular"}, default "constant"
+        What the border consists of: `value`; the elements before an edge, mirrored; those at the edge; those at the other
+        end. All but the first pad the last one to three of at most two more dimensions.
     value : float, default 0
-        What the border consists of.
+        What a constant border consists of.
 
     Returns
     -------
@@ -41,11 +45,11 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     RuntimeError
         If there are too many numbers or an odd number of them, or if more is cut off than there is.
     NotImplementedError
-        For other modes.
+        For other modes, and where a mode does not pad so many dimensions.
 
     Notes
     -----
-    The gradient is that of the elements kept: the border is a constant.
+    The gradient is that of the elements kept where the border is a constant; elsewhere the border's is added to it.
 
     Examples
     --------
@@ -55,7 +59,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     """
     shape = array_of("pad", input).shape
     if mode != "constant":
-        raise NotImplementedError(f"pad: mode {mode!r} is not there, only 'constant'")
+        return _of_its_own(input, shape, tuple(map(index, pad)), mode)
     cut, within, sizes, borders = _plan(shape, tuple(map(index, pad)))
     kept = input if cut is None else input[cut]
     if value and levels:
@@ -69,6 +73,32 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
             if not _core.set_items(alone, border, value):
                 alone._array[border] = value
     return out  # type: ignore[no-any-return]
+
+
+def _of_its_own(input: Tensor, shape: Shape, pad: tuple[int, ...], mode: str) -> Tensor:
+    """Return a tensor with a border of its own elements."""
+    if mode not in ("reflect", "replicate", "circular"):
+        raise NotImplementedError(f"pad: there is no mode {mode!r}")
+    if len(pad) not in (2, 4, 6) or not len(pad) // 2 < len(shape) <= len(pad) // 2 + 2:
+        raise NotImplementedError(
+            f"pad: mode {mode!r} pads the last one to three of at most two more dims, got {pad} for shape {shape}"
+        )
+    out = input
+    for place in range(0, len(pad), 2):
+        dim = len(shape) - 1 - place // 2
+        n, (before, after) = shape[dim], pad[place : place + 2]
+        most = {"reflect": n - 1, "circular": n}.get(mode)
+        if (most is not None and max(before, after) > most) or n + before + after < 1 or n < 1:
+            raise RuntimeError(f"pad: mode {mode!r} cannot pad dim {dim} of shape {shape} by {(before, after)}")
+        places = np.arange(-before, n + after)
+        if mode == "reflect":
+            places = np.abs(places)
+            places = np.where(places < n, places, 2 * (n - 1) - places)
+        else:
+            places = places.clip(0, n - 1) if mode == "replicate" else places % n
+        if before or after:
+            out = index_select(out, dim, wrap(places))
+    return out
 
 
 Key = tuple[slice, ...]

@@ -1,0 +1,155 @@
+"""Special functions, as ``torch.special`` names them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from . import _dtype
+from ._absent import lookup
+from ._out import give_out
+from .ops.elementwise import log, where
+from .ops.elementwise import sigmoid as expit
+from .ops.functions import _float, erf, erfc, erfinv, exp2, expm1, log1p, logit, sinc, xlogy
+from .ops.reduce import logsumexp
+from .ops.rounding import round
+from .ops.softmax import log_softmax, softmax
+from .tensor import Tensor
+
+__all__ = [
+    "entr",
+    "erf",
+    "erfc",
+    "erfinv",
+    "exp2",
+    "expit",
+    "expm1",
+    "log1p",
+    "log_ndtr",
+    "log_softmax",
+    "logit",
+    "logsumexp",
+    "ndtr",
+    "round",
+    "sinc",
+    "softmax",
+    "xlog1py",
+    "xlogy",
+]
+
+
+def entr(input: Tensor) -> Tensor:
+    """Return ``-x log x``, what a probability adds to an entropy: 0 where x is 0, -inf where it is negative.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape; integers become floats of the default dtype.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.special.entr(minigrad.tensor([0.0, 0.5, 1.0]))
+    tensor([0.0000, 0.3466, 0.0000])
+    """
+    x = _float("entr", input)
+    return where(x < 0, -math.inf, 0.0 - xlogy(x, x))  # type: ignore[no-any-return]
+
+
+def xlog1py(input: Any, other: Any) -> Tensor:
+    """Return ``x log(1 + y)``, 0 where x is 0 unless y is NaN.
+
+    Parameters
+    ----------
+    input, other : Tensor or number
+        At least one of them a tensor; their shapes broadcast. Integers become floats of the default dtype.
+
+    Returns
+    -------
+    Tensor
+        Of the broadcast shape.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.special.xlog1py(minigrad.tensor([0.0, 2.0]), minigrad.tensor([-1.0, 1.0]))
+    tensor([0.0000, 1.3863])
+    """
+    if isinstance(other, Tensor):
+        logarithm: Any = log1p(_float("xlog1py", other))
+    else:
+        logarithm = -math.inf if other == -1 else math.log1p(other) if other > -1 else math.nan
+    hidden = (input == 0) & (other == other)  # noqa: PLR0124
+    return where(hidden, 0.0, input * where(hidden, 0.0, logarithm))  # type: ignore[no-any-return]
+
+
+def ndtr(input: Tensor) -> Tensor:
+    """Return the probability with which the standard normal distribution is at most x.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape; integers become floats of the default dtype.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape.
+
+    Notes
+    -----
+    out = erfc(-x / sqrt(2)) / 2, in which nothing cancels where x is small.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.special.ndtr(minigrad.tensor([-2.0, 0.0, 2.0]))
+    tensor([0.0228, 0.5000, 0.9772])
+    """
+    return 0.5 * erfc(_float("ndtr", input) * -math.sqrt(0.5))
+
+
+def log_ndtr(input: Tensor) -> Tensor:
+    """Return the logarithm of `ndtr`, also where that is too small to be a number.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of any shape; integers become floats of the default dtype.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape.
+
+    Notes
+    -----
+    Below -10, in float64 below -20, it is the asymptotic expansion, of ten terms.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.special.log_ndtr(minigrad.tensor([-100.0, 0.0, 2.0]))
+    tensor([-5.0055e+03, -6.9315e-01, -2.3013e-02])
+    """
+    x = _float("log_ndtr", input)
+    limit = -20.0 if x.dtype is _dtype.float64 else -10.0
+    far, near = x < limit, x > -1
+    tail, middle, rest = where(far, x, limit), where(far | near, -1.0, x), where(near, x, -1.0)
+    series: Any = 0.0
+    for k in range(10, 0, -1):  # 1 - 1 / x² (1 - 3 / x² (1 - 5 / x² ...)), less 1
+        series = (1 - 2 * k) / (tail * tail) * (1 + series)
+    asymptotic = log1p(series) - 0.5 * tail * tail - log(-tail) - 0.5 * math.log(2 * math.pi)
+    return where(far, asymptotic, where(near, log1p(-ndtr(-rest)), log(ndtr(middle))))  # type: ignore[no-any-return]
+
+
+give_out(globals(), ("entr", "expit", "ndtr", "log_ndtr", "xlog1py"))
+give_out(globals(), ("erf", "erfc", "erfinv", "exp2", "expm1", "log1p", "logit", "logsumexp", "round", "sinc", "xlogy"))
+
+if not TYPE_CHECKING:
+    __getattr__ = lookup(__name__)
