@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import gc
+import pickle
 import signal
 import threading
 import time
@@ -303,3 +305,22 @@ def test_a_context_is_left_as_often_as_it_was_entered() -> None:
         pass
     with pytest.raises(RuntimeError, match="no_grad: left without having been entered"):
         context.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("name", CONTEXTS)
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_copies_are_contexts_of_the_same_kind(name: str, copied: Callable[[Any], Any]) -> None:
+    make, on = CONTEXTS[name]
+    context = make()
+    context.note = [3]
+    with context, mg.inference_mode(False):  # entered, which a copy is not
+        other = copied(context)
+        assert mg.is_grad_enabled()
+    assert type(other) is type(context)
+    assert other.note == [3]
+    with other:
+        assert mg.is_grad_enabled() == on
+        assert mg.is_inference_mode_enabled() == (name == "inference")
+    assert mg.is_grad_enabled()
+    with pytest.raises(RuntimeError, match="left without having been entered"):
+        other.__exit__(None, None, None)

@@ -19,6 +19,10 @@ class GradMode(_core.ModeBase):
         """Return another context of the same kind."""
         return GradMode(self._mode)
 
+    def __reduce__(self) -> Any:
+        """Return how a copy is made: a context of the same kind that nobody has entered."""
+        return _copied, (type(self), self._mode), vars(self) or None
+
     def __call__(self, function: F) -> F:
         """Return the decorated function, or generator function."""
         if inspect.isgeneratorfunction(function):
@@ -55,6 +59,12 @@ class GradMode(_core.ModeBase):
                     step, argument = generator.throw, error
 
         return call
+
+
+def _copied(kind: type[GradMode], mode: bool) -> GradMode:
+    context = kind.__new__(kind)
+    GradMode.__init__(context, mode)  # that of set_grad_enabled would set the mode
+    return context
 
 
 class no_grad(GradMode):  # noqa: N801

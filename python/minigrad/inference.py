@@ -49,6 +49,9 @@ class inference_mode(GradMode):  # noqa: N801
         """Return another context of the same kind."""
         return inference_mode(not self._mode)
 
+    def __reduce__(self) -> Any:
+        return type(self), (not self._mode,), vars(self) or None
+
 
 def is_inference_mode_enabled() -> bool:
     """Return whether this thread is in inference mode."""
