@@ -143,6 +143,56 @@ def test_requires_grad() -> None:
     assert all(p.requires_grad for p in net.requires_grad_().parameters())
 
 
+def test_a_frozen_parameter_keeps_its_gradient() -> None:
+    """A network that is frozen while another one trains against it goes on where it was."""
+    layer = nn.Linear(3, 1)
+    layer(minigrad.ones(2, 3)).sum().backward()
+    gradient = layer.weight.grad
+    layer.requires_grad_(False)
+    assert layer.weight.grad is gradient
+    (layer(minigrad.ones(2, 3)) * minigrad.ones(1, requires_grad=True)).sum().backward()
+    layer.requires_grad_()
+    assert layer.weight.grad is gradient
+    layer(minigrad.ones(2, 3)).sum().backward()
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.tolist() == [[4.0, 4.0, 4.0]]
+
+
+def test_a_frozen_parameters_gradient_has_its_dtype() -> None:
+    layer = nn.Linear(3, 1)
+    layer(minigrad.ones(2, 3)).sum().backward()
+    layer.requires_grad_(False).double()
+    assert layer.weight.grad is not None
+    assert layer.weight.grad.dtype is minigrad.float64
+    layer.requires_grad_()(minigrad.ones(2, 3).double()).sum().backward()
+    assert layer.weight.grad.tolist() == [[4.0, 4.0, 4.0]]
+
+
+FORGET: dict[str, Callable[[nn.Linear], None]] = {
+    "Module.zero_grad": lambda layer: layer.zero_grad(),
+    "Optimizer.zero_grad": lambda layer: minigrad.optim.SGD(layer.parameters(), lr=0.1).zero_grad(),
+    "grad = None": lambda layer: setattr(layer.weight, "grad", None),
+}
+
+
+@pytest.mark.parametrize("way", FORGET)
+def test_a_frozen_parameters_gradient_is_forgotten(way: str) -> None:
+    layer = nn.Linear(3, 1)
+    layer(minigrad.ones(2, 3)).sum().backward()
+    layer.requires_grad_(False)
+    FORGET[way](layer)
+    assert layer.weight.grad is None
+    assert layer.requires_grad_().weight.grad is None
+
+
+def test_a_frozen_parameters_gradient_becomes_zeros() -> None:
+    layer = nn.Linear(3, 1)
+    layer(minigrad.ones(2, 3)).sum().backward()
+    layer.requires_grad_(False).zero_grad(set_to_none=False)
+    assert layer.weight.grad is not None
+    assert layer.requires_grad_().weight.grad.tolist() == [[0.0, 0.0, 0.0]]
+
+
 def test_apply_visits_parts_first() -> None:
     seen: list[str] = []
     net = Net()

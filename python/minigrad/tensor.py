@@ -50,7 +50,8 @@ class Tensor(TensorExport):
     # The fields are laid out in src/bindings/objects.hpp.
     # _array: the elements. _edge: what computed them, None where no gradient is wanted. _cell: the memory's version.
     # _base, _steps: for a view, whose memory it is and how to make it again from there. _views: for a base, its views.
-    # _retained: the gradient of a tensor that is no leaf. The last four are set only where they mean something.
+    # _retained: the gradient of a tensor that is no leaf, or of one that was made a constant. The last four are set only
+    # where they mean something.
     __slots__ = ()
 
     _array: Array
@@ -82,7 +83,7 @@ class Tensor(TensorExport):
     # Its place in the graph.
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Make this a leaf that accumulates a gradient, or a constant; return it.
+        """Make this a leaf that accumulates a gradient, or a constant, which keeps the gradient it has; return it.
 
         Raises
         ------
@@ -102,9 +103,11 @@ class Tensor(TensorExport):
             graph.refuse_inference(self, "requires_grad_")
         if requires_grad:
             self._own()
-            self._edge = (Leaf(self._array), 0)
+            leaf = Leaf(self._array)
+            leaf.grad, self._retained = self.grad, None
+            self._edge = (leaf, 0)
         elif self.is_leaf:
-            self._edge = None
+            self._retained, self._edge = self.grad, None
         else:
             raise RuntimeError("requires_grad_: this tensor was computed by the graph; use detach() to leave it")
         return self

@@ -199,15 +199,13 @@ class Module(Calls, State):
 
 
 def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
-    """Forget the gradient of a leaf, or make it zeros."""
-    edge = parameter._edge
-    if edge is None:
-        return
-    grad = edge[0].grad  # type: ignore[union-attr]
-    if set_to_none:
-        edge[0].grad = None  # type: ignore[union-attr]
-    elif grad is not None:
-        edge[0].grad = wrap(np.zeros_like(grad._array))  # type: ignore[union-attr]
+    """Forget the gradient of a leaf, or of one that was made a constant; or make it zeros."""
+    grad = parameter.grad
+    cleared = None if set_to_none or grad is None else wrap(np.zeros_like(grad._array))
+    if parameter._edge is None:
+        parameter._retained = cleared
+    else:
+        parameter._edge[0].grad = cleared  # type: ignore[union-attr]
 
 
 def _convert(t: Tensor, target: DType) -> None:
@@ -217,8 +215,9 @@ def _convert(t: Tensor, target: DType) -> None:
     t._cell.version += 1  # what was saved of the old memory is not what this tensor is now
     t._array = _core.kernels["cast"](t._array, target.code)
     t._cell = _core.Cell()
-    if t._edge is not None:
+    grad = None if t.grad is None else wrap(_core.kernels["cast"](t.grad._array, target.code))
+    if t._edge is None:
+        t._retained = grad
+    else:
         leaf = t._edge[0]
-        leaf.array = t._array  # type: ignore[union-attr]
-        if leaf.grad is not None:  # type: ignore[union-attr]
-            leaf.grad = wrap(_core.kernels["cast"](leaf.grad._array, target.code))  # type: ignore[union-attr]
+        leaf.array, leaf.grad = t._array, grad  # type: ignore[union-attr]

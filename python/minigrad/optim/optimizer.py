@@ -146,6 +146,8 @@ class Optimizer(Hookable):
                     edge = p._edge
                     if edge is not None:
                         edge[0].grad = None
+                    else:
+                        p._retained = None  # of one that was made a constant
                 else:
                     clear_grad(p, False)
 
