@@ -30,7 +30,8 @@ constexpr double kReleaseLock = 50e3;
 
 // Work beyond this, in nanoseconds of one thread, runs on a thread of its own, while the main thread listens for
 // signals. A signal handler that raises ends the call at once; the run goes on to its end, and its results are dropped.
-constexpr double kInterruptible = 50e6;
+// What takes 100 ms lies beyond it, for a plan's estimate is right to a factor of five.
+constexpr double kInterruptible = 20e6;
 constexpr auto kListen = std::chrono::milliseconds(10);
 
 const unsigned long g_main_thread = PyThread_get_thread_ident();
