@@ -17,6 +17,8 @@ import pytest
 
 import minigrad as mg
 from minigrad._observers import observers
+from minigrad.batching import levels
+from minigrad.utils.checkpoint import checkpoint
 
 CONTEXTS = {
     "no_grad": (mg.no_grad, False),
@@ -268,7 +270,15 @@ def _function() -> None:
     _Twice.apply(mg.ones(2, requires_grad=True)).sum().backward()
 
 
-@pytest.mark.parametrize("run", [_contexts, _gradient, _function])
+def _examples() -> None:
+    mg.func.vmap(lambda x: (x * x).sum())(mg.ones(2, 2))
+
+
+def _checkpoint() -> None:
+    checkpoint(lambda x: x * x, mg.ones(2, requires_grad=True)).sum().backward()
+
+
+@pytest.mark.parametrize("run", [_contexts, _gradient, _function, _examples, _checkpoint])
 def test_an_interrupt_leaves_no_mode_behind(run: Callable[[], None]) -> None:
     """Whenever it comes: amid the beginning and the end of a context too."""
 
@@ -294,6 +304,8 @@ def test_an_interrupt_leaves_no_mode_behind(run: Callable[[], None]) -> None:
                 met += 1
             assert mg.is_grad_enabled()
             assert not mg.is_inference_mode_enabled()
+            assert not levels
+            assert not observers
     finally:
         signal.signal(signal.SIGALRM, before)
     assert met == 300

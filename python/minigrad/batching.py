@@ -56,9 +56,16 @@ class Level:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End it and the levels inside it, unless it has ended."""
         self.alive = False
-        _of_thread.stack.pop()
-        levels.remove(self)
+        stack = _of_thread.stack
+        if self in levels:
+            levels.remove(self)
+        if self in stack:
+            del stack[stack.index(self) :]
 
 
 class _Stack(threading.local):

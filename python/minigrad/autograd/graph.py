@@ -175,9 +175,14 @@ class saved_tensors_hooks(Observer):  # noqa: N801
         observers.append((threading.get_ident(), self))
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Stop packing, if it has not stopped."""
         here = (threading.get_ident(), self)
-        last = max(n for n, entry in enumerate(observers) if entry == here)
-        del observers[last]
+        last = max((n for n, entry in enumerate(observers) if entry == here), default=None)
+        if last is not None:
+            del observers[last]
 
     def recorded(self, node: Node, outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:  # noqa: ARG002
         """Pack what the node keeps, unless a context further inside is to do it."""

@@ -46,14 +46,16 @@ class _Region:
                 "change a clone() instead"
             )
         values: list[Tensor] = []
-        with fork_rng(enabled=self.rng is not None), saved_tensors_hooks(values.append, _never), self.again:
+        hooks, before = saved_tensors_hooks(values.append, _never), _core.grad_enabled()
+        with fork_rng(enabled=self.rng is not None):
             if self.rng is not None:
                 set_rng_state(self.rng)
-            before = _core.grad_enabled()
             try:
-                _core.set_grad_enabled(True)
-                self.function(*self.args, **self.kwargs)
+                with hooks, self.again:
+                    _core.set_grad_enabled(True)
+                    self.function(*self.args, **self.kwargs)
             finally:
+                hooks.end()  # Ctrl-C may have come amid the beginning or the end
                 _core.set_grad_enabled(before)
         shapes = [x._array.shape for x in values]
         if len(shapes) != len(self.shapes) or (self.checked and shapes != self.shapes):
@@ -125,8 +127,12 @@ def checkpoint(
     region = _Region(function, args, kwargs, again, determinism_check == "default")
     if preserve_rng_state:
         region.rng = get_rng_state()
-    with saved_tensors_hooks(region.pack, region.unpack), first:
-        return function(*args, **kwargs)
+    hooks = saved_tensors_hooks(region.pack, region.unpack)
+    try:
+        with hooks, first:
+            return function(*args, **kwargs)
+    finally:
+        hooks.end()
 
 
 def checkpoint_sequential(
