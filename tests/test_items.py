@@ -506,6 +506,29 @@ def test_indices_out_of_range_are_told(key: Any) -> None:
         x[key] = 1.0
 
 
+@pytest.mark.parametrize("form", [list, np.array, lambda k: np.array(k, np.int16), mg.tensor])
+@pytest.mark.parametrize("index", [-9, 8])
+def test_indices_out_of_range_are_told_where_nothing_would_be_read(
+    index: int, form: Callable[[list[int]], Any]
+) -> None:
+    k = form([index])
+    for shape, key in [
+        ((0, 8), (slice(None), k)),
+        ((2, 8, 0), (..., k, slice(None))),
+        ((8, 0), k),
+        ((0, 8), (None, ..., k)),
+    ]:
+        x = mg.zeros(shape)
+        for wanting in (x, x.clone().requires_grad_()):
+            with pytest.raises(IndexError, match=f"index: index {index} is out of bounds .* size 8"):
+                wanting[key]
+        with pytest.raises(IndexError, match=f"setitem: index {index} is out of bounds .* size 8"):
+            x[key] = 1.0
+    with pytest.raises(IndexError, match=f"index_select: index {index} is out of bounds for dim 1 with size 8"):
+        mg.zeros(0, 8).index_select(1, mg.tensor([index]))
+    assert mg.zeros(0, 8)[:, [-8, 7]].shape == mg.zeros(0, 8).index_select(1, mg.tensor([0, 7])).shape == (0, 2)
+
+
 @pytest.mark.parametrize("key", [[True, False], np.ones(4, bool), mg.ones(3, 3, dtype=mg.bool), ([0, 1], [0, 1, 2])])
 def test_keys_of_other_shapes_are_refused(key: Any) -> None:
     with pytest.raises(IndexError, match=r"does not match|do not broadcast"):

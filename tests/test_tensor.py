@@ -63,6 +63,7 @@ def test_tensor_of_any_layout(order: str) -> None:
     assert x.tolist() == laid_out.tolist()
     assert x.is_contiguous()
     assert x.numpy().dtype.isnative
+    assert mg.tensor([laid_out]).dtype is mg.float64
 
 
 def test_filled_tensors() -> None:

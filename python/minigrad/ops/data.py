@@ -48,7 +48,8 @@ _WITHOUT_TENSORS = {*_PLAIN, list, tuple}
 def _holds_doubles(data: Any) -> bool:
     """Return whether nested sequences hold what is float64 by itself, unlike Python's floats: NumPy's, or a tensor's."""
     if not isinstance(data, (list, tuple)):
-        return bool(getattr(data, "dtype", None) in (np.float64, _dtype.float64))
+        dtype = getattr(data, "dtype", None)
+        return dtype is _dtype.float64 or getattr(dtype, "char", None) == "d"
     kinds = set(map(type, data))
     return not kinds <= _PLAIN and any(_holds_doubles(x) for x in data if type(x) not in _PLAIN)
 

@@ -307,6 +307,8 @@ def _taken(x: Tensor, key: tuple[Any, ...] | None, index: Tensor | Array, dim: i
     shape = view._array.shape
     before, after = shape[:dim], shape[dim + 1 :]
     at = index._array if isinstance(index, Tensor) else index
+    if 0 in shape:  # nobody else would look at the indices
+        linear_index("index", [at], shape[dim : dim + 1], (own,), x._array.shape)
     lines = along(at if at.ndim == 1 else at.reshape(-1), before, after)
     try:
         out = gather_along(view, wrap(lines, None, index._cell) if isinstance(index, Tensor) else lines, dim)

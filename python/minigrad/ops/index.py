@@ -300,6 +300,8 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
         if index._array.size != 1:
             raise RuntimeError(f"index_select: a tensor without dimensions takes one index, got {index._array.shape}")
         return reshape(pick("index_select", reshape(input, 1), index, 0), ())
+    if 0 in array.shape:  # nobody else would look at the indices
+        refuse_outside("index_select", array.shape, index._array, d, wraps=False)
     at = along(index._array, array.shape[:d], array.shape[d + 1 :])
     return pick("index_select", input, wrap(at, None, index._cell), d, index)
 
