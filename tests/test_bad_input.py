@@ -605,6 +605,15 @@ def test_what_is_no_number_is_not_stored(value: Any, dtype: mg.dtype) -> None:
     assert x.tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("value", ["x", None, object, [1.0], 1j])
+def test_what_is_no_number_is_no_operand(value: Any) -> None:
+    refuses(
+        lambda: mg.float_power(value, 2), TypeError, "float_power", f"expected a number, got {type(value).__name__}"
+    )
+    for among in (t(2), i(1)):
+        refuses(lambda: mg.isin(value, among), TypeError, "isin", f"expected a number, got {type(value).__name__}")  # noqa: B023
+
+
 @pytest.mark.parametrize("name", ["zeros", "ones", "empty", "rand", "randn"])
 def test_negative_sizes(name: str) -> None:
     for size in ((-1,), (2, -(10**30)), (-1, 2**63)):

@@ -316,6 +316,7 @@ def float_power(input: Any, exponent: Any) -> Tensor:
     tensor([4., 9.], dtype=minigrad.float64)
     """
     if not isinstance(input, Tensor):
+        _dtype.expect_number("float_power", input)
         input = number_tensor(input, _dtype.float64)
     return pow(to_dtype(input, _dtype.float64), exponent)
 

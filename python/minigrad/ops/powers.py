@@ -163,6 +163,8 @@ def integer_power(x: Tensor, exponent: int) -> Tensor:
     """Return an integer tensor to a whole power, by repeated squaring; it wraps around."""
     if exponent < 2 or x._array.dtype.kind == "b":
         return _pow_integers(x, min(exponent, 1))
+    if exponent >= 2**63:  # an odd number to the power 2^62 is 1 modulo 2^64, and an even one to any power from 64 on 0
+        exponent = exponent % 2**62 + 2**62
     half = x if exponent < 4 else integer_power(x, exponent // 2)
     whole = mul(half, half)
     return mul(whole, x) if exponent % 2 else whole

@@ -231,6 +231,8 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
     if not isinstance(test_elements, Tensor):
         found = eq(elements, test_elements)
     else:
+        if not isinstance(elements, Tensor):
+            _dtype.expect_number("isin", elements)
         x = elements if isinstance(elements, Tensor) else number_tensor(elements, test_elements.dtype)
         among = reshape(test_elements, -1)
         few = levels or among._array.size <= _FEW_ELEMENTS
