@@ -48,8 +48,8 @@ Walk choose_walk(const Reduction& r, const ReductionNest& nest) {
 // What neighbours that lie beside each other contribute to some results, for some of the units (see find_turn).
 template <class T>
 struct Units {
-  static constexpr int64_t kMost = 256;  // neighbours at a time
-  static constexpr int64_t kValues = 1 << 14;
+  static constexpr int64_t kMost = 256;                  // neighbours at a time
+  static constexpr int64_t kValues = 65536 / sizeof(T);  // twice as much lies on the stack of a thread
 
   Turn turn;
   int64_t width;               // values of a unit
