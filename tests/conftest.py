@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,3 +31,16 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def record_totals(record_property: Any) -> Any:
     """Return a function that takes a suite's name and counts, which the terminal's summary adds up."""
     return lambda suite, counts: record_property("totals", [suite, dict(counts)])
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Run the garbage collector without the callbacks of other packages.
+
+    Those of Hypothesis and JAX are Python functions: an interrupt that comes amid one is printed and lost, so a test that
+    goes on until it is interrupted would never end.
+    """
+    callbacks = gc.callbacks[:]
+    gc.callbacks.clear()
+    yield
+    gc.callbacks[:] = callbacks

@@ -680,6 +680,7 @@ def load_for_ever(loader: DataLoader) -> None:
             pass
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_at_once() -> None:
     loader = DataLoader(TensorDataset(mg.zeros(10_000, 10)), batch_size=8)
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)

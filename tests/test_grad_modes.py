@@ -278,6 +278,7 @@ def _checkpoint() -> None:
     checkpoint(lambda x: x * x, mg.ones(2, requires_grad=True)).sum().backward()
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("run", [_contexts, _gradient, _function, _examples, _checkpoint])
 def test_an_interrupt_leaves_no_mode_behind(run: Callable[[], None]) -> None:
     """Whenever it comes: amid the beginning and the end of a context too."""
