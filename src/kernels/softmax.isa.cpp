@@ -115,7 +115,7 @@ struct Forward {
     for (int r = 0; r < kTileRows; ++r) total[r] = F::total(total[r]);
     for (int64_t r = 0; r < count; ++r) {
       const Rows<T> row = rows.from(r);
-      F::kFromExp ? scale_row(row.out_row(), total[r], row.n) : result_row(row, m[r], total[r]);
+      F::kFromExp ? scale_row(row.out_row(), total[r], row.n) : result_row(row, m[r], total[r], count);
     }
   }
 
@@ -132,14 +132,14 @@ struct Forward {
     }
   }
 
-  // The results of one row from x, block by block.
-  static void result_row(const Rows<T>& row, T m, T total) {
+  // The results of one row from x, block by block. The row that lies `ahead` is asked for meanwhile.
+  static void result_row(const Rows<T>& row, T m, T total, int64_t ahead) {
     const auto result = [=](T x) __attribute__((always_inline)) { return F::result(x, m, total); };
     alignas(64) T a_copy[kRowBlock<T>], out_copy[kRowBlock<T>];
     for (int64_t begin = 0; begin < row.n; begin += kRowBlock<T>) {
       const int64_t count = smaller(kRowBlock<T>, row.n - begin);
       T* const out = row.result_row().at(begin, out_copy);
-      fetch_block(row.past, row.a + row.across.a + begin, count);
+      fetch_block(row.past, row.a + ahead * row.across.a + begin, count);
       map_row(out, row.a_row().at(begin, count, a_copy), count, result);
       row.result_row().flush(begin, count, out);
     }
@@ -222,18 +222,19 @@ struct Backward {
   static void run_rows(const Rows<T>& rows, int64_t count) {
     T sum[kTileRows];
     for (int64_t r = 0; r < count; ++r) sum[r] = sum_row(rows.from(r));
-    for (int64_t r = 0; r < count; ++r) result_row(rows.from(r), sum[r]);
+    for (int64_t r = 0; r < count; ++r) result_row(rows.from(r), sum[r], count);
   }
 
-  static void result_row(const Rows<T>& row, T sum) {
+  // The row that lies `ahead` is asked for meanwhile.
+  static void result_row(const Rows<T>& row, T sum, int64_t ahead) {
     const auto result = [sum](T g_k, T y_k) __attribute__((always_inline)) { return F::result(g_k, y_k, sum); };
     alignas(64) T g_copy[kRowBlock<T>], y_copy[kRowBlock<T>], out_copy[kRowBlock<T>];
     for (int64_t begin = 0; begin < row.n; begin += kRowBlock<T>) {
       const int64_t count = smaller(kRowBlock<T>, row.n - begin);
       T* const out = row.result_row().at(begin, out_copy);
       const T* const g = row.a_row().at(begin, count, g_copy);
-      fetch_block(row.past, row.a + row.across.a + begin, count);
-      fetch_block(row.past, row.b + row.across.b + begin, count);
+      fetch_block(row.past, row.a + ahead * row.across.a + begin, count);
+      fetch_block(row.past, row.b + ahead * row.across.b + begin, count);
       map_row(out, g, row.b_row().at(begin, count, y_copy), count, result);
       row.result_row().flush(begin, count, out);
     }

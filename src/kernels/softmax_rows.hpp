@@ -117,11 +117,10 @@ struct StridedOut {
   }
 };
 
-// Asks for the block that comes after `count` elements from x on; memory that is read while lines wait to be written
-// past the caches comes late.
+// Asks for `count` elements from x on; memory that is read while lines wait to be written past the caches comes late.
 template <class T>
 [[gnu::always_inline]] inline void fetch_block(bool past, const T* x, int64_t count) {
-  for (int64_t k = 0; past && k < count; k += kVirtualLanes<T>) __builtin_prefetch(x + k, 0, 2);
+  for (int64_t k = 0; past && k < count; k += kVirtualLanes<T>) __builtin_prefetch(x + k, 0, 3);
 }
 
 // out = exp(x - m); gives the sum.
