@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def status_of(error: Exception) -> int | None:
     """Return the exit status for an error that a user can be told in a sentence; None for one that is a bug."""
-    from .tables import InputError
+    from ..datasets.reading import InputError
 
     if isinstance(error, InputError | ImportError):
         return 2

@@ -15,13 +15,14 @@ import numpy as np
 
 from .._config import set_num_threads
 from .._extras import require
+from ..datasets.reading import Table
 from ..graph import Array
 from ..tensor import wrap
 from ..training import Callback, CSVLogger, JSONLinesLogger, ProgressBar, TensorBoardLogger
 from . import INTERRUPTED, files, metrics, pictures, recipe
 from .preparation import Amount, Category, Classes, Target, encode
 from .recipe import Result, Settings
-from .tables import BUILT_IN, Table, read
+from .tables import load
 
 BATCHES = ((500_000, 1024), (50_000, 256), (0, 64))  # from how many rows on, how many there are in a step
 LIBRARIES = ("tqdm", "matplotlib", "safetensors")
@@ -88,9 +89,7 @@ def start(arguments: argparse.Namespace) -> None:
 
 def open_table(arguments: argparse.Namespace) -> Table:
     """Return the table that the user names."""
-    if arguments.data in BUILT_IN:
-        return BUILT_IN[arguments.data]()
-    return read(arguments.data, {None: None, "yes": True, "no": False}[arguments.header])
+    return load(arguments.data, {None: None, "yes": True, "no": False}[arguments.header])
 
 
 def settings_of(arguments: argparse.Namespace, table: Table) -> Settings:

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from .. import nn
 from .._config import __version__
+from ..datasets.reading import InputError
 from ..serialization import CheckpointError, load, save
 from .preparation import Feature, Target, describe, restore
 from .recipe import Result, Settings, as_dictionary, build
-from .tables import InputError
 
 FORMAT = "minigrad model"
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ..datasets.reading import Column, InputError, Table
 from ..graph import Array
 from ..ops.reduce import mean as mean_of
 from ..ops.statistics import var
 from ..tensor import wrap
-from .tables import Column, InputError, Table
 
 MANY_VALUES = 100  # a column of texts with more different ones tells samples apart, not kinds of them
 FEW_VALUES = 20  # up to so many, that each text is there once may be chance

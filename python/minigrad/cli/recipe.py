@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import nn, random
+from ..datasets.reading import InputError, Table
 from ..grad_mode import no_grad
 from ..graph import Array
 from ..nn.functional import cross_entropy, mse_loss
@@ -26,7 +27,6 @@ from ..training import Callback, Checkpoint, EarlyStopping, History, Run
 from ..utils.data import shuffled_batches
 from . import metrics
 from .preparation import Amount, Classes, Feature, Target, encode, find_feature, find_target, moments
-from .tables import InputError, Table
 
 LEAST_ROWS = 10
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from ..cli.tables import Column
+from .reading import Column, InputError, read
 
 Array = np.ndarray[Any, Any]
 
@@ -77,8 +76,6 @@ def load_csv(path: str | os.PathLike[str], target: str | int | None = None, *, h
     >>> rows.x.tolist(), rows.y.tolist(), rows.classes
     ([[1.5, 2.0], [3.0, nan]], [1, 0], ['lily', 'rose'])
     """
-    from ..cli.tables import InputError, read
-
     name = os.fspath(path)
     if not os.path.exists(name):
         raise FileNotFoundError(f"load_csv: {name} does not exist")
