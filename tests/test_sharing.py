@@ -219,18 +219,47 @@ def test_an_error_names_the_line_that_gave_the_array_out() -> None:
 def test_a_digest_tells_any_element_and_their_order(dtype: Any, shape: tuple[int, ...]) -> None:
     draw = np.random.default_rng(0)
     array = draw.permutation(np.arange(np.prod(shape))).reshape(shape).astype(dtype)
-    known = mg._core.digest(array)
-    assert known == mg._core.digest(array.copy())
-    assert known == mg._core.digest(np.stack([array, array], -1)[..., 0])
+    cell = mg._core.Cell(mg._core.SHARED + 3)  # of memory that arrays outside share, written to three times
+    then = mg._core.version_of(cell, array)
+    assert then[0] == 3
+
+    def changed(other: Any) -> bool:
+        return mg._core.changed(cell, then, other)
+
+    assert not changed(array.copy())
+    assert not changed(np.stack([array, array], -1)[..., 0])
     for at in {0, array.size // 2, array.size - 1}:
         other = array.copy()
         other.flat[at] = not other.flat[at] if dtype == np.bool_ else other.flat[at] + 1
-        assert mg._core.digest(other) != known
+        assert changed(other)
     if array.flat[0] != array.flat[-1]:
         other = array.copy()
         other.flat[[0, -1]] = array.flat[[-1, 0]]
-        assert mg._core.digest(other) != known
-    assert mg._core.digest(array[:0]) == mg._core.digest(array[:0].copy())
+        assert changed(other)
+    assert changed(array[:0])
+
+
+def test_a_version_tells_writes() -> None:
+    array = np.ones(3)
+    shared, own = mg._core.Cell(mg._core.SHARED), mg._core.Cell(5)
+    kinds = [(shared, mg._core.version_of(shared, array)), (own, mg._core.version_of(own, array))]
+    assert kinds[1][1] == 5
+    for cell, then in kinds:
+        assert not mg._core.changed(cell, then, array)
+        cell.version += 1
+        assert mg._core.changed(cell, then, array)
+    own.version += mg._core.SHARED - 1  # given out since, and not written to
+    assert not mg._core.changed(own, 5, array)
+    for wrong in ((), (shared,), (3, array)):
+        with pytest.raises(TypeError, match="version_of: takes a cell and an array"):
+            mg._core.version_of(*wrong)
+    for wrong in ((shared, 1), (3, 1, array)):
+        with pytest.raises(TypeError, match="changed: takes a cell"):
+            mg._core.changed(*wrong)
+    with pytest.raises(TypeError):
+        mg._core.changed(shared, "1", array)
+    with pytest.raises(TypeError, match="takes an array"):
+        mg._core.version_of(shared, [1.0])
 
 
 def test_only_what_is_saved_is_digested() -> None:

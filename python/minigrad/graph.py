@@ -144,7 +144,7 @@ class Node(_core.NodeBase):
     primitive: Primitive
     edges: tuple[Edge | None, ...]
     saved: tuple[Any, ...] | None
-    versions: tuple[tuple[Cell, int | sharing.Seen] | None, ...]
+    versions: tuple[tuple[Cell, sharing.Version] | None, ...]
     shapes: tuple[tuple[int, ...], ...] | None
 
     @property

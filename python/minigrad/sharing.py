@@ -10,11 +10,10 @@ How an array that was given out tells that it and all that was made of it are go
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from . import _core
 from ._observers import observers, observing, users_line
-from .batching import bottom
 
 if TYPE_CHECKING:
     from .graph import Array, Cell
@@ -22,12 +21,11 @@ if TYPE_CHECKING:
 #: What versions of memory that arrays outside share are counted from.
 SHARED = _core.SHARED
 
+#: What is remembered of memory whose elements are saved: its version; of shared memory also the elements' digest.
+Version = int | tuple[int, int]
 
-class Seen(NamedTuple):
-    """A version of shared memory, and what the elements that were saved of it were then."""
-
-    version: int
-    digest: int
+version_of = _core.version_of
+changed = _core.changed
 
 
 def wrote(cell: Cell) -> None:
@@ -48,28 +46,9 @@ def version(cell: Cell) -> int:
     return cell.version if cell.version >= 0 else cell.version - SHARED
 
 
-def version_of(cell: Cell, array: Array) -> int | Seen:
-    """Return what is to be remembered of memory whose elements `array` are saved."""
-    return cell.version if cell.version >= 0 else seen(cell, array)
-
-
-def seen(cell: Cell, array: Array) -> Seen:
-    """Return the version of shared memory with the digest of `array`."""
-    _core.note_writes(cell)
-    return Seen(version(cell), _core.digest(bottom(array)))
-
-
-def changed(cell: Cell, then: int | Seen, array: Array) -> bool:
-    """Return whether `array`, which was saved at version `then`, is no longer what it was."""
-    _core.note_writes(cell)
-    if isinstance(then, Seen):
-        return version(cell) != then.version or _core.digest(bottom(array)) != then.digest
-    return version(cell) != then
-
-
-def history(cell: Cell, then: int | Seen) -> str:
+def history(cell: Cell, then: Version) -> str:
     """Return what is known of how memory that was saved at version `then` changed."""
-    before = then.version if isinstance(then, Seen) else then
+    before = then[0] if isinstance(then, tuple) else then
     if version(cell) == before:
         return "was changed in place through an array that shares its memory, as numpy() gives and from_numpy() takes"
     return f"was changed in place: it is at version {version(cell)}, but was saved at version {before}"
@@ -84,9 +63,9 @@ def note(cell: Cell, line: str) -> None:
     cell.line = line
 
 
-def noted(cell: Cell, then: int | Seen) -> str | None:
+def noted(cell: Cell, then: Version) -> str | None:
     """Return the line that changed memory after it was saved at version `then`, where one is known."""
-    if isinstance(then, Seen) and version(cell) == then.version:
+    if isinstance(then, tuple) and version(cell) == then[0]:
         return cell.lent_at
     return cell.line
 

@@ -347,7 +347,6 @@ _core.connect(
     Leaf=Leaf,
     Size=Size,
     BatchedArray=BatchedArray,
-    seen=sharing.seen,
     observers=observers,
     observe=observe,
     levels=levels,

@@ -35,7 +35,7 @@ uint64_t fold(uint64_t a, uint64_t b) {
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
-constexpr int kDigestLanes = 4;
+constexpr int kDigestLanes = 8;
 constexpr size_t kDigestBlock = kDigestLanes * 16;
 
 // Takes a block in: each lane multiplies one word with another and what it was, so that order counts.
@@ -51,7 +51,8 @@ void digest_block(const char* data, uint64_t* lanes) {
 // 64 bits of all bytes and their order. Other bytes give others, but for one chance in about 2^64; within a process
 // only.
 uint64_t digest_bytes(const char* data, size_t bytes) {
-  uint64_t lanes[kDigestLanes] = {0x2545f4914f6cdd1d, 0x5851f42d4c957f2d, 0xda942042e4dd58b5, 0x14057b7ef767814f};
+  uint64_t lanes[kDigestLanes];
+  for (int i = 0; i < kDigestLanes; ++i) lanes[i] = 0x2545f4914f6cdd1d * static_cast<uint64_t>(2 * i + 1);
   size_t at = 0;
   for (; at + kDigestBlock <= bytes; at += kDigestBlock) digest_block(data + at, lanes);
   char rest[kDigestBlock] = {};
@@ -62,8 +63,12 @@ uint64_t digest_bytes(const char* data, size_t bytes) {
   return digest;
 }
 
-// The digest of an array's elements; false with an exception set.
+// The digest of an array's elements, whatever its level; false with an exception set.
 bool take_digest(PyObject* object, uint64_t& digest) {
+  if (is_just(object, g_connections.batched)) {
+    const Reference inner(PyObject_GetAttrString(object, "array"));
+    return inner != nullptr && take_digest(inner.get(), digest);
+  }
   if (!PyArray_Check(object)) return PyErr_Format(PyExc_TypeError, "digest: takes an array") != nullptr;
   PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(object);
   const bool lies_whole = PyArray_IS_C_CONTIGUOUS(array) || PyArray_IS_F_CONTIGUOUS(array);
@@ -73,12 +78,6 @@ bool take_digest(PyObject* object, uint64_t& digest) {
   const size_t bytes = static_cast<size_t>(PyArray_NBYTES(array));
   digest = bytes == 0 ? 0 : digest_bytes(data, bytes);
   return true;
-}
-
-// digest(array): an integer that tells whether the elements are what they were.
-PyObject* digest_for_python(PyObject*, PyObject* array) {
-  uint64_t digest;
-  return take_digest(array, digest) ? PyLong_FromUnsignedLongLong(digest) : nullptr;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -185,27 +184,75 @@ PyObject* lend(PyObject*, PyObject* const* args, Py_ssize_t count) {
                                    PyArray_BYTES(array), base.get());
 }
 
-// note_writes(cell): raises the version of memory that was written to through an array.
-PyObject* note_writes(PyObject*, PyObject* object) {
-  if (!is_cell(object)) return PyErr_Format(PyExc_TypeError, "note_writes: takes a cell");
+// ---------------------------------------------------------------------------------------------------------------------
+// Versions.
+
+// Raises the version of memory that was written to through an array; false with an exception set.
+bool note_writes(const Cell* cell) {
   const Loan* written = nullptr;
-  for (Loan* loan = reinterpret_cast<Cell*>(object)->loans; loan != nullptr; loan = loan->next) {
+  for (Loan* loan = cell->loans; loan != nullptr; loan = loan->next) {
     const int answer = was_written(*loan);
-    if (answer < 0) return nullptr;
+    if (answer < 0) return false;
     if (answer > 0) written = loan;
   }
   if (written != nullptr) raise_version(*written);
-  Py_RETURN_NONE;
+  return true;
+}
+
+// How often memory was written to.
+long long writes(const Cell* cell) { return cell->version >= 0 ? cell->version : cell->version - kShared; }
+
+PyObject* refuse(const char* text) { return PyErr_Format(PyExc_TypeError, text); }
+
+// version_of(cell, array): what is to be remembered of memory whose elements are saved.
+PyObject* version_for_python(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 2 || !is_cell(args[0])) return refuse("version_of: takes a cell and an array");
+  Version version = {args[0], 0, 0, false};
+  return look(version, args[1]) ? object_of(version) : nullptr;
+}
+
+// changed(cell, then, array): whether an array that was saved is no longer what it was.
+PyObject* changed_for_python(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 3 || !is_cell(args[0])) return refuse("changed: takes a cell, what was remembered, and an array");
+  Version version = {args[0], 0, 0, PyTuple_Check(args[1]) && PyTuple_GET_SIZE(args[1]) == 2};
+  version.number = PyLong_AsLongLong(version.digested ? PyTuple_GET_ITEM(args[1], 0) : args[1]);
+  if (version.digested) version.digest = PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(args[1], 1));
+  const int answer = PyErr_Occurred() == nullptr ? is_changed(version, args[2]) : -1;
+  return answer < 0 ? nullptr : PyBool_FromLong(answer);
 }
 
 PyMethodDef kFunctions[] = {
-    {"digest", digest_for_python, METH_O, "An integer that tells whether an array's elements are what they were."},
     {"lend", fastcall(lend), METH_FASTCALL, "lend(tensor, line): an array that shares a tensor's memory."},
-    {"note_writes", note_writes, METH_O, "Raise the version of memory that was written to through an array."},
+    {"version_of", fastcall(version_for_python), METH_FASTCALL,
+     "version_of(cell, array): what is to be remembered of memory whose elements are saved."},
+    {"changed", fastcall(changed_for_python), METH_FASTCALL,
+     "changed(cell, then, array): whether an array that was saved is no longer what it was."},
     {nullptr, nullptr, 0, nullptr},
 };
 
 }  // namespace
+
+bool look(Version& version, PyObject* array) {
+  const Cell* const cell = reinterpret_cast<const Cell*>(version.cell);
+  version.digested = cell->version < 0;
+  if (version.digested && !(note_writes(cell) && take_digest(array, version.digest))) return false;
+  version.number = writes(cell);
+  return true;
+}
+
+int is_changed(const Version& version, PyObject* array) {
+  const Cell* const cell = reinterpret_cast<const Cell*>(version.cell);
+  if (!version.digested && version.number == cell->version) return 0;
+  if (!note_writes(cell)) return -1;
+  if (version.number != writes(cell)) return 1;
+  uint64_t digest = version.digest;
+  return version.digested && !take_digest(array, digest) ? -1 : digest != version.digest;
+}
+
+PyObject* object_of(const Version& version) {
+  return version.digested ? Py_BuildValue("(LK)", version.number, static_cast<unsigned long long>(version.digest))
+                          : PyLong_FromLongLong(version.number);
+}
 
 PyObject* watched_loans(const Cell* cell) {
   PyObject* const watched = PyTuple_New(count_loans(cell));

@@ -1,6 +1,7 @@
 // Nodes: what they kept, and the way back through them.
 #include "bindings/node.hpp"
 
+#include "bindings/lending.hpp"
 #include "bindings/operation.hpp"
 
 namespace minigrad {
@@ -18,10 +19,7 @@ void release(Several<PyObject*>& saved) {
 }
 
 void release(Several<Version>& versions) {
-  for (const Version& version : versions) {
-    Py_XDECREF(version.cell);
-    Py_XDECREF(version.seen);
-  }
+  for (const Version& version : versions) Py_XDECREF(version.cell);
 }
 
 // Takes things out of a node before letting go of them: that may run code which looks at the node.
@@ -116,7 +114,7 @@ int set_saved(PyObject* self, PyObject* value, void*) {
 PyObject* get_versions(PyObject* self, void*) {
   return tuple_from(node_in(self)->versions, [](const Version& version) {
     if (version.cell == nullptr) return Py_NewRef(Py_None);
-    return pair(version.cell, version.seen == nullptr ? PyLong_FromLongLong(version.number) : Py_NewRef(version.seen));
+    return pair(version.cell, object_of(version));
   });
 }
 
@@ -138,12 +136,6 @@ PyObject* refuse_freed(const NodeObject* node) {
                       "%U: the graph was freed by an earlier backward pass; to go through it again, call "
                       "backward(retain_graph=True) the first time, or detach() what is carried over from there",
                       name.get());
-}
-
-// Whether the memory has the version still. Of memory that arrays outside share the answer is no: Python looks at it.
-bool is_unchanged(const Version& version) {
-  return version.cell == nullptr ||
-         (version.seen == nullptr && version.number == reinterpret_cast<const Cell*>(version.cell)->version);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -239,10 +231,13 @@ PyGetSetDef kGetters[] = {
 
 bool check_node(NodeObject* node) {
   if (node->freed) return refuse_freed(node), false;
-  for (const Version& version : node->versions) {
-    if (!is_unchanged(version)) return call_method(reinterpret_cast<PyObject*>(node), "_refuse_changed") != nullptr;
+  int changed = 0;
+  for (int i = 0; changed == 0 && i < node->versions.count; ++i) {
+    const Version version = node->versions[i];
+    if (version.cell != nullptr) changed = is_changed(version, node->saved[i]);
   }
-  return true;
+  if (changed > 0) return call_method(reinterpret_cast<PyObject*>(node), "_refuse_changed") != nullptr;
+  return changed == 0;
 }
 
 PyObject* pull_node(NodeObject* node, PyObject* g, PyObject* values) {

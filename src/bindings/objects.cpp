@@ -349,7 +349,6 @@ const Connection kConnections[] = {
     {"convert", g_connections.convert},
     {"promote", g_connections.promote},
     {"name_error", g_connections.name_error},
-    {"seen", g_connections.seen},
     {"observe", g_connections.observe},
     {"observers", g_connections.observers},
     {"levels", g_connections.levels},

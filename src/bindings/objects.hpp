@@ -58,12 +58,13 @@ struct Several {
   Thing& operator[](Py_ssize_t i) const { return things[i]; }
 };
 
-// What is known of the memory of something saved: its cell and its version then. Of memory that arrays outside share,
-// more than a number is known: see sharing.py.
+// What is known of the memory of something saved: how often it was written to. Of memory that arrays outside share,
+// what the elements were as well: see sharing.py.
 struct Version {
   PyObject* cell;  // null: nothing
-  PyObject* seen;  // null: the number
   long long number;
+  uint64_t digest;
+  bool digested;
 };
 
 struct NodeObject {
@@ -103,7 +104,6 @@ struct Connections {
   PyObject* convert;
   PyObject* promote;  // (primitive, inputs, attributes): the call where the kernel does not take the inputs as they are
   PyObject* name_error;  // (primitive, exception): lets it open with the public function that was called
-  PyObject* seen;        // (cell, array): what to remember of memory that arrays outside share
   PyObject* observers;   // the list of those who watch nodes being recorded
   PyObject* levels;      // a list that is empty unless vmap runs
   PyObject* leaf_hooks;  // a dict that is empty while no leaf has a hook

@@ -8,6 +8,7 @@
 #include "bindings/operation.hpp"
 
 #include "bindings/function_type.hpp"
+#include "bindings/lending.hpp"
 #include "bindings/modes.hpp"
 #include "bindings/promotion.hpp"
 
@@ -237,10 +238,7 @@ class EagerCall {
     Cell* const cell = cell_of(tensor);
     if (cell == nullptr) return false;
     version.cell = Py_NewRef(reinterpret_cast<PyObject*>(cell));
-    version.number = cell->version;
-    if (cell->version >= 0) return true;
-    version.seen = PyObject_CallFunctionObjArgs(g_connections.seen, version.cell, tensor->array, nullptr);
-    return version.seen != nullptr;
+    return look(version, tensor->array);
   }
 
   // Whether all inputs that have a shape have the same one.

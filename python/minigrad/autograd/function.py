@@ -30,7 +30,7 @@ class _Kept(NamedTuple):
 
     array: Any
     cell: Cell
-    version: int | sharing.Seen
+    version: sharing.Version
     edge: Edge | None
     output: int | None  # the number of the operation's output, where it is one
 
@@ -104,7 +104,7 @@ class FunctionCtx:
         edge = kept.edge if kept.output is None or node is None else (node, kept.output)
         if not graph.is_array(kept.array):
             return wrap(kept.array.unpacked(self._name, kept.cell, kept.version), edge, kept.cell)
-        if kept.cell.version != kept.version and sharing.changed(kept.cell, kept.version, kept.array):
+        if sharing.changed(kept.cell, kept.version, kept.array):
             raise RuntimeError(
                 f"{self._name}: saved tensor {n}, of shape {kept.array.shape}, "
                 f"{sharing.history(kept.cell, kept.version)}; change a clone() instead"

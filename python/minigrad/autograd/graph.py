@@ -53,7 +53,7 @@ class _Packed:
         finally:
             _core.set_grad_enabled(before)
 
-    def unpacked(self, name: str, cell: Cell | None, version: int | sharing.Seen) -> Array:
+    def unpacked(self, name: str, cell: Cell | None, version: sharing.Version) -> Array:
         """Return the array; RuntimeError where its memory is the old one and was changed since."""
         before = _core.grad_enabled()
         try:
@@ -67,12 +67,7 @@ class _Packed:
             raise RuntimeError(
                 f"saved_tensors_hooks: the unpack hook returned shape {x._array.shape} for what had {self.shape}"
             )
-        if (
-            cell is not None
-            and x._cell is cell
-            and cell.version != version
-            and sharing.changed(cell, version, x._array)
-        ):
+        if cell is not None and x._cell is cell and sharing.changed(cell, version, x._array):
             raise RuntimeError(
                 f"{name}: a saved tensor of shape {self.shape}, which the gradient needs, "
                 f"{sharing.history(cell, version)}; pack a clone()"

@@ -40,7 +40,7 @@ class _Region:
         return self.values.pop(number)
 
     def _run_again(self) -> None:
-        if any(cell.version != then and sharing.changed(cell, then, x) for cell, then, x in self.versions):
+        if any(sharing.changed(cell, then, x) for cell, then, x in self.versions):
             raise RuntimeError(
                 "checkpoint: an argument was changed in place since the function ran, so that it cannot run again; "
                 "change a clone() instead"
