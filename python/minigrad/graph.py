@@ -70,8 +70,8 @@ class Leaf(_core.LeafBase):
 
     Attributes
     ----------
-    array : array
-        The tensor's elements.
+    array : array or None
+        The tensor's elements. None while it requires no gradient: then nothing accumulates, but hooks and `grad` stay.
     grad : Tensor or None
         What backward passes have accumulated.
     sequence : int
@@ -81,7 +81,7 @@ class Leaf(_core.LeafBase):
     __slots__ = ()
     hooked = False
 
-    def __init__(self, array: Array) -> None:
+    def __init__(self, array: Array | None = None) -> None:
         self.sequence = next_sequence()
         self.array = array
 
@@ -94,6 +94,8 @@ class Leaf(_core.LeafBase):
 
         The sweep itself makes an array that nobody else holds the first gradient as it is. This one copies.
         """
+        if self.array is None:
+            return
         with _accumulation:
             if g.__class__ is BatchedArray:
                 g = wrap(g)
@@ -110,7 +112,7 @@ class Leaf(_core.LeafBase):
                 self.grad._cell.version += 1
 
     def __repr__(self) -> str:
-        return f"<{self.name} of shape {self.array.shape}>"
+        return f"<{self.name}{'' if self.array is None else f' of shape {self.array.shape}'}>"
 
 
 class Node(_core.NodeBase):

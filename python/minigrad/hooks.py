@@ -184,8 +184,8 @@ def _replaced(hook: Hook, gs: list[Any], *more: Any) -> list[Any]:
 
 def _retain(tensors: list[weakref.ref[Tensor]], g: Any) -> None:
     for tensor in [t for t in (ref() for ref in tensors) if t is not None]:
-        kept = getattr(tensor, "_retained", None)
-        tensor._retained = _tensor(g) if kept is None else graph.add(kept, _tensor(g))
+        leaf = tensor._leaf = tensor._leaf or graph.Leaf()
+        leaf.grad = _tensor(g) if leaf.grad is None else graph.add(leaf.grad, _tensor(g))
 
 
 # ----------------------------------------------------------------------------------------------------------------------

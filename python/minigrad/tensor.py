@@ -44,14 +44,15 @@ class Tensor(TensorExport):
     Attributes
     ----------
     grad : Tensor or None
-        The gradient that backward passes have accumulated, if this is a leaf.
+        The gradient that backward passes have accumulated, if this is a leaf, or that was set, whatever this is. Freezing
+        the tensor, ``requires_grad_(False)``, leaves it, and optimisers step on it.
     """
 
     # The fields are laid out in src/bindings/objects.hpp.
     # _array: the elements. _edge: what computed them, None where no gradient is wanted. _cell: the memory's version.
     # _base, _steps: for a view, whose memory it is and how to make it again from there. _views: for a base, its views.
-    # _retained: the gradient of a tensor that is no leaf, or of one that was made a constant. The last four are set only
-    # where they mean something.
+    # These three are set only where they mean something. _leaf: where the gradient and the hooks are; the tensor keeps it
+    # while it is a constant, and None stands for it until there is one.
     __slots__ = ()
 
     _array: Array
@@ -60,7 +61,7 @@ class Tensor(TensorExport):
     _base: Tensor
     _steps: Steps
     _views: list[weakref.ref[Tensor]]
-    _retained: Tensor | None
+    _leaf: Leaf | None
 
     __hash__ = object.__hash__
 
@@ -83,7 +84,7 @@ class Tensor(TensorExport):
     # Its place in the graph.
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Make this a leaf that accumulates a gradient, or a constant, which keeps the gradient it has; return it.
+        """Make this a leaf that accumulates a gradient, or a constant, which keeps gradient and hooks; return it.
 
         Raises
         ------
@@ -103,11 +104,11 @@ class Tensor(TensorExport):
             graph.refuse_inference(self, "requires_grad_")
         if requires_grad:
             self._own()
-            leaf = Leaf(self._array)
-            leaf.grad, self._retained = self.grad, None
+            leaf = self._leaf or Leaf()
+            leaf.array = self._array
             self._edge = (leaf, 0)
         elif self.is_leaf:
-            self._retained, self._edge = self.grad, None
+            self._become_constant()
         else:
             raise RuntimeError("requires_grad_: this tensor was computed by the graph; use detach() to leave it")
         return self
@@ -117,30 +118,31 @@ class Tensor(TensorExport):
         """The node that computed this tensor, None for a leaf."""
         return None if self._edge is None or isinstance(self._edge[0], Leaf) else self._edge[0]
 
-    def _retained_grad(self) -> Tensor | None:
-        retained: Tensor | None = getattr(self, "_retained", None)
-        if retained is None and self._edge is not None and not hooks.retains_grad(self):
+    def _become_constant(self) -> None:
+        if self._leaf is not None:
+            self._leaf.array = None
+        self._edge = None
+
+    def _no_grad(self) -> None:
+        if not hooks.retains_grad(self):
             warnings.warn(
                 f"grad: this tensor of shape {self._array.shape} is no leaf, so that no backward pass fills its grad; call "
                 "retain_grad() on it before, or read the grad of the leaf that is meant",
                 UserWarning,
                 stacklevel=2,
             )
-        return retained
 
-    def _set_grad(self, value: Tensor | None) -> None:
-        if self._edge is None or not isinstance(self._edge[0], Leaf):
-            if value is None:
-                self._retained = None
-                return
-            raise RuntimeError("grad: only a leaf that requires a gradient holds one")
-        if value is not None and not isinstance(value, Tensor):
+    def _set_grad(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
             raise TypeError(f"grad: must be a tensor of shape {self._array.shape}, got a {type(value).__name__}")
-        if value is not None and value._array.shape != self._array.shape:
+        if value is self:
+            raise RuntimeError("grad: a tensor cannot be its own gradient")
+        if value._array.shape != self._array.shape:
             raise RuntimeError(f"grad: must be a tensor of shape {self._array.shape}, got one of {value._array.shape}")
-        if value is not None and value._array.dtype != self._array.dtype:
+        if value._array.dtype != self._array.dtype:
             raise RuntimeError(f"grad: must have dtype {self.dtype}, got {value.dtype}")
-        self._edge[0].grad = value
+        self._leaf = self._leaf or Leaf()
+        self._leaf.grad = value
 
     def backward(
         self,
@@ -216,10 +218,10 @@ class Tensor(TensorExport):
         return self._alias()
 
     def detach_(self) -> Tensor:
-        """Leave the graph for good; RuntimeError for a view, whose base would stay. Return the tensor."""
+        """Leave the graph, with the gradient; RuntimeError for a view, whose base would stay. Return the tensor."""
         if hasattr(self, "_base"):
             raise RuntimeError("detach_: a view cannot leave the graph without its base; use detach()")
-        self._edge = None
+        self._become_constant()
         return self
 
     @property
@@ -323,9 +325,8 @@ class Tensor(TensorExport):
         copied = type(self).__new__(type(self))
         copied._array = self._array.copy("K")
         memo[id(self)] = copied
-        if self.requires_grad:
-            copied.requires_grad_()
-            copied.grad = None if self.grad is None else self.grad.detach().clone()
+        copied.requires_grad_(self.requires_grad)
+        copied.grad = None if self.grad is None else self.grad.detach().clone()
         return copied
 
     def __reduce__(self) -> tuple[Any, ...]:

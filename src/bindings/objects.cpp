@@ -68,9 +68,8 @@ PyObject* make_cell_type() {
 // ---------------------------------------------------------------------------------------------------------------------
 // Tensors.
 
-using CollectedTensor =
-    Collected<TensorObject, &TensorObject::array, &TensorObject::node, &TensorObject::cell, &TensorObject::base,
-              &TensorObject::steps, &TensorObject::views, &TensorObject::retained>;
+using CollectedTensor = Collected<TensorObject, &TensorObject::array, &TensorObject::node, &TensorObject::cell,
+                                  &TensorObject::base, &TensorObject::steps, &TensorObject::views, &TensorObject::leaf>;
 
 PyObject* get_cell(PyObject* self, void*) { return Py_XNewRef(reinterpret_cast<PyObject*>(cell_of(tensor_in(self)))); }
 
@@ -100,7 +99,7 @@ PyMemberDef kTensorMembers[] = {
     {"_base", T_OBJECT_EX, offsetof(TensorObject, base), 0, nullptr},
     {"_steps", T_OBJECT_EX, offsetof(TensorObject, steps), 0, nullptr},
     {"_views", T_OBJECT_EX, offsetof(TensorObject, views), 0, nullptr},
-    {"_retained", T_OBJECT_EX, offsetof(TensorObject, retained), 0, nullptr},
+    {"_leaf", T_OBJECT, offsetof(TensorObject, leaf), 0, nullptr},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weak_references), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr},
 };
@@ -138,6 +137,7 @@ int set_edge(PyObject* self, PyObject* value, void*) {
   if (!edge_from_python(value == nullptr ? Py_None : value, edge)) return -1;
   fill(tensor_in(self)->node, Py_XNewRef(edge.node));
   tensor_in(self)->output = edge.output;
+  if (edge.node != nullptr && is_leaf(edge.node)) fill(tensor_in(self)->leaf, Py_NewRef(edge.node));
   return 0;
 }
 
@@ -148,31 +148,21 @@ int set_requires_grad(PyObject* self, PyObject* value, void*) {
   return call_method(self, "requires_grad_", value) == nullptr ? -1 : 0;
 }
 
-// The leaf that a tensor is, null if it was computed or wants no gradient.
-LeafObject* leaf_of(PyObject* self) {
-  PyObject* const node = tensor_in(self)->node;
-  return node != nullptr && is_leaf(node) ? leaf_in(node) : nullptr;
-}
-
 PyObject* get_is_leaf(PyObject* self, void*) {
-  return PyBool_FromLong(tensor_in(self)->node == nullptr || leaf_of(self) != nullptr);
+  PyObject* const node = tensor_in(self)->node;
+  return PyBool_FromLong(node == nullptr || is_leaf(node));
 }
 
 PyObject* get_grad(PyObject* self, void*) {
-  const TensorObject* const tensor = tensor_in(self);
-  if (tensor->node == nullptr) return Py_NewRef(tensor->retained == nullptr ? Py_None : tensor->retained);
-  const LeafObject* const leaf = leaf_of(self);
-  if (leaf == nullptr) return call_method(self, "_retained_grad").release();
-  return Py_NewRef(leaf->grad == nullptr ? Py_None : leaf->grad);
+  PyObject* const node = tensor_in(self)->node;
+  PyObject* const grad = gradient_of(tensor_in(self));
+  if (grad == nullptr && node != nullptr && !is_leaf(node)) return call_method(self, "_no_grad").release();
+  return Py_NewRef(grad == nullptr ? Py_None : grad);
 }
 
 int set_grad(PyObject* self, PyObject* value, void*) {
-  LeafObject* const leaf = leaf_of(self);
-  PyObject* const given = value == nullptr ? Py_None : value;
-  if (leaf == nullptr || given != Py_None) {
-    return call_method(self, "_set_grad", given) == nullptr ? -1 : 0;
-  }
-  fill(leaf->grad, Py_NewRef(Py_None));
+  if (value != nullptr && value != Py_None) return call_method(self, "_set_grad", value) == nullptr ? -1 : 0;
+  if (tensor_in(self)->leaf != nullptr) fill(leaf_in(tensor_in(self)->leaf)->grad, Py_NewRef(Py_None));
   return 0;
 }
 
@@ -183,7 +173,7 @@ PyGetSetDef kTensorGetters[] = {
     {"requires_grad", get_requires_grad, set_requires_grad, "Whether backward passes reach this tensor.", nullptr},
     {"is_leaf", get_is_leaf, nullptr, "Whether this tensor was not computed from one that requires a gradient.",
      nullptr},
-    {"grad", get_grad, set_grad, "The accumulated gradient of a leaf, or of a tensor that retains it.", nullptr},
+    {"grad", get_grad, set_grad, "The gradient that was accumulated, retained or given.", nullptr},
     {"_cell", get_cell, set_cell, nullptr, nullptr},
     {"_edge", get_edge, set_edge, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
@@ -301,7 +291,7 @@ PyObject* take_gradient(PyObject* self, PyObject* gradient) {
 }
 
 PyMemberDef kLeafMembers[] = {
-    {"array", T_OBJECT_EX, offsetof(LeafObject, array), 0, nullptr},
+    {"array", T_OBJECT, offsetof(LeafObject, array), 0, nullptr},
     {"grad", T_OBJECT, offsetof(LeafObject, grad), 0, nullptr},
     {"hooks", T_OBJECT_EX, offsetof(LeafObject, hooks), 0, nullptr},
     {"sequence", T_LONGLONG, offsetof(LeafObject, sequence), 0, nullptr},
@@ -450,6 +440,11 @@ PyObject* new_tensor(PyObject* array) {
   }
   tensor_in(tensor)->array = array;
   return tensor;
+}
+
+PyObject* gradient_of(const TensorObject* tensor) {
+  PyObject* const grad = tensor->leaf == nullptr ? nullptr : leaf_in(tensor->leaf)->grad;
+  return grad == Py_None ? nullptr : grad;
 }
 
 Cell* cell_of(TensorObject* tensor) {

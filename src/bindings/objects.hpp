@@ -27,13 +27,13 @@ struct Edge {
 // A field may be null, which Python sees as no attribute.
 struct TensorObject {
   PyObject head;
-  PyObject* array;     // the elements
-  PyObject* node;      // with `output` the edge, `_edge`: what computed them
-  PyObject* cell;      // made once somebody asks for it: see cell_of
-  PyObject* base;      // of a view: whose memory it is
-  PyObject* steps;     // of a view: what makes it from there
-  PyObject* views;     // of a base: weak references to its views
-  PyObject* retained;  // the gradient of a tensor that is no leaf
+  PyObject* array;  // the elements
+  PyObject* node;   // with `output` the edge, `_edge`: what computed them
+  PyObject* cell;   // made once somebody asks for it: see cell_of
+  PyObject* base;   // of a view: whose memory it is
+  PyObject* steps;  // of a view: what makes it from there
+  PyObject* views;  // of a base: weak references to its views
+  PyObject* leaf;   // where its gradient and its hooks are, whatever its edge is by now; null while there are none
   PyObject* weak_references;
   int output;
 
@@ -84,7 +84,7 @@ struct NodeObject {
 
 struct LeafObject {
   PyObject head;
-  PyObject* array;
+  PyObject* array;  // the tensor's; None while that one requires no gradient: then none accumulates
   PyObject* grad;
   PyObject* hooks;
   long long sequence;
@@ -214,6 +214,9 @@ long long next_sequence();
 
 // A new tensor of an array, which it takes over. Null, with an exception set, if there is no array.
 PyObject* new_tensor(PyObject* array);
+
+// The gradient of a tensor, borrowed; null where it has none.
+PyObject* gradient_of(const TensorObject* tensor);
 
 // The version cell of a tensor's memory, borrowed; null with an exception set.
 Cell* cell_of(TensorObject* tensor);

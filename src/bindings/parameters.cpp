@@ -7,14 +7,6 @@
 namespace minigrad {
 namespace {
 
-// The gradient of a tensor, borrowed; null where it has none.
-PyObject* gradient_of(PyObject* tensor) {
-  PyObject* const node = tensor_in(tensor)->node;
-  if (node == nullptr || !is_leaf(node)) return nullptr;
-  PyObject* const grad = leaf_in(node)->grad;
-  return grad == Py_None ? nullptr : grad;
-}
-
 class Gathering {
  public:
   Gathering(PyObject* state, PyObject* names) : state_(state), names_(names), found_(PyList_New(0)) {
@@ -29,7 +21,7 @@ class Gathering {
   // Takes a parameter in, if it has a gradient; false with an exception set.
   bool add(PyObject* parameter) {
     if (!is_tensor(parameter)) return PyErr_Format(PyExc_TypeError, "gather: takes tensors"), false;
-    const Reference grad = share(gradient_of(parameter));
+    const Reference grad = share(gradient_of(tensor_in(parameter)));
     return grad == nullptr || (PyList_Append(found_.get(), parameter) == 0 && append(0, parameter) &&
                                append(1, grad.get()) && add_remembered(parameter));
   }

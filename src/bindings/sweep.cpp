@@ -244,6 +244,7 @@ class Sweep {
   // The first array becomes the gradient as it is if nobody else refers to it, or it is held in common, and it lies as
   // the leaf does; otherwise a copy.
   static bool accumulate(LeafObject* leaf, Reference g) {
+    if (leaf->array == Py_None) return true;
     if (is_first(leaf) && PyArray_CheckExact(g.get())) {
       const bool fits = is_own_or_common(g.get()) && lies_as(leaf->array, g.get());
       if (!fits) g.reset(copy_as(leaf->array, g.get()));

@@ -199,13 +199,9 @@ class Module(Calls, State):
 
 
 def clear_grad(parameter: Tensor, set_to_none: bool) -> None:
-    """Forget the gradient of a leaf, or of one that was made a constant; or make it zeros."""
+    """Forget the gradient of a parameter, or make it zeros."""
     grad = parameter.grad
-    cleared = None if set_to_none or grad is None else wrap(np.zeros_like(grad._array))
-    if parameter._edge is None:
-        parameter._retained = cleared
-    else:
-        parameter._edge[0].grad = cleared  # type: ignore[union-attr]
+    parameter.grad = None if set_to_none or grad is None else wrap(np.zeros_like(grad._array))
 
 
 def _convert(t: Tensor, target: DType) -> None:
@@ -215,9 +211,6 @@ def _convert(t: Tensor, target: DType) -> None:
     t._cell.version += 1  # what was saved of the old memory is not what this tensor is now
     t._array = _core.kernels["cast"](t._array, target.code)
     t._cell = _core.Cell()
-    grad = None if t.grad is None else wrap(_core.kernels["cast"](t.grad._array, target.code))
-    if t._edge is None:
-        t._retained = grad
-    else:
-        leaf = t._edge[0]
-        leaf.array, leaf.grad = t._array, grad  # type: ignore[union-attr]
+    t.grad = None if t.grad is None else wrap(_core.kernels["cast"](t.grad._array, target.code))
+    if t._edge is not None:
+        t._edge[0].array = t._array  # type: ignore[union-attr]

@@ -143,11 +143,7 @@ class Optimizer(Hookable):
         for group in self.param_groups:
             for p in group["params"]:
                 if set_to_none:
-                    edge = p._edge
-                    if edge is not None:
-                        edge[0].grad = None
-                    else:
-                        p._retained = None  # of one that was made a constant
+                    p.grad = None
                 else:
                     clear_grad(p, False)
 
