@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 import minigrad as mg
 from minigrad import Tensor, _core
@@ -76,12 +77,20 @@ def held(join: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor, Tens
     return x.grad, y.grad, g
 
 
+def by_dlpack(x: Tensor) -> Any:
+    """Return NumPy's array of a tensor's memory; skip the test where NumPy takes all of DLPack for read-only."""
+    array = np.from_dlpack(x)
+    if not array.flags.writeable:
+        pytest.skip("NumPy 2.0 reads what comes by DLPack, and writes nothing")
+    return array
+
+
 OTHERS: dict[str, Callable[[Tensor], Any]] = {
     "an array": lambda g: g.numpy(),
     "a view's array": lambda g: g[1:].numpy(),
     "asarray": np.asarray,
     "a buffer": lambda g: memoryview(g),
-    "DLPack": lambda g: np.from_dlpack(g),
+    "DLPack": by_dlpack,
     "a detached tensor": lambda g: g.detach(),
     "a view": lambda g: g[2:],
     "a view of a view": lambda g: g[2:].t(),

@@ -106,6 +106,17 @@ def test_no_error_opens_with_the_name_of_a_primitive() -> None:
     assert not found
 
 
+def test_an_array_is_a_number_only_if_it_has_one_element() -> None:
+    x = mg.ones(2, dtype=mg.int64)
+    for value in (np.array([3]), np.array(3), np.uint8(3), np.float32(3.5)):
+        assert x.masked_fill(x > 0, value).tolist() == mg.full((2,), value, dtype=mg.int64).tolist() == [3, 3]
+    for value in (np.ones(3), np.ones(0, np.int8), np.ones((2, 0), np.uint8)):
+        with pytest.raises(TypeError, match="masked_fill: expected a number, got ndarray"):
+            x.masked_fill(x > 0, value)
+        with pytest.raises(TypeError, match="full: expected a number, got ndarray"):
+            mg.full((2,), value)
+
+
 # ---- Shapes ----------------------------------------------------------------------------------------------------------
 
 BROADCASTING: dict[str, Callable[[Tensor, Tensor], Any]] = {

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from joined import COLUMNS, HOLDERS, JOINS, Joined, array, held, is_common, leaf, setting, through
+from joined import COLUMNS, HOLDERS, JOINS, Joined, array, by_dlpack, held, is_common, leaf, setting, through
 from minigrad import Tensor
 from minigrad.ops.inplace import TensorMethods
 
@@ -145,7 +145,7 @@ WRITES: dict[str, Callable[[Tensor], Any]] = {
     "numpy": through(lambda t: t.numpy()),
     "a row's numpy": through(lambda t: t[0].numpy()),
     "asarray": through(np.asarray),
-    "DLPack": through(np.from_dlpack),
+    "DLPack": through(by_dlpack),
     "from_dlpack": lambda t: mg.from_dlpack(t).zero_(),
     "from_numpy": lambda t: mg.from_numpy(t.numpy()).zero_(),
     "its address": _through_address,

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from joined import by_dlpack
 from minigrad import Tensor
 from minigrad.autograd import detect_anomaly
 
@@ -39,7 +40,7 @@ def _through_memoryview(y: Tensor) -> Any:
 
 
 def _through_dlpack(y: Tensor) -> Any:
-    array = np.from_dlpack(y.detach())
+    array = by_dlpack(y.detach())
     array[0] = 5.0
     return array
 

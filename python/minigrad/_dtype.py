@@ -234,7 +234,7 @@ def _names() -> str:
 
 def expect_number(name: str, value: Any) -> None:
     """Raise a TypeError, in the name of a function, for what is no real number."""
-    if not hasattr(value, "__float__"):
+    if not hasattr(value, "__float__") or (isinstance(value, np.ndarray) and value.size != 1):
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
 
 
@@ -245,6 +245,8 @@ def held(name: str, value: Any, own: np.dtype[Any]) -> Any:
     the name of the function that was asked, for an integer that is out of range; TypeError for what is no number.
     """
     expect_number(name, value)
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.item()
     if own.kind not in "iu":
         return bool(value) if own.kind == "b" else float(value)
     least, largest = integer_range(own)
