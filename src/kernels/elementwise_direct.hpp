@@ -45,6 +45,9 @@ class DirectRows {
   // Whether results go past the caches, and rows begin where lines of memory do.
   bool streamed_in_lines() const { return streamed_ && in_lines_; }
 
+  // Whether the loop takes rows as they are.
+  bool are_whole() const { return block_ == 0; }
+
   // Leaves `in` where it was or behind the elements.
   void run(char* out, int64_t count, Neighbours& in) const {
     if (map_.copies && in.mask[0] != 0) return move_bytes(out, in.x[0], count * item_, streamed_);

@@ -64,9 +64,66 @@ template <class Op, class Out, class X, class... Numbers>
   }
 }
 
-// The loop of an operation: kLanes elements at a time, then one by one.
+// Whether the loop of an operation takes several rows at a time.
+template <class Op, class Out>
+constexpr bool kTakesMatrices = kStreams<Out> && sizeof(Out) == 4 && requires { Op::kTakesMatrices; };
+
+template <class T>
+[[gnu::always_inline]] inline T* row_of(T* first, int64_t bytes) {
+  return reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(first) + static_cast<uintptr_t>(bytes));
+}
+
+// A row of input k: where it lies, or its one element repeated in `equal`.
+template <class T, int k>
+[[gnu::always_inline]] inline const T* operand(T* equal, const Neighbours& in, int64_t row) {
+  const T* const x = row_of(static_cast<const T*>(in.x[k]), row * in.row[k]);
+  if (in.mask[k] != 0) return x;
+  const T first = *x;
+#pragma omp simd
+  for (int64_t i = 0; i < kLanes; ++i) equal[i] = first;
+  return equal;
+}
+
+// A row: kLanes elements at a time, then one by one.
 template <class Op, class Out, class... Xs, int... k>
-[[gnu::always_inline]] inline void map_lanes(Out* out, int64_t size, const Neighbours& in, Numbers<k...>) {
+[[gnu::always_inline]] inline void map_row(Out* out, int64_t size, const Neighbours& in, Numbers<k...>,
+                                           const Xs*... x) {
+  int64_t i = 0;
+  const int64_t step[] = {kLanes & in.mask[k]...};  // in registers: what is written might be `in`, to the compiler
+  int past = in.past;
+  if constexpr (sizeof(Out) == 1) {  // of which kLanes are few
+    constexpr int64_t kBytes = 4 * kLanes;
+    for (; i + kBytes <= size; i += kBytes) {
+      map_block<Op>(out + i, kBytes, x...);
+      ((x += kBytes & in.mask[k]), ...);
+    }
+  }
+  for (; i + kLanes <= size; i += kLanes) {
+    if constexpr (kStreams<Out>) {
+      asm volatile("" : "+r"(past));  // or the compiler would make two loops of it
+      Out lanes[kLanes];
+      map_block<Op>(lanes, kLanes, x...);
+      if (past != 0) {
+        for (int64_t line = 0; line < static_cast<int64_t>(sizeof lanes); line += 64) {
+          (__builtin_prefetch(reinterpret_cast<const char*>(x) + line + in.ahead[k], 0, 2), ...);
+        }
+      }
+      put_lanes(out + i, lanes, past != 0);
+    } else {
+      map_block<Op>(out + i, kLanes, x...);
+    }
+    ((x += step[k]), ...);
+  }
+  for (; i < size; ++i) {
+    out[i] = Op::apply(*x...);
+    ((x += 1 & in.mask[k]), ...);
+    asm volatile("" : "+r"(i));  // or the compiler would make vector code for at most 15 elements
+  }
+}
+
+// The loop of an operation.
+template <class Op, class Out, class... Xs, int... k>
+[[gnu::always_inline]] inline void map_lanes(Out* out, int64_t size, const Neighbours& in, Numbers<k...> numbers) {
   if constexpr (sizeof...(Xs) > 2) {
     if (!in.past && in.mask[0] != 0 && (in.mask[1] | in.mask[2] | in.mask[sizeof...(Xs) - 1]) == 0) {
       return [&]<class X, class... Ys>(const X* x, const Ys*... y) __attribute__((always_inline)) {
@@ -74,39 +131,15 @@ template <class Op, class Out, class... Xs, int... k>
       }(static_cast<const Xs*>(in.x[k])...);
     }
   }
-  int64_t i = 0;
-  const int64_t step[] = {kLanes & in.mask[k]...};  // in registers: what is written might be `in`, to the compiler
-  int past = in.past;
-  [&](const Xs*... x) __attribute__((always_inline)) {
-    if constexpr (sizeof(Out) == 1) {  // of which kLanes are few
-      constexpr int64_t kBytes = 4 * kLanes;
-      for (; i + kBytes <= size; i += kBytes) {
-        map_block<Op>(out + i, kBytes, x...);
-        ((x += kBytes & in.mask[k]), ...);
-      }
+  if constexpr (kTakesMatrices<Op, Out>) {
+    alignas(64) Out equal[sizeof...(Xs)][kLanes];
+    const int64_t rows = in.rows;
+    for (int64_t r = 0; r < rows; ++r) {
+      map_row<Op>(row_of(out, r * in.out_row), size, in, numbers, operand<Out, k>(equal[k], in, r)...);
     }
-    for (; i + kLanes <= size; i += kLanes) {
-      if constexpr (kStreams<Out>) {
-        asm volatile("" : "+r"(past));  // or the compiler would make two loops of it
-        Out lanes[kLanes];
-        map_block<Op>(lanes, kLanes, x...);
-        if (past != 0) {
-          for (int64_t line = 0; line < static_cast<int64_t>(sizeof lanes); line += 64) {
-            (__builtin_prefetch(reinterpret_cast<const char*>(x) + line + in.ahead[k], 0, 2), ...);
-          }
-        }
-        put_lanes(out + i, lanes, past != 0);
-      } else {
-        map_block<Op>(out + i, kLanes, x...);
-      }
-      ((x += step[k]), ...);
-    }
-    for (; i < size; ++i) {
-      out[i] = Op::apply(*x...);
-      ((x += 1 & in.mask[k]), ...);
-      asm volatile("" : "+r"(i));  // or the compiler would make vector code for at most 15 elements
-    }
-  }(static_cast<const Xs*>(in.x[k])...);
+  } else {
+    map_row<Op>(out, size, in, numbers, static_cast<const Xs*>(in.x[k])...);
+  }
 }
 
 template <class Op>
@@ -135,7 +168,8 @@ Status run_map_of(const Call& call, Numbers<k...>) {
                      .loop = loop,
                      .limit = same_size ? 0 : kMapBlock,
                      .copies = requires { Op::kCopies; },
-                     .streams = same_size && kStreams<Out>});
+                     .streams = same_size && kStreams<Out>,
+                     .matrices = kTakesMatrices<Op, Out>});
 }
 
 template <class Op, class X, class Out = X>

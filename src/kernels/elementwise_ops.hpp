@@ -18,6 +18,11 @@ struct Streaming {
   static constexpr double kNanosecondsPerByte = 0.0115;
 };
 
+// What shifts and scales rows, each by a number of its own, takes many of them at a time.
+struct ByRows : Streaming {
+  static constexpr bool kTakesMatrices = true;
+};
+
 struct Copy : Streaming {
   static constexpr bool kCopies = true;
   template <class T>
@@ -88,21 +93,21 @@ struct Relu : Streaming {
   }
 };
 
-struct Add : Streaming {
+struct Add : ByRows {
   template <class T>
   static T apply(T x, T y) {
     return static_cast<T>(x + y);
   }
 };
 
-struct Sub : Streaming {
+struct Sub : ByRows {
   template <class T>
   static T apply(T x, T y) {
     return static_cast<T>(x - y);
   }
 };
 
-struct Mul : Streaming {
+struct Mul : ByRows {
   template <class T>
   static T apply(T x, T y) {
     return static_cast<T>(x * y);
@@ -118,7 +123,7 @@ struct SafeMul : Streaming {
   }
 };
 
-struct Div : Streaming {
+struct Div : ByRows {
   template <class T>
   static T apply(T x, T y) {
     return x / y;

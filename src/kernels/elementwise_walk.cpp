@@ -7,7 +7,8 @@ namespace minigrad {
 namespace {
 
 // Rows of fewer elements are taken together; longer ones as well, where an operand that does not go from row to row as
-// the output does is the same row for all, which is copied once.
+// the output does is the same row for all, which is copied once, or is copied in any case. A loop that takes matrices
+// takes whole registers of them.
 constexpr int64_t kShortRow = 88, kRepeatedRow = 257;
 
 // A matrix of at least so many rows is shared among threads by rows.
@@ -44,7 +45,7 @@ class Walk {
     if (nest_.size == 0) return;
     if (in_panels()) return run_panels();
     if (short_rows()) return run_short_rows();
-    if (direct_ && nest_.rank > 1 && nest_.size / nest_.shape[nest_.rank - 1] >= kManyRows) return run_matrices();
+    if (direct_ && nest_.rank > 1 && are_many()) return run_matrices();
     parallel_for(nest_.size, map_.nanoseconds + (direct_ ? 0 : kGatheredNanoseconds),
                  [&](int64_t begin, int64_t end, int) {
                    if (direct_) return run_direct(begin, end);
@@ -122,6 +123,7 @@ class Walk {
   void run_matrices() const {
     const int outer = nest_.rank - 2;
     const int64_t columns = nest_.shape[outer + 1], ahead = map_.limit == 0 ? kRowsAhead : 1;
+    const bool together = map_.matrices && rows_.are_whole();
     const double cost = map_.nanoseconds * static_cast<double>(columns);
     parallel_for(nest_.size / columns, cost, [&](int64_t begin, int64_t end, int) {
       EqualBuffer equal;
@@ -129,6 +131,9 @@ class Walk {
       for_rows_of(nest_, outer, begin, end, [&](const int64_t* offset, int64_t rows) {
         char* from[N];
         for (int i = 0; i < N; ++i) from[i] = at(i, offset, 0);
+        if constexpr (N == 3) {
+          if (together) return run_matrix(in, from, rows, columns);
+        }
         for (int64_t row = 0; row < rows; ++row) {
           if (row % ahead == 0) fill_ahead(equal, from, rows - row < ahead ? rows - row : ahead, columns);
           read_row(in, equal, from, row % ahead);
@@ -138,6 +143,17 @@ class Walk {
       });
       rows_.end();
     });
+  }
+
+  // Rows for a loop that takes them all at once.
+  void run_matrix(Neighbours& in, char* const* from, int64_t rows, int64_t columns) const {
+    in.rows = rows;
+    in.out_row = row_bytes(0);
+    for (int i = 1; i < N; ++i) {
+      in.x[i - 1] = from[i];
+      in.row[i - 1] = row_bytes(i);
+    }
+    map_.loop(map_.context, from[0], columns, in);
   }
 
   // One row or a piece of it, block by block.
@@ -165,13 +181,22 @@ class Walk {
     }
   }
 
+  // Whether there are rows enough for all threads.
+  bool are_many() const {
+    return nest_.size / nest_.shape[nest_.rank - 1] >= kManyRows || worker_count(nest_.size, map_.nanoseconds) == 1;
+  }
+
   // Whether rows are short, and those of the output lie behind one another.
   bool short_rows() const {
     const int inner = nest_.rank - 1;
     if (inner == 0 || nest_.shape[inner] >= kRepeatedRow || way_[0] != Way::direct || !steps_on(0)) return false;
     bool repeated = true;
-    for (int i = 1; i < N; ++i) repeated &= steps_on(i) || nest_.stride[i][inner - 1] == 0;
-    return repeated || nest_.shape[inner] < kShortRow;
+    for (int i = 1; i < N; ++i) {
+      const bool copied = map_.limit > 0 && way_[i] == Way::repeated;
+      repeated &= steps_on(i) || nest_.stride[i][inner - 1] == 0 || copied;
+    }
+    const bool in_registers = map_.matrices && nest_.shape[inner] % kLanes == 0;
+    return repeated || nest_.shape[inner] < (in_registers ? 2 * kLanes : kShortRow);
   }
 
   // Whether the operand goes from a row to the next as it goes from element to element.

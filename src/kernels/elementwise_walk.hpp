@@ -20,9 +20,11 @@ struct Neighbours {
   // ahead of what it reads: a processor that writes so foresees little.
   bool past = false;
   int64_t ahead[kMaxMapped];
+  // For a loop that takes matrices: rows, and bytes from one to the next. Of a repeated operand it needs one element.
+  int64_t rows = 1, out_row = 0, row[kMaxMapped] = {};
 };
 
-// Writes `size` neighbours. The output may be one of the inputs.
+// Writes `size` neighbours of each row. The output may be one of the inputs.
 using MapLoop = void (*)(const void* context, void* out, int64_t size, const Neighbours& in);
 
 struct Map {
@@ -32,8 +34,9 @@ struct Map {
   const void* context = nullptr;
   // Not 0 for a loop that never gets repeated operands; below kMapBlock, how many elements it takes at a time.
   int64_t limit = 0;
-  bool copies = false;   // whether the loop only copies: what does not lie flat is then left to copy_all
-  bool streams = false;  // whether the loop can write past the caches itself; others do it by way of a buffer
+  bool copies = false;    // whether the loop only copies: what does not lie flat is then left to copy_all
+  bool streams = false;   // whether the loop can write past the caches itself; others do it by way of a buffer
+  bool matrices = false;  // whether it takes several rows at a time
 };
 
 // Elements that pass through a buffer at a time.

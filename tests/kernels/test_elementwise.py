@@ -199,6 +199,25 @@ def test_shapes_broadcast(name: str, a: tuple[int, ...], b: tuple[int, ...]) -> 
         assert same_bits(kernels[name](x, y), KERNELS[name](*full))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "maximum", "lt"])
+def test_rows_with_a_number_each(name: str, dtype: type) -> None:
+    for rows, columns in itertools.product((3, 70), (16, 31, 32, 48, 90, 100, 257)):
+        wide = draw_values((2, rows, columns + 5), dtype, 0)
+        each = draw_values((2, rows, 1), dtype, 1)
+        full = np.array(np.broadcast_to(each, (2, rows, columns)))
+        for x in (wide[..., :columns], np.array(wide[..., 3:-2])):
+            for threads in (1, 3):
+                with with_threads(threads):
+                    assert same_bits(KERNELS[name](x, each), KERNELS[name](np.array(x), full))
+                    assert same_bits(KERNELS[name](each, x), KERNELS[name](full, np.array(x)))
+            if name != "lt":
+                expected, beyond = KERNELS[name](np.array(x), full), wide[..., columns:].copy()
+                KERNELS[name].into(x, x, each)
+                assert same_bits(np.array(x), expected)
+                assert x.base is not wide or same_bits(np.array(wide[..., columns:]), beyond)
+
+
 def test_where_broadcasts_three() -> None:
     condition, x, y = np.array([[True], [False]]), np.arange(3.0), np.array(7.0)
     assert KERNELS["where"](condition, x, y).tolist() == [[0.0, 1.0, 2.0], [7.0] * 3]
