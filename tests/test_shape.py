@@ -219,8 +219,19 @@ SPLITS: dict[str, tuple[tuple[int, ...], Function]] = {
 @pytest.mark.parametrize("join", [mg.vstack, mg.dstack, mg.column_stack])
 def test_joins_of_what_does_not_fit_are_refused(join: Callable[..., Any]) -> None:
     for shapes in ([(3,), (2,)], [(2, 3), (3, 2)], [(3,), (2, 2)]):
-        with pytest.raises(RuntimeError, match="cat: "):
+        with pytest.raises(RuntimeError, match=f"^{join.__name__}: shapes .* differ besides in dim"):
             join([mg.ones(*s) for s in shapes])
+
+
+@pytest.mark.parametrize("name", ["cat", "concat", "hstack", "row_stack", "column_stack"])
+def test_joins_say_which_of_them_failed(name: str) -> None:
+    for recorded in (False, True):
+        xs = [mg.ones(2, 3, requires_grad=recorded), mg.ones(1, 2, 3)]
+        with pytest.raises(RuntimeError, match=f"^{name}: shapes"):
+            getattr(mg, name)(xs)
+    if name.startswith("c"):
+        with pytest.raises((IndexError, RuntimeError), match=f"^{name}: "):
+            getattr(mg, name)([mg.ones(2), mg.tensor(1.0)] if name != "column_stack" else [mg.tensor(1.0), mg.ones(2)])
 
 
 @pytest.mark.parametrize("name", JOINS)

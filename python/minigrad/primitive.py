@@ -75,8 +75,8 @@ class Primitive:
         rules give. It is asked where the first input and another one want a gradient, is for arrays only, and returns
         ``NotImplemented`` where it declines.
     promotion : str, optional
-        What dtypes the public function computes in: ``"common"`` brings all operands to one dtype, ``"float"`` brings
-        them to one floating-point dtype, ``None`` leaves them.
+        What dtypes the public function computes in: ``"common"`` brings all operands to one dtype, ``"number"`` does so
+        and refuses booleans, ``"float"`` brings them to one floating-point dtype, ``None`` leaves them.
     returned : int, optional
         How many of the outputs the caller gets; those behind them are residuals, which only rules see. All by default.
     broadcasts : bool, optional
@@ -253,10 +253,10 @@ def view_primitive(
     return Primitive(name, run=run, inputs=("x",), attributes=attributes, view=True, promotion=None, **record).eager
 
 
-def _name_error(primitive: Primitive, error: Exception) -> None:
+def name_error(primitive: Primitive | Variadic, error: Exception) -> None:
     """Let an error that opens with a primitive's name open with that of the public function that was called."""
     opening, _, rest = str(error).partition(": ")
-    if opening not in (primitive.name, getattr(primitive.run, "name", None)):
+    if opening not in (primitive.name, getattr(getattr(primitive, "run", None), "name", None)):
         return
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_globals["__name__"].startswith(f"{__package__}.ops."):
@@ -265,7 +265,7 @@ def _name_error(primitive: Primitive, error: Exception) -> None:
         frame = frame.f_back
 
 
-_core.connect(name_error=_name_error)
+_core.connect(name_error=name_error)
 
 
 class Variadic:

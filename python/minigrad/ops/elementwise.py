@@ -52,7 +52,7 @@ __all__ = [
 # Arithmetic.
 
 _add = binary("add", "x + y", lambda g: g, lambda g: g, f"{ARTICLE} section 4")
-_sub = binary("sub", "x - y", lambda g: g, lambda g: neg(g))
+_sub = binary("sub", "x - y", lambda g: g, lambda g: neg(g), promotion="number")
 mul: Callable[..., Tensor] = binary(
     "mul", "x y", lambda g, y: safe_mul(g, y), lambda g, x: safe_mul(g, x), f"{ARTICLE} section 4"
 )
@@ -63,7 +63,7 @@ div = binary(
     lambda g, y, out: neg(safe_div(safe_mul(g, out), y)),
     promotion="float",
 )
-neg: Callable[..., Tensor] = unary("neg", "-x", lambda g: neg(g), promotion="common")
+neg: Callable[..., Tensor] = unary("neg", "-x", lambda g: neg(g), promotion="number")
 
 safe_mul: Callable[..., Tensor] = binary(
     "safe_mul",

@@ -27,7 +27,7 @@ def promote(
     Dtypes are brought to one that it takes; what `vmap` maps over goes to the batching rule. `run` is what is called
     with the new operands, the eager call unless given.
     """
-    if p.name in ("sub", "neg"):
+    if p.promotion == "number":
         _refuse_booleans(p.name, inputs)
     if levels and (level := level_of(inputs)) is not None:
         return batched_call(p, level, _promoted(p, inputs), attributes)
