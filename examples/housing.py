@@ -20,6 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from minigrad.sklearn import MLPRegressor  # first: where scikit-learn is missing, it says how to install it
+
+# isort: split
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
@@ -29,7 +33,6 @@ from sklearn.preprocessing import StandardScaler
 
 import minigrad
 from minigrad import Tensor
-from minigrad.sklearn import MLPRegressor
 
 
 def load() -> tuple[Any, Any]:

@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from minigrad.sklearn import MLPClassifier  # first: where scikit-learn is missing, it says how to install it
+
+# isort: split
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-from minigrad.sklearn import MLPClassifier
 
 
 def load() -> tuple[Any, Any]:

@@ -296,12 +296,14 @@ def test_predictions(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     table["town"][0] = "Paris"
     data = write(tmp_path / "new.csv", table)
     model = str(trained / "people.safetensors")
-    assert cli.main(["predict", model, data, "--out", str(tmp_path / "deep" / "out.csv")]) == 0
+    assert cli.main(["predict", model, data, "--out", str(tmp_path / "deep" / "out.csv")]) == 2
+    assert f"--out: there is no folder {str(tmp_path / 'deep')!r}" in capsys.readouterr().err
+    assert cli.main(["predict", model, data, "--out", str(tmp_path / "out.csv")]) == 0
     shown = capsys.readouterr()
     assert "wrote 30 predictions" in shown.out
     assert "column 'town': 1 new value such as 'Paris' count as none" in shown.err
     assert "new.csv has the target: accuracy" in shown.err
-    with (tmp_path / "deep" / "out.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 30
     for row in rows:

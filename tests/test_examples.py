@@ -104,6 +104,15 @@ def test_B17_the_fast_gradient_sign_raises_the_loss(epsilon: float) -> None:
         assert (after > before).all()
 
 
+@pytest.mark.parametrize("name", ["letters", "housing"])
+def test_an_example_says_how_to_install_what_it_needs(name: str) -> None:
+    script = str(EXAMPLES[0].parent / f"{name}.py")
+    without = "import runpy, sys; sys.modules['sklearn'] = None; runpy.run_path(sys.argv[1])"
+    found = subprocess.run([sys.executable, "-c", without, script], capture_output=True, text=True, check=False)
+    assert found.returncode == 1
+    assert 'needs sklearn, which the extra "sklearn" brings: run  pip install ".[sklearn]"' in found.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "variance"),
     [

@@ -61,6 +61,8 @@ def test_borders_of_a_tensors_own_elements(mode: str) -> None:
     [
         ("reflect", (2, 4), (4, 0), RuntimeError),
         ("circular", (2, 4), (0, 5), RuntimeError),
+        ("circular", (2, 4), (3, -2), RuntimeError),
+        ("circular", (2, 4), (-4, 2), RuntimeError),
         ("replicate", (2, 4), (-2, -2), RuntimeError),
         ("replicate", (2, 0), (1, 1), RuntimeError),
         ("reflect", (4,), (1, 1), NotImplementedError),
@@ -71,6 +73,17 @@ def test_borders_of_a_tensors_own_elements(mode: str) -> None:
 def test_borders_that_cannot_be(mode: str, shape: tuple[int, ...], sizes: tuple[int, ...], kind: type) -> None:
     with pytest.raises(kind, match="pad: mode"):
         F.pad(mg.ones(shape), sizes, mode)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "row"),
+    [((1, -1), [2, 0, 1, 2]), ((-1, 1), [1, 2, 3, 1]), ((-3, 1), [3, 3]), ((2, -2), [0, 1, 0, 1]), ((-1, -1), [1, 2])],
+)
+def test_what_is_left_of_a_tensor_goes_round(sizes: tuple[int, int], row: list[int]) -> None:
+    assert F.pad(mg.arange(4.0).reshape(1, 4), sizes, "circular").tolist() == [row]
+    x = mg.arange(12.0).reshape(1, 3, 4)
+    rows = [[6.0, 4.0, 5.0, 6.0], [10.0, 8.0, 9.0, 10.0]]
+    assert F.pad(x, (1, -1, -1, 2), "circular").tolist() == [rows + rows]
 
 
 def test_a_tensor_becomes_its_view() -> None:

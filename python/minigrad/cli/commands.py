@@ -15,7 +15,7 @@ import numpy as np
 
 from .._config import set_num_threads
 from .._extras import require
-from ..datasets.reading import Table
+from ..datasets.reading import InputError, Table
 from ..graph import Array
 from ..tensor import wrap
 from ..training import Callback, CSVLogger, JSONLinesLogger, ProgressBar, TensorBoardLogger
@@ -146,6 +146,8 @@ def summary(result: Result, written: list[Path], seconds: float) -> dict[str, An
 def predict(arguments: argparse.Namespace) -> int:
     """Write a line for each row; say how well the predictions do where the data have the target."""
     start(arguments)
+    if arguments.out is not None and not arguments.out.parent.is_dir():
+        raise InputError(f"--out: there is no folder {str(arguments.out.parent)!r}")
     saved = files.read_model(arguments.model)
     table = open_table(arguments)
     inputs, notes = encode(table, saved.features)
@@ -156,7 +158,6 @@ def predict(arguments: argparse.Namespace) -> int:
     if arguments.out is None:
         print(text, end="")
     else:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(text, encoding="utf-8")
         print(f"wrote {len(predicted)} predictions to {arguments.out}")
     tell_scores(saved, table, inputs)

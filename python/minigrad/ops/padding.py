@@ -31,7 +31,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         so on. Negative numbers cut off as many.
     mode : {"constant", "reflect", "replicate", "circular"}, default "constant"
         What the border consists of: `value`; the elements before an edge, mirrored; those at the edge; those at the other
-        end. All but the first pad the last one to three of at most two more dimensions.
+        end of what is not cut off. All but the first pad the last one to three of at most two more dimensions.
     value : float, default 0
         What a constant border consists of.
 
@@ -87,7 +87,8 @@ def _of_its_own(input: Tensor, shape: Shape, pad: tuple[int, ...], mode: str) ->
     for place in range(0, len(pad), 2):
         dim = len(shape) - 1 - place // 2
         n, (before, after) = shape[dim], pad[place : place + 2]
-        most = {"reflect": n - 1, "circular": n}.get(mode)
+        start, left = max(-before, 0), n + min(before, 0) + min(after, 0)  # what is not cut off
+        most = {"reflect": n - 1, "circular": left}.get(mode)
         if (most is not None and max(before, after) > most) or n + before + after < 1 or n < 1:
             raise RuntimeError(f"pad: mode {mode!r} cannot pad dim {dim} of shape {shape} by {(before, after)}")
         places = np.arange(-before, n + after)
@@ -95,7 +96,7 @@ def _of_its_own(input: Tensor, shape: Shape, pad: tuple[int, ...], mode: str) ->
             places = np.abs(places)
             places = np.where(places < n, places, 2 * (n - 1) - places)
         else:
-            places = places.clip(0, n - 1) if mode == "replicate" else places % n
+            places = places.clip(0, n - 1) if mode == "replicate" else start + (places - start) % left
         if before or after:
             out = index_select(out, dim, wrap(places))
     return out
