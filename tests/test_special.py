@@ -23,6 +23,10 @@ VALUES: dict[str, list[tuple[float, float]]] = {
         (-1e3, -500007.8266948122), (-30.0, -454.3212439563432), (-20.0, -203.91715537109727),
         (-1.0, -1.8410216450092636), (0.0, -math.log(2)), (10.0, -7.61985302416053e-24), (-INF, -INF),
     ],
+    "ndtri": [
+        (1e-10, -6.361340902404056), (0.025, -1.959963984540054), (0.5, 0.0), (0.3, -0.5244005127080409),
+        (0.975, 1.959963984540054), (0.0, -INF), (1.0, INF), (1.5, NAN), (-0.5, NAN), (NAN, NAN),
+    ],
     "entr": [(0.0, 0.0), (0.5, math.log(2) / 2), (1.0, 0.0), (-1.0, -INF), (INF, -INF), (NAN, NAN)],
     "sinc": [(0.0, 1.0), (0.5, 2 / math.pi), (0.1, 0.983631643083466), (1.5, -2 / (3 * math.pi))],
     "expit": [(0.0, 0.5), (-INF, 0.0)],
@@ -48,6 +52,7 @@ def test_values(name: str) -> None:
         ("sinc", [-1.2, -0.3, 0.0, 0.2, 2.5]),
         ("ndtr", [-2.0, 0.0, 1.0]),
         ("log_ndtr", [-30.0, -5.0, -1.5, 0.5, 3.0]),
+        ("ndtri", [0.09, 0.2, 0.5, 0.9]),
         ("entr", [0.2, 1.5]),
     ],
 )
@@ -70,6 +75,32 @@ def test_derivatives_of_sinc_at_0() -> None:
     np.testing.assert_allclose(found, [0, -(math.pi**2) / 3, 0, math.pi**4 / 5], atol=1e-14)
 
 
+def test_quantiles_are_the_inverse_of_ndtr() -> None:
+    p = np.concatenate([10.0 ** -np.linspace(0.31, 300, 997), np.linspace(0.01, 0.99, 99)])
+    x = special.ndtri(mg.tensor(p))
+    np.testing.assert_allclose(special.log_ndtr(x).numpy(), np.log(p), rtol=4e-15)
+    assert special.ndtri(mg.tensor(1e-300, dtype=mg.float64)).item() == pytest.approx(-37.04709629936119, rel=1e-15)
+    single = special.ndtri(mg.tensor(p, dtype=mg.float32)[p > 1e-37])
+    rounded = p.astype(np.float32).astype(np.float64)[p > 1e-37]
+    assert single.tolist() == special.ndtri(mg.tensor(rounded)).float().tolist()
+
+
+def test_derivatives_at_the_ends_are_pytorchs() -> None:
+    x = mg.tensor([0.0, -0.0, 1.0, -1.0, INF, NAN], dtype=mg.float64, requires_grad=True)
+    found = autograd.grad(special.entr(x).sum(), x)[0]
+    np.testing.assert_array_equal(found.numpy(), [INF, INF, -1.0, NAN, -INF, NAN])
+    assert autograd.grad(special.entr(x), x, mg.zeros(6).double())[0].tolist() == [0.0] * 6
+    p = mg.tensor([0.0, 1.0], requires_grad=True)
+    assert autograd.grad(special.ndtri(p).sum(), p)[0].tolist() == [INF, INF]
+    x, y = (
+        mg.tensor(z, dtype=mg.float64, requires_grad=True)
+        for z in ([0.0] * 5 + [2.0], [1.0, -1.0, -2.0, INF, NAN, 1.0])
+    )
+    by_x, by_y = autograd.grad(special.xlog1py(x, y).sum(), (x, y))
+    np.testing.assert_array_equal(by_x.numpy(), [math.log(2), 0.0, 0.0, INF, NAN, math.log(2)])
+    np.testing.assert_array_equal(by_y.numpy(), [0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
+
+
 def test_erfinv_at_its_ends() -> None:
     x = mg.tensor([1.0, -1.0], requires_grad=True)
     y = mg.erfinv(x)
@@ -82,6 +113,8 @@ def test_erfinv_at_its_ends() -> None:
     [
         (lambda x: special.xlog1py(x, x), [0.0, 2 * math.log(3), NAN]),
         (lambda x: special.xlog1py(x, -1.0), [0.0, -INF, NAN]),
+        (lambda x: special.xlog1py(x, INF), [0.0, INF, NAN]),
+        (lambda x: special.xlog1py(INF, x), [NAN, INF, NAN]),
         (lambda x: special.xlog1py(2, x), [0.0, 2 * math.log(3), NAN]),
         (lambda x: special.logsumexp(x[:2], 0), math.log(1 + math.e**2)),
         (lambda x: special.softmax(x[:2], 0), [1 / (1 + math.e**2), 1 / (1 + math.e**-2)]),

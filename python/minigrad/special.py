@@ -8,9 +8,23 @@ from typing import TYPE_CHECKING, Any
 from . import _dtype
 from ._absent import lookup
 from ._out import give_out
-from .ops.elementwise import log, where
+from .ops.elementwise import log, safe_mul, where
 from .ops.elementwise import sigmoid as expit
-from .ops.functions import _float, erf, erfc, erfinv, exp2, expm1, log1p, logit, sinc, xlogy
+from .ops.functions import (
+    _float,
+    entropy,
+    erf,
+    erfc,
+    erfinv,
+    exp2,
+    expm1,
+    log1p,
+    logit,
+    normal_quantile,
+    numbers_as_tensors,
+    sinc,
+    xlogy,
+)
 from .ops.reduce import logsumexp
 from .ops.rounding import round
 from .ops.softmax import log_softmax, softmax
@@ -30,6 +44,7 @@ __all__ = [
     "logit",
     "logsumexp",
     "ndtr",
+    "ndtri",
     "round",
     "sinc",
     "softmax",
@@ -51,14 +66,17 @@ def entr(input: Tensor) -> Tensor:
     Tensor
         Of the same shape.
 
+    Notes
+    -----
+    dx = -g (1 + log x): infinite where x is 0, NaN where it is negative, as in PyTorch.
+
     Examples
     --------
     >>> import minigrad
     >>> minigrad.special.entr(minigrad.tensor([0.0, 0.5, 1.0]))
     tensor([0.0000, 0.3466, 0.0000])
     """
-    x = _float("entr", input)
-    return where(x < 0, -math.inf, 0.0 - xlogy(x, x))  # type: ignore[no-any-return]
+    return entropy(_float("entr", input))  # type: ignore[no-any-return]
 
 
 def xlog1py(input: Any, other: Any) -> Tensor:
@@ -74,18 +92,20 @@ def xlog1py(input: Any, other: Any) -> Tensor:
     Tensor
         Of the broadcast shape.
 
+    Notes
+    -----
+    dx = g log(1 + y), 0 where x = 0 and y ≤ -1; dy = g x / (1 + y), 0 where x = 0.
+
     Examples
     --------
     >>> import minigrad
     >>> minigrad.special.xlog1py(minigrad.tensor([0.0, 2.0]), minigrad.tensor([-1.0, 1.0]))
     tensor([0.0000, 1.3863])
     """
-    if isinstance(other, Tensor):
-        logarithm: Any = log1p(_float("xlog1py", other))
-    else:
-        logarithm = -math.inf if other == -1 else math.log1p(other) if other > -1 else math.nan
-    hidden = (input == 0) & (other == other)  # noqa: PLR0124
-    return where(hidden, 0.0, input * where(hidden, 0.0, logarithm))  # type: ignore[no-any-return]
+    x, y = (_float("xlog1py", z) for z in numbers_as_tensors(input, other))
+    logarithm = log1p(where((x == 0) & (y <= -1), 0.0, y))
+    known = (x == 0) & (y == y)  # noqa: PLR0124
+    return where(known, safe_mul(x, logarithm), x * logarithm)  # type: ignore[no-any-return]
 
 
 def ndtr(input: Tensor) -> Tensor:
@@ -112,6 +132,32 @@ def ndtr(input: Tensor) -> Tensor:
     tensor([0.0228, 0.5000, 0.9772])
     """
     return 0.5 * erfc(_float("ndtr", input) * -math.sqrt(0.5))
+
+
+def ndtri(input: Tensor) -> Tensor:
+    """Return the x at which the standard normal distribution has reached the probability p: the inverse of `ndtr`.
+
+    Parameters
+    ----------
+    input : Tensor
+        Probabilities, of any shape; integers become floats of the default dtype.
+
+    Returns
+    -------
+    Tensor
+        Of the same shape: -inf of 0, inf of 1, NaN outside of these.
+
+    Notes
+    -----
+    Exact to a few last bits, also of the smallest p; those below the smallest normal number have four digits or more.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.special.ndtri(minigrad.tensor([0.025, 0.5, 0.975]))
+    tensor([-1.9600,  0.0000,  1.9600])
+    """
+    return normal_quantile(_float("ndtri", input))  # type: ignore[no-any-return]
 
 
 def log_ndtr(input: Tensor) -> Tensor:
@@ -148,7 +194,7 @@ def log_ndtr(input: Tensor) -> Tensor:
     return where(far, asymptotic, where(near, log1p(-ndtr(-rest)), log(ndtr(middle))))  # type: ignore[no-any-return]
 
 
-give_out(globals(), ("entr", "expit", "ndtr", "log_ndtr", "xlog1py"))
+give_out(globals(), ("entr", "expit", "ndtr", "ndtri", "log_ndtr", "xlog1py"))
 give_out(globals(), ("erf", "erfc", "erfinv", "exp2", "expm1", "log1p", "logit", "logsumexp", "round", "sinc", "xlogy"))
 
 if not TYPE_CHECKING:

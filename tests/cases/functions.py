@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +39,17 @@ def functions() -> Iterator[Case]:
         yield given(name, "special", singular)
 
 
+def _entropy(x: Any) -> Any:
+    with np.errstate(all="ignore"):
+        return np.where(x > 0, -x * np.log(x), np.where(x == 0, 0, np.where(x < 0, -INF, x))).astype(x.dtype)
+
+
+def _quantile(p: Any) -> Any:
+    ends = np.where(p == 0, -INF, np.where(p == 1, INF, NAN))
+    inside = (p > 0) & (p < 1)
+    return np.where(inside, np.vectorize(NormalDist().inv_cdf, [float])(np.where(inside, p, 0.5)), ends).astype(p.dtype)
+
+
 def pairs() -> Iterator[Case]:
     yield from binary("hypot", nonzero, number=False)
     yield given("hypot", "special", [0.0, 3.0, -0.0, 1e-15], [2.0, 0.0, 1.0, 1e-15])
@@ -56,6 +69,12 @@ def pairs() -> Iterator[Case]:
         *singular,
         expected=lambda g, *_: np.array([0.0, 0.0, np.log(0.5) / 2, np.log(8)], g.dtype),
     )
+    entr = {"expected": _entropy, "public": lambda lib, x: lib.special.entr(x)}
+    yield from unary("entropy", between(0.2, 2), **entr)
+    yield given("entropy", "special", [1.0, 0.0, -1.0, INF, NAN], **entr)
+    ndtri = {"expected": _quantile, "public": lambda lib, p: lib.special.ndtri(p)}
+    yield from unary("normal_quantile", between(0.15, 0.85), **ndtri)
+    yield given("normal_quantile", "special", [0.0, -0.0, 1.0, -1.0, 1.5, NAN], **ndtri)
     yield from binary("difference")
     yield given("difference", "infinite", [INF, -INF, INF, 1.0], [INF, -INF, 1.0, -INF])
 
