@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 db = pytest.importorskip("torch.testing._internal.common_optimizers")
 
 #: What the database has and minigrad has not.
-MISSING = {"ASGD", "Adafactor", "Muon", "SparseAdam"}
+MISSING = {"Adafactor", "Muon", "SparseAdam"}
 
 #: Wrong settings where minigrad deliberately does not do what PyTorch does: what it does instead, and why.
 DELIBERATE: dict[str, tuple[type[Exception] | None, str]] = {

@@ -15,7 +15,7 @@ from minigrad import _core, nn, optim
 from minigrad.optim import optimizer as optimizer_module
 from minigrad.optim import swa_utils
 
-RULES = ["SGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta", "Rprop"]
+RULES = ["SGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta", "Rprop", "ASGD"]
 
 
 def parameter(*values: float) -> nn.Parameter:
@@ -88,6 +88,7 @@ def test_bad_options(name: str, error: type[Exception], match: str, options: dic
         ("initial_accumulator_value must not", lambda p: optim.Adagrad([p], initial_accumulator_value=-1)),
         ("weight_decay must not be negative, got nan", lambda p: optim.Adagrad([p], weight_decay=float("nan"))),
         ("etas must be two numbers below and above 1", lambda p: optim.Rprop([p], etas=(1.2, 0.5))),
+        ("weight_decay must not be negative", lambda p: optim.ASGD([p], weight_decay=-1)),
     ],
 )
 def test_bad_settings(match: str, make: Any) -> None:

@@ -71,6 +71,9 @@ SETTINGS: list[tuple[str, dict[str, Any]]] = [
     ("Rprop", {}),
     ("Rprop", {"lr": 0.1, "etas": (0.3, 1.7), "step_sizes": (1e-3, 0.4)}),
     ("Rprop", {"lr": 0.1, "maximize": True}),
+    ("ASGD", {}),
+    ("ASGD", {"lr": 0.05, "lambd": 0.02, "alpha": 0.6, "t0": 10}),
+    ("ASGD", {"lr": 0.05, "t0": 0, "weight_decay": 0.1, "maximize": True}),
 ]
 
 
