@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -363,3 +364,96 @@ def test_threads_register_and_remove_hooks_while_others_go_backwards() -> None:
         handle.remove()
     gc.collect()
     assert not graph.leaf_hooks
+
+
+# ---- Several tensors -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lib", LIBRARIES)
+def test_a_hook_of_several_tensors_sees_the_gradients_of_those_that_are_reached(lib: Any) -> None:
+    register = lib.autograd.graph.register_multi_grad_hook
+    seen: list[Any] = []
+    note = lambda gs: seen.append([None if g is None else values(g) for g in gs])
+    a, b = lib.tensor([2.0], requires_grad=True), lib.tensor([3.0], requires_grad=True)
+    c, d = a * b, a + b
+    handle = register((a, b, c, d, a), note)
+    c.sum().backward(retain_graph=True)
+    c.sum().backward(inputs=(a,), retain_graph=True)
+    lib.autograd.backward([c.sum(), (d * 2).sum()])
+    b.exp().detach()
+    with handle:
+        (b * 4).sum().backward()
+    (b * 4).sum().backward()
+    handle.remove()
+    assert seen == [
+        [[3.0], [2.0], [1.0], None, [3.0]],
+        [[3.0], None, [1.0], None, [3.0]],
+        [[5.0], [4.0], [1.0], [2.0], [5.0]],
+        [None, [4.0], None, None, None],
+    ]
+    firsts: list[Any] = []
+    x = lib.tensor([2.0], requires_grad=True)
+    y = x * 3
+    register((x, lib.ones(1), y), lambda g: firsts.append(values(g)), mode="any")
+    for _ in range(2):
+        (y * 5).sum().backward(retain_graph=True)
+    assert firsts == [[5.0], [5.0]]
+    with pytest.raises(ValueError, match="mode"):
+        register((x,), print, mode="some")
+
+
+def test_a_sweep_inside_of_a_hook_has_an_end_of_its_own() -> None:
+    register = mg.autograd.graph.register_multi_grad_hook
+    x, w = mg.ones(1, requires_grad=True), mg.ones(1, requires_grad=True)
+    seen: list[Any] = []
+
+    def inner(_: Any) -> None:
+        with mg.enable_grad():
+            (w * 7).sum().backward()
+        seen.append("inner is over")
+
+    y = x * 2
+    y.register_hook(inner)
+    register((x, y), lambda gs: seen.append(("outer", *map(values, gs))))
+    register((w,), lambda gs: seen.append(("w", *map(values, gs))))
+    y.sum().backward()
+    assert seen == [("w", [7.0]), "inner is over", ("outer", [2.0], [1.0])]
+
+
+def test_a_hook_of_several_tensors_that_fails_ends_the_sweep_and_is_called_again() -> None:
+    x = mg.ones(1, requires_grad=True)
+    calls: list[Any] = []
+
+    def fail(gs: list[Any]) -> None:
+        calls.append(values(gs[0]))
+        raise KeyError("mine")
+
+    handle = mg.autograd.graph.register_multi_grad_hook([x], fail)
+    for run in (lambda: (x * 2).sum().backward(), lambda: mg.autograd.grad((x * 2).sum(), x)):
+        with pytest.raises(KeyError, match="mine"):
+            run()
+    with mg.autograd.detect_anomaly(), pytest.raises(KeyError, match="mine"):
+        (x * 2).sum().backward()
+    assert calls == [[2.0]] * 3
+    handle.remove()
+    (x * 2).sum().backward()
+    with pytest.raises(RuntimeError, match="tensor 1 requires no gradient"):
+        mg.autograd.graph.register_multi_grad_hook([x, mg.ones(1)], fail)
+    with pytest.raises(TypeError, match="tensor 0 must be a Tensor, got int"):
+        mg.autograd.graph.register_multi_grad_hook([1], fail)
+    with pytest.raises(TypeError, match="fn must be callable, got int"):
+        mg.autograd.graph.register_multi_grad_hook([x], 3)
+
+
+def test_a_hook_of_several_tensors_does_not_keep_them() -> None:
+    x = mg.ones(1, requires_grad=True)
+    y = x * 2
+    mg.autograd.graph.register_multi_grad_hook([x, y], print)
+    gone = weakref.ref(y)
+    gc.collect()
+    gc.disable()
+    try:
+        del y
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -30,6 +30,7 @@ CORE_FUNCTIONS = {
     "copy_into": "(array: Array, value: Array, /) -> None",
     "diagonal_view": "(array: Array, offset: int, dims: tuple[int, ...], /) -> Array",
     "dims_of": "(dims: Any, rank: int, /) -> tuple[int, ...] | None",
+    "endings": "() -> dict[Any, Any]",
     "empty_cache": "() -> None",
     "gather": "(function: Any, params: Any, state: Any, names: Any, settings: Any, /) -> tuple[Any, ...] | list[Any]",
     "get_num_threads": "() -> int",

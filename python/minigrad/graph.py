@@ -297,7 +297,7 @@ def backward_sweep(
     try:
         _core.sweep(roots, relevant, _places(targets or ()), found, failed, retain_graph, create_graph)
     except Exception as error:
-        for observer in observing() if observers else ():
+        for observer in observing() if observers and failed[0] is not None else ():
             observer.failed(failed[0], error)
         raise
     return found

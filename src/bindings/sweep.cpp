@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "bindings/commons.hpp"
@@ -278,14 +279,47 @@ bool read_roots(PyObject* list, std::vector<Root>& roots) {
   return true;
 }
 
+// What hooks have put off to the end of a sweep: callables, each with what it will get.
+class Endings {
+ public:
+  Endings() : outer_(std::exchange(innermost_, this)) {}
+  ~Endings() { innermost_ = outer_; }
+  Endings(const Endings&) = delete;
+  Endings& operator=(const Endings&) = delete;
+
+  bool call() const {
+    const Reference items(calls_ == nullptr ? nullptr : PyDict_Items(calls_.get()));
+    for (Py_ssize_t i = 0; items != nullptr && i < PyList_GET_SIZE(items.get()); ++i) {
+      PyObject* const item = PyList_GET_ITEM(items.get(), i);
+      if (Reference(PyObject_CallOneArg(PyTuple_GET_ITEM(item, 0), PyTuple_GET_ITEM(item, 1))) == nullptr) return false;
+    }
+    return PyErr_Occurred() == nullptr;
+  }
+
+  // endings(): those of the innermost sweep that this thread runs, a dict.
+  static PyObject* of_innermost(PyObject*, PyObject*) {
+    if (innermost_ == nullptr) return PyErr_Format(PyExc_RuntimeError, "endings: no backward sweep runs");
+    if (innermost_->calls_ == nullptr) innermost_->calls_.reset(PyDict_New());
+    return Py_XNewRef(innermost_->calls_.get());
+  }
+
+ private:
+  static thread_local Endings* innermost_;
+  Endings* const outer_;
+  Reference calls_;
+};
+
+thread_local Endings* Endings::innermost_ = nullptr;
+
 bool sweep_from(const std::vector<Root>& roots, const Request& request) {
+  const Endings endings;
   std::vector<PyObject*> nodes;
   for (const Root& root : roots) nodes.push_back(root.edge.node);
   Sweep sweep(request, nodes);
   for (const Root& root : roots) {
     if (!sweep.begin(root.edge, root.g)) return false;
   }
-  return sweep.run();
+  return sweep.run() && endings.call();
 }
 
 // A copy of an array or a tensor that a list holds, where it could change with others outside; null where it could not,
@@ -377,6 +411,9 @@ PyMethodDef kFunctions[] = {
      "backward(tensor, gradient, retain_graph): the sweep from one tensor to all leaves; False, with nothing done, "
      "where "
      "there is more to consider."},
+    {"endings", Endings::of_innermost, METH_NOARGS,
+     "What is called at the end of the innermost sweep that this thread runs: a dict of callables, each with what it "
+     "gets."},
     {"make_independent", make_independent, METH_O,
      "Make the arrays and tensors in a list, what a sweep has found, independent of each other and of others."},
     {"sweep", fastcall(sweep), METH_FASTCALL,

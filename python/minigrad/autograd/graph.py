@@ -17,12 +17,13 @@ A tensor's ``grad_fn`` is the node that computed it; ``next_functions`` leads on
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .. import _core, graph, sharing
 from .._observers import Observer, observers, observing
 from ..graph import Array, Cell, Node
+from ..handles import RemovableHandle
 from ..tensor import Tensor, wrap
 from .function import FunctionNode
 
@@ -33,6 +34,7 @@ __all__ = [
     "disable_saved_tensors_hooks",
     "get_gradient_edge",
     "increment_version",
+    "register_multi_grad_hook",
     "save_on_cpu",
     "saved_tensors_hooks",
 ]
@@ -251,3 +253,87 @@ class save_on_cpu(saved_tensors_hooks):  # noqa: N801
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:  # noqa: ARG002
         super().__init__(lambda x: x.clone(), lambda x: x)
+
+
+class _Handles(RemovableHandle):
+    """Takes several hooks away at once."""
+
+    def __init__(self, handles: list[RemovableHandle]) -> None:
+        self.handles = handles
+
+    def remove(self) -> None:
+        for handle in self.handles:
+            handle.remove()
+
+
+def register_multi_grad_hook(
+    tensors: Sequence[Tensor], fn: Callable[[Any], Any], *, mode: str = "all"
+) -> RemovableHandle:
+    """Register a hook that sees the gradients of several tensors together.
+
+    Parameters
+    ----------
+    tensors : sequence of Tensor
+        Whose gradients it sees.
+    fn : callable
+        Gets a list of them, None for tensors that the backward pass did not reach; it is not called where it reached none.
+        It must not change them, and what it returns is ignored.
+    mode : {"all", "any"}, default "all"
+        ``"any"``: `fn` gets the first gradient alone, as soon as it is known.
+
+    Returns
+    -------
+    RemovableHandle
+        Its method ``remove()`` takes the hook away; in a ``with`` statement it does so at the end.
+
+    Raises
+    ------
+    RuntimeError
+        If a tensor requires no gradient; with ``"any"`` such a one is passed over.
+    ValueError
+        For other modes.
+
+    Notes
+    -----
+    With ``"all"`` it is called at the end of the backward pass, once every gradient is known. PyTorch calls as soon as the
+    last one of these tensors is.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x, y = minigrad.ones(1, requires_grad=True), minigrad.ones(1, requires_grad=True)
+    >>> handle = minigrad.autograd.graph.register_multi_grad_hook((x, y), print)
+    >>> (2 * x + 3 * y).backward()
+    [tensor([2.]), tensor([3.])]
+    >>> x.exp().backward()
+    [tensor([2.7183]), None]
+    >>> handle.remove()
+    """
+    if mode not in ("all", "any"):
+        raise ValueError(f"register_multi_grad_hook: mode must be 'all' or 'any', got {mode!r}")
+    if not callable(fn):
+        raise TypeError(f"register_multi_grad_hook: fn must be callable, got {type(fn).__name__}")
+    xs = list(tensors)
+    for place, x in enumerate(xs):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"register_multi_grad_hook: tensor {place} must be a Tensor, got {type(x).__name__}")
+        if mode == "all" and not x.requires_grad:
+            raise RuntimeError(f"register_multi_grad_hook: tensor {place} requires no gradient")
+
+    count = len(xs)  # hooks that knew the tensors would keep them alive
+
+    def end(gs: list[Tensor | None]) -> None:
+        if mode == "all":
+            fn(gs)
+
+    def hook_of(place: int) -> Callable[[Tensor], None]:
+        def hook(g: Tensor) -> None:
+            endings = _core.endings()
+            first = end not in endings
+            endings.setdefault(end, [None] * count)[place] = g
+            if mode == "any" and first:
+                fn(g)
+
+        return hook
+
+    return _Handles([x.register_hook(hook_of(place)) for place, x in enumerate(xs) if x.requires_grad])
