@@ -131,6 +131,8 @@ template <class Order, class T>
 
 enum class Walk : uint8_t { rows, columns, tiles };
 
+constexpr int64_t kTiled = 128;  // elements of a row that is transposed
+
 template <class Order, class T>
 struct ArgReducer {
   Reduction form;
@@ -196,13 +198,14 @@ struct ArgReducer {
   }
 
   void run_tiles(int64_t to, const T* from, int64_t count) const {
-    Tile<T> tile;
+    alignas(64) T tile[kTiled * kTileRows];
     alignas(64) T best[kTileRows];
     alignas(64) math::UInt<T> index[kTileRows];
     for (int64_t j = 0; j < count; j += kTileRows) {
       const int64_t rows = smaller(kTileRows, count - j);
-      load_tile(tile, from + j * col_step(), col_step(), row_step(), rows, form.reduced);
-      best_of_columns<Order>(best, index, tile.element, kTileRows, form.reduced, kTileRows);
+      for (int64_t i = 0; rows < kTileRows && i < form.reduced * kTileRows; ++i) tile[i] = 0;
+      pack(tile, kTileRows, from + j * col_step(), row_step(), col_step(), form.reduced, rows);
+      best_of_columns<Order>(best, index, tile, kTileRows, form.reduced, kTileRows);
       for (int64_t r = 0; r < rows; ++r) write(to + (j + r) * out_step(), best[r], static_cast<int64_t>(index[r]));
     }
   }
@@ -211,7 +214,7 @@ struct ArgReducer {
     constexpr int64_t kFew = 8;
     const bool many = nest.reduced.rank == 1 && nest.kept.shape[nest.kept.rank - 1] >= kFew;
     if (many && col_step() == 1 && form.reduced <= kMostIndices) return Walk::columns;
-    return many && form.reduced <= kVirtualLanes<T> ? Walk::tiles : Walk::rows;
+    return many && form.reduced <= kTiled ? Walk::tiles : Walk::rows;
   }
 
   void run() const {

@@ -140,6 +140,21 @@ struct Lerp : Streaming {
   }
 };
 
+// The same where it is x.
+struct LerpNear : Streaming {
+  template <class T>
+  static T apply(T x, T y, T w) {
+    return fma(w, y - x, x);
+  }
+};
+
+template <class T>
+Status run_lerp(const Call& call) {
+  const View& w = call.in[2];
+  if (w.rank == 0 && math::abs(*w.as<T>()) < static_cast<T>(0.5)) return run_map<LerpNear, T, T, T, T>(call);
+  return run_map<Lerp, T, T, T, T>(call);
+}
+
 // y where x is above 0, else w y.
 struct Prelu : Streaming {
   template <class T>
@@ -228,7 +243,7 @@ constexpr Run kRows[] = {
     {"fmin", floats(run_binary<FMin, float>, run_binary<FMin, double>)},
     {"clamp", three<Clamp>()},
     {"clamp_grad", floats(run_clamp_grad<float>, run_clamp_grad<double>)},
-    {"lerp", three<Lerp>()},
+    {"lerp", floats(run_lerp<float>, run_lerp<double>)},
     {"prelu", three<Prelu>()},
     {"addcmul", four<AddCMul>()},
     {"addcdiv", four<AddCDiv>()},

@@ -55,8 +55,10 @@ template <class Op, class Out, class X, class... Numbers>
   constexpr int64_t kWide = sizeof(Out) == 1 ? 4 * kLanes : kLanes;
   int64_t i = 0;
   for (; i + kWide <= size; i += kWide) {
+    Out* const to = out + i;
+    const X* const from = x + i;
 #pragma omp simd
-    for (int64_t j = i; j < i + kWide; ++j) out[j] = Op::apply(x[j], numbers...);
+    for (int64_t j = 0; j < kWide; ++j) to[j] = Op::apply(from[j], numbers...);
   }
   for (; i < size; ++i) {
     out[i] = Op::apply(x[i], numbers...);

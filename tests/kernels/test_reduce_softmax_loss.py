@@ -229,7 +229,7 @@ def test_the_sign_of_an_extreme_zero_depends_on_the_order_of_a_row_alone(name: s
 
 
 @pytest.mark.parametrize("dtype", [*FLOATS, *INTEGERS, np.bool_])
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [*SHAPES, (25, 16), (40, 17), (25, 64), (9, 128), (16, 129)])
 def test_places_of_extrema_are_the_first_ones(shape: tuple[int, ...], dtype: Any) -> None:
     kinds = [np.asarray(np.random.default_rng(3).integers(0, 9, shape)).astype(dtype)]
     if dtype in FLOATS:

@@ -352,4 +352,4 @@ def equal(input: Tensor, other: Tensor) -> bool:
 
 
 _all, _full = _core.kernels["all"], _core.kernels["full"]
-_FEW, _MANY = 1 << 10, 1 << 15  # elements that are compared before looking whether all of them are equal
+_FEW, _MANY = 1 << 13, 1 << 15  # elements that are compared before looking whether all of them are equal
