@@ -16,8 +16,12 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad._contexts import Changing
 from minigrad._observers import observers
-from minigrad.batching import levels
+from minigrad.autograd import forward_ad, graph
+from minigrad.batching import below, levels
+from minigrad.nn import init
+from minigrad.nn.utils import parametrizations, parametrize
 from minigrad.utils.checkpoint import checkpoint
 
 CONTEXTS = {
@@ -278,9 +282,53 @@ def _checkpoint() -> None:
     checkpoint(lambda x: x * x, mg.ones(2, requires_grad=True)).sum().backward()
 
 
+def _saved() -> None:
+    x = mg.ones(2, requires_grad=True)
+    with graph.saved_tensors_hooks(lambda t: t, lambda t: t), graph.save_on_cpu():
+        x * x
+    with graph.disable_saved_tensors_hooks("no"), below():
+        pass
+
+
+def _anomaly() -> None:
+    with mg.autograd.detect_anomaly(), mg.autograd.detect_anomaly(check_nan=False):
+        pass
+
+
+def _dual() -> None:
+    with forward_ad.dual_level():
+        forward_ad.make_dual(ONES, ONES)
+
+
+def _generator() -> None:
+    with mg.random.fork_rng():
+        mg.rand(2)
+
+
+LAYER = parametrizations.weight_norm(mg.nn.Linear(2, 2))
+ONES = mg.ones(2)
+GIVEN = {name: mg.ones_like(p.detach()) for name, p in LAYER.named_parameters()}
+
+
+def _modules() -> None:
+    with parametrize.cached(), parametrize.cached(), init.skipped():
+        pass
+    mg.func.functional_call(LAYER, GIVEN, ONES)
+
+
+def _state() -> list[Any]:
+    """Return all that contexts change."""
+    modes = [mg.is_grad_enabled(), mg.is_inference_mode_enabled(), mg.autograd.is_anomaly_check_nan_enabled()]
+    lists = [levels, observers, graph._refusals, forward_ad._levels, parametrize._caches, init._skipping]
+    return [*modes, *map(list, lists), mg.get_rng_state().tolist(), [id(p) for p in LAYER.parameters()]]
+
+
+RUNS = [_contexts, _gradient, _function, _examples, _checkpoint, _saved, _anomaly, _dual, _generator, _modules]
+
+
 @pytest.mark.usefixtures("interruptible")
-@pytest.mark.parametrize("run", [_contexts, _gradient, _function, _examples, _checkpoint])
-def test_an_interrupt_leaves_no_mode_behind(run: Callable[[], None]) -> None:
+@pytest.mark.parametrize("run", RUNS)
+def test_an_interrupt_leaves_nothing_changed(run: Callable[[], None]) -> None:
     """Whenever it comes: amid the beginning and the end of a context too."""
 
     def interrupt(*_: object) -> None:
@@ -294,22 +342,58 @@ def test_an_interrupt_leaves_no_mode_behind(run: Callable[[], None]) -> None:
     start = time.perf_counter()
     repeatedly()
     longest = time.perf_counter() - start
+    as_ever = _state()
     before, met = signal.signal(signal.SIGALRM, interrupt), 0
     try:
-        for n in range(1, 301):
+        for n in range(600):  # one that comes amid a callback of Python's is lost
             try:
-                signal.setitimer(signal.ITIMER_REAL, longest * n / 301)
-                while True:
+                signal.setitimer(signal.ITIMER_REAL, longest * (n % 300 + 1) / 301)
+                for _ in range(20):
                     repeatedly()
+                signal.setitimer(signal.ITIMER_REAL, 0)
             except KeyboardInterrupt:
                 met += 1
-            assert mg.is_grad_enabled()
-            assert not mg.is_inference_mode_enabled()
-            assert not levels
-            assert not observers
+            assert _state() == as_ever
+            if met == 300:
+                break
     finally:
         signal.signal(signal.SIGALRM, before)
     assert met == 300
+
+
+def test_a_change_that_fails_is_undone() -> None:
+    seen: list[int] = []
+    with pytest.raises(ZeroDivisionError), Changing([(seen.append, 1), (divmod, 1, 0)], [(seen.remove, 1)]):
+        pytest.fail("the block must not run")
+    assert not seen
+
+
+def test_an_end_that_fails_undoes_the_rest() -> None:
+    seen = [1]
+    with pytest.raises(ZeroDivisionError), Changing([], [(divmod, 1, 0), (seen.remove, 1), (seen.remove, 7)]):
+        pass
+    assert not seen
+
+
+def test_contexts_of_one_list_are_left_in_any_order() -> None:
+    one, other = graph.save_on_cpu(), graph.save_on_cpu()
+    one.__enter__()
+    other.__enter__()
+    one.__exit__(None, None, None)
+    assert [observer for _, observer in observers] == [other]
+    other.__exit__(None, None, None)
+    assert not observers
+
+
+def test_contexts_decorate() -> None:
+    @forward_ad.dual_level()
+    @mg.random.fork_rng()
+    def draw() -> tuple[Any, ...]:
+        dual = forward_ad.make_dual(mg.rand(2), mg.ones(2))
+        return forward_ad.unpack_dual(dual * 2).tangent.tolist(), dual.tolist()
+
+    assert draw() == draw()
+    assert draw()[0] == [2.0, 2.0]
 
 
 def test_a_context_is_left_as_often_as_it_was_entered() -> None:

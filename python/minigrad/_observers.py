@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from ._contexts import Entries
+
 if TYPE_CHECKING:
     from . import _core
     from .graph import Edge, Leaf, Node
 
 #: Those who watch nodes being recorded, each with the thread it watches, None for all. Empty as a rule, and that it is
 #: not is all that a call asks.
-observers: list[tuple[int | None, Observer]] = []
+observers: Entries = []
 
 
 class Observer:

@@ -13,19 +13,18 @@ know nothing of each other.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
 from types import BuiltinFunctionType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
 from . import _core
+from ._contexts import Changes, Changing, Context, Entries, entry, innermost
 
 
-class Level:
+class Level(Context):
     """One call of a function that `vmap` made.
 
     Attributes
@@ -40,48 +39,34 @@ class Level:
         Whether the call still runs.
     """
 
-    __slots__ = ("alive", "depth", "randomness", "size")
-
     def __init__(self, size: int, randomness: str) -> None:
+        super().__init__()
         self.size = size
         self.randomness = randomness
         self.depth = 0
         self.alive = False
 
-    def __enter__(self) -> Self:
-        stack = _of_thread.stack
-        self.depth, self.alive = len(stack) + 1, True
-        stack.append(self)
-        levels.append(self)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.end()
-
-    def end(self) -> None:
-        """End it and the levels inside it, unless it has ended."""
-        self.alive = False
-        stack = _of_thread.stack
-        if self in levels:
-            levels.remove(self)
-        if self in stack:
-            del stack[stack.index(self) :]
+    def _changes(self) -> Changes:
+        stack = _stack()
+        self.depth = len(stack) + 1
+        make, undo = entry(levels, (*stack, self))
+        write = vars(self).__setitem__
+        return self, [*make, (write, "alive", True)], [*undo, (write, "alive", False)]
 
 
-class _Stack(threading.local):
-    def __init__(self) -> None:
-        self.stack: list[Level] = []
+#: The levels that code runs in, the outermost first, each time that they change. That there are none, as a rule, is all
+#: that code outside `vmap` asks.
+levels: Entries = []
 
 
-_of_thread = _Stack()
-
-#: The levels of all threads. That there are none, as a rule, is all that code outside `vmap` asks.
-levels: list[Level] = []
+def _stack() -> tuple[Level, ...]:
+    """Return the levels of this thread, the outermost first."""
+    return innermost(levels) or ()
 
 
 def current_level() -> Level | None:
     """Return the innermost level of this thread."""
-    stack = _of_thread.stack
+    stack = _stack()
     return stack[-1] if stack else None
 
 
@@ -269,15 +254,9 @@ def refuse_ragged(name: str, x: Any) -> None:
         )
 
 
-@contextmanager
-def below(level: Level | None = None) -> Iterator[None]:
+def below(level: Level | None = None) -> Changing:
     """Compute, in the block, as if this thread were not in a level or those inside it; by default, in none."""
-    stack = _of_thread.stack
-    _of_thread.stack = [] if level is None else stack[: level.depth - 1]
-    try:
-        yield
-    finally:
-        _of_thread.stack = stack
+    return Changing(*entry(levels, () if level is None else _stack()[: level.depth - 1]))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -292,7 +271,7 @@ def sizes_drawn(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     RuntimeError
         If a level has ``randomness="error"``.
     """
-    stack = _of_thread.stack
+    stack = _stack()
     if any(level.randomness == "error" for level in stack):
         raise RuntimeError(f"{name}: vmap: the function draws random numbers; say randomness='different' or 'same'")
     return (*[level.size for level in stack if level.randomness == "different"], *shape)
@@ -300,7 +279,7 @@ def sizes_drawn(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def for_each_example(array: Any) -> Any:
     """Return an array of the shape that `sizes_drawn` said as that of one example."""
-    different = [level for level in _of_thread.stack if level.randomness == "different"]
+    different = [level for level in _stack() if level.randomness == "different"]
     return of_levels(array, different)
 
 

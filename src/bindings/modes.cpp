@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "bindings/reference.hpp"
+#include "bindings/objects.hpp"
 
 namespace minigrad {
 namespace {
@@ -37,31 +37,42 @@ PyObject* numpy_handler() {
 // ---------------------------------------------------------------------------------------------------------------------
 // What contexts set and put back. In C++, because Python raises KeyboardInterrupt between its own instructions: one
 // amid an `__enter__` or `__exit__` of Python would leave the mode as it is inside.
+//
+// A context may make further changes, which its method `_changes` describes before anything is set: what `as` names,
+// calls that make them, and calls that undo them. These are lists of tuples, each a function in C and its arguments, so
+// that no instruction of Python's runs between the first and the last.
 
 enum class Change : char { none, off, on };
 
-// What was set before a context; the handler, which is owned, where it changes inference mode.
+// What was set before a context; the handler where it changes inference mode, and the calls that undo its changes where
+// it makes some, both owned.
 struct Before {
   bool grad, inference;
   PyObject* handler;
+  PyObject* undo;
 };
 
 struct ModeObject {
   PyObject head;
-  bool grad;
+  Change grad;
   Change inference;
+  bool changes;                 // whether there is a method `_changes`
   Change at_call;               // what `_set_now` found
   std::vector<Before>* before;  // one for each time that it was entered and not left
 };
 
 ModeObject& mode_in(PyObject* object) { return *reinterpret_cast<ModeObject*>(object); }
 
+Change change_to(PyObject* mode) { return mode == Py_None ? Change::none : mode == Py_True ? Change::on : Change::off; }
+
 int initialise(PyObject* self, PyObject* args, PyObject*) {
-  int grad = 0;
   PyObject* inference = Py_None;
-  if (!PyArg_ParseTuple(args, "p|O", &grad, &inference)) return -1;
-  mode_in(self).grad = grad != 0;
-  mode_in(self).inference = inference == Py_None ? Change::none : inference == Py_True ? Change::on : Change::off;
+  PyObject* grad = nullptr;
+  int changes = 0;
+  if (!PyArg_ParseTuple(args, "O|Op", &grad, &inference, &changes)) return -1;
+  mode_in(self).grad = change_to(grad);
+  mode_in(self).inference = change_to(inference);
+  mode_in(self).changes = changes != 0;
   return 0;
 }
 
@@ -72,7 +83,7 @@ bool set_handler(PyObject* handler) {
 
 PyObject* set_now(PyObject* self, PyObject*) {
   mode_in(self).at_call = t_grad_enabled ? Change::on : Change::off;
-  t_grad_enabled = mode_in(self).grad;
+  t_grad_enabled = mode_in(self).grad == Change::on;
   Py_RETURN_NONE;
 }
 
@@ -82,19 +93,47 @@ PyObject* put_back(PyObject* self, PyObject*) {
   Py_RETURN_NONE;
 }
 
+// Makes all calls of a list; false with the first exception set that one of them raised.
+bool make_calls(PyObject* calls) {
+  bool fine = true;
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(calls); ++i) {
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject* const call = PyList_GET_ITEM(calls, i);
+    const Reference arguments(PyTuple_GetSlice(call, 1, PyTuple_GET_SIZE(call)));
+    const bool done = Reference(PyObject_CallObject(PyTuple_GET_ITEM(call, 0), arguments.get())) != nullptr;
+    if (fine && !done) {
+      fine = false;
+    } else {
+      PyErr_Restore(type, value, traceback);
+    }
+  }
+  return fine;
+}
+
 PyObject* enter(PyObject* self, PyObject*) {
   ModeObject& mode = mode_in(self);
   PyObject* handler = nullptr;
+  PyObject *named = Py_None, *calls = nullptr, *undo = nullptr;
+  const Reference changes(mode.changes ? call_method(self, "_changes") : Reference(Py_NewRef(Py_None)));
+  if (changes == nullptr) return nullptr;
+  if (mode.changes && !PyArg_ParseTuple(changes.get(), "OO!O!", &named, &PyList_Type, &calls, &PyList_Type, &undo)) {
+    return nullptr;
+  }
   if (mode.inference != Change::none) {
     handler = PyDataMem_SetHandler(mode.inference == Change::on ? numpy_handler() : nullptr);
     if (handler == nullptr) return nullptr;
   }
   if (mode.before == nullptr) mode.before = new std::vector<Before>;
   Py_DECREF(put_back(self, nullptr));
-  mode.before->push_back({t_grad_enabled, t_inference, handler});
-  t_grad_enabled = mode.grad;
+  if (calls != nullptr && !make_calls(calls)) {
+    make_calls(undo);
+    return nullptr;
+  }
+  mode.before->push_back({t_grad_enabled, t_inference, handler, Py_XNewRef(undo)});
+  if (mode.grad != Change::none) t_grad_enabled = mode.grad == Change::on;
   if (mode.inference != Change::none) t_inference = mode.inference == Change::on;
-  Py_RETURN_NONE;
+  return Py_NewRef(named);
 }
 
 PyObject* leave(PyObject* self, PyObject* const*, Py_ssize_t) {
@@ -104,7 +143,9 @@ PyObject* leave(PyObject* self, PyObject* const*, Py_ssize_t) {
   }
   const Before before = mode.before->back();
   mode.before->pop_back();
-  t_grad_enabled = before.grad;
+  if (mode.grad != Change::none) t_grad_enabled = before.grad;
+  const Reference undo(before.undo);
+  if (undo != nullptr && !make_calls(undo.get())) return nullptr;
   if (before.handler == nullptr) Py_RETURN_NONE;
   t_inference = before.inference;
   const Reference handler(before.handler);
@@ -115,7 +156,10 @@ PyObject* leave(PyObject* self, PyObject* const*, Py_ssize_t) {
 void deallocate(PyObject* self) {
   PyTypeObject* const type = Py_TYPE(self);
   if (mode_in(self).before != nullptr) {
-    for (const Before& before : *mode_in(self).before) Py_XDECREF(before.handler);
+    for (const Before& before : *mode_in(self).before) {
+      Py_XDECREF(before.handler);
+      Py_XDECREF(before.undo);
+    }
     delete mode_in(self).before;
   }
   type->tp_free(self);
@@ -130,9 +174,11 @@ PyMethodDef kModeMethods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-PyMemberDef kModeMembers[] = {
-    {"_mode", T_BOOL, offsetof(ModeObject, grad), READONLY, "Whether it records."},
-    {nullptr, 0, 0, 0, nullptr},
+PyObject* get_mode(PyObject* self, void*) { return PyBool_FromLong(mode_in(self).grad == Change::on); }
+
+PyGetSetDef kModeGetters[] = {
+    {"_mode", get_mode, nullptr, "Whether it records.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -156,7 +202,20 @@ PyObject* set_grad_enabled(PyObject*, PyObject* value) {
   return PyBool_FromLong(before);
 }
 
+// drop(list, item): takes the last place of the item itself out of the list, if it is there.
+PyObject* drop(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count != 2 || !PyList_Check(args[0])) return PyErr_Format(PyExc_TypeError, "drop: takes a list and an item");
+  for (Py_ssize_t i = PyList_GET_SIZE(args[0]) - 1; i >= 0; --i) {
+    if (PyList_GET_ITEM(args[0], i) != args[1]) continue;
+    if (PyList_SetSlice(args[0], i, i + 1, nullptr) < 0) return nullptr;
+    break;
+  }
+  Py_RETURN_NONE;
+}
+
 PyMethodDef kFunctions[] = {
+    {"drop", fastcall(drop), METH_FASTCALL,
+     "drop(list, item): take the last place of the item itself out of the list, if it is there."},
     {"check_saved", fastcall(check_saved), METH_FASTCALL,
      "check_saved(name, array): raise where an array that a node saves was made in inference mode."},
     {"grad_enabled", grad_enabled, METH_NOARGS, "Whether this thread records a graph."},
@@ -185,7 +244,7 @@ PyObject* make_mode_type() {
   static PyType_Slot slots[] = {{Py_tp_init, reinterpret_cast<void*>(initialise)},
                                 {Py_tp_dealloc, reinterpret_cast<void*>(deallocate)},
                                 {Py_tp_methods, kModeMethods},
-                                {Py_tp_members, kModeMembers},
+                                {Py_tp_getset, kModeGetters},
                                 {0, nullptr}};
   static PyType_Spec spec = {"minigrad._core.ModeBase", static_cast<int>(sizeof(ModeObject)), 0,
                              Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};

@@ -42,7 +42,7 @@ class OutsideInference {
   bool before_;
 };
 
-// The base of contexts that set modes: `minigrad._core.ModeBase`.
+// The base of contexts that set modes, and of those that change anything else: `minigrad._core.ModeBase`.
 PyObject* make_mode_type();
 
 // Adds the functions to the module; false with an exception set.

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import graph, sharing
+from .. import _core, graph, sharing
+from .._contexts import Call, Changes, Changing, Context
 from .._observers import Observer, observers, observing, users_line
 from ..batching import array_in, bottom
 from ..graph import Cell, Edge, Node
@@ -189,20 +190,23 @@ def is_anomaly_check_nan_enabled() -> bool:
     return _state.check_nan
 
 
-def _enable(mode: bool, check_nan: bool) -> tuple[bool, bool]:
-    """Set the thread's state and return the one before."""
-    before = (is_anomaly_enabled(), _state.check_nan)
-    _state.check_nan = check_nan
-    entry = (threading.get_ident(), _detector)
-    if mode and not before[0]:
-        observers.append(entry)
-        _state.found = None
-    elif not mode and before[0]:
-        observers.remove(entry)
-    return before
+def _enabling(mode: bool, check_nan: bool) -> Changes:
+    """Return the changes to another state of the thread."""
+    here, state = threading.get_ident(), vars(_state)
+    make: list[Call] = [(state.__setitem__, "check_nan", check_nan)]
+    undo: list[Call] = [(state.__setitem__, "check_nan", _state.check_nan)]
+    watching = next((entry for entry in observers if entry == (here, _detector)), None)
+    if mode and watching is None:
+        added = (here, _detector)
+        make += [(state.__setitem__, "found", None), (observers.append, added)]
+        undo += [(_core.drop, observers, added)]
+    elif not mode and watching is not None:
+        make += [(_core.drop, observers, watching)]
+        undo += [(observers.append, watching)]
+    return None, make, undo
 
 
-class set_detect_anomaly:  # noqa: N801
+class set_detect_anomaly(Changing):  # noqa: N801
     """Look for NaNs in this thread from now on, or no more; as a context, only inside.
 
     Parameters
@@ -214,16 +218,13 @@ class set_detect_anomaly:  # noqa: N801
     """
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
-        self._before = _enable(mode, check_nan)
-
-    def __enter__(self) -> None:
-        """Leave the state as the call has set it."""
-
-    def __exit__(self, *_: object) -> None:
-        _enable(*self._before)
+        _, make, undo = _enabling(mode, check_nan)
+        super().__init__([], undo)
+        for function, *arguments in make:
+            function(*arguments)
 
 
-class detect_anomaly:  # noqa: N801
+class detect_anomaly(Context):  # noqa: N801
     """Find out which line makes a NaN: a context.
 
     Inside, every recorded operation remembers the user's line. A NaN in a backward pass raises a RuntimeError that names
@@ -246,14 +247,11 @@ class detect_anomaly:  # noqa: N801
     """
 
     def __init__(self, check_nan: bool = True) -> None:
+        super().__init__()
         self._check_nan = check_nan
-        self._before: list[tuple[bool, bool]] = []
 
-    def __enter__(self) -> None:
-        self._before.append(_enable(True, self._check_nan))
-
-    def __exit__(self, *_: object) -> None:
-        _enable(*self._before.pop())
+    def _changes(self) -> Changes:
+        return _enabling(True, self._check_nan)
 
 
 def why_nan() -> NotFinite | None:

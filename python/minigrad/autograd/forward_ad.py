@@ -6,11 +6,12 @@ from it. The graph is recorded as ever; `unpack_dual` carries the tangents along
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import ContextDecorator
+from threading import get_ident
 from typing import NamedTuple
 
+from .. import _core
+from .._contexts import Changes, Context, Entries, entry, innermost
 from ..grad_mode import enable_grad, is_grad_enabled
 from ..tensor import Tensor
 from .functional import push, reaches_out
@@ -25,29 +26,44 @@ class UnpackedDualTensor(NamedTuple):
     tangent: Tensor | None
 
 
-Duals = list[tuple[Tensor, Tensor]]
+class _Level(int):
+    """The level, whose number is 0.
 
-#: The dual tensors of the level, with their tangents; None outside of one.
-_level: ContextVar[Duals | None] = ContextVar("level", default=None)
+    Attributes
+    ----------
+    duals : list of (Tensor, Tensor)
+        Its dual tensors, with their tangents.
+    """
+
+    duals: list[tuple[Tensor, Tensor]]
+
+
+_levels: Entries = []
+
+
+def _begun() -> _Level:
+    if innermost(_levels) is not None:
+        raise RuntimeError("enter_dual_level: levels do not nest; minigrad.func.jvp does")
+    level = _Level()
+    level.duals = []
+    return level
 
 
 def enter_dual_level() -> int:
     """Begin a level and return its number, 0; RuntimeError inside of one. :class:`dual_level` ends it by itself."""
-    if _level.get() is not None:
-        raise RuntimeError("enter_dual_level: levels do not nest; minigrad.func.jvp does")
-    _level.set([])
+    _levels.append((get_ident(), _begun()))
     return 0
 
 
 def exit_dual_level(*, level: int | None = None) -> None:
     """End the level: its tangents are gone; RuntimeError outside of one."""
-    if _level.get() is None or level not in (None, 0):
+    begun = next((known for known in _levels if known[0] == get_ident()), None)
+    if begun is None or level not in (None, 0):
         raise RuntimeError(f"exit_dual_level: there is no level {'' if level is None else level}".rstrip())
-    _level.set(None)
+    _core.drop(_levels, begun)
 
 
-@contextmanager
-def dual_level() -> Iterator[int]:
+class dual_level(Context, ContextDecorator):  # noqa: N801
     """Let tensors carry tangents, inside this context.
 
     What is computed under ``no_grad()`` inside of the level has no tangent, unlike in PyTorch; a level inside of
@@ -63,12 +79,13 @@ def dual_level() -> Iterator[int]:
     ...     fwAD.unpack_dual(dual**2).tangent
     tensor([2., 2.])
     """
-    number = enter_dual_level()
-    try:
-        with enable_grad():
-            yield number
-    finally:
-        exit_dual_level()
+
+    def __init__(self) -> None:
+        super().__init__(grad=True)
+
+    def _changes(self) -> Changes:
+        level = _begun()
+        return level, *entry(_levels, level)
 
 
 def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:
@@ -94,8 +111,8 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
     --------
     See :class:`dual_level`.
     """
-    duals = _level.get()
-    if duals is None or level not in (None, 0):
+    current = innermost(_levels)
+    if current is None or level not in (None, 0):
         raise RuntimeError("make_dual: needs a level: call it inside of dual_level()")
     for name, x in (("tensor", tensor), ("tangent", tangent)):
         if not isinstance(x, Tensor):
@@ -107,7 +124,7 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
         raise RuntimeError(f"make_dual: tensor and tangent must be alike, got {forms}")
     with enable_grad():
         dual = tensor.view_as(tensor) if tensor.requires_grad else tensor._alias().requires_grad_()
-    duals.append((dual, tangent))
+    current.duals.append((dual, tangent))
     return dual
 
 
@@ -130,9 +147,10 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     --------
     See :class:`dual_level`.
     """
-    duals = _level.get()
+    current = innermost(_levels)
     if not isinstance(tensor, Tensor):
         raise TypeError(f"unpack_dual: needs a Tensor, got {type(tensor).__name__}")
+    duals = [] if current is None else current.duals
     if not duals or level not in (None, 0):
         return UnpackedDualTensor(tensor, None)
     given = next((tangent for dual, tangent in duals if dual is tensor), None)

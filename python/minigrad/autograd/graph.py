@@ -16,12 +16,13 @@ A tensor's ``grad_fn`` is the node that computed it; ``next_functions`` leads on
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .. import _core, graph, sharing
+from .._contexts import Changes, Context, Entries, entry, innermost
 from .._observers import Observer, observers, observing
+from ..grad_mode import no_grad
 from ..graph import Array, Cell, Node
 from ..handles import RemovableHandle
 from ..tensor import Tensor, wrap
@@ -48,21 +49,13 @@ class _Packed:
     def __init__(self, array: Array, cell: Cell | None, hooks: saved_tensors_hooks) -> None:
         self.shape = array.shape
         self.unpack = hooks.unpack_hook
-        before = _core.grad_enabled()
-        try:
-            _core.set_grad_enabled(False)
+        with no_grad():
             self.value = hooks.pack_hook(wrap(array, None, cell))
-        finally:
-            _core.set_grad_enabled(before)
 
     def unpacked(self, name: str, cell: Cell | None, version: sharing.Version) -> Array:
         """Return the array; RuntimeError where its memory is the old one and was changed since."""
-        before = _core.grad_enabled()
-        try:
-            _core.set_grad_enabled(False)
+        with no_grad():
             x = self.unpack(self.value)
-        finally:
-            _core.set_grad_enabled(before)
         if not isinstance(x, Tensor):
             raise TypeError(f"saved_tensors_hooks: the unpack hook must return a tensor, got {type(x).__name__}")
         if x._array.shape != self.shape:
@@ -110,15 +103,10 @@ def _packed_class(plain: type) -> type:
     return _packed_classes[plain]
 
 
-class _State(threading.local):
-    def __init__(self) -> None:
-        self.refusals: list[str] = []
+_refusals: Entries = []
 
 
-_state = _State()
-
-
-class disable_saved_tensors_hooks:  # noqa: N801
+class disable_saved_tensors_hooks(Context):  # noqa: N801
     """Refuse to pack what operations keep: a context in which :class:`saved_tensors_hooks` raises a RuntimeError.
 
     Parameters
@@ -128,16 +116,14 @@ class disable_saved_tensors_hooks:  # noqa: N801
     """
 
     def __init__(self, error_message: str) -> None:
+        super().__init__()
         self._message = error_message
 
-    def __enter__(self) -> None:
-        _state.refusals.append(self._message)
-
-    def __exit__(self, *_: object) -> None:
-        _state.refusals.pop()
+    def _changes(self) -> Changes:
+        return None, *entry(_refusals, self._message)
 
 
-class saved_tensors_hooks(Observer):  # noqa: N801
+class saved_tensors_hooks(Context, Observer):  # noqa: N801
     """Pack what operations of this thread keep for the backward pass: a context.
 
     Parameters
@@ -164,22 +150,14 @@ class saved_tensors_hooks(Observer):  # noqa: N801
     """
 
     def __init__(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
+        super().__init__()
         self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
 
-    def __enter__(self) -> None:
-        if _state.refusals:
-            raise RuntimeError(_state.refusals[-1])
-        observers.append((threading.get_ident(), self))
-
-    def __exit__(self, *_: object) -> None:
-        self.end()
-
-    def end(self) -> None:
-        """Stop packing, if it has not stopped."""
-        here = (threading.get_ident(), self)
-        last = max((n for n, entry in enumerate(observers) if entry == here), default=None)
-        if last is not None:
-            del observers[last]
+    def _changes(self) -> Changes:
+        refusal = innermost(_refusals)
+        if refusal is not None:
+            raise RuntimeError(refusal)
+        return None, *entry(observers, self)
 
     def recorded(self, node: Node, outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:  # noqa: ARG002
         """Pack what the node keeps, unless a context further inside is to do it."""

@@ -148,11 +148,8 @@ def left(x: Any, dim: int | None, level: Level) -> Tensor:
 
 def _run(call: Callable[[], Any], out_dims: Any, level: Level) -> tuple[Any, list[Any], list[Any]]:
     """Return what a call gives: its form, the tensors of all examples, and the dims along which these lie."""
-    try:
-        with level:
-            form = call()
-    finally:
-        level.end()  # Ctrl-C may have come amid the beginning or the end
+    with level:
+        form = call()
     if form is None:
         raise ValueError("vmap: the function must return tensors, got None")
     places = _spread(out_dims, form, "out_dims")

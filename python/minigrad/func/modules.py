@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._contexts import Changing
 from ..nn.module import Module
 from ..ops.joining import stack
 from ..tensor import Tensor
@@ -64,14 +65,11 @@ def functional_call(
     if unknown or (strict and missing):
         raise RuntimeError(f"functional_call: unknown names {sorted(unknown)}, names not given {sorted(missing)}")
     arguments = () if args is None else args if isinstance(args, tuple) else (args,)
-    saved = [(owner, name, vars(owner)[name]) for owner, name in taken]
-    try:
-        for (owner, name), n in taken.items():
-            vars(owner)[name] = given[n]  # a plain tensor in a parameter's place, which setattr would refuse
+    # Plain tensors in parameters' places, which setattr would refuse.
+    make = [(vars(owner).__setitem__, name, given[n]) for (owner, name), n in taken.items()]
+    undo = [(vars(owner).__setitem__, name, vars(owner)[name]) for owner, name in taken]
+    with Changing(make, undo):
         return module(*arguments, **(kwargs or {}))
-    finally:
-        for owner, name, value in saved:
-            vars(owner)[name] = value
 
 
 Place = tuple[Module, str]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import _core
+from .._contexts import Changes, Context, Entries, entry, innermost
 from ..ops.norms import vector_norm
 from ..random import Generator
 from ..random.arrays import converted, normal_array, uniform_array
@@ -47,22 +46,19 @@ _GAINS = {
 }
 
 
-_skipping: ContextVar[bool] = ContextVar("skipping", default=False)
+_skipping: Entries = []
 
 
-@contextmanager
-def skipped() -> Iterator[None]:
+class skipped(Context):  # noqa: N801
     """Let the functions here do nothing, in this context, as `nn.utils.skip_init` wants it."""
-    token = _skipping.set(True)
-    try:
-        yield
-    finally:
-        _skipping.reset(token)
+
+    def _changes(self) -> Changes:
+        return None, *entry(_skipping, True)
 
 
 def _fill(tensor: Tensor, name: str, make: Callable[[], Any]) -> Tensor:
     """Write the array that `make` returns into a tensor; return the tensor."""
-    if not _skipping.get():
+    if not innermost(_skipping):
         overwrite(tensor, make(), name)
     return tensor
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ContextDecorator
 from typing import Any
 
 import numpy as np
 
 from .. import _core, _dtype
+from .._contexts import Changes, Context
 from .._device import CPU, require_cpu
 from .._device import device as Device  # noqa: N812
 from ..tensor import Tensor, wrap
@@ -176,8 +177,18 @@ def set_rng_state(new_state: Tensor) -> None:
     default_generator.set_state(new_state)
 
 
-@contextmanager
-def fork_rng(devices: Any = None, enabled: bool = True) -> Iterator[None]:  # noqa: ARG001
+class Kept(Context):
+    """Give generators their states back when the block ends."""
+
+    def __init__(self, generators: Sequence[Generator]) -> None:
+        super().__init__()
+        self._generators = generators
+
+    def _changes(self) -> Changes:
+        return None, [], [(generator._place, *generator._state()) for generator in self._generators]
+
+
+class fork_rng(Kept, ContextDecorator):  # noqa: N801
     """Give the default generator its state back when the block ends.
 
     Parameters
@@ -187,9 +198,6 @@ def fork_rng(devices: Any = None, enabled: bool = True) -> Iterator[None]:  # no
     enabled : bool, default True
         Whether to do it.
     """
-    state = get_rng_state()
-    try:
-        yield
-    finally:
-        if enabled:
-            set_rng_state(state)
+
+    def __init__(self, devices: Any = None, enabled: bool = True) -> None:  # noqa: ARG002
+        super().__init__([default_generator] if enabled else [])

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any
 
-from .. import _core, sharing
+from .. import sharing
 from ..autograd.graph import saved_tensors_hooks
+from ..grad_mode import enable_grad
 from ..random import fork_rng, get_rng_state, set_rng_state
 from ..tensor import Tensor
 
@@ -46,17 +47,15 @@ class _Region:
                 "change a clone() instead"
             )
         values: list[Tensor] = []
-        hooks, before = saved_tensors_hooks(values.append, _never), _core.grad_enabled()
-        with fork_rng(enabled=self.rng is not None):
+        with (
+            fork_rng(enabled=self.rng is not None),
+            saved_tensors_hooks(values.append, _never),
+            self.again,
+            enable_grad(),
+        ):
             if self.rng is not None:
                 set_rng_state(self.rng)
-            try:
-                with hooks, self.again:
-                    _core.set_grad_enabled(True)
-                    self.function(*self.args, **self.kwargs)
-            finally:
-                hooks.end()  # Ctrl-C may have come amid the beginning or the end
-                _core.set_grad_enabled(before)
+            self.function(*self.args, **self.kwargs)
         shapes = [x._array.shape for x in values]
         if len(shapes) != len(self.shapes) or (self.checked and shapes != self.shapes):
             raise RuntimeError(
@@ -127,12 +126,8 @@ def checkpoint(
     region = _Region(function, args, kwargs, again, determinism_check == "default")
     if preserve_rng_state:
         region.rng = get_rng_state()
-    hooks = saved_tensors_hooks(region.pack, region.unpack)
-    try:
-        with hooks, first:
-            return function(*args, **kwargs)
-    finally:
-        hooks.end()
+    with saved_tensors_hooks(region.pack, region.unpack), first:
+        return function(*args, **kwargs)
 
 
 def checkpoint_sequential(

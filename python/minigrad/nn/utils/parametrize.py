@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
+from contextlib import ContextDecorator
 from typing import Any
 
+from ..._contexts import Changes, Context, Entries, entry, innermost
 from ...grad_mode import no_grad
 from ...tensor import Tensor
 from ..containers import ModuleDict, ModuleList
@@ -22,11 +22,10 @@ __all__ = [
     "type_before_parametrizations",
 ]
 
-_cache: ContextVar[dict[tuple[int, str], Any] | None] = ContextVar("parametrize_cache", default=None)
+_caches: Entries = []
 
 
-@contextmanager
-def cached() -> Iterator[None]:
+class cached(Context, ContextDecorator):  # noqa: N801
     """Compute each parametrised tensor once in this context, however often it is read.
 
     Examples
@@ -38,12 +37,10 @@ def cached() -> Iterator[None]:
     ...     layer.weight is layer.weight
     True
     """
-    known = _cache.get()
-    token = _cache.set({} if known is None else known)
-    try:
-        yield
-    finally:
-        _cache.reset(token)
+
+    def _changes(self) -> Changes:
+        known = innermost(_caches)
+        return None, *entry(_caches, {} if known is None else known)
 
 
 class ParametrizationList(ModuleList):
@@ -181,7 +178,7 @@ def _change_class(module: Module) -> None:
 
 def _add_property(module: Module, name: str) -> None:
     def read(self: Any) -> Any:
-        known = _cache.get()
+        known = innermost(_caches)
         if known is None:
             return self.parametrizations[name]()
         key = (id(self), name)

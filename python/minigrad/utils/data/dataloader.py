@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...random import Generator, default_generator
+from ...random.generator import Kept
 from ...tensor import Tensor
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
@@ -211,7 +211,8 @@ class DataLoader:
     def __iter__(self) -> Iterator[Any]:
         progress = self._progress = self._next_progress()
         generators = self._generators()
-        with _going_back(generators, progress):
+        with Kept(generators if progress.resumed else ()):
+            _go_back(generators, progress)
             seed = drawn_seed(self.generator)
             requests = self._requests(progress.position)
         streams = self._job.streams
@@ -353,19 +354,13 @@ class _Epoch:
         return len(self._loader)
 
 
-@contextmanager
-def _going_back(generators: list[Generator], progress: _Progress) -> Iterator[None]:
-    """Give generators the states that they had when the epoch began, until the block ends; if it begins now, note them."""
-    now = [generator.get_state() for generator in generators]
+def _go_back(generators: list[Generator], progress: _Progress) -> None:
+    """Give generators the states that they had when the epoch began; if it begins now, note them."""
     if not progress.resumed:
-        progress.begun = now
-        yield
+        progress.begun = [generator.get_state() for generator in generators]
         return
     progress.resumed = False
     for generator, state in zip(generators, progress.begun or (), strict=True):
-        generator.set_state(state)
-    yield
-    for generator, state in zip(generators, now, strict=True):
         generator.set_state(state)
 
 

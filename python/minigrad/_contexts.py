@@ -1,0 +1,63 @@
+"""Contexts that change what their block sees, and put it back whenever Ctrl-C comes.
+
+Python raises KeyboardInterrupt between its own instructions: amid an ``__enter__`` or ``__exit__`` in Python it would leave
+the change made, or half undone. So these two are C++ for all contexts (`ModeBase` in src/bindings/modes.cpp).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import get_ident
+from typing import Any
+
+from . import _core
+
+#: A function in C, and its arguments.
+Call = tuple[Any, ...]
+
+#: What ``as`` names, the calls that make a change, and those that undo it.
+Changes = tuple[Any, list[Call], list[Call]]
+
+#: What contexts have put where the code that asks finds it, each with its thread, None for all. Empty as a rule.
+Entries = list[tuple[int | None, Any]]
+
+
+class Context(_core.ModeBase):
+    """A context whose method `_changes` tells what it changes, and changes nothing itself.
+
+    Parameters
+    ----------
+    grad : bool, optional
+        Whether to record a graph inside; by default as outside.
+    """
+
+    def __init__(self, grad: bool | None = None) -> None:
+        super().__init__(grad, None, True)
+
+    def _changes(self) -> Changes:
+        raise NotImplementedError
+
+
+class Changing(Context):
+    """A context of given calls."""
+
+    def __init__(self, make: Sequence[Call], undo: Sequence[Call]) -> None:
+        super().__init__()
+        self._given = None, list(make), list(undo)
+
+    def _changes(self) -> Changes:
+        return self._given
+
+
+def entry(entries: Entries, value: Any) -> tuple[list[Call], list[Call]]:
+    """Return the calls that let `innermost` find a value, and those that undo it."""
+    added = (get_ident(), value)
+    return [(entries.append, added)], [(_core.drop, entries, added)]
+
+
+def innermost(entries: Entries) -> Any:
+    """Return the value of this thread's innermost context, None where it is in none."""
+    if not entries:
+        return None
+    here = get_ident()
+    return next((value for thread, value in reversed(entries) if thread == here), None)
