@@ -453,13 +453,17 @@ struct Reducer {
     });
   }
 
-  // Short rows that lie beside each other, or are copied so.
+  // Short rows that lie beside each other, or are copied so; mapped ones are.
   void run_short(int64_t begin, int64_t end) const {
     const int64_t out_step = nest.kept.stride[0][nest.kept.rank - 1];
-    for_strips(begin, end, kTile, [&](T* to, const T* from, int64_t cols, int64_t) {
+    for_strips(begin, end, kTile, [&](T* to, const T* from, int64_t cols, int64_t before) {
       alignas(64) T results[kTile], copy[kVirtualLanes<T> * kTile];
       const bool beside = walk == Walk::lanes;
-      if (!beside) pack_tile(from, cols, 0, form.reduced, copy);
+      if (mapping != nullptr) {
+        map_tile(from, cols, 0, form.reduced, centre_of(before), copy);
+      } else if (!beside) {
+        pack_tile(from, cols, 0, form.reduced, copy);
+      }
       op.short_rows(results, cols, beside ? from : copy, beside ? row_step() : cols, form.reduced);
       divide(results, 1, cols);
       scatter(to, out_step, results, cols);
@@ -481,7 +485,7 @@ struct Reducer {
   // The results begin ... end.
   [[gnu::noinline]] void run_part(int64_t begin, int64_t end) const {
     if (walk == Walk::rows && share == 1) return run_rows(begin, end);
-    const bool by_pieces = walk == Walk::pieces && mapping == nullptr && form.kept > 1;
+    const bool by_pieces = walk == Walk::pieces && (mapping == nullptr || mapping->map != nullptr) && form.kept > 1;
     const bool several = walk == Walk::lanes || (walk == Walk::tiles && form.rows) || by_pieces;
     const bool brief = several && form.reduced <= kVirtualLanes<T>;
     brief ? run_short(begin, end) : run_strips(begin, end);

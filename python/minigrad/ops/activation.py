@@ -25,7 +25,7 @@ from .activation_records import (
     _softsign,
 )
 from .elementwise import _sub, _where, gt, le, mul, sigmoid, tanh
-from .joining import split_with_sizes
+from .joining import pieces_of
 from .shape import reshape
 
 __all__ = [
@@ -259,7 +259,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
         raise IndexError(f"glu: dim {dim} out of range for shape {shape}")
     if shape[dim] % 2:
         raise RuntimeError(f"glu: the extent of dim {dim} must be even, got shape {shape}")
-    first, second = split_with_sizes(input, (shape[dim] // 2,) * 2, dim)
+    first, second = pieces_of(input, (shape[dim] // 2,) * 2, dim % len(shape), False)
     return mul(first, sigmoid(second))
 
 
