@@ -83,18 +83,26 @@ void row_groups_of(T* lanes, const T* x, int64_t step, int64_t pieces, int64_t c
   store_lanes(lanes, total);
 }
 
-// Rows of many blocks, of one block, and of one vector: the last ones transposed, many at a time, because folding the
-// lanes of a single row takes longer than reading it. The bits are the same in all three.
+// Whether folding the lanes of a short row takes longer than transposing it: where a step compares as well.
+template <class Op>
+constexpr bool kFoldsSlowly = false;
+template <>
+constexpr bool kFoldsSlowly<Largest> = true;
+template <>
+constexpr bool kFoldsSlowly<Smallest> = true;
+
+// Rows of many blocks, of one block, and, of some operations, of half a vector: these transposed, many at a time. The
+// bits are the same in all three.
 template <class Op, class T>
 void rows_of(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows, int64_t n) {
   if (n > kRowBlock<T>) {
     const bool far = beyond_caches<T>(rows * n);
     for (int64_t i = 0; i < rows; ++i) out[i * out_step] = fold<Op>(long_row_lanes<Op>(x + i * x_step, n, far));
-  } else if (n > kVirtualLanes<T> || rows < kTileRows / 2) {
+  } else if (!kFoldsSlowly<Op> || n > kVirtualLanes<T> / 2 || rows < kTileRows / 2) {
     for (int64_t i = 0; i < rows; ++i) {
       out[i * out_step] = fold<Op>(block_lanes<Op, T>(PlainRow<T, Op>{x + i * x_step}, n));
     }
-  } else {
+  } else if constexpr (kFoldsSlowly<Op>) {
     Tile<T> tile;
     alignas(64) T result[kTileRows];
     for (int64_t i = 0; i < rows; i += kTileRows) {
