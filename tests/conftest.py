@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +27,19 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 @pytest.fixture
-def record_totals(record_property: Any) -> Any:
+def record_totals(request: pytest.FixtureRequest) -> Any:
     """Return a function that takes a suite's name and counts, which the terminal's summary adds up."""
-    return lambda suite, counts: record_property("totals", [suite, dict(counts)])
+    return lambda suite, counts: request.node.user_properties.append(("totals", [suite, dict(counts)]))
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Run the garbage collector without the callbacks of other packages.
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Keep two things from costing more than the tests.
 
-    Those of Hypothesis and JAX are Python functions: an interrupt that comes amid one is printed and lost, so a test that
-    goes on until it is interrupted would never end.
+    The garbage collector would go through all tests, which are most of what is alive, whenever it runs. PyTorch's threads
+    spin while they wait for each other, on a busy machine for milliseconds each time: as an oracle it needs but one.
     """
-    callbacks = gc.callbacks[:]
-    gc.callbacks.clear()
-    yield
-    gc.callbacks[:] = callbacks
+    gc.collect()
+    gc.freeze()
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import count_calls, in_threads
 
 import minigrad as mg
 from minigrad import Tensor, autograd
@@ -452,13 +452,9 @@ def test_failing_backward_puts_the_mode_back() -> None:
 
 
 def test_mode_belongs_to_its_thread() -> None:
-    seen: list[bool] = []
     with mg.no_grad():
-        other = threading.Thread(target=lambda: seen.append(mg.is_grad_enabled()))
-        other.start()
-        other.join()
+        assert in_threads(mg.is_grad_enabled) == [True]
         assert not mg.is_grad_enabled()
-    assert seen == [True]
 
 
 def test_leaf_made_under_no_grad_still_requires_a_gradient() -> None:
@@ -735,22 +731,6 @@ def test_a_chain_that_kept_arrays_goes_away_without_a_backward_pass() -> None:
     first = weakref.ref(y.grad_fn.saved[0])  # type: ignore[union-attr,index]
     del y
     assert first() is None
-
-
-def count_calls(function: Callable[[], Any]) -> int:
-    """Return how many calls, of Python's functions and of C's, running `function` takes."""
-    calls = 0
-
-    def profile(frame: Any, event: str, arg: Any) -> None:
-        nonlocal calls
-        calls += event in ("call", "c_call")
-
-    sys.setprofile(profile)
-    try:
-        function()
-    finally:
-        sys.setprofile(None)
-    return calls
 
 
 @pytest.mark.parametrize("targeted", [False, True])

@@ -116,7 +116,7 @@ def test_the_program_measures_saves_and_draws(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     command = [sys.executable, "-m", "benchmarks", "--quick", "--only=overhead: add", "--rounds=1", "--peers=minigrad"]
     files = [f"--json={tmp_path / 'times.json'}", f"--chart={tmp_path / 'chart.png'}"]
-    done = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True, check=True, timeout=300)
     assert "overhead: add 8×8 backward" in done.stdout
     assert "Warning" not in done.stderr
     saved = json.loads((tmp_path / "times.json").read_text())

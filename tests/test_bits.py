@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import Array, layouts, promised_isas, same_bits, with_threads
+from helpers import PATIENCE, Array, layouts, promised_isas, run_python, same_bits, with_threads
 
 import minigrad
 from minigrad import Tensor, _core
@@ -275,22 +275,10 @@ print(_core.build_info["isa"], mg.get_num_threads(), losses[-1] / losses[0], dig
 """
 
 
-def run_python(code: str, **settings: str) -> list[str]:
-    """Run code in a process of its own, with these settings in its environment; return the words that it prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | settings,
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=120,
-    )
-    return done.stdout.split()
-
-
 def train(threads: int, isa: str) -> str:
     """Return the hash of all losses and weights."""
-    used_isa, used_threads, ratio, digest = run_python(TRAINING, OMP_NUM_THREADS=str(threads), MINIGRAD_ISA=isa)
+    words = run_python("-c", TRAINING, OMP_NUM_THREADS=str(threads), MINIGRAD_ISA=isa).split()
+    used_isa, used_threads, ratio, digest = words
     assert (used_isa, used_threads) == (isa, str(threads))
     assert 0 < float(ratio) < 0.8  # it learns
     return digest
@@ -310,9 +298,9 @@ def test_baseline_trains_and_does_not_promise_the_bits() -> None:
         pytest.skip("every instruction set of this machine has a fused multiply-add")
     assert train(1, baseline) == train(3, baseline)
     code = "import minigrad; print(minigrad.show_config()['promised_bits'])"
-    assert run_python(code, MINIGRAD_ISA=baseline) == ["False"]
+    assert run_python("-c", code, MINIGRAD_ISA=baseline) == "False\n"
     for isa in promised_isas():
-        assert run_python(code, MINIGRAD_ISA=isa) == ["True"]
+        assert run_python("-c", code, MINIGRAD_ISA=isa) == "True\n"
 
 
 def test_unknown_instruction_set_is_refused() -> None:
@@ -322,6 +310,7 @@ def test_unknown_instruction_set_is_refused() -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=PATIENCE,
     )
     assert done.returncode != 0
     assert "instruction set 'x87' is not among those that this machine can run" in done.stderr

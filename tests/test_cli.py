@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import PATIENCE
 
 import minigrad
 from minigrad import cli
@@ -229,11 +230,12 @@ def test_interrupted_and_resumed_run_has_the_same_bits(how: signal.Signals, whol
     mark = tmp_path / "mark"
     command = [sys.executable, "-c", WAITING, str(mark), "train", *arguments, "--out", str(tmp_path / "parts")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while not mark.exists() and time.monotonic() < end:
         time.sleep(0.01)
     process.send_signal(how)
-    _, shown = process.communicate(timeout=20)
+    _, shown = process.communicate(timeout=PATIENCE)
+    assert mark.exists(), shown
     assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
     assert ("--resume goes on" in shown) == (how == signal.SIGINT)
     assert "Traceback" not in shown
@@ -254,7 +256,7 @@ from minigrad.training import ProgressBar
 def wait(self, run):
     if run.epoch == 5:
         pathlib.Path(sys.argv[1]).touch()
-        time.sleep(60)
+        time.sleep(600)
 
 ProgressBar.on_batch_end = wait
 sys.exit(cli.main(sys.argv[2:]))
@@ -538,9 +540,9 @@ def test_reader_that_wants_no_more(trained: Path) -> None:
     assert process.stdout is not None
     process.stdout.close()
     assert process.stderr is not None
+    assert process.wait(PATIENCE) == 1
     shown = process.stderr.read()
     process.stderr.close()
-    assert process.wait(20) == 1
     assert "Broken" not in shown
     assert "Traceback" not in shown
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import in_threads
 
 import minigrad as mg
 from joined import COLUMNS, JOINS, OTHERS, ROWS, Joined, array, held, is_common, leaf
@@ -243,18 +244,8 @@ def test_threads_write_to_their_parts() -> None:
         all_of_it = Joined()
         x, y, g = all_of_it.holders().values()
         halves = [x[: ROWS // 2], x[ROWS // 2 :]]
-        start = threading.Barrier(4)
-
-        def work(t: Tensor, factor: int, start: threading.Barrier = start) -> None:
-            start.wait()
-            t.mul_(factor)
-
         jobs = [(halves[0], 2), (halves[1], 3), (y, 4), (g, 5)]
-        threads = [threading.Thread(target=work, args=job) for job in jobs]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_threads(*(partial(t.mul_, factor) for t, factor in jobs))
         wanted = all_of_it.given.copy()
         wanted[: ROWS // 2] *= 2
         wanted[ROWS // 2 : ROWS] *= 3
@@ -277,11 +268,7 @@ def test_threads_that_sweep_with_one_gradient() -> None:
             x.grad.add_(1)
             found.append((x.grad, y.grad))
 
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(*[work] * 3)
     assert len(found) == 150
     for x, y in found:
         assert mg.equal(x, given[:ROWS] + 1)

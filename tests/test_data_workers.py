@@ -9,6 +9,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import PATIENCE
 
 import minigrad as mg
 from minigrad import Generator
@@ -324,15 +326,15 @@ def dying(index: int) -> int:
 
 @pytest.mark.parametrize(("index", "how"), [(2, "killed by signal SIGKILL"), (5, "with exit code 3")])
 def test_a_killed_worker_raises(index: int, how: str) -> None:
-    loader = DataLoader(Told(9, dying), sampler=[0, 1, index, 3], num_workers=2, multiprocessing_context="fork")
-    start = time.monotonic()
+    loader = DataLoader(
+        Told(9, dying), sampler=[0, 1, index, 3], num_workers=2, multiprocessing_context="fork", timeout=PATIENCE
+    )
     with pytest.raises(RuntimeError, match=rf"DataLoader worker \(pid\(s\) \d+\) exited unexpectedly: {how}"):
         list(loader)
-    assert time.monotonic() - start < 5
 
 
 def test_a_worker_killed_from_outside_raises() -> None:
-    loader = DataLoader(Told(1000, slow), num_workers=2, multiprocessing_context="fork")
+    loader = DataLoader(Told(1000, slow), num_workers=2, multiprocessing_context="fork", timeout=PATIENCE)
     batches = iter(loader)
     next(batches)
     os.kill(alive()[-1], signal.SIGKILL)
@@ -346,14 +348,12 @@ def slow(index: int) -> int:
 
 
 def very_slow(index: int) -> int:
-    if index == 1:
-        time.sleep(60)
+    time.sleep(PATIENCE)
     return index
 
 
 def test_timeout() -> None:
     batches = iter(DataLoader(Told(3, very_slow), num_workers=1, timeout=0.2, multiprocessing_context="fork"))
-    next(batches)
     with pytest.raises(RuntimeError, match=r"DataLoader timed out after 0\.2 seconds"):
         next(batches)
 
@@ -377,7 +377,7 @@ class Slow(Dataset):
     def __len__(self): return 1000
     def __getitem__(self, i):
         say("pid", os.getpid())
-        end = time.monotonic() + 30
+        end = time.monotonic() + 300
         while i > 3 and time.monotonic() < end: pass
         return i
 
@@ -386,11 +386,11 @@ def main():
         for batch in DataLoader(Slow(), num_workers=int(sys.argv[1]), multiprocessing_context=sys.argv[2] or None):
             say("batch")
     except KeyboardInterrupt:
-        say("interrupted", time.monotonic())
+        say("interrupted")
 
 if __name__ == "__main__":
     main()
-    say("end", time.monotonic())
+    say("end")
 """
 
 
@@ -408,11 +408,14 @@ def start_script(tmp_path: Path, workers: int, context: str) -> tuple[subprocess
     assert process.stdout is not None
     found: set[int] = set()
     samples = 0
-    while samples < 4 + max(workers, 1):  # the last of them takes half a minute
+    watch = threading.Timer(PATIENCE, process.kill)
+    watch.start()
+    while samples < 4 + max(workers, 1):  # the last of them takes minutes
         word, *rest = process.stdout.readline().split()
         if word == "pid":
             samples += 1
             found.add(int(rest[0]))
+    watch.cancel()
     return process, found - {process.pid}
 
 
@@ -426,31 +429,24 @@ def gone(pid: int) -> bool:
 @pytest.mark.parametrize(
     ("workers", "context", "group"), [(0, "", True), (2, "fork", False), (2, "fork", True), (2, "spawn", True)]
 )
-def test_ctrl_c_ends_within_100_ms(workers: int, context: str, group: bool, tmp_path: Path) -> None:
+def test_ctrl_c_ends_amid_a_sample(workers: int, context: str, group: bool, tmp_path: Path) -> None:
     """Whether the terminal signals the whole group, as it does, or one signals the process alone."""
-    best = float("inf")
-    for _ in range(3):
-        process, found = start_script(tmp_path, workers, context)
-        assert len(found) == workers
-        sent = time.monotonic()
-        (os.killpg if group else os.kill)(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=20)
-        assert process.returncode == 0, err
-        assert err == ""
-        assert all(gone(p) for p in found)
-        times = {line.split()[0]: float(line.split()[1]) for line in out.splitlines() if line[0] in "ie"}
-        best = min(best, times["end"] - sent)
-        if best < 0.1:
-            break
-    assert best < 0.1
+    process, found = start_script(tmp_path, workers, context)
+    assert len(found) == workers
+    (os.killpg if group else os.kill)(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    assert err == ""
+    assert all(gone(p) for p in found)
+    assert out.splitlines()[-2:] == ["interrupted", "end"]
 
 
 @pytest.mark.parametrize("context", ["fork", "spawn"])
 def test_workers_of_a_killed_process_end(context: str, tmp_path: Path) -> None:
     process, found = start_script(tmp_path, 2, context)
     process.kill()
-    process.communicate()
-    deadline = time.monotonic() + 5
+    process.communicate(timeout=PATIENCE)
+    deadline = time.monotonic() + PATIENCE
     while not all(gone(p) for p in found) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert all(gone(p) for p in found)

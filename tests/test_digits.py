@@ -29,7 +29,7 @@ SETTINGS = recipe.Settings(validation=0.0)
 def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "minigrad.cli", "train", "digits", *arguments]
     env = {**os.environ, **environment}
-    return subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True, text=True)
+    return subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture(scope="module")

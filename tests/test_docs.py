@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from helpers import PATIENCE
 
 import minigrad
 
@@ -80,6 +81,6 @@ def test_readme_example_runs(tmp_path: Path) -> None:
     assert blocks
     for block in [b for b in blocks if not b.startswith(">>>")]:
         result = subprocess.run(
-            [sys.executable, "-c", block], capture_output=True, text=True, cwd=tmp_path, check=False
+            [sys.executable, "-c", block], capture_output=True, text=True, cwd=tmp_path, check=False, timeout=PATIENCE
         )
         assert result.returncode == 0, result.stderr

@@ -58,7 +58,7 @@ def test_example_prints_what_it_says(script: Path, tmp_path: Path) -> None:
     if script.name in ON_DATA and not os.environ.get("MINIGRAD_DATA"):
         pytest.skip("MINIGRAD_DATA names no folder with the data")
     command = [sys.executable, "-X", "utf8", str(script)]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=tmp_path, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=tmp_path, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.rstrip().splitlines() == promised(script).rstrip().splitlines()
     pictures = [path.name for path in tmp_path.glob("*.png")]
@@ -108,7 +108,9 @@ def test_B17_the_fast_gradient_sign_raises_the_loss(epsilon: float) -> None:
 def test_an_example_says_how_to_install_what_it_needs(name: str) -> None:
     script = str(EXAMPLES[0].parent / f"{name}.py")
     without = "import runpy, sys; sys.modules['sklearn'] = None; runpy.run_path(sys.argv[1])"
-    found = subprocess.run([sys.executable, "-c", without, script], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        [sys.executable, "-c", without, script], capture_output=True, text=True, check=False, timeout=300
+    )
     assert found.returncode == 1
     assert 'needs sklearn, which the extra "sklearn" brings: run  pip install ".[sklearn]"' in found.stderr
 

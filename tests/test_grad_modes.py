@@ -6,14 +6,13 @@ import contextlib
 import copy
 import gc
 import pickle
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import in_threads, interrupt
 
 import minigrad as mg
 from minigrad._contexts import Changing
@@ -113,12 +112,8 @@ def test_a_generator_returns_its_value() -> None:
 
 @pytest.mark.parametrize("name", CONTEXTS)
 def test_threads_have_modes_of_their_own(name: str) -> None:
-    seen: list[bool] = []
     with CONTEXTS[name][0]():
-        thread = threading.Thread(target=lambda: seen.extend([mg.is_grad_enabled(), mg.is_inference_mode_enabled()]))
-        thread.start()
-        thread.join()
-    assert seen == [True, False]
+        assert in_threads(mg.is_grad_enabled, mg.is_inference_mode_enabled) == [True, False]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -326,39 +321,24 @@ def _state() -> list[Any]:
 RUNS = [_contexts, _gradient, _function, _examples, _checkpoint, _saved, _anomaly, _dual, _generator, _modules]
 
 
-@pytest.mark.usefixtures("interruptible")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("run", RUNS)
 def test_an_interrupt_leaves_nothing_changed(run: Callable[[], None]) -> None:
     """Whenever it comes: amid the beginning and the end of a context too."""
 
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    def repeatedly() -> None:
-        for _ in range(100):
+    def for_ever() -> None:
+        while True:
             run()
 
-    repeatedly()
+    run()
     start = time.perf_counter()
-    repeatedly()
+    for _ in range(100):
+        run()
     longest = time.perf_counter() - start
     as_ever = _state()
-    before, met = signal.signal(signal.SIGALRM, interrupt), 0
-    try:
-        for n in range(600):  # one that comes amid a callback of Python's is lost
-            try:
-                signal.setitimer(signal.ITIMER_REAL, longest * (n % 300 + 1) / 301)
-                for _ in range(20):
-                    repeatedly()
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            except KeyboardInterrupt:
-                met += 1
-            assert _state() == as_ever
-            if met == 300:
-                break
-    finally:
-        signal.signal(signal.SIGALRM, before)
-    assert met == 300
+    for n in range(1, 301):
+        interrupt(for_ever, longest * n / 301)
+        assert _state() == as_ever
 
 
 def test_a_change_that_fails_is_undone() -> None:

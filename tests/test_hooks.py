@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 import sys
-import threading
 import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import in_threads
 
 import minigrad as mg
 from minigrad import graph
@@ -321,16 +321,15 @@ def test_a_hook_is_looked_for_until_the_last_one_is_removed() -> None:
 @pytest.mark.usefixtures("_nobody_has_hooks")
 def test_threads_register_and_remove_hooks_while_others_go_backwards() -> None:
     """No pass raises, no hook is missed, and in the end none is left over."""
-    shared, done, wrong = mg.ones(2, requires_grad=True), threading.Event(), []
+    shared, ended = mg.ones(2, requires_grad=True), []
     kept = [mg.ones(1, requires_grad=True) for _ in range(300)]
     handles = [leaf.register_hook(lambda g: g) for leaf in kept]
 
     def register() -> None:
-        while not done.is_set():
+        while len(ended) < 2:
             for leaf in [shared, *(mg.ones(1, requires_grad=True) for _ in range(20))]:
                 handle = leaf.register_hook(lambda g: g)
-                if id(leaf._edge[0].hooks.of_output[0]) not in graph.leaf_hooks:
-                    wrong.append("missed")
+                assert id(leaf._edge[0].hooks.of_output[0]) in graph.leaf_hooks
                 if leaf is shared:
                     handle.remove()
 
@@ -340,26 +339,16 @@ def test_threads_register_and_remove_hooks_while_others_go_backwards() -> None:
                 p = mg.ones(3, requires_grad=True)
                 p.register_hook(lambda g: 5 * g)
                 ((2 * p).sum() + shared.sum()).backward()
-                if p.grad.tolist() != [10.0] * 3:
-                    wrong.append(p.grad.tolist())
-        except RuntimeError as error:
-            wrong.append(error)
+                assert p.grad.tolist() == [10.0] * 3
+        finally:
+            ended.append(True)
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
-        registering = [threading.Thread(target=register) for _ in range(2)]
-        going = [threading.Thread(target=go_back) for _ in range(2)]
-        for thread in registering + going:
-            thread.start()
-        for thread in going:
-            thread.join()
-        done.set()
-        for thread in registering:
-            thread.join()
+        in_threads(register, register, go_back, go_back)
     finally:
         sys.setswitchinterval(interval)
-    assert not wrong
     for handle in handles:
         handle.remove()
     gc.collect()

@@ -11,11 +11,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from helpers import in_forked_child, with_threads
+from helpers import PATIENCE, in_forked_child, in_threads, run_python, with_threads
 
 import minigrad as mg
 from minigrad import memory, nn, optim
@@ -104,11 +105,7 @@ def test_bad_limits_are_refused(limit: int | str) -> None:
 @pytest.mark.parametrize(("text", "limit"), [("4096", 4096), ("2k", 2048), (" 3G ", 3 << 30)])
 def test_the_environment_sets_the_limit(text: str, limit: int) -> None:
     code = "import minigrad; print(minigrad.memory.stats()['limit'])"
-    run = [sys.executable, "-c", code]
-    out = subprocess.run(
-        run, capture_output=True, text=True, check=True, env={**os.environ, "MINIGRAD_CACHE_LIMIT": text}
-    )
-    assert int(out.stdout) == limit
+    assert int(run_python("-c", code, MINIGRAD_CACHE_LIMIT=text)) == limit
 
 
 #: The system moves pages of a process as well, when others ask it for large ones.
@@ -235,8 +232,7 @@ assert resident() - before > 100 << 20
 mg.memory.empty_cache()
 print(resident() - before)
 """
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(out.stdout) < 10 * MIB
+    assert int(run_python("-c", code)) < 10 * MIB
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the platform does not tell")
@@ -258,14 +254,7 @@ except MemoryError as error:
     print(error)
 assert mg.memory.stats()["peak"] < 80 << 20, "what was not to be had is none that was in use"
 """
-    out = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert out.stdout == "full: no memory for a result of 1073741824 bytes\n"
+    assert run_python("-c", code, OMP_NUM_THREADS="1") == "full: no memory for a result of 1073741824 bytes\n"
 
 
 def test_the_limit_of_the_environment_holds_in_a_training_loop() -> None:
@@ -279,9 +268,7 @@ for _ in range(5):
     most = max(most, mg.memory.stats()["cached"])
 print(most)
 """
-    environment = {**os.environ, "MINIGRAD_CACHE_LIMIT": "1500K"}
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
-    assert 0 < int(out.stdout) <= 1500 << 10
+    assert 0 < int(run_python("-c", code, MINIGRAD_CACHE_LIMIT="1500K")) <= 1500 << 10
 
 
 def test_a_bad_limit_in_the_environment_says_which_variable() -> None:
@@ -290,6 +277,7 @@ def test_a_bad_limit_in_the_environment_says_which_variable() -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=PATIENCE,
         env={**os.environ, "MINIGRAD_CACHE_LIMIT": "much"},
     )
     assert out.returncode != 0
@@ -314,35 +302,22 @@ def test_threads_share_the_memory_that_is_kept() -> None:
     gc.collect()
     memory.set_cache_limit("2M")
     before = memory.stats()["in_use"]
-    errors: list[BaseException] = []
-    most = [0]
 
     def work(seed: int) -> None:
-        try:
-            for _ in range(5):
-                churn(seed)
-                most.append(memory.stats()["cached"])
-                if seed == 0:
-                    memory.empty_cache()
-        except BaseException as error:  # noqa: BLE001
-            errors.append(error)
+        for _ in range(5):
+            churn(seed)
+            assert memory.stats()["cached"] <= 2 * MIB
+            if seed == 0:
+                memory.empty_cache()
 
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    assert max(most) <= 2 * MIB
+    in_threads(*(partial(work, seed) for seed in range(6)))
     assert memory.stats()["in_use"] == before
 
 
 def test_memory_freed_in_another_thread_is_used_again() -> None:
     memory.empty_cache()
     x = [mg.ones(512, 512) + 1]
-    thread = threading.Thread(target=x.clear)
-    thread.start()
-    thread.join()
+    in_threads(x.clear)
     assert memory.stats()["cached"] >= MIB
     kept = memory.stats()["cached"]
     x.append(mg.ones(512, 512) + 1)

@@ -6,9 +6,11 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
+from helpers import PATIENCE
 
 # Steps are taken until a signal comes; then everything must be as after the steps that were done, or after one more.
 INTERRUPTED = """
@@ -63,11 +65,13 @@ def test_a_step_is_all_or_nothing(name: str, options: dict[str, object]) -> None
     command = [sys.executable, "-c", INTERRUPTED, name, repr(options)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
+        watch = threading.Timer(PATIENCE, process.kill)
+        watch.start()
         line = ""
         for line in process.stdout:
             if line == "go\n":
                 time.sleep(0.003 * random.random())
                 process.send_signal(signal.SIGINT)
-        process.wait(60)
+        watch.cancel()
     assert line == "consistent\n"
     assert process.returncode == 0

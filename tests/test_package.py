@@ -7,7 +7,6 @@ import importlib.resources
 import importlib.util
 import inspect
 import os
-import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from helpers import run_python
 
 import minigrad
 
@@ -84,8 +84,7 @@ before = set(sys.modules)
 import minigrad
 print(*{name.partition(".")[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) == {"minigrad", "numpy"}
+    assert set(run_python("-c", code).split()) == {"minigrad", "numpy"}
 
 
 def test_typed() -> None:
@@ -95,8 +94,7 @@ def test_typed() -> None:
 def test_import_needs_only_numpy() -> None:
     """The libraries of the extras are imported where they are used, so that `import minigrad` stays fast."""
     code = "import sys, minigrad; print(*{m.split('.')[0] for m in sys.modules})"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    loaded = done.stdout.split()
+    loaded = run_python("-c", code).split()
     assert "numpy" in loaded
     assert not {"torch", "tqdm", "matplotlib", "safetensors", "scipy"} & set(loaded)
 
@@ -113,16 +111,14 @@ print([x for x in ("anomaly", "forward_ad", "functional") if f"minigrad.autograd
 print([x for x in ("modules", "utils") if f"minigrad.nn.{x}" in sys.modules])
 print(m.utils.data.DataLoader.__name__, m.vmap is m.func.vmap, m.autograd.detect_anomaly.__name__, "vmap" in vars(m))
 """
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout == "[] 4\n[]\n[]\nDataLoader True detect_anomaly True\n"
+    assert run_python("-c", code) == "[] 4\n[]\n[]\nDataLoader True detect_anomaly True\n"
     with pytest.raises(AttributeError, match="module 'minigrad' has no attribute 'nonsense'"):
         minigrad.nonsense  # noqa: B018
 
 
 def test_a_star_import_has_what_is_imported_late() -> None:
     code = "from minigrad import *; print(nn.__name__, vmap.__name__, autograd.functional.__name__, load.__name__)"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout == "minigrad.nn vmap minigrad.autograd.functional load\n"
+    assert run_python("-c", code) == "minigrad.nn vmap minigrad.autograd.functional load\n"
 
 
 # ---- Stubs -----------------------------------------------------------------------------------------------------------

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import run_python
 
 import minigrad
 from minigrad import Generator
@@ -118,11 +116,7 @@ def test_same_bits_for_every_number_of_threads_and_instruction_set() -> None:
     runs = [(isa, threads) for isa in isas for threads in ("1", "3")]
     digests = set()
     for isa, threads in runs:
-        env = {**os.environ, "MINIGRAD_ISA": isa}
-        done = subprocess.run(
-            [sys.executable, "-c", code, threads], env=env, check=True, capture_output=True, text=True
-        )
-        digests.add(done.stdout)
+        digests.add(run_python("-c", code, threads, MINIGRAD_ISA=isa))
     assert len(digests) == 1
 
 

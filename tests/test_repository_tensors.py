@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import pytest
+from helpers import in_threads
 
 import minigrad as mg
 from minigrad import autograd
@@ -539,8 +538,6 @@ def test_R16_products() -> None:
 
 
 def test_R4_no_grad_nests_and_counts_for_its_thread() -> None:
-    seen = []
-
     @mg.no_grad()
     def unrecorded() -> bool:
         with mg.enable_grad():
@@ -551,10 +548,7 @@ def test_R4_no_grad_nests_and_counts_for_its_thread() -> None:
         with mg.no_grad():
             pass
         assert not mg.is_grad_enabled()
-        other = threading.Thread(target=lambda: seen.append(mg.is_grad_enabled()))
-        other.start()
-        other.join()
-    assert seen == [True]
+        assert in_threads(mg.is_grad_enabled) == [True]
     assert not unrecorded()
     assert mg.is_grad_enabled()
     x = mg.ones(2, requires_grad=True)

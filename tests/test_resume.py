@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
 import re
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import PATIENCE, fork, wait_for_child
 
 import minigrad as mg
 from minigrad import nn, optim
@@ -77,20 +77,12 @@ def train(path: Path, workers: int, after_step: Callable[[int], Any]) -> None:
 
 
 def in_child(path: Path, workers: int, after_step: Callable[[int], Any]) -> int:
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            train(path, workers, after_step)
-            code = 0
-        finally:
-            os._exit(code)
-    return child
+    return fork(lambda: train(path, workers, after_step))
 
 
 def ended(child: int) -> bool:
     """Wait for a child; return whether it ended by itself."""
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    code = wait_for_child(child)
     assert code in (0, -signal.SIGKILL)
     return code == 0
 
@@ -117,17 +109,17 @@ def test_killed_at_every_step(workers: int, whole: bytes, tmp_path: Path) -> Non
 
 
 def test_killed_at_any_moment(whole: bytes, tmp_path: Path) -> None:
+    """Nobody ends before it is killed: after the last step a run waits for it."""
     rng = random.Random(2)
     path = tmp_path / "state"
-    for kills in itertools.count():
-        child = in_child(path, 0, lambda _: time.sleep(0.01))
-        if kills < 12:
-            time.sleep(rng.uniform(0.0, 0.03))
-            os.kill(child, signal.SIGKILL)
-        if ended(child):
+    for _ in range(12):
+        child = in_child(path, 0, lambda step: time.sleep(0.01 if step < STEPS else PATIENCE))
+        time.sleep(rng.uniform(0.0, 0.03))
+        os.kill(child, signal.SIGKILL)
+        if ended(child):  # the one before did all steps
             break
+    assert ended(in_child(path, 0, lambda _: None))
     assert path.read_bytes() == whole
-    assert kills > 0
 
 
 # ---- Every optimiser, every schedule ---------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ import json
 import os
 import pickle
 import random
+import select
 import signal
 import struct
-import subprocess
 import sys
 import time
 import warnings
@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import PATIENCE, fork, run_python, wait_for_child
 
 import minigrad as mg
 from minigrad import _dtype, _files, nn
@@ -252,17 +253,6 @@ def forks() -> Iterator[None]:
         yield
 
 
-def in_child(function: Callable[[], Any]) -> int:
-    """Return the process number of a forked child that calls the function."""
-    child = os.fork()
-    if child == 0:
-        try:
-            function()
-        finally:
-            os._exit(0)
-    return child
-
-
 def killed_at_line(number: int, function: Callable[[], Any]) -> None:
     """Call the function; kill this process in front of the given line of those that it runs in the file's module."""
     left = itertools.count(number, -1)
@@ -288,13 +278,13 @@ def test_killed_in_front_of_any_line(exists: bool, path: Path) -> None:
         path.unlink(missing_ok=True)
         if exists:
             mg.save(old, path)
-        _, status = os.waitpid(in_child(lambda line=line: killed_at_line(line, lambda: mg.save(new, path))), 0)
+        code = wait_for_child(fork(lambda line=line: killed_at_line(line, lambda: mg.save(new, path))))
         state = mg.load(path) if path.exists() else None
         found.append(state is not None and same(state, new))
         assert found[-1] or (same(state, old) if exists else state is None)
-        if os.waitstatus_to_exitcode(status) == 0:
+        if code == 0:
             break
-        assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+        assert code == -signal.SIGKILL
     assert len(found) > 20
     assert found == sorted(found)  # at first the old one, from the renaming on the new one
     mg.save(old, path)
@@ -303,27 +293,31 @@ def test_killed_in_front_of_any_line(exists: bool, path: Path) -> None:
 
 @pytest.mark.usefixtures("forks")
 def test_killed_at_drawn_moments(path: Path) -> None:
+    """However quick the machine: each child is killed some time after it has told that it has saved once."""
     rng = random.Random(0)
 
-    def save_for_ever(first: int) -> None:
+    def save_for_ever(first: int, told: int) -> None:
         for n in itertools.count(first):
             mg.save({"n": n, "x": mg.full((1 << 19,), n), "y": mg.full((100,), -n)}, path)
+            if n == first:
+                os.write(told, b"1")
 
     n = 0
-    mg.save({"n": 0, "x": mg.full((1 << 19,), 0), "y": mg.full((100,), 0)}, path)
-    for kills in range(200):  # on a busy machine, a child may be killed before it has saved anything
-        if kills >= 12 and n > 0:
-            break
-        child = in_child(lambda first=n: save_for_ever(first + 1))
-        time.sleep(rng.uniform(0.0, 0.12))
+    for _ in range(12):
+        heard, told = os.pipe()
+        child = fork(lambda first=n + 1, told=told: save_for_ever(first, told))
+        os.close(told)
+        with open(heard, "rb") as pipe:
+            assert select.select([pipe], [], [], PATIENCE)[0], "a child saved nothing"
+            assert pipe.read(1) == b"1"
+        time.sleep(rng.uniform(0.0, 0.1))
         os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        assert wait_for_child(child) == -signal.SIGKILL
         state = mg.load(path)
-        assert state["n"] >= n
+        assert state["n"] > n
         n = state["n"]
         assert bool((state["x"] == n).all())
         assert bool((state["y"] == -n).all())
-    assert n > 0
 
 
 @pytest.mark.usefixtures("forks")
@@ -332,16 +326,14 @@ def test_several_writers_take_turns(path: Path) -> None:
         for _ in range(20):
             mg.save({"n": n, "x": mg.full((20000,), n)}, path)
 
-    children = [in_child(lambda n=n: save_often(n)) for n in range(3)]
-    statuses = []
-    while len(statuses) < 3:
-        finished, status = os.waitpid(-1, os.WNOHANG)
-        if finished in children:
-            statuses.append(status)
-        if path.exists():
-            state = mg.load(path)
-            assert bool((state["x"] == state["n"]).all())
-    assert statuses == [0, 0, 0]
+    def check() -> None:
+        state = mg.load(path)
+        assert bool((state["x"] == state["n"]).all())
+
+    save_often(3)
+    children = [fork(lambda n=n: save_often(n)) for n in range(3)]
+    assert [wait_for_child(child, check) for child in children] == [0, 0, 0]
+    check()
     assert os.listdir(path.parent) == [path.name]
 
 
@@ -599,8 +591,7 @@ def memory_to_load(path: Path) -> tuple[int, int]:
         "except minigrad.CheckpointError: good = 0\n"
         "print((rss() - before) * 1024, good)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(path)], check=True, capture_output=True, text=True)
-    grown, good = done.stdout.split()
+    grown, good = run_python("-c", code, str(path)).split()
     return int(grown), int(good)
 
 

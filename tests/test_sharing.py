@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import in_threads
 
 import minigrad as mg
 from joined import by_dlpack
@@ -159,11 +159,7 @@ def test_threads_that_take_arrays_leave_the_memory_private() -> None:
             del array
             assert part.size
 
-    threads = [threading.Thread(target=run) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(*[run] * 4)
     gc.collect()
     assert (y._cell.version, y._cell.loans) == (0, ())
     z.backward()

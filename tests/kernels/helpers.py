@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import math
 import os
 import signal
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +21,8 @@ import pytest
 from minigrad import _core
 
 Array = np.ndarray[Any, Any]
-PATIENCE = 30.0  # seconds for one forked child, which needs some milliseconds
+#: Seconds for a thread or a process that needs some milliseconds: enough for any busy machine, so that it ends hangs only.
+PATIENCE = 120.0
 
 
 def promised_isas() -> list[str]:
@@ -96,21 +101,118 @@ def output_layouts(like: Array) -> Iterator[tuple[Array, Surroundings]]:
         yield out if order == "C" else out.T, Surroundings(memory, mask)
 
 
-def in_forked_child(function: Callable[[], bool]) -> bool:
-    """Return whether `function` is true in a forked child; kill one that hangs."""
+# ---- Threads and processes, each with an end ---------------------------------------------------------------------------
+
+
+def in_threads(*functions: Callable[[], Any]) -> list[Any]:
+    """Return what the functions return, each called in a thread of its own, all begun at the same moment."""
+    results: list[Any] = [None] * len(functions)
+    errors: list[BaseException] = []
+    start = threading.Barrier(len(functions))
+
+    def work(n: int) -> None:
+        try:
+            start.wait(PATIENCE)
+            results[n] = functions[n]()
+        except BaseException as error:  # noqa: BLE001
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,), daemon=True) for n in range(len(functions))]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + PATIENCE
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    if errors:
+        raise errors[0]
+    if any(thread.is_alive() for thread in threads):
+        pytest.fail(f"a thread did not finish within {PATIENCE} seconds")
+    return results
+
+
+def count_calls(function: Callable[[], Any]) -> int:
+    """Return how many calls, of Python's functions and of C's, running `function` takes."""
+    calls = 0
+
+    def profile(frame: Any, event: str, arg: Any) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(profile)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def run_python(*arguments: str, **settings: str) -> str:
+    """Return what Python prints in a process of its own, which succeeds, with these settings in its environment."""
+    command = [sys.executable, *arguments]
+    done = subprocess.run(
+        command, env=os.environ | settings, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def interrupt(function: Callable[[], Any], seconds: float) -> None:
+    """Call the function, which goes on for ever, and end it by a KeyboardInterrupt after some seconds.
+
+    Python prints and loses what is raised amid a callback, so every thousandth signal of those that come each millisecond
+    raises again. The garbage collector's callbacks, which Hypothesis and JAX have, are left out.
+    """
+    callbacks, signals = gc.callbacks[:], itertools.count()
+
+    def handle(*_: object) -> None:
+        if next(signals) % 1000 == 0:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, handle)
+    gc.callbacks.clear()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds, 0.001)
+        function()
+    except KeyboardInterrupt:
+        pass
+    else:
+        pytest.fail("the function ended before the interrupt came")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        gc.callbacks[:] = callbacks
+
+
+def fork(function: Callable[[], Any]) -> int:
+    """Return the number of a forked child that calls the function; its exit code is 1 where that raises."""
     child = os.fork()
     if child == 0:
         code = 1
         try:
-            code = 0 if function() else 1
+            function()
+            code = 0
         finally:
             os._exit(code)
+    return child
+
+
+def wait_for_child(child: int, meanwhile: Callable[[], Any] = lambda: time.sleep(0.001)) -> int:
+    """Return the exit code of a forked child, negative for a signal; kill one that hangs."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         finished, status = os.waitpid(child, os.WNOHANG)
         if finished:
-            return os.waitstatus_to_exitcode(status) == 0
-        time.sleep(0.001)
+            return os.waitstatus_to_exitcode(status)
+        meanwhile()
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     pytest.fail(f"a forked child did not finish within {PATIENCE} seconds")
+
+
+def in_forked_child(function: Callable[[], bool]) -> bool:
+    """Return whether `function` is true in a forked child; kill one that hangs."""
+
+    def check() -> None:
+        assert function()
+
+    return wait_for_child(fork(check)) == 0
