@@ -84,28 +84,3 @@ def test_what_is_left_of_a_tensor_goes_round(sizes: tuple[int, int], row: list[i
     x = mg.arange(12.0).reshape(1, 3, 4)
     rows = [[6.0, 4.0, 5.0, 6.0], [10.0, 8.0, 9.0, 10.0]]
     assert F.pad(x, (1, -1, -1, 2), "circular").tolist() == [rows + rows]
-
-
-def test_a_tensor_becomes_its_view() -> None:
-    x = mg.arange(6.0).reshape(1, 2, 3).clone()
-    memory = x.numpy()
-    assert x.squeeze_(0) is x
-    assert x.t_().shape == (3, 2)
-    assert x.unsqueeze_(-1).shape == (3, 2, 1)
-    assert x.transpose_(0, 2).shape == x.swapaxes_(0, 2).swapdims_(0, 2).shape == (1, 2, 3)
-    assert np.may_share_memory(x.numpy(), memory)
-
-
-def test_a_view_that_a_tensor_becomes_has_gradients_and_knows_its_views() -> None:
-    w = mg.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
-    y = w * 1.0
-    row = y[0]
-    y.t_()
-    assert y.shape == (3, 2)
-    y[:, 0] = 10.0  # what was row 0
-    assert row.tolist() == [10.0, 10.0, 10.0]
-    y.mul_(mg.tensor([2.0, 3.0]))
-    (y.sum() + row.sum()).backward()
-    assert w.grad.tolist() == [[0.0, 0.0, 0.0], [3.0, 3.0, 3.0]]
-    with pytest.raises(RuntimeError, match="t_: not for a leaf"):
-        w.t_()

@@ -7,12 +7,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._methods import method
-from .._views import living_views
-from ..graph import Leaf
+from .._views import Steps, living_views, replay
+from ..grad_mode import enable_grad
+from ..graph import Array, Edge, Leaf, Node
+from ..primitive import registry
 from ..tensor import Tensor, grad_enabled, wrap
 from .shape import squeeze, t, transpose, unsqueeze
 
 __all__: list[str] = []
+
+Shape = tuple[int, ...]
+
+#: More steps than these are made fewer, so that calls without end leave no history without end.
+_MANY = 8
+
+_PERMUTE, _RESHAPE = registry["permute"], registry["reshape"]
 
 
 def _become(self: Tensor, function: Callable[..., Tensor], *args: Any) -> Tensor:
@@ -25,8 +34,14 @@ def _become(self: Tensor, function: Callable[..., Tensor], *args: Any) -> Tensor
         self._array = function(self.detach(), *args)._array
         return self
     _hand_over_base(self)
-    view = function(self, *args)
-    self._array, self._edge, self._steps = view._array, view._edge, view._steps
+    with enable_grad():  # a tensor that requires a gradient still does
+        view = function(self, *args)
+        steps, edge = view._steps, view._edge
+        if len(steps) > _MANY:
+            steps = _composed(self._base._array, steps)
+            if edge is not None and _is_just_a_view(edge, self._base):
+                edge = replay(self._base, steps)._edge
+    self._array, self._edge, self._steps = view._array, edge, steps
     return self
 
 
@@ -41,6 +56,51 @@ def _hand_over_base(self: Tensor) -> None:
     self._steps = ()
     for view in views:
         view._base = base
+
+
+def _is_just_a_view(edge: Edge | None, base: Tensor) -> bool:
+    """Return whether nothing but views without hooks, which would go with them, leads from the base's edge to another."""
+    while edge != base._edge:
+        node = None if edge is None else edge[0]
+        if type(node) is not Node or not node.primitive.view:
+            return False
+        edge = node.edges[0]
+    return True
+
+
+def _composed(base: Array, steps: Steps) -> Steps:
+    """Return fewer steps to the same view: those that only move dims, or add and drop dims of size 1, become two at most."""
+    result: list[Any] = []
+    source = now = base
+    dims = _large(base.shape)
+    for primitive, attributes in steps:
+        after = primitive.eager(now, *attributes)
+        if primitive is _PERMUTE:
+            at = dict(zip(_large(now.shape), dims, strict=True))
+            dims = [at[d] for d in attributes[0] if d in at]
+        elif primitive is not _RESHAPE or _without_ones(now.shape) != _without_ones(after.shape):
+            result += [*_moves(source, dims, now.shape), (primitive, attributes)]
+            source, dims = after, _large(after.shape)
+        now = after
+    return (*result, *_moves(source, dims, now.shape))
+
+
+def _moves(source: Array, dims: list[int], shape: Shape) -> Steps:
+    """Return the steps to an array of `shape` in which the dims of other sizes than 1 are those of the source named."""
+    steps: Steps = ()
+    moved = source.shape
+    if dims != sorted(dims):
+        order = (*dims, *[d for d in range(source.ndim) if d not in dims])
+        steps, moved = ((_PERMUTE, (order,)),), tuple(source.shape[d] for d in order)
+    return steps if moved == shape else (*steps, (_RESHAPE, (shape,)))
+
+
+def _large(shape: Shape) -> list[int]:
+    return [d for d, n in enumerate(shape) if n != 1]
+
+
+def _without_ones(shape: Shape) -> list[int]:
+    return [n for n in shape if n != 1]
 
 
 @method
