@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -67,12 +69,20 @@ def test_borders_of_a_tensors_own_elements(mode: str) -> None:
         ("replicate", (2, 0), (1, 1), RuntimeError),
         ("reflect", (4,), (1, 1), NotImplementedError),
         ("reflect", (2, 4), (1, 1, 1, 1), NotImplementedError),
-        ("reflect", (2, 4), (1,), NotImplementedError),
     ],
 )
 def test_borders_that_cannot_be(mode: str, shape: tuple[int, ...], sizes: tuple[int, ...], kind: type) -> None:
     with pytest.raises(kind, match="pad: mode"):
         F.pad(mg.ones(shape), sizes, mode)
+
+
+@pytest.mark.parametrize("mode", ["constant", "circular"])
+def test_sizes_of_borders_that_are_none(mode: str) -> None:
+    for sizes in (None, 1, "ab", (1.5, 1), [None]):
+        with pytest.raises(TypeError, match=f"pad: pad must be a sequence of integers, got {re.escape(repr(sizes))}"):
+            F.pad(mg.ones(2, 4), sizes, mode)  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError, match="pad: needs an even number of sizes"):
+        F.pad(mg.ones(2, 4), (1, 2, 3), mode)
 
 
 @pytest.mark.parametrize(

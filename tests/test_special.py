@@ -125,6 +125,12 @@ def test_functions_of_several(call: Callable[[Any], Any], wanted: Any) -> None:
     np.testing.assert_allclose(call(mg.tensor([0.0, 2.0, NAN], dtype=mg.float64)).tolist(), wanted, rtol=1e-14)
 
 
+@pytest.mark.parametrize("name", ["xlogy", "xlog1py"])
+def test_errors_open_with_the_function(name: str) -> None:
+    with pytest.raises(RuntimeError, match=rf"^{name}: shapes \(2,\) and \(3,\) do not broadcast"):
+        getattr(special, name)(mg.ones(2), mg.ones(3))
+
+
 def test_integers_become_floats_and_results_go_to_out() -> None:
     assert special.ndtr(mg.tensor([0])).dtype is mg.float32
     assert mg.sinc(mg.tensor([0, 1])).tolist() == pytest.approx([1.0, 0.0], abs=1e-7)

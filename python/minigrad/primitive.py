@@ -259,7 +259,8 @@ def name_error(primitive: Primitive | Variadic, error: Exception) -> None:
     if opening not in (primitive.name, getattr(getattr(primitive, "run", None), "name", None)):
         return
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_globals["__name__"].startswith(f"{__package__}.ops."):
+    public = f"{__package__}.ops.", f"{__package__}.special"
+    while frame is not None and frame.f_globals["__name__"].startswith(public):
         if frame.f_code.co_name in frame.f_globals.get("__all__", ()):
             error.args = (f"{frame.f_code.co_name}: {rest}",)
         frame = frame.f_back

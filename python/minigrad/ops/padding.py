@@ -58,9 +58,13 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     tensor([[0., 1., 2., 0., 0.]])
     """
     shape = array_of("pad", input).shape
+    try:
+        wanted = tuple(map(index, pad))
+    except TypeError:
+        raise TypeError(f"pad: pad must be a sequence of integers, got {pad!r}") from None
     if mode != "constant":
-        return _of_its_own(input, shape, tuple(map(index, pad)), mode)
-    cut, within, sizes, borders = _plan(shape, tuple(map(index, pad)))
+        return _of_its_own(input, shape, wanted, mode)
+    cut, within, sizes, borders = _plan(shape, wanted)
     kept = input if cut is None else input[cut]
     if value and levels:
         out = made_like(filled(sizes, value, input.dtype), input)
@@ -79,6 +83,8 @@ def _of_its_own(input: Tensor, shape: Shape, pad: tuple[int, ...], mode: str) ->
     """Return a tensor with a border of its own elements."""
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"pad: there is no mode {mode!r}")
+    if len(pad) % 2:
+        raise RuntimeError(f"pad: needs an even number of sizes, got {pad}")
     if len(pad) not in (2, 4, 6) or not len(pad) // 2 < len(shape) <= len(pad) // 2 + 2:
         raise NotImplementedError(
             f"pad: mode {mode!r} pads the last one to three of at most two more dims, got {pad} for shape {shape}"
