@@ -56,8 +56,11 @@ def entry(entries: Entries, value: Any) -> tuple[list[Call], list[Call]]:
 
 
 def innermost(entries: Entries) -> Any:
-    """Return the value of this thread's innermost context, None where it is in none."""
+    """Return the value of this thread's innermost context, None where it is in none.
+
+    It looks at a copy: other threads add and drop theirs meanwhile, and a loop over a list that shrinks passes items over.
+    """
     if not entries:
         return None
     here = get_ident()
-    return next((value for thread, value in reversed(entries) if thread == here), None)
+    return next((value for thread, value in reversed(tuple(entries)) if thread == here), None)

@@ -195,7 +195,7 @@ def _enabling(mode: bool, check_nan: bool) -> Changes:
     here, state = threading.get_ident(), vars(_state)
     make: list[Call] = [(state.__setitem__, "check_nan", check_nan)]
     undo: list[Call] = [(state.__setitem__, "check_nan", _state.check_nan)]
-    watching = next((entry for entry in observers if entry == (here, _detector)), None)
+    watching = next((entry for entry in tuple(observers) if entry == (here, _detector)), None)
     if mode and watching is None:
         added = (here, _detector)
         make += [(state.__setitem__, "found", None), (observers.append, added)]

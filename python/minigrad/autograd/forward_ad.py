@@ -57,7 +57,7 @@ def enter_dual_level() -> int:
 
 def exit_dual_level(*, level: int | None = None) -> None:
     """End the level: its tangents are gone; RuntimeError outside of one."""
-    begun = next((known for known in _levels if known[0] == get_ident()), None)
+    begun = next((known for known in tuple(_levels) if known[0] == get_ident()), None)
     if begun is None or level not in (None, 0):
         raise RuntimeError(f"exit_dual_level: there is no level {'' if level is None else level}".rstrip())
     _core.drop(_levels, begun)
