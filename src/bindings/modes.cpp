@@ -63,7 +63,9 @@ struct ModeObject {
 
 ModeObject& mode_in(PyObject* object) { return *reinterpret_cast<ModeObject*>(object); }
 
-Change change_to(PyObject* mode) { return mode == Py_None ? Change::none : mode == Py_True ? Change::on : Change::off; }
+Change change_to(PyObject* mode) {
+  return mode == Py_None ? Change::none : PyObject_IsTrue(mode) == 1 ? Change::on : Change::off;
+}
 
 int initialise(PyObject* self, PyObject* args, PyObject*) {
   PyObject* inference = Py_None;

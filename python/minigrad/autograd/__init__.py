@@ -11,8 +11,8 @@ from .. import _core
 from .._absent import late
 from .._dtype import from_numpy_dtype
 from .._legacy import Variable
-from ..batching import levels, recording_below
-from ..grad_mode import enable_grad, no_grad, set_grad_enabled
+from ..batching import recording_below
+from ..grad_mode import GradMode, enable_grad, no_grad, set_grad_enabled
 from ..graph import Edge, Leaf, backward_sweep
 from ..inference import inference_mode
 from ..tensor import Tensor, wrap
@@ -191,15 +191,11 @@ def backward(
     for x in xs or ():
         x.retain_grad()  # the sweep itself then keeps it for what is no leaf
     targets = None if xs is None else list(dict.fromkeys(x._edge for x in xs))
-    before = _core.grad_enabled()
-    try:
-        _core.set_grad_enabled(create_graph or bool(levels and recording_below()))
+    with GradMode(create_graph or recording_below()):
         found = backward_sweep(roots, retain_graph=retain, create_graph=create_graph, targets=targets)
         for edge, g in zip(targets or (), found, strict=True):
             if g is not None and isinstance(edge[0], Leaf):
                 edge[0].accumulate(g)
-    finally:
-        _core.set_grad_enabled(before)
 
 
 def grad(
@@ -267,12 +263,8 @@ def grad(
     roots = _roots("grad", outputs, grad_outputs, create_graph)
     edges: list[Edge] = [(x.node, x.output_nr) if isinstance(x, graph.GradientEdge) else x._edge for x in xs]
     unique = list(dict.fromkeys(edges))
-    before = _core.grad_enabled()
-    try:
-        _core.set_grad_enabled(create_graph or bool(levels and recording_below()))
+    with GradMode(create_graph or recording_below()):
         found = backward_sweep(roots, retain_graph=retain, create_graph=create_graph, targets=unique)
-    finally:
-        _core.set_grad_enabled(before)
     by_edge = dict(zip(unique, found, strict=True))
     return tuple(
         _result(x, by_edge[edge], bool(allow_unused), materialize_grads) for x, edge in zip(xs, edges, strict=True)

@@ -18,6 +18,7 @@ from .. import _core, _dtype, graph, sharing
 from .._observers import observe, observers
 from .._views import refresh_views
 from ..batching import is_batched, levels
+from ..grad_mode import no_grad
 from ..graph import Cell, Edge, Node, next_sequence
 from ..hooks import retain_still
 from ..tensor import Tensor, wrap
@@ -394,11 +395,8 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(backward)
     def call(ctx: FunctionCtx, *grad_outputs: Any) -> Any:
         before = _core.grad_enabled()
-        try:
-            _core.set_grad_enabled(False)
+        with no_grad():
             results = backward(ctx, *grad_outputs)
-        finally:
-            _core.set_grad_enabled(before)
         if not before or not any(
             isinstance(g, Tensor) and g.requires_grad for g in (*grad_outputs, *ctx.saved_tensors)
         ):

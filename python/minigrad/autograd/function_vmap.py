@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from .. import batching
 from ..batching import Level
 from ..batching_rules import expand, level_of, lifted, of_level, split_level
-from ..grad_mode import set_grad_enabled
+from ..grad_mode import GradMode
 from ..ops.reduce import sum as total
 from ..ops.shape import movedim
 from ..tensor import Tensor, wrap
@@ -60,7 +60,7 @@ def run_batched(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], le
     values = [
         wrap(v) if isinstance(x, Tensor) and not isinstance(v, Tensor) else v for x, v in zip(args, values, strict=True)
     ]
-    with batching.below(level), set_grad_enabled(recording):
+    with batching.below(level), GradMode(recording):
         if cls.generate_vmap_rule:
             rule: Any = type(cls.__name__, (_Generated,), {"function": cls, "batched": tuple(batched), "level": level})
             output = rule.apply(*values)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _core
 from ..batching import recording_below
-from ..grad_mode import enable_grad, set_grad_enabled
+from ..grad_mode import GradMode, enable_grad
 from ..graph import Leaf, forward_sweep, reachable
 from ..tensor import Tensor, wrap
 
@@ -198,7 +198,7 @@ def push(
     starts = [
         (x._edge, t if create_graph else t._array) for x, t in zip(inputs, tangents, strict=True) if x._edge is not None
     ]
-    with set_grad_enabled(create_graph or recording_below()):
+    with GradMode(create_graph or recording_below()):
         found = forward_sweep(starts, live, create_graph=create_graph)
         _core.make_independent(found)
     known = iter([t if t is None or isinstance(t, Tensor) else wrap(t) for t in found])

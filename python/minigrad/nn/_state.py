@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import _core
+from ..grad_mode import no_grad
 from ..graph import Array
 from ..handles import Hook, Hooks, RemovableHandle
 from ..tensor import Tensor, wrap
@@ -302,9 +302,5 @@ def _in_place_of(own: Tensor, value: Tensor) -> Tensor:
 
 def overwrite(t: Tensor, array: Array, name: str) -> None:
     """Write `array` into the memory of `t`, unseen by the graph."""
-    enabled = _core.grad_enabled()
-    try:
-        _core.set_grad_enabled(False)
+    with no_grad():
         t._write(wrap(array), name)
-    finally:
-        _core.set_grad_enabled(enabled)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core
+from ..grad_mode import enable_grad
 from ..nn.module import clear_grad
 from ..tensor import Tensor, wrap
 from .hooks import Hookable, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
@@ -237,12 +237,8 @@ class Optimizer(Hookable):
 
 def call_with_grad(closure: Callable[[], Any]) -> Any:
     """Call a closure with gradients recorded, whatever the caller has set."""
-    enabled = _core.grad_enabled()
-    try:
-        _core.set_grad_enabled(True)
+    with enable_grad():
         return closure()
-    finally:
-        _core.set_grad_enabled(enabled)
 
 
 def is_array(value: Any) -> bool:
