@@ -147,7 +147,7 @@ struct CrossEntropy {
     parallel_for(divide_up(n, each), cost, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin * each; i < end * each; i += each) {
         const int64_t rows = smaller(each, n - i);
-        classes <= kVirtualLanes<T> ? run_tile(i, rows) : run_rows(i, rows);
+        are_tile<T>(classes, rows) ? run_tile(i, rows) : run_rows(i, rows);
       }
     });
   }

@@ -1,5 +1,5 @@
-// Tiles: kTileRows rows of at most one vector, transposed, so that a vector holds one element of each of them. Element
-// k of row r stands at k * kTileRows + r. Rows that are not there are zeros; what becomes of them nobody reads.
+// Tiles: kTileRows rows of at most a group of four vectors, transposed, so that a vector holds one element of each.
+// Element k of row r stands at k * kTileRows + r. Rows that are not there are zeros; what becomes of them nobody reads.
 #pragma once
 
 #include "kernels/reduce_blocks.hpp"
@@ -10,8 +10,11 @@ namespace {
 constexpr int kTileRows = 16;
 
 template <class T>
+constexpr int kTileColumns = 4 * kVirtualLanes<T>;
+
+template <class T>
 struct Tile {
-  alignas(64) T element[kVirtualLanes<T> * kTileRows];
+  alignas(64) T element[kTileColumns<T> * kTileRows];
 };
 
 template <class T>
@@ -72,10 +75,22 @@ template <class Op, class T>
   store_first(out + j, fold_short<Op, T>(n, part), rows - j);
 }
 
-// out[r] = row r of a tile.
+// out[r] = row r of a tile, in the order of a row.
 template <class Op, class T>
 [[gnu::always_inline]] inline void combine_tile(const Tile<T>& tile, int64_t n, T* out) {
-  combine_short_rows<Op>(out, kTileRows, tile.element, kTileRows, n);
+  constexpr int64_t kWidth = kVirtualLanes<T>, kVector = kWidth * kTileRows;
+  for (int c = 0; c < kTileRows; c += kLanes<T>) {
+    const auto lane = [&tile, n, c](int64_t k) __attribute__((always_inline)) {
+      const T* const x = tile.element + k * kTileRows + c;
+      const int64_t left = n - k;
+      if (left <= kWidth) return load(x);
+      const Vec<T> front = Op::combine(load(x), load(x + kVector));
+      if (left <= 2 * kWidth) return front;
+      const Vec<T> third = load(x + 2 * kVector);
+      return Op::combine(front, left <= 3 * kWidth ? third : Op::combine(third, load(x + 3 * kVector)));
+    };
+    store(out + c, fold_short<Op, T>(smaller(n, kWidth), lane));
+  }
 }
 
 }  // namespace

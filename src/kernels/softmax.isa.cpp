@@ -155,7 +155,7 @@ struct Forward {
     }));
   }
 
-  // `count` <= kTileRows rows of at most kVirtualLanes elements.
+  // `count` <= kTileRows rows of fewer than kTileColumns elements.
   static void run_tile(const Rows<T>& rows, int64_t count) {
     Tile<T> x, e;
     alignas(64) T m[kTileRows], total[kTileRows];
@@ -316,16 +316,15 @@ struct RowNest {
   return rows;
 }
 
-enum class Way : uint8_t { rows, tiles, columns };  // see softmax_rows.hpp
+enum class Way : uint8_t { rows, columns };  // see softmax_rows.hpp; short rows are tiles
 
 // `beside`: how many rows lie `across` from each other before the next jump. Columns serve rows that lie beside each
-// other in all operands, tiles serve short rows wherever they are, and rows serve all.
+// other in all operands, and rows serve all.
 template <class T>
 Way choose_way(const Rows<T>& rows, int64_t beside) {
   constexpr int64_t kFew = 8;
   const bool together = rows.across.out == 1 && rows.across.a == 1 && rows.across.b == 1;
-  if (together && beside >= kFew) return Way::columns;
-  return rows.n <= kVirtualLanes<T> ? Way::tiles : Way::rows;
+  return together && beside >= kFew ? Way::columns : Way::rows;
 }
 
 // Whether results go past the caches: long rows, or pieces of rows, without gaps.
@@ -342,11 +341,12 @@ template <class Function, class T>
 void run_ways(Way way, const Rows<T>& rows, int64_t count) {
   if (way == Way::columns) {
     run_columns(kColumnSteps<Function, T>, rows, count);
-  } else if (way == Way::tiles) {
-    for (int64_t j = 0; j < count; j += kTileRows) Function::run_tile(rows.from(j), smaller(kTileRows, count - j));
   } else {
     const int64_t each = rows_at_once(rows.n);
-    for (int64_t j = 0; j < count; j += each) Function::run_rows(rows.from(j), smaller(each, count - j));
+    for (int64_t j = 0; j < count; j += each) {
+      const int64_t some = smaller(each, count - j);
+      are_tile<T>(rows.n, some) ? Function::run_tile(rows.from(j), some) : Function::run_rows(rows.from(j), some);
+    }
     if (rows.past) stream_end();
   }
 }

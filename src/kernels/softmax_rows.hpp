@@ -2,7 +2,7 @@
 //
 // s is summed in the order of a row (reduce_blocks.hpp), whichever of the three ways below a row takes:
 //   rows     one row at a time, in blocks that stay in the first-level cache;
-//   tiles    kTileRows rows of at most a vector, transposed, so that a vector holds one element of each of them;
+//   tiles    kTileRows rows of less than a group of vectors, transposed, so that a vector holds one element of each;
 //   columns  the softmax dimension is not the last one, and whole vectors of neighbouring results go along it.
 // So a row's bits depend on the row alone. A row of -inf only gives NaN, as does one with +inf or NaN.
 #pragma once
@@ -38,6 +38,13 @@ template <class T, class F>
 #pragma omp simd
     for (int r = 0; r < kTileRows; ++r) out.element[i + r] = f(x.element[i + r], y.element[i + r], z[r]);
   }
+}
+
+// Whether so many rows of n elements are made as a tile: all that are short, but for a few of more than a vector.
+template <class T>
+[[gnu::always_inline]] inline bool are_tile(int64_t n, int64_t rows) {
+  constexpr int64_t kFew = 10;
+  return n <= kVirtualLanes<T> || (n < kTileColumns<T> && rows >= kFew);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

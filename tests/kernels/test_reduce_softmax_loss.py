@@ -349,7 +349,7 @@ def test_softmax_matches_the_reference(shape: tuple[int, ...], dtype: Any) -> No
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("n", [1, 2, 3, 8, 10, 16, 17, 33, 64, 65, 100, 513, 1025, 3333])
+@pytest.mark.parametrize("n", [1, 2, 3, 8, 10, 16, 17, 25, 31, 32, 33, 48, 50, 63, 64, 65, 100, 513, 1025, 3333])
 def test_a_softmax_is_the_same_alone_in_a_batch_and_along_any_dim(n: int, dtype: Any) -> None:
     x, g = normal((37, n), dtype), normal((37, n), dtype, seed=1)
     for name in ("softmax", "log_softmax"):
@@ -440,7 +440,7 @@ def test_cross_entropy_matches_the_reference(n: int, c: int, smoothing: float, d
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("c", [1, 7, 8, 10, 16, 17, 65, 1500])
+@pytest.mark.parametrize("c", [1, 7, 8, 10, 16, 17, 25, 31, 32, 40, 63, 65, 1500])
 def test_a_loss_is_the_same_alone_and_in_a_batch(c: int, dtype: Any) -> None:
     x, target = samples(40, c, dtype)
     loss, probabilities = KERNELS["cross_entropy"](x, target, IGNORED, 0.1, NONE)
