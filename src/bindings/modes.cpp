@@ -122,16 +122,16 @@ PyObject* enter(PyObject* self, PyObject*) {
   if (mode.changes && !PyArg_ParseTuple(changes.get(), "OO!O!", &named, &PyList_Type, &calls, &PyList_Type, &undo)) {
     return nullptr;
   }
+  if (calls != nullptr && !make_calls(calls)) {
+    make_calls(undo);
+    return nullptr;
+  }
   if (mode.inference != Change::none) {
     handler = PyDataMem_SetHandler(mode.inference == Change::on ? numpy_handler() : nullptr);
     if (handler == nullptr) return nullptr;
   }
   if (mode.before == nullptr) mode.before = new std::vector<Before>;
   Py_DECREF(put_back(self, nullptr));
-  if (calls != nullptr && !make_calls(calls)) {
-    make_calls(undo);
-    return nullptr;
-  }
   mode.before->push_back({t_grad_enabled, t_inference, handler, Py_XNewRef(undo)});
   if (mode.grad != Change::none) t_grad_enabled = mode.grad == Change::on;
   if (mode.inference != Change::none) t_inference = mode.inference == Change::on;
@@ -146,12 +146,10 @@ PyObject* leave(PyObject* self, PyObject* const*, Py_ssize_t) {
   const Before before = mode.before->back();
   mode.before->pop_back();
   if (mode.grad != Change::none) t_grad_enabled = before.grad;
-  const Reference undo(before.undo);
-  if (undo != nullptr && !make_calls(undo.get())) return nullptr;
-  if (before.handler == nullptr) Py_RETURN_NONE;
-  t_inference = before.inference;
-  const Reference handler(before.handler);
-  if (!set_handler(handler.get())) return nullptr;
+  if (mode.inference != Change::none) t_inference = before.inference;
+  const Reference handler(before.handler), undo(before.undo);
+  const bool undone = undo == nullptr || make_calls(undo.get());
+  if (!undone || (handler != nullptr && !set_handler(handler.get()))) return nullptr;
   Py_RETURN_NONE;
 }
 
