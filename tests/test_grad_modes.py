@@ -18,6 +18,7 @@ import minigrad as mg
 from minigrad._contexts import Changing
 from minigrad._observers import observers
 from minigrad.autograd import forward_ad, graph
+from minigrad.autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from minigrad.batching import below, levels
 from minigrad.nn import init
 from minigrad.nn.utils import parametrizations, parametrize
@@ -382,6 +383,27 @@ def test_a_context_is_left_as_often_as_it_was_entered() -> None:
         pass
     with pytest.raises(RuntimeError, match="no_grad: left without having been entered"):
         context.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_other_contexts_can_be_copied_as_well(copied: Callable[[Any], Any]) -> None:
+    module = mg.nn.Linear(1, 1)
+    module.context = mg.autograd.detect_anomaly(check_nan=False)
+    with module.context:
+        other = copied(module).context
+    with other:
+        assert (is_anomaly_enabled(), is_anomaly_check_nan_enabled()) == (True, False)
+    assert not is_anomaly_enabled()
+    refusing = copied(graph.disable_saved_tensors_hooks("not here"))
+    with refusing, pytest.raises(RuntimeError, match="not here"), graph.save_on_cpu():
+        pass
+    with copied(graph.saved_tensors_hooks(mg.Tensor.clone, mg.Tensor.detach)):
+        x = mg.ones(1, requires_grad=True)
+        (x * x).backward()
+    assert x.grad.tolist() == [2.0]
+    with mg.no_grad(), copied(forward_ad.dual_level()) as level:
+        assert level == 0
+        assert mg.is_grad_enabled()
 
 
 @pytest.mark.parametrize("name", CONTEXTS)

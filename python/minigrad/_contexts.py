@@ -33,9 +33,20 @@ class Context(_core.ModeBase):
 
     def __init__(self, grad: bool | None = None) -> None:
         super().__init__(grad, None, True)
+        self._grad = grad
+
+    def __reduce__(self) -> Any:
+        """Return how a copy is made: a context of the same kind that nobody has entered."""
+        return _copied, (type(self), self._grad), vars(self)
 
     def _changes(self) -> Changes:
         raise NotImplementedError
+
+
+def _copied(kind: type[Context], grad: bool | None) -> Context:
+    context = kind.__new__(kind)
+    Context.__init__(context, grad)
+    return context
 
 
 class Changing(Context):
