@@ -112,7 +112,7 @@ struct Cat {
     const int64_t row = call.out[0].size() / rows;
     const bool large = past_caches(2 * bytes_of(call.out[0]));
     const auto* const strides = reinterpret_cast<const int64_t*>(call.shared);
-    const bool few = row * static_cast<int64_t>(sizeof(T)) < kFewBytes * call.in_count;
+    const bool few = row * static_cast<int64_t>(sizeof(T)) < (large ? kFewOfLarge : kFew) * call.in_count;
     parallel_for(rows, 0.05 * static_cast<double>(row * sizeof(T)), [&](int64_t begin, int64_t end, int) {
       if (few) return interleave_few(call, rows, begin, end);
       T* to = call.out[0].as<T>() + begin * row;
@@ -128,7 +128,7 @@ struct Cat {
     return Status::ok;
   }
 
-  // As interleave, where a row of an input is a few bytes: many rows of the one, then as many of the next.
+  // As interleave, where the row of an input is short: many rows of the one, then as many of the next.
   static void interleave_few(const Call& call, int64_t rows, int64_t begin, int64_t end) {
     const int64_t row = call.out[0].size() / rows;
     const int64_t together = std::max<int64_t>(1, kBlockBytes / (row * static_cast<int64_t>(sizeof(T))));
@@ -148,12 +148,18 @@ struct Cat {
   }
 
   static void put_rows(T* to, int64_t to_row, const T* from, int64_t from_row, int64_t rows, int64_t count) {
-    for (int64_t c = 0; c < count; ++c) {
+    constexpr int64_t kItem = sizeof(T), kLoop = 32;
+    if (copy_rows(to, from, rows, count * kItem, to_row * kItem, from_row * kItem)) return;
+    for (int64_t r = 0; count * kItem >= kLoop && r < rows; ++r) {
+      copy_bytes(to + r * to_row, from + r * from_row, count * kItem, false);
+    }
+    for (int64_t c = 0; count * kItem < kLoop && c < count; ++c) {
       for (int64_t r = 0; r < rows; ++r) to[r * to_row + c] = from[r * from_row + c];
     }
   }
 
-  static constexpr int64_t kFewBytes = 32, kBlockBytes = 16384;
+  // Bytes of a row of an input; out of memory, an output that is written from its beginning to its end is quicker.
+  static constexpr int64_t kFew = 1024, kFewOfLarge = 64, kBlockBytes = 16384;
 
   static View without_dim(const View& x, int dim) {
     View out = x;

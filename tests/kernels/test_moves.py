@@ -142,3 +142,25 @@ def test_joining_arrays_without_elements(shape: tuple[int, ...]) -> None:
             out = KERNELS["cat"](arrays, dim, stacked)
             assert out.shape == expected.shape
             assert np.array_equal(out, expected)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("dtype", [np.int8, np.float32, np.float64])
+def test_joining_rows_of_any_length(dtype: type, threads: int) -> None:
+    wide = np.random.default_rng(3).integers(0, 100, (300, 700)).astype(dtype)
+    with with_threads(threads):
+        for a, b, c in (
+            (1, 2, 3),
+            (3, 0, 4),
+            (4, 5, 6),
+            (7, 8, 9),
+            (11, 16, 17),
+            (24, 40, 61),
+            (64, 100, 1),
+            (300, 8, 290),
+        ):
+            given = [np.ascontiguousarray(wide[:, :a]), wide[:, a : a + b], np.ascontiguousarray(wide[:, -c:])]
+            assert np.array_equal(KERNELS["cat"](given, 1, False), np.concatenate(given, 1))
+        for width in (1, 2, 5, 10, 33, 130):
+            given = [np.ascontiguousarray(wide[:, i : i + width]) for i in range(3)]
+            assert np.array_equal(KERNELS["cat"](given, 1, True), np.stack(given, 1))
