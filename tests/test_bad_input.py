@@ -845,7 +845,7 @@ def test_operations_with_wrong_arity() -> None:
 # ---- Fuzz ------------------------------------------------------------------------------------------------------------
 
 FUZZ = """
-import faulthandler, inspect, random, sys
+import faulthandler, functools, inspect, random, sys
 faulthandler.enable()
 import numpy as np
 import minigrad as mg
@@ -905,12 +905,16 @@ TYPES = {"Tensor": tensor, "int": integer, "float": number, "bool": lambda: draw
 anything = lambda: draw.choice([tensor, tensor, tensor, array, index, integer, number])()
 everything = lambda: draw.choice([anything, shape, dims, lambda: None, lambda: [1, 2], lambda: "text", lambda: object()])()
 
+@functools.cache
+def parameters(function):
+    return list(inspect.signature(function).parameters.values())
+
 def make_arguments(function):
     if wild:
         return [everything() for _ in range(draw.choice([0, 1, 1, 2, 2, 2, 3, 3, 4]))], {}
     COMMON[0] = draw.choice([shape(), (3, 3), (2, 3, 3), (3,), (4, 3)])
     positional, named = [], {}
-    for p in inspect.signature(function).parameters.values():
+    for p in parameters(function):
         if p.default is not p.empty and draw.random() < 0.6:
             break
         if p.annotation in ("DType | None", "_dtype.dtype | None") or p.name in ("device", "args", "kwargs", "generator"):
@@ -968,7 +972,7 @@ def fuzz(seed: int, mode: str, folder: Path) -> list[str]:
     It may write files into the folder.
     """
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FUZZ, str(seed), "120", mode],
+        [sys.executable, "-W", "ignore", "-c", FUZZ, str(seed), "60", mode],
         capture_output=True,
         text=True,
         timeout=300,
