@@ -74,14 +74,16 @@ void run_dots(const T* a, int64_t a_row, const T* b, int64_t k, T* sum) {
   }
   // Lanes behind the last k take 0 * 0: that may turn -0 into +0 in a lane, which the +0 at the start of the total
   // undoes.
-#pragma GCC unroll 8
-  for (int v = 0; v < V; ++v) {
+  const auto add_last = [&](int v) __attribute__((always_inline)) {
     const int64_t left = k - i - v * L;
-    if (left <= 0) break;
+    if (left <= 0) return false;
     const int count = static_cast<int>(left < L ? left : L);
     const Vec<T> y = load_part(b + i + v * L, count);
     each<R, 1>([&](int r, int) { acc[r][v] = fma(load_part(a + r * a_row + i + v * L, count), y, acc[r][v]); });
-  }
+    return true;
+  };
+  bool more = i < k;  // leaving a loop would keep the sums in memory
+  each<1, V>([&](int, int v) { more = more && add_last(v); });
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) sum[r] = fold<T>(acc[r]);
 }

@@ -2,6 +2,8 @@
 // once for all operations.
 #pragma once
 
+#include <type_traits>
+
 #include "isa/isa.hpp"
 #include "kernels/bytes.hpp"
 #include "kernels/reduce_along.hpp"
@@ -85,11 +87,7 @@ void row_groups_of(T* lanes, const T* x, int64_t step, int64_t pieces, int64_t c
 
 // Whether folding the lanes of a short row takes longer than transposing it: where a step compares as well.
 template <class Op>
-constexpr bool kFoldsSlowly = false;
-template <>
-constexpr bool kFoldsSlowly<Largest> = true;
-template <>
-constexpr bool kFoldsSlowly<Smallest> = true;
+constexpr bool kFoldsSlowly = std::is_same_v<Op, Largest> || std::is_same_v<Op, Smallest>;
 
 // Rows of many blocks, of one block, and, of some operations, of half a vector: these transposed, many at a time. The
 // bits are the same in all three.
