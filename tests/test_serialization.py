@@ -584,7 +584,7 @@ def memory_to_load(path: Path) -> tuple[int, int]:
     code = (
         "import resource, sys, minigrad, safetensors.numpy\n"
         "rss = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "import tempfile, os; small = os.path.join(tempfile.mkdtemp(), 'x'); minigrad.save({'x': minigrad.ones(3)}, small)\n"
+        "small = sys.argv[1] + '-small'; minigrad.save({'x': minigrad.ones(3)}, small)\n"
         "minigrad.load(small)\n"
         "before, good = rss(), 1\n"
         "try: minigrad.load(sys.argv[1])\n"
