@@ -1,8 +1,8 @@
 """House prices in California: a regression with a loss that outliers do not rule, and one of a quantile.
 
-MINIGRAD_DATA names the folder with california-housing.csv (1990 census, Pace and Barry 1997). Each fifth district is for the
-test. The second network learns the price below which nine in ten houses of its kind stay: any function can be the loss.
-Needs scikit-learn.
+MINIGRAD_DATA names the folder with california-housing.csv (1990 census, Pace and Barry 1997), the current one if unset. Each
+fifth district is for the test. The second network learns the price below which nine in ten houses of its kind stay: any
+function can be the loss. Needs scikit-learn.
 
 It prints::
 
@@ -37,7 +37,7 @@ from minigrad import Tensor
 
 def load() -> tuple[Any, Any]:
     """Return the features, with the place by the sea as columns of zeros and ones, and the prices."""
-    path = Path(os.environ["MINIGRAD_DATA"]) / "california-housing.csv"
+    path = Path(os.environ.get("MINIGRAD_DATA", ".")) / "california-housing.csv"
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     place = np.array([row.pop("ocean_proximity") for row in rows])

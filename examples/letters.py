@@ -1,7 +1,7 @@
 """Letter recognition with the estimator: scikit-learn's defaults, and what its users asked for.
 
-MINIGRAD_DATA names the folder with letter-recognition.data (UCI Letter Recognition, Slate 1991). By custom the first 16,000
-letters are learned and the last 4,000 tested. Needs scikit-learn.
+MINIGRAD_DATA names the folder with letter-recognition.data (UCI Letter Recognition, Slate 1991), the current one if unset. By
+custom the first 16,000 letters are learned and the last 4,000 tested. Needs scikit-learn.
 
 It prints::
 
@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 
 def load() -> tuple[Any, Any]:
     """Return the features, (20000, 16), and the letters."""
-    path = Path(os.environ["MINIGRAD_DATA"]) / "letter-recognition.data"
+    path = Path(os.environ.get("MINIGRAD_DATA", ".")) / "letter-recognition.data"
     table = np.loadtxt(path, delimiter=",", dtype=str)
     return table[:, 1:].astype(np.float32), table[:, 0]
 
