@@ -29,6 +29,7 @@ class DirectRows {
     }
     in_lines_ = (reinterpret_cast<uintptr_t>(call.out[0].data) | static_cast<uintptr_t>(least * item_)) % 64 == 0;
     streamed_ = past_caches(moved) && least * item_ >= (in_lines_ ? kShortest : kWorthStreaming);
+    asked_ = moved > kCached && !past_caches((large + 1) * moved);
     several_ = large > 1;
     fetched_ = several_ || map.limit == 0;
     alone_ = streamed_ && map.streams && !several_ && get_num_threads() == 1;
@@ -44,6 +45,10 @@ class DirectRows {
 
   // Whether results go past the caches, and rows begin where lines of memory do.
   bool streamed_in_lines() const { return streamed_ && in_lines_; }
+
+  // How the loop writes, where it does not write past the caches itself: lines that the last cache holds come as late
+  // for what is written as for what is read, and a processor foresees them less.
+  Writing writing() const { return asked_ ? Writing::ahead : Writing::plain; }
 
   // Whether the loop takes rows as they are.
   bool are_whole() const { return block_ == 0; }
@@ -83,10 +88,10 @@ class DirectRows {
   [[gnu::noinline]] void run_past(char* out, int64_t count, Neighbours& in) const {
     const int64_t before = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(out) % 64) / item_;
     const int64_t first = before < count ? before : count;
-    in.past = false;
+    in.writing = Writing::plain;
     if (first > 0) map_.loop(map_.context, out, first, in);
     step(in, first);
-    in.past = true;
+    in.writing = Writing::past;
     for (int i = 0; i < map_.inputs; ++i) in.ahead[i] = kLater & in.mask[i] & far_[i];
     map_.loop(map_.context, out + first * item_, count - first, in);
   }
@@ -127,7 +132,7 @@ class DirectRows {
   int64_t items_[kMaxMapped];  // of the inputs
   int64_t far_[kMaxMapped];    // -1 for inputs that come from memory, else 0
   int64_t block_;              // elements that pass at a time; 0: all
-  bool in_lines_, streamed_;
+  bool in_lines_, streamed_, asked_;
   bool several_;  // whether several operands come from memory
   // Whether the loop writes past the caches itself: where a core waits for its own instructions. Where several operands
   // or cores keep memory busy, pieces that are read and written in turn are quicker.
