@@ -202,7 +202,7 @@ bool note_writes(const Cell* cell) {
 // How often memory was written to.
 long long writes(const Cell* cell) { return cell->version >= 0 ? cell->version : cell->version - kShared; }
 
-PyObject* refuse(const char* text) { return PyErr_Format(PyExc_TypeError, text); }
+PyObject* refuse(const char* text) { return PyErr_Format(PyExc_TypeError, "%s", text); }
 
 // version_of(cell, array): what is to be remembered of memory whose elements are saved.
 PyObject* version_for_python(PyObject*, PyObject* const* args, Py_ssize_t count) {

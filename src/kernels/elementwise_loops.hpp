@@ -106,7 +106,7 @@ template <class Op, class Out, class... Xs, int... k>
       Out lanes[kLanes];
       map_block<Op>(lanes, kLanes, x...);
       const bool past = writing == static_cast<int>(Writing::past);
-      if (writing != 0) [[unlikely]] {
+      if (writing != static_cast<int>(Writing::plain)) [[unlikely]] {
         constexpr int64_t kAhead = 1024;
         if (!past) __builtin_prefetch(reinterpret_cast<const char*>(out + i) + kAhead, 1);
         for (int64_t line = 0; past && line < static_cast<int64_t>(sizeof lanes); line += 64) {
