@@ -1,8 +1,9 @@
 """Times minigrad beside the peers that are installed.
 
 Each implementation runs in a process of its own; rounds alternate between them, so that a slow moment of the machine
-meets all; what is printed is the median of the rounds and its ratio to minigrad's. All cases, on one thread and on all
-cores, take about half an hour.
+meets all. The processes are started several times: where the memory of one lies is a draw, which all its rounds share.
+What is printed is the median of all rounds and its ratio to minigrad's. All cases, on one thread and on all cores, take
+about three quarters of an hour.
 """
 
 from __future__ import annotations
@@ -18,13 +19,24 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from . import report
 from .cases import CASES, IMPORT
 
 PEERS = ("minigrad", "torch", "jax", "numpy")
-QUICK, WHOLE = (3, 0.005), (11, 0.05)  # rounds, and the seconds that a round lasts, about
-ENOUGH = (5, 10.0)  # rounds, and seconds, after which a case of long calls is left
+
+
+class Effort(NamedTuple):
+    """How much is measured of a case."""
+
+    starts: int  # of the processes
+    rounds: int  # of each start
+    round_length: float  # seconds, about
+
+
+QUICK, WHOLE = Effort(1, 3, 0.005), Effort(3, 4, 0.05)
+ENOUGH = (2, 4.0)  # rounds, and seconds, after which a start leaves a case of long calls
 # Too long, or much like others, for a run of a minute.
 NOT_QUICK = ("4096×", "2048×2048", "1024-4096", "1024×4096", "scaling:")
 
@@ -80,22 +92,34 @@ def import_time(module: str) -> float | None:
     return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 
 
-def measure(peers: list[str], cases: list[str], threads: int, rounds: int, round_length: float) -> report.Medians:
-    """Return for each case and peer the median of the rounds, in seconds."""
+def rounds_of(case: str, started: dict[str, Worker], most: int) -> report.Times:
+    """Return the seconds that a call takes in each round, of each implementation that has the case."""
+    times: report.Times = {peer: [] for peer in started}
+    start = time.perf_counter()
+    for n in range(most):
+        if n >= ENOUGH[0] and time.perf_counter() - start > ENOUGH[1]:
+            break
+        for peer, worker in started.items():
+            seconds = import_time(peer) if case == IMPORT else worker.time(case)
+            if seconds is not None:
+                times[peer].append(seconds)
+    return times
+
+
+def measure(peers: list[str], cases: list[str], threads: int, effort: Effort) -> report.Medians:
+    """Return for each case and peer the median of all rounds, in seconds."""
+    times: dict[str, report.Times] = {case: {peer: [] for peer in peers} for case in cases}
     results: report.Medians = {}
-    with workers(peers, threads, round_length) as started:
-        for case in cases:
-            times: dict[str, list[float]] = {peer: [] for peer in peers}
-            start = time.perf_counter()
-            for n in range(rounds):
-                if n >= ENOUGH[0] and time.perf_counter() - start > ENOUGH[1]:
-                    break
-                for peer in peers:
-                    seconds = import_time(peer) if case == IMPORT else started[peer].time(case)
-                    if seconds is not None:
-                        times[peer].append(seconds)
-            results[case] = {peer: statistics.median(t) for peer, t in times.items() if t}
-            report.print_row(case, results[case], peers)
+    for start in range(1, effort.starts + 1):
+        with workers(peers, threads, effort.round_length) as started:
+            for case in cases:
+                for peer, seconds in rounds_of(case, started, effort.rounds).items():
+                    times[case][peer] += seconds
+                if start == effort.starts:
+                    results[case] = {peer: statistics.median(t) for peer, t in times[case].items() if t}
+                    report.print_row(case, results[case], peers)
+        if start < effort.starts:
+            print(f"start {start} of {effort.starts} is measured", file=sys.stderr, flush=True)
     return results
 
 
@@ -111,7 +135,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few short rounds on one thread: about a minute")
     parser.add_argument("--threads", type=int, nargs="*", help="threads of each implementation (default: 1, all cores)")
     parser.add_argument("--only", default="", help="cases whose name contains this; a name begins with its group")
-    parser.add_argument("--rounds", type=int, help="rounds of each case")
+    parser.add_argument("--rounds", type=int, help="rounds of each case and start")
+    parser.add_argument("--starts", type=int, help="how often each process is started")
     parser.add_argument("--peers", default=",".join(PEERS), help="implementations, with commas between them")
     parser.add_argument("--json", type=Path, help="where to save the medians, in seconds")
     parser.add_argument("--chart", type=Path, help="where to draw the ratios; needs matplotlib")
@@ -125,6 +150,8 @@ def problems(options: argparse.Namespace) -> Iterator[str]:
     """Yield what would fail after the measuring, or make it pointless."""
     if importlib.util.find_spec("minigrad") is None:
         yield "minigrad is not installed: pip install ."
+    if min(options.rounds or 1, options.starts or 1) < 1:
+        yield "--rounds and --starts: at least 1"
     unknown = [peer for peer in options.peers.split(",") if peer not in PEERS]
     if unknown:
         yield f"--peers: no implementation is called {unknown[0]}, they are {', '.join(PEERS)}"
@@ -143,14 +170,15 @@ def main() -> None:
     wanted = [p for p in PEERS if p in options.peers.split(",") or p == "minigrad"]
     peers = [p for p in wanted if importlib.util.find_spec(p) is not None]
     print("not installed, left out:", ", ".join(p for p in wanted if p not in peers) or "none")
-    rounds, round_length = QUICK if options.quick else WHOLE
+    effort = QUICK if options.quick else WHOLE
+    effort = effort._replace(starts=options.starts or effort.starts, rounds=options.rounds or effort.rounds)
     cores = len(os.sched_getaffinity(0))
     results: dict[int, report.Medians] = {}
     for threads in options.threads or ([1] if options.quick else sorted({1, cores})):
         print(f"\nthreads: {threads}")
         report.print_head(peers)
         cases = select(options.only, options.quick)
-        results[threads] = measure(peers, cases, threads, options.rounds or rounds, round_length)
+        results[threads] = measure(peers, cases, threads, effort)
         report.print_means(results[threads], peers)
         report.print_bandwidths(results[threads])
         if options.json is not None:

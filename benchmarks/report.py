@@ -13,6 +13,7 @@ import numpy as np
 
 from .cases import group, scaling
 
+Times = dict[str, list[float]]  # of each implementation, the seconds of each round
 Medians = dict[str, dict[str, float]]  # of each case, the seconds of each implementation
 
 MOST_BARS = 60  # of cases in a chart: of more, the groups are drawn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -74,6 +75,14 @@ def test_means_and_what_is_below(capsys: pytest.CaptureFixture[str]) -> None:
     assert "below 1.0: kernels: b (0.50)" in printed
 
 
+def test_medians_are_of_the_rounds_of_all_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = iter(({"minigrad": [1.0, 2.0], "torch": [8.0, 8.0]}, {"minigrad": [9.0, 3.0], "torch": [4.0, 4.0]}))
+    monkeypatch.setattr(program, "workers", lambda peers, threads, length: contextlib.nullcontext({}))
+    monkeypatch.setattr(program, "rounds_of", lambda case, started, rounds: next(starts))
+    medians = program.measure(["minigrad", "torch"], ["kernels: a"], 1, program.Effort(2, 2, 0.05))
+    assert medians == {"kernels: a": {"minigrad": 2.5, "torch": 6.0}}
+
+
 def test_a_chart_of_many_cases_has_a_line_for_each_group() -> None:
     peers = ["minigrad", "torch", "jax"]
     few = {f"kernels: {n}": {"minigrad": 1.0, "torch": 4.0 ** (n % 2)} for n in range(report.MOST_BARS)}
@@ -91,6 +100,7 @@ def test_a_chart_of_many_cases_has_a_line_for_each_group() -> None:
         ("--peers=pytorch", "--peers: no implementation is called pytorch, they are minigrad, torch, jax, numpy"),
         ("--only=nothing", "--only: no case's name contains 'nothing'"),
         ("--json=nowhere/times.json", "there is no folder"),
+        ("--starts=-1", "--rounds and --starts: at least 1"),
     ],
 )
 def test_problems_are_told_before_measuring(
@@ -114,11 +124,12 @@ def test_without_minigrad_there_is_nothing_to_measure(
 
 def test_the_program_measures_saves_and_draws(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--only=overhead: add", "--rounds=1", "--peers=minigrad"]
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only=overhead: add", "--rounds=1", "--starts=2"]
+    command.append("--peers=minigrad")
     files = [f"--json={tmp_path / 'times.json'}", f"--chart={tmp_path / 'chart.png'}"]
     done = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True, check=True, timeout=300)
     assert "overhead: add 8×8 backward" in done.stdout
-    assert "Warning" not in done.stderr
+    assert done.stderr.splitlines() == ["start 1 of 2 is measured"]
     saved = json.loads((tmp_path / "times.json").read_text())
     assert saved["versions"] == {"minigrad": minigrad.__version__}
     assert set(saved["seconds"]["1"]) == {"overhead: add 8×8", "overhead: add 8×8 backward"}
