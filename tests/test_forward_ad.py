@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import in_threads
 
 import minigrad as mg
 import minigrad.autograd.forward_ad as fwad
@@ -108,6 +109,19 @@ def test_a_level_ends() -> None:
     fwad.exit_dual_level()
     with pytest.raises(RuntimeError, match="exit_dual_level: there is no level"):
         fwad.exit_dual_level()
+
+
+def test_a_level_ends_with_its_thread() -> None:
+    """The system gives the number of a thread that has ended to the next one."""
+
+    def outside() -> None:
+        with pytest.raises(RuntimeError, match="make_dual: needs a level"):
+            fwad.make_dual(mg.ones(2), mg.ones(2))
+
+    in_threads(fwad.enter_dual_level)
+    for _ in range(10):
+        in_threads(outside)
+    fwad._levels.clear()
 
 
 WRONG: dict[str, tuple[type[Exception], Callable[[Any, Any], Any]]] = {

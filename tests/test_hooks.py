@@ -253,6 +253,10 @@ def test_misuse() -> None:
         mg.ones(2).retain_grad()
     with pytest.raises(RuntimeError, match="only leaves accumulate gradients"):
         y.register_post_accumulate_grad_hook(print)
+    for flag in (True, False):
+        with pytest.raises(RuntimeError, match="this tensor was computed by the graph"):
+            y.requires_grad = flag
+    assert y.requires_grad_() is y
     with pytest.raises(TypeError, match="hook: expected something that can be called, got int"):
         x.register_hook(1)
     for result, message in ((mg.ones(3), "returned a gradient of shape"), (1.0, "must return a tensor or None")):
@@ -353,6 +357,31 @@ def test_threads_register_and_remove_hooks_while_others_go_backwards() -> None:
         handle.remove()
     gc.collect()
     assert not graph.leaf_hooks
+
+
+@pytest.mark.parametrize("lib", LIBRARIES)
+def test_a_hook_sees_a_leaf_that_nobody_else_holds(lib: Any) -> None:
+    x, seen = lib.ones(2, requires_grad=True), []
+    x.register_post_accumulate_grad_hook(lambda t: seen.append((values(t), values(t.grad))))  # type: ignore[arg-type]
+    y = (2 * x).sum()
+    del x
+    y.backward()
+    assert seen == [([1.0, 1.0], [2.0, 2.0])]
+
+
+def test_a_leaf_with_such_a_hook_is_collected() -> None:
+    x = mg.ones(2, requires_grad=True)
+    gone = weakref.ref(x)
+    handle = x.register_post_accumulate_grad_hook(print)
+    del x
+    gc.collect()
+    assert gone() is None
+    x = mg.ones(2, requires_grad=True)
+    gone = weakref.ref(x)
+    handle = x.register_post_accumulate_grad_hook(print)
+    handle.remove()
+    del x
+    assert gone() is None  # without a collection
 
 
 # ---- Several tensors -------------------------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ def test_borders_of_a_tensors_own_elements(mode: str) -> None:
         ("circular", (2, 4), (0, 5), RuntimeError),
         ("circular", (2, 4), (3, -2), RuntimeError),
         ("circular", (2, 4), (-4, 2), RuntimeError),
+        ("circular", (2, 4), (0, -5), RuntimeError),
         ("replicate", (2, 4), (-2, -2), RuntimeError),
         ("replicate", (2, 0), (1, 1), RuntimeError),
         ("reflect", (4,), (1, 1), NotImplementedError),
@@ -87,7 +88,14 @@ def test_sizes_of_borders_that_are_none(mode: str) -> None:
 
 @pytest.mark.parametrize(
     ("sizes", "row"),
-    [((1, -1), [2, 0, 1, 2]), ((-1, 1), [1, 2, 3, 1]), ((-3, 1), [3, 3]), ((2, -2), [0, 1, 0, 1]), ((-1, -1), [1, 2])],
+    [
+        ((1, -1), [2, 0, 1, 2]),
+        ((-1, 1), [1, 2, 3, 1]),
+        ((-3, 1), [3, 3]),
+        ((2, -2), [0, 1, 0, 1]),
+        ((-1, -1), [1, 2]),
+        ((0, -4), []),
+    ],
 )
 def test_what_is_left_of_a_tensor_goes_round(sizes: tuple[int, int], row: list[int]) -> None:
     assert F.pad(mg.arange(4.0).reshape(1, 4), sizes, "circular").tolist() == [row]

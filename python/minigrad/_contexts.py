@@ -7,7 +7,7 @@ the change made, or half undone. So these two are C++ for all contexts (`ModeBas
 from __future__ import annotations
 
 from collections.abc import Sequence
-from threading import get_ident
+from threading import local
 from typing import Any
 
 from . import _core
@@ -19,7 +19,17 @@ Call = tuple[Any, ...]
 Changes = tuple[Any, list[Call], list[Call]]
 
 #: What contexts have put where the code that asks finds it, each with its thread, None for all. Empty as a rule.
-Entries = list[tuple[int | None, Any]]
+Entries = list[tuple[object, Any]]
+
+
+class _Running(local):
+    """Knows the thread that asks by an object of its own: the number of a thread that has ended goes to another one."""
+
+    def __init__(self) -> None:
+        self.thread = object()
+
+
+running = _Running()
 
 
 class Context(_core.ModeBase):
@@ -62,7 +72,7 @@ class Changing(Context):
 
 def entry(entries: Entries, value: Any) -> tuple[list[Call], list[Call]]:
     """Return the calls that let `innermost` find a value, and those that undo it."""
-    added = (get_ident(), value)
+    added = (running.thread, value)
     return [(entries.append, added)], [(_core.drop, entries, added)]
 
 
@@ -73,5 +83,5 @@ def innermost(entries: Entries) -> Any:
     """
     if not entries:
         return None
-    here = get_ident()
+    here = running.thread
     return next((value for thread, value in reversed(tuple(entries)) if thread == here), None)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import linecache
 import sys
-import threading
 from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ._contexts import Entries
+from ._contexts import Entries, running
 
 if TYPE_CHECKING:
     from . import _core
@@ -38,7 +37,7 @@ class Observer:
 
 def observing() -> list[Observer]:
     """Return those who watch this thread, in the order in which they began."""
-    here = threading.get_ident()
+    here = running.thread
     return [observer for thread, observer in tuple(observers) if thread is None or thread == here]
 
 

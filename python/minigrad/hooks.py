@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import _core, graph
@@ -61,19 +62,16 @@ class NodeHooks:
     after : Hooks
         Take the cotangents of the inputs and those of the outputs, as tuples.
     accumulated : Hooks
-        Of a leaf: take the tensor, once its gradient has grown.
-    tensor : weakref or None
-        The tensor of a leaf, where `accumulated` has hooks.
+        Of a leaf: called once its gradient has grown, each with the tensor, which it keeps alive.
     """
 
-    __slots__ = ("accumulated", "after", "before", "kind", "of_output", "retained", "tensor")
+    __slots__ = ("accumulated", "after", "before", "kind", "of_output", "retained")
 
     def __init__(self, kind: type[Hooks]) -> None:
         self.kind = kind
         self.of_output: dict[int, Hooks] = {}
         self.retained: dict[int, list[weakref.ref[Tensor]]] = {}
         self.before, self.after, self.accumulated = kind(), kind(), kind()
-        self.tensor: weakref.ref[Tensor] | None = None
 
 
 class Hooked:
@@ -109,10 +107,8 @@ class Hooked:
     def accumulate(self, g: Any) -> None:
         """Add to the gradient, then tell the hooks."""
         super().accumulate(g)  # type: ignore[misc]
-        tensor = None if self.hooks.tensor is None else self.hooks.tensor()
-        if tensor is not None:
-            for hook in self.hooks.accumulated.all():
-                hook(tensor)
+        for hook in self.hooks.accumulated.all():
+            hook()
 
 
 _hooked_classes: dict[Any, Any] = {}
@@ -233,13 +229,11 @@ def retains_grad(tensor: Tensor) -> bool:
     return any(ref() is tensor for ref in hooks_of(node).retained.get(index, ()))
 
 
-def register_post_accumulate_grad_hook(tensor: Tensor, hook: Hook) -> RemovableHandle:
+def register_post_accumulate_grad_hook(tensor: Tensor, hook: Any) -> RemovableHandle:
     """Register a hook of a leaf; see `Tensor.register_post_accumulate_grad_hook`."""
     node, _ = _edge(tensor, "register_post_accumulate_grad_hook")
     if not tensor.is_leaf:
         raise RuntimeError(
             "register_post_accumulate_grad_hook: only leaves accumulate gradients; this one was computed"
         )
-    hooks = hooks_of(node)
-    hooks.tensor = weakref.ref(tensor)
-    return hooks.accumulated.add(hook)
+    return hooks_of(node).accumulated.add(partial(hook, tensor) if callable(hook) else hook)

@@ -145,6 +145,7 @@ PyObject* get_requires_grad(PyObject* self, void*) { return PyBool_FromLong(tens
 
 int set_requires_grad(PyObject* self, PyObject* value, void*) {
   if (value == nullptr) return PyErr_SetString(PyExc_AttributeError, "requires_grad: cannot be deleted"), -1;
+  if (PyObject* const node = tensor_in(self)->node; node != nullptr && !is_leaf(node)) value = Py_False;  // refused
   return call_method(self, "requires_grad_", value) == nullptr ? -1 : 0;
 }
 

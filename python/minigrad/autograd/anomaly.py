@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, graph, sharing
-from .._contexts import Call, Changes, Changing, Context
+from .._contexts import Call, Changes, Changing, Context, running
 from .._observers import Observer, observers, observing, users_line
 from ..batching import array_in, bottom
 from ..graph import Cell, Edge, Node
@@ -192,7 +192,7 @@ def is_anomaly_check_nan_enabled() -> bool:
 
 def _enabling(mode: bool, check_nan: bool) -> Changes:
     """Return the changes to another state of the thread."""
-    here, state = threading.get_ident(), vars(_state)
+    here, state = running.thread, vars(_state)
     make: list[Call] = [(state.__setitem__, "check_nan", check_nan)]
     undo: list[Call] = [(state.__setitem__, "check_nan", _state.check_nan)]
     watching = next((entry for entry in tuple(observers) if entry == (here, _detector)), None)

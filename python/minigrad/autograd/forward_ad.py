@@ -7,11 +7,10 @@ from it. The graph is recorded as ever; `unpack_dual` carries the tangents along
 from __future__ import annotations
 
 from contextlib import ContextDecorator
-from threading import get_ident
 from typing import NamedTuple
 
 from .. import _core
-from .._contexts import Changes, Context, Entries, entry, innermost
+from .._contexts import Changes, Context, Entries, entry, innermost, running
 from ..grad_mode import enable_grad, is_grad_enabled
 from ..tensor import Tensor
 from .functional import push, reaches_out
@@ -51,13 +50,13 @@ def _begun() -> _Level:
 
 def enter_dual_level() -> int:
     """Begin a level and return its number, 0; RuntimeError inside of one. :class:`dual_level` ends it by itself."""
-    _levels.append((get_ident(), _begun()))
+    _levels.append((running.thread, _begun()))
     return 0
 
 
 def exit_dual_level(*, level: int | None = None) -> None:
     """End the level: its tangents are gone; RuntimeError outside of one."""
-    begun = next((known for known in tuple(_levels) if known[0] == get_ident()), None)
+    begun = next((known for known in tuple(_levels) if known[0] == running.thread), None)
     if begun is None or level not in (None, 0):
         raise RuntimeError(f"exit_dual_level: there is no level {'' if level is None else level}".rstrip())
     _core.drop(_levels, begun)

@@ -95,7 +95,7 @@ def _of_its_own(input: Tensor, shape: Shape, pad: tuple[int, ...], mode: str) ->
         n, (before, after) = shape[dim], pad[place : place + 2]
         start, left = max(-before, 0), n + min(before, 0) + min(after, 0)  # what is not cut off
         most = {"reflect": n - 1, "circular": left}.get(mode)
-        if (most is not None and max(before, after) > most) or n + before + after < 1 or n < 1:
+        if (most is not None and max(before, after) > most) or n + before + after < (mode != "circular") or n < 1:
             raise RuntimeError(f"pad: mode {mode!r} cannot pad dim {dim} of shape {shape} by {(before, after)}")
         places = np.arange(-before, n + after)
         if mode == "reflect":
