@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -62,6 +64,11 @@ def test_state_goes_on(name: str) -> None:
     h.set_state(state)
     assert h.initial_seed() == 3
     np.testing.assert_array_equal(draw(h).numpy(), following)
+    g.set_state(state)
+    copies = [copy.copy(g), copy.deepcopy(g), pickle.loads(pickle.dumps(g))]
+    np.testing.assert_array_equal(draw(g).numpy(), following)
+    for other in copies:
+        np.testing.assert_array_equal(draw(other).numpy(), following)
 
 
 def test_calls_share_no_counters() -> None:

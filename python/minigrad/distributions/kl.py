@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..ops.activation import softplus
+from ..ops.creation import full_like
 from ..ops.elementwise import where
+from ..ops.functions import erf
 from ..tensor import Tensor
 from .composed import Independent, TransformedDistribution
-from .continuous import Exponential, HalfNormal, Laplace, Normal, Uniform
+from .continuous import Cauchy, Exponential, Gumbel, HalfNormal, Laplace, Normal, Uniform
 from .discrete import Bernoulli, Categorical, Geometric, OneHotCategorical
 from .distribution import Distribution, sum_rightmost
 
@@ -90,6 +92,45 @@ def _exponentials(p: Exponential, q: Exponential) -> Tensor:
 def _uniforms(p: Uniform, q: Uniform) -> Tensor:
     outside = (q.low > p.low) | (q.high < p.high)
     return where(outside, math.inf, ((q.high - q.low) / (p.high - p.low)).log())  # type: ignore[no-any-return]
+
+
+@register_kl(Cauchy, Cauchy)
+def _cauchys(p: Cauchy, q: Cauchy) -> Tensor:
+    width, gap = p.scale + q.scale, p.loc - q.loc
+    return ((width * width + gap * gap) / (4 * p.scale * q.scale)).log()
+
+
+@register_kl(Exponential, Normal)
+@register_kl(Gumbel, Normal)
+@register_kl(Laplace, Normal)
+@register_kl(Uniform, Normal)
+def _from_a_normal(p: Distribution, q: Normal) -> Tensor:
+    gap = p.mean - q.loc
+    return (p.variance + gap * gap) / (2 * q.variance) + q.scale.log() + 0.5 * math.log(2 * math.pi) - p.entropy()
+
+
+@register_kl(Normal, Laplace)
+def _normal_from_a_laplace(p: Normal, q: Laplace) -> Tensor:
+    z = (p.loc - q.loc) / p.scale
+    distance = p.scale * (math.sqrt(2 / math.pi) * (-0.5 * z * z).exp() + z * erf(z * math.sqrt(0.5)))
+    return distance / q.scale + (2 * q.scale).log() - p.entropy()
+
+
+@register_kl(Uniform, Exponential)
+def _uniform_from_an_exponential(p: Uniform, q: Exponential) -> Tensor:
+    return where(p.low < 0, math.inf, q.rate * p.mean - q.rate.log() - p.entropy())  # type: ignore[no-any-return]
+
+
+@register_kl(Exponential, Uniform)
+@register_kl(Gumbel, Exponential)
+@register_kl(Gumbel, Uniform)
+@register_kl(Laplace, Exponential)
+@register_kl(Laplace, Uniform)
+@register_kl(Normal, Exponential)
+@register_kl(Normal, Uniform)
+def _impossible(p: Distribution, q: Distribution) -> Tensor:
+    """Return infinity: `q` never draws some of what `p` does."""
+    return full_like(p.mean - q.mean, math.inf)
 
 
 def _expected(p: Tensor, log_ratio: Tensor) -> Tensor:

@@ -104,6 +104,12 @@ class Generator(_core.GeneratorBase):
             raise RuntimeError("set_state: these bytes are no state of a generator")
         self._place(seed, offset)
 
+    __setstate__ = set_state
+
+    def __reduce__(self) -> Any:
+        """Return how a copy is made, which goes on from the same state."""
+        return type(self), (), self.get_state()
+
     @property
     def device(self) -> Device:
         """The CPU."""
