@@ -1,4 +1,4 @@
-// erfc and erfinv, in double only: float goes through it.
+// erfc and erfinv, computed in double, for float as well: to all digits, and to what a float shows of them.
 #pragma once
 
 #include "isa/math_core.hpp"
@@ -45,50 +45,72 @@ template <class V>
   return select(below(y, all<V>(0.75)), fma(-x, erf_near_0(x * x), one - x), far);
 }
 
+// erfinv(x) / x = P(w) / Q(w) to 2^-29.6 for w = -log(1 - x^2) up to 37, beyond which no number below 1 leads.
 template <class V>
-[[gnu::always_inline]] inline V root(V x) {
-  if constexpr (kIsRegister<V>) {
-    for (int i = 0; i < kLanes<double>; ++i) x[i] = __builtin_sqrt(x[i]);
-    return x;
-  } else {
-    return sqrt(x);
-  }
+struct Slope {
+  V over, under;
+};
+
+template <class V>
+[[gnu::always_inline]] inline Slope<V> erfinv_slope(V w) {
+  return {horner(w, 0x1.c5bf89247f20bp-1, 0x1.3c4667c3e5849p-2, 0x1.008b5ff0872b6p-4, 0x1.1e5901a5bada2p-7,
+                 0x1.b22b7ef34b9eep-11, 0x1.9a7333a68530cp-15, 0x1.d8fcb839e3c36p-20, 0x1.eb0381643e8dbp-25,
+                 0x1.0e327a0733e00p-33),
+          horner(w, 1.0, 0x1.632eb5a9e1c0fp-4, 0x1.1e39ad587e9e0p-5, 0x1.22cd1464026e6p-9, 0x1.1bdcc727012b1p-12,
+                 0x1.0258934607e23p-17, 0x1.bfbca3e238a33p-22, 0x1.1cfb8f3bc4781p-28)};
 }
 
-// erfinv(a) / a to 3e-6, for w = -log(1 - a^2): a polynomial in w - 3 as far as 6, in sqrt(w - 1) - 4 from there
-// to 36.1.
-template <class V>
-[[gnu::always_inline]] inline V erfinv_slope(V w) {
-  constexpr double kNear[] = {0x1.9fa078baeaeacp+0,   0x1.eedc9087f0857p-3,  -0x1.7824d3c0cf2f8p-8,
-                              -0x1.b762a0ce262c1p-11, 0x1.9af70c4bcba60p-13, -0x1.911e4bd566e0cp-17,
-                              -0x1.081749d566a7ep-19, 0x1.6996a02973fabp-22};
-  constexpr double kFar[] = {0x1.fb667fec7d0f8p+1,  0x1.f592aa5cb9e6ap-1,  0x1.0d24956f7068ap-7,
-                             -0x1.39d08eb9b7370p-9, 0x1.d847242a11be0p-12, -0x1.b7f37ff6a93a3p-14,
-                             0x1.e51ea8785e840p-14, -0x1.407dd4ab4524ep-15};
-  const Mask<V> far = above(w, all<V>(6));
-  const V t = select(far, root(w - all<V>(1)) - all<V>(4), w - all<V>(3));
-  V slope = select(far, all<V>(kFar[7]), all<V>(kNear[7]));
-#pragma GCC unroll 7
-  for (int i = 6; i >= 0; --i) slope = fma(slope, t, select(far, all<V>(kFar[i]), all<V>(kNear[i])));
-  return slope;
-}
-
-// The y with erf(y) = x: from a first y, whose residue is a - erf(y) = erfc(y) - (1 - a), the first three terms of the
-// inverse function's series there. erfinv(+-1) = +-inf, NaN further out. Error: 0.50 ulp in float, 1.73 in
-// double.
+// The y with erf(y) = x: from a first y, whose residue is a - erf(y) = erfc(y) - (1 - a), the first two terms of the
+// inverse function's series there. erfinv(+-1) = +-inf, NaN further out. Error: 1.73 ulp.
 template <class V>
 [[gnu::noinline]] V erfinv(V x) {
   const V zero = all<V>(0), one = all<V>(1), a = abs(x), rest = one - a;
   const V inside = select(above(rest, zero), a, zero), room = one - inside;
-  const V y = inside * erfinv_slope(-log(room * (one + inside))), square = y * y;
+  const Slope<V> slope = erfinv_slope(-log(room * (one + inside)));
+  const V y = inside * slope.over / slope.under;
   const Tail<V> parts = erfc_tail(y);
   const V density = power_of_2(parts.k), by_tail = parts.tail - room / density;
-  const V by_erf = -fma(y, erf_near_0(square), y - inside) / density;
+  const V by_erf = -fma(y, erf_near_0(y * y), y - inside) / density;
   const V t = select(below(y, one), by_erf, by_tail) * all<V>(0x1.c5bf891b4ef6bp-1) / parts.bell;
-  const V curvature = fma(t * all<V>(0x1.5555555555555p-2), fma(all<V>(4), square, one), y);
-  const V inverse = y + fma(t * t, curvature, t);
+  const V inverse = y + fma(t * y, t, t);
   const V edge = select(equal(rest, zero), all<V>(kInf<double>), all<V>(kNaN<double>));
   return copysign(select(above(rest, zero), inverse, edge), x);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// For float: registers of doubles whose results are rounded to float.
+
+// erfc(y) = exp(-y^2) P(y) / Q(y) to 2^-33 for y up to 10.25, from where on it is 0 in float; exp(r) is a polynomial of
+// degree 7, error 2^-34. erfc(-y) = 2 - erfc(y). Error: 0.51 ulp in float.
+template <class V>
+[[gnu::always_inline]] inline V erfc_for_float(V x) {
+  const V y = limited_size(x, 10.25), square = y * y;
+  const V k = line(square, -kInverseLn2<double>, Format<double>::kRound) - all<V>(Format<double>::kRound);
+  const V r = fma_by(k, -0x1.62e42fefa39efp-1, -square);
+  const V bell = horner(r, 0x1.ffffffffab65fp-1, 0x1.000000010c62ap+0, 0x1.0000005a1160dp-1, 0x1.5555534260247p-3,
+                        0x1.555467f6ebd20p-5, 0x1.1112fb301be1ap-7, 0x1.6da513b3bd084p-10, 0x1.9eb6c17ce5721p-13);
+  const V over = horner(y, 0x1.ffffffff4c06ap-1, 0x1.6f4a7863c276ap+0, 0x1.0053f461ebf75p+0, 0x1.9c72501ee257cp-2,
+                        0x1.7cbd4b80db27cp-4, 0x1.48d88ab7f92dbp-7);
+  const V under = horner(y, 1.0, 0x1.4813f69c178acp+1, 0x1.725c40dbe9fadp+1, 0x1.db587f3cb99b4p+0, 0x1.72161f4c0cd33p-1,
+                         0x1.516b5a43f11d8p-3, 0x1.236eb3d1e1e23p-6);
+  const V tail = bell * power_of_2(k) * over / under;
+  return select(negative(x), all<V>(2) - tail, tail);
+}
+
+// As above, without a second step; the logarithm is a polynomial of degree 11, error 2^-30. Error: 0.52 ulp in float.
+template <class V>
+[[gnu::always_inline]] inline V erfinv_for_float(V x) {
+  const V one = all<V>(1), a = abs(x), room = one - a;
+  const Mask<V> is_inside = above(room, all<V>(0));
+  const Binary<V> parts = split_exponent(select(is_inside, room * (one + a), one));
+  const V f = parts.m - one;
+  const V logarithm = horner(f, 0x1.00000002b60a3p+0, -0x1.ffffffc700032p-2, 0x1.5555400a5ff83p-2,
+                             -0x1.0000121cfd700p-2, 0x1.99a71b2b59083p-3, -0x1.555be22403f67p-3, 0x1.2312988686a20p-3,
+                             -0x1.fbf218fbf26d4p-4, 0x1.e87e113fc3559p-4, -0x1.dffda3ae07984p-4, 0x1.137cf54183590p-4);
+  const V w = -fma(f, logarithm, parts.e * all<V>(0x1.62e42fefa39efp-1));
+  const Slope<V> slope = erfinv_slope(w);
+  const V edge = select(equal(a, one), copysign(all<V>(kInf<double>), x), all<V>(kNaN<double>));
+  return select(is_inside, x * slope.over / slope.under, edge);
 }
 
 }  // namespace math

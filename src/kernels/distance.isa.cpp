@@ -11,6 +11,7 @@
 #include "core/parallel.hpp"
 #include "isa/isa.hpp"
 #include "isa/math_core.hpp"
+#include "isa/transpose.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
@@ -70,6 +71,12 @@ struct Matrix {
   int64_t row, column;
 
   T& operator()(int64_t i, int64_t k) const { return data[i * row + k * column]; }
+
+  // Elements [k, k + count) of row i.
+  void take(T* own, int64_t i, int64_t k, int64_t count) const {
+    if (column == 1) return void(__builtin_memcpy(own, &(*this)(i, k), static_cast<size_t>(count) * sizeof(T)));
+    for (int64_t c = 0; c < count; ++c) own[c] = (*this)(i, k + c);
+  }
 };
 
 // Matrix n of a view, whose leading dimensions broadcast to those of out.
@@ -87,6 +94,9 @@ Matrix<T> matrix_at(const View& x, const View& out, int64_t n) {
 template <class T>
 constexpr int kWidth = kDistancePanel / sizeof(T);
 
+// Rows of the result whose sums are in registers together; the baseline, which is there to work, keeps loops.
+constexpr int kTogether = kVectorBytes == 64 ? 4 : 2, kUnroll = kHasFma ? 8 : 1;
+
 // What makes one matrix of the result. `across`: whether columns of the result are those of x and y, and terms rows of
 // y; else columns are rows of y, and terms the columns of both.
 template <bool across, class T>
@@ -100,18 +110,31 @@ struct Pairs {
     int64_t column, width, from, count;
   };
 
-  // Two rows, i and k, of the result: a block's terms join what there is of them.
-  using Add = void (*)(const Pairs&, const T* panel, const Block&, int64_t i, int64_t k, T* sum_i, T* sum_k);
+  // Rows i, ..., at most kTogether of them, of the result: a block's terms join what there is of them.
+  using Add = void (*)(const Pairs&, const T* panel, const Block&, int64_t i, int64_t rows, T* sums);
 
-  // The block's terms of the panel of y; beyond its last column that one again.
+  // The block's terms of the panel of y; beyond its last column that one again. Neighbouring terms are transposed.
   void pack(T* panel, const Block& b) const {
     const int64_t lane = across ? y.column : y.row, term = across ? y.row : y.column;
+    const T* const from = y.data + b.from * term + b.column * lane;
+    int64_t t = 0;
+    if (!across && term == 1) {
+      const int64_t whole = b.count / kLanes<T> * kLanes<T>;
+      for (int64_t c = 0; c < kWidth<T>; c += kLanes<T>) {
+        const int64_t first = c < b.width ? c : b.width - 1;
+        const CutColumns<T> columns(from + first * lane, lane, b.width - first);
+        for (t = 0; t < whole; t += kLanes<T>) {
+          Vec<T> rows[kLanes<T>];
+          transpose<T>(columns, t, rows);
+          for (int i = 0; i < kLanes<T>; ++i) store(panel + (t + i) * kWidth<T> + c, rows[i]);
+        }
+      }
+    }
     int64_t at[kWidth<T>];
-    for (int64_t c = 0; c < kWidth<T>; ++c) at[c] = (b.column + (c < b.width ? c : b.width - 1)) * lane;
-    const T* from = y.data + b.from * term;
-    for (int64_t t = 0; t < b.count; ++t, panel += kWidth<T>, from += term) {
+    for (int64_t c = 0; c < kWidth<T>; ++c) at[c] = (c < b.width ? c : b.width - 1) * lane;
+    for (; t < b.count; ++t) {
 #pragma GCC unroll 4
-      for (int64_t c = 0; c < kWidth<T>; ++c) panel[c] = from[at[c]];
+      for (int64_t c = 0; c < kWidth<T>; ++c) panel[t * kWidth<T> + c] = from[t * term + at[c]];
     }
   }
 
@@ -123,15 +146,14 @@ struct Pairs {
     for (int64_t from = 0; from < terms; from += kDistanceBlock) {
       const Block block = {column, width, from, terms - from < kDistanceBlock ? terms - from : kDistanceBlock};
       pack(panel, block);
-      for (int64_t i = begin; i < end; i += 2) {
-        T* const sum = sums + (i - begin) * kWidth<T>;
-        add(*this, panel, block, i, i + 1 < end ? i + 1 : i, sum, sum + kWidth<T>);
+      for (int64_t i = begin; i < end; i += kTogether) {
+        add(*this, panel, block, i, end - i < kTogether ? end - i : kTogether, sums + (i - begin) * kWidth<T>);
       }
     }
     for (int64_t i = begin; i < end; ++i) {
       T* const sum = sums + (i - begin) * kWidth<T>;
       if (finish != nullptr) (this->*finish)(sum, i, column, width);
-      for (int64_t c = 0; c < width; ++c) out(i, column + c) = sum[c];
+      __builtin_memcpy(&out(i, column), sum, static_cast<size_t>(width) * sizeof(T));
     }
   }
 
@@ -153,6 +175,7 @@ struct Pairs {
   }
 
   T scaled_length(int64_t i, int64_t j) const {
+    if (&x(i, 0) == &y(j, 0) && x.column == y.column) return 0;  // a row and itself
     T most = 0, sum = 0;
     for (int64_t t = 0; t < terms; ++t) {
       const T size = math::abs(x(i, t) - y(j, t));
@@ -168,6 +191,9 @@ struct Pairs {
 
   // Products of 0 with what is not finite are 0: sums with one that was NaN are made again.
   void leave_out_zeros(T* sum, int64_t i, int64_t column, int64_t width) const {
+    bool known = true;
+    for (int64_t c = 0; c < kWidth<T>; ++c) known &= sum[c] == sum[c];
+    if (known) return;
     for (int64_t c = 0; c < width; ++c) {
       if (sum[c] != sum[c]) sum[c] = sum_without_zeros(i, column + c);
     }
@@ -197,32 +223,35 @@ template <class Op, class T>
 
 template <class Op, bool across, class T>
 void add_block(const Pairs<across, T>& pairs, const T* panel, const typename Pairs<across, T>::Block& b, int64_t i,
-               int64_t k, T* sum_i, T* sum_k) {
+               int64_t rows, T* sums) {
   using V = Vec<T>;
   constexpr int kParts = kDistancePanel / kVectorBytes;
-  T rows[2][across ? kWidth<T> : 1] = {};
-  for (int64_t c = 0; across && c < b.width; ++c) {
-    rows[0][c] = pairs.x(i, b.column + c);
-    rows[1][c] = pairs.x(k, b.column + c);
+  int64_t row[kTogether];
+  for (int r = 0; r < kTogether; ++r) row[r] = i + (r < rows ? r : 0);
+  V x[kTogether][kParts] = {}, sum[kTogether][kParts] = {};
+  for (int r = 0; across && r < kTogether; ++r) {
+    T own[kWidth<T>] = {};
+    pairs.x.take(own, row[r], b.column, b.width);
+    for (int p = 0; p < kParts; ++p) x[r][p] = load(own + p * kLanes<T>);
   }
-  V sum[2][kParts] = {};
   for (int64_t t = b.from; t < b.from + b.count; ++t, panel += kWidth<T>) {
-    const T w[2] = {Op::kWeighted ? pairs.weights(i, t) : T{0}, Op::kWeighted ? pairs.weights(k, t) : T{0}};
-    const T a[2] = {across ? T{0} : pairs.x(i, t), across ? T{0} : pairs.x(k, t)};
-#pragma GCC unroll 8
-    for (int p = 0; p < kParts; ++p) {
-      const V y = load(panel + p * kLanes<T>);
-#pragma GCC unroll 2
-      for (int r = 0; r < 2; ++r) {
-        const V x = across ? load(rows[r] + p * kLanes<T>) : all<V>(a[r]);
-        sum[r][p] = Op::step(sum[r][p], x - y, w[r]);
-      }
+    V y[kParts];
+#pragma GCC unroll kUnroll
+    for (int p = 0; p < kParts; ++p) y[p] = load(panel + p * kLanes<T>);
+#pragma GCC unroll kUnroll
+    for (int r = 0; r < kTogether; ++r) {
+      const T weight = Op::kWeighted ? pairs.weights(row[r], t) : T{0};
+      const V own = all<V>(across ? T{0} : pairs.x(row[r], t));
+#pragma GCC unroll kUnroll
+      for (int p = 0; p < kParts; ++p) sum[r][p] = Op::step(sum[r][p], (across ? x[r][p] : own) - y[p], weight);
     }
   }
-#pragma GCC unroll 8
-  for (int p = 0; p < kParts; ++p) {
-    join<Op>(sum_i + p * kLanes<T>, sum[0][p]);
-    if (k != i) join<Op>(sum_k + p * kLanes<T>, sum[1][p]);
+#pragma GCC unroll kUnroll
+  for (int r = 0; r < kTogether; ++r) {
+#pragma GCC unroll kUnroll
+    for (int p = 0; p < kParts; ++p) {
+      if (r < rows) join<Op>(sums + r * kWidth<T> + p * kLanes<T>, sum[r][p]);
+    }
   }
 }
 

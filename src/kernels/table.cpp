@@ -53,13 +53,13 @@
   X(arg_reduce) \
   X(statistics) \
   X(ties) \
-  X(others)
+  X(others) \
+  X(distance) \
+  X(error_functions)
 
 // Those with runs for each instruction set but x86-64-v4, which has the runs of v3.
 #define MINIGRAD_WIDE_FAMILIES(X) \
-  X(integers) \
-  X(distance) \
-  X(error_functions)
+  X(integers)
 
 #define MINIGRAD_COMMON_FAMILIES(X) \
   X(elementwise) \

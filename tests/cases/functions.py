@@ -75,6 +75,9 @@ def pairs() -> Iterator[Case]:
     ndtri = {"expected": _quantile, "public": lambda lib, p: lib.special.ndtri(p)}
     yield from unary("normal_quantile", between(0.15, 0.85), **ndtri)
     yield given("normal_quantile", "special", [0.0, -0.0, 1.0, -1.0, 1.5, NAN], **ndtri)
+    log_odds = {"expected": lambda x: np.log(x) - np.log1p(-x)}
+    yield from unary("logit", between(0.15, 0.85), **log_odds)
+    yield given("logit", "special", [0.0, 1.0, NAN], **log_odds)
     yield from binary("difference")
     yield given("difference", "infinite", [INF, -INF, INF, 1.0], [INF, -INF, 1.0, -INF])
 

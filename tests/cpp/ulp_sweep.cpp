@@ -97,7 +97,7 @@ R reference_erfinv(R x) {
   return std::copysign(a < 1e-8 ? a / slope : y, x);
 }
 
-// A function that is written in double only.
+// A function that is computed in double, for float as well.
 #define MINIGRAD_IN_DOUBLE(Name, name, expression)                       \
   template <class T>                                                     \
   struct Name##Case {                                                    \
@@ -108,7 +108,7 @@ R reference_erfinv(R x) {
         if constexpr (sizeof(T) == 8) {                                  \
           return math::name(x);                                          \
         } else {                                                         \
-          return static_cast<T>(math::name(static_cast<double>(x)));     \
+          return static_cast<T>(math::name##_for_float(double{x}));      \
         }                                                                \
       }                                                                  \
     };                                                                   \

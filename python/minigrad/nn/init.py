@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import _core
 from .._contexts import Changes, Context, Entries, entry, innermost
+from ..grad_mode import no_grad
 from ..ops.norms import vector_norm
 from ..random import Generator
 from ..random.arrays import converted, normal_array, uniform_array
@@ -60,6 +61,14 @@ def _fill(tensor: Tensor, name: str, make: Callable[[], Any]) -> Tensor:
     """Write the array that `make` returns into a tensor; return the tensor."""
     if not innermost(_skipping):
         overwrite(tensor, make(), name)
+    return tensor
+
+
+def _change(tensor: Tensor, change: Callable[[], Any]) -> Tensor:
+    """Let `change` write into a tensor; return the tensor."""
+    if not innermost(_skipping):
+        with no_grad():
+            change()
     return tensor
 
 
@@ -202,7 +211,7 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     >>> minigrad.nn.init.constant_(minigrad.empty(2), 0.5)
     tensor([0.5000, 0.5000])
     """
-    return _fill(tensor, "constant_", lambda: _core.kernels["full"](float(val), tensor._array.shape, tensor.dtype.code))
+    return _change(tensor, lambda: tensor.fill_(float(val)))
 
 
 def zeros_(tensor: Tensor) -> Tensor:
@@ -225,8 +234,8 @@ def eye_(tensor: Tensor) -> Tensor:
     tensor([[1., 0., 0.],
             [0., 1., 0.]])
     """
-    rows, columns = _matrix("eye_", tensor)
-    return _fill(tensor, "eye_", lambda: np.eye(rows, columns, dtype=tensor._array.dtype))
+    _matrix("eye_", tensor)
+    return _change(tensor, lambda: tensor.zero_().fill_diagonal_(1.0))
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from .._methods import method
 from ..batching import levels
-from ..tensor import Tensor, array_of, grad_enabled, wrap
+from ..tensor import Tensor, array_of, grad_enabled
 from .elementwise import _add, _sub, _where, abs, div, eq, maximum, minimum, mul, sqrt
 from .index import index_select
 from .joining import cat
@@ -254,10 +252,10 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     shape = array_of("pdist", input).shape
     if len(shape) != 2:
         raise RuntimeError(f"pdist: needs a matrix, got shape {shape}")
-    if _is_plain(p, input, input):
-        places = wrap(np.flatnonzero(~np.tri(shape[0], dtype=bool)))
-        return index_select(reshape(_distances(input, input, float(p)), (-1,)), 0, places)
     rows, columns = triu_indices(shape[0], shape[0], 1)
+    if _is_plain(p, input, input):
+        places = _add(mul(rows, shape[0]), columns)
+        return index_select(reshape(_distances(input, input, float(p)), (-1,)), 0, places)
     difference = _sub(index_select(input, 0, rows), index_select(input, 0, columns))
     return _lengths("pdist", difference, p)
 
