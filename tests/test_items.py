@@ -148,6 +148,32 @@ def test_as_many_dims_as_there_may_be(dims: int) -> None:
         assert x.sum().item() == (3 if dims + added <= 16 else 0)
 
 
+@pytest.mark.parametrize("count", [127, 300, 1024])
+def test_many_places(count: int) -> None:
+    draw = np.random.default_rng(count)
+    start = draw.standard_normal((50, 4))
+    i, j = draw.integers(-50, 50, count), draw.integers(-4, 4, count)
+    mask = np.zeros(1024, bool)
+    mask[draw.permutation(1024)[:count]] = True
+    line, values = draw.standard_normal(1024), draw.standard_normal((count, 4))
+    for key, memory, value in [
+        (i, start, values),
+        (i, start, values[0, 0]),
+        ((i, j), start, values[:, 0]),
+        ((i, slice(1, 3)), start, values[:, :2]),
+        (mask, line, values[:, 1]),
+        (mask, line, 3.0),
+    ]:
+        expected = memory.copy()
+        expected[key] = value
+        ours = mg.tensor(memory)
+        parts = key if isinstance(key, tuple) else (key,)
+        at = tuple([mg.tensor(part) if isinstance(part, np.ndarray) else part for part in parts])
+        assert same_bits(ours[at].numpy(), memory[key])
+        ours[at if len(at) > 1 else at[0]] = mg.tensor(value)
+        assert same_bits(ours.numpy(), expected)
+
+
 def test_the_last_of_several_values_for_one_place_stays() -> None:
     x = mg.zeros(3, 2)
     assert _core.set_items(x, ([1, 1, -2], 0), mg.tensor([1.0, 2.0, 3.0]))
@@ -173,7 +199,7 @@ def test_the_last_of_several_values_for_one_place_stays() -> None:
         ([0, 1], [0]),
         mg.zeros(0, dtype=mg.int64).reshape(0, 1),
         [],
-        mg.zeros(200, dtype=mg.int64),
+        mg.zeros(2000, dtype=mg.int64),
     ],
 )
 def test_keys_that_are_wrong_or_rare_are_left_to_python(key: Any) -> None:

@@ -13,7 +13,7 @@ namespace {
 
 // Places that vectors of indices and masks pick: with more of them, kernels are worth the way through Python. The same
 // holds for larger masks, and for more elements that are read.
-constexpr size_t kPicks = 128;
+constexpr size_t kPicks = 1024;
 constexpr int64_t kFew = 1024;
 
 bool is_signed_integer(DType dtype) { return dtype >= DType::int8 && dtype <= DType::int64; }
@@ -43,7 +43,8 @@ Py_ssize_t dims_of(PyObject* part) {
 // if no other dimension lies between them, else the first one.
 class Target {
  public:
-  explicit Target(const View& whole) : whole_(whole), out_(whole) { out_.rank = 0; }
+  // `most`: elements that are worth it.
+  Target(const View& whole, int64_t most) : whole_(whole), out_(whole), most_(most) { out_.rank = 0; }
 
   // What a value may not lie in.
   const View& memory() const { return picks_ ? whole_ : out_; }
@@ -51,6 +52,7 @@ class Target {
   [[gnu::noinline]] bool take(PyObject* key) {
     PyObject** const parts = PyTuple_CheckExact(key) ? PySequence_Fast_ITEMS(key) : &key;
     const Py_ssize_t count = PyTuple_CheckExact(key) ? PyTuple_GET_SIZE(key) : 1;
+    alone_ = parts == &key;
     Py_ssize_t left = 0, added = 0;
     for (Py_ssize_t i = 0; i < count; ++i) left += dims_of(parts[i]), added += parts[i] == Py_None;
     if (whole_.rank + added > kMaxRank) return false;
@@ -87,34 +89,25 @@ class Target {
     return true;
   }
 
-  void write(View x) const {
+  void write(const View& x) const {
     if (!picks_) return copy_all(out_, x);
-    View out = out_;
-    for (const int64_t offset : offsets_) {
-      out.data = static_cast<char*>(out_.data) + offset * item_size(out.dtype);
-      copy(out, x);
-      x.data = static_cast<char*>(x.data) + step_ * item_size(x.dtype);
-    }
+    for_picks(out_, x, [&](int64_t n) { return offsets_[n]; }, [&](int64_t n) { return n * step_; });
   }
 
   // What indices and masks pick, as a new array; null with an exception set.
   PyObject* read() const {
-    View x = out_, out = out_;
+    View out = out_;
     const int dim = apart_ ? 0 : at_;
     std::copy_backward(out_.shape + dim, out_.shape + out_.rank, out.shape + out_.rank + 1);
     out.shape[dim] = static_cast<int64_t>(offsets_.size());
     ++out.rank;
     PyObject* const array = new_array(out, "index");
     if (array == nullptr) return nullptr;
-    const int64_t step = out.stride[dim] * item_size(out.dtype);
+    const int64_t step = out.stride[dim];
     std::copy(out.stride + dim + 1, out.stride + out.rank, out.stride + dim);
     std::copy(out_.shape + dim, out_.shape + out_.rank, out.shape + dim);
     --out.rank;
-    for (const int64_t offset : offsets_) {
-      x.data = static_cast<char*>(out_.data) + offset * item_size(x.dtype);
-      copy(out, x);
-      out.data = static_cast<char*>(out.data) + step;
-    }
+    for_picks(out, out_, [&](int64_t n) { return n * step; }, [&](int64_t n) { return offsets_[n]; });
     return array;
   }
 
@@ -132,11 +125,30 @@ class Target {
   }
 
  private:
-  static void copy(const View& out, const View& x) {
-    const bool line =
-        out.rank == 1 && x.rank == 1 && out.shape[0] == x.shape[0] && out.stride[0] == 1 && x.stride[0] == 1;
-    if (out.rank > 0 && !line) return copy_all(out, x);
-    std::memcpy(out.data, x.data, static_cast<size_t>((line ? out.shape[0] : 1) * item_size(out.dtype)));
+  // Copies x to out for each of the places, which lie out_at(n) and x_at(n) elements further.
+  template <class OutAt, class XAt>
+  void for_picks(const View& out, const View& x, const OutAt& out_at, const XAt& x_at) const {
+    const auto count = static_cast<int64_t>(offsets_.size()), item = static_cast<int64_t>(item_size(out.dtype));
+    if (out.rank > 1) {
+      View to = out, from = x;
+      for (int64_t n = 0; n < count; ++n) {
+        to.data = out.as<char>() + out_at(n) * item;
+        from.data = x.as<char>() + x_at(n) * item;
+        copy_all(to, from);
+      }
+      return;
+    }
+    const int64_t size = out.rank == 1 ? out.shape[0] : 1;
+    const int64_t out_step = out.rank == 1 ? out.stride[0] : 0,
+                  x_step = x.rank == 1 && x.shape[0] > 1 ? x.stride[0] : 0;
+    with_bits(item, [&](auto bits) {
+      using T = decltype(bits);
+      for (int64_t n = 0; n < count; ++n) {
+        T* const to = out.as<T>() + out_at(n);
+        const T* const from = x.as<T>() + x_at(n);
+        size == 1 ? static_cast<void>(*to = *from) : copy_piece(to, from, size, out_step, x_step);
+      }
+    });
   }
 
   void keep_all_but(Py_ssize_t left) {
@@ -194,7 +206,6 @@ class Target {
   bool take_picks(PyObject* part) {
     View x;
     std::vector<int64_t> offsets;
-    offsets.reserve(kPicks);
     int width = 1;
     if (view_picks(part, x)) {
       width = x.rank;
@@ -209,8 +220,8 @@ class Target {
     apart_ |= picks_ && at_ != out_.rank;
     at_ = picks_ ? at_ : out_.rank;
     dim_ += width;
-    offsets_.resize(offsets.size());
-    for (size_t i = 0; i < offsets.size(); ++i) offsets_[i] += offsets[i];
+    for (size_t i = 0; picks_ && i < offsets.size(); ++i) offsets[i] += offsets_[i];
+    offsets_.swap(offsets);
     picks_ = true;
     return true;
   }
@@ -222,9 +233,15 @@ class Target {
   }
 
   bool read_indices(const View& x, std::vector<int64_t>& offsets) const {
-    if (x.shape[0] > static_cast<int64_t>(kPicks)) return false;
+    int64_t row = 1;
+    for (int d = dim_ + 1; alone_ && d < whole_.rank; ++d) row *= whole_.shape[d];
+    if (x.shape[0] > static_cast<int64_t>(kPicks) || x.shape[0] * row > most_) return false;
+    const int64_t n = whole_.shape[dim_], step = whole_.stride[dim_];
+    offsets.resize(static_cast<size_t>(x.shape[0]));
     for (int64_t i = 0; i < x.shape[0]; ++i) {
-      if (!add_index(integer_at(x, i * x.stride[0]), offsets)) return false;
+      int64_t index = integer_at(x, i * x.stride[0]);
+      if (!is_inside(index, n)) return false;
+      offsets[i] = index * step;
     }
     return true;
   }
@@ -266,6 +283,7 @@ class Target {
       size *= x.shape[d];
     }
     if (size > kFew) return false;
+    offsets.reserve(static_cast<size_t>(size));
     for (int64_t i = 0; i < size; ++i) {
       int64_t from = 0, to = 0;
       for (int d = 0; d < x.rank; ++d) from += index[d] * x.stride[d], to += index[d] * whole_.stride[dim_ + d];
@@ -278,7 +296,9 @@ class Target {
 
   const View& whole_;
   View out_;
+  const int64_t most_;
   int dim_ = 0;
+  bool alone_ = false;  // whether the key is no tuple
   std::vector<int64_t> offsets_;
   bool picks_ = false, apart_ = false;
   int at_ = 0;        // the dimension of `out_` before which the first of them stands
@@ -320,7 +340,7 @@ PyObject* set_items(PyObject*, PyObject* const* args, Py_ssize_t count) {
   View whole, x;
   int64_t room = 0;
   if (!is_free_to_write(tensor, whole)) Py_RETURN_FALSE;
-  Target target(whole);
+  Target target(whole, kMany - 1);
   const int64_t size = target.take(args[1]) ? target.size() : -1;
   if (size < 0 || size >= kMany || !take_value(args[2], tensor->array, target, room, x)) {
     PyErr_Clear();
@@ -339,7 +359,7 @@ PyObject* get_items(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 2 || !is_tensor(args[0])) return PyErr_Format(PyExc_TypeError, "get_items: takes a tensor and a key");
   View whole;
   if (!is_free_to_read(tensor_in(args[0]), whole)) Py_RETURN_NONE;
-  Target target(whole);
+  Target target(whole, kFew);
   const int64_t size = target.take(args[1]) && target.picks() ? target.size() : -1;
   if (size < 0 || size > kFew) {
     PyErr_Clear();

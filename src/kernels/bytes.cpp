@@ -15,7 +15,30 @@ namespace {
 // Between these numbers of bytes the library takes an instruction that is slow to start.
 constexpr int64_t kLoop = 128, kLibrary = 65536;
 
+// Rows at least so long are picked by calls of what copies them.
+constexpr int64_t kPicked = 1024;
+
 alignas(32) constexpr uint8_t kZeros[32] = {};
+
+// The rows of an array, `row` bytes apart, that indices say.
+struct Picks {
+  const uint8_t* x;
+  const int64_t* index;
+  int64_t count, bytes, row, extent;
+
+  // Where row index[n] begins; nullptr: nowhere. One that comes soon is fetched into the cache, wherever that may be.
+  [[gnu::always_inline]] const uint8_t* at(int64_t n) const {
+    constexpr int64_t kSoon = 8, kFetched = 512;  // how many rows ahead, and how many bytes of a row
+    if (n + kSoon < count) {
+      const auto next = reinterpret_cast<uintptr_t>(x) + static_cast<uint64_t>(wrapped(n + kSoon)) * row;
+      for (int64_t b = 0; b < bytes && b < kFetched; b += 64) __builtin_prefetch(reinterpret_cast<void*>(next + b));
+    }
+    const int64_t i = wrapped(n);
+    return static_cast<uint64_t>(i) < static_cast<uint64_t>(extent) ? x + i * row : nullptr;
+  }
+
+  [[gnu::always_inline]] int64_t wrapped(int64_t n) const { return index[n] < 0 ? index[n] + extent : index[n]; }
+};
 
 #if defined(__x86_64__)
 const bool g_wide = __builtin_cpu_supports("avx2");
@@ -50,6 +73,18 @@ const bool g_wide = __builtin_cpu_supports("avx2");
     __builtin_prefetch(x + ahead + last);
     copy_32(out + last, x + last);
   }
+}
+
+// The same for rows that indices say, one behind the other.
+[[gnu::target("avx2")]] bool pick_rows_wide(uint8_t* out, const Picks& rows) {
+  const int64_t last = rows.bytes - 32;
+  for (int64_t n = 0; n < rows.count; ++n, out += rows.bytes) {
+    const uint8_t* const x = rows.at(n);
+    if (x == nullptr) return false;
+    for (int64_t i = 0; i < last; i += 32) copy_32(out + i, x + i);
+    copy_32(out + last, x + last);
+  }
+  return true;
 }
 
 [[gnu::target("avx2")]] void fill_wide(uint8_t* out, const uint8_t* pattern, int64_t bytes) {
@@ -89,6 +124,7 @@ constexpr bool g_wide = false;
 
 void copy_wide(uint8_t*, const uint8_t*, int64_t) {}
 void copy_rows_wide(uint8_t*, const uint8_t*, int64_t, int64_t, int64_t, int64_t, int64_t) {}
+bool pick_rows_wide(uint8_t*, const Picks&) { return false; }
 void fill_wide(uint8_t*, const uint8_t*, int64_t) {}
 void reverse_wide(uint32_t*, const uint32_t*, int64_t, int64_t, int64_t, int64_t) {}
 void stream_wide(uint8_t*, const uint8_t*, int64_t) {}
@@ -108,11 +144,39 @@ void copy_few(uint8_t* out, const uint8_t* x, int64_t bytes) {
   }
 }
 
-// Rows of so few bytes that they pass through a register or two.
-template <size_t kBytes>
-bool copy_rows_of(uint8_t* out, const uint8_t* x, int64_t rows, int64_t out_row, int64_t x_row) {
-  for (int64_t r = 0; r < rows; ++r, out += out_row, x += x_row) std::memcpy(out, x, kBytes);
+// A row of so few bytes that it passes through two registers, the second of which may overlap the first.
+template <class Register>
+[[gnu::always_inline]] inline void copy_ends(uint8_t* out, const uint8_t* x, int64_t bytes) {
+  Register first, last;
+  std::memcpy(&first, x, sizeof(first));
+  std::memcpy(&last, x + bytes - sizeof(last), sizeof(last));
+  std::memcpy(out, &first, sizeof(first));
+  std::memcpy(out + bytes - sizeof(last), &last, sizeof(last));
+}
+
+template <class Register>
+void copy_rows_of(uint8_t* out, const uint8_t* x, int64_t rows, int64_t bytes, int64_t out_row, int64_t x_row) {
+  for (int64_t r = 0; r < rows; ++r, out += out_row, x += x_row) copy_ends<Register>(out, x, bytes);
+}
+
+template <class Register>
+bool pick_rows_of(uint8_t* out, const Picks& rows) {
+  for (int64_t n = 0; n < rows.count; ++n, out += rows.bytes) {
+    const uint8_t* const x = rows.at(n);
+    if (x == nullptr) return false;
+    copy_ends<Register>(out, x, rows.bytes);
+  }
   return true;
+}
+
+struct Sixteen {
+  uint64_t low, high;
+};
+
+// f of a register of which two hold that many bytes, from 4 to 32.
+template <class F>
+auto with_register(int64_t bytes, const F& f) {
+  return bytes < 8 ? f(uint32_t{}) : bytes < 16 ? f(uint64_t{}) : f(Sixteen{});
 }
 
 // 16 or more: the last piece overlaps the one before.
@@ -153,12 +217,29 @@ void copy_bytes(void* to, const void* from, int64_t bytes, bool streamed) {
 bool copy_rows(void* to, const void* from, int64_t rows, int64_t bytes, int64_t to_row, int64_t from_row) {
   auto* const out = static_cast<uint8_t*>(to);
   const auto* const x = static_cast<const uint8_t*>(from);
-  if (bytes == 8) return copy_rows_of<8>(out, x, rows, to_row, from_row);
-  if (bytes == 12) return copy_rows_of<12>(out, x, rows, to_row, from_row);
-  if (bytes == 16) return copy_rows_of<16>(out, x, rows, to_row, from_row);
-  if (!g_wide || bytes < 32) return false;
+  if (bytes < 4 || (!g_wide && bytes > 32)) return false;
   constexpr int64_t kFew = 512, kAhead = 4;  // short rows are fetched so many rows ahead
-  copy_rows_wide(out, x, rows, bytes, to_row, from_row, bytes <= kFew ? kAhead * from_row : 0);
+  if (g_wide && bytes >= 32) {
+    copy_rows_wide(out, x, rows, bytes, to_row, from_row, bytes <= kFew ? kAhead * from_row : 0);
+  } else {
+    with_register(bytes, [&](auto r) { copy_rows_of<decltype(r)>(out, x, rows, bytes, to_row, from_row); });
+  }
+  return true;
+}
+
+bool pick_rows(void* to, const void* from, const int64_t* index, int64_t count, int64_t bytes, int64_t from_row,
+               int64_t extent) {
+  auto* const out = static_cast<uint8_t*>(to);
+  const Picks rows = {static_cast<const uint8_t*>(from), index, count, bytes, from_row, extent};
+  if (g_wide && bytes >= 32 && bytes < kPicked) return pick_rows_wide(out, rows);
+  if (bytes >= 4 && bytes <= 32) {
+    return with_register(bytes, [&](auto r) { return pick_rows_of<decltype(r)>(out, rows); });
+  }
+  for (int64_t n = 0; n < count; ++n) {
+    const uint8_t* const x = rows.at(n);
+    if (x == nullptr) return false;
+    copy_bytes(out + n * bytes, x, bytes);
+  }
   return true;
 }
 

@@ -25,6 +25,11 @@ void stream_lines(void* to, const void* from, int64_t bytes);
 // Copies rows of so many bytes, which begin to_row and from_row bytes apart; false, with nothing done, where it cannot.
 bool copy_rows(void* to, const void* from, int64_t rows, int64_t bytes, int64_t to_row, int64_t from_row);
 
+// Copies rows of so many bytes, one behind the other, from the places among `extent` that indices say, from_row bytes
+// apart: counted from the end where negative. False where an index is out of range.
+bool pick_rows(void* to, const void* from, const int64_t* index, int64_t count, int64_t bytes, int64_t from_row,
+               int64_t extent);
+
 // Copies bytes, which may overlap: past the caches where they are part of something large.
 void move_bytes(void* to, const void* from, int64_t bytes, bool large);
 

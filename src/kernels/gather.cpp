@@ -41,6 +41,9 @@ struct GatherRow {
       next;  // from where a row of x begins to where the next one does, to fetch that into the cache; 0: not worth it
   bool checked;  // all indices are known to be in range
   bool large, streamed;
+
+  // Whether rows run along dim without gaps.
+  bool in_lines() const { return out_step == 1 && index_step == 1 && x_step == 0 && dim_step == 1; }
 };
 
 // Whether the array repeats its indices, which are then checked before they are used, not at each use.
@@ -93,7 +96,7 @@ bool gather_row(T* out, const int64_t* index, const T* x, int64_t count, const G
     return true;
   }
   // A branch that is never taken costs less than a look at all indices beforehand.
-  if (row.out_step == 1 && row.index_step == 1 && row.x_step == 0 && row.dim_step == 1) {
+  if (row.in_lines()) {
     return row.large ? gather_large(out, index, x, count, row) : gather_elements(out, index, x, count, row.extent);
   }
   for (int64_t i = 0; i < count; ++i) {
@@ -144,20 +147,6 @@ bool gather_panel(T* out, const int64_t* index, const T* panel, int64_t length, 
   return true;
 }
 
-// Rows that lie without gaps, each picked whole by an index that is known to be in range.
-void pick_rows(const Call& call, const Nest<3>& nest, int64_t dim_step) {
-  constexpr int64_t kSoon = 8, kFetched = 512;  // how many rows ahead, and how many bytes of a row
-  const int64_t item = item_size(call.out[0].dtype), bytes = nest.shape[1] * item;
-  const int64_t* const index = call.in[1].as<int64_t>();
-  const auto row = [&](int64_t n) { return call.in[0].as<char>() + index[n * nest.stride[1][0]] * dim_step * item; };
-  parallel_for(nest.shape[0], 5 + 0.02 * static_cast<double>(bytes), [&](int64_t begin, int64_t end, int) {
-    for (int64_t n = begin; n < end; ++n) {
-      if (n + kSoon < end) prefetch_piece(row(n + kSoon), std::min(bytes, kFetched));
-      copy_bytes(call.out[0].as<char>() + n * nest.stride[0][0] * item, row(n), bytes);
-    }
-  });
-}
-
 template <class T>
 struct Gather {
   static Status run(const Call& call) {
@@ -183,13 +172,14 @@ struct Gather {
     row.next = nest.rank > 1 && row.extent * sizeof(T) <= kFetchedRow ? nest.stride[2][nest.rank - 2] : 0;
     row.checked = shares_indices(index);
     if (row.checked && !every_index_in_range(index, row.extent)) return Status::index_out_of_range;
-    if (row.checked && nest.rank == 2 && row.index_step == 0 && row.out_step == 1 && row.x_step == 1 &&
-        nest.stride[2][0] == 0 && !row.streamed) {
-      pick_rows(call, nest, row.dim_step);
-      return Status::ok;
+    if (row.checked && nest.rank == 2 && row.index_step == 0 && nest.stride[1][0] == 1 && row.out_step == 1 &&
+        nest.stride[0][0] == nest.shape[1] && row.x_step == 1 && nest.stride[2][0] == 0 && !row.streamed) {
+      return run_rows(call, nest, row);
     }
     if (large && in_panels(nest, row)) return run_panels(call, nest, row);
-    if (nest.rank > 1 && nest.shape[nest.rank - 1] < kShortRow) return run_short(call, nest, row);
+    if (nest.rank > 1 && nest.shape[nest.rank - 1] < (row.in_lines() ? kShortLine : kShortRow)) {
+      return run_short(call, nest, row);
+    }
     if (shared_along_rows(nest, row)) return run_shared(call, nest, row);
     const double cost = row.index_step == 0 ? 0.02 * sizeof(T) : 0.35;
     Failure failure;
@@ -208,18 +198,40 @@ struct Gather {
   static constexpr int64_t kFetchedRow = 16384;           // bytes
   static constexpr int64_t kCrowding = int64_t{1} << 20;  // bytes that leave no room for x in the nearer caches
 
-  // Elements of a row that is not worth beginning with: columns of 64 such rows are taken one after the other.
-  static constexpr int64_t kShortRow = 16, kShortRows = 64;
+  // Rows that lie without gaps, each picked whole by an index that is known to be in range.
+  static Status run_rows(const Call& call, const Nest<3>& nest, const GatherRow& row) {
+    constexpr int64_t item = sizeof(T);
+    const int64_t bytes = nest.shape[1] * item;
+    parallel_for(nest.shape[0], 1 + 0.02 * static_cast<double>(bytes), [&](int64_t begin, int64_t end, int) {
+      pick_rows(call.out[0].as<char>() + begin * bytes, call.in[0].data, call.in[1].as<int64_t>() + begin, end - begin,
+                bytes, row.dim_step * item, row.extent);
+    });
+    return Status::ok;
+  }
+
+  // Elements of a row that is not worth beginning with: columns of 64 such rows are taken one after the other, but of
+  // rows that run along dim without gaps there is a loop that begins quickly.
+  static constexpr int64_t kShortRow = 16, kShortRows = 64, kShortLine = 128;
 
   static Status run_short(const Call& call, const Nest<3>& nest, GatherRow row) {
     const int inner = nest.rank - 1, outer = inner - 1;
     const int64_t width = nest.shape[inner], steps[] = {row.out_step, row.index_step, row.x_step};
+    const bool lines = row.in_lines();
     row.out_step = nest.stride[0][outer];
     row.index_step = nest.stride[1][outer];
     row.x_step = nest.stride[2][outer];
     Failure failure;
     parallel_for(nest.size / width, 1.0 * static_cast<double>(width), [&](int64_t begin, int64_t end, int) {
       for_rows_of(nest, outer, begin, end, [&](const int64_t* offset, int64_t rows) {
+        if (lines) {
+          T* out = call.out[0].as<T>() + offset[0];
+          const int64_t* index = call.in[1].as<int64_t>() + offset[1];
+          const T* x = call.in[0].as<T>() + offset[2];
+          for (; rows > 0; --rows, out += row.out_step, index += row.index_step, x += row.x_step) {
+            if (!gather_elements(out, index, x, width, row.extent)) return failure.report();
+          }
+          return;
+        }
         for (int64_t n = 0; n < rows; n += kShortRows) {
           for (int64_t j = 0; j < width; ++j) {
             T* const out = call.out[0].as<T>() + offset[0] + n * row.out_step + j * steps[0];

@@ -160,22 +160,7 @@ void prefetch_row(const T* row, int64_t size) {
   for (int64_t b = 0; b < bytes && b < kFetched; b += 64) __builtin_prefetch(start + b);
 }
 
-// Rows of `size` elements without gaps, one behind the other in out, `stride` apart in x.
-template <class T>
-bool copy_rows(T* out, const T* x, const int64_t* index, int64_t count, int64_t rows, int64_t size, int64_t stride) {
-  for (int64_t n = 0; n < count; ++n) {
-    if (n + kAhead < count) {
-      const int64_t next = wrapped(index[n + kAhead], rows);
-      if (in_range(next, rows)) prefetch_row(x + next * stride, size);
-    }
-    const int64_t i = wrapped(index[n], rows);
-    if (!in_range(i, rows)) return false;
-    copy_bytes(out + n * size, x + i * stride, size * static_cast<int64_t>(sizeof(T)));
-  }
-  return true;
-}
-
-// The same past the caches.
+// Rows of `size` elements without gaps, `stride` apart in x, one behind the other past the caches.
 template <class T>
 bool stream_rows(T* out, const T* x, const int64_t* index, int64_t count, int64_t rows, int64_t size, int64_t stride) {
   for (int64_t n = 0; n < count; ++n) {
@@ -212,15 +197,16 @@ struct IndexRows {
   static Status run_contiguous(const Call& call) {
     const View &x = call.in[0], &index = call.in[1];
     const int64_t rows = x.shape[0], stride = x.stride[0], size = inner_dims(x, 1).size();
-    const bool streamed = past_caches(2 * bytes_of(call.out[0])) && size * sizeof(T) >= kStreamedRow;
+    constexpr int64_t item = sizeof(T);
+    const bool streamed = past_caches(2 * bytes_of(call.out[0])) && size * item >= kStreamedRow;
     Failure failure;
-    parallel_for(index.size(), 1 + 0.02 * static_cast<double>(size * sizeof(T)), [&](int64_t begin, int64_t end, int) {
+    parallel_for(index.size(), 1 + 0.02 * static_cast<double>(size * item), [&](int64_t begin, int64_t end, int) {
       T* const out = call.out[0].as<T>() + begin * size;
       const int64_t* const at = index.as<int64_t>() + begin;
       const int64_t count = end - begin;
       const bool good = size == 1  ? copy_elements(out, x.as<T>(), at, count, rows, stride)
                         : streamed ? stream_rows(out, x.as<T>(), at, count, rows, size, stride)
-                                   : copy_rows(out, x.as<T>(), at, count, rows, size, stride);
+                                   : pick_rows(out, x.data, at, count, size * item, stride * item, rows);
       if (!good) failure.report();
     });
     return failure.status();

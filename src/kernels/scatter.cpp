@@ -218,15 +218,27 @@ struct GatherLast {
 // linear_index: out = (i0 * n1 + i1) * n2 + i2 ..., with each i counted from the end where negative.
 
 // out = out * extent + x, or x where it is the first index.
-bool advance(int64_t* out, const int64_t* x, int64_t count, int64_t out_step, int64_t x_step, int64_t extent,
-             bool first) {
-  bool good = true;
+template <bool kFirst>
+[[gnu::always_inline]] inline bool advance_by(int64_t* out, const int64_t* x, int64_t count, int64_t out_step,
+                                              int64_t x_step, int64_t extent) {
+  int64_t bits = 0;
   for (int64_t n = 0; n < count; ++n) {
     const int64_t i = wrapped(x[n * x_step], extent);
-    good &= in_range(i, extent);
-    out[n * out_step] = (first ? 0 : out[n * out_step] * extent) + i;
+    bits |= i | (extent - 1 - i);
+    out[n * out_step] = (kFirst ? 0 : out[n * out_step] * extent) + i;
   }
-  return good;
+  return bits >= 0;
+}
+
+MINIGRAD_WIDE bool advance_beside(int64_t* out, const int64_t* x, int64_t count, int64_t extent, bool first) {
+  return first ? advance_by<true>(out, x, count, 1, 1, extent) : advance_by<false>(out, x, count, 1, 1, extent);
+}
+
+bool advance(int64_t* out, const int64_t* x, int64_t count, int64_t out_step, int64_t x_step, int64_t extent,
+             bool first) {
+  if (out_step == 1 && x_step == 1 && has_wide()) return advance_beside(out, x, count, extent, first);
+  return first ? advance_by<true>(out, x, count, out_step, x_step, extent)
+               : advance_by<false>(out, x, count, out_step, x_step, extent);
 }
 
 Status run_linear_index(const Call& call) {

@@ -272,7 +272,9 @@ class Scattering {
 
   bool scatter_lanes(int64_t begin, int64_t end, Places places) const {
     const ScatterSteps& s = lanes_.steps;
-    const bool abreast = s.out_lane < s.out_dim, few = !abreast && s.length < kShortLane;
+    const bool abreast = s.out_lane < s.out_dim, beside = s.out_dim == 1 && s.src_dim == 1 && s.index_dim == 1;
+    const bool quick = beside && s.length >= 4 && places.end - places.begin == s.extent;
+    const bool few = !abreast && s.length < kShortLane && !quick;
     bool good = true;
     for_rows(lanes_.nest, begin, end, [&](const int64_t* offset, int64_t count) {
       if (!few) {

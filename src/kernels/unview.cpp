@@ -148,7 +148,7 @@ struct Unslice {
     const View &g = call.in[0], &out = call.out[0];
     const int64_t* const starts = call.attributes[1].integers;
     const int64_t* const steps = call.attributes[2].integers;
-    if (g.size() == 0 || g.rank == 0 || !out.contiguous()) return run_anyhow(call);
+    if (g.size() == 0 || g.rank == 0 || !out.contiguous() || narrow(call)) return run_anyhow(call);
     int dim = g.rank - 1;  // the innermost dimension that is cut, or in which g has gaps
     int64_t size = 1;
     for (; dim > 0 && g.shape[dim] == out.shape[dim] && steps[dim] == 1 && g.stride[dim] == size; --dim) {
@@ -171,6 +171,14 @@ struct Unslice {
   }
 
  private:
+  // Whether g is made of short rows, which are copied together once all is zeros.
+  static bool narrow(const Call& call) {
+    const View &g = call.in[0], &out = call.out[0];
+    const int last = g.rank - 1;
+    return last > 0 && g.shape[last] > 1 && g.stride[last] == 1 && call.attributes[2].integers[last] == 1 &&
+           g.shape[last] != out.shape[last] && g.shape[last] * static_cast<int64_t>(sizeof(T)) < kStreamedRow;
+  }
+
   // Row n of out is a choice of the first `dims` dimensions.
   static void run_rows(const Call& call, int dims, const SliceRow& row) {
     const View& out = call.out[0];

@@ -304,6 +304,40 @@ def row_indices(shape: tuple[int, ...], rows: int) -> Array:
     return np.asarray(np.random.default_rng(6).integers(-rows, rows, shape))
 
 
+@pytest.mark.parametrize("width", [*range(1, 70), 127, 128, 129, 513, 1023, 1024, 1030])
+def test_rows_of_any_number_of_bytes(width: int) -> None:
+    rng = np.random.default_rng(width)
+    x, index = rng.integers(0, 256, (19, width + 3)).astype(np.uint8)[:, 1:-2], rng.integers(0, 19, 50)
+    assert same_bits(KERNELS["index_rows"](x, np.where(index % 2, index, index - 19)), x[index])
+    repeated = np.broadcast_to(index[:, None], (50, width))
+    assert same_bits(KERNELS["gather"](x, repeated, 0), x[index])
+    expected = np.zeros((20, width + 3), np.uint8)
+    expected[1:, 2:-1] = x
+    assert same_bits(KERNELS["unslice"](x, expected.shape, (1, 2), (1, 1)), expected)
+    for wrong in (-20, 19):
+        index[17] = wrong
+        with pytest.raises(IndexError):
+            KERNELS["index_rows"](x, index)
+
+
+@pytest.mark.parametrize("width", [*range(1, 40), 63, 64, 127, 128, 140])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_short_lines_along_their_own_dim(width: int, threads: int) -> None:
+    rng = np.random.default_rng(width)
+    x, src = rng.integers(0, 100, (2, 70, width)).astype(np.float32)
+    for count in {1, max(1, width - 2), width}:
+        index = rng.integers(0, width, (70, count))
+        expected, rows = x.copy(), np.arange(70)[:, None]
+        np.add.at(expected, (rows, index), src[:, :count])
+        with with_threads(threads):
+            assert same_bits(KERNELS["gather"](x, index, 1), x[rows, index])
+            assert same_bits(KERNELS["scatter"](x, src[:, :count], index, 1, 1), expected)
+            index[33, -1] = width
+            for name, operands in {"gather": (x,), "scatter": (x, src)}.items():
+                with pytest.raises(IndexError):
+                    KERNELS[name](*operands, index, 1, *[1] * (name == "scatter"))
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_index_rows(dtype: type) -> None:
     kernel = KERNELS["index_rows"]

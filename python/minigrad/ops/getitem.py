@@ -395,13 +395,7 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
         return
     x._own()
     if type(key) is tuple and _are_places(key, x):
-        merged, at = _places("setitem", x, key, value)
-        value = _written(x, value)
-        if isinstance(value, Tensor) or not x._array.flags.c_contiguous:
-            _assign("setitem", _Target(x, merged, at.reshape(-1), 0, at.shape), value, accumulate=False)
-        else:
-            places = along(at.reshape(-1), (), merged._array.shape[1:])
-            combine_in_place("setitem", merged, value, places, 0, _scatter)
+        _set_at_places("setitem", x, key, _written(x, value), accumulate=False)
         return
     if (lone := _core.lone_index(key, x._array.ndim)) is not None:
         _put(x, *lone, value)
@@ -425,6 +419,15 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
         return
     value = _written(x, value)
     _assign("setitem", _target("setitem", view, picked, x._array.shape, value), value, accumulate=False)
+
+
+def _set_at_places(name: str, x: Tensor, key: tuple[Tensor, ...], value: Any, accumulate: bool) -> None:
+    merged, at = _places(name, x, key, value)
+    if isinstance(value, Tensor) or not x._array.flags.c_contiguous:
+        _assign(name, _Target(x, merged, at.reshape(-1), 0, at.shape), value, accumulate)
+    else:
+        places = along(at.reshape(-1), (), merged._array.shape[1:])
+        combine_in_place(name, merged, value, places, 0, _scatter)
 
 
 def _put(x: Tensor, key: tuple[Any, ...] | None, index: Tensor | Array, dim: int, own: int, value: Any) -> None:
@@ -539,23 +542,31 @@ def _assign(name: str, target: _Target, value: Any, accumulate: bool) -> None:
 @method
 def index_put_(input: Tensor, indices: tuple[Tensor | None, ...], values: Tensor, accumulate: bool = False) -> Tensor:
     """Do as `index_put` does in this tensor's memory; return it."""
-    array_of("index_put_", input)
+    _check_put("index_put_", input, values)
+    key = tuple(indices)
+    if not accumulate and set(map(type, key)) == {Tensor} and _core.set_items(input, key, values):
+        return input
     input._own()
-    target = _put_target("index_put_", input, indices, values)
-    _assign("index_put_", target, values, accumulate)
+    if _are_places(key, input):
+        _set_at_places("index_put_", input, key, values, accumulate)
+    else:
+        _assign("index_put_", _put_target("index_put_", input, indices, values), values, accumulate)
     return input
 
 
-def _put_target(name: str, input: Tensor, indices: Sequence[Any], values: Tensor) -> _Target:
+def _check_put(name: str, input: Tensor, values: Tensor) -> None:
     array, given = array_of(name, input), array_of(name, values, "values")
     if given.dtype != array.dtype:
         raise RuntimeError(f"{name}: values must have input's dtype {array.dtype}, got {given.dtype}")
+
+
+def _put_target(name: str, input: Tensor, indices: Sequence[Any], values: Tensor) -> _Target:
     parts: list[Any] = [slice(None) if k is None else _as_array(name, k) for k in indices]
     parts = [k.reshape(1) if is_array(k) and k.ndim == 0 and k.dtype.kind != "b" else k for k in parts]
     view, picked = _split(name, input, parts)
     if not picked:
         raise IndexError(f"{name}: at least one tensor of indices is needed")
-    return _target(name, view, picked, array.shape, values)
+    return _target(name, view, picked, input._array.shape, values)
 
 
 @method
@@ -593,7 +604,7 @@ def index_put(input: Tensor, indices: tuple[Tensor | None, ...], values: Tensor,
     >>> minigrad.zeros(2).index_put((i,), minigrad.tensor([1.0, 2.0]), accumulate=True)
     tensor([3., 0.])
     """
-    array_of("index_put", input)
+    _check_put("index_put", input, values)
     target = None if levels else _put_target("index_put", input, indices, values)
     if target is not None and target.source is input:
         value, at = _fitted_to("index_put", target, values)
