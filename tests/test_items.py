@@ -521,6 +521,59 @@ def test_index_put_in_place_takes_the_graph_of_its_values() -> None:
     assert value.grad.tolist() == [3, 3]
 
 
+@pytest.mark.parametrize("accumulate", [False, True])
+@pytest.mark.parametrize("count", [3, 2000])
+def test_index_put_in_place_against_numpy(count: int, accumulate: bool) -> None:
+    draw = np.random.default_rng(count)
+    start, mask = draw.standard_normal((40, 5)), draw.random((40, 5)) < 0.4
+    i, j = draw.integers(-40, 40, count), draw.integers(-5, 5, count)
+    for key, shape in [
+        ((i,), (count, 5)),
+        ((i,), (1,)),
+        ((i, j), (count,)),
+        ((mask,), (int(mask.sum()),)),
+        ((mask,), (1,)),
+        ((mask,), ()),
+        ((mask[:, 0],), (1,)),
+        ((mask[:, 0],), (5,)),
+        ((None, j), (40, count)),
+    ]:
+        value = draw.standard_normal(shape)
+        expected, x = start.copy(), mg.tensor(start)
+        own = tuple([slice(None) if k is None else k for k in key])
+        if accumulate:
+            np.add.at(expected, own, value)
+        else:
+            expected[own] = value
+        indices = tuple([None if k is None else mg.tensor(k) for k in key])
+        assert x.index_put_(indices, mg.tensor(value), accumulate) is x
+        assert same_bits(x.numpy(), expected), (key, shape)
+        assert x._version == 1
+        w = mg.tensor(value, requires_grad=True)
+        x = mg.tensor(start).index_put_(indices, w, accumulate)
+        assert same_bits(x.detach().numpy(), expected), (key, shape)
+        (x * mg.tensor(start)).sum().backward()
+        assert w.grad is not None
+        if accumulate or (key[0] is not None and key[0].dtype == bool):  # else the last one alone gets it
+            picked = start[own]
+            picked = picked.sum(tuple(range(picked.ndim - len(shape))))
+            summed = picked.sum(tuple([d for d, n in enumerate(shape) if n == 1]), keepdims=True)
+            np.testing.assert_allclose(w.grad.numpy(), summed, 1e-12)
+
+
+def test_index_put_in_place_says_its_own_name() -> None:
+    x = mg.zeros(3, 4)
+    for indices in [(mg.tensor([3]),), (mg.tensor([0]), mg.tensor([-5]))]:
+        with pytest.raises(IndexError, match=r"^index_put_: index"):
+            x.index_put_(indices, mg.tensor(1.0))
+    with pytest.raises(RuntimeError, match=r"^index_put_: .*does not broadcast"):
+        x.index_put_((mg.tensor([0, 1]),), mg.ones(3))
+    with pytest.raises(RuntimeError, match=r"^index_put_: values must have input's dtype"):
+        x.index_put_((mg.tensor([0, 1]),), mg.ones(4, dtype=mg.float64))
+    with pytest.raises(IndexError, match=r"^index_put_: at least one"):
+        x.index_put_((None,), mg.ones(4))
+
+
 @pytest.mark.parametrize(
     "key", [[0, 3], [0, -4], np.array([5]), mg.tensor([3], dtype=mg.int32), (0, [4]), ([0, 1], [-5, 0]), np.int64(3)]
 )

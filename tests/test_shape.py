@@ -360,3 +360,43 @@ def test_equal_looks_at_every_element(place: int | None, other: float) -> None:
     assert mg.equal(x, y) is (place is None)
     assert mg.equal(x.reshape(10, -1).t(), y.reshape(10, -1).t()) is (place is None)
     assert mg.equal(x.double(), y) is (place is None)
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_blocks_along_a_diagonal(graph: bool) -> None:
+    blocks = [np.arange(float(n * m)).reshape(n, m) + 1 for n, m in [(2, 3), (0, 2), (4, 1), (300, 260)]]
+    tensors = [mg.tensor(block, requires_grad=graph) for block in blocks]
+    out, expected = mg.block_diag(*tensors), np.zeros((306, 266))
+    for block, row, column in zip(blocks, [0, 2, 2, 6], [0, 3, 5, 6], strict=True):
+        expected[row : row + block.shape[0], column : column + block.shape[1]] = block
+    assert np.array_equal(out.detach().numpy(), expected)
+    if graph:
+        (out * mg.tensor(expected)).sum().backward()
+        assert all(np.array_equal(x.grad.numpy(), block) for x, block in zip(tensors, blocks, strict=True))
+
+
+@pytest.mark.parametrize("shape", [(70, 3), (3, 70), (9, 9), (4, 30, 2), (1, 5), (0, 3)], ids=str)
+@pytest.mark.parametrize("name", ["tril", "triu"])
+def test_triangles_of_any_shape(name: str, shape: tuple[int, ...]) -> None:
+    x = np.arange(1.0, np.prod(shape) + 1).reshape(shape)
+    for diagonal in range(-shape[-2] - 2, shape[-1] + 3):
+        expected = getattr(np, name)(x, diagonal)
+        assert np.array_equal(getattr(mg.tensor(x), name)(diagonal).numpy(), expected)
+        assert np.array_equal(getattr(mg.tensor(x).mT.contiguous().mT, name)(diagonal).numpy(), expected)
+        y = mg.tensor(x)
+        getattr(y, name + "_")(diagonal)
+        assert np.array_equal(y.numpy(), expected)
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+def test_the_node_of_what_is_joined(stacked: bool) -> None:
+    a, b, c = mg.ones(2, 3, requires_grad=True), mg.ones(2, 3), mg.ones(2, 3, requires_grad=True) * 2
+    out = (mg.stack if stacked else mg.cat)([a, b, c], 1)
+    node = out.grad_fn
+    assert node.name == "CatBackward"
+    assert [f is None for f, _ in node.next_functions] == [False, True, False]
+    assert node.next_functions[2][0] is c.grad_fn
+    assert node.sequence > c.grad_fn.sequence
+    assert node.saved == (((2, 3),) * 3, 1, stacked)
+    with mg.no_grad():
+        assert mg.cat([a, c]).grad_fn is None

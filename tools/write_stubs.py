@@ -63,7 +63,7 @@ CORE_FUNCTIONS = {
     "reset_peak": "() -> None",
     "set_cache_limit": "(bytes: int) -> None",
     "set_grad_enabled": "(enabled: bool, /) -> bool",
-    "joined": "(tensors: Any, dim: int, stacked: bool, /) -> Any",
+    "joined": "(tensors: Any, dim: int, stacked: bool, record: object, /) -> Any",
     "get_items": "(tensor: Any, key: Any, /) -> Any",
     "set_items": "(tensor: Any, key: Any, value: Any, /) -> bool",
     "set_num_threads": "(threads: int) -> None",

@@ -239,20 +239,49 @@ PyObject* arrays_of(PyObject*, PyObject* tensors) {
   return arrays.release();
 }
 
-// joined(tensors, dim, stacked): tensors of one dtype as the kernel joins them; None for anything else, and where a
-// graph has to know.
+// A node of a record that keeps the shapes of some tensors, a dim and a flag; null with an exception set.
+Reference node_of(PyObject* record, PyObject* tensors, PyObject* dim, PyObject* flag) {
+  const Py_ssize_t count = PySequence_Fast_GET_SIZE(tensors);
+  Reference made(new_object(g_connections.node)), shapes(PyTuple_New(count));
+  if (made == nullptr || shapes == nullptr) return nullptr;
+  NodeObject* const node = node_in(made.get());
+  if (!node->edges.allocate(static_cast<int>(count)) || !node->saved.allocate(3)) return nullptr;
+  for (Py_ssize_t i = 0; i < count; ++i) {
+    const TensorObject* const tensor = tensor_in(PySequence_Fast_GET_ITEM(tensors, i));
+    if (tensor->node != nullptr) node->edges[static_cast<int>(i)] = {Py_NewRef(tensor->node), tensor->output};
+    PyObject* const shape = shape_of(tensor->array);
+    if (shape == nullptr) return nullptr;
+    PyTuple_SET_ITEM(shapes.get(), i, shape);
+  }
+  node->saved[0] = shapes.release();
+  node->saved[1] = Py_NewRef(dim);
+  node->saved[2] = Py_NewRef(flag);
+  node->primitive = Py_NewRef(record);
+  node->outputs = 1;
+  node->sequence = next_sequence();
+  return made;
+}
+
+// joined(tensors, dim, stacked, record): tensors of one dtype as the kernel joins them, with a node of the record where
+// a graph has to know; None for anything else, and where the node is observed.
 PyObject* joined(PyObject*, PyObject* const* args, Py_ssize_t count) {
   static PyObject* const cat = kernel_named("cat");
-  if (count != 3) return PyErr_Format(PyExc_TypeError, "joined: takes tensors, a dim and a flag");
+  if (count != 4) return PyErr_Format(PyExc_TypeError, "joined: takes tensors, a dim, a flag and a record");
   const Reference arrays(arrays_of(nullptr, args[0]));
   if (cat == nullptr || arrays == nullptr) return nullptr;
-  bool plain = arrays.get() != Py_None;
-  for (Py_ssize_t i = 0; plain && is_recording() && i < PyList_GET_SIZE(arrays.get()); ++i) {
-    plain = tensor_in(PySequence_Fast_GET_ITEM(args[0], i))->node == nullptr;
+  if (arrays.get() == Py_None) Py_RETURN_NONE;
+  bool graph = false;
+  for (Py_ssize_t i = 0; is_recording() && i < PyList_GET_SIZE(arrays.get()); ++i) {
+    graph |= tensor_in(PySequence_Fast_GET_ITEM(args[0], i))->node != nullptr;
   }
-  if (!plain) Py_RETURN_NONE;
+  if (graph && anybody_observes()) Py_RETURN_NONE;
   PyObject* const arguments[] = {arrays.get(), args[1], args[2]};
-  return new_tensor(PyObject_Vectorcall(cat, arguments, 3, nullptr));
+  Reference out(new_tensor(PyObject_Vectorcall(cat, arguments, 3, nullptr)));
+  if (out == nullptr || !graph) return out.release();
+  Reference node = node_of(args[3], args[0], args[1], args[2]);
+  if (node == nullptr) return nullptr;
+  tensor_in(out.get())->node = node.release();
+  return out.release();
 }
 
 PyMethodDef kFunctions[] = {
@@ -271,8 +300,8 @@ PyMethodDef kFunctions[] = {
     {"arrays_of", arrays_of, METH_O,
      "arrays_of(tensors): the arrays of a tuple or list of tensors of one dtype, as a list; None for anything else."},
     {"joined", fastcall(joined), METH_FASTCALL,
-     "joined(tensors, dim, stacked): tensors of one dtype, joined; None for anything else, and where a graph has to "
-     "know."},
+     "joined(tensors, dim, stacked, record): tensors of one dtype, joined, with a node of the record where a graph has "
+     "to know; None for anything else, and where the node is observed."},
     {nullptr, nullptr, 0, nullptr},
 };
 

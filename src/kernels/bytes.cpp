@@ -144,27 +144,35 @@ void copy_few(uint8_t* out, const uint8_t* x, int64_t bytes) {
   }
 }
 
-// A row of so few bytes that it passes through two registers, the second of which may overlap the first.
+// A row that passes through a register, or through two, the second of which may overlap the first.
 template <class Register>
-[[gnu::always_inline]] inline void copy_ends(uint8_t* out, const uint8_t* x, int64_t bytes) {
-  Register first, last;
-  std::memcpy(&first, x, sizeof(first));
-  std::memcpy(&last, x + bytes - sizeof(last), sizeof(last));
-  std::memcpy(out, &first, sizeof(first));
-  std::memcpy(out + bytes - sizeof(last), &last, sizeof(last));
-}
+struct InOne {
+  static void copy(uint8_t* out, const uint8_t* x, int64_t) { std::memcpy(out, x, sizeof(Register)); }
+};
 
 template <class Register>
+struct InTwo {
+  static void copy(uint8_t* out, const uint8_t* x, int64_t bytes) {
+    const int64_t second = bytes - static_cast<int64_t>(sizeof(Register));
+    Register first, last;
+    std::memcpy(&first, x, sizeof(first));
+    std::memcpy(&last, x + second, sizeof(last));
+    std::memcpy(out, &first, sizeof(first));
+    std::memcpy(out + second, &last, sizeof(last));
+  }
+};
+
+template <class Row>
 void copy_rows_of(uint8_t* out, const uint8_t* x, int64_t rows, int64_t bytes, int64_t out_row, int64_t x_row) {
-  for (int64_t r = 0; r < rows; ++r, out += out_row, x += x_row) copy_ends<Register>(out, x, bytes);
+  for (int64_t r = 0; r < rows; ++r, out += out_row, x += x_row) Row::copy(out, x, bytes);
 }
 
-template <class Register>
+template <class Row>
 bool pick_rows_of(uint8_t* out, const Picks& rows) {
   for (int64_t n = 0; n < rows.count; ++n, out += rows.bytes) {
     const uint8_t* const x = rows.at(n);
     if (x == nullptr) return false;
-    copy_ends<Register>(out, x, rows.bytes);
+    Row::copy(out, x, rows.bytes);
   }
   return true;
 }
@@ -173,10 +181,12 @@ struct Sixteen {
   uint64_t low, high;
 };
 
-// f of a register of which two hold that many bytes, from 4 to 32.
+// f of how a row of that many bytes, from 4 to 32, is copied.
 template <class F>
-auto with_register(int64_t bytes, const F& f) {
-  return bytes < 8 ? f(uint32_t{}) : bytes < 16 ? f(uint64_t{}) : f(Sixteen{});
+auto with_row(int64_t bytes, const F& f) {
+  if (bytes < 8) return bytes == 4 ? f(InOne<uint32_t>{}) : f(InTwo<uint32_t>{});
+  if (bytes < 16) return bytes == 8 ? f(InOne<uint64_t>{}) : f(InTwo<uint64_t>{});
+  return bytes == 16 ? f(InOne<Sixteen>{}) : f(InTwo<Sixteen>{});
 }
 
 // 16 or more: the last piece overlaps the one before.
@@ -222,7 +232,7 @@ bool copy_rows(void* to, const void* from, int64_t rows, int64_t bytes, int64_t 
   if (g_wide && bytes >= 32) {
     copy_rows_wide(out, x, rows, bytes, to_row, from_row, bytes <= kFew ? kAhead * from_row : 0);
   } else {
-    with_register(bytes, [&](auto r) { copy_rows_of<decltype(r)>(out, x, rows, bytes, to_row, from_row); });
+    with_row(bytes, [&](auto r) { copy_rows_of<decltype(r)>(out, x, rows, bytes, to_row, from_row); });
   }
   return true;
 }
@@ -233,7 +243,7 @@ bool pick_rows(void* to, const void* from, const int64_t* index, int64_t count, 
   const Picks rows = {static_cast<const uint8_t*>(from), index, count, bytes, from_row, extent};
   if (g_wide && bytes >= 32 && bytes < kPicked) return pick_rows_wide(out, rows);
   if (bytes >= 4 && bytes <= 32) {
-    return with_register(bytes, [&](auto r) { return pick_rows_of<decltype(r)>(out, rows); });
+    return with_row(bytes, [&](auto r) { return pick_rows_of<decltype(r)>(out, rows); });
   }
   for (int64_t n = 0; n < count; ++n) {
     const uint8_t* const x = rows.at(n);

@@ -46,7 +46,13 @@ void sort_dims(View& out, View& x) {
   }
   int inner = out.rank - 1;
   while (inner > 0 && out.shape[inner] == 1) --inner;
-  if (inner >= 0 && out.stride[inner] < 0) turn_round<T>(out, x, inner);
+  if (inner < 0 || out.stride[inner] >= 0) return;
+  turn_round<T>(out, x, inner);
+  for (int d = inner; d > 0; --d) {  // so do those that make one with it
+    const int64_t n = out.shape[d];
+    if (out.stride[d - 1] != -out.stride[d] * n || x.stride[d - 1] != -x.stride[d] * n) return;
+    turn_round<T>(out, x, d - 1);
+  }
 }
 
 // x with out's shape, repeated where it has no dimension or one of size 1.
@@ -99,7 +105,11 @@ void copy_row(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_ste
   if (x_step == 1) return copy_bytes(out, x, count * static_cast<int64_t>(sizeof(T)), streamed);
   if (streamed) return stream_row(out, x, count, x_step);
   if (x_step == 0) return fill_row(out, *x, count);
-  if (x_step == -1) return reverse(out, x, 1, count, 0, 0);
+  if (x_step == -1) {
+    constexpr int64_t kPiece = 1024;
+    for (int64_t i = 0; i < count; i += kPiece) reverse(out + i, x - i, 1, std::min(kPiece, count - i), 0, 0);
+    return;
+  }
   gather_row(out, x, count, x_step);
 }
 

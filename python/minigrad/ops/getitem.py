@@ -201,11 +201,13 @@ def _target(name: str, view: Tensor, picked: Sequence[_Picked], own: Shape, valu
         if width > 1 and dims != list(range(dim, dim + width)):
             view = _permute(view, (*dims, *[d for d in range(len(shape)) if d not in dims]))
             dim, shape = 0, view._array.shape
-    merged = view if width == 1 else _with_dims_merged(view, dim, width, value)
+    merged = _with_dims_merged(view, dim, width, value)
     return _Target(view, merged, at if at.ndim == 1 else at.reshape(-1), dim, at.shape)
 
 
 def _with_dims_merged(view: Tensor, dim: int, width: int, value: Any = None) -> Tensor:
+    if width == 1:
+        return view
     shape = view._array.shape
     sizes = (*shape[:dim], _product(shape[dim : dim + width]), *shape[dim + width :])
     no_graph = view._edge is None and not (isinstance(value, Tensor) and value._edge is not None)
@@ -283,7 +285,7 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         if at.dtype.kind == "i":
             return _rows(x, key if kind is Tensor and at.dtype == _INT64 else at.astype(_INT64, copy=False))
         if at.dtype == _BOOL and at.shape == x._array.shape[: at.ndim]:
-            return index_rows(x if at.ndim == 1 else _with_dims_merged(x, 0, at.ndim), true_positions(at))  # type: ignore[no-any-return]
+            return index_rows(_with_dims_merged(x, 0, at.ndim), true_positions(at))  # type: ignore[no-any-return]
     if (lone := _core.lone_index(key, rank)) is not None:
         return _taken(x, *lone)
     parts = _parts(key)
@@ -329,7 +331,7 @@ def _array_of_key(key: Any) -> Array | None:
     return np.array(key) if kind is list and set(map(type, key)) == {int} else None
 
 
-def _are_places(key: tuple[Any, ...], x: Tensor) -> bool:
+def _are_places(key: Sequence[Any], x: Tensor) -> bool:
     """Return whether a key has nothing but int64 tensors, at most one for each dim."""
     for k in key:
         if type(k) is not Tensor or (array := k._array).dtype != _INT64 or array.ndim == 0:
@@ -337,7 +339,7 @@ def _are_places(key: tuple[Any, ...], x: Tensor) -> bool:
     return 0 < len(key) <= x._array.ndim
 
 
-def _places(name: str, x: Tensor, key: tuple[Tensor, ...], value: Any = None) -> tuple[Tensor, Array]:
+def _places(name: str, x: Tensor, key: Sequence[Any], value: Any = None) -> tuple[Tensor, Array]:
     """Return `x` with the dims of a key of places made one, and the positions there."""
     shape, width = x._array.shape, len(key)
     at = linear_index(name, [k._array for k in key], shape[:width], range(width), shape)
@@ -391,37 +393,41 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     RuntimeError
         If the shapes do not broadcast, or `x` is a leaf that requires a gradient.
     """
-    if _core.set_items(x, key, value) or (type(key) is Tensor and _set_by_tensor(x, key, value)):
+    _set("setitem", x, key, value)
+
+
+def _set(name: str, x: Tensor, key: Any, value: Any) -> None:
+    if _core.set_items(x, key, value) or (type(key) is Tensor and _set_by_tensor(name, x, key, value)):
         return
     x._own()
     if type(key) is tuple and _are_places(key, x):
-        _set_at_places("setitem", x, key, _written(x, value), accumulate=False)
+        _set_at_places(name, x, key, _written(x, value), accumulate=False)
         return
     if (lone := _core.lone_index(key, x._array.ndim)) is not None:
-        _put(x, *lone, value)
+        _put(name, x, *lone, value)
         return
     parts = (key,) if type(key) in (int, Tensor) else _parts(key)
     if all(map(_is_basic, parts)):
-        target = _basic("setitem", x, parts)
+        target = _basic(name, x, parts)
         if isinstance(value, (int, float)):  # NumPy repeats it, and the graph knows nothing of it
             if x._array.dtype.kind in "iu":
-                value = element("setitem", value, x._array.dtype)
-            target._write(wrap(np.asarray(value, x._array.dtype)), "setitem")
+                value = element(name, value, x._array.dtype)
+            target._write(wrap(np.asarray(value, x._array.dtype)), name)
             return
-        value = _fitted("setitem", _value(x, value), target._array.shape)
+        value = _fitted(name, _value(x, value), target._array.shape)
         if np.may_share_memory(value._array, x._array):
             value = clone(value)
-        target._write(value, "setitem")
+        target._write(value, name)
         return
-    view, picked = _split("setitem", x, parts)
+    view, picked = _split(name, x, parts)
     if len(picked) == 1 and picked[0].array.dtype == _BOOL and _is_number(value):
-        _fill(view, picked[0], value)
+        _fill(name, view, picked[0], value)
         return
     value = _written(x, value)
-    _assign("setitem", _target("setitem", view, picked, x._array.shape, value), value, accumulate=False)
+    _assign(name, _target(name, view, picked, x._array.shape, value), value, accumulate=False)
 
 
-def _set_at_places(name: str, x: Tensor, key: tuple[Tensor, ...], value: Any, accumulate: bool) -> None:
+def _set_at_places(name: str, x: Tensor, key: Sequence[Any], value: Any, accumulate: bool) -> None:
     merged, at = _places(name, x, key, value)
     if isinstance(value, Tensor) or not x._array.flags.c_contiguous:
         _assign(name, _Target(x, merged, at.reshape(-1), 0, at.shape), value, accumulate)
@@ -430,33 +436,44 @@ def _set_at_places(name: str, x: Tensor, key: tuple[Tensor, ...], value: Any, ac
         combine_in_place(name, merged, value, places, 0, _scatter)
 
 
-def _put(x: Tensor, key: tuple[Any, ...] | None, index: Tensor | Array, dim: int, own: int, value: Any) -> None:
+def _put(
+    name: str, x: Tensor, key: tuple[Any, ...] | None, index: Tensor | Array, dim: int, own: int, value: Any
+) -> None:
     """Write to the places that indices along a dim of a view mean, as `_taken` reads them."""
     view = x if key is None else basic_index(x, key)
     shape = view._array.shape
     given = index._array if isinstance(index, Tensor) else index
-    at = linear_index("setitem", [given], shape[dim : dim + 1], (own,), x._array.shape)
+    at = linear_index(name, [given], shape[dim : dim + 1], (own,), x._array.shape)
     target = _Target(view, view, at if at.ndim == 1 else at.reshape(-1), dim, at.shape)
-    _assign("setitem", target, _written(x, value), accumulate=False)
+    _assign(name, target, _written(x, value), accumulate=False)
 
 
-def _set_by_tensor(x: Tensor, key: Tensor, value: Any) -> bool:
+def _set_by_tensor(name: str, x: Tensor, key: Tensor, value: Any) -> bool:
     """Write to rows, or a number where a mask of the tensor's shape is true; False, with nothing done, for other keys."""
     own, at = x._array, key._array
     if at.dtype.kind == "b":
-        plain = type(value) in (int, float) and own.dtype.kind == "f" and at.shape == own.shape[: at.ndim]
-        mask = key if at.ndim == own.ndim or not plain else wrap(at.reshape(at.shape + (1,) * (own.ndim - at.ndim)))
-        return plain and _core.compute_into(_where_kernel, x, (mask, float(value), x))
+        return at.shape == own.shape[: at.ndim] and _set_by_mask(x, key, value)
     if at.ndim != 1 or own.ndim == 0 or at.dtype != _INT64:
         return False
     x._own()
     behind = own.shape[1:]
-    at = linear_index("setitem", [at], own.shape[:1], (0,), own.shape)
+    at = linear_index(name, [at], own.shape[:1], (0,), own.shape)
     value = _written(x, value)
     if isinstance(value, Tensor) and value._array.shape != at.shape + behind:
         return False
-    combine_in_place("setitem", x, value, along(at, (), behind), 0, _scatter)
+    combine_in_place(name, x, value, along(at, (), behind), 0, _scatter)
     return True
+
+
+def _set_by_mask(x: Tensor, mask: Tensor, value: Any) -> bool:
+    own, at = x._array, mask._array
+    if type(value) in (int, float) and own.dtype.kind == "f":
+        value = float(value)
+    elif not isinstance(value, Tensor) or not _is_number(value) or value._array.dtype != own.dtype:
+        return False
+    if at.ndim < own.ndim:
+        mask = wrap(at.reshape(at.shape + (1,) * (own.ndim - at.ndim)))
+    return _core.compute_into(_where_kernel, x, (mask, value, x))
 
 
 def _written(x: Tensor, value: Any) -> Any:
@@ -465,7 +482,7 @@ def _written(x: Tensor, value: Any) -> Any:
 
 def _is_number(value: Any) -> bool:
     if isinstance(value, Tensor):
-        return value._array.ndim == 0
+        return value._array.shape in ((), (1,))
     return isinstance(value, (bool, int, float, np.number, np.bool_))
 
 
@@ -493,7 +510,7 @@ def _fitted(name: str, value: Tensor, shape: Shape) -> Tensor:
         ) from None
 
 
-def _fill(view: Tensor, picked: _Picked, value: Any) -> None:
+def _fill(name: str, view: Tensor, picked: _Picked, value: Any) -> None:
     """Write one number where a mask is true."""
     shape = view._array.shape
     behind = shape[picked.dim + picked.dims :]
@@ -501,17 +518,17 @@ def _fill(view: Tensor, picked: _Picked, value: Any) -> None:
     if isinstance(value, Tensor):
         value = value if value._array.dtype == view._array.dtype else to_dtype(value, view.dtype)
     else:
-        value = held("setitem", value, view._array.dtype)
+        value = held(name, value, view._array.dtype)
     if (
         not levels
         and view._array.flags.c_contiguous
         and not (grad_enabled() and (view._edge or isinstance(value, Tensor)))
     ):
-        view._refuse_write("setitem")
+        view._refuse_write(name)
         _where_kernel.into(view._array, mask, value._array if isinstance(value, Tensor) else value, view._array)
         wrote(view._cell)
     else:
-        view._write(_where(mask, value, wrap(view._array, view._edge)), "setitem")
+        view._write(_where(mask, value, wrap(view._array, view._edge)), name)
 
 
 _where_kernel = _core.kernels["where"]
@@ -543,15 +560,19 @@ def _assign(name: str, target: _Target, value: Any, accumulate: bool) -> None:
 def index_put_(input: Tensor, indices: tuple[Tensor | None, ...], values: Tensor, accumulate: bool = False) -> Tensor:
     """Do as `index_put` does in this tensor's memory; return it."""
     _check_put("index_put_", input, values)
-    key = tuple(indices)
-    if not accumulate and set(map(type, key)) == {Tensor} and _core.set_items(input, key, values):
+    if _are_tensors(indices) and not accumulate:
+        _set("index_put_", input, tuple(indices) if len(indices) > 1 else indices[0], values)
         return input
     input._own()
-    if _are_places(key, input):
-        _set_at_places("index_put_", input, key, values, accumulate)
+    if _are_places(indices, input):
+        _set_at_places("index_put_", input, indices, values, accumulate)
     else:
         _assign("index_put_", _put_target("index_put_", input, indices, values), values, accumulate)
     return input
+
+
+def _are_tensors(indices: Sequence[Any]) -> bool:
+    return len(indices) > 0 and all(isinstance(k, Tensor) and k._array.ndim > 0 for k in indices)
 
 
 def _check_put(name: str, input: Tensor, values: Tensor) -> None:

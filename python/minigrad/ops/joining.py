@@ -26,7 +26,7 @@ from .creation import zeros
 from .promotion import to_dtype
 from .ranges import triu_indices
 from .records import ARTICLE
-from .shape import Shape, basic_index, normalise_dim, reshape
+from .shape import Shape, basic_index, normalise_dim, reshape, unindex
 from .views import along, meshgrid, narrow, rank_2, rank_3, tensors_of
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ _index = registry["index"]
 
 def join(xs: Sequence[Any], dim: int, stacked: bool) -> Any:
     """Join tensors or arrays of one dtype along `dim`, or where `stacked` along a new dimension `dim`."""
-    if (joined := _core.joined(xs, dim, stacked)) is not None:
+    if (joined := _core.joined(xs, dim, stacked, _join_record)) is not None:
         return joined
     plain = _core.arrays_of(xs)
     arrays = plain or [x._array if isinstance(x, Tensor) else x for x in xs]
@@ -368,14 +368,25 @@ def block_diag(*tensors: Tensor) -> Tensor:
         if array_of("block_diag", x, "each").ndim > 2:
             raise RuntimeError(f"block_diag: needs matrices, got shape {x._array.shape}")
     blocks = [reshape(x, (1, -1)) if x._array.ndim < 2 else x for x in tensors] or [zeros(1, 0)]
-    width = sum(x.shape[1] for x in blocks)
-    rows, before = [], 0
+    height, width = [sum([x._array.shape[d] for x in blocks]) for d in (0, 1)]
+    keys, row, column = [], 0, 0
     for x in blocks:
-        height, own = x.shape
-        parts = [zeros(height, before, dtype=x.dtype), x, zeros(height, width - before - own, dtype=x.dtype)]
-        rows.append(cat(parts, 1))
-        before += own
-    return cat(rows, 0)
+        n, m = x._array.shape
+        keys.append((slice(row, row + n), slice(column, column + m)))
+        row, column = row + n, column + m
+    arrays = _core.arrays_of(blocks)
+    if arrays is None or (grad_enabled() and any(x._edge for x in blocks)):
+        return cat(
+            [
+                unindex(x, (slice(None), at), (x._array.shape[0], width))
+                for x, (_, at) in zip(blocks, keys, strict=True)
+            ],
+            0,
+        )
+    out = zeros(height, width, dtype=blocks[0].dtype)
+    for array, key in zip(arrays, keys, strict=True):
+        _core.copy_into(out._array[key], array)
+    return out
 
 
 def cartesian_prod(*tensors: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import numpy as np
 from .. import _core
 from ..batching import levels
 from ..batching_rules import made_like
+from ..graph import Array
 from ..tensor import Tensor, array_of, wrap
 from .creation import filled
 from .index import index_select
@@ -93,19 +94,30 @@ def _of_its_own(input: Tensor, shape: Shape, pad: tuple[int, ...], mode: str) ->
     for place in range(0, len(pad), 2):
         dim = len(shape) - 1 - place // 2
         n, (before, after) = shape[dim], pad[place : place + 2]
-        start, left = max(-before, 0), n + min(before, 0) + min(after, 0)  # what is not cut off
+        left = n + min(before, 0) + min(after, 0)  # what is not cut off
         most = {"reflect": n - 1, "circular": left}.get(mode)
         if (most is not None and max(before, after) > most) or n + before + after < (mode != "circular") or n < 1:
             raise RuntimeError(f"pad: mode {mode!r} cannot pad dim {dim} of shape {shape} by {(before, after)}")
-        places = np.arange(-before, n + after)
-        if mode == "reflect":
-            places = np.abs(places)
-            places = np.where(places < n, places, 2 * (n - 1) - places)
-        else:
-            places = places.clip(0, n - 1) if mode == "replicate" else start + (places - start) % left
         if before or after:
-            out = index_select(out, dim, wrap(places))
+            known = n + before + after <= _KNOWN
+            out = index_select(out, dim, wrap((_known_places if known else _places)(n, before, after, mode)))
     return out
+
+
+def _places(n: int, before: int, after: int, mode: str) -> Array:
+    """Return which of a dim's `n` elements stand there once it is padded."""
+    places = np.arange(-before, n + after)
+    if mode == "replicate":
+        return places.clip(0, n - 1)
+    if mode == "reflect":
+        places = np.abs(places)
+        return np.where(places < n, places, 2 * (n - 1) - places)
+    start, left = max(-before, 0), n + min(before, 0) + min(after, 0)
+    return start + (places - start) % left
+
+
+_KNOWN = 1024  # elements of a dim whose places are kept
+_known_places = lru_cache(maxsize=128)(_places)
 
 
 Key = tuple[slice, ...]
