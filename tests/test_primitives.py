@@ -577,6 +577,10 @@ def run_rules(
                 if rule is not None:
                     function, reads = rule
                     results.append(unguard(function(cover(seed), *[cover(values[slot]) for slot in reads])))
+            shape = np.shape(operands[i])
+            if p.vjp_summed[i] is not None and shape != outputs[0].shape:
+                function, reads = p.vjp_summed[i]
+                results.append(unguard(function(cover(g[0]), shape, *[cover(values[slot]) for slot in reads])))
     return results
 
 
@@ -591,6 +595,24 @@ def test_rules_use_primitives_only(case: Case) -> None:
         for one, other in zip(several(out), several(right), strict=True):
             assert (one is None) == (other is None)
             assert one is None or same_bits(np.array(one, order="C"), np.array(other, order="C"))
+
+
+@over(where=lambda case: any(case.record.vjp_summed))
+def test_summing_rules_give_what_the_sweep_sums(case: Case) -> None:
+    operands, p = case.operands(), case.record
+    out = p.run(*operands, *case.attributes)
+    values = (*operands, out, *case.attributes)
+    for i in case.differentiated(operands):
+        g, shape = cotangent_of(out), np.shape(operands[i])
+        if p.vjp_summed[i] is None or shape == g.shape:
+            continue
+        (plain, reads), (summing, needs) = p.vjp[i], p.vjp_summed[i]
+        sum_to = registry["sum_to"].run
+        expected = sum_to(plain(g, *[values[slot] for slot in reads]), shape)
+        found = sum_to(summing(g, shape, *[values[slot] for slot in needs]), shape)
+        np.testing.assert_allclose(
+            found, expected, rtol=1e-12, atol=1e-12 * np.abs(expected).max(initial=0, where=np.isfinite(expected))
+        )
 
 
 @contextmanager

@@ -197,6 +197,10 @@ def _sums_to(dtype: Any) -> Iterator[Arguments]:
         yield drawn(shape, dtype), (*shape[:-1], 1)
 
 
+def _product_sums_to(dtype: Any) -> Iterator[Arguments]:
+    yield from ((x, drawn(x.shape[::-1], dtype).T, shape) for x, shape in _sums_to(dtype))
+
+
 def _ties(dtype: Any) -> Iterator[Arguments]:
     for shape in SHAPES:
         x = places(shape, 3).astype(dtype)
@@ -328,6 +332,7 @@ TOGETHER: dict[str, Callable[[Any], Iterator[Arguments]]] = {
     "matmul": _products_and_batches,
     "linear": _layers,
     "sum_to": _sums_to,
+    "product_sum_to": _product_sums_to,
     "share_ties": _ties,
     "product_of_others": _lines_of_factors,
     "cross_entropy": _classes(drawn, cotangent=False),

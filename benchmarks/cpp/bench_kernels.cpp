@@ -185,8 +185,10 @@ std::vector<Row> reduction_rows() {
     rows.push_back({"share_ties", variant, {kept, kMatrix, kept}, {dims({dim})}});
     rows.push_back({"product_of_others", variant, {kept, between(0.99, 1.01)}, {whole(dim)}});
   }
-  rows.push_back({"sum_to", "row", {kMatrix}, {dims({1, kColumns})}});
-  rows.push_back({"sum_to", "column", {kMatrix}, {dims({kRows, 1})}});
+  for (const auto& [variant, shape] : {std::pair("row", dims({1, kColumns})), std::pair("column", dims({kRows, 1}))}) {
+    rows.push_back({"sum_to", variant, {kMatrix}, {shape}});
+    rows.push_back({"product_sum_to", variant, {kMatrix, kMatrix}, {shape}});
+  }
   return rows;
 }
 

@@ -333,6 +333,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # prelu(y: T, x: T, weight: T) -> out for float32, float64
 # prod(x: T; dims, keepdim) -> out for int64, float32, float64
 # product_of_others(g: T, x: T; dim) -> out for float32, float64
+# product_sum_to(x: T, y: T; shape) -> out for float32, float64
 # radam(params: T, grads: T, exp_avgs: T, exp_avg_sqs: T, steps: D, lr: d, beta1: d, beta2: d, eps: d, weight_decay: d;
 #     maximize, decoupled) -> None for float32, float64
 # ramp(start: d, end: d, step: d; shape, dtype, near) -> out for int64, float32, float64

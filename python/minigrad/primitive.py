@@ -74,6 +74,9 @@ class Primitive:
         A rule that gives a tuple with the cotangents of all inputs, in fewer passes and with the bits that the single
         rules give. It is asked where the first input and another one want a gradient, is for arrays only, and returns
         ``NotImplemented`` where it declines.
+    vjp_summed : mapping, optional
+        For an input that broadcasting repeats, a rule ``lambda g, shape, ...`` that gives its cotangent summed to its
+        `shape` in fewer passes than ``vjp`` and the sweep's sum. What it leaves unsummed the sweep sums.
     promotion : str, optional
         What dtypes the public function computes in: ``"common"`` brings all operands to one dtype, ``"number"`` does so
         and refuses booleans, ``"float"`` brings them to one floating-point dtype, ``None`` leaves them.
@@ -109,6 +112,7 @@ class Primitive:
         structure: str | None = None,
         jvp: Mapping[str, Rule] | None = None,
         vjp_at_once: Rule | None = None,
+        vjp_summed: Mapping[str, Rule] | None = None,
         promotion: str | None = "common",
         returned: int | None = None,
         broadcasts: bool | None = None,
@@ -132,12 +136,13 @@ class Primitive:
         self.batch = batch
         #: The names of what a node may keep, in the order in which it keeps them.
         self.slots = inputs + outputs + attributes + tuple(f"{x}_shape" for x in inputs)
-        for rules in (vjp or {}, jvp or {}):
+        for rules in (vjp or {}, jvp or {}, vjp_summed or {}):
             if not rules.keys() <= set(inputs):
                 raise TypeError(f"{name}: there are rules for {sorted(rules)}, but the inputs are {inputs}")
         self.vjp = tuple(self._compile(vjp or {}, x) for x in inputs)
         self.jvp = tuple(self._compile(jvp or {}, x) for x in inputs)
         self.vjp_at_once = self._compile({"all": vjp_at_once} if vjp_at_once else {}, "all")
+        self.vjp_summed = tuple(self._compile(vjp_summed or {}, x, 2) for x in inputs)
         self._reads = [self._slots_read(i) for i in range(len(inputs))]
         self.broadcasts = structure == ELEMENTWISE and len(inputs) > 1 if broadcasts is None else broadcasts
         #: What runs it on tensors, arrays and numbers: src/bindings/operation.cpp.
@@ -159,7 +164,7 @@ class Primitive:
             run,
             public + self.attributes,
             self.constants,
-            (*self.vjp, self.vjp_at_once),
+            (*self.vjp, self.vjp_at_once, *self.vjp_summed),
             tuple([_as_set(self.readers(slot)) for slot in range(kept)]),
             promote,
             inputs=inputs,
@@ -182,13 +187,13 @@ class Primitive:
         )
         return operation
 
-    def _compile(self, rules: Mapping[str, Rule], name: str) -> tuple[Rule, tuple[int, ...]] | None:
-        """Return the rule called `name` and the slots that it reads; None where there is no rule."""
+    def _compile(self, rules: Mapping[str, Rule], name: str, given: int = 1) -> tuple[Rule, tuple[int, ...]] | None:
+        """Return the rule called `name` and the slots that it reads behind what it is given; None where there is none."""
         rule = rules.get(name)
         if rule is None:
             return None
         code = rule.__code__
-        parameters = code.co_varnames[1 : code.co_argcount]
+        parameters = code.co_varnames[given : code.co_argcount]
         unknown = [p for p in parameters if p not in self.slots]
         if unknown:
             raise TypeError(f"{self.name}: the rule for {name} reads {unknown}, which are not among {self.slots}")
@@ -203,7 +208,7 @@ class Primitive:
 
     def _slots_read(self, i: int) -> set[int]:
         """Return what the rules of input `i` read."""
-        rules = (self.vjp[i], self.jvp[i], self.vjp_at_once if i == 0 else None)
+        rules = (self.vjp[i], self.jvp[i], self.vjp_summed[i], self.vjp_at_once if i == 0 else None)
         slots = {slot for rule in rules if rule is not None for slot in rule[1]}
         if self.structure in (LINEAR, MULTILINEAR) and self.vjp[i] is not None:
             # A linear or multilinear primitive is run again on the tangent and the other inputs.

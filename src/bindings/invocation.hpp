@@ -227,6 +227,7 @@ class Invocation {
   // Whether an input lies otherwise than the kernel takes it.
   bool is_to_be_copied(const View& x) const {
     if (plan_.layout == InputLayout::alike) return false;
+    if (plan_.layout == InputLayout::contiguous) return !x.contiguous();
     return plan_.layout == InputLayout::packed ? !is_packed(x) : is_turned(x);
   }
 

@@ -182,6 +182,16 @@ Reference pull_at_once(const NodeObject* node, PyObject* g, PyObject* const* kep
   return apply_rule(node->operation, node->edges.count, g, kept);
 }
 
+// The cotangent of input `i`: of one that was broadcast, by the rule for that, if there is one.
+Reference pull_one(const NodeObject* node, Py_ssize_t i, PyObject* g, PyObject* const* kept) {
+  if (node->shapes != nullptr && has_summing_rule(node->operation, i)) {
+    PyObject* const shape = PyTuple_GET_ITEM(node->shapes, i);
+    const int same = has_shape(g, shape);
+    if (same <= 0) return same < 0 ? nullptr : apply_summing_rule(node->operation, i, g, shape, kept);
+  }
+  return apply_rule(node->operation, i, g, kept);
+}
+
 // read(): what was kept, having checked that nobody has changed it since.
 PyObject* read(PyObject* self, PyObject*) { return check_node(node_in(self)) ? get_saved(self, nullptr) : nullptr; }
 
@@ -251,7 +261,7 @@ PyObject* pull_node(NodeObject* node, PyObject* g, PyObject* values) {
     if (i == 0 && (all = pull_at_once(node, g, kept)) == nullptr) return nullptr;
     Reference gx = share(Py_None);
     if (node->edges[i].node != nullptr) {
-      gx = PyTuple_Check(all.get()) ? share(PyTuple_GET_ITEM(all.get(), i)) : apply_rule(node->operation, i, g, kept);
+      gx = PyTuple_Check(all.get()) ? share(PyTuple_GET_ITEM(all.get(), i)) : pull_one(node, i, g, kept);
     }
     if (node->shapes != nullptr) gx = unbroadcast(std::move(gx), PyTuple_GET_ITEM(node->shapes, i));
     if (gx == nullptr) return nullptr;

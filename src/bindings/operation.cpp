@@ -29,7 +29,8 @@ struct Operation {
   PyObject* run;
   PyObject* parameters;  // the names of inputs and attributes
   PyObject* constants;   // what `run` gets behind the attributes
-  PyObject* rules;       // for each input, and for all at once, None, or the rule and the slots that it reads
+  PyObject* rules;       // for each input, for all at once, and for each one that was broadcast: None, or the rule and
+                         // the slots that it reads
   PyObject* promote;     // null: the one of all
   int inputs, attributes, outputs;
   int returned;  // outputs that the caller gets; those behind them only rules see
@@ -328,6 +329,25 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* k
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+// Rules.
+
+PyObject* rule_in(PyObject* operation, Py_ssize_t i) { return PyTuple_GET_ITEM(operation_in(operation).rules, i); }
+
+// Calls a rule with what it is given first, and with what it reads.
+Reference apply_entry(PyObject* entry, std::initializer_list<PyObject*> given, PyObject* const* values) {
+  if (entry == Py_None) return share(Py_None);
+  PyObject* const slots = PyTuple_GET_ITEM(entry, 1);
+  PyObject* args[2 + kMaxSlots + kMaxAttributes + kMaxInputs];
+  size_t count = 0;
+  for (PyObject* const value : given) args[count++] = value;
+  for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(slots); ++k) {
+    PyObject* const value = values[PyLong_AsSsize_t(PyTuple_GET_ITEM(slots, k))];
+    args[count++] = value == nullptr ? Py_None : value;
+  }
+  return Reference(PyObject_Vectorcall(PyTuple_GET_ITEM(entry, 0), args, count, nullptr));
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
 // The type.
 
 using OperationType = FunctionType<Operation, &Operation::primitive, &Operation::run, &Operation::parameters,
@@ -387,16 +407,15 @@ PyObject* make(PyTypeObject* type, PyObject* args, PyObject* keywords) {
 }  // namespace
 
 Reference apply_rule(PyObject* operation, Py_ssize_t i, PyObject* g, PyObject* const* values) {
-  PyObject* const entry = PyTuple_GET_ITEM(operation_in(operation).rules, i);
-  if (entry == Py_None) return share(Py_None);
-  PyObject* const slots = PyTuple_GET_ITEM(entry, 1);
-  const Py_ssize_t count = PyTuple_GET_SIZE(slots);
-  PyObject* args[1 + kMaxSlots + kMaxAttributes + kMaxInputs] = {g};
-  for (Py_ssize_t k = 0; k < count; ++k) {
-    PyObject* const value = values[PyLong_AsSsize_t(PyTuple_GET_ITEM(slots, k))];
-    args[1 + k] = value == nullptr ? Py_None : value;
-  }
-  return Reference(PyObject_Vectorcall(PyTuple_GET_ITEM(entry, 0), args, static_cast<size_t>(count) + 1, nullptr));
+  return apply_entry(rule_in(operation, i), {g}, values);
+}
+
+bool has_summing_rule(PyObject* operation, Py_ssize_t i) {
+  return rule_in(operation, operation_in(operation).inputs + 1 + i) != Py_None;
+}
+
+Reference apply_summing_rule(PyObject* operation, Py_ssize_t i, PyObject* g, PyObject* shape, PyObject* const* values) {
+  return apply_entry(rule_in(operation, operation_in(operation).inputs + 1 + i), {g, shape}, values);
 }
 
 PyObject* make_operation_type() {

@@ -9,6 +9,10 @@ namespace minigrad {
 // behind the last input, a tuple of all inputs' by the rule for that. None without a rule; null with an exception set.
 Reference apply_rule(PyObject* operation, Py_ssize_t i, PyObject* g, PyObject* const* values);
 
+// Whether there is a rule for input `i` where it was broadcast, and its cotangent by that.
+bool has_summing_rule(PyObject* operation, Py_ssize_t i);
+Reference apply_summing_rule(PyObject* operation, Py_ssize_t i, PyObject* g, PyObject* shape, PyObject* const* values);
+
 // The type of eager calls; a new reference, or null with an exception set.
 PyObject* make_operation_type();
 

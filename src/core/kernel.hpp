@@ -57,11 +57,12 @@ enum class Status : uint8_t { ok, index_out_of_range, integer_division_by_zero }
 // How inputs have to lie. Those that lie otherwise are copied first.
 enum class InputLayout : uint8_t {
   any,
-  alike,    // any, of elementwise kernels: an element of the only output depends on the inputs' elements in the same
-            // place alone, once these are broadcast. So the dimensions of all of them may be put into another order,
-            // and the output lies in memory as the inputs do (layout.hpp)
-  by_rows,  // not turned: neighbours in memory are not neighbours along another dimension than the last
-  packed,   // in order and without gaps, but for those between places along the first dimension
+  alike,       // any, of elementwise kernels: an element of the only output depends on the inputs' elements in the same
+               // place alone, once these are broadcast. So the dimensions of all of them may be put into another order,
+               // and the output lies in memory as the inputs do (layout.hpp)
+  by_rows,     // not turned: neighbours in memory are not neighbours along another dimension than the last
+  packed,      // in order and without gaps, but for those between places along the first dimension
+  contiguous,  // in order and without gaps
 };
 
 struct Plan {

@@ -1,5 +1,6 @@
 // Reductions: plans and rows, and the runs for integers and booleans.
 #include "core/kernel.hpp"
+#include "core/layout.hpp"
 #include "core/parallel.hpp"
 #include "core/plans.hpp"
 #include "kernels/reduce_integers.hpp"
@@ -45,6 +46,22 @@ void plan_sum_to(Plan& plan) {
     fail(plan, ErrorKind::runtime, "shape " + shape_text(out) + " does not broadcast to shape " + shape_text(x));
   }
   plan_costs(plan, broadcast_dims(x, shape), true);
+}
+
+// Factors that do not lie alike are copied; products that are not summed as they are read have room behind the chunks.
+void plan_product_sum_to(Plan& plan) {
+  const View& x = plan.in[0];
+  const View& y = plan.in[1];
+  if (!x.same_shape(y)) {
+    fail(plan, ErrorKind::runtime, "shapes differ, got " + shape_text(x) + " and " + shape_text(y));
+  }
+  plan_sum_to(plan);
+  bool alike = is_dense(x);
+  for (int d = 0; d < x.rank; ++d) alike = alike && (x.stride[d] == y.stride[d] || x.shape[d] == 1);
+  plan.layout = alike ? InputLayout::any : InputLayout::contiguous;
+  if ((alike && !x.contiguous()) || !sums_products(x, broadcast_dims(x, plan.attributes[0]))) {
+    plan.scratch_shared += static_cast<size_t>(x.size() * item_size(x.dtype));
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -134,6 +151,12 @@ constexpr Kernel kRows[] = {
      .outputs = {"out"},
      .attributes = {{"shape", AttributeKind::integers}},
      .plan = plan_sum_to},
+    {.name = "product_sum_to",
+     .inputs = {"x", "y"},
+     .types = "TT",
+     .outputs = {"out"},
+     .attributes = {{"shape", AttributeKind::integers}},
+     .plan = plan_product_sum_to},
 };
 
 }  // namespace

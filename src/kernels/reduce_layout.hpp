@@ -121,6 +121,13 @@ struct ReductionNest {
   return make_nest(operands);
 }
 
+// Whether the products of contiguous elements are summed as they are read: rows, or columns beside each other.
+inline bool sums_products(const View& x, DimMask mask) {
+  if (describe_reduction(x, mask).rows) return true;
+  return x.rank > 0 && (mask >> (x.rank - 1) & 1) == 0 && x.shape[x.rank - 1] > 1 &&
+         make_reduced_nest(x, mask).rank == 1;
+}
+
 // x and out where out has a dimension for each kept one, or (keepdim, sum_to) further ones of size 1; its dimensions
 // then match the last ones of x. Results come in row-major order, or as x lies.
 [[gnu::noinline]] inline ReductionNest make_reduction_nest(const View& x, DimMask mask, const View& out,

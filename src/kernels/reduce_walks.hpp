@@ -24,6 +24,7 @@ enum class Walk : uint8_t {
 
 constexpr int kLevelBytes = 1 << 17;  // of a worker's stack, for the tree over blocks
 constexpr int64_t kTile = 64;         // columns of a tile
+constexpr int64_t kProducts = 4096;   // that are copied at a time
 constexpr double kNanosecondsEach = 0.08;
 
 // By the strides, which a result may not depend on.
@@ -99,8 +100,8 @@ void visit_rows(const Nest<N>& nest, int inner, int64_t begin, int64_t end, cons
   visit_rows<N>(nest, inner, begin, end, call, &visit);
 }
 
-// One call. `n` counts elements of a result, `cols` results.
-template <class T>
+// One call. `n` counts elements of a result, `cols` results. What mapped elements need is compiled where there are any.
+template <class T, bool kMaps = false>
 struct Reducer {
   const Operation<T>& op;
   Reduction form;
@@ -112,9 +113,13 @@ struct Reducer {
   const Mapping<T>* mapping = nullptr;  // of the elements, which are summed; the walk is then mapped_walk()
   const T* centre = nullptr;            // what it takes for each result, contiguous in the order of results; or nothing
   T parameter = 0;
-  int sums = 1;       // of mapped elements: the results of each are contiguous, in the order of results,
-  int64_t apart = 0;  // and so far from those before
-  int64_t share = 1;  // of each block, that only its first elements of so many parts are combined
+  int sums = 1;                // of mapped elements: the results of each are contiguous, in the order of results,
+  int64_t apart = 0;           // and so far from those before
+  int64_t share = 1;           // of each block, that only its first elements of so many parts are combined
+  const T* factors = nullptr;  // of contiguous elements, laid as these are: the mapping takes them in place of centres
+
+  bool maps() const { return kMaps && mapping != nullptr; }
+  bool multiplies() const { return kMaps && factors != nullptr; }
 
   // Values that a result is made of before the last fold, and elements in a block.
   int64_t lanes() const { return sums * (form.rows ? kVirtualLanes<T> : 1); }
@@ -216,17 +221,37 @@ struct Reducer {
     if (waiting > 0) op.row_groups(to, copy, 0, 1, waiting);
   }
 
+  // Products of elements begin ... begin + n of a row.
+  [[gnu::noinline]] void multiply_pieces(const T* from, int64_t begin, int64_t n, T* to) const {
+    visit_rows(nest.reduced, nest.reduced.rank - 1, begin, begin + n, [&](const int64_t* start, int64_t run) {
+      multiply_rows(from + start[0], 0, 1, run, to);
+      to += run;
+    });
+  }
+
+  // Products of contiguous rows, `step` apart.
+  void multiply_rows(const T* from, int64_t step, int64_t rows, int64_t cols, T* to) const {
+    if (step == cols) cols *= rows, rows = 1;
+    for (int64_t i = 0; i < rows; ++i, from += step) {
+      mapping->map(to + i * cols, from, 0, 1, cols, factors + (from - x), 1, parameter);
+    }
+  }
+
   // The same of mapped elements, at most a block.
   [[gnu::noinline]] void combine_mapped(const T* from, int64_t begin, int64_t n, const T* c, T* to,
                                         int64_t apart) const {
     alignas(64) T copy[kRowBlock<T>];
     const T* block = from + begin;
-    if (nest.reduced.rank > 1 || row_step() != 1) {
-      gather_block(from, begin, n, copy);
-      block = copy;
+    if (multiplies()) {
+      multiply_pieces(from, begin, n, copy);
+    } else {
+      if (nest.reduced.rank > 1 || row_step() != 1) {
+        gather_block(from, begin, n, copy);
+        block = copy;
+      }
+      if (mapping->map == nullptr) return mapping->block(to, apart, block, n, *c);
+      mapping->map(copy, block, 0, 1, n, c, 0, parameter);
     }
-    if (mapping->map == nullptr) return mapping->block(to, apart, block, n, *c);
-    mapping->map(copy, block, 0, 1, n, c, 0, parameter);
     for (int j = 0; j < kVirtualLanes<T>; ++j) to[j] = op.identity;
     op.row_groups(to, copy, 0, 1, n);
   }
@@ -259,6 +284,19 @@ struct Reducer {
         for (int64_t k = 0; fetched && k < width; k += kLanes<T>) fetch(from + 4 * step, j + k, true);
         mapping->map(copy, from + j, step, rows, width, c + j * centre_step(), centre_step(), parameter);
         add_group_of<Sum>(to + j, width, PlainRows<T>{copy, width}, rows);
+      }
+    }
+  }
+
+  // A block of columns' products, by way of a copy.
+  [[gnu::noinline]] void combine_products(const T* from, int64_t cols, int64_t n, T* to) const {
+    alignas(64) T copy[kProducts];
+    const int64_t most = smaller(cols, kProducts / 4), rows = kProducts / most / 4 * 4;
+    for (int64_t i = 0; i < n; i += rows, from += rows * row_step()) {
+      for (int64_t j = 0; j < cols; j += most) {
+        const int64_t count = smaller(rows, n - i), width = smaller(most, cols - j);
+        multiply_rows(from + j, row_step(), count, width, copy);
+        op.column_groups(to + j, width, copy, width, count, false, i == 0);
       }
     }
   }
@@ -338,8 +376,7 @@ struct Reducer {
   void combine_rows(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* to) const {
     const int64_t apart = cols * kVirtualLanes<T>;
     for (int64_t j = 0; j < cols; ++j, from += col_step(), to += kVirtualLanes<T>) {
-      mapping != nullptr ? combine_mapped(from, begin, n, c + j * centre_step(), to, apart)
-                         : combine_pieces(from, begin, n, to);
+      maps() ? combine_mapped(from, begin, n, c + j * centre_step(), to, apart) : combine_pieces(from, begin, n, to);
     }
   }
 
@@ -361,8 +398,6 @@ struct Reducer {
     switch (walk) {
       case Walk::pieces:
         return combine_rows(from, cols, begin, n, c, to);
-      case Walk::mapped:
-        return combine_mapped_columns(from + begin * row_step(), row_step(), cols, n, c, to);
       case Walk::along:
         return visit_rows(
             nest.reduced, nest.reduced.rank - 1, begin, begin + n,
@@ -372,14 +407,17 @@ struct Reducer {
         if (nest.reduced.rank > 1) return combine_beside(from, cols, begin, n, to);
         return add_beside(from + begin * row_step(), row_step(), cols, n, to, far(cols), true);
       default:
-        return mapping == nullptr ? combine_tiles(from, cols, begin, n, to)
-                                  : combine_mapped_tiles(from, cols, begin, n, c, to);
+        if (!maps()) return combine_tiles(from, cols, begin, n, to);
+        if (walk == Walk::tiles) return combine_mapped_tiles(from, cols, begin, n, c, to);
+        from += begin * row_step();
+        return multiplies() ? combine_products(from, cols, n, to)
+                            : combine_mapped_columns(from, row_step(), cols, n, c, to);
     }
   }
 
   // The same for any n; `begin` is at the start of a block.
   void combine_strip(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* levels) const {
-    if (share > 1) return combine_sample(from, cols, begin, n, c, levels);
+    if (kMaps && share > 1) return combine_sample(from, cols, begin, n, c, levels);
     combine_whole(from, cols, begin, n, c, levels);
   }
 
@@ -453,13 +491,27 @@ struct Reducer {
     });
   }
 
+  // Rows of few products, by way of a copy.
+  void run_products(int64_t begin, int64_t end) const {
+    alignas(64) T copy[kProducts];
+    const int64_t n = form.reduced, out_step = nest.kept.stride[0][nest.kept.rank - 1];
+    for_strips(begin, end, kProducts / n, [&](T* to, const T* from, int64_t rows, int64_t) {
+      if (nest.reduced.rank == 1) {
+        multiply_rows(from, col_step(), rows, n, copy);
+      } else {
+        for (int64_t i = 0; i < rows; ++i) multiply_pieces(from + i * col_step(), 0, n, copy + i * n);
+      }
+      op.rows(to, out_step, copy, n, rows, n);
+    });
+  }
+
   // Short rows that lie beside each other, or are copied so; mapped ones are.
   void run_short(int64_t begin, int64_t end) const {
     const int64_t out_step = nest.kept.stride[0][nest.kept.rank - 1];
     for_strips(begin, end, kTile, [&](T* to, const T* from, int64_t cols, int64_t before) {
       alignas(64) T results[kTile], copy[kVirtualLanes<T> * kTile];
       const bool beside = walk == Walk::lanes;
-      if (mapping != nullptr) {
+      if (maps()) {
         map_tile(from, cols, 0, form.reduced, centre_of(before), copy);
       } else if (!beside) {
         pack_tile(from, cols, 0, form.reduced, copy);
@@ -485,7 +537,8 @@ struct Reducer {
   // The results begin ... end.
   [[gnu::noinline]] void run_part(int64_t begin, int64_t end) const {
     if (walk == Walk::rows && share == 1) return run_rows(begin, end);
-    const bool by_pieces = walk == Walk::pieces && (mapping == nullptr || mapping->map != nullptr) && form.kept > 1;
+    if (multiplies() && form.rows && form.reduced <= kProducts) return run_products(begin, end);
+    const bool by_pieces = walk == Walk::pieces && (!maps() || mapping->map != nullptr) && form.kept > 1;
     const bool several = walk == Walk::lanes || (walk == Walk::tiles && form.rows) || by_pieces;
     const bool brief = several && form.reduced <= kVirtualLanes<T>;
     brief ? run_short(begin, end) : run_strips(begin, end);

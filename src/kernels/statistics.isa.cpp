@@ -1,5 +1,5 @@
-// Reductions of what is made of the elements: var_mean, logsumexp, norm; and the elementwise functions that
-// carry cotangents back through them.
+// Reductions of what is made of the elements: var_mean, logsumexp, norm, product_sum_to; and the elementwise functions
+// that carry cotangents back through them.
 //
 // Every sum has the order of reduce_blocks.hpp, so a result's bits depend on the elements that it is made of alone.
 //   var_mean    the mean, as mean computes it; and the sums r of x - c and s of (x - c)^2. c is the mean of rows that
@@ -235,13 +235,13 @@ struct Statistic {
   ReductionNest nest_to(T* to) const { return make_reduction_nest(x, mask, contiguous_view(out, to)); }
 
   // The elements themselves, combined; divided by `divisor`.
-  Reducer<T> plain(const Operation<T>& op, const ReductionNest& nest, T divisor, T* to) const {
+  Reducer<T, true> plain(const Operation<T>& op, const ReductionNest& nest, T divisor, T* to) const {
     return {op, form, nest, choose_walk<T>(form, nest), x.as<T>(), to, divisor};
   }
 
   // The sums of what `mapping` makes of them, the first one divided; centre has a value for each result, or is nullptr.
-  Reducer<T> mapped(const Mapping<T>& mapping, const ReductionNest& nest, const T* centre, T parameter, T* to,
-                    T divisor = 1, int sums = 1, int64_t apart = 0) const {
+  Reducer<T, true> mapped(const Mapping<T>& mapping, const ReductionNest& nest, const T* centre, T parameter, T* to,
+                          T divisor = 1, int sums = 1, int64_t apart = 0) const {
     return {kOperation<Sum, T>, form, nest, mapped_walk(form, nest, sums > 1), x.as<T>(), to, divisor, &mapping, centre,
             parameter,          sums, apart};
   }
@@ -249,7 +249,7 @@ struct Statistic {
   // The results of the first are the centres of the second, after between(begin, end) has gone over them. Elements come
   // from memory once where rows fit into a near cache.
   template <class Between>
-  [[gnu::noinline]] void run(const Reducer<T>& first, Between&& between, const Reducer<T>& second) const {
+  [[gnu::noinline]] void run(const Reducer<T, true>& first, Between&& between, const Reducer<T, true>& second) const {
     constexpr int64_t kNear = 1 << 18;  // bytes
     if (form.reduced == 0 || !form.rows || chunks.count > 0) {
       first.run_all(chunks, partial());
@@ -321,11 +321,11 @@ Status run_var_mean(const Call& call) {
   const double degrees = static_cast<double>(s.form.reduced) - call.attributes[2].real;
   const T divisor = static_cast<T>(degrees > 0 ? degrees : 0);
   const ReductionNest nest = s.nest_to(mean);
-  Reducer<T> first = s.plain(kOperation<Sum, T>, nest, n, centre);
+  Reducer<T, true> first = s.plain(kOperation<Sum, T>, nest, n, centre);
   if (sampled) {
     first.take_sample();
     first.run_all(s.chunks, s.partial());
-    const Reducer<T> second = s.mapped(kMoments<T>, nest, centre, 0, mean, n, 3, rest - mean);
+    const Reducer<T, true> second = s.mapped(kMoments<T>, nest, centre, 0, mean, n, 3, rest - mean);
     second.run_all(s.chunks, s.partial());
     // Where all elements were the sample, the centre is the mean already.
     const bool moved = first.share > 1 && move_centres(s.form.kept, n, centre, mean, rest, squares);
@@ -381,6 +381,55 @@ Status run_norm(const Call& call) {
   return Status::ok;
 }
 
+// Products in which 0 times infinity or NaN is 0. (A sum does not see the sign of a 0.)
+template <class T>
+[[gnu::always_inline]] inline Vec<T> safe_product(Vec<T> x, Vec<T> y) {
+  return ((x == 0) | (y == 0)) ? Vec<T>{} : x * y;
+}
+
+// A Map of contiguous elements, whose factors take the place of centres.
+template <class T>
+void multiply(T* out, const T* x, int64_t, int64_t, int64_t count, const T* y, int64_t, T) {
+  int64_t i = 0;
+  for (; i + kLanes<T> <= count; i += kLanes<T>) store(out + i, safe_product<T>(load(x + i), load(y + i)));
+  if (i == count) return;
+  const auto rest = [=](const T* from)
+                        __attribute__((always_inline)) { return load_first(from + i, count - i, Vec<T>{}); };
+  store_first(out + i, safe_product<T>(rest(x), rest(y)), count - i);
+}
+
+template <class T>
+constexpr Mapping<T> kMultiplied = {multiply<T>, nullptr, nullptr};
+
+// Both factors lie alike, without gaps. Products that are not summed as they are read are written first.
+template <class T>
+Status run_product_sum_to(const Call& call) {
+  View x = call.in[0];
+  const T* const y = call.in[1].as<T>();
+  const DimMask mask = broadcast_dims(x, call.attributes[0]);
+  const Reduction form = describe_reduction(x, mask);
+  if (form.kept == 0) return Status::ok;
+  const Chunks chunks = divide_into_chunks(form, kVirtualLanes<T>);
+  const bool read_once = x.contiguous() && sums_products(x, mask);
+  if (!read_once) {
+    const T* const from = x.as<T>();
+    T* const to = reinterpret_cast<T*>(call.shared) + chunks.count * form.kept * (form.rows ? kVirtualLanes<T> : 1);
+    parallel_for(x.size(), kNanosecondsEach, [=](int64_t begin, int64_t end, int) {
+      multiply(to + begin, from + begin, 0, 1, end - begin, y + begin, 0, T{0});
+    });
+    x.data = to;
+  }
+  const ReductionNest nest = make_reduction_nest(x, mask, call.out[0], true);
+  const Walk walk = !read_once ? choose_walk<T>(form, nest) : (form.rows ? Walk::pieces : Walk::mapped);
+  Reducer<T, true> reducer = {kOperation<Sum, T>, form, nest, walk, x.as<T>(), call.out[0].as<T>(), 1};
+  if (read_once) {
+    reducer.mapping = &kMultiplied<T>;
+    reducer.factors = y;
+  }
+  reducer.run_all(chunks, reinterpret_cast<T*>(call.shared));
+  return Status::ok;
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Functions of three operands that broadcast.
 
@@ -430,6 +479,7 @@ constexpr Run kRows[] = {
     {"var_mean", floats(run_var_mean<float>, run_var_mean<double>)},
     {"logsumexp", floats(run_logsumexp<float>, run_logsumexp<double>)},
     {"norm", floats(run_norm<float>, run_norm<double>)},
+    {"product_sum_to", floats(run_product_sum_to<float>, run_product_sum_to<double>)},
     {"deviation", floats(run_ternary<TimesDeviation, float>, run_ternary<TimesDeviation, double>)},
     {"exp_difference", floats(run_ternary<TimesExpDifference, float>, run_ternary<TimesExpDifference, double>)},
 };

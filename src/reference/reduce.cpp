@@ -223,6 +223,20 @@ Status product_of_others_of(const Call& call) {
   return Status::ok;
 }
 
+// The sum of the products in which 0 times infinity or NaN is 0.
+Status product_sums_of(const Call& call) {
+  for_each(call.out[0], [&](const Position& of) {
+    const View x = broadcast_part(call.in[0], call.out[0], of), y = broadcast_part(call.in[1], call.out[0], of);
+    double total = 0;
+    for_each(x, [&](const Position& p) {
+      const double a = element<double>(x, p, x.rank), b = element<double>(y, p, x.rank);
+      total += a == 0 || b == 0 ? 0 : a * b;
+    });
+    element<double>(call.out[0], of, call.out[0].rank) = total;
+  });
+  return Status::ok;
+}
+
 constexpr Run kRows[] = {
     {"sum", of_all<sum_value>()},
     {"mean", of_floats<mean_value>()},
@@ -245,6 +259,7 @@ constexpr Run kRows[] = {
     {"exp_difference", float_map<times_exp_difference, 0, 1, 2>()},
     {"share_ties", for_floats<share_ties_of>()},
     {"product_of_others", for_floats<product_of_others_of>()},
+    {"product_sum_to", for_floats<product_sums_of>()},
 };
 
 }  // namespace

@@ -246,6 +246,11 @@ def sum_to(draw: Draw) -> Call:
     return (normal(draw, full),), (shape.shape,)
 
 
+def product_sum_to(draw: Draw) -> Call:
+    (x,), (shape,) = sum_to(draw)
+    return (x, normal(draw, x.shape)), (shape,)
+
+
 def matrix_transpose(draw: Draw) -> Call:
     return (normal(draw, any_shape(draw, least=2)),), ()
 
@@ -460,6 +465,7 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "scatter_shares": scatter_shares,
     "scatter_sum": scatter,
     "sum_to": sum_to,
+    "product_sum_to": product_sum_to,
     "binary_cross_entropy": pointwise_loss(share, share),
     "binary_cross_entropy_grad": pointwise_loss(share, share, cotangent=True),
     "binary_cross_entropy_target_grad": pointwise_loss(share, share, cotangent=True),

@@ -18,6 +18,17 @@ def unindexed(g: Array, key: tuple[Any, ...], shape: Shape) -> Array:
     return out
 
 
+def product_sum_to(variant: str, shape: Shape, to: Shape) -> Case:
+    return Case(
+        "product_sum_to",
+        variant,
+        lambda draw: (normal(draw, shape), normal(draw, shape)),
+        (to,),
+        large=shape == LARGE,
+        expected=lambda x, y, _: registry["sum_to"].run(x * y, to),
+    )
+
+
 def indexing() -> Iterator[Case]:
     every = slice(None)
     keys: dict[str, tuple[Shape, tuple[Any, ...]]] = {
@@ -126,6 +137,9 @@ def shapes() -> Iterator[Case]:
             expected=np.broadcast_to,
         )
         yield Case("sum_to", variant, lambda draw, s=new: (normal(draw, s),), (old,), large=new == LARGE)
+        yield product_sum_to(variant, new, old)
+    yield product_sum_to("columns between", (2, 3, 4, 5), (3, 1, 5))
+    yield product_sum_to("rows between", (2, 3, 4), (3, 1))
     yield view("sum_to", "large column", LARGE, (LARGE[0], 1))
     yield view("sum_to", "large to one", LARGE, (1, 1))
     yield from indexing()

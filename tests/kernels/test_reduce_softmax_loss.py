@@ -278,6 +278,29 @@ def test_sum_to_undoes_broadcasting(dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(
+    ("shape", "to"),
+    [
+        *[((3, 4, 5), to) for to in [(), (5,), (4, 1), (1, 5), (4, 5), (3, 1, 5), (1, 4, 1), (1, 1, 1), (3, 4, 5)]],
+        *[((70, n), (70, 1)) for n in (1, 7, 16, 40, 300, 1100)],
+        *[((n, cols), (cols,)) for n in (3, 64, 200) for cols in (1, 5, 40)],
+        ((3, 5, 270), (5, 1)),
+        ((300, 200), ()),
+        ((0, 3), (3,)),
+        ((3, 0), (3, 0)),
+    ],
+)
+def test_products_are_summed_as_if_they_had_been_written(
+    shape: tuple[int, ...], to: tuple[int, ...], dtype: Any
+) -> None:
+    x, y = normal(shape, dtype), normal(shape, dtype)
+    x[..., :1], y[..., :1] = 0, np.inf
+    expected = result("sum_to", result("safe_mul", x, y), to)
+    for a, b in itertools.product(layouts(x), layouts(y)):
+        assert same_bits(result("product_sum_to", a, b, to), expected)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
 def test_short_arrays_at_every_offset(dtype: Any) -> None:
     buffer = normal((200,), dtype)
     for n in (1, 5, 16, 21, 40, 70):
@@ -502,6 +525,8 @@ T = np.zeros(2, np.int64)
         (lambda k: k["min_with_index"](X[:0], 0, False), IndexError, r"min_with_index: no elements to reduce"),
         (lambda k: k["sum_to"](X, (2,)), RuntimeError, r"sum_to: shape \(2,\) does not broadcast to shape \(2, 3\)"),
         (lambda k: k["sum_to"](X, (1, 2, 3)), RuntimeError, r"sum_to: shape \(1, 2, 3\) does not broadcast"),
+        (lambda k: k["product_sum_to"](X, X[:1], ()), RuntimeError, r"product_sum_to: .* \(2, 3\) and \(1, 3\)"),
+        (lambda k: k["product_sum_to"](X, X, (2,)), RuntimeError, r"product_sum_to: shape \(2,\) does not broadcast"),
         (lambda k: k["softmax"](X, 2), IndexError, r"softmax: dim 2 out of range"),
         (lambda k: k["softmax_grad"](X[:1], X, 0), RuntimeError, r"softmax_grad: .* \(1, 3\) and \(2, 3\)"),
         (

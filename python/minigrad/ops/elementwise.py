@@ -7,7 +7,7 @@ rules, sums a cotangent over repeated elements.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,9 @@ import numpy as np
 from .. import _core, _dtype, graph
 from .._formats import contiguous_format, preserve_format
 from .._methods import KernelCall, TensorMethods, kernel_call, method
-from ..primitive import ELEMENTWISE, ONE_TO_MANY, ONE_TO_ONE, Rule, kernel_primitive
+from ..batching import Level
+from ..batching_rules import reshape, spread
+from ..primitive import ELEMENTWISE, MANY_TO_ONE, MULTILINEAR, ONE_TO_MANY, ONE_TO_ONE, Rule, kernel_primitive
 from ..tensor import Tensor
 from .promotion import is_boolean, number_tensor, operand_to
 from .records import ARTICLE, DEFINITION, binary, document, unary
@@ -54,7 +56,12 @@ __all__ = [
 _add = binary("add", "x + y", lambda g: g, lambda g: g, f"{ARTICLE} section 4")
 _sub = binary("sub", "x - y", lambda g: g, lambda g: neg(g), promotion="number")
 mul: Callable[..., Tensor] = binary(
-    "mul", "x y", lambda g, y: safe_mul(g, y), lambda g, x: safe_mul(g, x), f"{ARTICLE} section 4"
+    "mul",
+    "x y",
+    lambda g, y: safe_mul(g, y),
+    lambda g, x: safe_mul(g, x),
+    f"{ARTICLE} section 4",
+    vjp_summed={"x": lambda g, shape, y: _summed(g, y, shape), "y": lambda g, shape, x: _summed(g, x, shape)},
 )
 div = binary(
     "div",
@@ -62,6 +69,7 @@ div = binary(
     lambda g, y: safe_div(g, y),
     lambda g, y, out: neg(safe_div(safe_mul(g, out), y)),
     promotion="float",
+    vjp_summed={"y": lambda g, shape, y, out: neg(safe_div(_summed(g, out, shape), y))},
 )
 neg: Callable[..., Tensor] = unary("neg", "-x", lambda g: neg(g), promotion="number")
 
@@ -71,6 +79,7 @@ safe_mul: Callable[..., Tensor] = binary(
     lambda g, y: safe_mul(g, y),
     lambda g, x: safe_mul(g, x),
     "the product in which 0 times infinity or NaN is 0",
+    vjp_summed={"x": lambda g, shape, y: _summed(g, y, shape), "y": lambda g, shape, x: _summed(g, x, shape)},
 )
 safe_div: Callable[..., Tensor] = binary(
     "safe_div",
@@ -79,6 +88,29 @@ safe_div: Callable[..., Tensor] = binary(
     lambda g, x, y: neg(safe_div(safe_mul(g, safe_div(x, y)), y)),
     "the quotient in which 0 over 0 or NaN is 0",
 )
+
+
+def _batched_sum(level: Level, values: Sequence[Any], batched: Sequence[bool], shape: tuple[int, ...]) -> Any:
+    x, y = [spread(level, value, own) for value, own in zip(values, batched, strict=True)]
+    kept = (level.size, *(1,) * (x.ndim - 1 - len(shape)), *shape)
+    return reshape(product_sum_to(x, y, kept), (level.size, *shape))
+
+
+#: The cotangent of a factor that was broadcast: no product is written.
+product_sum_to: Callable[..., Any] = kernel_primitive(
+    "product_sum_to",
+    equation="out = safe_mul(x, y), summed over the dimensions that broadcasting `shape` to x's shape repeats",
+    source=f"{ARTICLE} section 4",
+    relation=MANY_TO_ONE,
+    structure=MULTILINEAR,
+    vjp={"x": lambda g, y: safe_mul(g, y), "y": lambda g, x: safe_mul(g, x)},
+    batch=_batched_sum,
+)
+
+
+def _summed(x: Any, y: Any, shape: tuple[int, ...]) -> Any:
+    """Return a product summed to `shape`, or, where one factor has to be repeated, the product itself."""
+    return product_sum_to(x, y, shape) if x.shape == y.shape else safe_mul(x, y)
 
 
 def _sum_calls(kernel: str, sign: float) -> tuple[KernelCall, ...]:
