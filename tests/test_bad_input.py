@@ -44,6 +44,29 @@ def refuses(call: Call, kind: type[Exception] | tuple[type[Exception], ...], ope
         assert text in message, message
 
 
+# ---- Flags -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["sum", "mean", "prod", "amax", "max", "argmin", "all", "std", "logsumexp", "median", "mode"]
+)
+def test_a_second_dim_is_not_taken_for_keepdim(name: str) -> None:
+    x = mg.ones(2, 3)
+    own = {"std": "(std|var)"}.get(name, name)  # the second place of std is keepdim's only by name
+    refuses(lambda: getattr(x, name)(0, keepdim=1), TypeError, own, "keepdim must be True or False, got int")
+    if name != "std":
+        refuses(lambda: getattr(x, name)(0, 1), TypeError, own, "keepdim must be True or False, got int")
+    assert getattr(x, name)(0, keepdim=np.True_) is not None
+
+
+def test_orders_and_results_wanted_are_flags() -> None:
+    x = mg.ones(3)
+    refuses(lambda: x.sort(0, "descending"), TypeError, "sort", "descending must be True or False, got str")
+    refuses(lambda: x.topk(2, 0, None), TypeError, "topk", "largest must be True or False, got NoneType")
+    refuses(lambda: x.unique(True, 1), TypeError, "unique", "return_inverse must be True or False, got int")
+    refuses(lambda: x.quantile(0.5, 0, 1), TypeError, "quantile", "keepdim must be True or False, got int")
+
+
 # ---- Names -----------------------------------------------------------------------------------------------------------
 
 #: What is composed of other operations, or shares a kernel with others.

@@ -238,6 +238,15 @@ def expect_number(name: str, value: Any) -> None:
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
 
 
+_FLAGS = (bool, np.bool)
+
+
+def expect_flag(name: str, argument: str, value: Any) -> None:
+    """Raise a TypeError, in the name of a function, for an argument that is neither True nor False."""
+    if not isinstance(value, _FLAGS):
+        raise TypeError(f"{name}: {argument} must be True or False, got {type(value).__name__}")
+
+
 def held(name: str, value: Any, own: np.dtype[Any]) -> Any:
     """Return a number as elements of a dtype hold it: truncated for integers, its truth for booleans.
 

@@ -7,8 +7,6 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from . import _core, _dtype, graph, hooks, sharing
 from ._export import TensorExport
 from ._facts import Size
@@ -27,8 +25,6 @@ wrap: Callable[..., Tensor] = _core.wrap
 
 #: ``array_of(name, x, role="input")``: a tensor's array; TypeError, in the name of the operation, for what is no tensor.
 array_of: Callable[..., Array] = _core.array_of
-
-_FLAGS = (bool, np.bool)
 
 
 class Tensor(TensorExport):
@@ -91,8 +87,7 @@ class Tensor(TensorExport):
         RuntimeError
             If the dtype cannot carry a gradient, or if the tensor was computed from others, whose graph it would leave.
         """
-        if not isinstance(requires_grad, _FLAGS):
-            raise TypeError(f"requires_grad_: expected True or False, got {type(requires_grad).__name__}")
+        _dtype.expect_flag("requires_grad_", "requires_grad", requires_grad)
         if requires_grad and self._edge is not None:
             return self
         if requires_grad and self._array.dtype.kind != "f":

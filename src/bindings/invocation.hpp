@@ -52,6 +52,11 @@ static inline bool take_attribute(const KernelObject& self, const AttributeSpec&
     case AttributeKind::integers:
       return take_integers(self, spec, value, attribute);
     case AttributeKind::flag:
+      if (!is_boolean(value)) {
+        PyErr_Format(PyExc_TypeError, "%s: %s must be True or False, got %s", self.kernel->name, spec.name,
+                     Py_TYPE(value)->tp_name);
+        return false;
+      }
       attribute.integers[0] = PyObject_IsTrue(value);
       break;
     case AttributeKind::integer:

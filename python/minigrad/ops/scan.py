@@ -125,7 +125,7 @@ def _logcumsumexp_jvp(t: Any, x: Any, out: Any, dim: int, x_shape: Shape) -> Any
 
 _logcumsumexp: Callable[..., Any] = kernel_primitive(
     "logcumsumexp",
-    constants=(0,),
+    constants=(False,),
     equation="out[i] = log Σ exp(x[j]) for j ≤ i",
     source="a linear recurrence, log-sum-exp of two: the weights are logistic functions of differences",
     relation=MANY_TO_MANY,
