@@ -167,3 +167,5 @@ def test_refused(draw: Callable[[], Any]) -> None:
 def test_few_indices_of_a_wide_triangle() -> None:
     assert mg.triu_indices(1, 2**40, 2**40 - 2).tolist() == [[0, 0], [2**40 - 2, 2**40 - 1]]
     assert mg.tril_indices(2, 2**40, 0).tolist() == [[0, 1, 1], [0, 0, 1]]
+    assert mg.triu_indices(2**62, 3, 1).tolist() == [[0, 0, 1], [1, 2, 2]]
+    assert mg.tril_indices(2**62, 3, 2 - 2**62).tolist() == [[2**62 - 2, 2**62 - 1, 2**62 - 1], [0, 0, 1]]

@@ -83,6 +83,8 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     ),
     "corrcoef": (lambda lib, x: lib.corrcoef(x), (X,)),
     "corrcoef of one": (lambda lib, x: lib.corrcoef(x[0].detach()), (X,)),
+    "cov of integers": (lambda lib, x: lib.cov(x.detach().long()).double(), (5 * X,)),
+    "corrcoef of integers": (lambda lib, x: lib.corrcoef(x.detach().int()).round(decimals=4), (5 * X,)),
     "deg2rad": (lambda lib, x: lib.deg2rad(x), (X,)),
     "rad2deg": (lambda lib, x: x.rad2deg(), (X,)),
     "logit": (lambda lib, x: x.sigmoid().logit(), (X,)),

@@ -73,7 +73,7 @@ struct TriangleRow {
 int64_t places_before(const Attribute* attributes, int64_t rows) {
   const int64_t columns = attributes[1].integer(), shift = attributes[2].integer() + attributes[3].flag();
   const int64_t from = std::clamp<int64_t>(-shift, 0, rows), to = std::clamp(columns - shift, from, rows);
-  const int64_t below = (from + to - 1 + 2 * shift) * (to - from) / 2 + columns * (rows - to);
+  const int64_t below = ((from + shift) + (to + shift) - 1) * (to - from) / 2 + columns * (rows - to);
   return attributes[3].flag() ? below : columns * rows - below;
 }
 
@@ -189,10 +189,15 @@ Status run_ramp(const Call& call) {
 Status run_triangle_indices(const Call& call) {
   const View& out = call.out[0];
   const int64_t count = out.shape[1], rows = count > 0 ? call.attributes[0].integer() : 0;
-  const double each = 0.4 * static_cast<double>(count) / static_cast<double>(rows + 1);
-  parallel_for(rows, 1 + each, [&](int64_t begin, int64_t end, int) {
-    int64_t* to = out.as<int64_t>() + places_before(call.attributes, begin);
-    for (int64_t row = begin; row < end; ++row) {
+  const int64_t offset = call.attributes[2].integer();
+  // Rows without places, of which there may be very many, lie above a lower triangle and below an upper one.
+  const bool lower = call.attributes[3].flag();
+  const int64_t from = lower ? std::clamp<int64_t>(-offset, 0, rows) : 0;
+  const int64_t till = lower ? rows : std::clamp<int64_t>(call.attributes[1].integer() - offset, 0, rows);
+  const double each = 0.4 * static_cast<double>(count) / static_cast<double>(till - from + 1);
+  parallel_for(till - from, 1 + each, [&](int64_t begin, int64_t end, int) {
+    int64_t* to = out.as<int64_t>() + places_before(call.attributes, from + begin);
+    for (int64_t row = from + begin; row < from + end; ++row) {
       const TriangleRow r(call.attributes, row);
       const int64_t size = r.last - r.first;
       std::fill_n(to, size, row);

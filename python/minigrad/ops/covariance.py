@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import _dtype
 from .._methods import method
 from ..tensor import Tensor, array_of
 from .elementwise import div, mul, sqrt
 from .linalg import matmul
+from .promotion import to_dtype
 from .reduce import sum
 from .selection import clamp
 from .shape import reshape, unsqueeze
@@ -25,7 +27,7 @@ def cov(
     Parameters
     ----------
     input : Tensor
-        Of floats and shape (variables, observations), or one variable of shape (observations,).
+        Of shape (variables, observations), or one variable of shape (observations,). Integers count as floats.
     correction : int, default 1
         What is taken from the number of observations in the divisor.
     fweights : Tensor, optional
@@ -58,6 +60,8 @@ def cov(
     if len(shape) > 2:
         raise RuntimeError(f"cov: needs at most two dimensions, got shape {shape}")
     rows = reshape(input, (1, -1)) if len(shape) < 2 else input
+    if not rows.is_floating_point():
+        rows = to_dtype(rows, _dtype.get_default_dtype())
     observations = rows.shape[1]
     for name, weights in (("fweights", fweights), ("aweights", aweights)):
         if weights is not None and tuple(weights.shape) != (observations,):
