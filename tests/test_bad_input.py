@@ -59,6 +59,18 @@ def test_a_second_dim_is_not_taken_for_keepdim(name: str) -> None:
     assert getattr(x, name)(0, keepdim=np.True_) is not None
 
 
+def test_a_reduction_in_the_place_of_an_older_flag() -> None:
+    """``F.mse_loss(x, y, "sum")`` would be the mean."""
+    refuses(lambda: F.mse_loss(t(3), t(3), "sum"), TypeError, "mse_loss", "size_average must be True or False, got str")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("rows", "padding_idx"), [(5, 5), (5, -6), (0, 0)])
+def test_a_row_that_is_none_is_no_padding(rows: int, padding_idx: int) -> None:
+    for name in ("embedding", "embedding_bag"):
+        call = lambda name=name: getattr(F, name)(i()[None], t(rows, 2), padding_idx=padding_idx)
+        refuses(call, ValueError, name, f"padding_idx must lie in [-{rows}, {rows}), got {padding_idx}")
+
+
 def test_orders_and_results_wanted_are_flags() -> None:
     x = mg.ones(3)
     refuses(lambda: x.sort(0, "descending"), TypeError, "sort", "descending must be True or False, got str")

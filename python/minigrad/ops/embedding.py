@@ -75,17 +75,21 @@ def embedding(
     tensor([[1., 2.],
             [0., 0.]])
     """
-    name = "embedding"
-    indices, table = _checked(name, input, weight), weight._array
+    indices, table = _checked("embedding", input, weight), weight._array
     rows = table.shape[0]
-    if padding_idx is not None and not -rows <= padding_idx < rows:
-        raise ValueError(f"{name}: padding_idx must lie in [-{rows}, {rows}), got {padding_idx}")
+    if padding_idx is not None:
+        _check_padding("embedding", padding_idx, rows)
     if max_norm is not None:
         _shorten(weight, np.unique(indices), max_norm, norm_type)
     if weight.requires_grad and (padding_idx is not None or scale_grad_by_freq):
         shares = _shares(indices, rows, padding_idx, scale_grad_by_freq)
         weight = _Shared.apply(weight, wrap(shares.astype(table.dtype)))
     return index_rows(weight, wrap(indices))  # type: ignore[no-any-return]
+
+
+def _check_padding(name: str, padding_idx: int, rows: int) -> None:
+    if not -rows <= padding_idx < rows:
+        raise ValueError(f"{name}: padding_idx must lie in [-{rows}, {rows}), got {padding_idx}")
 
 
 def _checked(name: str, input: Tensor, weight: Tensor) -> Any:
@@ -169,6 +173,7 @@ def embedding_bag(
     indices, factors = reshape(input, -1), per_sample_weights
     factors = None if factors is None else reshape(factors, -1)
     if padding_idx is not None:
+        _check_padding("embedding_bag", padding_idx, weight.shape[0])
         kept = indices._array != padding_idx % weight.shape[0]
         bags, indices = bags[kept], indices[wrap(kept)]
         factors = None if factors is None else factors[wrap(kept)]

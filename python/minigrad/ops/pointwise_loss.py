@@ -35,6 +35,9 @@ def reduction_code(name: str, reduction: object, size_average: bool | None = Non
     `size_average` and `reduce` are what PyTorch had before `reduction`; where either is given it decides.
     """
     if size_average is not None or reduce is not None:
+        for argument, value in (("size_average", size_average), ("reduce", reduce)):
+            if value is not None:
+                _dtype.expect_flag(name, argument, value)
         return 0 if reduce is False else 2 if size_average is False else 1
     code = REDUCTIONS.get(reduction) if isinstance(reduction, str) else None
     if code is None:
