@@ -18,7 +18,7 @@ struct Streaming {
   static constexpr double kNanosecondsPerByte = 0.0115;
 };
 
-// What shifts and scales rows, each by a number of its own, takes many of them at a time.
+// What shifts, scales or limits rows, each by a number of its own, takes many of them at a time.
 struct ByRows : Streaming {
   static constexpr bool kTakesMatrices = true;
 };
@@ -139,18 +139,20 @@ struct SafeDiv : Streaming {
 };
 
 // The larger one; NaN where either is NaN.
-struct Maximum : Streaming {
+struct Maximum : ByRows {
   template <class T>
   static T apply(T x, T y) {
-    return ((x > y) | (x != x)) ? x : y;
+    const T larger = x > y ? x : y;  // an instruction, which is y where either is NaN
+    return x != x ? x : larger;
   }
 };
 
 // The smaller one; NaN where either is NaN.
-struct Minimum : Streaming {
+struct Minimum : ByRows {
   template <class T>
   static T apply(T x, T y) {
-    return ((x < y) | (x != x)) ? x : y;
+    const T smaller = x < y ? x : y;
+    return x != x ? x : smaller;
   }
 };
 
