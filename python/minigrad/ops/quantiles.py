@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _dtype
+from .. import _core, _dtype
 from .. import _return_types as return_types
 from .._methods import method, numpy_names
 from ..tensor import Tensor, array_of, wrap
@@ -23,6 +23,8 @@ from .shape import broadcast, movedim, normalise_dim, reshape
 from .unique import bincount
 
 __all__ = ["histc", "histogram", "nanquantile", "quantile"]
+
+_searchsorted = _core.kernels["searchsorted"]
 
 _INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
@@ -237,13 +239,16 @@ def histogram(
     if x.dtype.kind != "f":
         raise RuntimeError(f"histogram: needs floats, got {input.dtype}")
     edges = _edges(x, bins, range)
-    counted = np.ones(x.shape, x.dtype) if weight is None else array_of("histogram", weight)
-    if counted.shape != x.shape or counted.dtype != x.dtype:
-        given = f"{weight.dtype} of shape {counted.shape}" if weight is not None else ""
+    counted = None if weight is None else array_of("histogram", weight)
+    if counted is not None and (counted.shape != x.shape or counted.dtype != x.dtype):
+        given = f"{weight.dtype} of shape {counted.shape}"
         raise RuntimeError(f"histogram: weight must be {input.dtype} of shape {x.shape}, got {given}")
-    inside = (x >= edges[0]) & (x <= edges[-1])
-    places = (np.searchsorted(edges, x[inside], "right") - 1).clip(0, max(edges.size - 2, 0))
-    hist = np.bincount(places, counted[inside], edges.size - 1).astype(x.dtype)
+    # How many edges each element is not below: none before the first, all of them from the last one on, and for NaN.
+    places = _searchsorted(edges, x.reshape(-1), True)
+    hist = np.bincount(places, None if counted is None else counted.reshape(-1), edges.size + 1)[1:-1]
+    ends = x == edges[-1]
+    hist[-1] += np.count_nonzero(ends) if counted is None else counted[ends].sum(dtype=np.float64)
+    hist = hist.astype(x.dtype)
     if density:
         with np.errstate(divide="ignore", invalid="ignore"):
             hist = (hist / (hist.sum() * np.diff(edges))).astype(x.dtype)

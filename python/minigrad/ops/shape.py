@@ -98,7 +98,7 @@ broadcast = view_primitive(
     source=f"{ARTICLE} section 4",
     relation=ONE_TO_MANY,
     structure=LINEAR,
-    vjp={"x": lambda g, x_shape: sum_to(g, x_shape)},
+    vjp={"x": lambda g, x_shape: g if g.shape == x_shape else sum_to(g, x_shape)},
     batch=lambda level, values, batched, shape: _batched_expand(level, values[0], shape),  # noqa: ARG005
 )
 
