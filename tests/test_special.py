@@ -138,3 +138,18 @@ def test_integers_become_floats_and_results_go_to_out() -> None:
     assert special.entr(mg.ones(1), out=out) is out
     with pytest.raises(AttributeError, match="the gamma function"):
         special.gammaln  # noqa: B018
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("name", "points"), [("log_ndtr", [-100.0, -5.0, -1.0, 0.3, 4.0]), ("ndtri", [1e-12, 1e-6, 0.05, 0.4, 0.99])]
+)
+def test_tails_do_not_change_what_stands_beside_them(name: str, points: list[float], dtype: str) -> None:
+    x = mg.tensor(points, dtype=getattr(mg, dtype), requires_grad=True)
+    function = getattr(special, name)
+    (together,) = mg.autograd.grad(function(x).sum(), x)
+    for i, value in enumerate(function(x).tolist()):
+        one = x[i : i + 1].detach().requires_grad_()
+        out = function(one)
+        assert out.tolist() == [value]
+        assert mg.autograd.grad(out.sum(), one)[0].item() == together[i].item()

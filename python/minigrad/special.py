@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import _dtype
 from ._absent import lookup
 from ._out import give_out
+from .batching import levels
 from .ops.elementwise import log, safe_mul, where
 from .ops.elementwise import sigmoid as expit
 from .ops.functions import (
@@ -186,12 +187,16 @@ def log_ndtr(input: Tensor) -> Tensor:
     x = _float("log_ndtr", input)
     limit = -20.0 if x.dtype is _dtype.float64 else -10.0
     far, near = x < limit, x > -1
-    tail, middle, rest = where(far, x, limit), where(far | near, -1.0, x), where(near, x, -1.0)
+    smaller = ndtr(where(near, -x, x))
+    close = where(near, log1p(-smaller), log(smaller))
+    if not (levels or far.any()):
+        return close  # type: ignore[no-any-return]
+    tail = where(far, x, limit)
     series: Any = 0.0
     for k in range(10, 0, -1):  # 1 - 1 / x² (1 - 3 / x² (1 - 5 / x² ...)), less 1
         series = (1 - 2 * k) / (tail * tail) * (1 + series)
     asymptotic = log1p(series) - 0.5 * tail * tail - log(-tail) - 0.5 * math.log(2 * math.pi)
-    return where(far, asymptotic, where(near, log1p(-ndtr(-rest)), log(ndtr(middle))))  # type: ignore[no-any-return]
+    return where(far, asymptotic, close)  # type: ignore[no-any-return]
 
 
 give_out(globals(), ("entr", "expit", "ndtr", "ndtri", "log_ndtr", "xlog1py"))
