@@ -240,8 +240,8 @@ def histogram(
         raise RuntimeError(f"histogram: needs floats, got {input.dtype}")
     edges = _edges(x, bins, range)
     counted = None if weight is None else array_of("histogram", weight)
-    if counted is not None and (counted.shape != x.shape or counted.dtype != x.dtype):
-        given = f"{weight.dtype} of shape {counted.shape}"
+    if weight is not None and (weight._array.shape != x.shape or weight.dtype is not input.dtype):
+        given = f"{weight.dtype} of shape {weight._array.shape}"
         raise RuntimeError(f"histogram: weight must be {input.dtype} of shape {x.shape}, got {given}")
     # How many edges each element is not below: none before the first, all of them from the last one on, and for NaN.
     places = _searchsorted(edges, x.reshape(-1), True)
