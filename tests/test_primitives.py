@@ -55,7 +55,6 @@ HELPERS: dict[str, tuple[Any, ...]] = {
     "adadelta": (*LISTS, [STEP], 0.1, 0.9, 1e-6, 0.01, False),
     "rmsprop": (*LISTS, [VECTOR * 0], [STEP], 0.1, 0.9, 1e-8, 0.01, 0.9, False),
     "rprop": (*LISTS, [STEP], 0.5, 1.2, 1e-6, 50.0, False),
-    "nonzero_count": (VECTOR,),
     "nonzero": (VECTOR, 3),
     "searchsorted": (np.array([-1.0, 0.5, 0.5, 3.0]), VECTOR, True),
     "sort_rows": (np.array([[2.0, 1.0], [1.0, 3.0], [1.0, 2.0], [2.0, 1.0]]),),

@@ -264,7 +264,6 @@ std::vector<Row> order_rows() {
       {"kthvalue", "", {kMatrix}, {whole(5), whole(1)}},
       {"median", "", {kMatrix}, {whole(1), kNo}},
       {"mode", "", {labels}, {whole(1)}},
-      {"nonzero_count", "", {kMatrix}},
       {"nonzero", "", {kMatrix}, {whole(kCount)}},
       {"searchsorted", "", {labels, labels}, {kNo}},
       {"sort_rows", "", {labels}},

@@ -324,7 +324,6 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # nll_loss(x: T, target: i; ignore_index, reduction) -> loss for float32, float64
 # nll_loss_grad(g: T, target: i; ignore_index, reduction, classes) -> out for float32, float64
 # nonzero(x: T; count) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
-# nonzero_count(x: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # norm(x: T; dims, keepdim, p) -> out for float32, float64
 # normal(key: i, offset: i; shape, dtype) -> out for float32, float64
 # occurrence(index: i; dim, extent, reverse) -> out for int64

@@ -177,10 +177,10 @@ struct Gather {
       return run_rows(call, nest, row);
     }
     if (large && in_panels(nest, row)) return run_panels(call, nest, row);
+    if (shared_along_rows(nest, row)) return run_shared(call, nest, row);
     if (nest.rank > 1 && nest.shape[nest.rank - 1] < (row.in_lines() ? kShortLine : kShortRow)) {
       return run_short(call, nest, row);
     }
-    if (shared_along_rows(nest, row)) return run_shared(call, nest, row);
     const double cost = row.index_step == 0 ? 0.02 * sizeof(T) : 0.35;
     Failure failure;
     parallel_for(nest.size, cost, [&](int64_t begin, int64_t end, int) {
@@ -248,27 +248,24 @@ struct Gather {
   // Whether neighbouring rows share the indices of their elements.
   static bool shared_along_rows(const Nest<3>& nest, const GatherRow& row) {
     const int inner = nest.rank - 1;
-    return row.checked && inner > 0 && row.out_step == 1 && row.x_step == 0 && nest.stride[1][inner - 1] == 0;
+    return row.checked && inner > 0 && row.out_step == 1 && row.x_step == 0 && nest.stride[1][inner - 1] == 0 &&
+           nest.shape[inner] >= kAbreast;
   }
 
   static Status run_shared(const Call& call, const Nest<3>& nest, const GatherRow& row) {
     const int inner = nest.rank - 1;
-    const int64_t count = nest.shape[inner], rows = nest.shape[inner - 1];
+    const int64_t count = nest.shape[inner];
     const int64_t out_row = nest.stride[0][inner - 1], x_row = nest.stride[2][inner - 1];
     parallel_for(nest.size / count, 0.4 * static_cast<double>(count), [&](int64_t begin, int64_t end, int) {
-      while (begin < end) {
-        int64_t offset[3];
-        find_offsets(nest, inner, begin, offset);
-        const int64_t left = std::min(rows - begin % rows, end - begin), together = left < kAbreast ? 1 : kAbreast;
-        T* const out = call.out[0].as<T>() + offset[0];
+      for_rows_of(nest, inner - 1, begin, end, [&](const int64_t* offset, int64_t rows) {
+        T* out = call.out[0].as<T>() + offset[0];
         const int64_t* const index = call.in[1].as<int64_t>() + offset[1];
-        const T* const x = call.in[0].as<T>() + offset[2];
-        if (together == 1)
-          gather_row(out, index, x, count, row);
-        else
+        const T* x = call.in[0].as<T>() + offset[2];
+        for (; rows >= kAbreast; rows -= kAbreast, out += kAbreast * out_row, x += kAbreast * x_row) {
           gather_abreast(out, index, x, count, out_row, x_row, row);
-        begin += together;
-      }
+        }
+        for (; rows > 0; --rows, out += out_row, x += x_row) gather_row(out, index, x, count, row);
+      });
     });
     return Status::ok;
   }

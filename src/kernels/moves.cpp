@@ -31,6 +31,9 @@ void turn_round(View& out, View& x, int d) {
   x.stride[d] = -x.stride[d];
 }
 
+// Elements of a row that is not worth being turned round alone.
+constexpr int64_t kShortReversed = 16;
+
 // Which element is copied first does not matter. So the dimensions come in the order in which out's lie in memory, and
 // each is gone through as x lies there, which is what is waited for; but out's innermost one forwards.
 template <class T>
@@ -48,7 +51,7 @@ void sort_dims(View& out, View& x) {
   while (inner > 0 && out.shape[inner] == 1) --inner;
   if (inner < 0 || out.stride[inner] >= 0) return;
   turn_round<T>(out, x, inner);
-  for (int d = inner; d > 0; --d) {  // so do those that make one with it
+  for (int d = inner; d > 0 && out.shape[inner] < kShortReversed; --d) {  // so do those that make one with it
     const int64_t n = out.shape[d];
     if (out.stride[d - 1] != -out.stride[d] * n || x.stride[d - 1] != -x.stride[d] * n) return;
     turn_round<T>(out, x, d - 1);

@@ -1,7 +1,8 @@
 // Finding places: nonzero and searchsorted.
 #include <algorithm>
-#include <atomic>
+#include <cstring>
 
+#include "core/wide.hpp"
 #include "kernels/moves.hpp"
 #include "kernels/order_keys.hpp"
 #include "kernels/places.hpp"
@@ -11,11 +12,6 @@ namespace {
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Plans.
-
-void plan_nonzero_count(Plan& plan) {
-  plan_number(plan.out[0]);
-  plan.nanoseconds = 0.3 * static_cast<double>(plan.in[0].size());
-}
 
 void plan_nonzero(Plan& plan) {
   const View& x = plan.in[0];
@@ -53,38 +49,47 @@ bool is_nonzero(T x) {
     return x != 0;
 }
 
-template <class T>
-inline int64_t count_nonzero(const T* x, int64_t step, int64_t count) {
-  int64_t sum = 0;
-  for (int64_t i = 0; i < count; ++i) sum += is_nonzero(x[i * step]);
-  return sum;
-}
-
-template <class T>
-struct NonzeroCount {
-  static Status run(const Call& call) {
-    const View* const operands[] = {&call.in[0]};
-    const Nest<1> nest = make_nest(operands);
-    const int64_t step = nest.stride[0][nest.rank - 1];
-    std::atomic<int64_t> total{0};
-    parallel_for(nest.size, 0.3, [&](int64_t begin, int64_t end, int) {
-      int64_t sum = 0;
-      for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-        const T* const x = call.in[0].as<T>() + offset[0];
-        sum += step == 1 ? count_nonzero(x, 1, count) : count_nonzero(x, step, count);
-      });
-      total.fetch_add(sum, std::memory_order_relaxed);
-    });
-    *call.out[0].as<int64_t>() = total.load();
-    return Status::ok;
-  }
+// For each byte which of its bits are set, in increasing order, a byte each.
+struct SetBits {
+  uint64_t of[256];
 };
+
+constexpr SetBits kSetBits = [] {
+  SetBits bits = {};
+  for (uint64_t byte = 0; byte < 256; ++byte) {
+    for (uint64_t bit = 0, n = 0; bit < 8; ++bit) {
+      if ((byte >> bit & 1) != 0) bits.of[byte] |= bit << 8 * n++;
+    }
+  }
+  return bits;
+}();
+
+// Which of the first elements of one byte are not zero, eight at a time, while there is room for as many; `done`: how
+// many were looked at. The places behind those that are found are overwritten by the next ones.
+MINIGRAD_WIDE int64_t find_bytes(int64_t* places, int64_t room, const uint8_t* x, int64_t count, int64_t& done) {
+  constexpr uint64_t kHigh = 0x8080808080808080, kToFirst = 0x0102040810204080;
+  int64_t found = 0, i = 0;
+  for (; i + 8 <= count && found + 8 <= room; i += 8) {
+    uint64_t eight;
+    std::memcpy(&eight, x + i, sizeof(eight));
+    const uint64_t high = (((eight & ~kHigh) + ~kHigh) | eight) & kHigh;  // of the bytes that are not zero
+    const uint64_t bits = ((high >> 7) * kToFirst) >> 56;
+    const uint64_t set = kSetBits.of[bits];
+    for (int n = 0; n < 8; ++n) places[found + n] = i + static_cast<int64_t>(set >> 8 * n & 0xff);
+    found += __builtin_popcountll(bits);
+  }
+  done = i;
+  return found;
+}
 
 // Which of `count` elements are not zero, at most `room` of them, without a branch on the elements; returns how many.
 template <class T>
 int64_t find_nonzero(int64_t* places, int64_t room, const T* x, int64_t step, int64_t count) {
-  int64_t found = 0;
-  for (int64_t i = 0; i < count && found < room; ++i) {
+  int64_t found = 0, i = 0;
+  if constexpr (sizeof(T) == 1) {
+    if (step == 1 && has_wide()) found = find_bytes(places, room, x, count, i);
+  }
+  for (; i < count && found < room; ++i) {
     places[found] = i;  // overwritten where x[i] is zero
     found += is_nonzero(x[i * step]);
   }
@@ -236,7 +241,6 @@ struct SearchSorted {
 };
 
 constexpr Run kRuns[] = {
-    {"nonzero_count", by_bits<NonzeroCount>()},
     {"nonzero", by_bits<Nonzero>()},
     {"searchsorted", every_dtype<SearchSorted>()},
 };
@@ -245,7 +249,6 @@ constexpr Run kRuns[] = {
 // Rows.
 
 constexpr Kernel kRows[] = {
-    {.name = "nonzero_count", .inputs = {"x"}, .types = "T", .outputs = {"out"}, .plan = plan_nonzero_count},
     {.name = "nonzero",
      .inputs = {"x"},
      .types = "T",

@@ -135,15 +135,6 @@ struct CumMin {
 // Searching.
 
 template <class T>
-struct NonzeroCount {
-  static Status run(const Call& call) {
-    int64_t& count = *call.out[0].as<int64_t>() = 0;
-    for_each(call.in[0], [&](const Position& p) { count += element<T>(call.in[0], p, call.in[0].rank) != T(0); });
-    return Status::ok;
-  }
-};
-
-template <class T>
 struct Nonzero {
   static Status run(const Call& call) {
     const View &x = call.in[0], &out = call.out[0];
@@ -272,7 +263,6 @@ constexpr Run kRows[] = {
     {"mode", every<Mode, 2>()},
     {"cummax", every<CumMax, 2>()},
     {"cummin", every<CumMin, 2>()},
-    {"nonzero_count", every<NonzeroCount, 1>()},
     {"nonzero", every<Nonzero, 1>()},
     {"searchsorted", every<SearchSorted, 1>()},
     {"sort_rows", every<SortRows, 1>()},

@@ -431,6 +431,19 @@ def test_unslice(shape: tuple[int, ...], parts: tuple[slice, ...], dtype: type) 
         assert same_bits(kernel(repeated, *attributes), expected)
 
 
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int8, np.float32])
+def test_nonzero_of_any_length(dtype: type) -> None:
+    rng = np.random.default_rng(9)
+    for length in [*range(70), 511, 512, 513, 1029]:
+        for kept in (0.0, 0.1, 0.5, 0.9, 1.0):
+            x = (rng.choice([1, 2, 64, -128, -1], length) * (rng.random(length) < kept)).astype(np.int8).astype(dtype)
+            for given in (x, np.repeat(x, 2)[::2], x.reshape(1, -1), x.reshape(-1, 1)):
+                places = np.argwhere(given)
+                assert KERNELS["count_nonzero"](given, tuple(range(given.ndim)), False) == len(places)
+                assert np.array_equal(KERNELS["nonzero"](given, len(places)), places)
+                assert np.array_equal(KERNELS["nonzero"](given, len(places) // 2), places[: len(places) // 2])
+
+
 # ---- Errors ----------------------------------------------------------------------------------------------------------
 
 Build = Callable[[int], tuple[object, ...]]

@@ -397,11 +397,12 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
 
 
 def _set(name: str, x: Tensor, key: Any, value: Any) -> None:
-    if _core.set_items(x, key, value) or (type(key) is Tensor and _set_by_tensor(name, x, key, value)):
+    if _core.set_items(x, key, value) or (type(key) is Tensor and _set_by_mask(x, key, value)):
         return
     x._own()
-    if type(key) is tuple and _are_places(key, x):
-        _set_at_places(name, x, key, _written(x, value), accumulate=False)
+    places = (key,) if type(key) is Tensor else key
+    if type(places) is tuple and _are_places(places, x):
+        _set_at_places(name, x, places, _written(x, value), accumulate=False)
         return
     if (lone := _core.lone_index(key, x._array.ndim)) is not None:
         _put(name, x, *lone, value)
@@ -429,11 +430,13 @@ def _set(name: str, x: Tensor, key: Any, value: Any) -> None:
 
 def _set_at_places(name: str, x: Tensor, key: Sequence[Any], value: Any, accumulate: bool) -> None:
     merged, at = _places(name, x, key, value)
-    if isinstance(value, Tensor) or not x._array.flags.c_contiguous:
-        _assign(name, _Target(x, merged, at.reshape(-1), 0, at.shape), value, accumulate)
+    behind = merged._array.shape[1:]
+    fits = not isinstance(value, Tensor) or (at.ndim == 1 and value._array.shape == at.shape + behind)
+    if fits and (merged is x or x._array.flags.c_contiguous):
+        places = along(at if at.ndim == 1 else at.reshape(-1), (), behind)
+        combine_in_place(name, merged, value, places, 0, _scatter_sum if accumulate else _scatter)
     else:
-        places = along(at.reshape(-1), (), merged._array.shape[1:])
-        combine_in_place(name, merged, value, places, 0, _scatter)
+        _assign(name, _Target(x, merged, at.reshape(-1), 0, at.shape), value, accumulate)
 
 
 def _put(
@@ -448,25 +451,11 @@ def _put(
     _assign(name, target, _written(x, value), accumulate=False)
 
 
-def _set_by_tensor(name: str, x: Tensor, key: Tensor, value: Any) -> bool:
-    """Write to rows, or a number where a mask of the tensor's shape is true; False, with nothing done, for other keys."""
-    own, at = x._array, key._array
-    if at.dtype.kind == "b":
-        return at.shape == own.shape[: at.ndim] and _set_by_mask(x, key, value)
-    if at.ndim != 1 or own.ndim == 0 or at.dtype != _INT64:
-        return False
-    x._own()
-    behind = own.shape[1:]
-    at = linear_index(name, [at], own.shape[:1], (0,), own.shape)
-    value = _written(x, value)
-    if isinstance(value, Tensor) and value._array.shape != at.shape + behind:
-        return False
-    combine_in_place(name, x, value, along(at, (), behind), 0, _scatter)
-    return True
-
-
 def _set_by_mask(x: Tensor, mask: Tensor, value: Any) -> bool:
+    """Write a number where a mask is true; False, with nothing done, where there is more to consider."""
     own, at = x._array, mask._array
+    if at.dtype.kind != "b" or at.shape != own.shape[: at.ndim]:
+        return False
     if type(value) in (int, float) and own.dtype.kind == "f":
         value = float(value)
     elif not isinstance(value, Tensor) or not _is_number(value) or value._array.dtype != own.dtype:

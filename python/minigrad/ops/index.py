@@ -128,7 +128,7 @@ def _lines(level: Any, index: Any, batched: bool, rest: Shape) -> tuple[Any, Sha
 # Indices brought to one form.
 
 _linear_kernel = _core.kernels["linear_index"]
-_count_nonzero = _core.kernels["nonzero_count"]
+_count_nonzero = _core.kernels["count_nonzero"]
 _nonzero = _core.kernels["nonzero"]
 
 
@@ -182,7 +182,7 @@ def true_positions(mask: Array) -> Array:
     """Return where a mask is true, as positions in the array in row-major order."""
     refuse_ragged("choosing elements by a mask", mask)
     flat = mask.reshape(-1)
-    return _nonzero(flat, int(_count_nonzero(flat))).reshape(-1)  # type: ignore[no-any-return]
+    return _nonzero(flat, int(_count_nonzero(flat, (0,), False))).reshape(-1)  # type: ignore[no-any-return]
 
 
 def along(index: Array, before: Shape, after: Shape) -> Array:

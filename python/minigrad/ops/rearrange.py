@@ -299,6 +299,8 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
     along_dims = () if dims is None else (dims,) if isinstance(dims, int) else tuple(dims)
     if not by:
         raise RuntimeError("roll: needs at least one shift")
+    if not along_dims and len(by) == len(shape) == 1:
+        return _roll(input, by, (0,))  # type: ignore[no-any-return]
     if not along_dims and len(by) == 1:
         flat = _roll(reshape(input, (input._array.size,)), by, (0,))
         return reshape(flat, shape)

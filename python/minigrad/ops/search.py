@@ -27,7 +27,7 @@ from .shape import _reshape, reshape, sizes_of, unsqueeze
 
 __all__ = ["argwhere", "bucketize", "isin", "nonzero", "searchsorted", "unravel_index"]
 
-_nonzero_count = _core.kernels["nonzero_count"]
+_count_nonzero = _core.kernels["count_nonzero"]
 _nonzero = _core.kernels["nonzero"]
 _searchsorted = _core.kernels["searchsorted"]
 
@@ -59,7 +59,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     refuse_ragged("nonzero", array)
     if as_tuple and array.ndim == 0:
         array = _reshape(array, (1,))
-    places = _nonzero(array, int(_nonzero_count(array)))
+    places = _nonzero(array, int(_count_nonzero(array, tuple(range(array.ndim)), False)))
     return tuple(wrap(places[:, d]) for d in range(array.ndim)) if as_tuple else wrap(places)
 
 
@@ -288,7 +288,7 @@ def _found(x: Tensor, among: Tensor) -> Tensor:
     dtype = _dtype.result_type(x, among)
     sought, line = to_dtype(x.detach(), dtype)._array, to_dtype(among.detach(), dtype)._array
     ordered = _sort(line, 0, False)[0]
-    numbers = max(int(_nonzero_count(eq(ordered, ordered))), 1)
+    numbers = max(int(_count_nonzero(eq(ordered, ordered), (0,), False)), 1)
     ordered = ordered[:numbers]  # NaN, which stands behind them, would lead a search astray
     places = _searchsorted(ordered, sought, False)
     return eq(wrap(sought), wrap(np.asarray(ordered[np.minimum(places, numbers - 1)])))
