@@ -50,7 +50,7 @@ struct Standardize {
   Samples<T> x, out;
   Vector<T> w, b, mean, variance;  // the latter are written, unless the call was given them
   bool given;
-  bool past = streams(of, 2);
+  bool past = streams(of, 2), asks = asks_ahead(of);
 
   // A group of `channels` channels of a sample.
   void run_line(int64_t sample, int64_t group, int64_t line, int64_t channels, const T* weights,
@@ -58,7 +58,8 @@ struct Standardize {
     const int64_t n = channels * of.length, first = group * channels;
     const T* const from = x.at(sample) + group * n;
     T* const to = out.at(sample) + group * n;
-    const Moments<T> moments = given ? Moments<T>{mean[line], variance[line]} : moments_of(from, n, of.centred);
+    const Moments<T> moments =
+        given ? Moments<T>{mean[line], variance[line]} : moments_of(from, n, of.centred, asks ? n : 0);
     const T m = moments.mean, r = scale_of(moments.variance, of.eps);
     if (of.length == 1) {
       write_past(
@@ -66,7 +67,7 @@ struct Standardize {
           [&](T* piece, int64_t k, int64_t count) {
             standardize_line(piece, from + k, count, m, r, weights + first + k, biases + first + k);
           },
-          from + n);
+          asks && !given ? nullptr : from + n);
     }
     for (int64_t i = 0; of.length > 1 && i < channels; ++i) {
       const int64_t at = i * of.length;

@@ -75,16 +75,20 @@ struct Backward {
   T* partial(int64_t block) const { return shared() + (1 + 2 * block) * of.channels; }
 
   // The gradients of x in `count` samples' group, which begins in a column. The sums of several short lines are made
-  // before the first is read, so that their latencies overlap; long lines stay in the nearest cache meanwhile.
+  // before the first is read, so that their latencies overlap; long lines stay in the nearest cache meanwhile. Where
+  // results go past the caches, both passes ask for the line that comes next.
   void run_lines_of_four(const Four<T>& rows, int64_t sample, int64_t count, int64_t column, int64_t n,
                          const T* weights) const {
-    constexpr int64_t kShort = 256;
+    constexpr int64_t kShort = 256, kNear = 8192 / static_cast<int64_t>(sizeof(T));
     const int64_t together = n <= kShort ? 4 : 1;
     const T size = static_cast<T>(n);
+    const int64_t ahead = past && n <= kNear ? together : 0;
     CotangentSums<T> sums[4];
     for (int64_t i = 0; i < count; i += together) {
       const int64_t end = smaller(i + together, count);
-      for (int64_t k = i; k < end; ++k) sums[k] = sum_weighted(rows.g[k], weights, rows.x[k], rows.m[k], n);
+      for (int64_t k = i; k < end; ++k) {
+        sums[k] = sum_weighted(rows.g[k], weights, rows.x[k], rows.m[k], n, ahead * x.step);
+      }
       for (int64_t k = i; k < end; ++k) {
         const T r = rows.r[k], shift = of.centred ? sums[k].plain / size : T{0};
         const T slope = sums[k].products / size * r * r;
@@ -93,7 +97,7 @@ struct Backward {
             [&](T* piece, int64_t j, int64_t part) {
               grad_line(piece, rows.g[k] + j, rows.x[k] + j, part, rows.m[k], r, weights + j, shift, slope);
             },
-            rows.g[k] + g.step, rows.x[k] + x.step);
+            rows.g[k] + g.step);
       }
     }
   }

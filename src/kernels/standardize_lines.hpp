@@ -8,12 +8,18 @@
 namespace minigrad::MINIGRAD_ISA {
 namespace {
 
-// (x - m)^2. Lanes that are not there count as m.
+// (x - m)^2. Lanes that are not there count as m. What lies so many elements `ahead` is asked for, unless those are 0:
+// memory is idle while a line is read from the nearest cache, and no processor foresees the next one beyond a page.
 template <class T>
 struct SquareRow {
   const T* x;
   T m;
+  int64_t ahead;
 
+  [[gnu::always_inline]] void fetch(int64_t j) const {
+#pragma GCC unroll 4
+    for (int i = 0; ahead != 0 && i < 4; ++i) __builtin_prefetch(x + ahead + j + i * kVirtualLanes<T>);
+  }
   [[gnu::always_inline]] Vec<T> at(int64_t j) const { return square(load(x + j)); }
   [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T>) const {
     return square(load_first(x + j, count, splat(m)));
@@ -21,15 +27,19 @@ struct SquareRow {
   [[gnu::always_inline]] Vec<T> square(Vec<T> v) const { return (v - m) * (v - m); }
 };
 
-// g w (x - m).
+// g w (x - m). What lies so many elements `ahead` of x is asked for.
 template <class T>
 struct CentredProductRow {
   const T* g;
   const T* w;
   const T* x;
   T m;
+  int64_t ahead;
 
-  [[gnu::always_inline]] Vec<T> at(int64_t j) const { return load(g + j) * load(w + j) * (load(x + j) - m); }
+  [[gnu::always_inline]] Vec<T> at(int64_t j) const {
+    __builtin_prefetch(x + j + ahead);
+    return load(g + j) * load(w + j) * (load(x + j) - m);
+  }
   [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T>) const {
     const Vec<T> a = load_first(g + j, count, Vec<T>{}) * load_first(w + j, count, Vec<T>{});
     return a * (load_first(x + j, count, splat(m)) - m);
@@ -50,8 +60,9 @@ template <class T>
 }
 
 template <class T>
-[[gnu::noinline]] T sum_squares(const T* x, T m, int64_t n) {
-  return sum_line<T>(n, [=](int64_t begin) __attribute__((always_inline)) { return SquareRow<T>{x + begin, m}; });
+[[gnu::noinline]] T sum_squares(const T* x, T m, int64_t n, int64_t ahead) {
+  return sum_line<T>(n,
+                     [=](int64_t begin) __attribute__((always_inline)) { return SquareRow<T>{x + begin, m, ahead}; });
 }
 
 // g (x - m).
@@ -97,10 +108,10 @@ template <class T>
 
 // a = g w.
 template <class T>
-[[gnu::noinline]] CotangentSums<T> sum_weighted(const T* g, const T* w, const T* x, T m, int64_t n) {
+[[gnu::noinline]] CotangentSums<T> sum_weighted(const T* g, const T* w, const T* x, T m, int64_t n, int64_t ahead) {
   return sum_both<T>(
       n, [=](int64_t i) __attribute__((always_inline)) { return ProductRow<T>{g + i, w + i}; },
-      [=](int64_t i) __attribute__((always_inline)) { return CentredProductRow<T>{g + i, w + i, x + i, m}; });
+      [=](int64_t i) __attribute__((always_inline)) { return CentredProductRow<T>{g + i, w + i, x + i, m, ahead}; });
 }
 
 template <class T>
@@ -115,9 +126,9 @@ struct Moments {
 };
 
 template <class T>
-[[gnu::always_inline]] inline Moments<T> moments_of(const T* x, int64_t n, bool centred) {
+[[gnu::always_inline]] inline Moments<T> moments_of(const T* x, int64_t n, bool centred, int64_t ahead) {
   const T count = static_cast<T>(n), mean = centred ? sum_plain(x, n) / count : T{0};
-  return {mean, sum_squares(x, mean, n) / count};
+  return {mean, sum_squares(x, mean, n, ahead) / count};
 }
 
 template <class T>
