@@ -107,12 +107,16 @@ Status run_integers(const Call& call) {
   const int64_t reduced = nest.reduced.size;
   const int inner = nest.kept.rank - 1;
   const int64_t out_step = nest.kept.stride[0][inner], x_step = nest.kept.stride[1][inner];
+  const bool is_row = nest.reduced.rank == 1 && nest.reduced.stride[0][0] == 1;
   parallel_for(nest.kept.size, 0.3 * static_cast<double>(reduced), [&](int64_t begin, int64_t end, int) {
     for_rows(nest.kept, begin, end, [&](const int64_t* offset, int64_t count) {
       T* const out = call.out[0].as<T>() + offset[0];
       const T* const from = x.as<T>() + offset[1];
       if (out_step == 1 && x_step == 1 && count > 1) return combine_beside<Op>(nest.reduced, from, count, out);
-      for (int64_t i = 0; i < count; ++i) out[i * out_step] = combine_elements<Op>(nest.reduced, from + i * x_step);
+      for (int64_t i = 0; i < count; ++i) {
+        const T* const row = from + i * x_step;
+        out[i * out_step] = is_row ? combine_contiguous<Op>(row, reduced) : combine_elements<Op>(nest.reduced, row);
+      }
     });
   });
   return Status::ok;

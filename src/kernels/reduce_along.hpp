@@ -52,29 +52,29 @@ struct Along<Op, float> {
     }
   }
 
-  [[gnu::always_inline]] static inline Row add(Row total, const float* const (&x)[4], int64_t i) {
+  [[gnu::always_inline]] static inline void add(Row& total, const float* const (&x)[4], int64_t i) {
     const auto at = [&x, i](int c) __attribute__((always_inline)) { return Op::read(load(x[c] + i)); };
     const Vec<float> front = combine_pairs<Op, float>(at(0), at(1)), back = combine_pairs<Op, float>(at(2), at(3));
-    return add_groups<0>(total, combine_pairs<Op, float>(front, back));
+    total = add_groups<0>(total, combine_pairs<Op, float>(front, back));
   }
 };
 
 template <class Op>
 struct Along<Op, double> {
-  static constexpr int kColumns = 2, kStep = 4;
-  typedef double Row __attribute__((vector_size(16)));
+  static constexpr int kColumns = 4, kStep = 4;
+  typedef double Row __attribute__((vector_size(32)));  // on every machine: a group of each column
+  typedef double Unaligned __attribute__((vector_size(32), aligned(8), may_alias));
 
-  // Groups take 32 bytes of a column: a whole register, half of one, or two.
-  [[gnu::always_inline]] static inline Row add(Row total, const double* const (&x)[2], int64_t i) {
-    const Row front = pairs(x, i), back = pairs(x, i + 2);
-    return Op::combine(total, Op::combine(front, back));
-  }
-
-  [[gnu::always_inline]] static inline Row pairs(const double* const (&x)[2], int64_t i) {
-    using Unaligned = SquareOf<double>::Unaligned;
-    const Row a = Op::read(Row{*reinterpret_cast<const Unaligned*>(x[0] + i)});
-    const Row b = Op::read(Row{*reinterpret_cast<const Unaligned*>(x[1] + i)});
-    return Op::combine(__builtin_shufflevector(a, b, 0, 2), __builtin_shufflevector(a, b, 1, 3));
+  [[gnu::always_inline]] static inline void add(Row& total, const double* const (&x)[4], int64_t i) {
+    constexpr auto kAll = std::make_integer_sequence<int, 4>();
+    Row column[4];
+    for (int c = 0; c < 4; ++c) column[c] = Op::read(Row{*reinterpret_cast<const Unaligned*>(x[c] + i)});
+    const auto& [a, b, c, d] = column;
+    const Row front = Op::combine(every_other<0>(a, b, kAll), every_other<1>(a, b, kAll));
+    const Row back = Op::combine(every_other<0>(c, d, kAll), every_other<1>(c, d, kAll));
+    const Row low = __builtin_shufflevector(front, back, 0, 1, 4, 5);
+    const Row high = __builtin_shufflevector(front, back, 2, 3, 6, 7);
+    total = Op::combine(total, Op::combine(low, high));
   }
 };
 
@@ -115,8 +115,8 @@ struct AlongPair {
     Totals totals = {identity, identity};
     int64_t i = begin;
     for (; i + Way::kStep <= begin + count; i += Way::kStep) {
-      totals.front = Way::add(totals.front, front, i);
-      totals.back = Way::add(totals.back, back, i);
+      Way::add(totals.front, front, i);
+      Way::add(totals.back, back, i);
     }
     for (int c = 0; i < begin + count && c < kColumns; ++c) {
       totals.front[c] = add_last_groups<Op>(static_cast<T>(totals.front[c]), front[c], i, begin + count);
