@@ -169,13 +169,16 @@ def embedding_bag(
     array_of("embedding_bag", weight, "weight")
     if offsets is not None:
         array_of("embedding_bag", offsets, "offsets")
-    bags, count = _bags(input, offsets, include_last_offset)
+    sizes = _sizes(input, offsets, include_last_offset)
+    count = len(sizes)
+    bags = np.repeat(np.arange(count), sizes)
     indices, factors = reshape(input, -1), per_sample_weights
     factors = None if factors is None else reshape(factors, -1)
     if padding_idx is not None:
         _check_padding("embedding_bag", padding_idx, weight.shape[0])
         kept = indices._array != padding_idx % weight.shape[0]
         bags, indices = bags[kept], indices[wrap(kept)]
+        sizes = np.bincount(bags, minlength=count)
         factors = None if factors is None else factors[wrap(kept)]
     if mode != "max" and factors is None and max_norm is None and not scale_grad_by_freq and weight.itemsize > 2:
         out = add_rows(weight, wrap(bags), wrap(_checked("embedding", indices, weight)), count)
@@ -188,15 +191,14 @@ def embedding_bag(
         out = out.index_add(0, wrap(bags), rows)
     if mode == "sum":
         return out  # type: ignore[no-any-return]
-    sizes = np.bincount(bags, minlength=count).clip(1).astype(out._array.dtype)
-    return div(out, wrap(sizes.reshape(-1, 1)))
+    return div(out, wrap(sizes.clip(1).astype(out._array.dtype).reshape(-1, 1)))
 
 
-def _bags(input: Tensor, offsets: Tensor | None, with_end: bool) -> tuple[Any, int]:
-    """Return the number of the bag that each index is in, and how many bags there are."""
+def _sizes(input: Tensor, offsets: Tensor | None, with_end: bool) -> Any:
+    """Return how many indices each bag has."""
     shape = array_of("embedding_bag", input).shape
     if len(shape) == 2 and offsets is None:
-        return np.repeat(np.arange(shape[0]), shape[1]), shape[0]
+        return np.full(shape[0], shape[1])
     if len(shape) != 1 or offsets is None or offsets.ndim != 1:
         raise ValueError(
             "embedding_bag: needs a matrix of indices without offsets, or a vector of them with a vector of offsets, got "
@@ -209,8 +211,7 @@ def _bags(input: Tensor, offsets: Tensor | None, with_end: bool) -> tuple[Any, i
         raise ValueError(
             f"embedding_bag: offsets must begin with 0, not fall, and not exceed {shape[0]}, got {offsets}"
         )
-    bags = np.repeat(np.arange(len(ends)), ends - starts)
-    return bags, len(ends)
+    return ends - starts
 
 
 _least, _greatest = _core.kernels["min"], _core.kernels["max"]
