@@ -17,7 +17,18 @@ from . import elementwise as ew
 from .elementwise import add, clone, div, mul, sub
 from .joining import cat
 from .records import ARTICLE
-from .shape import Shape, basic_index, broadcast, normalise_dim, normalise_dims, reshape, sizes_of, transpose, unsqueeze
+from .shape import (
+    Shape,
+    basic_index,
+    broadcast,
+    contiguous,
+    normalise_dim,
+    normalise_dims,
+    reshape,
+    sizes_of,
+    transpose,
+    unsqueeze,
+)
 from .views import along, diagonal, narrow, two_dims, undiagonal
 
 __all__ = [
@@ -217,7 +228,7 @@ def repeat_interleave(
         raise RuntimeError(f"repeat_interleave: repeats must not be negative, got {repeats}")
     if output_size is not None and output_size != repeats * shape[d]:
         raise RuntimeError(f"repeat_interleave: output_size is {output_size}, but the slices are {repeats * shape[d]}")
-    column = unsqueeze(reshape(input, shape), d + 1)
+    column = unsqueeze(reshape(contiguous(input), shape), d + 1)
     wide = broadcast(column, (*shape[: d + 1], repeats, *shape[d + 1 :]))
     return reshape(ew._copy(wide), (*shape[:d], shape[d] * repeats, *shape[d + 1 :]))
 
