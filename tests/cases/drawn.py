@@ -329,6 +329,10 @@ def pow_number(draw: Draw) -> Call:
     return (between(0.5, 2)(draw, any_shape(draw)),), (float(draw.choice([-2.0, -0.5, 0.0, 1.0, 2.0, 3.0, 2.5])),)
 
 
+def power_of_base(draw: Draw) -> Call:
+    return (normal(draw, any_shape(draw)),), (float(draw.choice([0.5, 1.0, 2.0, 10.0])),)
+
+
 def pointwise_loss(
     *operands: Drawn, cotangent: bool = False, options: tuple[float, ...] = ()
 ) -> Callable[[Draw], Call]:
@@ -452,6 +456,7 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "part": part,
     "permute": permute,
     "pow_number": pow_number,
+    "power_of_base": power_of_base,
     "prelu": elements(normal, normal, normal),
     "prod": prod,
     "product_of_others": product_of_others,

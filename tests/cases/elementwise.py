@@ -51,6 +51,23 @@ def power_of_number(variant: str, exponent: float, make: Callable[[Draw], tuple[
     )
 
 
+def powers_of_bases() -> Iterator[Case]:
+    def case(variant: str, base: float, make: Callable[[Draw], tuple[Any, ...]], **settings: Any) -> Case:
+        return Case(
+            "power_of_base",
+            variant,
+            make,
+            (base,),
+            public=lambda lib, x, b: lib.pow(b, x),
+            expected=lambda x, b: np.power(np.asarray(b, x.dtype), x),
+            **settings,
+        )
+
+    for base in (2.0, 0.5, 10.0):
+        yield case(str(base), base, lambda draw: (draw.normal(size=(3, 4)),))
+    yield case("special", 2.0, lambda draw: (np.array([0.0, -0.0, INF, -INF, NAN, 2000.0]),), smooth=False)
+
+
 def powers_of_integers() -> Iterator[Case]:
     for variant, (a, b) in PAIRS.items():
         yield Case(
@@ -153,6 +170,7 @@ def elementwise() -> Iterator[Case]:
     expected = lambda g, *_: np.array([0.0, 2.0, 0.0, INF, 0.0], g.dtype)
     yield given("pow_by_base", "zeros", [1.0, 2.0, 3.0, 4.0, 5.0], *zeros, expected=expected)
     yield from powers_of_numbers()
+    yield from powers_of_bases()
     yield from powers_of_integers()
     for name in ("relu_grad", "tanh_grad", "sigmoid_grad"):
         yield from binary(name, normal, apart, number=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -96,6 +97,20 @@ pow_number = Primitive(
 ).eager
 
 
+power_of_base = Primitive(
+    "power_of_base",
+    run=hands_on(lambda x, base: _pow_kernel(base, x)),
+    inputs=("x",),
+    attributes=("base",),
+    equation="out = base ** x, base > 0",
+    source=f"{ARTICLE} section 3",
+    relation=ONE_TO_ONE,
+    structure=ELEMENTWISE,
+    vjp={"x": lambda g, out, base: safe_mul(g, mul(out, math.log(base)))},
+    promotion=None,
+).eager
+
+
 #: The pairs of kinds that make an integer to an integer power: booleans count, but not two of them.
 _INTEGER_KINDS = frozenset(a + b for a in "biu" for b in "biu") - {"bb"}
 
@@ -133,6 +148,8 @@ def pow(input: Any, exponent: Any) -> Tensor:  # noqa: A001
     if isinstance(input, Tensor) and isinstance(exponent, (int, float)):
         return _power_of_number(input, exponent)
     if isinstance(input, (int, float)) and isinstance(exponent, Tensor):
+        if exponent.dtype.is_floating_point and 0 < input < math.inf:
+            return power_of_base(exponent, float(input))  # type: ignore[no-any-return]
         input = number_tensor(input, _dtype.result_type(input, exponent))
     kinds = _kind(input) + _kind(exponent)
     return _pow_integers(input, exponent) if kinds in _INTEGER_KINDS else _pow(input, exponent)
