@@ -1,6 +1,8 @@
 // Nodes: what they kept, and the way back through them.
 #include "bindings/node.hpp"
 
+#include <vector>
+
 #include "bindings/lending.hpp"
 #include "bindings/operation.hpp"
 
@@ -10,8 +12,33 @@ namespace {
 // ---------------------------------------------------------------------------------------------------------------------
 // What a node holds.
 
+// A node may be the last one to hold those before it, and these the ones before them. Python nests the ends of such a
+// chain, and how many of them differs from version to version: 10,000 in 3.13, for which a thread's stack may have no
+// room. So only a few are nested here; the others wait until the first of them is done.
+struct Chain {
+  int depth = 0;
+  std::vector<PyObject*> waiting;
+};
+thread_local Chain t_chain;
+
+void end(PyObject* node) {
+  ++t_chain.depth;
+  Py_DECREF(node);
+  --t_chain.depth;
+}
+
 void release(Several<Edge>& edges) {
-  for (const Edge& edge : edges) Py_XDECREF(edge.node);
+  constexpr int kMostNested = 16;
+  for (const Edge& edge : edges) {
+    if (edge.node == nullptr) continue;
+    const bool waits = t_chain.depth >= kMostNested && Py_REFCNT(edge.node) == 1;
+    waits ? t_chain.waiting.push_back(edge.node) : end(edge.node);
+  }
+  while (t_chain.depth == 0 && !t_chain.waiting.empty()) {
+    PyObject* const node = t_chain.waiting.back();
+    t_chain.waiting.pop_back();
+    end(node);
+  }
 }
 
 void release(Several<PyObject*>& saved) {
