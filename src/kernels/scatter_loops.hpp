@@ -100,9 +100,11 @@ using Combine = bool (*)(void* out, const void* src, const int64_t* index, const
 // A branch that is never taken costs less than a look at all indices beforehand.
 template <class Op, class T>
 bool combine_each(T* out, const T* src, const int64_t* index, const Block& b) {
-  for (int64_t i = 0; i < b.inner; ++i, out += b.out.inner, src += b.src.inner, index += b.index.inner) {
-    if (b.places.own(*index)) {
-      T& element = out[*index * b.dim];
+  const Places places = b.places;
+  const int64_t dim = b.dim, out_step = b.out.inner, src_step = b.src.inner, index_step = b.index.inner;
+  for (int64_t i = 0; i < b.inner; ++i, out += out_step, src += src_step, index += index_step) {
+    if (places.own(*index)) {
+      T& element = out[*index * dim];
       element = Op::combine(element, *src);
     } else if (!in_range(*index, b.extent)) {
       return false;
