@@ -172,8 +172,8 @@ def embedding_bag(
     sizes = _sizes(input, offsets, include_last_offset)
     count = len(sizes)
     bags = np.repeat(np.arange(count), sizes)
-    indices, factors = reshape(input, -1), per_sample_weights
-    factors = None if factors is None else reshape(factors, -1)
+    indices = reshape(input, -1)
+    factors = None if per_sample_weights is None else reshape(per_sample_weights, -1)
     if padding_idx is not None:
         _check_padding("embedding_bag", padding_idx, weight.shape[0])
         kept = indices._array != padding_idx % weight.shape[0]

@@ -31,10 +31,6 @@ class _MomentumCycle(LRScheduler):
         if self.cycle_momentum and not {"momentum", "betas"} & set(self.optimizer.defaults):
             raise ValueError(f"{type(self).__name__}: the optimiser has no momentum; pass cycle_momentum=False")
 
-    def _momentum(self, group: dict[str, Any]) -> float:
-        momentum: float = group["betas"][0] if "betas" in group else group["momentum"]
-        return momentum
-
     def _set_momentum(self, group: dict[str, Any], momentum: float) -> None:
         if "betas" in group:
             group["betas"] = (momentum, *group["betas"][1:])
