@@ -48,7 +48,8 @@ void plan_sum_to(Plan& plan) {
   plan_costs(plan, broadcast_dims(x, shape), true);
 }
 
-// Factors that do not lie alike are copied; products that are not summed as they are read have room behind the chunks.
+// Factors that do not lie alike are copied, but for a single number in the place of the first; products that are not
+// summed as they are read have room behind the chunks.
 void plan_product_sum_to(Plan& plan) {
   const View& x = plan.in[0];
   const View& y = plan.in[1];
@@ -58,8 +59,9 @@ void plan_product_sum_to(Plan& plan) {
   plan_sum_to(plan);
   bool alike = is_dense(x);
   for (int d = 0; d < x.rank; ++d) alike = alike && (x.stride[d] == y.stride[d] || x.shape[d] == 1);
-  plan.layout = alike ? InputLayout::any : InputLayout::contiguous;
-  if ((alike && !x.contiguous()) || !sums_products(x, broadcast_dims(x, plan.attributes[0]))) {
+  const bool as_they_lie = alike || (is_one_number(x) && y.contiguous());
+  plan.layout = as_they_lie ? InputLayout::any : InputLayout::contiguous;
+  if ((as_they_lie && !x.contiguous()) || !sums_products(x, broadcast_dims(x, plan.attributes[0]))) {
     plan.scratch_shared += static_cast<size_t>(x.size() * item_size(x.dtype));
   }
 }

@@ -121,6 +121,14 @@ struct ReductionNest {
   return make_nest(operands);
 }
 
+// Whether all elements are one in memory.
+inline bool is_one_number(const View& x) {
+  for (int d = 0; d < x.rank; ++d) {
+    if (x.stride[d] != 0 && x.shape[d] != 1) return false;
+  }
+  return true;
+}
+
 // Whether the products of contiguous elements are summed as they are read: rows, or columns beside each other.
 inline bool sums_products(const View& x, DimMask mask) {
   if (describe_reduction(x, mask).rows) return true;

@@ -401,22 +401,34 @@ void multiply(T* out, const T* x, int64_t, int64_t, int64_t count, const T* y, i
 template <class T>
 constexpr Mapping<T> kMultiplied = {multiply<T>, nullptr, nullptr};
 
-// Both factors lie alike, without gaps. Products that are not summed as they are read are written first.
+// Writes the products of contiguous elements with others, or with a single number.
+template <class T>
+void write_products(T* out, const View& x, const View& y) {
+  constexpr int64_t kEqual = 16 * kVirtualLanes<T>;
+  const bool repeated = is_one_number(x);
+  T equal[kEqual];
+  for (int64_t i = 0; repeated && i < kEqual; ++i) equal[i] = *x.as<T>();
+  parallel_for(y.size(), kNanosecondsEach, [&](int64_t begin, int64_t end, int) {
+    const int64_t piece = repeated ? kEqual : end - begin;
+    for (int64_t i = begin; i < end; i += piece) {
+      multiply(out + i, repeated ? equal : x.as<T>() + i, 0, 1, smaller(piece, end - i), y.as<T>() + i, 0, T{0});
+    }
+  });
+}
+
+// Both factors lie alike, without gaps, or the first is a single number. Products that are not summed as they are read
+// are written first.
 template <class T>
 Status run_product_sum_to(const Call& call) {
-  View x = call.in[0];
-  const T* const y = call.in[1].as<T>();
+  View x = call.in[1];
   const DimMask mask = broadcast_dims(x, call.attributes[0]);
   const Reduction form = describe_reduction(x, mask);
   if (form.kept == 0) return Status::ok;
   const Chunks chunks = divide_into_chunks(form, kVirtualLanes<T>);
-  const bool read_once = x.contiguous() && sums_products(x, mask);
+  const bool read_once = call.in[0].contiguous() && sums_products(x, mask);
   if (!read_once) {
-    const T* const from = x.as<T>();
     T* const to = reinterpret_cast<T*>(call.shared) + chunks.count * form.kept * (form.rows ? kVirtualLanes<T> : 1);
-    parallel_for(x.size(), kNanosecondsEach, [=](int64_t begin, int64_t end, int) {
-      multiply(to + begin, from + begin, 0, 1, end - begin, y + begin, 0, T{0});
-    });
+    write_products(to, call.in[0], call.in[1]);
     x.data = to;
   }
   const ReductionNest nest = make_reduction_nest(x, mask, call.out[0], true);
@@ -424,7 +436,7 @@ Status run_product_sum_to(const Call& call) {
   Reducer<T, true> reducer = {kOperation<Sum, T>, form, nest, walk, x.as<T>(), call.out[0].as<T>(), 1};
   if (read_once) {
     reducer.mapping = &kMultiplied<T>;
-    reducer.factors = y;
+    reducer.factors = call.in[0].as<T>();
   }
   reducer.run_all(chunks, reinterpret_cast<T*>(call.shared));
   return Status::ok;

@@ -298,6 +298,11 @@ def test_products_are_summed_as_if_they_had_been_written(
     expected = result("sum_to", result("safe_mul", x, y), to)
     for a, b in itertools.product(layouts(x), layouts(y)):
         assert same_bits(result("product_sum_to", a, b, to), expected)
+    for number in (0.7, 0.0):
+        repeated = np.broadcast_to(np.array(number, dtype), shape)
+        expected = result("sum_to", result("safe_mul", repeated, y), to)
+        for b in layouts(y):
+            assert same_bits(result("product_sum_to", repeated, b, to), expected)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
