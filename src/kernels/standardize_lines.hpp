@@ -17,8 +17,9 @@ struct SquareRow {
   int64_t ahead;
 
   [[gnu::always_inline]] void fetch(int64_t j) const {
+    if (ahead == 0) return;
 #pragma GCC unroll 4
-    for (int i = 0; ahead != 0 && i < 4; ++i) __builtin_prefetch(x + ahead + j + i * kVirtualLanes<T>);
+    for (int i = 0; i < 4; ++i) __builtin_prefetch(x + ahead + j + i * kVirtualLanes<T>);
   }
   [[gnu::always_inline]] Vec<T> at(int64_t j) const { return square(load(x + j)); }
   [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T>) const {
