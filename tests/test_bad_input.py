@@ -1098,13 +1098,57 @@ def test_dims_that_are_no_integers(name: str) -> None:
             DIMS[name](mg.ones(2, 3), dim)
 
 
+#: Functions of sizes or shifts.
+SIZES: dict[str, Callable[[Any], Any]] = {
+    "zeros": mg.zeros,
+    "rand": mg.rand,
+    "full": lambda s: mg.full(s, 1.0),
+    "reshape": lambda s: mg.ones(2).reshape(s),
+    "view": lambda s: mg.ones(2).view(s),
+    "expand": lambda s: mg.ones(1).expand(s),
+    "repeat": lambda s: mg.ones(1).repeat(s),
+    "unflatten": lambda s: mg.ones(2).unflatten(0, s),
+    "roll": lambda s: mg.ones(2).roll(s),
+    "split": lambda s: mg.ones(2).split(s),
+    "movedim": lambda s: mg.ones(2, 3).movedim(s, 0),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
 @pytest.mark.parametrize("size", [(1.0, 2.0), [1.7], "23", (2, None), mg.ones(2), object()])
-def test_sizes_that_are_no_integers(size: Any) -> None:
-    for call in (mg.zeros, mg.rand, mg.ones(2).reshape, mg.ones(1).expand, lambda s: mg.full(s, 1.0)):
-        with pytest.raises(TypeError, match="expected integers, one by one or in a sequence, got"):
-            call(size)
+def test_sizes_that_are_no_integers(name: str, size: Any) -> None:
+    opening = {"split": "split|split_with_sizes"}.get(name, name)
+    refuses(lambda: SIZES[name](size), TypeError, opening, "expected integers, one by one or in a sequence, got")
+
+
+def test_sizes_may_be_arrays() -> None:
     assert mg.zeros(np.array([2, 3])).shape == mg.zeros(mg.tensor([2, 3])).shape == (2, 3)
     assert mg.ones(2, 3).sum(range(2)).item() == mg.ones(2, 3).sum(np.array([0, 1])).item() == 6
+
+
+#: Functions of a count or a place, and what they call it.
+COUNTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "chunk": ("chunks", lambda n: mg.ones(4).chunk(n)),
+    "flatten": ("end_dim", lambda n: mg.ones(4, 2).flatten(0, n)),
+    "linspace": ("steps", lambda n: mg.linspace(0, 1, n)),
+    "logspace": ("steps", lambda n: mg.logspace(0, 1, n)),
+    "narrow": ("length", lambda n: mg.ones(4).narrow(0, 0, n)),
+    "one_hot": ("num_classes", lambda n: F.one_hot(i(0, 0), n)),
+    "randperm": ("n", mg.randperm),
+    "select": ("index", lambda n: mg.ones(4).select(0, n)),
+    "tensor_split": ("an index", lambda n: mg.ones(4).tensor_split([1, n])),
+    "transpose": ("dim1", lambda n: mg.ones(4, 2).transpose(0, n)),
+    "triu_indices": ("offset", lambda n: mg.triu_indices(2, 2, n)),
+    "unfold": ("size", lambda n: mg.ones(4).unfold(0, n, 1)),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts_that_are_no_integers(name: str) -> None:
+    what, call = COUNTS[name]
+    for n in ("1", 1.0, None):
+        refuses(lambda n=n: call(n), TypeError, name, f"{what} must be an integer, got {type(n).__name__}")  # type: ignore[misc]
+    call(np.int64(1))
 
 
 def test_values_of_another_kind() -> None:

@@ -26,6 +26,7 @@ from types import FrameType
 from typing import Any
 
 from . import _core
+from ._methods import TensorMethods
 from .batching import declining
 
 ONE_TO_ONE = "one-to-one"
@@ -263,12 +264,21 @@ def name_error(primitive: Primitive | Variadic, error: Exception) -> None:
     opening, _, rest = str(error).partition(": ")
     if opening not in (primitive.name, getattr(getattr(primitive, "run", None), "name", None)):
         return
-    frame: FrameType | None = sys._getframe(1)
-    public = f"{__package__}.ops.", f"{__package__}.special"
+    if (called := public_function()) is not None:
+        error.args = (f"{called}: {rest}",)
+
+
+def public_function() -> str | None:
+    """Return the name of the public function that the user called and that is still running."""
+    called = None
+    frame: FrameType | None = sys._getframe(2)
+    public = f"{__package__}.ops.", f"{__package__}.special", f"{__package__}.random."
     while frame is not None and frame.f_globals["__name__"].startswith(public):
-        if frame.f_code.co_name in frame.f_globals.get("__all__", ()):
-            error.args = (f"{frame.f_code.co_name}: {rest}",)
+        name = frame.f_code.co_name
+        if hasattr(TensorMethods, name) or name in frame.f_globals.get("__all__", vars(sys.modules[__package__])):
+            called = name
         frame = frame.f_back
+    return called
 
 
 _core.connect(name_error=name_error)

@@ -14,7 +14,7 @@ from ..tensor import Tensor, array_of, wrap
 from .elementwise import _add, _where, div, gt, maximum, mul
 from .index import _scatter_add, add_rows, index_rows
 from .norms import vector_norm
-from .shape import reshape, unsqueeze
+from .shape import reshape, unsqueeze, whole
 
 __all__ = ["embedding", "embedding_bag", "one_hot"]
 
@@ -299,6 +299,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     classes = array_of("one_hot", tensor)
     if classes.dtype != np.int64:
         raise RuntimeError(f"one_hot: the classes must be int64, got {tensor.dtype}")
+    num_classes = whole("one_hot", "num_classes", num_classes)
     if classes.size == 0 and num_classes <= 0:
         raise RuntimeError("one_hot: no classes to tell their number from; give num_classes")
     if num_classes == -1:

@@ -7,7 +7,6 @@ gradient of all pieces is one pass over memory, however many there are.
 from __future__ import annotations
 
 import itertools
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
@@ -26,7 +25,7 @@ from .creation import zeros
 from .promotion import to_dtype
 from .ranges import triu_indices
 from .records import ARTICLE
-from .shape import Shape, basic_index, normalise_dim, reshape, unindex
+from .shape import Shape, basic_index, normalise_dim, reshape, sizes_of, unindex, whole
 from .views import along, meshgrid, narrow, rank_2, rank_3, tensors_of
 
 if TYPE_CHECKING:
@@ -487,7 +486,7 @@ def _pieces_of_size(x: Tensor, size: int, d: int, extent: int) -> tuple[Tensor, 
 def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Return views of pieces of the given sizes along a dimension."""
     d, extent = _extent("split_with_sizes", input, dim)
-    sizes = tuple([operator.index(n) for n in split_sizes])
+    sizes = sizes_of((split_sizes,))
     if any(n < 0 for n in sizes) or sum(sizes) != extent:
         raise RuntimeError(
             f"split_with_sizes: sizes {sizes} do not add up to {extent}, dim {d} of shape {input._array.shape}"
@@ -499,6 +498,7 @@ def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) ->
 @numpy_names
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Return views of at most `chunks` pieces of one size, the last perhaps smaller, along a dimension."""
+    chunks = whole("chunk", "chunks", chunks)
     if chunks <= 0:
         raise RuntimeError(f"chunk: chunks must be positive, got {chunks}")
     _check_count("chunk", chunks)
@@ -526,7 +526,7 @@ def tensor_split(input: Tensor, indices_or_sections: int | Sequence[int] | Tenso
         return pieces_of(input, tuple([extent // where + (i < larger) for i in range(where)]), d, False)
     if isinstance(where, str) or not isinstance(where, Sequence):
         raise TypeError(f"tensor_split: needs a number or a sequence of indices, got {type(where).__name__}")
-    edges = [0, *[operator.index(n) for n in where], extent]
+    edges = [0, *[whole("tensor_split", "an index", n) for n in where], extent]
     slices = [slice(a, b).indices(extent)[:2] for a, b in pairwise(edges)]
     if all(a <= b for a, b in slices) and sum(b - a for a, b in slices) == extent:
         return pieces_of(input, tuple([b - a for a, b in slices]), d, False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import index
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..graph import Array
 from ..tensor import Tensor, wrap
 from .creation import _full_kernel, _refuse_negative
 from .options import check_options
-from .shape import sizes_of
+from .shape import sizes_of, whole
 
 __all__ = ["arange", "eye", "linspace", "logspace", "tril_indices", "triu_indices"]
 
@@ -101,7 +100,7 @@ def linspace(
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
     check_options("linspace", device, options)
-    steps = index(steps)
+    steps = whole("linspace", "steps", steps)
     if steps < 0:
         raise RuntimeError(f"linspace: number of steps must be non-negative, got {steps}")
     dtype = _dtype.chosen(dtype, _dtype.get_default_dtype())
@@ -128,7 +127,7 @@ def logspace(
     tensor([  1.,  10., 100.])
     """
     check_options("logspace", device, options)
-    steps = index(steps)
+    steps = whole("logspace", "steps", steps)
     if steps < 0:
         raise RuntimeError(f"logspace: number of steps must be non-negative, got {steps}")
     dtype = _dtype.chosen(dtype, _dtype.get_default_dtype())
@@ -183,7 +182,7 @@ def _triangle_indices(
     check_options(name, device, options)
     rows, columns = sizes = sizes_of((row, col))
     _refuse_negative(name, sizes)
-    offset = max(-rows, min(index(offset), columns))  # beyond which nothing changes
+    offset = max(-rows, min(whole(name, "offset", offset), columns))  # beyond which nothing changes
     places = _triangle(rows, columns, offset, lower)
     code = _dtype.chosen(dtype, _dtype.int64).code
     return wrap(places if code == _dtype.int64.code else _cast(places, code))

@@ -306,8 +306,7 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
     tensor([3, 1, 2])
     """
     shape = array_of("roll", input).shape
-    by = (shifts,) if isinstance(shifts, int) else tuple(shifts)
-    along_dims = () if dims is None else (dims,) if isinstance(dims, int) else tuple(dims)
+    by, along_dims = sizes_of((shifts,)), () if dims is None else sizes_of((dims,))
     if not by:
         raise RuntimeError("roll: needs at least one shift")
     if not along_dims and len(by) == len(shape) == 1:

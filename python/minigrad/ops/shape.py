@@ -27,6 +27,7 @@ from ..primitive import (
     ONE_TO_ONE,
     Primitive,
     kernel_primitive,
+    public_function,
     view_primitive,
 )
 from ..tensor import Tensor, array_of
@@ -219,17 +220,18 @@ def normalise_dim(name: str, dim: int, shape: Shape, added: int = 0) -> int:
     """
     limit = len(shape) + added or 1
     if dim.__class__ is not int:
-        dim = _whole(name, dim)
+        dim = whole(name, "dim", dim)
     if not -limit <= dim < limit:
         raise IndexError(f"{name}: dim {dim} out of range for shape {tuple(shape)}")
     return dim + limit if dim < 0 else dim
 
 
-def _whole(name: str, dim: Any) -> int:
+def whole(name: str, what: str, value: Any) -> int:
+    """Return an integer that a function was given; TypeError for anything else."""
     try:
-        return index(dim)
+        return index(value)
     except TypeError:
-        raise TypeError(f"{name}: dim must be an integer, got {type(dim).__name__}") from None
+        raise TypeError(f"{name}: {what} must be an integer, got {type(value).__name__}") from None
 
 
 def _is_several(x: Any) -> bool:
@@ -241,7 +243,7 @@ def normalise_dims(name: str, dims: Any, shape: Shape) -> Shape:
     """Return one dim, or several, counted from the front; RuntimeError where one is named twice."""
     if (plain := _core.dims_of(dims, len(shape))) is not None:
         return plain
-    several = tuple([_whole(name, d) for d in (dims if _is_several(dims) else (dims,))])
+    several = tuple([whole(name, "dim", d) for d in (dims if _is_several(dims) else (dims,))])
     result = tuple([normalise_dim(name, d, shape) for d in several])
     if len(set(result)) != len(result):
         raise RuntimeError(f"{name}: a dim appears twice in {several} for shape {tuple(shape)}")
@@ -268,7 +270,8 @@ def sizes_of(args: tuple[Any, ...], named: Any = None) -> Shape:
         return tuple(map(index, args[0] if len(args) == 1 and _is_several(args[0]) else args))
     except TypeError:
         given = ", ".join(repr(x) for x in args)
-        raise TypeError(f"expected integers, one by one or in a sequence, got {given[:200]}") from None
+        text = f"expected integers, one by one or in a sequence, got {given[:200]}"
+        raise TypeError(f"{called}: {text}" if (called := public_function()) else text) from None
 
 
 def _resolve(name: str, sizes: Shape, x: Tensor) -> Shape:
@@ -353,7 +356,7 @@ def view(input: Tensor, *args: Any, size: Any = None) -> Tensor:
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Return the tensor with the dimensions from `start_dim` to `end_dim` made one."""
     array = array_of("flatten", input)
-    sizes = _flattened(array.shape, index(start_dim), index(end_dim))
+    sizes = _flattened(array.shape, whole("flatten", "start_dim", start_dim), whole("flatten", "end_dim", end_dim))
     if sizes == array.shape:
         return input
     return _reshape(input if _is_viewable(array, sizes) else _copy(input), sizes)  # type: ignore[no-any-return]
@@ -396,7 +399,7 @@ def _squeezed(shape: Shape, dim: int | Shape | None) -> Shape:
 
 def tuple_of(dims: Any) -> Any:
     """Return one dim as it is, several as a tuple."""
-    return dims if isinstance(dims, int) else tuple(map(index, dims))
+    return dims if isinstance(dims, int) else sizes_of((dims,))
 
 
 @method
@@ -412,7 +415,10 @@ def permute(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
 @method
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Return a view with two dimensions exchanged."""
-    return _permute(input, _exchanged(array_of("transpose", input).shape, index(dim0), index(dim1)))  # type: ignore[no-any-return]
+    shape = array_of("transpose", input).shape
+    if not (dim0.__class__ is dim1.__class__ is int):
+        dim0, dim1 = whole("transpose", "dim0", dim0), whole("transpose", "dim1", dim1)
+    return _permute(input, _exchanged(shape, dim0, dim1))  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=512)
@@ -492,7 +498,11 @@ def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
 
 def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
     """Return the shape that the shapes broadcast to; RuntimeError where they do not."""
-    return Size(common_shape(*[tuple(s) if isinstance(s, Sequence) else (index(s),) for s in shapes]))
+    return Size(
+        common_shape(
+            *[tuple(s) if isinstance(s, Sequence) else (whole("broadcast_shapes", "an extent", s),) for s in shapes]
+        )
+    )
 
 
 @lru_cache(maxsize=512)

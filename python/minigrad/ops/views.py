@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -26,6 +25,7 @@ from .shape import (
     sizes_of,
     transpose,
     unsqueeze,
+    whole,
 )
 
 __all__ = [
@@ -173,7 +173,7 @@ def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     d = normalise_dim("narrow", dim, shape)
     if isinstance(start, Tensor) and (start._array.ndim or start._array.dtype.kind not in "iu"):
         raise RuntimeError(f"narrow: start must be an integer without dimensions, got {start!r}")
-    first = operator.index(start)
+    first, length = whole("narrow", "start", start), whole("narrow", "length", length)
     if not -shape[d] <= first <= shape[d]:
         raise IndexError(f"narrow: start {first} is out of range for dim {d} of shape {shape}")
     first += shape[d] if first < 0 else 0
@@ -189,7 +189,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     if not shape:
         raise IndexError("select: cannot be applied to a tensor without dimensions")
     d = normalise_dim("select", dim, shape)
-    at = operator.index(index)
+    at = whole("select", "index", index)
     if not -shape[d] <= at < shape[d]:
         raise IndexError(f"select: index {at} out of range for dim {d} of shape {shape}")
     return basic_index(input, along(d, at))
@@ -260,6 +260,7 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     shape = array_of("unfold", input).shape
     d = normalise_dim("unfold", dimension, shape)
     extent = shape[d] if shape else 1
+    size, step = whole("unfold", "size", size), whole("unfold", "step", step)
     if not 0 <= size <= extent:
         raise RuntimeError(f"unfold: size {size} must be between 0 and {extent}, that of dim {d} of shape {shape}")
     if step <= 0:

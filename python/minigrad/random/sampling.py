@@ -14,6 +14,7 @@ from .._methods import method
 from ..batching import below, bottom, for_each_example, is_batched, levels, sizes_drawn
 from ..graph import Array
 from ..ops.options import check_options
+from ..ops.shape import whole
 from ..tensor import Tensor, array_of, wrap
 from .arrays import chances, check_range, converted, floats, kernels, reserved
 from .creation import with_gradient_zero
@@ -176,7 +177,7 @@ def randperm(
     [0, 1, 2, 3, 4]
     """
     check_options("randperm", device, options)
-    count = index(n)
+    count = whole("randperm", "n", n)
     target = _dtype.int64 if dtype is None else _dtype.as_dtype(dtype)
     if count < 0:
         raise RuntimeError(f"randperm: n must not be negative, got {count}")
