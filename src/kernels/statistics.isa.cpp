@@ -407,7 +407,7 @@ void write_products(T* out, const View& x, const View& y) {
   constexpr int64_t kEqual = 16 * kVirtualLanes<T>;
   const bool repeated = is_one_number(x);
   T equal[kEqual];
-  for (int64_t i = 0; repeated && i < kEqual; ++i) equal[i] = *x.as<T>();
+  for (int64_t i = 0; repeated && i < smaller(kEqual, y.size()); ++i) equal[i] = *x.as<T>();
   parallel_for(y.size(), kNanosecondsEach, [&](int64_t begin, int64_t end, int) {
     const int64_t piece = repeated ? kEqual : end - begin;
     for (int64_t i = begin; i < end; i += piece) {
