@@ -60,7 +60,6 @@ from .ops.einsum import *
 from .ops.elementwise import *
 from .ops.extrema import *
 from .ops.functions import *
-from .ops.getitem import *
 from .ops.index import *
 from .ops.index_write import *
 from .ops.joining import *
@@ -79,6 +78,7 @@ from .ops.scan import *
 from .ops.scatter import *
 from .ops.search import *
 from .ops.selection import *
+from .ops.setitem import *
 from .ops.shape import *
 from .ops.softmax import *
 from .ops.statistics import *
@@ -182,7 +182,6 @@ __all__ += ops.einsum.__all__
 __all__ += ops.elementwise.__all__
 __all__ += ops.extrema.__all__
 __all__ += ops.functions.__all__
-__all__ += ops.getitem.__all__
 __all__ += ops.index.__all__
 __all__ += ops.index_write.__all__
 __all__ += ops.joining.__all__
@@ -201,6 +200,7 @@ __all__ += ops.scan.__all__
 __all__ += ops.scatter.__all__
 __all__ += ops.search.__all__
 __all__ += ops.selection.__all__
+__all__ += ops.setitem.__all__
 __all__ += ops.shape.__all__
 __all__ += ops.softmax.__all__
 __all__ += ops.statistics.__all__

@@ -67,16 +67,7 @@ def _store(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     if out is None:
         return function(*args, **kwargs)
     outs = tuple(out) if isinstance(out, tuple | list) else (out,)
-    for x in outs:
-        if not isinstance(x, Tensor):
-            raise TypeError(f"{name}: out must be a tensor, got {type(x).__name__}")
-    if _core.grad_enabled() and any(
-        x._edge is not None for x in (*_tensors(args), *_tensors([*kwargs.values()]), *outs)
-    ):
-        raise RuntimeError(
-            f"{name}: with out= no gradient is recorded, but one of the arguments requires one; leave out= out, or call it "
-            "under no_grad()"
-        )
+    _check_outs(name, outs, (*_tensors(args), *_tensors([*kwargs.values()])))
     if name in MAKERS and kwargs.get("dtype") is None:
         kwargs["dtype"] = outs[0].dtype
     result = function(*args, **kwargs)
@@ -89,6 +80,18 @@ def _store(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     for x, value in zip(outs, results, strict=True):
         _write(name, x, value)
     return out if result is results[0] else type(result)(outs)
+
+
+def _check_outs(name: str, outs: Sequence[Any], arguments: Sequence[Tensor]) -> None:
+    """Raise where `outs` are no tensors, or where a gradient would be wanted of the call."""
+    for x in outs:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{name}: out must be a tensor, got {type(x).__name__}")
+    if _core.grad_enabled() and any(x._edge is not None for x in (*arguments, *outs)):
+        raise RuntimeError(
+            f"{name}: with out= no gradient is recorded, but one of the arguments requires one; leave out= out, or call it "
+            "under no_grad()"
+        )
 
 
 def _tensors(args: Sequence[Any]) -> list[Tensor]:

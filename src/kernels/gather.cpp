@@ -34,13 +34,15 @@ void plan_gather(Plan& plan) {
 // ---------------------------------------------------------------------------------------------------------------------
 // gather: out[i, j, k] = x[i, index[i, j, k], k] for dim 1.
 
-// A row of index, along which x advances by x_step (0 where the row runs along dim) besides index * dim_step.
+// How a row of index is walked: out[i * out_step] = x[i * x_step + index[i * index_step] * dim_step]. Where the row
+// runs along dim, x_step is 0.
 struct GatherRow {
-  int64_t out_step, index_step, x_step, dim_step, extent;
-  int64_t
-      next;  // from where a row of x begins to where the next one does, to fetch that into the cache; 0: not worth it
-  bool checked;  // all indices are known to be in range
-  bool large, streamed;
+  int64_t out_step, index_step, x_step, dim_step;
+  int64_t extent;  // of x along dim
+  int64_t next;    // how far the next row of x lies from this one, if it is worth fetching into the cache; otherwise 0
+  bool checked;    // all indices are known to be in range
+  bool large;      // the operands leave x no room in the nearer caches
+  bool streamed;   // out is written past the caches
 
   // Whether rows run along dim without gaps.
   bool in_lines() const { return out_step == 1 && index_step == 1 && x_step == 0 && dim_step == 1; }
@@ -150,55 +152,67 @@ bool gather_panel(T* out, const int64_t* index, const T* panel, int64_t length, 
 template <class T>
 struct Gather {
   static Status run(const Call& call) {
-    const View index = at_least_1d(call.in[1]), out = at_least_1d(call.out[0]);
-    View x = at_least_1d(call.in[0]);
+    const View x = at_least_1d(call.in[0]), index = at_least_1d(call.in[1]), out = at_least_1d(call.out[0]);
     const int64_t dim = call.attributes[0].integer();
     const int axis = static_cast<int>(dim < 0 ? dim + x.rank : dim);
-    GatherRow row;
-    row.dim_step = x.stride[axis];
-    row.extent = x.shape[axis];
-    const bool large = panel_bytes(x, row.extent) > 0;
-    for (int d = 0; d < x.rank; ++d) x.shape[d] = index.shape[d];
-    x.stride[axis] = 0;
-    const View* const operands[] = {&out, &index, &x};
-    const Nest<3> nest = make_nest(operands);
-    row.out_step = nest.stride[0][nest.rank - 1];
-    row.index_step = nest.stride[1][nest.rank - 1];
-    row.x_step = nest.stride[2][nest.rank - 1];
+    const Nest<3> nest = nest_of(out, index, x, axis);
     if (nest.size == 0) return Status::ok;
-    const int64_t bytes = bytes_of(out) + bytes_of(index);
-    row.large = bytes >= kCrowding;
-    row.streamed = past_caches(bytes);
-    row.next = nest.rank > 1 && row.extent * sizeof(T) <= kFetchedRow ? nest.stride[2][nest.rank - 2] : 0;
-    row.checked = shares_indices(index);
+    const GatherRow row = row_of(nest, x, axis, index);
     if (row.checked && !every_index_in_range(index, row.extent)) return Status::index_out_of_range;
-    if (row.checked && nest.rank == 2 && row.index_step == 0 && nest.stride[1][0] == 1 && row.out_step == 1 &&
-        nest.stride[0][0] == nest.shape[1] && row.x_step == 1 && nest.stride[2][0] == 0 && !row.streamed) {
-      return run_rows(call, nest, row);
-    }
-    if (large && in_panels(nest, row)) return run_panels(call, nest, row);
+    if (picks_whole_rows(nest, row)) return run_rows(call, nest, row);
+    if (panel_bytes(x, row.extent) > 0 && in_panels(nest, row)) return run_panels(call, nest, row);
     if (shared_along_rows(nest, row)) return run_shared(call, nest, row);
-    if (nest.rank > 1 && nest.shape[nest.rank - 1] < (row.in_lines() ? kShortLine : kShortRow)) {
-      return run_short(call, nest, row);
-    }
-    const double cost = row.index_step == 0 ? 0.02 * sizeof(T) : 0.35;
-    Failure failure;
-    parallel_for(nest.size, cost, [&](int64_t begin, int64_t end, int) {
-      for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-        if (!gather_row(out.as<T>() + offset[0], index.as<int64_t>() + offset[1], x.as<T>() + offset[2], count, row)) {
-          failure.report();
-        }
-      });
-      if (row.streamed) stream_end();
-    });
-    return failure.status();
+    if (has_short_rows(nest, row)) return run_short(call, nest, row);
+    return run_row_by_row(call, nest, row);
   }
 
  private:
   static constexpr int64_t kFetchedRow = 16384;           // bytes
   static constexpr int64_t kCrowding = int64_t{1} << 20;  // bytes that leave no room for x in the nearer caches
 
-  // Rows that lie without gaps, each picked whole by an index that is known to be in range.
+  // All three operands in index's shape. x stands still along dim: there the indices say where to read.
+  static Nest<3> nest_of(const View& out, const View& index, View x, int axis) {
+    for (int d = 0; d < x.rank; ++d) x.shape[d] = index.shape[d];
+    x.stride[axis] = 0;
+    const View* const operands[] = {&out, &index, &x};
+    return make_nest(operands);
+  }
+
+  static GatherRow row_of(const Nest<3>& nest, const View& x, int axis, const View& index) {
+    const int inner = nest.rank - 1;
+    const int64_t extent = x.shape[axis], bytes = nest.size * static_cast<int64_t>(sizeof(T)) + bytes_of(index);
+    const bool fetched = inner > 0 && extent * sizeof(T) <= kFetchedRow;
+    return {.out_step = nest.stride[0][inner],
+            .index_step = nest.stride[1][inner],
+            .x_step = nest.stride[2][inner],
+            .dim_step = x.stride[axis],
+            .extent = extent,
+            .next = fetched ? nest.stride[2][inner - 1] : 0,
+            .checked = shares_indices(index),
+            .large = bytes >= kCrowding,
+            .streamed = past_caches(bytes)};
+  }
+
+  static Status run_row_by_row(const Call& call, const Nest<3>& nest, const GatherRow& row) {
+    const double cost = row.index_step == 0 ? 0.02 * sizeof(T) : 0.35;
+    Failure failure;
+    parallel_for(nest.size, cost, [&](int64_t begin, int64_t end, int) {
+      for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+        T* const out = call.out[0].as<T>() + offset[0];
+        const int64_t* const index = call.in[1].as<int64_t>() + offset[1];
+        if (!gather_row(out, index, call.in[0].as<T>() + offset[2], count, row)) failure.report();
+      });
+      if (row.streamed) stream_end();
+    });
+    return failure.status();
+  }
+
+  // Whether each index picks a whole row of x, and all rows lie without gaps.
+  static bool picks_whole_rows(const Nest<3>& nest, const GatherRow& row) {
+    return row.checked && nest.rank == 2 && row.index_step == 0 && nest.stride[1][0] == 1 && row.out_step == 1 &&
+           nest.stride[0][0] == nest.shape[1] && row.x_step == 1 && nest.stride[2][0] == 0 && !row.streamed;
+  }
+
   static Status run_rows(const Call& call, const Nest<3>& nest, const GatherRow& row) {
     constexpr int64_t item = sizeof(T);
     const int64_t bytes = nest.shape[1] * item;
@@ -209,40 +223,60 @@ struct Gather {
     return Status::ok;
   }
 
-  // Elements of a row that is not worth beginning with: columns of 64 such rows are taken one after the other, but of
-  // rows that run along dim without gaps there is a loop that begins quickly.
+  // Rows below these lengths are too short for a walk of their own. Of rows along dim without gaps (below kShortLine) a
+  // plain loop takes one after the other; of other rows (below kShortRow) kShortRows are taken column by column.
   static constexpr int64_t kShortRow = 16, kShortRows = 64, kShortLine = 128;
 
-  static Status run_short(const Call& call, const Nest<3>& nest, GatherRow row) {
-    const int inner = nest.rank - 1, outer = inner - 1;
-    const int64_t width = nest.shape[inner], steps[] = {row.out_step, row.index_step, row.x_step};
-    const bool lines = row.in_lines();
-    row.out_step = nest.stride[0][outer];
-    row.index_step = nest.stride[1][outer];
-    row.x_step = nest.stride[2][outer];
+  static bool has_short_rows(const Nest<3>& nest, const GatherRow& row) {
+    return nest.rank > 1 && nest.shape[nest.rank - 1] < (row.in_lines() ? kShortLine : kShortRow);
+  }
+
+  static Status run_short(const Call& call, const Nest<3>& nest, const GatherRow& row) {
+    const int outer = nest.rank - 2;
+    const int64_t width = nest.shape[outer + 1];
+    const GatherRow column = column_of(nest, row);
     Failure failure;
     parallel_for(nest.size / width, 1.0 * static_cast<double>(width), [&](int64_t begin, int64_t end, int) {
       for_rows_of(nest, outer, begin, end, [&](const int64_t* offset, int64_t rows) {
-        if (lines) {
-          T* out = call.out[0].as<T>() + offset[0];
-          const int64_t* index = call.in[1].as<int64_t>() + offset[1];
-          const T* x = call.in[0].as<T>() + offset[2];
-          for (; rows > 0; --rows, out += row.out_step, index += row.index_step, x += row.x_step) {
-            if (!gather_elements(out, index, x, width, row.extent)) return failure.report();
-          }
-          return;
-        }
-        for (int64_t n = 0; n < rows; n += kShortRows) {
-          for (int64_t j = 0; j < width; ++j) {
-            T* const out = call.out[0].as<T>() + offset[0] + n * row.out_step + j * steps[0];
-            const int64_t* const index = call.in[1].as<int64_t>() + offset[1] + n * row.index_step + j * steps[1];
-            const T* const x = call.in[0].as<T>() + offset[2] + n * row.x_step + j * steps[2];
-            if (!gather_row(out, index, x, std::min(kShortRows, rows - n), row)) failure.report();
-          }
-        }
+        T* const out = call.out[0].as<T>() + offset[0];
+        const int64_t* const index = call.in[1].as<int64_t>() + offset[1];
+        const T* const x = call.in[0].as<T>() + offset[2];
+        const bool good = row.in_lines() ? gather_lines(out, index, x, rows, width, column)
+                                         : gather_columns(out, index, x, rows, width, row, column);
+        if (!good) failure.report();
       });
     });
     return failure.status();
+  }
+
+  // A step from row to row in the place of one along a row.
+  static GatherRow column_of(const Nest<3>& nest, GatherRow row) {
+    const int outer = nest.rank - 2;
+    row.out_step = nest.stride[0][outer];
+    row.index_step = nest.stride[1][outer];
+    row.x_step = nest.stride[2][outer];
+    return row;
+  }
+
+  static bool gather_lines(T* out, const int64_t* index, const T* x, int64_t rows, int64_t width,
+                           const GatherRow& column) {
+    for (; rows > 0; --rows, out += column.out_step, index += column.index_step, x += column.x_step) {
+      if (!gather_elements(out, index, x, width, column.extent)) return false;
+    }
+    return true;
+  }
+
+  static bool gather_columns(T* out, const int64_t* index, const T* x, int64_t rows, int64_t width,
+                             const GatherRow& row, const GatherRow& column) {
+    for (int64_t n = 0; n < rows; n += kShortRows) {
+      for (int64_t j = 0; j < width; ++j) {
+        T* const to = out + n * column.out_step + j * row.out_step;
+        const int64_t* const at = index + n * column.index_step + j * row.index_step;
+        const T* const from = x + n * column.x_step + j * row.x_step;
+        if (!gather_row(to, at, from, std::min(kShortRows, rows - n), column)) return false;
+      }
+    }
+    return true;
   }
 
   // Whether neighbouring rows share the indices of their elements.

@@ -34,8 +34,24 @@ void turn_round(View& out, View& x, int d) {
 // Elements of a row that is not worth being turned round alone.
 constexpr int64_t kShortReversed = 16;
 
-// Which element is copied first does not matter. So the dimensions come in the order in which out's lie in memory, and
-// each is gone through as x lies there, which is what is waited for; but out's innermost one forwards.
+// Turns out's innermost dimension round where it runs backwards; where that is a short row, the dimensions that make
+// one long row with it as well.
+template <class T>
+void turn_inner_forwards(View& out, View& x) {
+  int inner = out.rank - 1;
+  while (inner > 0 && out.shape[inner] == 1) --inner;
+  if (inner < 0 || out.stride[inner] >= 0) return;
+  turn_round<T>(out, x, inner);
+  for (int d = inner; d > 0 && out.shape[inner] < kShortReversed; --d) {
+    const int64_t n = out.shape[d];
+    if (out.stride[d - 1] != -out.stride[d] * n || x.stride[d - 1] != -x.stride[d] * n) return;
+    turn_round<T>(out, x, d - 1);
+  }
+}
+
+// Brings the dimensions into the order in which a copy runs best; which element is copied first does not matter. They
+// are sorted by out's strides, and each runs in the direction in which x lies in memory, since reading is what a copy
+// waits for. Only the innermost one runs as out lies.
 template <class T>
 void sort_dims(View& out, View& x) {
   for (int d = 0; d < out.rank; ++d) {
@@ -47,15 +63,7 @@ void sort_dims(View& out, View& x) {
       }
     }
   }
-  int inner = out.rank - 1;
-  while (inner > 0 && out.shape[inner] == 1) --inner;
-  if (inner < 0 || out.stride[inner] >= 0) return;
-  turn_round<T>(out, x, inner);
-  for (int d = inner; d > 0 && out.shape[inner] < kShortReversed; --d) {  // so do those that make one with it
-    const int64_t n = out.shape[d];
-    if (out.stride[d - 1] != -out.stride[d] * n || x.stride[d - 1] != -x.stride[d] * n) return;
-    turn_round<T>(out, x, d - 1);
-  }
+  turn_inner_forwards<T>(out, x);
 }
 
 // x with out's shape, repeated where it has no dimension or one of size 1.

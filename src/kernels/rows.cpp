@@ -231,11 +231,14 @@ struct IndexRows {
   }
 };
 
-// The rows of g, sorted by the row of out that they go to, in order of appearance for one row: a counting sort, or what
-// it leaves of indices that do not fall.
+// The numbers of g's rows, sorted by the row of out that they go to; those that go to one row stay in their order. It
+// is a counting sort, which is shorter where the indices are sorted already.
 struct ByRow {
   int64_t* end;  // of each row's part of `sources`
   int64_t* sources;
+
+  const int64_t* first(int64_t row) const { return sources + (row > 0 ? end[row - 1] : 0); }
+  const int64_t* last(int64_t row) const { return sources + end[row]; }  // one behind it
 
   // source(n): the row of g that goes where the n-th index says.
   template <class Source>
@@ -329,20 +332,15 @@ struct IndexRowsAdd {
     ByRow by_row = {.end = scratch, .sources = scratch + rows};
     const bool sorted = rows > 0 && by_row.sort(index, rows, [&](int64_t n) { return source(call, n); });
     if (!sorted) return count > 0 ? Status::index_out_of_range : Status::ok;
-    const bool straight =
-        has_wide() && from.even() && nest.rank == 1 && nest.stride[0][0] == 1 && nest.stride[1][0] == 1;
     const double each = 0.15 * static_cast<double>(count * from.size()) / static_cast<double>(rows);
     parallel_for(rows, 5 + 0.1 * static_cast<double>(from.size()) + each, [&](int64_t begin, int64_t end, int) {
+      if (has_wide() && from.even() && nest.rank == 1 && nest.stride[0][0] == 1 && nest.stride[1][0] == 1) {
+        return sum_straight_rows(call, from, by_row, begin, end);
+      }
       for (int64_t i = begin; i < end; ++i) {
         T* const row = out.as<T>() + i * out.stride[0];
-        const int64_t* const first = by_row.sources + (i > 0 ? by_row.end[i - 1] : 0);
-        const int64_t* const last = by_row.sources + by_row.end[i];
-        if (straight) {
-          sum_rows<T>(row, {g.as<T>(), from.step(), from.size(), first, last, by_row.sources + count});
-          continue;
-        }
         zero(out, i * from.size(), (i + 1) * from.size());
-        for (const int64_t* at = first; at < last; ++at) {
+        for (const int64_t* at = by_row.first(i); at < by_row.last(i); ++at) {
           for_row_pieces(nest, row, g.as<T>() + from.offset(*at), combine_piece<Sum, T>);
         }
       }
@@ -351,6 +349,16 @@ struct IndexRowsAdd {
   }
 
  private:
+  // For rows [begin, end) of out, where rows of g and of out lie without gaps.
+  static void sum_straight_rows(const Call& call, const Rows& from, const ByRow& by_row, int64_t begin, int64_t end) {
+    const View &g = call.in[0], &out = call.out[0];
+    const int64_t* const known = by_row.sources + call.in[1].size();
+    for (int64_t i = begin; i < end; ++i) {
+      T* const row = out.as<T>() + i * out.stride[0];
+      sum_rows<T>(row, {g.as<T>(), from.step(), from.size(), by_row.first(i), by_row.last(i), known});
+    }
+  }
+
   // The row of g that goes to the n-th place.
   static int64_t source(const Call& call, int64_t n) {
     return call.in_count == 3 ? call.in[2].as<int64_t>()[n * call.in[2].stride[0]] : n;

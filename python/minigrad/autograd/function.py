@@ -321,10 +321,8 @@ class Function:
     ) -> tuple[Any, ...]:
         """Return the outputs as outputs of a new node."""
         for x in ctx._dirty:
-            if recording and x.is_leaf and x.requires_grad:
-                raise RuntimeError(f"{cls.__name__}: a leaf that requires a gradient was changed in place")
-            if recording and hasattr(x, "_base"):
-                raise RuntimeError(f"{cls.__name__}: a view was changed in place; change its base, or a clone()")
+            if recording:
+                cls._refuse_dirty(x)
             sharing.wrote(x._cell)
         fresh = tuple(_fresh(ctx, args, out) for out in outputs)
         if not recording:
@@ -343,6 +341,14 @@ class Function:
             tensors = tuple(x._array for x in args if isinstance(x, Tensor))
             observe(node, tuple(x for x in fresh if isinstance(x, Tensor)), tensors)
         return fresh
+
+    @classmethod
+    def _refuse_dirty(cls, x: Tensor) -> None:
+        """Raise a RuntimeError for a tensor that a graph does not let the forward pass change in place."""
+        if x.is_leaf and x.requires_grad:
+            raise RuntimeError(f"{cls.__name__}: a leaf that requires a gradient was changed in place")
+        if hasattr(x, "_base"):
+            raise RuntimeError(f"{cls.__name__}: a view was changed in place; change its base, or a clone()")
 
 
 @functools.lru_cache(maxsize=256)

@@ -157,16 +157,7 @@ def read(source: str, header: bool | None = None) -> Table:
 
 def _read_csv(pl: Any, path: Path, header: bool | None) -> tuple[Any, tuple[str, ...]]:
     """Return the cells as texts: what they mean is decided column by column."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        blank, first = 0, file.readline()
-        while first and not first.strip():
-            blank, first = blank + 1, file.readline()
-        separator = max(SEPARATORS, key=first.count)
-        file.seek(0)
-        names = next((row for row in csv.reader(file, delimiter=separator) if "".join(row).strip()), [])
-    if not names:
-        raise InputError(f"{path} has no rows")
-    names = [name.strip() for name in names]
+    blank, separator, names = _first_row(path)
     notes: tuple[str, ...] = ()
     if header is None:
         header = not any(map(_is_number, names))
@@ -186,6 +177,20 @@ def _read_csv(pl: Any, path: Path, header: bool | None) -> tuple[Any, tuple[str,
         _refuse_longer_rows(path, separator, len(names))
         raise
     return (frame.with_columns(map(_with_points, frame)) if separator == ";" else frame), notes
+
+
+def _first_row(path: Path) -> tuple[int, str, list[str]]:
+    """Return how many lines are blank before the first row, what separates its cells, and the cells."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        blank, first = 0, file.readline()
+        while first and not first.strip():
+            blank, first = blank + 1, file.readline()
+        separator = max(SEPARATORS, key=first.count)
+        file.seek(0)
+        cells = next((row for row in csv.reader(file, delimiter=separator) if "".join(row).strip()), [])
+    if not cells:
+        raise InputError(f"{path} has no rows")
+    return blank, separator, [cell.strip() for cell in cells]
 
 
 def _refuse_longer_rows(path: Path, separator: str, width: int) -> None:

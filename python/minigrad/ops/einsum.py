@@ -89,13 +89,12 @@ def _plan(
     x_labels: tuple[Label, ...], x_shape: Shape, y_labels: tuple[Label, ...], y_shape: Shape, kept: tuple[Label, ...]
 ) -> _Plan:
     x, y = dict(zip(x_labels, x_shape, strict=True)), dict(zip(y_labels, y_shape, strict=True))
-    # Dimensions of size 1 along which the other tensor has more elements are dropped: they broadcast.
-    a = {label: n for label, n in x.items() if n != 1 or y.get(label, 1) == 1}
-    b = {label: n for label, n in y.items() if n != 1 or x.get(label, 1) == 1}
-    batch = [label for label in a if label in b and label in kept]
-    inner = [label for label in a if label in b and label not in kept]
-    left = [label for label in a if label not in b and label in kept]
-    right = [label for label in b if label not in a and label in kept]
+    a, b = _without_broadcast(x, y), _without_broadcast(y, x)
+    both = [label for label in a if label in b]
+    batch = [label for label in both if label in kept]
+    inner = [label for label in both if label not in kept]
+    left = [label for label in a if label in kept and label not in b]
+    right = [label for label in b if label in kept and label not in a]
     sizes = x | a | b
 
     def grouped(*groups: Sequence[Label]) -> Shape:
@@ -114,6 +113,11 @@ def _plan(
     labels = (*batch, *left, *right)
     steps = [_steps(given, form, order) for given, form, order in zip(((x, a), (y, b)), forms, orders, strict=True)]
     return _Plan(steps[0], steps[1], bool(inner), shape_of(labels), labels)
+
+
+def _without_broadcast(sizes: dict[Label, int], others: dict[Label, int]) -> dict[Label, int]:
+    """Leave out dimensions of size 1 along which the other tensor has more elements: they broadcast."""
+    return {label: n for label, n in sizes.items() if n != 1 or others.get(label, 1) == 1}
 
 
 def _steps(given: tuple[dict[Label, int], dict[Label, int]], form: Shape, order: Sequence[Label]) -> _Steps:

@@ -519,11 +519,7 @@ def tensor_split(input: Tensor, indices_or_sections: int | Sequence[int] | Tenso
             raise RuntimeError("tensor_split: needs an int64 tensor with at most one dimension")
         where = where.tolist()
     if isinstance(where, int):
-        if where <= 0:
-            raise RuntimeError(f"tensor_split: the number of sections must be positive, got {where}")
-        _check_count("tensor_split", where)
-        larger = extent % where
-        return pieces_of(input, tuple([extent // where + (i < larger) for i in range(where)]), d, False)
+        return pieces_of(input, _equal_sections(extent, where), d, False)
     if isinstance(where, str) or not isinstance(where, Sequence):
         raise TypeError(f"tensor_split: needs a number or a sequence of indices, got {type(where).__name__}")
     edges = [0, *[whole("tensor_split", "an index", n) for n in where], extent]
@@ -531,6 +527,14 @@ def tensor_split(input: Tensor, indices_or_sections: int | Sequence[int] | Tenso
     if all(a <= b for a, b in slices) and sum(b - a for a, b in slices) == extent:
         return pieces_of(input, tuple([b - a for a, b in slices]), d, False)
     return tuple([narrow(input, d, a, max(b - a, 0)) for a, b in slices])
+
+
+def _equal_sections(extent: int, count: int) -> tuple[int, ...]:
+    """Return `count` sizes that add up to `extent`; the first ones may be larger by one."""
+    if count <= 0:
+        raise RuntimeError(f"tensor_split: the number of sections must be positive, got {count}")
+    _check_count("tensor_split", count)
+    return tuple([extent // count + (i < extent % count) for i in range(count)])
 
 
 def _split_equally(name: str, input: Tensor, where: Any, dim: int) -> tuple[Tensor, ...]:

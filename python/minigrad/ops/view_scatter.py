@@ -7,7 +7,8 @@ from collections.abc import Callable
 from .._methods import method
 from ..batching_rules import writable_copy
 from ..tensor import Tensor, array_of
-from .getitem import _ALL, _plain, _value
+from .keys import WHOLE_DIM, plain_part
+from .setitem import as_value
 from .shape import basic_index, normalise_dim
 from .views import diagonal
 
@@ -21,7 +22,7 @@ def _with_view_written(name: str, input: Tensor, view: Callable[[Tensor], Tensor
     part = view(out)
     if src._array.shape != part._array.shape:
         raise RuntimeError(f"{name}: src must have shape {part._array.shape}, got {src._array.shape}")
-    part._write(_value(out, src), name)
+    part._write(as_value(out, src), name)
     return out
 
 
@@ -59,7 +60,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """
     shape = array_of("select_scatter", input).shape
     d = normalise_dim("select_scatter", dim, shape)
-    key = (*(_ALL,) * d, index, ...)
+    key = (*(WHOLE_DIM,) * d, index, ...)
     return _with_view_written("select_scatter", input, lambda x: basic_index(x, key), src)
 
 
@@ -100,7 +101,7 @@ def slice_scatter(
     """
     shape = array_of("slice_scatter", input).shape
     d = normalise_dim("slice_scatter", dim, shape)
-    key = (*(_ALL,) * d, _plain("slice_scatter", slice(start, end, step)), ...)
+    key = (*(WHOLE_DIM,) * d, plain_part("slice_scatter", slice(start, end, step)), ...)
     return _with_view_written("slice_scatter", input, lambda x: basic_index(x, key), src)
 
 

@@ -341,14 +341,8 @@ class BaseMLP(BaseEstimator):
 
     def _check_parameters(self, incremental: bool) -> None:
         """Raise ValueError where a parameter makes no sense."""
-        for name, (low, high, closed) in RANGES.items():
-            value = getattr(self, name)
-            whole = name in INTEGERS
-            kind = numbers.Integral if whole else numbers.Real
-            sensible = isinstance(value, kind) and not isinstance(value, bool)
-            if not sensible or not (low <= float(value) <= high) or (value == low and not closed):
-                sort = "an integer" if whole else "a number"
-                raise ValueError(f"{name} must be {sort} {_range(low, high, closed)}, got {value!r}")
+        for name in RANGES:
+            _check_range(name, getattr(self, name))
         known = sorted({"lbfgs", *_fitting.named_optimizers()})
         if not callable(self.solver) and self.solver not in known:
             raise ValueError(f"solver must be one of {known} or a function of parameter groups, got {self.solver!r}")
@@ -393,6 +387,16 @@ def takes_weights(scorer: Any) -> bool:
     """Return whether a scorer can be given the weights of samples."""
     parameters = inspect.signature(scorer).parameters.values() if callable(scorer) else ()
     return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _check_range(name: str, value: Any) -> None:
+    """Raise ValueError where a parameter is not a number, or an integer, in its range."""
+    low, high, closed = RANGES[name]
+    whole = name in INTEGERS
+    sensible = isinstance(value, numbers.Integral if whole else numbers.Real) and not isinstance(value, bool)
+    if not sensible or not (low <= float(value) <= high) or (value == low and not closed):
+        sort = "an integer" if whole else "a number"
+        raise ValueError(f"{name} must be {sort} {_range(low, high, closed)}, got {value!r}")
 
 
 def _range(low: float, high: float, closed: bool) -> str:
