@@ -145,12 +145,29 @@ def test_the_files_that_the_page_names_are_there() -> None:
     assert sorted(name for name in named if not any(path.endswith(f"/{name}") for path in there)) == []
 
 
-def test_links_within_the_page_lead_somewhere() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    heads = {
-        re.sub(r"[^\w -]", "", line).strip().lower().replace(" ", "-")
-        for line in re.findall(r"^##+ (.*)$", text, re.MULTILINE)
-    }
-    assert sorted(set(re.findall(r"\]\(#([\w-]+)\)", text)) - heads) == []
-    for page in re.findall(r"\]\(([\w./-]+\.md)\)", text):
-        assert (PAGE.parent / page).exists()
+def heads(page: Path) -> set[str]:
+    """Return what links within a page may name: its headlines, as the web writes them in addresses."""
+    lines = re.findall(r"^##+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", line).strip().lower().replace(" ", "-") for line in lines}
+
+
+def lost_links(page: Path) -> list[str]:
+    """Return the links of a page to files and headlines that are not there."""
+    links = re.findall(r"\]\((?!https?:)([^()#\s]*)(?:#([\w-]+))?\)", page.read_text(encoding="utf-8"))
+    lost = []
+    for file, head in links:
+        target = page.parent / file if file else page
+        if not target.exists() or (head and head not in heads(target)):
+            lost.append(f"{file}#{head}")
+    return lost
+
+
+@pytest.mark.parametrize("page", [*sorted(PAGE.parent.glob("*.md")), *sorted(ROOT.glob("*.md"))], ids=lambda p: p.name)
+def test_links_of_the_pages_lead_somewhere(page: Path) -> None:
+    assert lost_links(page) == []
+
+
+def test_a_lost_link_is_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("## One head\n[a](#one-head) [b](#other) [c](page.md#one-head) [d](none.md)\n", encoding="utf-8")
+    assert lost_links(page) == ["#other", "none.md#"]

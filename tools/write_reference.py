@@ -135,7 +135,7 @@ POINTS_HEADER = """\
 
 What every operation gives at kinks, ties, zeros, infinities and NaN, in float64, rounded to six digits; what is smaller
 than 1e-12 is shown as 0. All of it is computed when this page is made. The rules behind it stand in
-[architecture.md](architecture.md#kinks-ties-and-infinite-derivatives).
+[kinks.md](kinks.md).
 
 - **vjp**: the gradient for a cotangent of 1 for every element, `;` between the inputs.
 - **jvp**: the tangent of the output for tangents of 1.
