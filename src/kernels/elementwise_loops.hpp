@@ -37,12 +37,21 @@ constexpr bool kStreams = std::is_floating_point_v<Out>;
 
 template <class Out>
 [[gnu::always_inline]] inline void put_lanes(Out* out, const Out* lanes, bool past) {
+#if defined(__AVX512F__)
+  auto* const to = reinterpret_cast<__m512i*>(out);
+  const auto* const from = reinterpret_cast<const __m512i*>(lanes);
+  for (size_t i = 0; i < kLanes * sizeof(Out) / sizeof(__m512i); ++i) {
+    const __m512i x = _mm512_loadu_si512(from + i);
+    past ? _mm512_stream_si512(to + i, x) : _mm512_storeu_si512(to + i, x);
+  }
+#else
   auto* const to = reinterpret_cast<__m256i*>(out);
   const auto* const from = reinterpret_cast<const __m256i*>(lanes);
   for (size_t i = 0; i < kLanes * sizeof(Out) / sizeof(__m256i); ++i) {
     const __m256i x = _mm256_loadu_si256(from + i);
     past ? _mm256_stream_si256(to + i, x) : _mm256_storeu_si256(to + i, x);
   }
+#endif
 }
 #else
 template <class>
