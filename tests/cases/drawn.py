@@ -375,6 +375,16 @@ def roll(draw: Draw) -> Call:
     return (normal(draw, shape),), (tuple(int(n) for n in draw.integers(-4, 5, len(dims))), dims)
 
 
+def border(draw: Draw) -> Call:
+    shape = (1, int(draw.integers(1, 4)), int(draw.integers(2, 5)))
+    sizes = (*draw.integers(0, shape[2], 2), *draw.integers(0, shape[1], 2))
+    return (normal(draw, shape),), (tuple(map(int, sizes)), str(draw.choice(["reflect", "replicate", "circular"])))
+
+
+def round_to(draw: Draw) -> Call:
+    return (normal(draw, any_shape(draw)),), (int(draw.choice([-1, 1, 2])),)
+
+
 def triangle(draw: Draw) -> Call:
     return (normal(draw, any_shape(draw, least=2)),), (int(draw.integers(-3, 4)), flag(draw))
 
@@ -438,6 +448,7 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "lerp": elements(normal, normal, normal),
     "nan_to_num": elements(normal, numbers=(0.0, 9.0, -9.0)),
     "share_ties": share_ties,
+    "border": border,
     "cast": cast,
     "cross_entropy": cross_entropy,
     "cross_entropy_grad": cross_entropy_grad,
@@ -488,6 +499,7 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "mse_loss": pointwise_loss(normal, normal),
     "mse_loss_grad": pointwise_loss(normal, normal, cotangent=True),
     "roll": roll,
+    "round_to": round_to,
     "smooth_l1_loss": pointwise_loss(normal, normal, options=(0.5,)),
     "smooth_l1_loss_grad": pointwise_loss(normal, normal, cotangent=True, options=(0.5,)),
     "cdist": rows_apart(),

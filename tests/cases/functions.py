@@ -53,6 +53,8 @@ def _quantile(p: Any) -> Any:
 def pairs() -> Iterator[Case]:
     yield from binary("hypot", nonzero, number=False)
     yield given("hypot", "special", [0.0, 3.0, -0.0, 1e-15], [2.0, 0.0, 1.0, 1e-15])
+    yield from binary("over_radius", nonzero, nonzero, number=False)
+    yield given("over_radius", "origin", [0.0, 0.0], [0.0, 2.0])
     yield from binary("atan2", nonzero, nonzero, number=False)
     yield given("atan2", "axes", [0.0, 1.0, -1.0, 0.0], [2.0, 0.0, 0.0, -2.0])
     yield given("atan2", "origin", [0.0, -0.0], [0.0, 0.0])

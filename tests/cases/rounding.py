@@ -48,6 +48,17 @@ def roundings() -> Iterator[Case]:
     for name in ("floor", "ceil", "trunc", "round", "frac"):
         yield from unary(name, apart)
         yield given(name, "halves", halves)
+    for decimals in (1, -1):
+        scale = 10.0**-decimals
+        for shape in ((), (3, 4)):
+            yield Case(
+                "round_to",
+                f"{decimals} of {shape}",
+                lambda draw, shape=shape, scale=scale: ((draw.integers(-9, 9, shape) + 0.3) * scale,),
+                (decimals,),
+                public=lambda lib, x, decimals: lib.round(x, decimals=decimals),
+                expected=np.round,
+            )
 
 
 FAMILIES = (divisions, roundings)

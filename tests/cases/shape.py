@@ -56,6 +56,22 @@ def indexing() -> Iterator[Case]:
         )
 
 
+def borders() -> Iterator[Case]:
+    modes = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+    for mode, numpys in modes.items():
+        for shape, sizes in (((2, 4), (1, 3)), ((1, 3, 4), (2, 0, 1, 2)), ((1, 2, 3, 4), (0, 2, 0, 0, 1, 1))):
+            yield Case(
+                "border",
+                f"{mode} {shape}",
+                lambda draw, shape=shape: (normal(draw, shape),),
+                (sizes, mode),
+                public=lambda lib, x, sizes, mode: lib.nn.functional.pad(x, sizes, mode),
+                expected=lambda x, sizes, _, way=numpys: np.pad(
+                    x, [(0, 0)] * (x.ndim - len(sizes) // 2) + [*zip(sizes[-2::-2], sizes[::-2], strict=True)], way
+                ),
+            )
+
+
 def overwriting() -> Iterator[Case]:
     rows, columns = (slice(1, 3), Ellipsis), (Ellipsis, slice(0, None, 2))
 
@@ -268,4 +284,4 @@ def orders() -> Iterator[Case]:
             )
 
 
-FAMILIES = (shapes, diagonals, windows, orders)
+FAMILIES = (shapes, borders, diagonals, windows, orders)

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .._dtype import bool_
 from .._methods import method
 from ..batching import levels
 from ..tensor import Tensor, array_of, grad_enabled
+from .creation import ones
 from .elementwise import _add, _sub, _where, abs, div, eq, maximum, minimum, mul, sqrt
-from .index import index_select
+from .index import index_select, masked_select
 from .joining import cat
 from .norms import INFINITY, _vector_norm
 from .pairs import _distances
 from .pointwise_loss import reduced, reduction_code
 from .ranges import triu_indices
+from .rearrange import triu
 from .reduce import _sum, sum
 from .selection import clamp
-from .shape import broadcast, broadcast_shapes, normalise_dim, normalise_dims, reshape, unsqueeze
+from .shape import broadcast, broadcast_shapes, normalise_dim, normalise_dims, unsqueeze
 
 __all__ = [
     "cdist",
@@ -252,10 +255,9 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     shape = array_of("pdist", input).shape
     if len(shape) != 2:
         raise RuntimeError(f"pdist: needs a matrix, got shape {shape}")
-    rows, columns = triu_indices(shape[0], shape[0], 1)
     if _is_plain(p, input, input):
-        places = _add(mul(rows, shape[0]), columns)
-        return index_select(reshape(_distances(input, input, float(p)), (-1,)), 0, places)
+        return masked_select(_distances(input, input, float(p)), triu(ones(shape[0], shape[0], dtype=bool_), 1))
+    rows, columns = triu_indices(shape[0], shape[0], 1)
     difference = _sub(index_select(input, 0, rows), index_select(input, 0, columns))
     return _lengths("pdist", difference, p)
 

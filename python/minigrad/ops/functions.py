@@ -128,11 +128,18 @@ def _radius(out: Any) -> Any:
     return _where(eq(out, 0.0), math.inf, out)
 
 
+_over_radius: Callable[..., Any] = binary(
+    "over_radius",
+    "x / y, 0 where x is 0; so are its derivatives where y is 0",
+    lambda g, y: safe_div(g, _radius(y)),
+    lambda g, y, out: neg(safe_div(safe_mul(g, out), _radius(y))),
+    kernel="safe_div",
+)
 hypot: Callable[..., Tensor] = binary(
     "hypot",
     "sqrt(x² + y²)",
-    lambda g, x, out: safe_mul(g, safe_div(x, _radius(out))),
-    lambda g, y, out: safe_mul(g, safe_div(y, _radius(out))),
+    lambda g, x, out: safe_mul(g, _over_radius(x, out)),
+    lambda g, y, out: safe_mul(g, _over_radius(y, out)),
     promotion="float",
 )
 

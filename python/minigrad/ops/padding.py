@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import index
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +13,11 @@ from .. import _core
 from ..batching import levels
 from ..batching_rules import made_like
 from ..graph import Array
+from ..primitive import LEADING, LINEAR, ONE_TO_MANY, Primitive
 from ..tensor import Tensor, array_of, wrap
 from .creation import filled
-from .index import index_select
+from .index import _scatter_add, along, index_select
+from .records import DEFINITION
 from .shape import Shape, unindex
 
 __all__ = ["pad"]
@@ -90,18 +93,65 @@ def _of_its_own(input: Tensor, shape: Shape, pad: tuple[int, ...], mode: str) ->
         raise NotImplementedError(
             f"pad: mode {mode!r} pads the last one to three of at most two more dims, got {pad} for shape {shape}"
         )
-    out = input
-    for place in range(0, len(pad), 2):
-        dim = len(shape) - 1 - place // 2
-        n, (before, after) = shape[dim], pad[place : place + 2]
+    for dim, before, after in _sides(shape, pad):
+        n = shape[dim]
         left = n + min(before, 0) + min(after, 0)  # what is not cut off
         most = {"reflect": n - 1, "circular": left}.get(mode)
         if (most is not None and max(before, after) > most) or n + before + after < (mode != "circular") or n < 1:
             raise RuntimeError(f"pad: mode {mode!r} cannot pad dim {dim} of shape {shape} by {(before, after)}")
+    if min(pad) >= 0:
+        return _border(input, pad, mode)  # type: ignore[no-any-return]
+    out = input
+    for dim, before, after in _sides(shape, pad):
         if before or after:
-            known = n + before + after <= _KNOWN
-            out = index_select(out, dim, wrap((_known_places if known else _places)(n, before, after, mode)))
+            out = index_select(out, dim, wrap(_places(shape[dim], before, after, mode)))
     return out
+
+
+def _sides(shape: Shape, pad: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Return the dims that are padded, the last one first, and how much before and behind."""
+    return [(len(shape) - 1 - i // 2, pad[i], pad[i + 1]) for i in range(0, len(pad), 2)]
+
+
+def _run_border(x: Any, pad: tuple[int, ...], mode: str) -> Any:
+    _, within, sizes, _ = _plan(x.shape, pad)
+    out = unindex(x, within, sizes)
+    for dim, before, after in _sides(x.shape, pad):
+        n, lines = x.shape[dim], out.swapaxes(0, dim)
+        end = before + n
+        first, last = {
+            "replicate": (slice(before, before + 1), slice(end - 1, end)),
+            "reflect": (
+                slice(2 * before, before, -1),
+                slice(end - 2, end - 2 - after if end > after + 1 else None, -1),
+            ),
+            "circular": (slice(n, end), slice(before, before + after)),
+        }[mode]
+        lines[:before], lines[end:] = lines[first], lines[last]
+    return out
+
+
+def _fold(g: Any, pad: tuple[int, ...], mode: str, x_shape: Shape) -> Any:
+    """Return the sums of what the elements of a tensor with a border were given, for each element of its own."""
+    for dim, before, after in reversed(_sides(x_shape, pad)):
+        places = along(_places(x_shape[dim], before, after, mode), g.shape[:dim], g.shape[dim + 1 :])
+        g = _scatter_add(g, places, (*g.shape[:dim], x_shape[dim], *g.shape[dim + 1 :]), dim)
+    return g
+
+
+_border = Primitive(
+    "border",
+    run=_run_border,
+    inputs=("x",),
+    attributes=("pad", "mode"),
+    equation="out is x within a border of x's own elements, repeated, mirrored or taken from the other end",
+    source=DEFINITION,
+    relation=ONE_TO_MANY,
+    structure=LINEAR,
+    vjp={"x": _fold},
+    promotion=None,
+    batch=LEADING,
+).eager
 
 
 def _places(n: int, before: int, after: int, mode: str) -> Array:
@@ -114,10 +164,6 @@ def _places(n: int, before: int, after: int, mode: str) -> Array:
         return np.where(places < n, places, 2 * (n - 1) - places)
     start, left = max(-before, 0), n + min(before, 0) + min(after, 0)
     return start + (places - start) % left
-
-
-_KNOWN = 1024  # elements of a dim whose places are kept
-_known_places = lru_cache(maxsize=128)(_places)
 
 
 Key = tuple[slice, ...]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtype, graph
-from .._methods import method, operator
+from .._methods import kernel_call, method, operator
 from ..batching import hands_on
 from ..primitive import ELEMENTWISE, ONE_TO_MANY, ONE_TO_ONE, Primitive
 from ..tensor import Tensor, array_of
@@ -187,7 +187,7 @@ def integer_power(x: Tensor, exponent: int) -> Tensor:
     return mul(whole, x) if exponent % 2 else whole
 
 
-@method(in_place=True)
+@method(in_place=(kernel_call("mul", 0, 0),))
 def square(input: Tensor) -> Tensor:
     """Return the square of each element."""
     return integer_power(input, 2) if array_of("square", input).dtype.kind == "b" else mul(input, input)

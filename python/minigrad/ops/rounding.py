@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .. import _core
 from .._methods import kernel_call, method, operator
-from ..primitive import ELEMENTWISE, ONE_TO_ONE, kernel_primitive
+from ..batching import hands_on
+from ..primitive import ELEMENTWISE, ONE_TO_ONE, Primitive, kernel_primitive
 from ..tensor import Tensor, array_of
 from . import elementwise
-from .elementwise import mul, neg, safe_mul
+from .elementwise import neg, safe_mul
 from .records import DEFINITION, binary, document, unary
 
 __all__ = [
@@ -131,6 +133,27 @@ _round = kernel_primitive(
 )
 
 
+@hands_on
+def _run_round_to(x: Any, decimals: int) -> Any:
+    there, back = [_core.kernels[name] for name in (("mul", "div") if decimals > 0 else ("div", "mul"))]
+    moved = there(x, 10.0 ** abs(decimals))
+    return moved if moved is NotImplemented else back(_core.kernels["round"](moved), 10.0 ** abs(decimals))
+
+
+_round_to = Primitive(
+    "round_to",
+    run=_run_round_to,
+    inputs=("x",),
+    attributes=("decimals",),
+    equation="out = round(x 10^decimals) / 10^decimals",
+    source=DEFINITION,
+    relation=ONE_TO_ONE,
+    structure=ELEMENTWISE,
+    vjp={"x": lambda g: _zero(g)},
+    promotion=None,
+).eager
+
+
 @method(in_place=(kernel_call("round", 0),))
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:  # noqa: A001
     """Return each element rounded to the nearest integer, or to a number of decimals; of two, to the even one.
@@ -168,9 +191,7 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:  # noqa: A001
         return _round(input)  # type: ignore[no-any-return]
     if array_of("round", input).dtype.kind != "f":
         raise TypeError(f"round: integers have no decimals to round to, got decimals={decimals} for {input.dtype}")
-    if decimals > 0:
-        return elementwise.div(_round(mul(input, 10.0**decimals)), 10.0**decimals)
-    return mul(_round(elementwise.div(input, 10.0**-decimals)), 10.0**-decimals)
+    return _round_to(input, decimals)  # type: ignore[no-any-return]
 
 
 document(
