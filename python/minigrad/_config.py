@@ -56,12 +56,21 @@ def get_num_threads() -> int:
 
     By default that is what ``OMP_NUM_THREADS`` says, or one for each core that the process may use: those of its
     affinity, or fewer where its control group has a quota (``docker run --cpus=2``).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> before = minigrad.get_num_threads()
+    >>> minigrad.set_num_threads(1)
+    >>> minigrad.get_num_threads()
+    1
+    >>> minigrad.set_num_threads(before)
     """
     return _core.get_num_threads()
 
 
 def set_num_threads(threads: int) -> None:
-    """Set how many threads a kernel may use. No result depends on it.
+    """Set how many threads a kernel may use; see :func:`get_num_threads`. No result depends on it.
 
     Parameters
     ----------

@@ -29,6 +29,12 @@ class dtype:  # noqa: N801  (PyTorch's name)
         Its number among the kernels' dtypes.
     is_floating_point : bool
         Whether elements are floats, which alone can carry gradients.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.float32.is_floating_point, minigrad.int16.itemsize
+    (True, 2)
     """
 
     __slots__ = ("code", "is_floating_point", "itemsize", "name", "numpy")
@@ -72,7 +78,14 @@ _core.connect(dtypes=ALL, default_dtype=_default)
 
 
 def get_default_dtype() -> dtype:
-    """Return the dtype that Python floats get: float32 unless set otherwise."""
+    """Return the dtype that Python floats get: float32 unless set otherwise.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.get_default_dtype()
+    minigrad.float32
+    """
     return _default
 
 
@@ -88,6 +101,14 @@ def set_default_dtype(d: dtype) -> None:
     ------
     TypeError
         If `d` is not a floating-point dtype.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.set_default_dtype(minigrad.float64)
+    >>> minigrad.tensor(0.5).dtype
+    minigrad.float64
+    >>> minigrad.set_default_dtype(minigrad.float32)
     """
     global _default
     if not isinstance(d, dtype) or not d.is_floating_point:  # type: ignore[redundant-expr]
@@ -305,6 +326,12 @@ def result_type(*operands: Tensor | np.ndarray[Any, Any] | complex) -> dtype:
     -------
     dtype
         The dtype that the operands are cast to.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.result_type(minigrad.tensor([1, 2]), 1.0)
+    minigrad.float32
     """
     return _core.result_type(*operands) or _core.result_type(*map(_plain, operands)) or _default
 

@@ -83,7 +83,14 @@ def set_num_interop_threads(num_threads: int) -> None:
 
 
 def typename(obj: Any) -> str:
-    """Return the name of an object's type, of a tensor with its dtype: ``"minigrad.FloatTensor"``."""
+    """Return the name of an object's type, of a tensor with its dtype: ``"minigrad.FloatTensor"``.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.typename(minigrad.ones(2))
+    'minigrad.FloatTensor'
+    """
     if isinstance(obj, Tensor):
         return str(obj.type())
     kind = obj if isinstance(obj, type) else type(obj)

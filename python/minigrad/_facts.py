@@ -20,7 +20,17 @@ view_properties: dict[str, Callable[[Any], Tensor]] = {}
 
 
 class Size(_core.SizeBase):
-    """A tensor's shape: a tuple that knows how many elements it means."""
+    """A tensor's shape: a tuple that knows how many elements it means.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> shape = minigrad.ones(2, 3).shape
+    >>> shape
+    minigrad.Size([2, 3])
+    >>> shape.numel()
+    6
+    """
 
     __slots__ = ()
 

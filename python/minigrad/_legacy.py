@@ -57,7 +57,16 @@ class Variable(metaclass=_OldVariable):
 
 
 def _old_type(name: str, dtype: DType) -> _Old:
-    text = f"Make a tensor of {dtype.name}: of the sizes given, or with the data given.\n\n``isinstance`` asks for the dtype."
+    text = f"""Make a tensor of {dtype.name}: of the sizes given, or with the data given.
+
+    ``isinstance`` asks for the dtype.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> isinstance(minigrad.{name}([1, 0]), minigrad.{name})
+    True
+    """
     return _Old(name, (), {"dtype": dtype, "__doc__": text, "__module__": "minigrad"})
 
 

@@ -88,7 +88,16 @@ class no_grad(GradMode):  # noqa: N801
 
 
 class enable_grad(GradMode):  # noqa: N801
-    """Record a graph inside, even within :class:`no_grad`: a context, or a decorator."""
+    """Record a graph inside, even within :class:`no_grad`: a context, or a decorator.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.ones(2, requires_grad=True)
+    >>> with minigrad.no_grad(), minigrad.enable_grad():
+    ...     (2 * x).requires_grad
+    True
+    """
 
     def __init__(self) -> None:
         super().__init__(True)
@@ -101,6 +110,13 @@ class set_grad_enabled(GradMode):  # noqa: N801
     ----------
     mode : bool
         Whether to record.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> with minigrad.set_grad_enabled(False):
+    ...     minigrad.is_grad_enabled()
+    False
     """
 
     def __init__(self, mode: bool) -> None:
@@ -114,5 +130,13 @@ class set_grad_enabled(GradMode):  # noqa: N801
 
 
 def is_grad_enabled() -> bool:
-    """Return whether operations of this thread record a graph."""
+    """Return whether operations of this thread record a graph.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> with minigrad.no_grad():
+    ...     minigrad.is_grad_enabled()
+    False
+    """
     return _core.grad_enabled()

@@ -137,6 +137,13 @@ class Node(_core.NodeBase):
         How many outputs the primitive has.
     sequence : int
         Its number.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> y = minigrad.ones(2, requires_grad=True).exp()
+    >>> y.grad_fn, y.grad_fn.next_functions
+    (<ExpBackward saved: out (2,)>, ((<AccumulateGrad of shape (2,)>, 0),))
     """
 
     # hooks is set where there are some: see hooks.py. notes is set once somebody has asked for the metadata.

@@ -24,6 +24,15 @@ class RemovableHandle:
     ----------
     id : int
         The hook's number: hooks run in the order of their numbers.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.ones(1, requires_grad=True)
+    >>> with x.register_hook(lambda g: 10 * g):
+    ...     x.sum().backward()
+    >>> x.grad
+    tensor([10.])
     """
 
     def __init__(self, hooks: Hooks) -> None:

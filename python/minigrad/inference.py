@@ -54,12 +54,29 @@ class inference_mode(GradMode):  # noqa: N801
 
 
 def is_inference_mode_enabled() -> bool:
-    """Return whether this thread is in inference mode."""
+    """Return whether this thread is in inference mode.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> with minigrad.inference_mode():
+    ...     minigrad.is_inference_mode_enabled()
+    True
+    """
     return _core.inference_enabled()
 
 
 def is_inference(t: Tensor) -> bool:
-    """Return whether a tensor was made in inference mode, or is a view of one that was."""
+    """Return whether a tensor was made in inference mode, or is a view of one that was.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> with minigrad.inference_mode():
+    ...     x = minigrad.ones(2)
+    >>> minigrad.is_inference(x)
+    True
+    """
     return _core.is_inference(_core.array_of("is_inference", t))
 
 

@@ -52,7 +52,15 @@ def empty_cache() -> None:
 
 
 def reset_peak() -> None:
-    """Take what is in use now for the peak, in order to find that of what follows."""
+    """Take what is in use now for the peak, in order to find that of what follows.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.memory.reset_peak()
+    >>> minigrad.memory.stats()["peak"] == minigrad.memory.stats()["in_use"]
+    True
+    """
     _core.reset_peak()
 
 
@@ -68,6 +76,15 @@ def set_cache_limit(limit: int | str) -> None:
     ------
     ValueError
         If it is no such number, or negative.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> limit = minigrad.memory.stats()["limit"]
+    >>> minigrad.memory.set_cache_limit(1 << 20)
+    >>> minigrad.memory.stats()["limit"]
+    1048576
+    >>> minigrad.memory.set_cache_limit(limit)
     """
     _core.set_cache_limit(_bytes("set_cache_limit", limit))
 

@@ -117,6 +117,16 @@ def load(
     Examples
     --------
     See :func:`save`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> import os, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "x.safetensors")
+    ...     minigrad.save({"x": minigrad.ones(2)}, path)
+    ...     minigrad.load(path)
+    {'x': tensor([1., 1.])}
     """
     safetensors = _extras.require("safetensors", "train", "load")
     require_cpu("load", map_location)

@@ -42,6 +42,14 @@ class Tensor(TensorExport):
     grad : Tensor or None
         The gradient that backward passes have accumulated, if this is a leaf, or that was set, whatever this is. Freezing
         the tensor, ``requires_grad_(False)``, leaves it, and optimisers step on it.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.Tensor([3.0, 4.0])
+    >>> x.requires_grad_().norm().backward()
+    >>> x.grad
+    tensor([0.6000, 0.8000])
     """
 
     # The fields are laid out in src/bindings/objects.hpp.

@@ -181,12 +181,28 @@ _detector = _Detector()
 
 
 def is_anomaly_enabled() -> bool:
-    """Return whether this thread looks for NaNs."""
+    """Return whether this thread looks for NaNs.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> with minigrad.autograd.detect_anomaly():
+    ...     minigrad.autograd.is_anomaly_enabled()
+    True
+    """
     return any(observer is _detector for observer in observing())
 
 
 def is_anomaly_check_nan_enabled() -> bool:
-    """Return whether a NaN in a backward pass raises."""
+    """Return whether a NaN in a backward pass raises.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> with minigrad.autograd.detect_anomaly(check_nan=False):
+    ...     minigrad.autograd.is_anomaly_check_nan_enabled()
+    False
+    """
     return _state.check_nan
 
 
@@ -215,6 +231,13 @@ class set_detect_anomaly(Changing):  # noqa: N801
         Whether to look.
     check_nan : bool, default True
         Raise where a backward pass makes a NaN.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> with minigrad.autograd.set_detect_anomaly(True):
+    ...     minigrad.autograd.is_anomaly_enabled()
+    True
     """
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
@@ -255,5 +278,15 @@ class detect_anomaly(Context):  # noqa: N801
 
 
 def why_nan() -> NotFinite | None:
-    """Return the first NaN or infinity that this thread's last `detect_anomaly` has seen made, None if it saw none."""
+    """Return the first NaN or infinity that this thread's last `detect_anomaly` has seen made, None if it saw none.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor([4.0, -1.0], requires_grad=True)
+    >>> with minigrad.autograd.detect_anomaly():
+    ...     y = x.sqrt()
+    >>> minigrad.autograd.why_nan().operation
+    'sqrt'
+    """
     return _state.found

@@ -109,6 +109,15 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
     Examples
     --------
     See :class:`dual_level`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> import minigrad.autograd.forward_ad as fwAD
+    >>> with fwAD.dual_level():
+    ...     y = fwAD.make_dual(minigrad.tensor(3.0), minigrad.tensor(1.0)).square()
+    ...     fwAD.unpack_dual(y).tangent
+    tensor(6.)
     """
     current = innermost(_levels)
     if current is None or level not in (None, 0):

@@ -396,6 +396,23 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
     """Declare that the gradients which a `backward` returns cannot be differentiated again.
 
     It then runs without recording; a second backward pass through what it returned raises a RuntimeError.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> from minigrad.autograd.function import once_differentiable
+    >>> class Double(minigrad.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         return 2 * x
+    ...     @staticmethod
+    ...     @once_differentiable
+    ...     def backward(ctx, g):
+    ...         return 2 * g
+    >>> x = minigrad.ones(2, requires_grad=True)
+    >>> Double.apply(x).sum().backward()
+    >>> x.grad
+    tensor([2., 2.])
     """
 
     @functools.wraps(backward)

@@ -216,6 +216,13 @@ def gradgradcheck(
     ------
     GradcheckError
         Naming the element that differs most.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor([0.3, 0.7], dtype=minigrad.float64, requires_grad=True)
+    >>> minigrad.autograd.gradgradcheck(minigrad.sin, (x,))
+    True
     """
     from . import grad
 

@@ -196,7 +196,16 @@ class allow_mutation_on_saved_tensors(saved_tensors_hooks):  # noqa: N801
 
 
 def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
-    """Raise the versions of tensors whose memory was written to in a way that nothing here knows of."""
+    """Raise the versions of tensors whose memory was written to in a way that nothing here knows of.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.ones(2)
+    >>> minigrad.autograd.graph.increment_version(x)
+    >>> x._version
+    1
+    """
     for x in [tensor] if isinstance(tensor, Tensor) else tensor:
         sharing.wrote(x._cell)
 
@@ -212,7 +221,16 @@ class GradientEdge(NamedTuple):
 
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:
-    """Return the edge of a tensor; RuntimeError where it requires no gradient."""
+    """Return the edge of a tensor; RuntimeError where it requires no gradient.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.ones(2, requires_grad=True)
+    >>> edge = minigrad.autograd.graph.get_gradient_edge(2 * x)
+    >>> edge.node, edge.output_nr
+    (<MulBackward>, 0)
+    """
     if tensor._edge is None:
         raise RuntimeError("get_gradient_edge: this tensor does not require a gradient, so that it has no edge")
     return GradientEdge(*tensor._edge)
@@ -227,6 +245,16 @@ class save_on_cpu(saved_tensors_hooks):  # noqa: N801
     ----------
     pin_memory, device_type
         Ignored.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    >>> with minigrad.autograd.graph.save_on_cpu():
+    ...     y = (x * x).sum()
+    >>> y.backward()
+    >>> x.grad
+    tensor([2., 4.])
     """
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:  # noqa: ARG002

@@ -51,17 +51,38 @@ class Constraint:
 
 
 def greater_than(lower_bound: Any) -> Constraint:
-    """Return the condition that elements are greater than a number."""
+    """Return the condition that elements are greater than a number.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.distributions.constraints.greater_than(0).check(minigrad.tensor([1.0, 0.0]))
+    tensor([ True, False])
+    """
     return Constraint(f"greater than {lower_bound}", lambda x: x > lower_bound)
 
 
 def interval(lower_bound: Any, upper_bound: Any) -> Constraint:
-    """Return the condition that elements lie between two numbers, or are one of them."""
+    """Return the condition that elements lie between two numbers, or are one of them.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.distributions.constraints.interval(0, 1).check(minigrad.tensor([1.0, 2.0]))
+    tensor([ True, False])
+    """
     return Constraint(f"between {lower_bound} and {upper_bound}", lambda x: (x >= lower_bound) & (x <= upper_bound))
 
 
 def integer_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
-    """Return the condition that elements are whole numbers between two others, or are one of them."""
+    """Return the condition that elements are whole numbers between two others, or are one of them.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.distributions.constraints.integer_interval(0, 2).check(minigrad.tensor([1.0, 1.5]))
+    tensor([ True, False])
+    """
     text = f"a whole number from {lower_bound} to {upper_bound}"
     return Constraint(text, lambda x: (x % 1 == 0) & (x >= lower_bound) & (x <= upper_bound))
 

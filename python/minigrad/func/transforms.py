@@ -320,6 +320,13 @@ def jacfwd(
     """Return a function that computes the Jacobian of `func` in forward mode, all columns of an input in one pass.
 
     The parameters are those of :func:`jacrev`; `randomness` is accepted for PyTorch's sake: `func` itself runs once.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.func.jacfwd(minigrad.square)(minigrad.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
     """
     return _jacobian("jacfwd", func, argnums, has_aux, _by_columns)
 

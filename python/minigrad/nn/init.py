@@ -220,7 +220,14 @@ def zeros_(tensor: Tensor) -> Tensor:
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """Fill with ones; see :func:`constant_`."""
+    """Fill with ones; see :func:`constant_`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.init.ones_(minigrad.empty(2))
+    tensor([1., 1.])
+    """
     return constant_(tensor, 1.0)
 
 

@@ -257,12 +257,26 @@ def signbit(input: Tensor) -> Tensor:
 
 @method
 def positive(input: Tensor) -> Tensor:
-    """Return `input` itself; RuntimeError for booleans, which have no sign."""
+    """Return `input` itself; RuntimeError for booleans, which have no sign.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.positive(minigrad.tensor([-1.0, 2.0]))
+    tensor([-1.,  2.])
+    """
     if array_of("positive", input).dtype.kind == "b":
         raise RuntimeError("positive: booleans have no sign")
     return input
 
 
 def rsub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
-    """Return ``other - alpha * input``: :func:`minigrad.sub` with the operands exchanged."""
+    """Return ``other - alpha * input``: :func:`minigrad.sub` with the operands exchanged.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.rsub(minigrad.tensor([1.0, 2.0]), 3.0)
+    tensor([2., 1.])
+    """
     return elementwise.sub(other, input, alpha=alpha)

@@ -105,7 +105,14 @@ def type(input: Tensor, dtype: Any = None) -> str | Tensor:  # noqa: A001
 
 @method
 def type_as(input: Tensor, other: Tensor) -> Tensor:
-    """Return the tensor in the dtype of `other`."""
+    """Return the tensor in the dtype of `other`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.ones(2).type_as(minigrad.tensor(1))
+    tensor([1, 1])
+    """
     array_of("type_as", other, "other")
     return input if input.dtype is other.dtype else to_dtype(input, other.dtype)
 
@@ -123,18 +130,40 @@ def cuda(input: Tensor, device: Any = None, non_blocking: bool = False) -> Tenso
 
 
 def detach(input: Tensor) -> Tensor:
-    """Return a tensor that shares `input`'s memory and versions but has no part in the graph."""
+    """Return a tensor that shares `input`'s memory and versions but has no part in the graph.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> x = minigrad.ones(2, requires_grad=True)
+    >>> minigrad.detach(x).requires_grad
+    False
+    """
     array_of("detach", input)
     return input.detach()
 
 
 def is_tensor(obj: Any) -> bool:
-    """Return whether `obj` is a tensor."""
+    """Return whether `obj` is a tensor.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.is_tensor([1.0])
+    False
+    """
     return isinstance(obj, Tensor)
 
 
 def is_floating_point(input: Tensor) -> bool:
-    """Return whether the elements are floats."""
+    """Return whether the elements are floats.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.is_floating_point(minigrad.tensor([1, 2]))
+    False
+    """
     return bool(array_of("is_floating_point", input).dtype.kind == "f")
 
 
@@ -144,13 +173,27 @@ def is_complex(input: Tensor) -> bool:
 
 
 def numel(input: Tensor) -> int:
-    """Return the number of elements."""
+    """Return the number of elements.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.numel(minigrad.ones(2, 3))
+    6
+    """
     return int(array_of("numel", input).size)
 
 
 @method
 def is_nonzero(input: Tensor) -> bool:
-    """Return whether the only element is not 0; RuntimeError where there is not exactly one."""
+    """Return whether the only element is not 0; RuntimeError where there is not exactly one.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.is_nonzero(minigrad.tensor([2.0]))
+    True
+    """
     if array_of("is_nonzero", input).size != 1:
         raise RuntimeError(f"is_nonzero: needs a tensor with one element, got shape {tuple(input.shape)}")
     return input.item() != 0

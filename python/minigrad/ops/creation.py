@@ -111,7 +111,14 @@ def zeros(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """Return a tensor of zeros of the given sizes, in the default dtype unless another is given."""
+    """Return a tensor of zeros of the given sizes, in the default dtype unless another is given.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.zeros(2, dtype=minigrad.int64)
+    tensor([0, 0])
+    """
     return _filled("zeros", sizes_of(args, size), 0, dtype, device, requires_grad, options)
 
 
@@ -123,7 +130,15 @@ def ones(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """Return a tensor of ones of the given sizes, in the default dtype unless another is given."""
+    """Return a tensor of ones of the given sizes, in the default dtype unless another is given.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.ones(2, 3)
+    tensor([[1., 1., 1.],
+            [1., 1., 1.]])
+    """
     return _filled("ones", sizes_of(args, size), 1, dtype, device, requires_grad, options)
 
 
@@ -135,7 +150,14 @@ def empty(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """Return a tensor whose elements are to be written: zeros, so that nothing depends on what memory held before."""
+    """Return a tensor whose elements are to be written: zeros, so that nothing depends on what memory held before.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.empty(2)
+    tensor([0., 0.])
+    """
     return _filled("empty", sizes_of(args, size), 0, dtype, device, requires_grad, options)
 
 
@@ -148,7 +170,15 @@ def full(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """Return a tensor of the given sizes with every element `fill_value`, whose type gives the dtype by default."""
+    """Return a tensor of the given sizes with every element `fill_value`, whose type gives the dtype by default.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.full((2, 2), 7)
+    tensor([[7, 7],
+            [7, 7]])
+    """
     value = _filling("full", fill_value)
     dtype = dtype or _dtype.result_type(value)
     return _filled("full", sizes_of((size,)), value, dtype, device, requires_grad, options)
@@ -167,7 +197,14 @@ def zeros_like(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """Return zeros of `input`'s shape and, unless another is given, its dtype."""
+    """Return zeros of `input`'s shape and, unless another is given, its dtype.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.zeros_like(minigrad.tensor([1.0, 2.0]))
+    tensor([0., 0.])
+    """
     return _filled_like("zeros_like", input, 0, dtype, device, requires_grad, options)
 
 
@@ -179,7 +216,14 @@ def ones_like(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """Return ones of `input`'s shape and, unless another is given, its dtype."""
+    """Return ones of `input`'s shape and, unless another is given, its dtype.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.ones_like(minigrad.tensor([1, 2]))
+    tensor([1, 1])
+    """
     return _filled_like("ones_like", input, 1, dtype, device, requires_grad, options)
 
 
@@ -191,7 +235,14 @@ def empty_like(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """Return zeros, to be written, of `input`'s shape and, unless another is given, its dtype."""
+    """Return zeros, to be written, of `input`'s shape and, unless another is given, its dtype.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.empty_like(minigrad.ones(2))
+    tensor([0., 0.])
+    """
     return _filled_like("empty_like", input, 0, dtype, device, requires_grad, options)
 
 
@@ -204,7 +255,14 @@ def full_like(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """Return a tensor of `input`'s shape and, unless another is given, its dtype, with every element `fill_value`."""
+    """Return a tensor of `input`'s shape and, unless another is given, its dtype, with every element `fill_value`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.full_like(minigrad.ones(2), 7)
+    tensor([7., 7.])
+    """
     value = _filling("full_like", fill_value)
     return _filled_like("full_like", input, value, dtype, device, requires_grad, options)
 

@@ -123,12 +123,26 @@ def tensor(
 
 
 def scalar_tensor(s: float, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Return a number as a tensor without dimensions, in the default dtype unless another is given."""
+    """Return a number as a tensor without dimensions, in the default dtype unless another is given.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.scalar_tensor(3)
+    tensor(3.)
+    """
     return tensor(s, dtype=_dtype.chosen(dtype, _dtype.get_default_dtype()), device=device, requires_grad=requires_grad)
 
 
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
-    """Return `data` as a tensor, sharing memory where it is a tensor or an array of the dtype asked for."""
+    """Return `data` as a tensor, sharing memory where it is a tensor or an array of the dtype asked for.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.as_tensor([1, 2])
+    tensor([1, 2])
+    """
     if device is not None:
         check_options("as_tensor", device, {})
     if isinstance(data, Tensor):
@@ -156,7 +170,14 @@ def asarray(
     copy: bool | None = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Return `obj` as a tensor: sharing memory where it can, never where `copy` is True, ValueError where False cannot."""
+    """Return `obj` as a tensor: sharing memory where it can, never where `copy` is True, ValueError where False cannot.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.asarray([1.0, 2.0], dtype=minigrad.float64)
+    tensor([1., 2.], dtype=minigrad.float64)
+    """
     check_options("asarray", device, {})
     if copy:
         return tensor(obj.detach() if isinstance(obj, Tensor) else obj, dtype=dtype, requires_grad=requires_grad)
@@ -170,7 +191,18 @@ def asarray(
 
 
 def from_numpy(ndarray: Array) -> Tensor:
-    """Return a tensor that shares the array's memory; TypeError for a dtype that tensors do not have."""
+    """Return a tensor that shares the array's memory; TypeError for a dtype that tensors do not have.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> import numpy
+    >>> array = numpy.zeros(2)
+    >>> x = minigrad.from_numpy(array)
+    >>> array[0] = 1.0
+    >>> x
+    tensor([1., 0.], dtype=minigrad.float64)
+    """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"from_numpy: expected an array, got {type(ndarray).__name__}")
     _dtype.from_numpy_dtype(ndarray.dtype)

@@ -96,6 +96,13 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     """Return the input (n, c, h, w) with each channel set to zero with chance p; see :func:`dropout`.
 
     The first two of three dimensions are samples and channels too, as PyTorch has it.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.functional.dropout2d(minigrad.ones(1, 1, 2, 2), training=False)
+    tensor([[[[1., 1.],
+              [1., 1.]]]])
     """
     name = "dropout2d"
     if array_of(name, input).ndim not in (3, 4):

@@ -232,7 +232,14 @@ def _scale(plain: Callable[..., Any], alpha: Any) -> Any:
 
 @method(in_place=(kernel_call("div", 1.0, 0),))
 def reciprocal(input: Tensor) -> Tensor:
-    """Return one over each element."""
+    """Return one over each element.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.reciprocal(minigrad.tensor([2.0, 4.0]))
+    tensor([0.5000, 0.2500])
+    """
     return div(1.0, input)
 
 

@@ -109,14 +109,28 @@ _argmin = _index_of("min")
 @method
 @numpy_names
 def amax(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
-    """Return the largest elements over all or some dimensions; ties share the gradient evenly."""
+    """Return the largest elements over all or some dimensions; ties share the gradient evenly.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.amax(minigrad.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
+    tensor([4., 3.])
+    """
     return _amax(input, dims_of("amax", input, dim), keepdim)  # type: ignore[no-any-return]
 
 
 @method
 @numpy_names
 def amin(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
-    """Return the smallest elements over all or some dimensions; ties share the gradient evenly."""
+    """Return the smallest elements over all or some dimensions; ties share the gradient evenly.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.amin(minigrad.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
+    tensor([1., 2.])
+    """
     return _amin(input, dims_of("amin", input, dim), keepdim)  # type: ignore[no-any-return]
 
 
@@ -208,14 +222,28 @@ def _batched_index_over(primitive: Any, level: Any, x: Any, dims: Shape, keepdim
 @method
 @numpy_names
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Return the index of the first largest element, over all (row by row) or along a dimension, as int64."""
+    """Return the index of the first largest element, over all (row by row) or along a dimension, as int64.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.argmax(minigrad.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
+    tensor([1, 0])
+    """
     return _index_over(_argmax, "argmax", input, dim, keepdim)
 
 
 @method
 @numpy_names
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Return the index of the first smallest element, over all (row by row) or along a dimension, as int64."""
+    """Return the index of the first smallest element, over all (row by row) or along a dimension, as int64.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.argmin(minigrad.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
+    tensor([0, 1])
+    """
     return _index_over(_argmin, "argmin", input, dim, keepdim)
 
 

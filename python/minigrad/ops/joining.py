@@ -299,13 +299,28 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Join tensors along their columns: vectors along dim 0, others along dim 1."""
+    """Join tensors along their columns: vectors along dim 0, others along dim 1.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.hstack((minigrad.tensor([1, 2]), minigrad.tensor([3, 4])))
+    tensor([1, 2, 3, 4])
+    """
     xs = [x if x._array.ndim else reshape(x, (1,)) for x in _common("hstack", tensors)]
     return _joined(xs, 0 if xs[0]._array.ndim == 1 else 1)
 
 
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Join tensors along dim 0, vectors being rows."""
+    """Join tensors along dim 0, vectors being rows.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.vstack((minigrad.tensor([1, 2]), minigrad.tensor([3, 4])))
+    tensor([[1, 2],
+            [3, 4]])
+    """
     return _join_widened(_common("vstack", tensors), 2, rank_2, 0)
 
 
@@ -315,12 +330,28 @@ def row_stack(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def dstack(tensors: Sequence[Tensor]) -> Tensor:
-    """Join tensors along dim 2, having made them three-dimensional as :func:`atleast_3d` does."""
+    """Join tensors along dim 2, having made them three-dimensional as :func:`atleast_3d` does.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.dstack((minigrad.tensor([1, 2]), minigrad.tensor([3, 4])))
+    tensor([[[1, 3],
+             [2, 4]]])
+    """
     return _join_widened(_common("dstack", tensors), 3, rank_3, 2)
 
 
 def column_stack(tensors: Sequence[Tensor]) -> Tensor:
-    """Join tensors along dim 1, vectors being columns."""
+    """Join tensors along dim 1, vectors being columns.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.column_stack((minigrad.tensor([1, 2]), minigrad.tensor([3, 4])))
+    tensor([[1, 3],
+            [2, 4]])
+    """
     return _join_widened(_common("column_stack", tensors), 2, lambda x: reshape(x, (x._array.size, 1)), 1)
 
 
@@ -484,7 +515,14 @@ def _pieces_of_size(x: Tensor, size: int, d: int, extent: int) -> tuple[Tensor, 
 
 @method
 def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Return views of pieces of the given sizes along a dimension."""
+    """Return views of pieces of the given sizes along a dimension.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.split_with_sizes(minigrad.tensor([1, 2, 3]), [1, 2])
+    (tensor([1]), tensor([2, 3]))
+    """
     d, extent = _extent("split_with_sizes", input, dim)
     sizes = sizes_of((split_sizes,))
     if any(n < 0 for n in sizes) or sum(sizes) != extent:
@@ -497,7 +535,14 @@ def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) ->
 @method
 @numpy_names
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """Return views of at most `chunks` pieces of one size, the last perhaps smaller, along a dimension."""
+    """Return views of at most `chunks` pieces of one size, the last perhaps smaller, along a dimension.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.chunk(minigrad.tensor([1, 2, 3, 4, 5]), 2)
+    (tensor([1, 2, 3]), tensor([4, 5]))
+    """
     chunks = whole("chunk", "chunks", chunks)
     if chunks <= 0:
         raise RuntimeError(f"chunk: chunks must be positive, got {chunks}")
@@ -511,7 +556,16 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 @method
 @numpy_names
 def tensor_split(input: Tensor, indices_or_sections: int | Sequence[int] | Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """Return views of pieces along a dimension: so many of about one size, or those between the given indices."""
+    """Return views of pieces along a dimension: so many of about one size, or those between the given indices.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.tensor_split(minigrad.tensor([1, 2, 3, 4, 5]), 3)
+    (tensor([1, 2]), tensor([3, 4]), tensor([5]))
+    >>> minigrad.tensor_split(minigrad.tensor([1, 2, 3, 4, 5]), (1, 3))
+    (tensor([1]), tensor([2, 3]), tensor([4, 5]))
+    """
     d, extent = _extent("tensor_split", input, dim)
     where: Any = indices_or_sections
     if isinstance(where, Tensor):
@@ -546,7 +600,16 @@ def _split_equally(name: str, input: Tensor, where: Any, dim: int) -> tuple[Tens
 
 @method
 def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
-    """Return views of pieces along the columns: dim 0 of a vector, otherwise dim 1. See :func:`tensor_split`."""
+    """Return views of pieces along the columns: dim 0 of a vector, otherwise dim 1. See :func:`tensor_split`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.hsplit(minigrad.tensor([[1, 2], [3, 4]]), 2)
+    (tensor([[1],
+            [3]]), tensor([[2],
+            [4]]))
+    """
     ndim = array_of("hsplit", input).ndim
     if ndim < 1:
         raise RuntimeError("hsplit: needs at least one dimension, got shape ()")
@@ -555,7 +618,14 @@ def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
 
 @method
 def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
-    """Return views of pieces along dim 0 of a tensor with at least two dimensions. See :func:`tensor_split`."""
+    """Return views of pieces along dim 0 of a tensor with at least two dimensions. See :func:`tensor_split`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.vsplit(minigrad.tensor([[1, 2], [3, 4]]), 2)
+    (tensor([[1, 2]]), tensor([[3, 4]]))
+    """
     if array_of("vsplit", input).ndim < 2:
         raise RuntimeError(f"vsplit: needs at least two dimensions, got shape {input._array.shape}")
     return _split_equally("vsplit", input, indices_or_sections, 0)
@@ -563,7 +633,14 @@ def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
 
 @method
 def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
-    """Return views of pieces along dim 2 of a tensor with at least three dimensions. See :func:`tensor_split`."""
+    """Return views of pieces along dim 2 of a tensor with at least three dimensions. See :func:`tensor_split`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.dsplit(minigrad.ones(1, 1, 2), 2)
+    (tensor([[[1.]]]), tensor([[[1.]]]))
+    """
     if array_of("dsplit", input).ndim < 3:
         raise RuntimeError(f"dsplit: needs at least three dimensions, got shape {input._array.shape}")
     return _split_equally("dsplit", input, indices_or_sections, 2)

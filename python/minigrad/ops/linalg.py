@@ -215,19 +215,40 @@ def _product(name: str, left: int, right: int, a: Tensor, b: Tensor) -> Tensor:
 
 @method
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
-    """Return the product of two matrices; see :func:`matmul`."""
+    """Return the product of two matrices; see :func:`matmul`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.mm(minigrad.tensor([[1.0, 2.0]]), minigrad.tensor([[3.0], [4.0]]))
+    tensor([[11.]])
+    """
     return _product("mm", 2, 2, input, mat2)
 
 
 @method
 def mv(input: Tensor, vec: Tensor) -> Tensor:
-    """Return the product of a matrix and a vector; see :func:`matmul`."""
+    """Return the product of a matrix and a vector; see :func:`matmul`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.mv(minigrad.tensor([[1.0, 2.0], [3.0, 4.0]]), minigrad.tensor([1.0, 1.0]))
+    tensor([3., 7.])
+    """
     return _product("mv", 2, 1, input, vec)
 
 
 @method
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
-    """Return the products of two equally long batches of matrices; see :func:`matmul`."""
+    """Return the products of two equally long batches of matrices; see :func:`matmul`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.bmm(minigrad.ones(3, 1, 2), minigrad.ones(3, 2, 4)).shape
+    minigrad.Size([3, 1, 4])
+    """
     if (
         array_of("bmm", input).ndim == 3
         and array_of("bmm", mat2, "mat2").ndim == 3
@@ -239,7 +260,14 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
 
 @method
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
-    """Return the product of two vectors of one length; see :func:`matmul`."""
+    """Return the product of two vectors of one length; see :func:`matmul`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.dot(minigrad.tensor([1.0, 2.0]), minigrad.tensor([3.0, 4.0]))
+    tensor(11.)
+    """
     return _product("dot", 1, 1, input, tensor)
 
 
@@ -251,7 +279,15 @@ def vdot(input: Tensor, other: Tensor) -> Tensor:
 
 @method
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
-    """Return the products of each element of one vector with each of another, of shape (n, m)."""
+    """Return the products of each element of one vector with each of another, of shape (n, m).
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.outer(minigrad.tensor([1.0, 2.0]), minigrad.tensor([3.0, 4.0]))
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
     first, second = array_of("outer", input), array_of("outer", vec2, "vec2")
     if first.ndim != 1 or second.ndim != 1:
         raise RuntimeError(f"outer: needs two vectors, got shapes {first.shape} and {second.shape}")

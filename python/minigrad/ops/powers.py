@@ -189,7 +189,14 @@ def integer_power(x: Tensor, exponent: int) -> Tensor:
 
 @method(in_place=(kernel_call("mul", 0, 0),))
 def square(input: Tensor) -> Tensor:
-    """Return the square of each element."""
+    """Return the square of each element.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.square(minigrad.tensor([1.0, -3.0]))
+    tensor([1., 9.])
+    """
     return integer_power(input, 2) if array_of("square", input).dtype.kind == "b" else mul(input, input)
 
 

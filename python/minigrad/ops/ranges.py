@@ -34,7 +34,16 @@ def arange(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """Return the numbers from `start` (0 where only one is given) up to but without `end`, `step` apart."""
+    """Return the numbers from `start` (0 where only one is given) up to but without `end`, `step` apart.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.arange(1, 7, 2)
+    tensor([1, 3, 5])
+    >>> minigrad.arange(3.0)
+    tensor([0., 1., 2.])
+    """
     if options or device is not None:
         check_options("arange", device, options)
     if end is None:
@@ -144,7 +153,15 @@ def eye(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """Return the n × m matrix with ones on the diagonal."""
+    """Return the n × m matrix with ones on the diagonal.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.eye(2, 3)
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
     if options or device is not None:
         check_options("eye", device, options)
     rows, columns = sizes = sizes_of((n, n if m is None else m))
@@ -172,7 +189,15 @@ def tril_indices(
 def triu_indices(
     row: int, col: int, offset: int = 0, *, dtype: DType | None = None, device: Any = None, **options: Any
 ) -> Tensor:
-    """Return the rows and the columns of the upper triangle of a row × col matrix, row by row."""
+    """Return the rows and the columns of the upper triangle of a row × col matrix, row by row.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.triu_indices(2, 2)
+    tensor([[0, 0, 1],
+            [0, 1, 1]])
+    """
     return _triangle_indices("triu_indices", False, row, col, offset, dtype, device, options)
 
 

@@ -175,7 +175,15 @@ def repeat(input: Tensor, *args: Any, repeats: Any = None) -> Tensor:
 
 @method
 def tile(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
-    """Return copies of the tensor, side by side; the first dimensions are taken once where numbers are missing."""
+    """Return copies of the tensor, side by side; the first dimensions are taken once where numbers are missing.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.tile(minigrad.tensor([1, 2]), (2, 2))
+    tensor([[1, 2, 1, 2],
+            [1, 2, 1, 2]])
+    """
     ndim = array_of("tile", input).ndim
     counts = sizes_of(args, dims)
     return repeat(input, (1,) * (ndim - len(counts)) + counts)
@@ -267,7 +275,15 @@ def flip(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
 
 @method
 def fliplr(input: Tensor) -> Tensor:
-    """Return a copy with the columns, dim 1, in reverse order."""
+    """Return a copy with the columns, dim 1, in reverse order.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.fliplr(minigrad.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 1],
+            [4, 3]])
+    """
     if array_of("fliplr", input).ndim < 2:
         raise RuntimeError(f"fliplr: needs at least two dimensions, got shape {input._array.shape}")
     return flip(input, (1,))
@@ -275,7 +291,15 @@ def fliplr(input: Tensor) -> Tensor:
 
 @method
 def flipud(input: Tensor) -> Tensor:
-    """Return a copy with the rows, dim 0, in reverse order."""
+    """Return a copy with the rows, dim 0, in reverse order.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.flipud(minigrad.tensor([[1, 2], [3, 4]]))
+    tensor([[3, 4],
+            [1, 2]])
+    """
     if array_of("flipud", input).ndim < 1:
         raise RuntimeError("flipud: needs at least one dimension, got shape ()")
     return flip(input, (0,))
@@ -324,7 +348,15 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
 
 @method
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
-    """Return the tensor turned `k` times by 90 degrees in the plane of two dimensions, from the first to the second."""
+    """Return the tensor turned `k` times by 90 degrees in the plane of two dimensions, from the first to the second.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.rot90(minigrad.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 4],
+            [1, 3]])
+    """
     shape = array_of("rot90", input).shape
     if len(dims) != 2 or len(shape) < 2:
         raise RuntimeError(f"rot90: needs two dims of at least two, got {tuple(dims)} for shape {shape}")
@@ -413,7 +445,15 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
 
 @method
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
-    """Return a matrix with a vector on a diagonal, or a copy of a diagonal of a matrix."""
+    """Return a matrix with a vector on a diagonal, or a copy of a diagonal of a matrix.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.diag(minigrad.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
     ndim = array_of("diag", input).ndim
     if ndim == 1:
         return diag_embed(input, diagonal)
@@ -427,7 +467,15 @@ _diagonal = diagonal
 
 @method
 def diagflat(input: Tensor, offset: int = 0) -> Tensor:
-    """Return a matrix with all elements, flattened, on a diagonal."""
+    """Return a matrix with all elements, flattened, on a diagonal.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.diagflat(minigrad.tensor([[1], [2]]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
     return diag_embed(reshape(input, (array_of("diagflat", input).size,)), offset)
 
 

@@ -254,6 +254,12 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dtyp
     Notes
     -----
     out = (Σ x) / n, 《反向传播算法实现》 (5.5); the mean of nothing is NaN.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.mean(minigrad.tensor([[1.0, 2.0], [3.0, 6.0]]), 1)
+    tensor([1.5000, 4.5000])
     """
     if dtype is not None:
         input = _converted("mean", input, dtype)
@@ -309,6 +315,12 @@ def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dt
     Notes
     -----
     The gradient of NaN is 0.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nansum(minigrad.tensor([1.0, float("nan"), 3.0]))
+    tensor(4.)
     """
     if dtype is not None or array_of("nansum", input).dtype.kind != "f":
         input = _converted("nansum", input, dtype)
@@ -325,6 +337,12 @@ def nanmean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _d
     Notes
     -----
     The gradient of NaN is 0.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nanmean(minigrad.tensor([1.0, float("nan"), 3.0]))
+    tensor(2.)
     """
     if dtype is not None:
         input = _converted("nanmean", input, dtype)

@@ -354,7 +354,14 @@ def view(input: Tensor, *args: Any, size: Any = None) -> Tensor:
 
 @method
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Return the tensor with the dimensions from `start_dim` to `end_dim` made one."""
+    """Return the tensor with the dimensions from `start_dim` to `end_dim` made one.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.flatten(minigrad.ones(2, 3, 4), 1).shape
+    minigrad.Size([2, 12])
+    """
     array = array_of("flatten", input)
     sizes = _flattened(array.shape, whole("flatten", "start_dim", start_dim), whole("flatten", "end_dim", end_dim))
     if sizes == array.shape:
@@ -377,7 +384,15 @@ def _flattened(shape: Shape, start_dim: int, end_dim: int) -> Shape:
 @method
 @numpy_names
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
-    """Return a view with a dimension of size 1 inserted at `dim`."""
+    """Return a view with a dimension of size 1 inserted at `dim`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.unsqueeze(minigrad.tensor([1, 2]), 1)
+    tensor([[1],
+            [2]])
+    """
     shape = array_of("unsqueeze", input).shape
     at = normalise_dim("unsqueeze", dim, shape, added=1)
     return _reshape(input, (*shape[:at], 1, *shape[at:]))  # type: ignore[no-any-return]
@@ -386,7 +401,14 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 @method
 @numpy_names
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
-    """Return a view without the dimensions of size 1, or without those of `dim` that have size 1."""
+    """Return a view without the dimensions of size 1, or without those of `dim` that have size 1.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.squeeze(minigrad.ones(2, 1, 3, 1)).shape
+    minigrad.Size([2, 3])
+    """
     shape = array_of("squeeze", input).shape
     return _reshape(input, _squeezed(shape, dim if dim is None or dim.__class__ is int else tuple_of(dim)))  # type: ignore[no-any-return]
 
@@ -404,7 +426,14 @@ def tuple_of(dims: Any) -> Any:
 
 @method
 def permute(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
-    """Return a view with the dimensions in another order."""
+    """Return a view with the dimensions in another order.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.permute(minigrad.ones(2, 3, 4), (2, 0, 1)).shape
+    minigrad.Size([4, 2, 3])
+    """
     shape = array_of("permute", input).shape
     order = normalise_dims("permute", sizes_of(args, dims), shape)
     if len(order) != len(shape):
@@ -414,7 +443,14 @@ def permute(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
 
 @method
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    """Return a view with two dimensions exchanged."""
+    """Return a view with two dimensions exchanged.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.transpose(minigrad.ones(2, 3, 4), 0, 2).shape
+    minigrad.Size([4, 3, 2])
+    """
     shape = array_of("transpose", input).shape
     if not (dim0.__class__ is dim1.__class__ is int):
         dim0, dim1 = whole("transpose", "dim0", dim0), whole("transpose", "dim1", dim1)
@@ -434,7 +470,15 @@ def _exchanged(shape: Shape, dim0: int, dim1: int) -> Shape:
 
 @method
 def t(input: Tensor) -> Tensor:
-    """Return the transpose of a matrix; a tensor with fewer than two dimensions as it is."""
+    """Return the transpose of a matrix; a tensor with fewer than two dimensions as it is.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.t(minigrad.tensor([[1, 2], [3, 4]]))
+    tensor([[1, 3],
+            [2, 4]])
+    """
     rank = array_of("t", input).ndim
     if rank > 2:
         raise RuntimeError(f"t: needs at most two dimensions, got shape {input._array.shape}")
@@ -491,13 +535,28 @@ def _kept(shape: Shape, wanted: Shape) -> Shape:
 
 @method
 def broadcast_to(input: Tensor, shape: Sequence[int]) -> Tensor:
-    """Return a view repeated to `shape`; the same as ``input.expand(shape)``."""
+    """Return a view repeated to `shape`; the same as ``input.expand(shape)``.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.broadcast_to(minigrad.tensor([1, 2]), (2, 2))
+    tensor([[1, 2],
+            [1, 2]])
+    """
     array_of("broadcast_to", input)
     return expand(input, shape)
 
 
 def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
-    """Return the shape that the shapes broadcast to; RuntimeError where they do not."""
+    """Return the shape that the shapes broadcast to; RuntimeError where they do not.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.broadcast_shapes((2, 1), (3,))
+    minigrad.Size([2, 3])
+    """
     return Size(
         common_shape(
             *[tuple(s) if isinstance(s, Sequence) else (whole("broadcast_shapes", "an extent", s),) for s in shapes]
@@ -538,7 +597,14 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
 
 @method
 def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
-    """Return a view with the dimensions `source` moved to the places `destination`; the others keep their order."""
+    """Return a view with the dimensions `source` moved to the places `destination`; the others keep their order.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.movedim(minigrad.ones(2, 3, 4), 0, -1).shape
+    minigrad.Size([3, 4, 2])
+    """
     return _permute(input, _moved(array_of("movedim", input).shape, tuple_of(source), tuple_of(destination)))  # type: ignore[no-any-return]
 
 

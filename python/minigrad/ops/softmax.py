@@ -127,7 +127,14 @@ def softmax(input: Tensor, dim: int, dtype: _dtype.dtype | None = None) -> Tenso
 @method
 @numpy_names
 def log_softmax(input: Tensor, dim: int, dtype: _dtype.dtype | None = None) -> Tensor:
-    """Return the logarithm of :func:`softmax`, computed without its overflow: out = x - ln Σ e^x."""
+    """Return the logarithm of :func:`softmax`, computed without its overflow: out = x - ln Σ e^x.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.log_softmax(minigrad.tensor([0.0, 0.0]), 0)
+    tensor([-0.6931, -0.6931])
+    """
     return _apply(_log_softmax, "log_softmax", input, dim, dtype)
 
 

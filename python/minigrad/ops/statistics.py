@@ -143,7 +143,14 @@ def std(
     *,
     correction: float | None = None,
 ) -> Tensor:
-    """Return the standard deviation, the root of :func:`var`; its gradient is 0 where all elements are equal."""
+    """Return the standard deviation, the root of :func:`var`; its gradient is 0 where all elements are equal.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.std(minigrad.tensor([1.0, 3.0]))
+    tensor(1.4142)
+    """
     return _root(_moments("std", input, dim, unbiased, correction, keepdim)[0])
 
 
@@ -176,6 +183,13 @@ def std_mean(
     *,
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Return the standard deviation and the mean, computed together; see :func:`std`."""
+    """Return the standard deviation and the mean, computed together; see :func:`std`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.std_mean(minigrad.tensor([1.0, 3.0]))
+    (tensor(1.4142), tensor(2.))
+    """
     variance, mean = _moments("std_mean", input, dim, unbiased, correction, keepdim)
     return _root(variance), mean

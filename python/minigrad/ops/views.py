@@ -184,7 +184,14 @@ def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
 
 @method
 def select(input: Tensor, dim: int, index: int) -> Tensor:
-    """Return a view of the slice at `index` along a dimension, without that dimension."""
+    """Return a view of the slice at `index` along a dimension, without that dimension.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.select(minigrad.tensor([[1, 2], [3, 4]]), 1, 0)
+    tensor([1, 3])
+    """
     shape = array_of("select", input).shape
     if not shape:
         raise IndexError("select: cannot be applied to a tensor without dimensions")
@@ -272,7 +279,15 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
 
 @method
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
-    """Return a view with one dimension made several; one of `sizes` may be -1 and is found out."""
+    """Return a view with one dimension made several; one of `sizes` may be -1 and is found out.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.unflatten(minigrad.ones(6), 0, (2, -1))
+    tensor([[1., 1., 1.],
+            [1., 1., 1.]])
+    """
     shape = array_of("unflatten", input).shape
     d = normalise_dim("unflatten", dim, shape)
     wanted = sizes_of((sizes,))
@@ -290,7 +305,14 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 
 @method
 def ravel(input: Tensor) -> Tensor:
-    """Return all elements in one dimension, in row-major order: a view where they lie so."""
+    """Return all elements in one dimension, in row-major order: a view where they lie so.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.ravel(minigrad.tensor([[1, 2], [3, 4]]))
+    tensor([1, 2, 3, 4])
+    """
     array_of("ravel", input)
     return reshape(contiguous(input), (input._array.size,))
 
@@ -338,12 +360,26 @@ def rank_3(x: Tensor) -> Tensor:
 
 
 def atleast_1d(*tensors: Any) -> Any:
-    """Return the tensor with one dimension where it has none; of several tensors, a tuple."""
+    """Return the tensor with one dimension where it has none; of several tensors, a tuple.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.atleast_1d(minigrad.tensor(1.0))
+    tensor([1.])
+    """
     return _each("atleast_1d", tensors, rank_1)
 
 
 def atleast_2d(*tensors: Any) -> Any:
-    """Return the tensor with two dimensions, a vector as a row, where it has fewer; of several tensors, a tuple."""
+    """Return the tensor with two dimensions, a vector as a row, where it has fewer; of several tensors, a tuple.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.atleast_2d(minigrad.tensor([1.0, 2.0]))
+    tensor([[1., 2.]])
+    """
     return _each("atleast_2d", tensors, rank_2)
 
 
@@ -351,12 +387,25 @@ def atleast_3d(*tensors: Any) -> Any:
     """Return the tensor with three dimensions, a matrix with a last one of size 1, where it has fewer.
 
     Of several tensors, a tuple.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.atleast_3d(minigrad.ones(2, 3)).shape
+    minigrad.Size([2, 3, 1])
     """
     return _each("atleast_3d", tensors, rank_3)
 
 
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
-    """Return views of all tensors, repeated to the shape that they broadcast to."""
+    """Return views of all tensors, repeated to the shape that they broadcast to.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.broadcast_tensors(minigrad.tensor([1, 2]), minigrad.tensor([[3]]))
+    (tensor([[1, 2]]), tensor([[3, 3]]))
+    """
     given = tensors_of("broadcast_tensors", tensors)
     shapes = [x._array.shape for x in given]
     shape = common_shape(*shapes)

@@ -124,6 +124,12 @@ def rand_like(
     """Return numbers distributed uniformly over [0, 1) in the shape and, unless another is given, the dtype of `input`.
 
     See :func:`rand`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.rand_like(minigrad.ones(2, 3)).shape
+    minigrad.Size([2, 3])
     """
     array, dtype = array_of("rand_like", input), dtype or input.dtype
     out = _drawn("rand_like", "uniform", array.shape, dtype, generator, device, requires_grad, options)
@@ -142,6 +148,12 @@ def randn_like(
     """Return normally distributed numbers in the shape and, unless another is given, the dtype of `input`.
 
     See :func:`randn`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.randn_like(minigrad.ones(2, 3)).shape
+    minigrad.Size([2, 3])
     """
     array, dtype = array_of("randn_like", input), dtype or input.dtype
     out = _drawn("randn_like", "normal", array.shape, dtype, generator, device, requires_grad, options)
@@ -172,6 +184,8 @@ def randint(
         The dtype of the result.
     device : optional
         Only the CPU.
+    requires_grad : bool, default False
+        Whether the tensor is a leaf that gets a gradient, for which `dtype` must be a floating-point one.
 
     Returns
     -------
@@ -224,6 +238,12 @@ def randint_like(
     """Return integers distributed uniformly over [low, high) in the shape and, unless another is given, dtype of `input`.
 
     ``randint_like(input, high)`` or ``randint_like(input, low, high)``; see :func:`randint`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.randint_like(minigrad.ones(2), 1)
+    tensor([0., 0.])
     """
     array = array_of("randint_like", input)
     options = {"memory_format": named.pop("memory_format", None)}

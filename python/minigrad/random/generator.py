@@ -164,17 +164,42 @@ def manual_seed(seed: int) -> Generator:
 
 
 def seed() -> int:
-    """Seed the default generator with a number that the operating system draws; return it."""
+    """Seed the default generator with a number that the operating system draws; return it.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.seed() == minigrad.initial_seed()
+    True
+    """
     return default_generator.seed()
 
 
 def initial_seed() -> int:
-    """Return the default generator's seed."""
+    """Return the default generator's seed.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> _ = minigrad.manual_seed(7)
+    >>> minigrad.initial_seed()
+    7
+    """
     return default_generator.initial_seed()
 
 
 def get_rng_state() -> Tensor:
-    """Return the default generator's state; see :meth:`Generator.get_state`."""
+    """Return the default generator's state; see :meth:`Generator.get_state`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> state = minigrad.get_rng_state()
+    >>> first = minigrad.rand(2)
+    >>> minigrad.set_rng_state(state)
+    >>> minigrad.equal(minigrad.rand(2), first)
+    True
+    """
     return default_generator.get_state()
 
 

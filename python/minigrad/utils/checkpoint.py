@@ -153,6 +153,16 @@ def checkpoint_sequential(
     Returns
     -------
     what the last function returns
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> from minigrad.utils.checkpoint import checkpoint_sequential
+    >>> x = minigrad.tensor(0.5, requires_grad=True)
+    >>> y = checkpoint_sequential([minigrad.sin, minigrad.exp], 2, x, use_reentrant=False)
+    >>> y.backward()
+    >>> x.grad
+    tensor(1.4174)
     """
     layers = list(functions.children() if hasattr(functions, "children") else functions)
     size = max(len(layers) // segments, 1)

@@ -83,6 +83,15 @@ def clip_grads_with_norm_(
         The norm that they have; see :func:`get_total_norm`.
     foreach : bool, optional
         Without effect.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> w = minigrad.zeros(2, requires_grad=True)
+    >>> w.grad = minigrad.tensor([3.0, 4.0])
+    >>> minigrad.nn.utils.clip_grads_with_norm_(w, 1.0, minigrad.tensor(5.0))
+    >>> w.grad
+    tensor([0.6000, 0.8000])
     """
     with grad_mode.no_grad():
         factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0).item()

@@ -259,7 +259,16 @@ def register_parametrization(
 
 
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
-    """Return whether a module has a parametrised tensor, or one of this name."""
+    """Return whether a module has a parametrised tensor, or one of this name.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> from minigrad.nn.utils import parametrizations, parametrize
+    >>> layer = parametrizations.weight_norm(minigrad.nn.Linear(2, 2))
+    >>> parametrize.is_parametrized(layer, "weight"), parametrize.is_parametrized(layer, "bias")
+    (True, False)
+    """
     chains = vars(module).get("parametrizations")
     if not isinstance(chains, ModuleDict):
         return False
@@ -267,7 +276,16 @@ def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
 
 
 def type_before_parametrizations(module: Module) -> type[Module]:
-    """Return the class of a module as it was before any parametrization."""
+    """Return the class of a module as it was before any parametrization.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> from minigrad.nn.utils import parametrizations, parametrize
+    >>> layer = parametrizations.weight_norm(minigrad.nn.Linear(2, 2))
+    >>> parametrize.type_before_parametrizations(layer) is minigrad.nn.Linear
+    True
+    """
     return type(module).__bases__[0] if "_parametrized" in vars(type(module)) else type(module)
 
 
@@ -292,6 +310,14 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
     ------
     ValueError
         If the tensor is not parametrised, or its original would be several tensors.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> from minigrad.nn.utils import parametrizations, parametrize
+    >>> layer = parametrizations.weight_norm(minigrad.nn.Linear(2, 2))
+    >>> parametrize.remove_parametrizations(layer, "weight")
+    Linear(in_features=2, out_features=2, bias=True)
     """
     if not is_parametrized(module, tensor_name):
         raise ValueError(f"remove_parametrizations: {type(module).__name__} has none of {tensor_name!r}")

@@ -57,6 +57,15 @@ class IterableDataset(Dataset[T_co], Iterable[T_co]):
 
     A subclass defines ``__iter__``. Each worker of a :class:`DataLoader` has a copy of its own and yields what that
     yields: :func:`get_worker_info` tells which part is a worker's.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> class Count(minigrad.utils.data.IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter(range(3))
+    >>> [int(batch.sum()) for batch in minigrad.utils.data.DataLoader(Count(), batch_size=2)]
+    [1, 2]
     """
 
     def __add__(self, other: Dataset[Any]) -> ChainDataset:  # type: ignore[override]
@@ -211,6 +220,16 @@ class ChainDataset(IterableDataset[Any]):
     ----------
     datasets : iterable of IterableDataset
         The streams.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> from minigrad.utils.data import ChainDataset, IterableDataset
+    >>> class Count(IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter(range(2))
+    >>> list(ChainDataset([Count(), Count()]))
+    [0, 1, 0, 1]
     """
 
     def __init__(self, datasets: Iterable[Any]) -> None:
@@ -244,6 +263,12 @@ class Subset(Dataset[T_co]):
     ------
     NotImplementedError
         If a subclass defines ``__getitem__`` without ``__getitems__``, by which a :class:`DataLoader` would go.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> list(minigrad.utils.data.Subset("abcd", [2, 0]))
+    ['c', 'a']
     """
 
     dataset: Any

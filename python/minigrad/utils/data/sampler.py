@@ -31,6 +31,15 @@ class Sampler(Generic[T_co]):
 
     A subclass defines ``__iter__``, which yields the numbers of samples, or lists of them for batches, and as a rule
     ``__len__``.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> class Backwards(minigrad.utils.data.Sampler):
+    ...     def __iter__(self):
+    ...         return iter([2, 1, 0])
+    >>> list(minigrad.utils.data.DataLoader("abc", batch_size=None, sampler=Backwards()))
+    ['c', 'b', 'a']
     """
 
     def __iter__(self) -> Iterator[T_co]:
@@ -147,6 +156,12 @@ class SubsetRandomSampler(Sampler[int]):
         Their numbers.
     generator : Generator, optional
         Where the order comes from, the default generator unless given.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> sorted(minigrad.utils.data.SubsetRandomSampler([2, 0, 5]))
+    [0, 2, 5]
     """
 
     def __init__(self, indices: Sequence[int], generator: Generator | None = None) -> None:

@@ -34,5 +34,12 @@ current: WorkerInfo | None = None
 
 
 def get_worker_info() -> WorkerInfo | None:
-    """Return what a worker of a :class:`DataLoader` knows of itself, in the worker; None in any other process."""
+    """Return what a worker of a :class:`DataLoader` knows of itself, in the worker; None in any other process.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.utils.data.get_worker_info() is None
+    True
+    """
     return current
