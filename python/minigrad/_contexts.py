@@ -1,7 +1,8 @@
-"""Contexts that change what their block sees, and put it back whenever Ctrl-C comes.
+"""Contexts that change what their block sees, and put it back even if Ctrl-C comes.
 
-Python raises KeyboardInterrupt between its own instructions: amid an ``__enter__`` or ``__exit__`` in Python it would leave
-the change made, or half undone. So these two are C++ for all contexts (`ModeBase` in src/bindings/modes.cpp).
+Python raises KeyboardInterrupt between any two of its instructions: in the middle of an ``__enter__`` or ``__exit__`` written
+in Python it would leave the change made, or half undone. So all contexts share an ``__enter__`` and ``__exit__`` written in
+C++ (`ModeBase` in src/bindings/modes.cpp).
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ Call = tuple[Any, ...]
 #: What ``as`` names, the calls that make a change, and those that undo it.
 Changes = tuple[Any, list[Call], list[Call]]
 
-#: What contexts have put where the code that asks finds it, each with its thread, None for all. Empty as a rule.
+#: The values of the contexts that are entered now, each with its thread, None for all threads. Usually empty, and code
+#: that asks looks for that first.
 Entries = list[tuple[object, Any]]
 
 
 class _Running(local):
-    """Knows the thread that asks by an object of its own: the number of a thread that has ended goes to another one."""
+    """An object for each thread, which stands for it: the number of a thread that has ended may go to another one."""
 
     def __init__(self) -> None:
         self.thread = object()
@@ -33,7 +35,7 @@ running = _Running()
 
 
 class Context(_core.ModeBase):
-    """A context whose method `_changes` tells what it changes, and changes nothing itself.
+    """A context whose method `_changes` describes what it changes, and changes nothing itself.
 
     Parameters
     ----------
@@ -60,7 +62,7 @@ def _copied(kind: type[Context], grad: bool | None) -> Context:
 
 
 class Changing(Context):
-    """A context of given calls."""
+    """A context that makes the given calls and undoes them."""
 
     def __init__(self, make: Sequence[Call], undo: Sequence[Call]) -> None:
         super().__init__()
@@ -79,7 +81,7 @@ def entry(entries: Entries, value: Any) -> tuple[list[Call], list[Call]]:
 def innermost(entries: Entries) -> Any:
     """Return the value of this thread's innermost context, None where it is in none.
 
-    It looks at a copy: other threads add and drop theirs meanwhile, and a loop over a list that shrinks passes items over.
+    It looks at a copy: other threads add and drop theirs meanwhile, and a loop over a shrinking list would skip items.
     """
     if not entries:
         return None

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from . import _core
     from .graph import Edge, Leaf, Node
 
-#: Those who watch nodes being recorded, each with the thread it watches, None for all. Empty as a rule, and that it is
-#: not is all that a call asks.
+#: Those who watch nodes being recorded, each with the thread it watches, None for all threads. Usually empty: calls look
+#: only at that.
 observers: Entries = []
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: How to make a view again from its base: primitives with their attributes.
 Steps = tuple[tuple["Primitive", tuple[Any, ...]], ...]
 
-#: Tensors get memory of their own under it, each once.
+#: The lock under which a tensor gets memory of its own, so that it gets it only once.
 _owning = threading.RLock()
 
 
@@ -35,18 +35,18 @@ def replay(base: Any, steps: Steps) -> Any:
 def give_own_memory(tensor: Tensor, addend: Array | None = None) -> None:
     """Give a tensor, no view, memory of its own in place of what it holds in common, and add the addend."""
     with _owning:
-        common = tensor._array  # held here, so that nobody else takes the tensor for its last holder
+        common = tensor._array  # this reference keeps other threads from taking the tensor for its last holder
         if _core.is_common(common):
             array = _core.own_copy(common, addend)
             for view in living_views(tensor):
                 view._array = replay(array, view._steps)
-            tensor._array = array  # last: other threads ask for it alone
+            tensor._array = array  # comes last, because other threads look at it alone
 
 
 def living_views(base: Tensor) -> list[Tensor]:
     """Return the views of a tensor that are alive."""
     views = [ref() for ref in getattr(base, "_views", ())]
-    return [v for v in views if getattr(v, "_base", None) is base]  # not those that left, for other data
+    return [v for v in views if getattr(v, "_base", None) is base]  # without those that were given other data
 
 
 def refresh_views(base: Tensor) -> None:

@@ -54,8 +54,8 @@ class Level(Context):
         return self, [*make, (write, "alive", True)], [*undo, (write, "alive", False)]
 
 
-#: The levels that code runs in, the outermost first, each time that they change. That there are none, as a rule, is all
-#: that code outside `vmap` asks.
+#: For each `vmap` that runs now, the levels of its thread up to it, the outermost first. Usually empty: code outside of
+#: `vmap` looks only at that.
 levels: Entries = []
 
 
@@ -73,19 +73,19 @@ def current_level() -> Level | None:
 def recording_below() -> bool:
     """Return whether a sweep that records no graph itself has to let outer graphs know of what it computes.
 
-    It does so inside `vmap`: what it runs on then holds tensors of outer graphs. On arrays nothing is recorded anyway.
+    This is so inside `vmap`, where its operands may hold tensors of outer graphs. On arrays nothing is recorded anyway.
     """
     return bool(levels) and _core.grad_enabled()
 
 
-#: The shape operations of arrays, by their names: function(array, argument). The rules' module sets them.
+#: The shape operations of arrays, by their names: function(array, argument). batching_rules.py sets them.
 views: dict[str, Callable[[BatchedArray, Any], Any]] = {}
 #: What NumPy's functions do with such arrays, where the engine calls them.
 numpy_functions: dict[Any, Callable[..., Any]] = {}
 
 
 class BatchedArray:
-    """An example's array, of which there are several.
+    """What a tensor holds inside `vmap` in place of an array: one example's array to those who look at its shape and dtype.
 
     Attributes
     ----------

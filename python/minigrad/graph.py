@@ -36,22 +36,23 @@ next_sequence = _core.next_sequence
 _add_into = _core.kernels["add"].into
 _core.connect(copy=_core.kernels["clone"], add_into=_add_into)
 
-#: Gradients grow under it, so that threads may share leaves. Their shares come in the order in which sweeps arrive.
+#: The lock under which gradients grow, so that threads may share leaves. Sweeps add their shares in the order in which
+#: they get it.
 _accumulation = threading.RLock()
 
-#: The hooks of leaves, by their ids, while there are any in them. Sweeps look for hooked leaves only then.
+#: The hooks of leaves that have some, by their ids. Sweeps look for leaves with hooks only while this is not empty.
 leaf_hooks: dict[int, weakref.ref[Hooks]] = {}
 
 wrap: Callable[..., Tensor] = _core.wrap
 
-# What the sweeps compute with and make. The modules that define them set them, being imported later.
+# Functions that this module calls and later ones define: these set them when they are imported.
 add: Callable[[Any, Any], Any]
 sum_to: Callable[[Any, tuple[int, ...]], Any]
 broadcast_to: Callable[[Any, tuple[int, ...]], Any]
 batched_write: Callable[[Tensor, Tensor, str], Tensor]
 refuse_inference: Callable[[Tensor, str], None]
 
-#: Not empty once somebody has entered inference mode: until then nobody looks for tensors made in it.
+#: Not empty once inference mode has been entered: before, nobody looks for tensors made in it.
 inference_used: list[bool] = []
 
 
@@ -92,7 +93,7 @@ class Leaf(_core.LeafBase):
     def accumulate(self, g: Any) -> None:
         """Add the cotangent `g`, an array or under create_graph a tensor, to the gradient.
 
-        The sweep itself makes an array that nobody else holds the first gradient as it is. This one copies.
+        It copies the first one. (An array that nobody else holds becomes the gradient as it is; the sweep does that itself.)
         """
         if self.array is None:
             return
@@ -146,7 +147,7 @@ class Node(_core.NodeBase):
     (<ExpBackward saved: out (2,)>, ((<AccumulateGrad of shape (2,)>, 0),))
     """
 
-    # hooks is set where there are some: see hooks.py. notes is set once somebody has asked for the metadata.
+    # The field `hooks` is set by the first hook (hooks.py), `notes` when `metadata` is first asked for.
     __slots__ = ()
     hooked = False
 

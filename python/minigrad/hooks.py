@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .tensor import Tensor
 
 
-#: Hooks of nodes come and go under it, so that none is missed where threads share a leaf.
+#: The lock under which a node gets its hooks, so that none is missed where threads share a leaf.
 _changing = threading.RLock()
 
 
@@ -127,7 +127,7 @@ def hooks_of(node: Any) -> NodeHooks:
     with _changing:
         if not node.hooked:
             node.hooks = NodeHooks(LeafHooks if isinstance(node, graph.Leaf) else Hooks)
-            node.__class__ = _hooked_class(type(node))  # last: sweeps of other threads ask for it alone
+            node.__class__ = _hooked_class(type(node))  # comes last, because sweeps of other threads look at it alone
     hooks: NodeHooks = node.hooks
     return hooks
 
@@ -137,17 +137,17 @@ def hooks_of(node: Any) -> NodeHooks:
 
 
 def _tensor(g: Any) -> Any:
-    """Return a cotangent as a tensor, which may be kept and written to whatever becomes of the array."""
+    """Return a cotangent as a tensor that hooks may keep and write to, whatever the sweep does with the array."""
     return _core.shown(g) if graph.is_array(g) else g
 
 
 def _left(seen: Any, g: Any) -> Any:
-    """Return the cotangent `g`, seen by a hook as a tensor, as the hook left it: it may have been written to."""
+    """Return the cotangent `g` as a hook has left it: the hook has seen it as a tensor, and may have written to that."""
     return g if seen is g or _core.is_common(seen._array) else seen._array
 
 
 def _like(result: Any, g: Any) -> Any:
-    """Return what a hook gave in place of the cotangent `g`, in g's form; RuntimeError where it does not fit."""
+    """Return a hook's result, which replaces the cotangent `g`, in g's form; RuntimeError where it does not fit."""
     if not hasattr(result, "_array"):
         raise TypeError(f"hook: must return a tensor or None, got {type(result).__name__}")
     if g is not None and (result.shape != g.shape or result._array.dtype != getattr(g, "_array", g).dtype):

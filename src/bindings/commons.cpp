@@ -9,8 +9,8 @@ constexpr npy_intp kMostKept = 8;  // a gradient keeps at most so many times its
 
 PyArrayObject* array_in(PyObject* object) { return reinterpret_cast<PyArrayObject*>(object); }
 
-// The array that owns the memory of an array; null where that is not the pool's memory, or not an array, or where there
-// is another array between, whose holders nobody counts.
+// The array that owns an array's memory: itself or its base. Null if this is no array, if the memory is not the pool's,
+// or if another array lies between, whose holders nobody counts.
 PyArrayObject* owner_of(PyObject* object) {
   if (object == nullptr || !PyArray_CheckExact(object)) return nullptr;
   PyObject* const base = PyArray_BASE(array_in(object));
@@ -30,7 +30,8 @@ struct Items {
   PyObject** end() const { return first + count; }
 };
 
-// Whether nobody holds `owner` but the items, of which nobody else holds those that are views.
+// Whether all holders of the memory are among the items: `owner` is held by items alone, and items that are views of it
+// by the list alone.
 bool are_holders_known(PyArrayObject* owner, const Items& items) {
   PyObject* const memory = reinterpret_cast<PyObject*>(owner);
   Py_ssize_t known = 0;
@@ -46,7 +47,7 @@ void set_writable(PyArrayObject* array, bool writable) {
   (writable ? PyArray_ENABLEFLAGS : PyArray_CLEARFLAGS)(array, NPY_ARRAY_WRITEABLE);
 }
 
-// Whether nobody but `tensor`, which has it, holds an array, nor its owner.
+// Whether `tensor` is the only holder of its array, and this the only holder of its owner.
 bool is_last_holder(const TensorObject* tensor, const PyArrayObject* owner) {
   PyObject* const array = tensor->array;
   return Py_REFCNT(array) == 1 && (array_in(array) == owner || Py_REFCNT(owner) == 1);
@@ -55,8 +56,8 @@ bool is_last_holder(const TensorObject* tensor, const PyArrayObject* owner) {
 // is_common(array): see below.
 PyObject* is_common_for_python(PyObject*, PyObject* array) { return PyBool_FromLong(is_common(array)); }
 
-// keep_apart(array): the address of its first element. Its memory is never held in common from now on: whoever has the
-// address may write there at any time. Its handler tells.
+// keep_apart(array): the address of its first element. Since whoever has the address may write there at any time, the
+// memory is never held in common from now on. Another memory handler marks it.
 PyObject* keep_apart(PyObject*, PyObject* array) {
   if (!PyArray_Check(array)) return PyErr_Format(PyExc_TypeError, "keep_apart: takes an array");
   PyArrayObject* const owner = owner_of(array);
@@ -73,7 +74,8 @@ PyObject* hold_given_for_python(PyObject*, PyObject* tensor) {
   Py_RETURN_NONE;
 }
 
-// shown(array): a tensor for users to see what a sweep computes with. It holds the memory in common.
+// shown(array): a tensor by which users see an array that a sweep computes with. It holds the memory in common with the
+// sweep, so that it gets memory of its own when it is written to.
 PyObject* shown(PyObject*, PyObject* object) {
   PyArrayObject* const owner = owner_of(object);
   if (owner == nullptr || !is_writable(object)) return new_tensor(Py_NewRef(object));
@@ -82,8 +84,8 @@ PyObject* shown(PyObject*, PyObject* object) {
   return new_tensor(view);
 }
 
-// own_copy(array, addend): a copy, of ordinary memory also in inference mode; with an addend, which may be None, the
-// sum.
+// own_copy(array, addend): a copy, or the sum with an addend that is not None, in ordinary memory even in inference
+// mode.
 PyObject* own_copy(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 2) return PyErr_Format(PyExc_TypeError, "own_copy: takes an array and an addend");
   const OutsideInference ordinary;
@@ -91,8 +93,8 @@ PyObject* own_copy(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return PyObject_Vectorcall(g_connections.add, args, 2, nullptr);
 }
 
-// add_to_common(tensor, addend): adds to what a tensor, no view, holds in common with others, in one pass: it has
-// memory of its own from then on. False, with nothing done, elsewhere.
+// add_to_common(tensor, addend): adds to a tensor that holds memory in common with others and is no view. Copy and sum
+// are one pass, after which the tensor has memory of its own. False, with nothing done, for other tensors.
 PyObject* add_to_common(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 2 || !is_tensor(args[0])) {
     return PyErr_Format(PyExc_TypeError, "add_to_common: takes a tensor and an array");

@@ -1,4 +1,4 @@
-// Memory that several tensors hold in common, each with elements of its own or the same ones, until one of them writes.
+// Memory that several tensors hold in common until one of them writes. They have the same elements or different parts.
 //
 // The gradients of joined tensors are parts of one array, those of the terms of a sum are one array. They need no
 // copies as long as nobody writes. So such memory is made read-only, for NumPy and kernels alike, and whoever is to

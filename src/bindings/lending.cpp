@@ -1,8 +1,9 @@
 // Arrays that tensors give out. What a write through them means is told in sharing.py.
 //
-// Such an array has a loan as its base, on which every array made from it depends as well (NumPy makes an array that
-// owns memory the base of all of them; what is no array stops it). So the loan ends when the last of them goes. While
-// there are any, the memory's version is counted from kShared. All of this happens under Python's lock.
+// The base of such an array is a loan, and so is the base of every array made from it. (NumPy looks for the array that
+// owns the memory and makes that the base, but stops at an object that is no array.) So the loan ends when the last of
+// these arrays goes. While a memory has loans, its version is counted from kShared. All of this happens under Python's
+// lock.
 #include "bindings/lending.hpp"
 
 #include <cstring>
@@ -16,7 +17,7 @@ struct Loan {
   PyObject head;
   PyObject* array;  // what it shows
   Cell* cell;
-  PyObject* line;  // which line gave it out; null where nobody asked
+  PyObject* line;  // which line of code gave it out; null if that was not noted
   Loan* next;      // of the same cell
   uint64_t digest;
   bool watched;  // there is a digest: something saved depends on what the elements were
@@ -38,7 +39,7 @@ uint64_t fold(uint64_t a, uint64_t b) {
 constexpr int kDigestLanes = 8;
 constexpr size_t kDigestBlock = kDigestLanes * 16;
 
-// Takes a block in: each lane multiplies one word with another and what it was, so that order counts.
+// Digests a block: each lane multiplies one word by another word mixed with its own state, so that order counts.
 void digest_block(const char* data, uint64_t* lanes) {
   constexpr uint64_t kOdd = 0x9e3779b97f4a7c15;  // 2^64 by the golden ratio
   for (int i = 0; i < kDigestLanes; ++i) {
@@ -48,8 +49,8 @@ void digest_block(const char* data, uint64_t* lanes) {
   }
 }
 
-// 64 bits of all bytes and their order. Other bytes give others, but for one chance in about 2^64; within a process
-// only.
+// A digest of all bytes and their order: other bytes give another one, up to a chance of about 2^-64. It is compared
+// only within a process.
 uint64_t digest_bytes(const char* data, size_t bytes) {
   uint64_t lanes[kDigestLanes];
   for (int i = 0; i < kDigestLanes; ++i) lanes[i] = 0x2545f4914f6cdd1d * static_cast<uint64_t>(2 * i + 1);

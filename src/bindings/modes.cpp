@@ -35,17 +35,17 @@ PyObject* numpy_handler() {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// What contexts set and put back. In C++, because Python raises KeyboardInterrupt between its own instructions: one
-// amid an `__enter__` or `__exit__` of Python would leave the mode as it is inside.
+// What contexts set and put back. This is C++ because Python raises KeyboardInterrupt between any two of its
+// instructions: in the middle of an `__enter__` or `__exit__` written in Python it would leave a mode set.
 //
-// A context may make further changes, which its method `_changes` describes before anything is set: what `as` names,
-// calls that make them, and calls that undo them. These are lists of tuples, each a function in C and its arguments, so
-// that no instruction of Python's runs between the first and the last.
+// A context may make further changes. Its method `_changes` describes them before anything is set: what `as` names, the
+// calls that make the changes, and those that undo them. The calls are lists of tuples, each a C function and its
+// arguments, so that no Python instruction runs between the first and the last.
 
 enum class Change : char { none, off, on };
 
-// What was set before a context; the handler where it changes inference mode, and the calls that undo its changes where
-// it makes some, both owned.
+// What was set before a context was entered. `handler` is there if the context changes inference mode, `undo` if it
+// makes further changes; both are owned.
 struct Before {
   bool grad, inference;
   PyObject* handler;

@@ -16,7 +16,7 @@ PyObject* g_cell_type = nullptr;
 // ---------------------------------------------------------------------------------------------------------------------
 // Cells.
 
-// Not among what Python's collector looks at: it refers to a text alone.
+// The cycle collector does not track cells: they refer to nothing but a text.
 void deallocate_cell(PyObject* self) {
   PyTypeObject* const type = Py_TYPE(self);
   fill(reinterpret_cast<Cell*>(self)->line, nullptr);
@@ -104,7 +104,7 @@ PyMemberDef kTensorMembers[] = {
     {nullptr, 0, 0, 0, nullptr},
 };
 
-// What every step asks for is answered here; the rest by the Python class.
+// Attributes that every training step reads; the Python class has the others.
 
 PyObject* get_shape(PyObject* self, void*) {
   PyObject* const array = tensor_in(self)->array;
@@ -233,7 +233,7 @@ PyObject* make_size_type() {
 // ---------------------------------------------------------------------------------------------------------------------
 // Views.
 
-// The steps that lead to `source`, if it is a view itself, and one more.
+// The steps from the base to a view of `source`: those that lead to `source`, if that is a view itself, and one more.
 PyObject* steps_to(PyObject* before, PyObject* primitive, PyObject* attributes) {
   const Py_ssize_t known = before == nullptr ? 0 : PyTuple_GET_SIZE(before);
   Reference steps(PyTuple_New(known + 1));
@@ -260,7 +260,7 @@ PyObject* living(PyObject* views) {
   return alive;
 }
 
-// Lets `base` know of one more view. What it knows of views that are gone it forgets now and then.
+// Adds a view to the list that `base` has of its views, from which those that are gone are removed now and then.
 bool add_view(TensorObject* base, PyObject* view) {
   if (base->views == nullptr) base->views = PyList_New(0);
   const Reference reference(PyWeakref_NewRef(view, nullptr));

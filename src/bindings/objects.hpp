@@ -1,7 +1,8 @@
 // The objects of the graph as C++ sees them: the fields of tensors, nodes and leaves.
 //
-// Their classes are Python's (tensor.py, graph.py), which derive them from the types here and add what users call. What
-// every operation touches is laid out here, so that an eager call and a step of the sweep cost no look-up.
+// Their classes are Python's (tensor.py, graph.py), which derive from the types here and add what users call. Fields
+// that every operation touches are laid out here, so that an eager call and a step of the sweep look nothing up by
+// name.
 #pragma once
 
 #include "bindings/reference.hpp"
@@ -14,8 +15,8 @@ struct Loan;
 struct Cell {
   PyObject head;
   long long version;
-  PyObject* line;  // which line wrote last; known while somebody looks for anomalies
-  Loan* loans;     // the arrays outside that show the memory: see lending.cpp
+  PyObject* line;  // which line of code wrote last; noted only while anomalies are looked for
+  Loan* loans;     // the arrays outside that share the memory: see lending.cpp
 };
 
 // Output `output` of a node or a leaf; null where no gradient is wanted. Python sees a pair, or None.
@@ -28,8 +29,8 @@ struct Edge {
 struct TensorObject {
   PyObject head;
   PyObject* array;  // the elements
-  PyObject* node;   // with `output` the edge, `_edge`: what computed them
-  PyObject* cell;   // made once somebody asks for it: see cell_of
+  PyObject* node;   // what computed them; with `output` the edge, `_edge`
+  PyObject* cell;   // made when it is first asked for: see cell_of
   PyObject* base;   // of a view: whose memory it is
   PyObject* steps;  // of a view: what makes it from there
   PyObject* views;  // of a base: weak references to its views
@@ -40,8 +41,8 @@ struct TensorObject {
   Edge edge() const { return {node, output}; }
 };
 
-// As many things as a node has of a kind. (Tuples of Python's would cost more, and its collector of cycles would go
-// through all of them again and again in a long graph.)
+// An array of a node's things: its edges, saved values or versions. (Python tuples would cost more, and in a long graph
+// the cycle collector would visit all of them again and again.)
 template <class Thing>
 struct Several {
   Thing* things;
@@ -58,8 +59,8 @@ struct Several {
   Thing& operator[](Py_ssize_t i) const { return things[i]; }
 };
 
-// What is known of the memory of something saved: how often it was written to. Of memory that arrays outside share,
-// what the elements were as well: see sharing.py.
+// What a saved array's memory was like when the array was saved: how often it had been written to and, if arrays
+// outside share it, a digest of the elements (see sharing.py).
 struct Version {
   PyObject* cell;  // null: nothing
   long long number;
@@ -91,7 +92,7 @@ struct LeafObject {
   PyObject* weak_references;
 };
 
-// What C++ calls of the Python part, which hands it over at import: connect(name, object).
+// Objects of the Python part that C++ uses. The Python part hands them over at import: connect(name=object).
 struct Connections {
   PyObject* tensor;  // the classes
   PyObject* node;
@@ -103,15 +104,15 @@ struct Connections {
   PyObject* cast;  // (x, code, source), (x, code): a tensor or an array in another dtype, the former between floats
   PyObject* convert;
   PyObject* promote;  // (primitive, inputs, attributes): the call where the kernel does not take the inputs as they are
-  PyObject* name_error;  // (primitive, exception): lets it open with the public function that was called
+  PyObject* name_error;  // (primitive, exception): makes its message open with the public function that was called
   PyObject* observers;   // the list of those who watch nodes being recorded
   PyObject* levels;      // a list that is empty unless vmap runs
   PyObject* leaf_hooks;  // a dict that is empty while no leaf has a hook
   PyObject* observe;     // (node, outputs, inputs): shows them a new node
   PyObject* add;
   PyObject* copy;             // of an array
-  PyObject* give_own_memory;  // (tensor, addend or none): gives it, no view, memory of its own in place of what it
-                              // holds in common, with the addend added
+  PyObject* give_own_memory;  // (tensor, addend or None): gives a tensor that holds memory in common, and is no view,
+                              // memory of its own, with the addend added
   PyObject* add_into;         // (out, x, y), of arrays
   PyObject* sum_to;
 };
@@ -141,21 +142,21 @@ static inline bool anybody_observes() { return PyList_GET_SIZE(g_connections.obs
 // Whether there are observers, or vmap runs.
 static inline bool is_anything_watching() { return anybody_observes() || PyList_GET_SIZE(g_connections.levels) > 0; }
 
-// What a method returns; null with an exception set.
+// Calls a method by its name; null with an exception set.
 template <class... Arguments>
 static Reference call_method(PyObject* object, const char* method, Arguments... arguments) {
   const Reference name(PyUnicode_InternFromString(method));
   return Reference(name == nullptr ? nullptr : PyObject_CallMethodObjArgs(object, name.get(), arguments..., nullptr));
 }
 
-// Puts what the caller hands over into a field.
+// Sets a field to a reference that the caller hands over, and lets go of the old one.
 static inline void fill(PyObject*& field, PyObject* value) {
   PyObject* const before = field;
   field = value;
   Py_XDECREF(before);
 }
 
-// Whether an object is an array, or stands for those of several examples.
+// Whether an object is an array, or a BatchedArray, which stands for the arrays of several examples.
 static inline bool is_array(PyObject* object) {
   return PyArray_Check(object) || is_just(object, g_connections.batched);
 }
@@ -164,12 +165,12 @@ static inline bool is_leaf(PyObject* node) {
   return PyObject_TypeCheck(node, reinterpret_cast<PyTypeObject*>(g_connections.leaf));
 }
 
-// The place of a leaf or a node in the order.
+// The sequence number of a leaf or a node.
 static inline long long sequence_of(PyObject* node) {
   return is_leaf(node) ? leaf_in(node)->sequence : node_in(node)->sequence;
 }
 
-// What Python's collector of cycles asks of objects that refer to others by these fields.
+// What the cycle collector needs of a type whose objects refer to others by these fields.
 template <class Object, PyObject* Object::*... kFields>
 struct Collected {
   static Object* in(PyObject* self) { return reinterpret_cast<Object*>(self); }
@@ -200,19 +201,19 @@ bool is_cell(PyObject* object);
 // An edge as Python sees it: a pair, or None; null with an exception set.
 PyObject* edge_to_python(const Edge& edge);
 
-// Reads one; false with an exception set. The node is borrowed.
+// Reads an edge; false with an exception set. The node is borrowed.
 bool edge_from_python(PyObject* object, Edge& edge);
 
-// A pair of something and something that the caller hands over; null, with an exception set, where the latter is null.
+// The tuple (first, second), which takes over the reference to `second`; null, with an exception set, if that is null.
 PyObject* pair(PyObject* first, PyObject* second);
 
-// The shape of an array, of what stands for several examples' arrays, or of a number: a new tuple.
+// The shape of an array, a BatchedArray or a number, as a new tuple.
 PyObject* shape_of(PyObject* object);
 
 // The number of the next node.
 long long next_sequence();
 
-// A new tensor of an array, which it takes over. Null, with an exception set, if there is no array.
+// A new tensor, which takes over the reference to `array`; null, with an exception set, if that is null.
 PyObject* new_tensor(PyObject* array);
 
 // The gradient of a tensor, borrowed; null where it has none.
@@ -221,10 +222,11 @@ PyObject* gradient_of(const TensorObject* tensor);
 // The version cell of a tensor's memory, borrowed; null with an exception set.
 Cell* cell_of(TensorObject* tensor);
 
-// Makes `view` known as what `primitive` made of `source`; false with an exception set.
+// Records that `primitive` made `view` of `source`, so that a write to either is seen by the other; false with an
+// exception set.
 bool link_view(TensorObject* view, TensorObject* source, PyObject* primitive, PyObject* attributes);
 
-// Adds what was made to the module, if it was, and lets go of it.
+// Adds a new type to the module and lets go of it; false, with an exception set, also if there is no type.
 static inline bool add_type(PyObject* module, const char* name, PyObject* type) {
   const bool added = type != nullptr && PyModule_AddObjectRef(module, name, type) == 0;
   Py_XDECREF(type);

@@ -25,13 +25,13 @@ bool is_sole(PyObject* array) {
   return Py_REFCNT(array) == 1 && PyArray_BASE(reinterpret_cast<PyArrayObject*>(array)) == nullptr;
 }
 
-// The same of a tensor, which is one's own then. (Nodes hold no tensors.)
+// The same for a tensor: then whoever holds it may change it. (Nodes hold no tensors.)
 bool is_sole_tensor(PyObject* tensor) {
   const PyObject* const base = tensor_in(tensor)->base;
   return Py_REFCNT(tensor) == 1 && (base == nullptr || Py_REFCNT(base) == 1);
 }
 
-// What Python says of a sweep; see graph.py.
+// What Python asks for; see graph.py.
 struct Request {
   PyObject* relevant;  // the set of nodes that lead to targets; None: all, and leaves accumulate
   PyObject* wanted;    // for each node that is a target, pairs of an output and its place among the results
@@ -47,7 +47,7 @@ class Sweep {
   Sweep(const Request& request, const std::vector<PyObject*>& roots)
       : request_(request), turns_(turns_of_hooked_leaves(roots)) {}
 
-  // Sends the cotangent of a root, which others hold as well.
+  // Sends the cotangent of a root. Its array is the caller's, too.
   bool begin(const Edge& edge, PyObject* g) {
     if (PyArray_CheckExact(g) && is_writable(g)) given_.push_back(memory_of(g));
     return send(edge, share(g));
@@ -116,7 +116,7 @@ class Sweep {
     return true;
   }
 
-  // A node has its whole cotangent: on to what it was computed from.
+  // Handles a node whose cotangent is complete: sends cotangents on to what it was computed from.
   bool visit(PyObject* node, Reference g) {
     if (PyErr_CheckSignals() < 0) return false;
     const bool plain = is_just(node, g_connections.node);
@@ -125,7 +125,7 @@ class Sweep {
     if (!plain && is_hooked(node)) g = call_method(node, "before", g.get());
     if (g == nullptr || PyErr_Occurred() != nullptr) return false;
     if (request_.has_targets() && !note_target(node, g.get())) return false;
-    // A leaf that is visited in its turn accumulates a copy: the cotangent may be the caller's.
+    // A leaf that is visited in its turn, as those with hooks are, accumulates a copy: the array may be the caller's.
     if (is_leaf(node)) return request_.has_targets() || call_method(node, "accumulate", g.get()) != nullptr;
     const Reference cotangents = plain ? pull_plain(node, g.get()) : pull_other(node, g.get());
     g.reset();
@@ -136,7 +136,7 @@ class Sweep {
     return true;
   }
 
-  // A cotangent that users will see, or a copy: not memory that was given, to which others may write.
+  // The cotangent, or a copy if it lies in memory that the caller gave: others may write there while users see it.
   Reference apart_from_given(Reference g) const {
     if (PyTuple_CheckExact(g.get())) {
       Reference parts(PyTuple_New(PyTuple_GET_SIZE(g.get())));
@@ -172,7 +172,7 @@ class Sweep {
     return Reference(values == nullptr ? nullptr : pull_node(node_in(node), g, values.get()));
   }
 
-  // Of a node of a class of its own: a user's function, one with hooks.
+  // For a node of another class: a user's function, or a node with hooks.
   Reference pull_other(PyObject* node, PyObject* g) const {
     const Reference values = call_method(node, request_.create_graph ? "read_tensors" : "read");
     return values == nullptr ? nullptr : call_method(node, "pullback", g, values.get());
@@ -191,8 +191,9 @@ class Sweep {
     return true;
   }
 
-  // Lets cotangents of leaves that have no gradient yet become it without copies, where they are parts of one array.
-  // Before any is delivered: as long as all of them are in the tuple, it is known who holds that array.
+  // Where cotangents of leaves without a gradient are parts of one array, makes them hold it in common, so that they
+  // become the gradients without copies. This comes before any is delivered: as long as all of them are in the tuple,
+  // all holders of the array are known.
   void hold_gradients(NodeObject* node, PyObject* cotangents) const {
     for (int i = 0; i < node->edges.count && i < PyTuple_GET_SIZE(cotangents); ++i) {
       PyObject* const leaf = node->edges[i].node;
@@ -215,8 +216,8 @@ class Sweep {
     return send(edge, std::move(g));
   }
 
-  // Whether the gradient is an array to which `g` is added so quickly that Python's lock is not released for it: then
-  // no other thread can come between.
+  // Whether adding `g` to the gradient is so short that it does not release Python's lock. No other thread can come
+  // between then, and no lock of ours is needed.
   static bool is_small_sum(const LeafObject* leaf, PyObject* g) {
     if (leaf->grad == nullptr || !is_tensor(leaf->grad) || tensor_in(leaf->grad)->node != nullptr) return false;
     PyObject* const grad = tensor_in(leaf->grad)->array;
@@ -322,8 +323,8 @@ bool sweep_from(const std::vector<Root>& roots, const Request& request) {
   return sweep.run() && endings.call();
 }
 
-// A copy of an array or a tensor that a list holds, where it could change with others outside; null where it could not,
-// or with an exception set.
+// A copy of an array or a tensor in a list if writes from outside could change it; null if they could not, or with an
+// exception set.
 PyObject* independent_copy(PyObject* g, PyObject* list) {
   if (is_tensor(g)) return is_sole_tensor(g) ? nullptr : call_method(g, "clone").release();
   if (!PyArray_CheckExact(g) || is_sole(g)) return nullptr;
@@ -357,7 +358,7 @@ PyObject* sweep(PyObject*, PyObject* const* args, Py_ssize_t count) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// The usual case, in one call.
+// The usual case, `loss.backward()`, in one call.
 
 // The cotangent of a scalar: 1, made once for each dtype, and held in common with whoever gets it.
 PyObject* one(PyArrayObject* like) {
@@ -379,7 +380,7 @@ PyObject* one(PyArrayObject* like) {
   return made;
 }
 
-// The cotangent of `tensor` as an array, borrowed: what `given` has, or 1; null where that does not simply fit.
+// The cotangent of `tensor` as an array, borrowed: that of `given`, or 1; null for cases that Python has to look at.
 PyObject* cotangent_of(TensorObject* tensor, PyObject* given) {
   if (!PyArray_CheckExact(tensor->array)) return nullptr;
   PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(tensor->array);
@@ -390,7 +391,7 @@ PyObject* cotangent_of(TensorObject* tensor, PyObject* given) {
 }
 
 // backward(tensor, gradient, retain_graph): the sweep from one tensor to all leaves, recording nothing. False, with
-// nothing done, where there is anything to consider: that is Python's.
+// nothing done, if anything is unusual or wrong: Python goes on then.
 PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 3 || !is_tensor(args[0])) return PyErr_Format(PyExc_TypeError, "backward: takes a tensor and two more");
   const Edge edge = tensor_in(args[0])->edge();

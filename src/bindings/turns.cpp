@@ -7,11 +7,11 @@
 namespace minigrad {
 namespace {
 
-// Where a leaf goes in: the number of a node, and which of its edges.
+// A use of a leaf: the number of the node that reads it, and by which of its edges.
 using Place = std::pair<long long, int>;
 
-// For each leaf with hooks the last place that the sweep passes. Nodes are taken as the sweep takes them, the highest
-// number first.
+// For each leaf with hooks the last of its uses that the sweep comes to. Nodes are taken in the sweep's order, the
+// highest number first.
 std::map<PyObject*, Place> last_places(const std::vector<PyObject*>& roots) {
   std::map<PyObject*, Place> places;
   std::priority_queue<std::pair<long long, PyObject*>> waiting;

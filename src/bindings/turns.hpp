@@ -8,8 +8,8 @@
 
 namespace minigrad {
 
-// For each leaf with hooks the number at which it is visited: next after the last node that it goes into. By their own
-// numbers leaves would come last; their hooks are to see a gradient as soon as it is whole.
+// For each leaf with hooks the number at which the sweep visits it: just below that of the last node that reads it. By
+// their own numbers leaves would come last, but their hooks are to see a gradient as soon as it is whole.
 using Turns = std::map<PyObject*, double>;
 
 // Whether users have hung hooks on a node or a leaf.
