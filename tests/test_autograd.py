@@ -18,25 +18,9 @@ from minigrad import Tensor, autograd
 from minigrad.autograd import functional
 from minigrad.graph import Leaf, Node
 from visits import visiting
+from worked import const, draw, leaf, values
 
 Array = np.ndarray[Any, Any]
-
-
-def leaf(data: Any, dtype: Any = mg.float64) -> Tensor:
-    return mg.tensor(data, dtype=dtype, requires_grad=True)
-
-
-def const(data: Any) -> Tensor:
-    return mg.tensor(data, dtype=mg.float64)
-
-
-def draw(*shape: int, seed: int = 0) -> Array:
-    return np.random.default_rng(seed).standard_normal(shape)
-
-
-def values(t: Tensor | None) -> Any:
-    assert t is not None
-    return t.detach().tolist()
 
 
 @contextmanager

@@ -17,21 +17,9 @@ import pytest
 import minigrad as mg
 from minigrad import Tensor, autograd
 from minigrad._methods import in_place_forms
+from worked import const, leaf, values
 
 Array = np.ndarray[Any, Any]
-
-
-def leaf(data: Any) -> Tensor:
-    return mg.tensor(data, dtype=mg.float64, requires_grad=True)
-
-
-def const(data: Any) -> Tensor:
-    return mg.tensor(data, dtype=mg.float64)
-
-
-def values(t: Tensor | None) -> Any:
-    assert t is not None
-    return t.detach().tolist()
 
 
 # ---- The two of the plan ---------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What the tests of articles share: leaves, constants, gradients and comparisons of float64."""
+"""What tests of the graph and of articles share: leaves, constants, gradients and comparisons of float64."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ def const(data: Any) -> Tensor:
 
 def draw(*shape: int, seed: int = 0) -> Array:
     return np.random.default_rng(seed).standard_normal(shape)
+
+
+def values(t: Tensor | None) -> Any:
+    assert t is not None
+    return t.detach().tolist()
 
 
 def gradients(out: Tensor, *inputs: Tensor, v: Any = None) -> tuple[Array, ...]:

@@ -251,7 +251,7 @@ class Tensor(TensorExport):
         """Make this a tensor of another one's memory. Views of the old memory share it with each other alone."""
         self._own()
         value._own()
-        sharing.wrote(self._cell)  # what was saved of the old memory is not what this tensor is now
+        sharing.wrote(self._cell)  # a node that saved the old elements must not read the new ones
         for view in [*living_views(self), self]:
             if hasattr(view, "_base"):
                 del view._base, view._steps

@@ -105,10 +105,13 @@ struct InPlaceForm {
 
 InPlaceForm& form_in(PyObject* object) { return *reinterpret_cast<InPlaceForm*>(object); }
 
-// Calls that a kernel does: a tuple of the kernel, its operands (an argument by its number, or a float or flag), the
-// names of the arguments that such a call has, no more and no fewer, and a letter for each: t a tensor, n a number, k a
-// number given by keyword, a any of the two, b as well but where numbers must not wrap around. See kernel_call in
-// _methods.py.
+// A form of call that a kernel can do alone, as kernel_call in _methods.py describes it: a tuple of
+//
+//   the kernel;
+//   its operands, each the number of an argument, or a float or flag as it is;
+//   the names of the arguments, of which the call must have all and no others;
+//   a letter for each argument: t a tensor, n a number, k a number given by keyword, a or b a tensor or a number. n and
+//   b are for float tensors only, since integers must not wrap around.
 struct KernelCall {
   PyObject* kernel;
   PyObject* operands;
@@ -126,7 +129,7 @@ struct KernelCall {
 
 bool is_constant(PyObject* operand) { return PyFloat_CheckExact(operand) || PyBool_Check(operand); }
 
-// A flag that the caller gives is none of them.
+// Flags given by the caller are of no kind.
 bool is_of_kind(char kind, PyObject* argument) {
   if (PyBool_Check(argument)) return false;
   return kind == 'a' || kind == 'b' || (kind == 't') == is_tensor(argument);
@@ -138,7 +141,7 @@ Py_ssize_t position_of(PyObject* names, PyObject* name) {
   return i;
 }
 
-// Puts the arguments into the order of their names; false if it is another call.
+// Puts the arguments into the order of their names; false if the call has another form.
 bool bind(const KernelCall& call, PyObject* const* args, Py_ssize_t count, PyObject* keywords, PyObject** bound) {
   const Py_ssize_t named = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
   if (count == 0 || count + named != call.arguments()) return false;
@@ -157,7 +160,7 @@ bool bind(const KernelCall& call, PyObject* const* args, Py_ssize_t count, PyObj
   return true;
 }
 
-// Whether a tensor holds whatever number it is given. (Whether integers do is Python's to ask.)
+// Whether a tensor can hold any number. (Whether one of integers holds a given one is decided in Python.)
 bool is_float_tensor(PyObject* tensor) {
   PyObject* const array = tensor_in(tensor)->array;
   return PyArray_CheckExact(array) && PyArray_ISFLOAT(reinterpret_cast<PyArrayObject*>(array));
@@ -176,7 +179,7 @@ Written try_call(const KernelCall& call, PyObject* const* args, Py_ssize_t count
   return compute(call.kernel, args[0], operands, n);
 }
 
-// bool, integer, float: what is of one kind can be stored in its own and in later ones.
+// bool, integer, float: a result can be stored in a dtype of its own kind, or of a later one.
 int kind_of(DType dtype) { return is_floating(dtype) ? 2 : static_cast<int>(dtype != DType::boolean); }
 
 // Writes a result into the memory of a tensor, `own`, converted where the dtypes differ.

@@ -35,24 +35,25 @@ Py_ssize_t dims_of(PyObject* part) {
   return view_picks(part, x) ? x.rank : 1;
 }
 
-// What a key means in a view, whose dimensions its parts speak of one after the other. Keys that are not understood, or
-// are wrong, are Python's to read.
+// The elements of an array that a key means. Its parts speak of the array's dimensions one after the other. Keys that
+// are not understood here, or are wrong, are left to Python.
 //
-// Integers, slices and None make a smaller view. Vectors of indices and masks, taken together, say where such views lie
-// whose elements are meant: `offsets_`. Of what is written, these are one dimension, in the place of the first of them
-// if no other dimension lies between them, else the first one.
+// Integers, slices and None make a smaller view, `out_`. Vectors of indices and masks together pick several such views,
+// each at one of the `offsets_` from out_'s beginning. In the value that is written, and in the result that is read,
+// the picked views are one more dimension: the first one, or, if no other dimension lies between those that are picked
+// from, the one in their place.
 class Target {
  public:
-  // `most`: elements that are worth it.
-  Target(const View& whole, int64_t most) : whole_(whole), out_(whole), most_(most) { out_.rank = 0; }
+  // `most`: with more elements than that, one part alone picks too much to be read here.
+  Target(const View& whole, int64_t most) : whole_(whole), out_(whole), most_read_(most) { out_.rank = 0; }
 
-  // What a value may not lie in.
+  // The memory that is written, which the value must not share.
   const View& memory() const { return picks_ ? whole_ : out_; }
 
   [[gnu::noinline]] bool take(PyObject* key) {
     PyObject** const parts = PyTuple_CheckExact(key) ? PySequence_Fast_ITEMS(key) : &key;
     const Py_ssize_t count = PyTuple_CheckExact(key) ? PyTuple_GET_SIZE(key) : 1;
-    alone_ = parts == &key;
+    is_one_part_ = parts == &key;
     Py_ssize_t left = 0, added = 0;
     for (Py_ssize_t i = 0; i < count; ++i) left += dims_of(parts[i]), added += parts[i] == Py_None;
     if (whole_.rank + added > kMaxRank) return false;
@@ -63,21 +64,21 @@ class Target {
         add_dim(1, 0);
       } else {
         left -= dims_of(parts[i]);
-        if (dim_ == whole_.rank || !take_part(parts[i])) return false;
+        if (next_dim_ == whole_.rank || !take_part(parts[i])) return false;
       }
     }
     keep_all_but(0);
     return true;
   }
 
-  // Whether a value broadcasts to what the key means. Takes from it the dimension of the places that are picked.
+  // Whether a value broadcasts to what the key means. Takes the dimension of the picked views out of `x`.
   bool fits(View& x) {
     if (picks_) {
-      const int d = (apart_ ? 0 : at_) - (out_.rank + 1 - x.rank);
+      const int d = (picks_apart_ ? 0 : picked_dim_) - (out_.rank + 1 - x.rank);
       if (x.rank > out_.rank + 1) return false;
       if (d >= 0) {
         if (x.shape[d] != 1 && x.shape[d] != static_cast<int64_t>(offsets_.size())) return false;
-        step_ = x.shape[d] == 1 ? 0 : x.stride[d];
+        value_step_ = x.shape[d] == 1 ? 0 : x.stride[d];
         --x.rank;
         for (int e = d; e < x.rank; ++e) x.shape[e] = x.shape[e + 1], x.stride[e] = x.stride[e + 1];
       }
@@ -91,13 +92,13 @@ class Target {
 
   void write(const View& x) const {
     if (!picks_) return copy_all(out_, x);
-    for_picks(out_, x, [&](int64_t n) { return offsets_[n]; }, [&](int64_t n) { return n * step_; });
+    for_picks(out_, x, [&](int64_t n) { return offsets_[n]; }, [&](int64_t n) { return n * value_step_; });
   }
 
   // What indices and masks pick, as a new array; null with an exception set.
   PyObject* read() const {
     View out = out_;
-    const int dim = apart_ ? 0 : at_;
+    const int dim = picks_apart_ ? 0 : picked_dim_;
     std::copy_backward(out_.shape + dim, out_.shape + out_.rank, out.shape + out_.rank + 1);
     out.shape[dim] = static_cast<int64_t>(offsets_.size());
     ++out.rank;
@@ -125,7 +126,7 @@ class Target {
   }
 
  private:
-  // Copies x to out for each of the places, which lie out_at(n) and x_at(n) elements further.
+  // Copies x to out once for each picked view, which lies out_at(n) and x_at(n) elements further.
   template <class OutAt, class XAt>
   void for_picks(const View& out, const View& x, const OutAt& out_at, const XAt& x_at) const {
     const auto count = static_cast<int64_t>(offsets_.size()), item = static_cast<int64_t>(item_size(out.dtype));
@@ -152,12 +153,12 @@ class Target {
   }
 
   void keep_all_but(Py_ssize_t left) {
-    while (whole_.rank - dim_ > left) keep(0, whole_.shape[dim_], 1);
+    while (whole_.rank - next_dim_ > left) keep(0, whole_.shape[next_dim_], 1);
   }
 
   void keep(int64_t first, int64_t count, int64_t step) {
     skip(first);
-    add_dim(count, count > 1 ? step * whole_.stride[dim_ - 1] : 0);
+    add_dim(count, count > 1 ? step * whole_.stride[next_dim_ - 1] : 0);
   }
 
   void add_dim(int64_t count, int64_t stride) {
@@ -166,12 +167,12 @@ class Target {
   }
 
   void skip(int64_t first) {
-    out_.data = static_cast<char*>(out_.data) + first * whole_.stride[dim_++] * item_size(whole_.dtype);
+    out_.data = static_cast<char*>(out_.data) + first * whole_.stride[next_dim_++] * item_size(whole_.dtype);
   }
 
   bool take_part(PyObject* part) {
     Py_ssize_t first, last, step = 1;
-    const int64_t n = whole_.shape[dim_];
+    const int64_t n = whole_.shape[next_dim_];
     if (PySlice_Check(part)) {
       const PySliceObject* const slice = reinterpret_cast<PySliceObject*>(part);
       for (PyObject* const bound : {slice->start, slice->stop, slice->step}) {
@@ -202,7 +203,7 @@ class Target {
     return index >= 0 && index < n;
   }
 
-  // Takes a vector or list of indices or of flags, or a mask; each of them picks as many places.
+  // Takes a vector or list of indices or of flags, or a mask. All parts of this kind have to pick equally many views.
   bool take_picks(PyObject* part) {
     View x;
     std::vector<int64_t> offsets;
@@ -214,12 +215,12 @@ class Target {
       return false;
     }
     if (picks_ && offsets.size() != offsets_.size()) return false;
-    for (int d = dim_; d < dim_ + width; ++d) {
+    for (int d = next_dim_; d < next_dim_ + width; ++d) {
       if (whole_.stride[d] == 0 && whole_.shape[d] > 1) return false;
     }
-    apart_ |= picks_ && at_ != out_.rank;
-    at_ = picks_ ? at_ : out_.rank;
-    dim_ += width;
+    picks_apart_ |= picks_ && picked_dim_ != out_.rank;
+    picked_dim_ = picks_ ? picked_dim_ : out_.rank;
+    next_dim_ += width;
     for (size_t i = 0; picks_ && i < offsets.size(); ++i) offsets[i] += offsets_[i];
     offsets_.swap(offsets);
     picks_ = true;
@@ -227,16 +228,16 @@ class Target {
   }
 
   bool add_index(int64_t index, std::vector<int64_t>& offsets) const {
-    if (!is_inside(index, whole_.shape[dim_])) return false;
-    offsets.push_back(index * whole_.stride[dim_]);
+    if (!is_inside(index, whole_.shape[next_dim_])) return false;
+    offsets.push_back(index * whole_.stride[next_dim_]);
     return true;
   }
 
   bool read_indices(const View& x, std::vector<int64_t>& offsets) const {
     int64_t row = 1;
-    for (int d = dim_ + 1; alone_ && d < whole_.rank; ++d) row *= whole_.shape[d];
-    if (x.shape[0] > static_cast<int64_t>(kPicks) || x.shape[0] * row > most_) return false;
-    const int64_t n = whole_.shape[dim_], step = whole_.stride[dim_];
+    for (int d = next_dim_ + 1; is_one_part_ && d < whole_.rank; ++d) row *= whole_.shape[d];
+    if (x.shape[0] > static_cast<int64_t>(kPicks) || x.shape[0] * row > most_read_) return false;
+    const int64_t n = whole_.shape[next_dim_], step = whole_.stride[next_dim_];
     offsets.resize(static_cast<size_t>(x.shape[0]));
     for (int64_t i = 0; i < x.shape[0]; ++i) {
       int64_t index = integer_at(x, i * x.stride[0]);
@@ -266,7 +267,7 @@ class Target {
     const Reference items(PySequence_Fast(part, "indices"));
     if (items == nullptr) return false;
     const bool flags = PyBool_Check(PySequence_Fast_GET_ITEM(items.get(), 0));
-    if (flags && count != whole_.shape[dim_]) return false;
+    if (flags && count != whole_.shape[next_dim_]) return false;
     for (Py_ssize_t i = 0; i < count; ++i) {
       PyObject* const item = PySequence_Fast_GET_ITEM(items.get(), i);
       int64_t index = i;
@@ -279,14 +280,14 @@ class Target {
   bool read_mask(const View& x, std::vector<int64_t>& offsets) const {
     int64_t size = 1, index[kMaxRank] = {};
     for (int d = 0; d < x.rank; ++d) {
-      if (dim_ + d >= whole_.rank || x.shape[d] != whole_.shape[dim_ + d]) return false;
+      if (next_dim_ + d >= whole_.rank || x.shape[d] != whole_.shape[next_dim_ + d]) return false;
       size *= x.shape[d];
     }
     if (size > kFew) return false;
     offsets.reserve(static_cast<size_t>(size));
     for (int64_t i = 0; i < size; ++i) {
       int64_t from = 0, to = 0;
-      for (int d = 0; d < x.rank; ++d) from += index[d] * x.stride[d], to += index[d] * whole_.stride[dim_ + d];
+      for (int d = 0; d < x.rank; ++d) from += index[d] * x.stride[d], to += index[d] * whole_.stride[next_dim_ + d];
       if (static_cast<const bool*>(x.data)[from]) offsets.push_back(to);
       if (offsets.size() > kPicks) return false;
       for (int d = x.rank - 1; d >= 0 && ++index[d] == x.shape[d]; --d) index[d] = 0;
@@ -296,13 +297,14 @@ class Target {
 
   const View& whole_;
   View out_;
-  const int64_t most_;
-  int dim_ = 0;
-  bool alone_ = false;  // whether the key is no tuple
+  const int64_t most_read_;
+  int next_dim_ = 0;          // the dimension of `whole_` that the next part speaks of
+  bool is_one_part_ = false;  // whether the key is no tuple
   std::vector<int64_t> offsets_;
-  bool picks_ = false, apart_ = false;
-  int at_ = 0;        // the dimension of `out_` before which the first of them stands
-  int64_t step_ = 0;  // of a value, from one place to the next
+  bool picks_ = false;        // whether there are indices or masks
+  bool picks_apart_ = false;  // whether other dimensions lie between those that are picked from
+  int picked_dim_ = 0;        // the dimension of `out_` before which the picked views stand
+  int64_t value_step_ = 0;    // in the value, from one picked view to the next
 };
 
 // Whether a number becomes an element of `dtype` without a question: integers hold only integers, and what may be too

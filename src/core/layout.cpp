@@ -10,8 +10,8 @@ int64_t step_of(const View& x, const View& out, int d) {
   return x.stride[own] < 0 ? -x.stride[own] : x.stride[own];
 }
 
-// Whether dimension a, which was to lie within b, should lie outside it: 1, or -1 where it should not; 0 where no input
-// tells.
+// Whether dimension a should lie outside of b in memory, by the first input that decides: 1 if it should, -1 if not, 0
+// if no input decides.
 int compare(const Plan& plan, int a, int b) {
   const View& out = plan.out[0];
   for (int i = 0; i < plan.in_count; ++i) {

@@ -9,9 +9,9 @@ namespace minigrad {
 // Whether the elements fill a piece of memory, each place once, whatever the order of the dimensions.
 bool is_dense(const View& x);
 
-// Writes the strides of the first output: those that all inputs have, where these are of its shape and dense. Otherwise
-// its dimensions lie in the order of the first input in which two of them differ in stride, those that it repeats left
-// out; where none tells, in row-major order.
+// Writes the strides of the first output. If all inputs have its shape, are dense and have the same strides, these are
+// the output's. Otherwise two of its dimensions lie in the order that they have in the first input in which they differ
+// in stride and neither is repeated; if there is none, in row-major order.
 void keep_layout(Plan& plan);
 
 // The dimensions of more than one element, outermost in memory first.

@@ -59,8 +59,8 @@ void* allocate(size_t bytes) {
   return buffer;
 }
 
-// A cached buffer's first bytes hold its place among those of its class, and when it was freed. `above` is set by the
-// buffer that comes to lie above; of the topmost one it means nothing.
+// What a cached buffer's first bytes hold: its neighbours in the stack of its class, and when it was freed. `above` is
+// set when another buffer is put on top; in the topmost one it means nothing.
 struct Link {
   Link* below;
   Link* above;

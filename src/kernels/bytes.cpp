@@ -12,7 +12,7 @@
 namespace minigrad {
 namespace {
 
-// Between these numbers of bytes the library takes an instruction that is slow to start.
+// Between these numbers of bytes the C library's memcpy uses an instruction that is slow to start.
 constexpr int64_t kLoop = 128, kLibrary = 65536;
 
 // Rows at least so long are picked by calls of what copies them.

@@ -7,15 +7,15 @@
 
 namespace minigrad {
 
-// What moves so many bytes, read and written, fits into no cache.
+// From this many bytes on, read and written, a copy fits into no cache.
 constexpr int64_t kStreamed = int64_t{32} << 20;
 
 // Whether results should go past the caches, where so many bytes are read and written: a line of memory is then written
 // without having been read before. Several threads write to the last cache much faster than to memory.
 bool past_caches(int64_t bytes);
 
-// Copies bytes: past the caches where `streamed`, and other threads see them after stream_end(), which is called by the
-// thread that copied them.
+// Copies bytes. Where `streamed`, they go past the caches, and other threads see them once the thread that copied them
+// has called stream_end().
 void copy_bytes(void* to, const void* from, int64_t bytes, bool streamed = false);
 void stream_end();
 
@@ -25,8 +25,8 @@ void stream_lines(void* to, const void* from, int64_t bytes);
 // Copies rows of so many bytes, which begin to_row and from_row bytes apart; false, with nothing done, where it cannot.
 bool copy_rows(void* to, const void* from, int64_t rows, int64_t bytes, int64_t to_row, int64_t from_row);
 
-// Copies rows of so many bytes, one behind the other, from the places among `extent` that indices say, from_row bytes
-// apart: counted from the end where negative. False where an index is out of range.
+// Copies the rows that indices name, one behind the other: `extent` rows of `bytes` bytes each, which begin from_row
+// bytes apart. Negative indices count from the end. False where an index is out of range.
 bool pick_rows(void* to, const void* from, const int64_t* index, int64_t count, int64_t bytes, int64_t from_row,
                int64_t extent);
 
@@ -38,8 +38,8 @@ void zero_bytes(void* to, int64_t bytes, bool streamed = false);
 // Fills as many of the bytes as it can with the first 32 of a pattern; returns how many: a multiple of 32.
 int64_t fill_bytes(void* to, const void* pattern, int64_t bytes);
 
-// Copies as many of the `count` elements of 4 bytes of each row as it can, the last ones, to the beginning of a row of
-// `to` in reverse order; returns how many. Reads forwards, as memory likes to be read.
+// Reverses rows of `count` elements of 4 bytes, as far as wide registers go: the last elements of each row, to the
+// beginning of a row of `to`. Returns how many of each row it copied. It reads forwards, which memory is fastest at.
 int64_t reverse_rows(uint32_t* to, const uint32_t* from, int64_t rows, int64_t count, int64_t to_row, int64_t from_row);
 
 }  // namespace minigrad

@@ -24,8 +24,8 @@ void plan_flag(Plan& plan) { plan_count(plan, DType::boolean); }
 void plan_number(Plan& plan) { plan_count(plan, DType::int64); }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Elements of which only that matters whether they are 0, as integers of their size: `kept` leaves out the sign of
-// floats, so that -0 is 0 and NaN is not.
+// Elements as integers of their size, since it only matters whether they are 0. `kept` masks the sign of floats, so
+// that -0 counts as 0 and NaN does not.
 
 struct Bytes1 {
   using Element = uint8_t;
@@ -152,7 +152,7 @@ struct Counter {
   void* out;
   ReductionNest nest;
 
-  // What a result is made of the count of n elements.
+  // Writes the result that follows from the count among n elements.
   void write(int64_t place, int64_t count, int64_t n) const {
     if (question == Question::number) {
       static_cast<int64_t*>(out)[place] = count;
@@ -166,7 +166,8 @@ struct Counter {
     return question == Question::any ? count > 0 : question == Question::all && count < seen;
   }
 
-  // Elements begin ... end of one result. Where the result is settled early, the count is only known to settle it.
+  // Counts among elements [begin, end) of one result. It stops once the count settles the result, and is then too
+  // small.
   int64_t count_elements(const char* from, int64_t begin, int64_t end) const {
     constexpr int64_t kPiece = 1 << 13;
     const int64_t step = nest.reduced.stride[0][nest.reduced.rank - 1];

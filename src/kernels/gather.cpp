@@ -74,7 +74,7 @@ bool gather_elements(T* out, const int64_t* index, const T* x, int64_t count, in
   return true;
 }
 
-// The same out of rows of x that have to be fetched, for results that may go past the caches.
+// The same for rows of x that have to be fetched from memory. The results may go past the caches.
 template <class T>
 bool gather_large(T* out, const int64_t* index, const T* x, int64_t count, const GatherRow& row) {
   constexpr int64_t kPiece = 256;
@@ -109,7 +109,7 @@ bool gather_row(T* out, const int64_t* index, const T* x, int64_t count, const G
   return true;
 }
 
-// The same for rows that share their indices, which are in range: each is read once for all of them.
+// Several rows at once that share their indices, which are known to be in range: each index is read once for all rows.
 constexpr int64_t kAbreast = 4;
 
 template <class T>
@@ -132,7 +132,8 @@ void gather_abreast(T* out, const int64_t* index, const T* x, int64_t count, int
   }
 }
 
-// The same for `length` rows of `width` neighbours, out of a panel. A whole one has a loop of its own, without ends.
+// Gathers `length` rows of `width` neighbours out of a panel. For a whole panel the width is a constant, so that the
+// inner loop has no remainder.
 template <class T, class Width>
 bool gather_panel(T* out, const int64_t* index, const T* panel, int64_t length, Width width, const PanelSteps& s) {
   alignas(64) T row[kPanel];

@@ -71,8 +71,8 @@ inline View without_dim(const View& x, const View& shape, int dim) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Panels: neighbouring columns of a matrix, copied into a buffer without gaps. Rows often are a power of two apart, and
-// then few of them fit into a cache at once; whoever visits a column in no order does better in the copy.
+// Panels: neighbouring columns of a matrix, copied into a buffer without gaps. Rows are often a power of two apart, and
+// then few of them fit into a cache at once. Columns that are visited in no order are visited faster in the copy.
 
 constexpr int64_t kPanel = 16;                        // columns
 constexpr int64_t kFewRows = 16;                      // which do without panels
@@ -82,7 +82,7 @@ constexpr int64_t kPanelAhead = 8;                    // how many rows before it
 
 using WholePanel = std::integral_constant<int64_t, kPanel>;
 
-// Along the rows of a matrix of indices, and of the output that they lead to.
+// How the rows of a panel's indices and of its part of the output are walked.
 struct PanelSteps {
   int64_t out_row, index_row;
   int64_t extent;

@@ -10,7 +10,7 @@ namespace {
 // ---------------------------------------------------------------------------------------------------------------------
 // Plans.
 
-// True where start + i step stays in [0, extent) for i = 0 ... count - 1, without repeating itself.
+// Whether the places start + i step, i = 0 ... count - 1, lie in [0, extent) and are all different.
 bool slice_fits(int64_t start, int64_t step, int64_t count, int64_t extent) {
   if (count == 0) return true;
   if (start < 0 || start >= extent) return false;

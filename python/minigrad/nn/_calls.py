@@ -79,7 +79,7 @@ class Calls:
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not EVERYWHERE:
-            Calls._call_hooks = None  # none of all modules are left
+            Calls._call_hooks = None  # the last hook of all modules was removed
         hooks = [h for h in (EVERYWHERE, vars(self).get("_call_hooks")) if h]
         after: list[Any] = [hook for h in hooks for hook in h.after.all()]
         waiting = [hook for hook in after if hook.always]

@@ -42,7 +42,7 @@ class Parts:
             elif role != "buffer":
                 self._note_absence(name, role if value is None else None)
         if _role_of(value) not in (None, role):
-            self.__dict__.pop(name, None)  # what takes on a role comes behind the others of it
+            self.__dict__.pop(name, None)  # so that it comes last among those of its new role
         object.__setattr__(self, name, value)
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from .parameter import Parameter
 class ModuleSequence(Module):
     """Modules in order: what Sequential and ModuleList have in common."""
 
-    _layers: list[Module]  # the modules in order, what is there twice twice
+    _layers: list[Module]  # the modules in order; one that is there twice stands here twice
 
     def __setattr__(self, name: str, value: Any) -> None:
         changes = isinstance(value, Module) or isinstance(self.__dict__.get(name), Module)

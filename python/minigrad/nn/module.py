@@ -208,7 +208,7 @@ def _convert(t: Tensor, target: DType) -> None:
     """Give the tensor elements of another dtype: the same tensor with memory of its own."""
     if t.dtype is target:
         return
-    t._cell.version += 1  # what was saved of the old memory is not what this tensor is now
+    t._cell.version += 1  # a node that saved the old elements must not read these
     t._array = _core.kernels["cast"](t._array, target.code)
     t._cell = _core.Cell()
     t.grad = None if t.grad is None else wrap(_core.kernels["cast"](t.grad._array, target.code))

@@ -171,7 +171,7 @@ def embedding_bag(
         array_of("embedding_bag", offsets, "offsets")
     sizes = _sizes(input, offsets, include_last_offset)
     count = len(sizes)
-    bags = np.repeat(np.arange(count), sizes)
+    bags = np.repeat(np.arange(count), sizes)  # for each index the bag that it is in
     indices = reshape(input, -1)
     factors = None if per_sample_weights is None else reshape(per_sample_weights, -1)
     if padding_idx is not None:

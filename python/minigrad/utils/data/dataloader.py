@@ -156,21 +156,12 @@ class DataLoader:
         streams = Job(self.dataset, default_collate, True, batch_size, drop_last).streams
         if streams:
             _check_stream(shuffle, sampler, batch_sampler)
-        if sampler is not None and shuffle:
-            raise ValueError("DataLoader: sampler option is mutually exclusive with shuffle")
-        if batch_sampler is not None:
-            if batch_size != 1 or shuffle or sampler is not None or drop_last:
-                raise ValueError(
-                    "DataLoader: batch_sampler option is mutually exclusive with batch_size, shuffle, sampler and drop_last"
-                )
-            batch_size = None
-        elif batch_size is None and drop_last:
-            raise ValueError(
-                "DataLoader: batch_size=None leaves samples alone and is mutually exclusive with drop_last"
-            )
+        _check_options(batch_size, shuffle, sampler, batch_sampler, drop_last)
         if sampler is None:
             sampler = itertools.repeat(None) if streams else self._default_sampler(shuffle)
-        if batch_sampler is None and batch_size is not None:
+        if batch_sampler is not None:
+            batch_size = None
+        elif batch_size is not None:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         self.sampler, self.batch_sampler = sampler, batch_sampler
         self.batch_size, self.drop_last = batch_size, drop_last
@@ -381,6 +372,18 @@ def _check_workers(count: int, timeout: float, prefetch_factor: int | None, pers
         raise ValueError("DataLoader: prefetch_factor option should be non-negative")
     if persistent and count == 0:
         raise ValueError("DataLoader: persistent_workers option needs num_workers > 0")
+
+
+def _check_options(batch_size: int | None, shuffle: bool, sampler: Any, batch_sampler: Any, drop_last: bool) -> None:
+    """Raise ValueError for options of which one says what the other does."""
+    if sampler is not None and shuffle:
+        raise ValueError("DataLoader: sampler option is mutually exclusive with shuffle")
+    if batch_sampler is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):
+        raise ValueError(
+            "DataLoader: batch_sampler option is mutually exclusive with batch_size, shuffle, sampler and drop_last"
+        )
+    if batch_sampler is None and batch_size is None and drop_last:
+        raise ValueError("DataLoader: batch_size=None leaves samples alone and is mutually exclusive with drop_last")
 
 
 def _check_stream(shuffle: bool, sampler: Any, batch_sampler: Any) -> None:
