@@ -143,6 +143,43 @@ def test_deep_chain_in_a_thread_with_a_small_stack() -> None:
         threading.stack_size(before)
 
 
+DAEMONS = """
+import threading
+import minigrad as mg
+
+class Tripled(mg.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 3
+
+    @staticmethod
+    def backward(ctx, g):
+        for _ in range(50):
+            g = g * 1
+        return g * 3
+
+def train(size):
+    x = mg.randn(size, size, requires_grad=True)
+    for n in range(10**9):
+        Tripled.apply(x.tanh() if n % 2 else x @ x).exp().sum().backward()
+        x.grad = None
+        if n == 2:
+            ready.release()
+
+ready = threading.Semaphore(0)
+for n in range(4):
+    threading.Thread(target=train, args=((20, 400)[n % 2],), daemon=True).start()
+for _ in range(4):
+    ready.acquire()
+"""
+
+
+def test_the_end_of_the_program_while_threads_compute() -> None:
+    """Python ends daemon threads where they next want its lock, amid operations that hold references."""
+    for _ in range(3):
+        assert run_python("-c", DAEMONS) == ""
+
+
 # ---- The team of threads that share a kernel's work --------------------------------------------------------------------
 
 has_tasks = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="the platform does not tell")

@@ -276,7 +276,7 @@ PyObject* joined(PyObject*, PyObject* const* args, Py_ssize_t count) {
   }
   if (graph && anybody_observes()) Py_RETURN_NONE;
   PyObject* const arguments[] = {arrays.get(), args[1], args[2]};
-  Reference out(new_tensor(PyObject_Vectorcall(cat, arguments, 3, nullptr)));
+  Reference out(new_tensor(call_python(cat, arguments, 3, nullptr)));
   if (out == nullptr || !graph) return out.release();
   Reference node = node_of(args[3], args[0], args[1], args[2]);
   if (node == nullptr) return nullptr;

@@ -89,8 +89,8 @@ PyObject* shown(PyObject*, PyObject* object) {
 PyObject* own_copy(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 2) return PyErr_Format(PyExc_TypeError, "own_copy: takes an array and an addend");
   const OutsideInference ordinary;
-  if (args[1] == Py_None) return PyObject_CallOneArg(g_connections.copy, args[0]);
-  return PyObject_Vectorcall(g_connections.add, args, 2, nullptr);
+  if (args[1] == Py_None) return call_python(g_connections.copy, args[0]);
+  return call_python(g_connections.add, args, 2, nullptr);
 }
 
 // add_to_common(tensor, addend): adds to a tensor that holds memory in common with others and is no view. Copy and sum
@@ -102,7 +102,7 @@ PyObject* add_to_common(PyObject*, PyObject* const* args, Py_ssize_t count) {
   const TensorObject* const tensor = tensor_in(args[0]);
   const bool common = tensor->base == nullptr && is_common(tensor->array);
   if (!common || is_last_holder(tensor, owner_of(tensor->array))) Py_RETURN_FALSE;
-  const Reference done(PyObject_Vectorcall(g_connections.give_own_memory, args, 2, nullptr));
+  const Reference done(call_python(g_connections.give_own_memory, args, 2, nullptr));
   return done == nullptr ? nullptr : Py_NewRef(Py_True);
 }
 
@@ -156,7 +156,7 @@ PyObject* own_memory(PyObject* tensor, PyObject*) {
   if (!is_common(holder->array)) Py_RETURN_NONE;
   PyArrayObject* const owner = owner_of(holder->array);
   if (!is_last_holder(holder, owner)) {
-    return PyObject_CallOneArg(g_connections.give_own_memory, reinterpret_cast<PyObject*>(holder));
+    return call_python(g_connections.give_own_memory, reinterpret_cast<PyObject*>(holder));
   }
   set_writable(owner, true);
   set_writable(array_in(holder->array), true);

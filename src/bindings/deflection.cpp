@@ -45,7 +45,7 @@ PyObject* deflect(const Deflection& self, PyObject* const* args, Py_ssize_t coun
 }
 
 PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* given) {
-  if (!is_deflected(of(self), given)) return PyObject_Vectorcall(of(self).function, args, nargsf, given);
+  if (!is_deflected(of(self), given)) return call_python(of(self).function, args, nargsf, given);
   return deflect(of(self), args, PyVectorcall_NARGS(nargsf), given);
 }
 

@@ -210,7 +210,7 @@ Written compute_and_store(PyObject* plain, PyObject* const* args, size_t nargsf,
   for (Py_ssize_t i = 1; i < count; ++i) {
     if (is_tensor(args[i]) && tensor_in(args[i])->node != nullptr && is_recording()) return Written::no;
   }
-  const Reference result(PyObject_Vectorcall(plain, args, nargsf, keywords));
+  const Reference result(call_python(plain, args, nargsf, keywords));
   return result == nullptr ? Written::error : store(args[0], own, result.get());
 }
 
@@ -227,7 +227,7 @@ PyObject* call_form(PyObject* self, PyObject* const* args, size_t nargsf, PyObje
   const Written written = try_calls(form_in(self), args, nargsf, keywords);
   if (written == Written::error) return nullptr;
   if (written == Written::yes) return Py_NewRef(args[0]);
-  return PyObject_Vectorcall(form_in(self).function, args, nargsf, keywords);
+  return call_python(form_in(self).function, args, nargsf, keywords);
 }
 
 // Whether a tuple is what KernelCall reads, and within bounds; false with an exception set.
@@ -286,9 +286,10 @@ PyObject* copy_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (ours && PyArray_SIZE(array) < kMany) {
     copy_all(out, x);
   } else if (ours) {
-    Py_BEGIN_ALLOW_THREADS;
-    copy_all(out, x);
-    Py_END_ALLOW_THREADS;
+    {
+      const Unlocked unlocked;
+      copy_all(out, x);
+    }
   } else if (PyArray_CopyInto(array, value) < 0) {
     return nullptr;
   }

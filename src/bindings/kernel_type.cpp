@@ -104,9 +104,10 @@ class Job {
 bool listen(Job& job) {
   for (;;) {
     bool done;
-    Py_BEGIN_ALLOW_THREADS;
-    done = job.wait();
-    Py_END_ALLOW_THREADS;
+    {
+      const Unlocked unlocked;
+      done = job.wait();
+    }
     if (done) return true;
     if (PyErr_CheckSignals() != 0) return false;
   }
@@ -146,9 +147,10 @@ PyObject* call_kernel(const KernelObject& self, const RunsByDType& runs, PyObjec
     invocation.drop_outputs();
     return call_interruptibly(self, runs, args, count);
   }
-  Py_BEGIN_ALLOW_THREADS;
-  invocation.run();
-  Py_END_ALLOW_THREADS;
+  {
+    const Unlocked unlocked;
+    invocation.run();
+  }
   return invocation.result();
 }
 

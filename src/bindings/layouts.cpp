@@ -59,9 +59,10 @@ PyObject* copy_as(PyObject* leaf, PyObject* array) {
   PyObject* const copy = turned ? new_array_as(out, "backward") : new_array(out, "backward");
   if (copy == nullptr) return nullptr;
   if (x.size() <= kSmall) return copy_all(out, x), copy;
-  Py_BEGIN_ALLOW_THREADS;
-  copy_all(out, x);
-  Py_END_ALLOW_THREADS;
+  {
+    const Unlocked unlocked;
+    copy_all(out, x);
+  }
   return copy;
 }
 

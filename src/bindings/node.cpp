@@ -188,7 +188,7 @@ Reference unbroadcast(Reference g, PyObject* shape) {
   const int same = has_shape(g.get(), shape);
   if (same != 0) return same < 0 ? nullptr : std::move(g);
   PyObject* const args[] = {g.get(), shape};
-  return Reference(PyObject_Vectorcall(g_connections.sum_to, args, 2, nullptr));
+  return Reference(call_python(g_connections.sum_to, args, 2, nullptr));
 }
 
 // Of a node whose record has rules of its own: see Variadic in primitive.py.

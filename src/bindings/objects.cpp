@@ -221,7 +221,7 @@ PyObject* part_of_shape(PyObject* self, PyObject* key) {
   PyObject* const part = PyTuple_Type.tp_as_mapping->mp_subscript(self, key);
   if (part == nullptr || !PyTuple_CheckExact(part)) return part;
   const Reference extents(part);
-  return PyObject_CallOneArg(reinterpret_cast<PyObject*>(Py_TYPE(self)), part);
+  return call_python(reinterpret_cast<PyObject*>(Py_TYPE(self)), part);
 }
 
 PyObject* make_size_type() {

@@ -146,7 +146,8 @@ static inline bool is_anything_watching() { return anybody_observes() || PyList_
 template <class... Arguments>
 static Reference call_method(PyObject* object, const char* method, Arguments... arguments) {
   const Reference name(PyUnicode_InternFromString(method));
-  return Reference(name == nullptr ? nullptr : PyObject_CallMethodObjArgs(object, name.get(), arguments..., nullptr));
+  if (name == nullptr) return nullptr;
+  return Reference(outlive([&] { return PyObject_CallMethodObjArgs(object, name.get(), arguments..., nullptr); }));
 }
 
 // Sets a field to a reference that the caller hands over, and lets go of the old one.

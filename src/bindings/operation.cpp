@@ -136,7 +136,7 @@ class EagerCall {
     const int constants = static_cast<int>(PyTuple_GET_SIZE(op_.constants));
     for (int i = 0; i < constants; ++i) values_[op_.parameter_count() + i] = PyTuple_GET_ITEM(op_.constants, i);
     const size_t count = static_cast<size_t>(op_.parameter_count() + constants);
-    out_.reset(PyObject_Vectorcall(op_.run, values_, count, nullptr));
+    out_.reset(call_python(op_.run, values_, count, nullptr));
   }
 
   [[gnu::noinline]] PyObject* promote() {
@@ -154,7 +154,7 @@ class EagerCall {
     const Reference attributes(tuple_of(args_ + op_.inputs, op_.attributes));
     if (inputs == nullptr || attributes == nullptr) return nullptr;
     PyObject* const args[] = {op_.primitive, inputs.get(), attributes.get()};
-    return PyObject_Vectorcall(op_.promote == nullptr ? g_connections.promote : op_.promote, args, 3, nullptr);
+    return call_python(op_.promote == nullptr ? g_connections.promote : op_.promote, args, 3, nullptr);
   }
 
   // Output k, borrowed.
@@ -286,7 +286,7 @@ class EagerCall {
     const Reference inputs(tuple_of(values_, op_.inputs));
     if (outputs == nullptr || inputs == nullptr) return false;
     PyObject* const args[] = {node, outputs.get(), inputs.get()};
-    return Reference(PyObject_Vectorcall(g_connections.observe, args, 3, nullptr)) != nullptr;
+    return Reference(call_python(g_connections.observe, args, 3, nullptr)) != nullptr;
   }
 
   bool link() {
@@ -344,7 +344,7 @@ Reference apply_entry(PyObject* entry, std::initializer_list<PyObject*> given, P
     PyObject* const value = values[PyLong_AsSsize_t(PyTuple_GET_ITEM(slots, k))];
     args[count++] = value == nullptr ? Py_None : value;
   }
-  return Reference(PyObject_Vectorcall(PyTuple_GET_ITEM(entry, 0), args, count, nullptr));
+  return Reference(call_python(PyTuple_GET_ITEM(entry, 0), args, count, nullptr));
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

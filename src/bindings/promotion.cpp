@@ -81,8 +81,8 @@ Reference convert(PyObject* x, DType from, int code) {
   if (target == nullptr || source == nullptr) return nullptr;
   const bool differentiable = is_floating(from) && is_floating(static_cast<DType>(code));
   PyObject* const args[] = {x, target.get(), source.get()};
-  return Reference(differentiable ? PyObject_Vectorcall(g_connections.cast, args, 3, nullptr)
-                                  : PyObject_Vectorcall(g_connections.convert, args, 2, nullptr));
+  return Reference(differentiable ? call_python(g_connections.cast, args, 3, nullptr)
+                                  : call_python(g_connections.convert, args, 2, nullptr));
 }
 
 // The dtype that inputs of a kernel are brought to; kNoDType where there is more to consider.

@@ -90,9 +90,9 @@ class Sweep {
   static bool add_to(Reference& known, PyObject* g) {
     PyObject* const args[] = {known.get(), known.get(), g};
     if (is_own(known.get()) && PyArray_CheckExact(g)) {
-      return Reference(PyObject_Vectorcall(g_connections.add_into, args, 3, nullptr)) != nullptr;
+      return Reference(call_python(g_connections.add_into, args, 3, nullptr)) != nullptr;
     }
-    known.reset(PyObject_Vectorcall(g_connections.add, args + 1, 2, nullptr));
+    known.reset(call_python(g_connections.add, args + 1, 2, nullptr));
     return known != nullptr;
   }
 
@@ -149,7 +149,7 @@ class Sweep {
     }
     if (!PyArray_CheckExact(g.get())) return g;
     const bool given = std::find(given_.begin(), given_.end(), memory_of(g.get())) != given_.end();
-    return given ? Reference(PyObject_CallOneArg(g_connections.copy, g.get())) : std::move(g);
+    return given ? Reference(call_python(g_connections.copy, g.get())) : std::move(g);
   }
 
   bool note_target(PyObject* node, PyObject* g) {
@@ -229,8 +229,7 @@ class Sweep {
     TensorObject* const grad = tensor_in(leaf->grad);
     PyObject* const args[] = {grad->array, grad->array, g};
     Cell* const cell = cell_of(grad);
-    if (cell == nullptr || Reference(PyObject_Vectorcall(g_connections.add_into, args, 3, nullptr)) == nullptr)
-      return false;
+    if (cell == nullptr || Reference(call_python(g_connections.add_into, args, 3, nullptr)) == nullptr) return false;
     ++cell->version;
     return true;
   }
@@ -292,7 +291,7 @@ class Endings {
     const Reference items(calls_ == nullptr ? nullptr : PyDict_Items(calls_.get()));
     for (Py_ssize_t i = 0; items != nullptr && i < PyList_GET_SIZE(items.get()); ++i) {
       PyObject* const item = PyList_GET_ITEM(items.get(), i);
-      if (Reference(PyObject_CallOneArg(PyTuple_GET_ITEM(item, 0), PyTuple_GET_ITEM(item, 1))) == nullptr) return false;
+      if (Reference(call_python(PyTuple_GET_ITEM(item, 0), PyTuple_GET_ITEM(item, 1))) == nullptr) return false;
     }
     return PyErr_Occurred() == nullptr;
   }
@@ -329,7 +328,7 @@ PyObject* independent_copy(PyObject* g, PyObject* list) {
   if (is_tensor(g)) return is_sole_tensor(g) ? nullptr : call_method(g, "clone").release();
   if (!PyArray_CheckExact(g) || is_sole(g)) return nullptr;
   hold_in_common(g, list);
-  return is_common(g) ? nullptr : PyObject_CallOneArg(g_connections.copy, g);
+  return is_common(g) ? nullptr : call_python(g_connections.copy, g);
 }
 
 // make_independent(list): makes the arrays and tensors in a list, what a sweep has found, independent of each other and

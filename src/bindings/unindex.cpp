@@ -80,7 +80,7 @@ PyObject* unindex(PyObject*, PyObject* const* args, Py_ssize_t count) {
   const Reference starts = slices.tuple(slices.starts), steps = slices.tuple(slices.steps);
   if (g == nullptr || starts == nullptr || steps == nullptr) return nullptr;
   PyObject* const arguments[] = {g.get(), args[2], starts.get(), steps.get()};
-  return PyObject_Vectorcall(unslice, arguments, 4, nullptr);
+  return call_python(unslice, arguments, 4, nullptr);
 }
 
 PyMethodDef kFunctions[] = {
