@@ -64,6 +64,7 @@ HELPERS: dict[str, tuple[Any, ...]] = {
     "bincount": (np.array([2, 0, 2, 5]), 7),
     "unslice": (VECTOR, (8,), (1,), (2,)),
     "linear_index": ([np.array([1, -1]), np.array([[0], [-2]])], (3, 2)),
+    "standardize_sums": (np.outer(VECTOR, VECTOR), np.diag(VECTOR), VECTOR, VECTOR**2 + 1, 1e-5, 0, True),
     "standardize_grads": (np.outer(VECTOR, VECTOR), np.diag(VECTOR), VECTOR + 2, VECTOR, VECTOR**2 + 1, 1e-5, 0, True),
 }
 

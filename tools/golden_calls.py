@@ -353,7 +353,7 @@ TOGETHER: dict[str, Callable[[Any], Iterator[Arguments]]] = {
     "standardize": _standardized(1, 2),
     "standardize_given": _standardized(1, 2, moments=True),
     "standardize_grad": _standardized(2, 1, moments=True),
-    "standardize_weight_grad": _standardized(2, 0, moments=True),
+    "standardize_sums": _standardized(2, 0, moments=True),
     "standardize_grads": _standardized(2, 1, moments=True),
     "scatter": _scattered,
     "scatter_add": _scattered_on_zeros,

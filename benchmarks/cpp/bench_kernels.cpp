@@ -238,7 +238,7 @@ std::vector<Row> normalisation_rows() {
     for (const char* name : {"standardize_grad", "standardize_grads"}) {
       rows.push_back({name, variant, {kMatrix, kMatrix, vector, moment, moment}, settings});
     }
-    rows.push_back({"standardize_weight_grad", variant, {kMatrix, kMatrix, moment, moment}, settings});
+    rows.push_back({"standardize_sums", variant, {kMatrix, kMatrix, moment, moment}, settings});
   }
   return rows;
 }

@@ -385,7 +385,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # standardize_grad(g: T, x: T, w: T, mean: T, variance: T; eps, groups, centred) -> out for float32, float64
 # standardize_grads(g: T, x: T, w: T, mean: T, variance: T; eps, groups, centred) -> out, of_weight, of_bias for
 #     float32, float64
-# standardize_weight_grad(g: T, x: T, mean: T, variance: T; eps, groups, centred) -> out for float32, float64
+# standardize_sums(g: T, x: T, mean: T, variance: T; eps, groups, centred) -> of_weight, of_bias for float32, float64
 # sub(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # sum(x: T; dims, keepdim) -> out for int64, float32, float64
 # sum_to(x: T; shape) -> out for float32, float64

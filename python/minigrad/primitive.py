@@ -72,9 +72,10 @@ class Primitive:
         For a primitive without such a structure, for each differentiable input a rule ``lambda t, ...``, whose results
         are added up (tuples of them where there are several outputs).
     vjp_at_once : callable, optional
-        A rule that gives a tuple with the cotangents of all inputs, in fewer passes and with the bits that the single
-        rules give. It is asked where the first input and another one want a gradient, is for arrays only, and returns
-        ``NotImplemented`` where it declines.
+        A rule ``lambda g, wanted, ...`` that gives a tuple with the cotangents of the inputs that are `wanted`, a set of
+        bits, in fewer passes than the single rules. It is for arrays only, and leaves to the single rules those inputs
+        for which, or for all of which, it returns ``NotImplemented``. What no single rule of those that are wanted reads
+        is None.
     vjp_summed : mapping, optional
         For an input that broadcasting repeats, a rule ``lambda g, shape, ...`` that gives its cotangent summed to its
         `shape` in fewer passes than ``vjp`` and the sweep's sum. What it leaves unsummed the sweep sums.
@@ -142,7 +143,7 @@ class Primitive:
                 raise TypeError(f"{name}: there are rules for {sorted(rules)}, but the inputs are {inputs}")
         self.vjp = tuple(self._compile(vjp or {}, x) for x in inputs)
         self.jvp = tuple(self._compile(jvp or {}, x) for x in inputs)
-        self.vjp_at_once = self._compile({"all": vjp_at_once} if vjp_at_once else {}, "all")
+        self.vjp_at_once = self._compile({"all": vjp_at_once} if vjp_at_once else {}, "all", 2)
         self.vjp_summed = tuple(self._compile(vjp_summed or {}, x, 2) for x in inputs)
         self._reads = [self._slots_read(i) for i in range(len(inputs))]
         self.broadcasts = structure == ELEMENTWISE and len(inputs) > 1 if broadcasts is None else broadcasts
@@ -209,7 +210,7 @@ class Primitive:
 
     def _slots_read(self, i: int) -> set[int]:
         """Return what the rules of input `i` read."""
-        rules = (self.vjp[i], self.jvp[i], self.vjp_summed[i], self.vjp_at_once if i == 0 else None)
+        rules = (self.vjp[i], self.jvp[i], self.vjp_summed[i])
         slots = {slot for rule in rules if rule is not None for slot in rule[1]}
         if self.structure in (LINEAR, MULTILINEAR) and self.vjp[i] is not None:
             # A linear or multilinear primitive is run again on the tangent and the other inputs.

@@ -200,13 +200,12 @@ PyObject* pull_by_record(NodeObject* node, PyObject* g, PyObject* values) {
   return call_method(node->primitive, "pullback", g, edges.get(), kept.get()).release();
 }
 
-// The cotangents of all inputs by the rule for that; anything but a tuple where there is none or it declines; null with
-// an exception set.
+// The cotangents of the inputs that want one by the rule for that; anything but a tuple where there is none or it
+// declines; null with an exception set.
 Reference pull_at_once(const NodeObject* node, PyObject* g, PyObject* const* kept) {
-  int wanted = 0;
-  for (const Edge& edge : node->edges) wanted += edge.node != nullptr ? 1 : 0;
-  if (wanted < 2 || node->edges[0].node == nullptr) return share(Py_NotImplemented);
-  return apply_rule(node->operation, node->edges.count, g, kept);
+  unsigned wanted = 0;
+  for (int i = 0; i < node->edges.count; ++i) wanted |= node->edges[i].node != nullptr ? 1u << i : 0u;
+  return apply_joint_rule(node->operation, g, wanted, kept);
 }
 
 // The cotangent of input `i`: of one that was broadcast, by the rule for that, if there is one.
@@ -288,7 +287,8 @@ PyObject* pull_node(NodeObject* node, PyObject* g, PyObject* values) {
     if (i == 0 && (all = pull_at_once(node, g, kept)) == nullptr) return nullptr;
     Reference gx = share(Py_None);
     if (node->edges[i].node != nullptr) {
-      gx = PyTuple_Check(all.get()) ? share(PyTuple_GET_ITEM(all.get(), i)) : pull_one(node, i, g, kept);
+      gx = PyTuple_Check(all.get()) ? share(PyTuple_GET_ITEM(all.get(), i)) : share(Py_NotImplemented);
+      if (gx.get() == Py_NotImplemented) gx = pull_one(node, i, g, kept);
     }
     if (node->shapes != nullptr) gx = unbroadcast(std::move(gx), PyTuple_GET_ITEM(node->shapes, i));
     if (gx == nullptr) return nullptr;

@@ -410,6 +410,12 @@ Reference apply_rule(PyObject* operation, Py_ssize_t i, PyObject* g, PyObject* c
   return apply_entry(rule_in(operation, i), {g}, values);
 }
 
+Reference apply_joint_rule(PyObject* operation, PyObject* g, unsigned wanted, PyObject* const* values) {
+  PyObject* const rule = rule_in(operation, operation_in(operation).inputs);
+  const Reference inputs(PyLong_FromUnsignedLong(rule == Py_None ? 0 : wanted));
+  return inputs == nullptr ? nullptr : apply_entry(rule, {g, inputs.get()}, values);
+}
+
 bool has_summing_rule(PyObject* operation, Py_ssize_t i) {
   return rule_in(operation, operation_in(operation).inputs + 1 + i) != Py_None;
 }

@@ -5,9 +5,13 @@
 
 namespace minigrad {
 
-// The cotangent of input `i` by its rule, given the output's and what the node kept, null where it did not; for `i` one
-// behind the last input, a tuple of all inputs' by the rule for that. None without a rule; null with an exception set.
+// The cotangent of input `i` by its rule, given the output's and what the node kept, null where it did not. None
+// without a rule; null with an exception set.
 Reference apply_rule(PyObject* operation, Py_ssize_t i, PyObject* g, PyObject* const* values);
+
+// A tuple of the cotangents of the inputs that are `wanted`, a set of bits, by the rule for that; with NotImplemented
+// for those, or in place of it, that it leaves to their own.
+Reference apply_joint_rule(PyObject* operation, PyObject* g, unsigned wanted, PyObject* const* values);
 
 // Whether there is a rule for input `i` where it was broadcast, and its cotangent by that.
 bool has_summing_rule(PyObject* operation, Py_ssize_t i);

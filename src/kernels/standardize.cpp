@@ -109,10 +109,10 @@ void plan_grad(Plan& plan) {
   copy_shape(x, x.dtype, plan.out[0]);
 }
 
-// g, x, mean, variance -> one element for each channel.
-void plan_weight_grad(Plan& plan) {
+// g, x, mean, variance -> two of an element for each channel.
+void plan_sums(Plan& plan) {
   const View& x = check_backward(plan, 2);
-  vector_of(plan.out[0], x.dtype, x.shape[1]);
+  for (int i = 0; i < 2; ++i) vector_of(plan.out[i], x.dtype, x.shape[1]);
 }
 
 // g, x, w, mean, variance -> one of x's shape, and two of an element for each channel.
@@ -148,12 +148,12 @@ constexpr Kernel kRows[] = {
      .attributes = {kEps, kGroups, kCentred},
      .plan = plan_grad,
      .layout = InputLayout::packed},
-    {.name = "standardize_weight_grad",
+    {.name = "standardize_sums",
      .inputs = {"g", "x", "mean", "variance"},
      .types = "TTTT",
-     .outputs = {"out"},
+     .outputs = {"of_weight", "of_bias"},
      .attributes = {kEps, kGroups, kCentred},
-     .plan = plan_weight_grad,
+     .plan = plan_sums,
      .layout = InputLayout::packed},
     {.name = "standardize_grads",
      .inputs = {"g", "x", "w", "mean", "variance"},

@@ -170,9 +170,9 @@ template <class T>
   const Form<T> of = form_of<T>(call, call.in[1]);
   const int sums = of_x ? 1 : 0, moments = of_x ? 3 : 2;
   T* const of_weight = of_columns ? call.out[sums].as<T>() : nullptr;
-  T* const of_bias = of_x && of_columns ? call.out[2].as<T>() : nullptr;
+  T* const of_bias = of_columns ? call.out[sums + 1].as<T>() : nullptr;
   if (call.in[1].size() == 0) {
-    for (int i = sums; of_columns && i <= 2 * sums; ++i) fill(call.out[i], T{0});
+    for (int i = sums; of_columns && i < sums + 2; ++i) fill(call.out[i], T{0});
     return Status::ok;
   }
   const Samples<T> none = {nullptr, 0}, g = samples_of<T>(call.in[0]), x = samples_of<T>(call.in[1]);
@@ -196,7 +196,7 @@ Status run_grad(const Call& call) {
 }
 
 template <class T>
-Status run_weight_grad(const Call& call) {
+Status run_sums(const Call& call) {
   return run_backward<T>(call, false, true);
 }
 
@@ -209,7 +209,7 @@ constexpr Run kRows[] = {
     {"standardize", floats(run_standardize<float>, run_standardize<double>)},
     {"standardize_given", floats(run_given<float>, run_given<double>)},
     {"standardize_grad", floats(run_grad<float>, run_grad<double>)},
-    {"standardize_weight_grad", floats(run_weight_grad<float>, run_weight_grad<double>)},
+    {"standardize_sums", floats(run_sums<float>, run_sums<double>)},
     {"standardize_grads", floats(run_grads<float>, run_grads<double>)},
 };
 

@@ -56,7 +56,7 @@ template <class T>
   for (int64_t k = 0; k < n; ++k) out[k] = r[k] * fma(m[k] - x[k], slope[k], g[k] - shift[k]);
 }
 
-// Of the gradients those that are wanted are not nullptr.
+// Of the gradients those that are wanted are not nullptr, of weight and bias both or neither.
 template <class T>
 struct Backward {
   const Call& call;
@@ -155,7 +155,7 @@ struct Backward {
     }
     fold_blocks();
     fold_channels(of_weight, partial(0), of.channels / of.repeat, of.repeat);
-    if (of_bias != nullptr) fold_channels(of_bias, partial(0) + of.channels, of.channels / of.repeat, of.repeat);
+    fold_channels(of_bias, partial(0) + of.channels, of.channels / of.repeat, of.repeat);
   }
 
   // The tree in place: block b takes in block b + 1, then b + 2, ..., as neighbours, pairs, pairs of pairs.
@@ -210,7 +210,7 @@ struct Backward {
     combine_columns<Sum>(levels, 2 * of.channels, of.samples,
                          [&](int64_t begin, int64_t) { return PlainRows<T>{plain(begin), 2 * of.channels}; });
     copy(of_weight, levels + of.channels, of.channels);
-    if (of_bias != nullptr) copy(of_bias, levels, of.channels);
+    copy(of_bias, levels, of.channels);
   }
 
   // --- Channels of all samples.
@@ -222,8 +222,10 @@ struct Backward {
     const T* const centre = strip.spread(columns[0], mean.read(m, strip.first, strip.count, 0));
     strip.sum_cotangent(g, x, centre, shift, slope);
     for (int64_t i = 0; i < strip.count; ++i) r[i] = scale_of(r[i], of.eps);
-    for (int64_t i = 0; of_weight != nullptr && i < strip.count; ++i) of_weight[strip.first + i] = slope[i] * r[i];
-    if (of_bias != nullptr) copy(of_bias + strip.first, shift, strip.count);
+    if (of_weight != nullptr) {
+      for (int64_t i = 0; i < strip.count; ++i) of_weight[strip.first + i] = slope[i] * r[i];
+      copy(of_bias + strip.first, shift, strip.count);
+    }
     if (out.first == nullptr) return;
     const T n = static_cast<T>(of.samples * of.length);
     for (int64_t i = 0; i < strip.count; ++i) {

@@ -510,7 +510,6 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "standardize": standardized(1, 2, moments=False),
     "standardize_given": standardized(1, 2),
     "standardize_grad": standardized(2, 1),
-    "standardize_weight_grad": standardized(2, 0),
     "topk": topk,
     "triangle": triangle,
     "undiagonal": undiagonal,

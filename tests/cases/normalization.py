@@ -39,17 +39,6 @@ def weights(draw: Draw, n: int, there: bool) -> Array:
     return nonzero(draw, (n if there else 0,))
 
 
-def weight_terms(g: Array, x: Array, mean: Array, variance: Array, eps: float, groups: int, _centred: bool) -> Array:
-    """Return Σ |g u|, where u is the standardized x: the terms of a channel have either sign."""
-    n, c = x.shape[:2]
-    form = (n, groups, -1) if groups else (n, c, -1)
-    m, v = (np.reshape(moment, (n, groups, 1) if groups else (1, c, 1)) for moment in (mean, variance))
-    if not x.size:
-        return np.zeros(c)
-    u = (x.reshape(form) - m) / np.sqrt(v + eps)
-    return np.abs(g * u.reshape(x.shape)).reshape(n, c, -1).sum((0, 2))
-
-
 def moments(draw: Draw, shape: tuple[int, ...], groups: int) -> tuple[Array, Array]:
     """Return a mean and a variance of each line."""
     n = lines(shape, groups)
@@ -85,14 +74,6 @@ def standardized() -> Iterator[Case]:
                 (1e-2, groups, centred),
                 large="large" in variant,
             )  # fmt: skip
-        yield Case(
-            "standardize_weight_grad",
-            variant,
-            lambda draw, s=shape, n=groups: (normal(draw, s), normal(draw, s), *moments(draw, s, n)),
-            (1e-2, groups, centred),
-            large="large" in variant,
-            terms=weight_terms,
-        )
     nothing = np.zeros(0)
     for groups in (0, 1):
         yield given(

@@ -202,7 +202,7 @@ def _extremum(name: str, mode: int) -> Callable[..., Any]:
             "x": lambda g, x, src, index, out, dim: _scatter_shares(g, x, src, index, out, dim)[0],
             "src": lambda g, x, src, index, out, dim: _scatter_shares(g, x, src, index, out, dim)[1],
         },
-        vjp_at_once=lambda g, x, src, index, out, dim: _scatter_shares(g, x, src, index, out, dim),
+        vjp_at_once=lambda g, _, x, src, index, out, dim: _scatter_shares(g, x, src, index, out, dim),
         jvp={
             "x": lambda t, x, src, index, out, dim: _scatter_shares(t, x, src, index, out, dim)[0],
             "src": _push_src,

@@ -51,31 +51,53 @@ def _standardize_vjp(g: Any, x: Any, w: Any, mean: Any, variance: Any, eps: floa
     return out if through is None else _add(out, through)
 
 
-def _weight_vjp(g: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, groups: int, centred: bool) -> Any:
-    if g[0] is None or w.shape == (0,):
-        return mul(w, 0.0)
-    return standardize_weight_grad(g[0], x, mean, variance, eps, groups, centred)
+def _weight_vjp(g: Any, x: Any, mean: Any, variance: Any, eps: float, groups: int, w_shape: tuple[int, ...]) -> Any:
+    if g[0] is None or w_shape == (0,):
+        return None
+    s = standard(x, mean, variance, eps, groups)
+    return s.frame.of_channels(mul(g[0], s.frame.back(s.u)))
 
 
-def _bias_vjp(g: Any, b: Any, groups: int) -> Any:
-    if g[0] is None or b.shape == (0,):
-        return mul(b, 0.0)
+def _bias_vjp(g: Any, groups: int, b_shape: tuple[int, ...]) -> Any:
+    if g[0] is None or b_shape == (0,):
+        return None
     return Frame(g[0].shape, groups).of_channels(g[0])
 
 
-_grads = _core.kernels["standardize_grads"]
+_grads, _sums = _core.kernels["standardize_grads"], _core.kernels["standardize_sums"]
+_OF_X, _OF_WEIGHT, _OF_BIAS = 1, 2, 4
 
 
-def _all_vjps(
-    g: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, groups: int, centred: bool, b_shape: tuple[int, ...]
+def _are_there(wanted: int, w_shape: tuple[int, ...], b_shape: tuple[int, ...]) -> bool:
+    """Return whether the weight has elements if it is wanted, and the bias."""
+    return not (wanted & _OF_WEIGHT and w_shape == (0,)) and not (wanted & _OF_BIAS and b_shape == (0,))
+
+
+def _joint_vjp(
+    g: Any,
+    wanted: int,
+    x: Any,
+    w: Any,
+    mean: Any,
+    variance: Any,
+    eps: float,
+    groups: int,
+    centred: bool,
+    w_shape: tuple[int, ...],
+    b_shape: tuple[int, ...],
 ) -> Any:
-    if not isinstance(g[0], np.ndarray) or g[1] is not None or g[2] is not None:
+    if not isinstance(g[0], np.ndarray) or g[1] is not None or g[2] is not None or wanted in (_OF_X, _OF_BIAS):
         return NotImplemented
-    out = _grads(g[0], x, w, mean, variance, eps, groups, centred)
-    if out is NotImplemented:
-        return out
-    there = (True, w.shape != (0,), b_shape != (0,))
-    return tuple([v if wanted else nothing(x) for v, wanted in zip(out, there, strict=True)])
+    if not _are_there(wanted, w_shape, b_shape):
+        return NotImplemented
+    if wanted & _OF_X:
+        return _grads(g[0], x, w, mean, variance, eps, groups, centred)
+    return _behind_x(_sums(g[0], x, mean, variance, eps, groups, centred))
+
+
+def _behind_x(sums: Any, others: tuple[Any, ...] = ()) -> Any:
+    """Return the cotangents of weight and bias as those of all inputs, unless they are NotImplemented."""
+    return sums if sums is NotImplemented else (NotImplemented, *sums, *others)
 
 
 def _standardize_jvp(t: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float, groups: int, centred: bool) -> Any:
@@ -103,7 +125,7 @@ standardize = kernel_primitive(
     relation=MANY_TO_MANY,
     returned=1,
     vjp={"x": _standardize_vjp, "w": _weight_vjp, "b": _bias_vjp},
-    vjp_at_once=_all_vjps,
+    vjp_at_once=_joint_vjp,
     jvp={"x": _standardize_jvp, "w": _standardize_weight_jvp, "b": _standardize_bias_jvp},
     batch=lambda level, values, batched, *settings: _batched_standardize(level, values, batched, settings),
 )
@@ -169,15 +191,6 @@ def _batched_grad(level: Any, values: Any, batched: Any, settings: Any) -> Any:
     weight = _of_all_channels(level, w, batched[2])
     out = standardize_grad(*whole, weight, *lines, eps, groups * level.size, centred)
     return _apart(level, out, x.shape[batched[1] :])
-
-
-def _batched_weight_grad(level: Any, values: Any, batched: Any, settings: Any) -> Any:
-    g, x, *moments = values
-    eps, groups, centred = settings
-    lines = [_of_all_lines(level, v, b, groups) for v, b in zip(moments, batched[2:], strict=True)]
-    whole = [_side_by_side(level, v, b) for v, b in ((g, batched[0]), (x, batched[1]))]
-    out = standardize_weight_grad(*whole, *lines, eps, groups * level.size, centred)
-    return _reshape(out, (level.size, out.shape[0] // level.size))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -294,82 +307,12 @@ standardize_grad: Callable[..., Any] = kernel_primitive(
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# The gradient of the weight.
-
-
-def _weight_grad_by_g(h: Any, x: Any, mean: Any, variance: Any, eps: float, groups: int) -> Any:
-    s = standard(x, mean, variance, eps, groups)
-    return s.frame.back(mul(s.u, s.frame.columns(h)))
-
-
-def _weighted(h: Any, g: Any, variance: Any, eps: float, groups: int) -> Any:
-    """Return h g r, where h broadcasts."""
-    f = Frame(g.shape, groups)
-    return mul(mul(f.whole(g), h), f.scale(variance, eps))
-
-
-def _weight_grad_by_x(h: Any, g: Any, variance: Any, eps: float, groups: int) -> Any:
-    f = Frame(g.shape, groups)
-    return f.back(_weighted(f.columns(h), g, variance, eps, groups))
-
-
-def _weight_grad_by_mean(h: Any, g: Any, variance: Any, eps: float, groups: int) -> Any:
-    f = Frame(g.shape, groups)
-    return neg(f.of_lines(_weighted(f.columns(h), g, variance, eps, groups)))
+# By given moments: linear in x.
 
 
 def _bent(h: Any, s: Standard) -> Any:
     """Return h times the derivative of u by the variance."""
     return mul(h, mul(s.d, s.r_slope))
-
-
-def _weight_grad_by_variance(h: Any, g: Any, x: Any, mean: Any, variance: Any, eps: float, groups: int) -> Any:
-    s = standard(x, mean, variance, eps, groups)
-    f = s.frame
-    return f.of_lines(_bent(mul(f.whole(g), f.columns(h)), s))
-
-
-def _weight_grad_along_x(t: Any, g: Any, variance: Any, eps: float, groups: int) -> Any:
-    f = Frame(g.shape, groups)
-    return f.of_channels(_weighted(f.whole(t), g, variance, eps, groups))
-
-
-def _weight_grad_along_mean(t: Any, g: Any, variance: Any, eps: float, groups: int) -> Any:
-    f = Frame(g.shape, groups)
-    return neg(f.of_channels(_weighted(f.lines(t), g, variance, eps, groups)))
-
-
-def _weight_grad_along_variance(t: Any, g: Any, x: Any, mean: Any, variance: Any, eps: float, groups: int) -> Any:
-    s = standard(x, mean, variance, eps, groups)
-    f = s.frame
-    return f.of_channels(_bent(mul(f.whole(g), f.lines(t)), s))
-
-
-standardize_weight_grad: Callable[..., Any] = kernel_primitive(
-    "standardize_weight_grad",
-    equation="out = Σ g u over each channel, with u = (x - mean) / sqrt(variance + eps)",
-    source="derivative of standardize by the weight",
-    relation=MANY_TO_MANY,
-    vjp={
-        "g": _weight_grad_by_g,
-        "x": _weight_grad_by_x,
-        "mean": _weight_grad_by_mean,
-        "variance": _weight_grad_by_variance,
-    },
-    jvp={
-        "g": lambda t, x, mean, variance, eps, groups, centred: standardize_weight_grad(
-            t, x, mean, variance, eps, groups, centred
-        ),
-        "x": _weight_grad_along_x,
-        "mean": _weight_grad_along_mean,
-        "variance": _weight_grad_along_variance,
-    },
-    batch=lambda level, values, batched, *settings: _batched_weight_grad(level, values, batched, settings),
-)
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-# By given moments: linear in x.
 
 
 def _slope(f: Frame, w: Any, variance: Any, eps: float) -> Any:
@@ -402,6 +345,23 @@ def _given_along_variance(t: Any, x: Any, w: Any, mean: Any, variance: Any, eps:
     return s.frame.back(s.frame.times(_bent(s.frame.lines(t), s), w))
 
 
+def _given_joint_vjp(
+    g: Any,
+    wanted: int,
+    x: Any,
+    mean: Any,
+    variance: Any,
+    eps: float,
+    groups: int,
+    centred: bool,
+    w_shape: tuple[int, ...],
+    b_shape: tuple[int, ...],
+) -> Any:
+    if not isinstance(g, np.ndarray) or not wanted & _OF_WEIGHT or not _are_there(wanted, w_shape, b_shape):
+        return NotImplemented
+    return _behind_x(_sums(g, x, mean, variance, eps, groups, centred), (NotImplemented, NotImplemented))
+
+
 standardize_given: Callable[..., Any] = kernel_primitive(
     "standardize_given",
     equation="out = (x - mean) / sqrt(variance + eps) w + b, with given moments of each line",
@@ -409,13 +369,14 @@ standardize_given: Callable[..., Any] = kernel_primitive(
     relation=MANY_TO_MANY,
     vjp={
         "x": _given_by_x,
-        "w": lambda g, x, w, mean, variance, eps, groups, centred: (
-            standardize_weight_grad(g, x, mean, variance, eps, groups, centred) if w.shape != (0,) else mul(w, 0.0)
+        "w": lambda g, x, mean, variance, eps, groups, w_shape: _weight_vjp(
+            (g,), x, mean, variance, eps, groups, w_shape
         ),
-        "b": lambda g, b, groups: _bias_vjp((g,), b, groups),
+        "b": lambda g, groups, b_shape: _bias_vjp((g,), groups, b_shape),
         "mean": _given_by_mean,
         "variance": _given_by_variance,
     },
+    vjp_at_once=_given_joint_vjp,
     jvp={
         "x": lambda t, w, variance, eps, groups, x_shape: _given_by_x(t, w, variance, eps, groups, x_shape),
         "w": lambda t, x, mean, variance, eps, groups: _standardize_weight_jvp(t, x, mean, variance, eps, groups)[0],
