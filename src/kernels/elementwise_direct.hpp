@@ -19,6 +19,7 @@ class DirectRows {
       : map_(map), item_(item_size(call.out[0].dtype)), block_(map.limit < kMapBlock || repeats ? map.limit : 0) {
     int64_t moved = size * item_, widest = item_;
     int large = 0;
+    bool beside = false;  // whether what is read lies beside what is written, and is as much
     for (int i = 0; i < map.inputs; ++i) {
       const int64_t bytes = bytes_of(call.in[i]);
       items_[i] = item_size(call.in[i].dtype);
@@ -26,10 +27,11 @@ class DirectRows {
       moved += bytes;
       widest = items_[i] > widest ? items_[i] : widest;
       large += bytes > kCached;
+      beside |= bytes >= size * item_ && call.in[i].data != call.out[0].data;
     }
     in_lines_ = (reinterpret_cast<uintptr_t>(call.out[0].data) | static_cast<uintptr_t>(least * item_)) % 64 == 0;
     streamed_ = past_caches(moved) && least * item_ >= (in_lines_ ? kShortest : kWorthStreaming);
-    asked_ = moved > kCached && !past_caches((large + 1) * moved);
+    asked_ = beside && moved > kCached && !past_caches((large + 1) * moved);
     several_ = large > 1;
     fetched_ = several_ || map.limit == 0;
     alone_ = streamed_ && map.streams && !several_ && get_num_threads() == 1;
