@@ -136,6 +136,33 @@ def test_distances_taken_block_by_block_are_the_same() -> None:
     np.testing.assert_array_equal(mg.cdist(x, y).numpy(), whole.detach().numpy())
 
 
+@pytest.mark.parametrize("shapes", [((4, 3), (5, 3)), ((2, 1, 3, 4), (3, 2, 4)), ((300, 30), (200, 30))], ids=str)
+def test_the_greatest_differences_have_gradients(shapes: tuple[tuple[int, ...], ...]) -> None:
+    draws_of = [draws(*shape, seed=seed) for seed, shape in enumerate(shapes)]
+    ours, theirs = ([lib.tensor(x, requires_grad=True) for x in draws_of] for lib in (mg, torch))
+    out, right = mg.cdist(*ours, p=math.inf), torch.cdist(*theirs, p=math.inf)
+    np.testing.assert_array_equal(mg.cdist(*[x.detach() for x in ours], p=math.inf).numpy(), out.detach().numpy())
+    g = draws(*out.shape, seed=2)
+    for x, y in zip(
+        mg.autograd.grad(out, ours, mg.tensor(g)), torch.autograd.grad(right, theirs, torch.tensor(g)), strict=True
+    ):
+        np.testing.assert_allclose(x.numpy(), y.numpy(), rtol=1e-10, atol=1e-12)
+    if out.numel() < 100:
+        assert mg.autograd.gradcheck(lambda x, y: mg.cdist(x, y, math.inf), ours)
+        assert mg.autograd.gradgradcheck(lambda x, y: mg.cdist(x, y, math.inf) ** 2, ours)
+
+
+def test_the_first_of_equal_differences_gets_the_gradient() -> None:
+    x = mg.tensor([[0.0, 0.0, 0.0], [1.0, 1.0, 0.5]], requires_grad=True)
+    (g,) = mg.autograd.grad(mg.pdist(x, math.inf).sum(), x)
+    assert g.tolist() == [[-1, 0, 0], [1, 0, 0]]
+    rows = mg.func.vmap(mg.func.grad(lambda x: mg.cdist(x, x, math.inf).sum()))(mg.stack([x.detach(), 2 * x.detach()]))
+    assert rows.tolist() == [[[-2, 0, 0], [2, 0, 0]]] * 2
+    table = mg.tensor([[1.0, 2.0], [1.0, 3.0]], requires_grad=True)
+    (g,) = mg.autograd.grad(mg.nn.functional.embedding_bag(mg.tensor([[0, 1]]), table, mode="max").sum(), table)
+    assert g.tolist() == [[1, 0], [0, 1]]
+
+
 def test_distances_of_equal_rows_have_a_gradient_of_0() -> None:
     x = mg.ones(2, 3, requires_grad=True)
     mg.cdist(x, x).sum().backward()

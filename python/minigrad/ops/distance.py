@@ -11,7 +11,8 @@ from ..batching import levels
 from ..tensor import Tensor, array_of, grad_enabled
 from .creation import ones
 from .elementwise import _add, _sub, _where, abs, div, eq, maximum, minimum, mul, sqrt
-from .index import index_select, masked_select
+from .extrema import argmax
+from .index import gather_along, index_select, masked_select
 from .joining import cat
 from .norms import INFINITY, _vector_norm
 from .pairs import _distances
@@ -20,7 +21,7 @@ from .ranges import triu_indices
 from .rearrange import triu
 from .reduce import _sum, sum
 from .selection import clamp
-from .shape import broadcast, broadcast_shapes, normalise_dim, normalise_dims, unsqueeze
+from .shape import broadcast, broadcast_shapes, matrix_transpose, normalise_dim, normalise_dims, unsqueeze
 
 __all__ = [
     "cdist",
@@ -190,10 +191,11 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
 
     Notes
     -----
-    out[i, j] = ‖x1[i] - x2[j]‖. The gradient of a distance of 0 is 0.
+    out[i, j] = ‖x1[i] - x2[j]‖. The gradient of a distance of 0 is 0; of order infinity it goes to the first of equal
+    differences.
 
-    For other orders than 1 and 2, and infinity without a gradient, all n m d differences are in memory at once where a
-    gradient is wanted or there are more than two dimensions.
+    For other orders than 1, 2 and infinity, all n m d differences are in memory at once where a gradient is wanted or
+    there are more than two dimensions.
 
     Examples
     --------
@@ -206,13 +208,24 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
         raise RuntimeError(f"cdist: needs rows of one length, got shapes {first} and {second}")
     if compute_mode not in _MODES:
         raise ValueError(f"cdist: compute_mode must be one of {_MODES}, got {compute_mode!r}")
-    if _is_plain(p, x1, x2):
-        return _distances(x1, x2, float(p))  # type: ignore[no-any-return]
-    rows = max(1, _TOGETHER // max(1, second[0] * second[1]))
-    if len(first) == len(second) == 2 and rows < first[0] and not levels and not _wants_gradient(x1, x2):
-        return cat([cdist(x1[i : i + rows], x2, p) for i in range(0, first[0], rows)])
-    difference = _sub(unsqueeze(x1, -2), unsqueeze(x2, -3))
-    return _lengths("cdist", difference, p)
+    if p in _ORDERS:
+        return _of_order(x1, x2, p)
+    if not _wants_gradient(x1, x2):
+        return _by_blocks(lambda x: cdist(x, x2, p), lambda: _lengths("cdist", _differences(x1, x2), p), x1, x2)
+    return _lengths("cdist", _differences(x1, x2), p)
+
+
+def _differences(x: Tensor, y: Tensor) -> Tensor:
+    return _sub(unsqueeze(x, -2), unsqueeze(y, -3))
+
+
+def _by_blocks(block: Callable[[Tensor], Tensor], whole: Callable[[], Tensor], x: Tensor, y: Tensor) -> Tensor:
+    """Return what becomes of all differences of rows: `block` of some rows of x after the other, or `whole`."""
+    n, columns = x.shape[-2], y.shape[-2] * y.shape[-1]
+    rows = max(1, _TOGETHER // max(1, columns))
+    if levels or x.ndim > 2 or y.ndim > 2 or rows >= n:
+        return whole()
+    return cat([block(x[i : i + rows]) for i in range(0, n, rows)])
 
 
 def _lengths(name: str, rows: Tensor, p: float) -> Tensor:
@@ -221,9 +234,27 @@ def _lengths(name: str, rows: Tensor, p: float) -> Tensor:
     return _vector_norm(name, rows, p if rows._array.shape[last] > 0 else 2, (last,), False)
 
 
-def _is_plain(p: float, x: Tensor, y: Tensor) -> bool:
-    """Return whether there is a kernel for this order, and rules where they are needed."""
-    return p in (1, 2) or (p == INFINITY and not levels and not _wants_gradient(x, y))
+_ORDERS = (1, 2, INFINITY)  # for which there is a kernel
+
+
+def _of_order(x: Tensor, y: Tensor, p: float) -> Tensor:
+    """Return the distances of one of the orders with a kernel, which has no rules for infinity."""
+    if p == INFINITY and x.shape[-1] > 0 and (levels or _wants_gradient(x, y)):
+        return _greatest(x, y)
+    return _distances(x, y, float(p if x.shape[-1] > 0 else 2))  # type: ignore[no-any-return]
+
+
+def _greatest(x: Tensor, y: Tensor) -> Tensor:
+    """Return the distances of order infinity by the places of the greatest differences, all that a gradient needs."""
+    places = _greatest_places(x.detach(), y.detach())
+    leading, last = places.shape[:-2], places.ndim - 1
+    x, y = (broadcast(each, (*leading, *each.shape[-2:])) for each in (x, y))
+    other = matrix_transpose(gather_along(y, matrix_transpose(places), last))
+    return abs(_sub(gather_along(x, places, last), other))
+
+
+def _greatest_places(x: Tensor, y: Tensor) -> Tensor:
+    return _by_blocks(lambda some: _greatest_places(some, y), lambda: argmax(abs(_differences(x, y)), -1), x, y)
 
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
@@ -255,8 +286,8 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     shape = array_of("pdist", input).shape
     if len(shape) != 2:
         raise RuntimeError(f"pdist: needs a matrix, got shape {shape}")
-    if _is_plain(p, input, input):
-        return masked_select(_distances(input, input, float(p)), triu(ones(shape[0], shape[0], dtype=bool_), 1))
+    if p in _ORDERS:
+        return masked_select(_of_order(input, input, p), triu(ones(shape[0], shape[0], dtype=bool_), 1))
     rows, columns = triu_indices(shape[0], shape[0], 1)
     difference = _sub(index_select(input, 0, rows), index_select(input, 0, columns))
     return _lengths("pdist", difference, p)

@@ -185,6 +185,8 @@ def embedding_bag(
     else:
         rows = embedding(indices, weight, None, max_norm, norm_type, scale_grad_by_freq, sparse)
         rows = rows if factors is None else mul(rows, unsqueeze(factors, 1))
+        if mode == "max" and input.ndim == 2 and input.shape[1] > 0 and padding_idx is None:
+            return reshape(rows, (count, -1, weight.shape[1])).max(1).values  # type: ignore[no-any-return]
         out = rows.new_zeros(count, weight.shape[1])
         if mode == "max":
             return out.index_reduce(0, wrap(bags), rows, "amax", include_self=False)
