@@ -3,7 +3,7 @@
 Each implementation runs in a process of its own; rounds alternate between them, so that a slow moment of the machine
 meets all. The processes are started several times: where the memory of one lies is a draw, which all its rounds share.
 What is printed is the median of all rounds and its ratio to minigrad's. All cases, on one thread and on all cores, take
-about three quarters of an hour.
+about an hour and a half.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Effort(NamedTuple):
 QUICK, WHOLE = Effort(1, 3, 0.005), Effort(3, 4, 0.05)
 ENOUGH = (2, 4.0)  # rounds, and seconds, after which a start leaves a case of long calls
 # Too long, or much like others, for a run of a minute.
-NOT_QUICK = ("4096×", "2048×2048", "1024-4096", "1024×4096", "scaling:")
+NOT_QUICK = ("4096×", "2048×2048", "1024-4096", "1024×4096", "scaling:", "rest:")
 
 
 class Worker:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import kernels, loading, overhead, products, scaling, steps, transforms
+from . import kernels, loading, overhead, products, rest, scaling, steps, transforms
 from .tools import Run
 
 IMPORT = "import: over import numpy"
@@ -18,6 +18,7 @@ CASES: dict[str, Callable[[str], Run]] = {
     **overhead.cases(),
     **kernels.cases(),
     **kernels.everyday_cases(),
+    **rest.cases(),
     **products.cases(),
     **steps.cases(),
     **transforms.cases(),

@@ -11,7 +11,13 @@ import numpy as np
 Run = Callable[[], Any]
 Array = np.ndarray[Any, Any]
 
-CONSTANT = ("signs", "sorted")  # kinds of operands that want no gradient though they are floats
+CONSTANT = (
+    "signs",
+    "sorted",
+    "target",
+    "weight",
+    "weights",
+)  # kinds of operands that want no gradient though they are floats
 TORCH_LIKE = ("minigrad", "torch")
 
 
@@ -28,7 +34,9 @@ def draw(kind: str, shape: tuple[int, ...]) -> Array:
 
     `x`: normal numbers; `row`, `column`: one of them along the other dimension; `features`: one dimension, the last;
     `positive`, `unit`: above 0, between 0 and 1; `mask`: truth values; `rows`: places along dim 0, as many as the array
-    has; `labels`: a class a row; `index`: places along dim 0, of the array's shape; `near1`: factors about 1.
+    has; `shuffled`: the same, each once; `labels`: a class a row; `bags`: 16 rows for each row; `index`, `places`: places
+    along dim 0 and 1, of the array's shape; `near1`: factors about 1; `counts`: small integers; `signs`, `sorted`,
+    `target`, `weight`, `weights`: what a loss or a search is given and no gradient is wanted of.
     """
     numbers = np.random.default_rng(len(kind))
     normal = numbers.standard_normal(shape, np.float32)
@@ -48,6 +56,12 @@ def draw(kind: str, shape: tuple[int, ...]) -> Array:
         "index": lambda: numbers.integers(0, shape[0], shape),
         "places": lambda: numbers.integers(0, shape[1], shape),
         "sorted": lambda: np.sort(normal[0]),
+        "shuffled": lambda: numbers.permutation(shape[0]),
+        "counts": lambda: numbers.integers(1, 9, shape),
+        "target": lambda: numbers.random(shape, np.float32),
+        "weight": lambda: numbers.random(shape[1], np.float32),
+        "weights": lambda: numbers.random(shape, np.float32),
+        "bags": lambda: numbers.integers(0, shape[0], (shape[0], 16)),
     }
     return makers[kind]()
 
@@ -88,7 +102,7 @@ def backward(function: Function, shape: tuple[int, ...]) -> Callable[[str], Run]
             if t.dtype == lib.float32 and kind not in CONSTANT
         ]
         out = _first(function.call(lib, *tensors))
-        g = lib.tensor(np.ones(tuple(out.shape), np.float32))
+        g = lib.tensor(np.ones(tuple(out.shape), np.float32), dtype=out.dtype)
 
         def run() -> None:
             out.backward(g, retain_graph=True)
