@@ -146,6 +146,13 @@ def branches() -> Iterator[Row]:
     yield of(section, "where(x < 9, exp(x), 0)", lambda lib, x: lib.where(x < 9, lib.exp(x), zero(lib, x)), 1000.0, inf)
     yield of(section, "where(x == x, x, 0)", lambda lib, x: lib.where(x == x, x, zero(lib, x)), nan, inf)  # noqa: PLR0124
     yield of(section, "masked_fill(1 / x, x == 0, 0)", lambda lib, x: lib.masked_fill(1 / x, x == 0, 0.0), 0.0)
+    for name in ("amax", "max"):
+        yield of(
+            section,
+            f"{name} of sqrt(x) and x + 1",
+            lambda lib, x, f=name: find(lib, f)(lib.stack([lib.sqrt(x), x + 1])),
+            0.0,
+        )
 
 
 # ---- Vectors ---------------------------------------------------------------------------------------------------------
@@ -371,6 +378,8 @@ PYTORCH: dict[str, dict[str, str]] = {
     "where(x != 0, sin(x) / x, 1)": {"0": "vjp nan, second nan"},
     "where(x < 9, exp(x), 0)": {"1000": "vjp nan, second nan", "inf": "vjp nan, second nan"},
     "masked_fill(1 / x, x == 0, 0)": {"0": "vjp nan, second nan"},
+    "amax of sqrt(x) and x + 1": {"0": "vjp nan, second nan"},
+    "max of sqrt(x) and x + 1": {"0": "vjp nan, jvp nan, second nan, jvp of jvp nan"},
     "prod": {"[0, inf, 2]": "second [inf, nan, inf], jvp of jvp nan", "[0, nan, 2]": "second [nan, nan, nan]"},
     "cumprod": {
         "[2, 0, 3]": "jvp of jvp [0, 1, 5]",
@@ -500,6 +509,8 @@ REASONS: dict[str, list[str]] = {
         "where(x != 0, sin(x) / x, 1)",
         "where(x < 9, exp(x), 0)",
         "masked_fill(1 / x, x == 0, 0)",
+        "amax of sqrt(x) and x + 1",
+        "max of sqrt(x) and x + 1",
     ],
     "The rule takes log 0. The mathematical derivative, where there is one, is ours; 0 to the 0 has all derivatives 0.": [
         "0 ** x",

@@ -12,7 +12,7 @@ from .._methods import method, numpy_names
 from ..primitive import LINEAR, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of
 from . import elementwise as ew
-from .elementwise import mul
+from .elementwise import safe_mul
 from .index import _scatter_add, gather_along
 from .records import ARTICLE, DEFINITION
 from .reduce import _kept_shape, _sum
@@ -28,7 +28,7 @@ share_ties: Callable[..., Any] = kernel_primitive(
     source=f"{ARTICLE} (5.8); ties share the gradient evenly",
     relation=ONE_TO_MANY,
     structure=LINEAR,
-    vjp={"g": lambda h, x, result, dims: _sum(mul(h, share_ties(1.0, x, result, dims)), dims, True)},
+    vjp={"g": lambda h, x, result, dims: _sum(safe_mul(h, share_ties(1.0, x, result, dims)), dims, True)},
     promotion=None,
 )
 
@@ -39,7 +39,7 @@ def _extremum_vjp(g: Any, x: Any, out: Any, dims: Shape, x_shape: Shape) -> Any:
 
 
 def _extremum_jvp(t: Any, x: Any, out: Any, dims: Shape, keepdim: bool, x_shape: Shape) -> Any:
-    return _sum(mul(t, share_ties(1.0, x, _reshape(out, _kept_shape(x_shape, dims)), dims)), dims, keepdim)
+    return _sum(safe_mul(t, share_ties(1.0, x, _reshape(out, _kept_shape(x_shape, dims)), dims)), dims, keepdim)
 
 
 def _extremum(name: str) -> Any:
