@@ -69,24 +69,19 @@ def to(
             return input if wanted is input.dtype else to_dtype(input, wanted)
     flags = [arg for arg in args if arg.__class__ is bool]  # non_blocking, copy
     copy = flags[1] if len(flags) > 1 else copy
-    given = [d for arg in (*args, device) if arg.__class__ is not bool and (d := _dtype_meant_by(arg)) is not None]
-    wanted = _dtype.chosen(given[-1] if given else dtype, input.dtype)
+    for arg in (*args, device):
+        if isinstance(arg, (str, Device)):
+            require_cpu("to", arg)
+        elif isinstance(arg, (DType, builtins.type)):
+            dtype = arg  # type: ignore[assignment]
+        elif isinstance(arg, Tensor):
+            dtype = arg.dtype
+        elif arg is not None and arg.__class__ is not bool:
+            raise TypeError(f"to: expected a dtype, a device or a tensor, got {arg!r}")
+    wanted = _dtype.chosen(dtype, input.dtype)
     if wanted is input.dtype:
         return input.clone() if copy else input
     return to_dtype(input, wanted)  # type: ignore[no-any-return]
-
-
-def _dtype_meant_by(arg: Any) -> Any:
-    """Return the dtype that an argument of `to` means; None for the CPU."""
-    if isinstance(arg, (DType, builtins.type)):
-        return arg
-    if isinstance(arg, Tensor):
-        return arg.dtype
-    if isinstance(arg, (str, Device)):
-        require_cpu("to", arg)
-    elif arg is not None:
-        raise TypeError(f"to: expected a dtype, a device or a tensor, got {arg!r}")
-    return None
 
 
 @method

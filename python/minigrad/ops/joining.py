@@ -16,7 +16,7 @@ import numpy as np
 from .. import _core, _dtype
 from .._methods import method, numpy_names
 from .._observers import observe, observers
-from ..batching import BatchedArray
+from ..batching import BatchedArray, Level
 from ..batching_rules import level_of, lifted, split_level, spread
 from ..graph import Node, next_sequence
 from ..primitive import Variadic, name_error, registry
@@ -65,27 +65,30 @@ def join(xs: Sequence[Any], dim: int, stacked: bool) -> Any:
     """Join tensors or arrays of one dtype along `dim`, or where `stacked` along a new dimension `dim`."""
     if (joined := _core.joined(xs, dim, stacked, _join_record)) is not None:
         return joined
-    plain = _core.arrays_of(xs)
-    arrays = plain or [x._array if isinstance(x, Tensor) else x for x in xs]
+    arrays = _core.arrays_of(xs) or [x._array if isinstance(x, Tensor) else x for x in xs]
     out = _cat_kernel(arrays, dim, stacked)
     if out is NotImplemented and (level := level_of(xs)) is not None:
         xs = [lifted(x, level) for x in xs]
-        values, batched = split_level(xs, level)
-        if any(batched):
-            values = [spread(level, v, b) for v, b in zip(values, batched, strict=True)]
-        out = BatchedArray(level, join(values, dim + any(batched), stacked), any(batched))
-    if plain is None and not any(isinstance(x, Tensor) for x in xs):
+        out = _join_examples(xs, level, dim, stacked)
+    if not any(isinstance(x, Tensor) for x in xs):
         return out
     result = wrap(out)
-    if grad_enabled():
-        edges = tuple([x._edge for x in xs]) if plain else tuple([getattr(x, "_edge", None) for x in xs])
-        if any(edges):
-            shapes = (arrays[0].shape,) * len(arrays) if stacked else tuple([a.shape for a in arrays])
-            node = _node(_join_record, edges, (shapes, dim, stacked), 1)
-            result._edge = (node, 0)
-            if observers:
-                observe(node, (result,), tuple(arrays))
+    edges = tuple([getattr(x, "_edge", None) for x in xs])
+    if grad_enabled() and any(edges):
+        shapes = (arrays[0].shape,) * len(arrays) if stacked else tuple([a.shape for a in arrays])
+        node = _node(_join_record, edges, (shapes, dim, stacked), 1)
+        result._edge = (node, 0)
+        if observers:
+            observe(node, (result,), tuple(arrays))
     return result
+
+
+def _join_examples(xs: Sequence[Any], level: Level, dim: int, stacked: bool) -> BatchedArray:
+    """Join what `vmap` maps: the values of all examples, one dimension further on if any have one for each."""
+    values, batched = split_level(xs, level)
+    if any(batched):
+        values = [spread(level, v, b) for v, b in zip(values, batched, strict=True)]
+    return BatchedArray(level, join(values, dim + any(batched), stacked), any(batched))
 
 
 def _pull_join(g: Any, edges: Any, saved: Any) -> tuple[Any, ...]:
