@@ -312,7 +312,7 @@ def backward_sweep(
 
 
 def _places(targets: Sequence[Edge]) -> dict[Node | Leaf, list[tuple[int, int]]]:
-    """Return for each node that is a target its outputs that are, each with its place among the targets."""
+    """Return for each target's node which of its outputs are targets, each with its place among these."""
     places: dict[Node | Leaf, list[tuple[int, int]]] = {}
     for place, (node, index) in enumerate(targets):
         places.setdefault(node, []).append((index, place))

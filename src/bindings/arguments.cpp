@@ -9,8 +9,8 @@
 namespace minigrad {
 namespace {
 
-// The integers given one by one, or as one sequence: a tuple without anything else in it. Null, without an exception,
-// for other arguments.
+// The tuple of the integers that are given one by one or as one sequence. Null, without an exception, for other
+// arguments.
 Reference plain_integers(PyObject* args) {
   PyObject* const first = PyTuple_GET_SIZE(args) == 1 ? PyTuple_GET_ITEM(args, 0) : nullptr;
   const bool listed = first != nullptr && (PyTuple_Check(first) || PyList_CheckExact(first));
@@ -102,7 +102,7 @@ Reference index_in(PyObject* object) {
 // A bound of a slice that nobody can change: None or an integer.
 bool is_fixed(PyObject* bound) { return bound == Py_None || PyLong_CheckExact(bound); }
 
-// A part of a key, if it is an integer, a slice of integers by positive steps, None, or an Ellipsis and the first one;
+// A part of a key if it is an integer, a slice of integers with a positive step, None, or the key's first Ellipsis;
 // null for others.
 Reference basic_part(PyObject* part, bool& filled) {
   if (PyLong_CheckExact(part) || part == Py_None) return share(part);
@@ -136,8 +136,8 @@ PyObject* basic_key(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return key.release();
 }
 
-// A tensor of int64 with dimensions, or other signed integers, in a tensor, an array or a list, as an array that nobody
-// changes; null for others.
+// Indices: a tensor of int64 with dimensions as it is; signed integers in other tensors, arrays and lists as a new
+// array, which nobody can change. Null for others.
 Reference indices_in(PyObject* part) {
   PyObject* const given = is_tensor(part) ? tensor_in(part)->array : part;
   const int code = native_dtype_code(given);

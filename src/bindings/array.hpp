@@ -168,7 +168,7 @@ static inline PyObject* pool_handler() {
   return capsule;
 }
 
-// The same for memory whose address somebody asked for, and by the name of which it is told: see commons.cpp.
+// The same under another name, for memory whose address somebody asked for: see keep_apart in commons.cpp.
 static inline PyObject* known_handler() {
   static PyDataMem_Handler handler = {
       "minigrad_known", 1, {nullptr, handler_malloc, handler_calloc, handler_realloc, handler_free}};
@@ -204,7 +204,7 @@ static inline bool owns_memory_of(PyArrayObject* array, const char* name) {
   return std::strcmp(static_cast<const PyDataMem_Handler*>(handler)->name, name) == 0;
 }
 
-// Whose memory an object shows: the array that owns it, or whatever NumPy has it from.
+// The owner of an object's memory: an array, or whatever object NumPy got the memory from.
 static inline PyObject* memory_of(PyObject* object) {
   while (PyArray_Check(object)) {
     PyObject* const base = PyArray_BASE(reinterpret_cast<PyArrayObject*>(object));

@@ -40,7 +40,8 @@ bool is_readable(PyObject* operand, PyObject* array, const View& own) {
 
 enum class Written : int8_t { error = -1, no, yes };
 
-// Whether an exception says that the kernel does not take these operands: the usual way goes on, or says it better.
+// Whether an exception says that the kernel does not take these operands. The usual way then goes on, or raises a
+// better one.
 bool is_refusal() {
   return PyErr_ExceptionMatches(PyExc_ValueError) || PyErr_ExceptionMatches(PyExc_RuntimeError) ||
          PyErr_ExceptionMatches(PyExc_TypeError);
@@ -59,8 +60,8 @@ Written write_into(TensorObject* tensor, PyObject* kernel, PyObject* const* into
   return Written::yes;
 }
 
-// Lets a kernel whose output may be its input write its result into the memory of a tensor, if there is nothing else to
-// consider: that is Python's. Kernels that fill, such as `full`, get the tensor's shape and dtype as well.
+// Lets a kernel whose output may be its input write its result into a tensor's memory. Cases in which anything else has
+// to be considered are left to Python. Kernels that fill, such as `full`, get the tensor's shape and dtype as well.
 Written compute(PyObject* kernel, PyObject* object, PyObject* const* operands, Py_ssize_t count) {
   TensorObject* const tensor = tensor_in(object);
   if (Reference(own_memory(object, nullptr)) == nullptr) return Written::error;
@@ -93,7 +94,7 @@ PyObject* compute_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
 // ---------------------------------------------------------------------------------------------------------------------
 // In-place forms.
 
-// A function that changes its first argument, a tensor, with those of its calls that a kernel does alone.
+// A function that changes its first argument, a tensor, and the forms of call that a kernel can do alone.
 struct InPlaceForm {
   PyObject head;
   PyObject* function;

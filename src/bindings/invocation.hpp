@@ -229,7 +229,7 @@ class Invocation {
   }
 
  private:
-  // Whether an input lies otherwise than the kernel takes it.
+  // Whether an input's layout is one that the kernel does not take.
   bool is_to_be_copied(const View& x) const {
     if (plan_.layout == InputLayout::alike) return false;
     if (plan_.layout == InputLayout::contiguous) return !x.contiguous();
@@ -244,7 +244,7 @@ class Invocation {
     return bytes;
   }
 
-  // Of a copy, in which what a stride of 0 repeats has a place for each time.
+  // The bytes of a copy, in which elements that a stride of 0 repeats are written out.
   static size_t copied_bytes(const View& x) { return aligned(static_cast<size_t>(x.size() * item_size(x.dtype))); }
 
   // Output and inputs of an elementwise kernel with their dimensions in the order in which the output lies row-major.

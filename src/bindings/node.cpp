@@ -12,9 +12,9 @@ namespace {
 // ---------------------------------------------------------------------------------------------------------------------
 // What a node holds.
 
-// A node may be the last one to hold those before it, and these the ones before them. Python nests the ends of such a
-// chain, and how many of them differs from version to version: 10,000 in 3.13, for which a thread's stack may have no
-// room. So only a few are nested here; the others wait until the first of them is done.
+// When a node ends, it may be the last holder of the nodes before it, and these of the nodes before them: their ends
+// are nested. How deeply Python nests ends differs between its versions (10,000 in 3.13), and a thread's stack may have
+// no room for that. So only a few are nested here; further nodes wait until the outermost end is done.
 struct Chain {
   int depth = 0;
   std::vector<PyObject*> waiting;

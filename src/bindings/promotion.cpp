@@ -8,7 +8,7 @@
 namespace minigrad {
 namespace {
 
-// What operands are, from what decides most to what decides least: PyTorch's rules of promotion.
+// The ranks of operands, in the order in which they decide: PyTorch's rules of promotion.
 enum Rank : int { kWithDimensions, kWithoutDimensions, kNumber, kRanks };
 
 // bool, integer, float.

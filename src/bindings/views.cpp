@@ -194,7 +194,7 @@ PyObject* permute_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Pieces.
 
-// Pieces of an array, or of what stands for one, along `dim`; without it, of one slice each, where `drop`.
+// Pieces of an array or a BatchedArray along `dim`. Where `drop`, each is one slice, without that dimension.
 struct Pieces {
   PyObject* whole;
   int dim;
