@@ -21,7 +21,7 @@ void plan_places(Plan& plan, DimMask mask, bool keepdim, DType dtype) {
   if (form.reduced == 0) fail(plan, ErrorKind::index, "no elements to reduce in shape " + shape_text(x));
   write_reduced_shape(x, mask, keepdim, out);
   out.dtype = dtype;
-  plan_way(plan, form, mask);
+  plan_way(plan, x, form, mask);
   constexpr int64_t kPlaceBytes = 16;  // an element and its index
   if (arg_in_chunks(form)) plan.scratch_shared = kArgChunks * kPlaceBytes;
   plan.nanoseconds = kArgNanoseconds * static_cast<double>(form.kept) * static_cast<double>(form.reduced);

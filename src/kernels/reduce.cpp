@@ -13,16 +13,20 @@ namespace {
 // ---------------------------------------------------------------------------------------------------------------------
 // Plans.
 
-void plan_reduce(Plan& plan) {
+// `all_in_order`: all elements are taken in the order of memory.
+void plan_dims(Plan& plan, bool all_in_order) {
   check_dims(plan);
-  const DimMask mask = listed_dims(plan.in[0], plan.attributes[0]);
-  write_reduced_shape(plan.in[0], mask, plan.attributes[1].flag(), plan.out[0]);
-  plan_costs(plan, mask, true);
+  const View& x = plan.in[0];
+  const DimMask mask = listed_dims(x, plan.attributes[0]);
+  write_reduced_shape(x, mask, plan.attributes[1].flag(), plan.out[0]);
+  plan_costs(plan, all_in_order && reduces_all(x, mask) ? in_memory_order(x, mask) : x, mask, true);
 }
+
+void plan_reduce(Plan& plan) { plan_dims(plan, false); }
 
 // The same where an empty set of elements has no result.
 void plan_extremum(Plan& plan) {
-  plan_reduce(plan);
+  plan_dims(plan, true);
   const View& x = plan.in[0];
   if (describe_reduction(x, listed_dims(x, plan.attributes[0])).reduced == 0) {
     const ErrorKind kind = plan.attributes[0].count == 0 ? ErrorKind::runtime : ErrorKind::index;
@@ -45,7 +49,7 @@ void plan_sum_to(Plan& plan) {
   if (!fits) {
     fail(plan, ErrorKind::runtime, "shape " + shape_text(out) + " does not broadcast to shape " + shape_text(x));
   }
-  plan_costs(plan, broadcast_dims(x, shape), true);
+  plan_costs(plan, x, broadcast_dims(x, shape), true);
 }
 
 // Factors that do not lie alike are copied, but for a single number in the place of the first; products that are not

@@ -12,9 +12,11 @@ namespace {
 // ---------------------------------------------------------------------------------------------------------------------
 // Runs.
 
+// `any_order`: of the elements, whose order then is that of memory.
 template <class T>
-[[gnu::noinline]] Status reduce(const Call& call, const Operation<T>& op, DimMask mask, bool mean) {
-  const View& x = call.in[0];
+[[gnu::noinline]] Status reduce(const Call& call, const Operation<T>& op, DimMask mask, bool mean,
+                                bool any_order = false) {
+  const View x = any_order ? in_memory_order(call.in[0], mask) : call.in[0];
   const Reduction form = describe_reduction(x, mask);
   if (form.kept == 0) return Status::ok;
   const ReductionNest nest = make_reduction_nest(x, mask, call.out[0], true);
@@ -28,6 +30,22 @@ template <class T>
 template <class Op, class T>
 Status run_reduce(const Call& call) {
   return reduce(call, kOperation<Op, T>, listed_dims(call.in[0], call.attributes[0]), false);
+}
+
+// Of the extremum of all elements only the sign of a zero depends on their order.
+template <class T>
+[[gnu::noinline]] Status reduce_to_extremum(const Call& call, const Operation<T>& op) {
+  const View& x = call.in[0];
+  const DimMask mask = listed_dims(x, call.attributes[0]);
+  const bool all = reduces_all(x, mask) && !x.contiguous();
+  reduce(call, op, mask, false, all);
+  if (all && *call.out[0].as<T>() == 0) reduce(call, op, mask, false);
+  return Status::ok;
+}
+
+template <class Op, class T>
+Status run_extremum(const Call& call) {
+  return reduce_to_extremum(call, kOperation<Op, T>);
 }
 
 template <class T>
@@ -45,8 +63,8 @@ constexpr Run kRows[] = {
     {"mean", floats(run_mean<float>, run_mean<double>)},
     {"nansum", floats(run_reduce<SumOfNumbers, float>, run_reduce<SumOfNumbers, double>)},
     {"prod", floats(run_reduce<Product, float>, run_reduce<Product, double>)},
-    {"max", floats(run_reduce<Largest, float>, run_reduce<Largest, double>)},
-    {"min", floats(run_reduce<Smallest, float>, run_reduce<Smallest, double>)},
+    {"max", floats(run_extremum<Largest, float>, run_extremum<Largest, double>)},
+    {"min", floats(run_extremum<Smallest, float>, run_extremum<Smallest, double>)},
     {"sum_to", floats(run_sum_to<float>, run_sum_to<double>)},
 };
 

@@ -80,7 +80,7 @@ struct Along<Op, double> {
 
 // The last groups of a column, from element i on.
 template <class Op, class T>
-inline T add_last_groups(T total, const T* x, int64_t i, int64_t count) {
+[[gnu::noinline]] T add_last_groups(T total, const T* x, int64_t i, int64_t count) {
   const auto at = [x](int64_t k) __attribute__((always_inline)) { return Op::read(x[k]); };
   for (; i < count; i += 4) {
     T group = at(i);
@@ -127,18 +127,10 @@ struct AlongPair {
 
   // All blocks of elements begin ... begin + n.
   Totals run(int64_t begin, int64_t n) const {
-    Totals levels[58];
-    int depth = 0;
-    for (int64_t b = 0; b * kBlockVectors < n; ++b) {
+    return combine_in_registers<Totals>(divide_up(n, kBlockVectors), combine, [=, this](int64_t b) {
       const int64_t done = b * kBlockVectors;
-      levels[depth++] = block(begin + done, smaller(kBlockVectors, n - done));
-      for (int64_t pairs = b; pairs & 1; pairs >>= 1) {
-        --depth;
-        levels[depth - 1] = combine(levels[depth - 1], levels[depth]);
-      }
-    }
-    for (; depth > 1; --depth) levels[depth - 2] = combine(levels[depth - 2], levels[depth - 1]);
-    return levels[0];
+      return block(begin + done, smaller(kBlockVectors, n - done));
+    });
   }
 };
 

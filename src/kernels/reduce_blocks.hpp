@@ -43,15 +43,15 @@ struct PlainRow {
   }
 };
 
-// A row of which, where it is `far`, what comes later is asked for, group by group.
+// A row of which what comes later, at `next` or nowhere, is asked for, group by group.
 template <class T, class Op>
 struct LongRow : PlainRow<T, Op> {
-  bool far;
+  const T* next;
 
   [[gnu::always_inline]] void fetch(int64_t j) const {
-    constexpr int kAhead = 4096, kGroup = 256;  // bytes
-    if (!far) return;
-    const char* const from = reinterpret_cast<const char*>(this->x + j) + kAhead;
+    constexpr int kGroup = 256;  // bytes
+    if (next == nullptr) return;
+    const char* const from = reinterpret_cast<const char*>(next + j);
 #pragma GCC unroll 4
     for (int line = 0; line < kGroup; line += 64) __builtin_prefetch(from + line);
   }
@@ -133,6 +133,22 @@ template <class T, class Merge, class Block>
     top -= width;
     merge(top - width, static_cast<const T*>(top), width);
   }
+}
+
+// The same of few values, which stay in registers: block(b) gives those of block b.
+template <class V, class Merge, class Block>
+[[gnu::always_inline]] inline V combine_in_registers(int64_t blocks, Merge&& merge, Block&& block) {
+  V levels[58];
+  int depth = 0;
+  for (int64_t b = 0; b < blocks; ++b) {
+    levels[depth++] = block(b);
+    for (int64_t pairs = b; pairs & 1; pairs >>= 1) {
+      --depth;
+      levels[depth - 1] = merge(levels[depth - 1], levels[depth]);
+    }
+  }
+  for (; depth > 1; --depth) levels[depth - 2] = merge(levels[depth - 2], levels[depth - 1]);
+  return levels[0];
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -264,12 +280,9 @@ template <class Op, class Rows, class At, class V>
     total = add_column_group<Op, 4>(total, r, at);
   }
   if (i == count) return total;
-  const int64_t left = count - i;
-  const decltype(rows.row(0)) r[4] = {rows.row(i), rows.row(left > 1 ? i + 1 : i), rows.row(left > 2 ? i + 2 : i),
-                                      rows.row(i)};
-  if (left == 1) return add_column_group<Op, 1>(total, r, at);
-  if (left == 2) return add_column_group<Op, 2>(total, r, at);
-  return add_column_group<Op, 3>(total, r, at);
+  const V none = Op::template kIdentity<std::remove_reference_t<decltype(total[0])>> - V{};
+  const V second = i + 1 < count ? at(rows.row(i + 1)) : none, third = i + 2 < count ? at(rows.row(i + 2)) : none;
+  return add_four<Op>(total, at(rows.row(i)), second, third, none);
 }
 
 // Asks for the part of the next four rows that comes after `done` elements of these, all in the order of memory: of
@@ -313,6 +326,15 @@ template <class Op, class T, class Rows>
   count == 3 ? add_group<Op, 3>(out, cols, r) : add_group<Op, 4>(out, cols, r, next);
 }
 
+// The same of `cols` columns from column j on, fewer than a register has room for. What is in the other lanes nobody
+// reads.
+template <class Op, class T, class Rows>
+[[gnu::noinline]] inline Vec<T> partial_block(const Rows& rows, int64_t j, int64_t cols, int64_t count, Vec<T> total) {
+  using Row = decltype(rows.row(0));
+  const auto at = [=](const Row& row) __attribute__((always_inline)) { return row.first(j, cols, Vec<T>{}); };
+  return narrow_block<Op>(rows, count, total, at);
+}
+
 // Part of a block of columns, its beginning or combined into out, a register of columns after the other: whole groups
 // or the block's end.
 template <class Op, class T, class Rows>
@@ -326,9 +348,8 @@ template <class Op, class T, class Rows>
     store(out + j, narrow_block<Op>(rows, count, begins ? identity : load(out + j), at));
   }
   if (j == cols) return;
-  const auto at = [=](const Row& row) __attribute__((always_inline)) { return row.first(j, cols - j, identity); };
   const Vec<T> total = begins ? identity : load_first(out + j, cols - j, identity);
-  store_first(out + j, narrow_block<Op>(rows, count, total, at), cols - j);
+  store_first(out + j, partial_block<Op, T>(rows, j, cols - j, count, total), cols - j);
 }
 
 // The same for any number of columns. Few stay in registers; of many the rows are read from left to right, four at a

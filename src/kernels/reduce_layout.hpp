@@ -89,8 +89,12 @@ inline Turn find_turn(const Reduction& r, const Nest<1>& reduced, int64_t lanes)
   return {};
 }
 
+inline bool reduces_all(const View& x, DimMask mask) { return mask == (DimMask{1} << x.rank) - 1; }
+
 // x with its reduced dimensions in the order in which they lie in memory, where the order of elements does not matter.
-inline View in_memory_order(View x, DimMask mask) {
+// Those of size 1 stay, and with them the logical form.
+[[gnu::noinline]] inline View in_memory_order(View x, DimMask mask) {
+  for (int d = 0; d < x.rank; ++d) mask &= ~(DimMask{x.shape[d] == 1} << d);
   for (int d = 1; d < x.rank; ++d) {
     for (int e = d, before = d - 1; before >= 0 && (mask >> e & 1) != 0; --before) {
       if ((mask >> before & 1) == 0) continue;

@@ -18,12 +18,15 @@ struct Operation {
   T identity;
   // Whole rows of n > 0 elements, the first at x, to out, out + out_step, ....
   void (*rows)(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows, int64_t n);
-  // The tree over a contiguous row of n > 0 elements, to its lanes.
-  void (*row_lanes)(T* lanes, const T* x, int64_t n);
+  // The tree over n > 0 elements of a row from `begin` on, the start of a block, to its lanes. The row lies in pieces
+  // of whole blocks or in one piece, `step` apart.
+  void (*row_lanes)(T* lanes, const T* x, int64_t begin, int64_t n, int64_t piece, int64_t step);
   // Part of a block of a row, combined into its lanes: pieces of whole groups, or its end.
   void (*row_groups)(T* lanes, const T* x, int64_t step, int64_t pieces, int64_t count);
   // Part of a block of columns, its beginning or combined into out: whole groups or its end, row i at x + i * step.
   void (*column_groups)(T* out, int64_t cols, const T* x, int64_t step, int64_t count, bool far, bool begins);
+  // The tree over n > 0 rows of at most a register of columns: row i at x + i * step.
+  void (*narrow)(T* out, int64_t cols, const T* x, int64_t step, int64_t n);
   // The tree over columns of n > 0 contiguous elements: column j at x + j * step.
   void (*along)(T* out, int64_t cols, const T* x, int64_t step, int64_t n);
   // A group of four vectors of `cols` rows that lie beside each other, combined into their lanes.
@@ -56,26 +59,37 @@ constexpr bool beyond_caches(int64_t elements) {
   return elements >= kStreamed / static_cast<int64_t>(sizeof(T));
 }
 
-// The tree over the blocks of a row, as combine_blocks builds it, but kept in registers.
+// The tree over the blocks of a row whose first element is the one `done` elements behind the beginning of a piece.
 template <class Op, class T>
-[[gnu::noinline]] Lanes<T> long_row_lanes(const T* x, int64_t n, bool far) {
-  Lanes<T> levels[48];
-  int depth = 0;
-  for (int64_t b = 0; b * kRowBlock<T> < n; ++b) {
-    const int64_t done = b * kRowBlock<T>;
-    levels[depth++] = block_lanes<Op, T>(LongRow<T, Op>{{x + done}, far}, smaller(kRowBlock<T>, n - done));
-    for (int64_t pairs = b; pairs & 1; pairs >>= 1) {
-      --depth;
-      levels[depth - 1] = combine<Op>(levels[depth - 1], levels[depth]);
-    }
-  }
-  for (; depth > 1; --depth) levels[depth - 2] = combine<Op>(levels[depth - 2], levels[depth - 1]);
-  return levels[0];
+[[gnu::noinline]] Lanes<T> long_row_lanes(const T* x, int64_t done, int64_t n, int64_t piece, int64_t step, bool far) {
+  const auto block = [&](int64_t b) __attribute__((always_inline)) {
+    const T* const here = x;
+    x += kRowBlock<T>;
+    done += kRowBlock<T>;
+    if (done == piece) x += step - piece, done = 0;
+    const LongRow<T, Op> row = {{here}, far ? x : nullptr};
+    return block_lanes<Op, T>(row, smaller(kRowBlock<T>, n - b * kRowBlock<T>));
+  };
+  return combine_in_registers<Lanes<T>>(divide_up(n, kRowBlock<T>), combine<Op, T>, block);
 }
 
 template <class Op, class T>
-void row_lanes_of(T* lanes, const T* x, int64_t n) {
-  store_lanes(lanes, long_row_lanes<Op>(x, n, beyond_caches<T>(n)));
+void row_lanes_of(T* lanes, const T* x, int64_t begin, int64_t n, int64_t piece, int64_t step) {
+  const int64_t done = begin % piece;
+  const T* const first = x + begin / piece * step + done;
+  store_lanes(lanes, long_row_lanes<Op>(first, done, n, piece, step, beyond_caches<T>(n)));
+}
+
+template <class Op, class T>
+void narrow_of(T* out, int64_t cols, const T* x, int64_t step, int64_t n) {
+  const auto block = [=](int64_t b) {
+    const int64_t begin = b * kBlockVectors;
+    const PlainRows<T, Op> rows = {x + begin * step, step};
+    return partial_block<Op, T>(rows, 0, cols, smaller(kBlockVectors, n - begin), splat(Op::template kIdentity<T>));
+  };
+  const auto merge = [](Vec<T> a, Vec<T> b) { return Op::combine(a, b); };
+  const Vec<T> total = combine_in_registers<Vec<T>>(divide_up(n, kBlockVectors), merge, block);
+  store_first(out, total, cols);
 }
 
 template <class Op, class T>
@@ -95,7 +109,9 @@ template <class Op, class T>
 void rows_of(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows, int64_t n) {
   if (n > kRowBlock<T>) {
     const bool far = beyond_caches<T>(rows * n);
-    for (int64_t i = 0; i < rows; ++i) out[i * out_step] = fold<Op>(long_row_lanes<Op>(x + i * x_step, n, far));
+    for (int64_t i = 0; i < rows; ++i) {
+      out[i * out_step] = fold<Op>(long_row_lanes<Op>(x + i * x_step, 0, n, n, 0, far));
+    }
   } else if (!kFoldsSlowly<Op> || n > kVirtualLanes<T> / 2 || rows < kTileRows / 2) {
     for (int64_t i = 0; i < rows; ++i) {
       out[i * out_step] = fold<Op>(block_lanes<Op, T>(PlainRow<T, Op>{x + i * x_step}, n));
@@ -123,10 +139,10 @@ void lane_group_of(T* lanes, int64_t cols, const T* x, int64_t step, int64_t cou
 }
 
 template <class Op, class T>
-constexpr Operation<T> kOperation = {
-    Op::template kIdentity<T>, rows_of<Op, T>,       row_lanes_of<Op, T>,  row_groups_of<Op, T>,
-    column_groups_of<Op, T>,   combine_along<Op, T>, lane_group_of<Op, T>, combine_short_rows<Op, T>,
-    combine_chain<Op, T>};
+constexpr Operation<T> kOperation = {Op::template kIdentity<T>, rows_of<Op, T>,          row_lanes_of<Op, T>,
+                                     row_groups_of<Op, T>,      column_groups_of<Op, T>, narrow_of<Op, T>,
+                                     combine_along<Op, T>,      lane_group_of<Op, T>,    combine_short_rows<Op, T>,
+                                     combine_chain<Op, T>};
 
 }  // namespace
 }  // namespace minigrad::MINIGRAD_ISA

@@ -37,8 +37,7 @@ inline void write_reduced_shape(const View& x, DimMask mask, bool keepdim, View&
 }
 
 // Goes by rows where a row's elements are reduced together with those of others, which lie closer to them.
-inline void plan_way(Plan& plan, const Reduction& form, DimMask mask) {
-  const View& x = plan.in[0];
+inline void plan_way(Plan& plan, const View& x, const Reduction& form, DimMask mask) {
   for (int d = 0; form.rows && d < x.rank - 1; ++d) {
     if ((mask >> d & 1) != 0 && x.stride[d] == 1) plan.layout = InputLayout::by_rows;
   }
@@ -52,14 +51,13 @@ inline bool has_turned_pieces(const View& x) {
 
 // `turns`: the run reaches neighbours along other dimensions, and turned pieces, by itself. The time, and the scratch
 // for chunks that threads share: a function of shape and dims (see divide_into_chunks).
-inline void plan_costs(Plan& plan, DimMask mask, bool turns = false) {
-  const View& x = plan.in[0];
+inline void plan_costs(Plan& plan, const View& x, DimMask mask, bool turns = false) {
   const Reduction form = describe_reduction(x, mask);
   plan.nanoseconds = kNanosecondsEach * static_cast<double>(form.kept) * static_cast<double>(form.reduced);
   if (!is_floating(x.dtype)) return;
   const int64_t lanes = kVectorBytes / item_size(x.dtype);
   const bool reached = turns && (find_turn(form, make_reduced_nest(x, mask), lanes).dim >= 0 || has_turned_pieces(x));
-  if (!reached) plan_way(plan, form, mask);
+  if (!reached) plan_way(plan, x, form, mask);
   const Chunks chunks = divide_into_chunks(form, lanes);
   plan.scratch_shared = static_cast<size_t>(chunks.count * form.kept * (form.rows ? kVectorBytes : item_size(x.dtype)));
 }

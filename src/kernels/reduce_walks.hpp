@@ -120,6 +120,12 @@ struct Reducer {
 
   bool maps() const { return kMaps && mapping != nullptr; }
   bool multiplies() const { return kMaps && factors != nullptr; }
+  // Whether a row is contiguous, or in pieces of whole blocks at equal distances.
+  [[gnu::noinline]] bool is_in_blocks() const {
+    const int inner = nest.reduced.rank - 1;
+    return walk == Walk::rows || (walk == Walk::pieces && !maps() && inner == 1 && row_step() == 1 &&
+                                  nest.reduced.shape[inner] % block() == 0);
+  }
 
   // Values that a result is made of before the last fold, and elements in a block.
   int64_t lanes() const { return sums * (form.rows ? kVirtualLanes<T> : 1); }
@@ -314,8 +320,13 @@ struct Reducer {
   void add_beside(const T* from, int64_t step, int64_t cols, int64_t n, T* to, bool fetched, bool begins) const {
     constexpr int64_t kGroup = 4 * kVirtualLanes<T>;
     if (!form.rows) return op.column_groups(to, cols, from, step, n, fetched, begins);
-    for (int64_t j = 0; begins && j < lanes() * cols; ++j) to[j] = op.identity;
-    for (int64_t i = 0; i < n; i += kGroup) op.lane_group(to, cols, from + i * step, step, smaller(kGroup, n - i));
+    const int64_t width = cols * kVirtualLanes<T>, done = step == cols ? n / kGroup * kGroup : 0;
+    if (done > 0) {  // without gaps, all lanes of all results are columns
+      op.column_groups(to, width, from, width, done / kVirtualLanes<T>, fetched, begins);
+    } else if (begins) {
+      for (int64_t j = 0; j < width; ++j) to[j] = op.identity;
+    }
+    for (int64_t i = done; i < n; i += kGroup) op.lane_group(to, cols, from + i * step, step, smaller(kGroup, n - i));
   }
 
   // Elements begin ... begin + n, at most a block, of such results.
@@ -348,7 +359,11 @@ struct Reducer {
         const int64_t element = (first * turn.units + k) * turn.unit;
         combine_beside(from + j * col_step(), count, element, turn.unit, units.beside + j * lanes() * count);
       }
-      pack(units.values + k * units.width, turn.units * units.width, units.beside, 1, count, count, units.width);
+      // Some at a time: all of them would displace each other from the cache.
+      for (int64_t j = 0; j < count; j += kTileRows) {
+        pack(units.values + (j * turn.units + k) * units.width, turn.units * units.width, units.beside + j, 1, count,
+             smaller(kTileRows, count - j), units.width);
+      }
     }
     units.begin = first * turn.units;
     units.end = units.begin + count * turn.units;
@@ -388,6 +403,12 @@ struct Reducer {
       pack_tile(from, cols, begin, n, copy);
       return combine_mapped_columns(copy, cols, cols, n, c, to);
     }
+    if (nest.reduced.rank == 1 && row_step() == 1 && form.reduced >= kBlockVectors) {  // each column is contiguous
+      for (int64_t j = 0; j < cols; ++j) {
+        mapping->map(copy + j * n, from + j * col_step() + begin, 0, 1, n, c + j * centre_step(), 0, parameter);
+      }
+      return op.along(to, cols, copy, n, n);
+    }
     map_tile(from, cols, begin, n, c, copy);
     op.column_groups(to, cols, copy, cols, n, false, true);
   }
@@ -421,8 +442,19 @@ struct Reducer {
     combine_whole(from, cols, begin, n, c, levels);
   }
 
+  // The same of rows that lie so.
+  [[gnu::noinline]] void combine_in_blocks(const T* from, int64_t cols, int64_t begin, int64_t n, T* levels) const {
+    const int64_t piece = nest.reduced.rank == 1 ? form.reduced : nest.reduced.shape[1];
+    for (int64_t j = 0; j < cols; ++j) {
+      op.row_lanes(levels + j * lanes(), from + j * col_step(), begin, n, piece, nest.reduced.stride[0][0]);
+    }
+  }
+
   void combine_whole(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* levels) const {
-    if (walk == Walk::rows) return op.row_lanes(levels, from + begin, n);
+    if (is_in_blocks()) return combine_in_blocks(from, cols, begin, n, levels);
+    if (nest.reduced.rank == 1 && walk == Walk::columns && cols <= kLanes<T>) {
+      return op.narrow(levels, cols, from + begin * row_step(), row_step(), n);
+    }
     if (walk == Walk::along && nest.reduced.rank == 1) return op.along(levels, cols, from + begin, col_step(), n);
     if (walk == Walk::turned) return combine_turned(from, cols, begin, n, levels);
     combine_blocks(levels, lanes() * cols, blocks(n), merge(), [&](int64_t b, T* to) {

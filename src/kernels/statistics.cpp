@@ -12,7 +12,7 @@ void plan_statistic(Plan& plan, int outputs, double cost, bool turns = false) {
   const View& x = plan.in[0];
   const DimMask mask = listed_dims(x, plan.attributes[0]);
   for (int i = 0; i < outputs; ++i) write_reduced_shape(x, mask, plan.attributes[1].flag(), plan.out[i]);
-  plan_costs(plan, mask, turns);
+  plan_costs(plan, plan.in[0], mask, turns);
   plan.nanoseconds *= cost;
   plan.scratch_shared = scratch_before(kMostSums * plan.scratch_shared) + kScratchValues * scratch_bytes(plan.out[0]);
 }

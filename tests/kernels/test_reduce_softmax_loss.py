@@ -218,6 +218,40 @@ def test_permuted_arrays_have_the_bits_of_their_copies(shape: tuple[int, ...], t
                 assert same_bits(result(name, permuted, dims, False), expected), (name, dims, order)
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_rows_in_pieces_of_whole_blocks_have_the_bits_of_their_copies(dtype: Any) -> None:
+    for pieces, length in [(5, 1024), (3, 2048), (70, 1024), (9, 3072)]:
+        x = normal((pieces, 3, length + 40), dtype)[:, :, :length]
+        for name, dims in itertools.product(["sum", "prod", "max", "nansum"], [(), (0, 2), (2,)]):
+            assert same_bits(result(name, x, dims, False), result(name, np.ascontiguousarray(x), dims, False))
+        assert same_bits(result("sum", x, (), False), row_sum(np.ascontiguousarray(x).reshape(-1)))
+
+
+@pytest.mark.parametrize("cols", [1, 2, 3, 4, 7, 8, 9, 10, 16, 17])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_few_columns_of_many_rows(cols: int, dtype: Any) -> None:
+    """Also beside rows that are summed lane by lane without gaps, which are these columns turned."""
+    for n in (1, 3, 64, 66, 1029, 40_003):
+        x = normal((n, cols), dtype)
+        assert same_bits(result("sum", x, (0,), False), vectors_sum(x))
+        assert same_bits(result("sum", x.T, (1,), False), np.array([row_sum(row) for row in np.ascontiguousarray(x.T)]))
+        assert same_bits(result("max", x, (0,), False), x.max(axis=0))
+
+
+@pytest.mark.parametrize("name", EXTREMA)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_an_extreme_zero_of_a_permuted_array_has_the_sign_of_its_copy(name: str, dtype: Any) -> None:
+    """The extremum of all elements is looked for in the order of memory, and in their own one if it is 0."""
+    rng = np.random.default_rng(3)
+    for shape in [(40, 30), (6, 16, 64), (1, 300, 20), (300, 1, 20), (16, 16, 8, 8)]:
+        plain = np.where(rng.random(shape) < 0.5, dtype(0), -dtype(0)).astype(dtype)
+        plain[rng.random(shape) < 0.9] = 1 if name == "min" else -1
+        expected = result(name, plain, (), False)
+        for order in itertools.permutations(range(len(shape))):
+            permuted = np.ascontiguousarray(plain.transpose(order)).transpose(np.argsort(order))
+            assert same_bits(result(name, permuted, (), False), expected)
+
+
 @pytest.mark.parametrize("name", EXTREMA)
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_the_sign_of_an_extreme_zero_depends_on_the_order_of_a_row_alone(name: str, dtype: Any) -> None:
