@@ -146,6 +146,7 @@ def branches() -> Iterator[Row]:
     yield of(section, "where(x < 9, exp(x), 0)", lambda lib, x: lib.where(x < 9, lib.exp(x), zero(lib, x)), 1000.0, inf)
     yield of(section, "where(x == x, x, 0)", lambda lib, x: lib.where(x == x, x, zero(lib, x)), nan, inf)  # noqa: PLR0124
     yield of(section, "masked_fill(1 / x, x == 0, 0)", lambda lib, x: lib.masked_fill(1 / x, x == 0, 0.0), 0.0)
+    yield of(section, "maximum of sqrt(x) and x + 1", lambda lib, x: lib.maximum(lib.sqrt(x), x + 1), 0.0)
     for name in ("amax", "max"):
         yield of(
             section,
@@ -509,6 +510,7 @@ REASONS: dict[str, list[str]] = {
         "where(x != 0, sin(x) / x, 1)",
         "where(x < 9, exp(x), 0)",
         "masked_fill(1 / x, x == 0, 0)",
+        "maximum of sqrt(x) and x + 1",
         "amax of sqrt(x) and x + 1",
         "max of sqrt(x) and x + 1",
     ],

@@ -301,14 +301,14 @@ maximum_share = binary("maximum_share", "0 where x < y, 1/2 where x = y, else 1"
 maximum = binary(
     "maximum",
     "max(x, y)",
-    lambda g, x, y: mul(g, maximum_share(x, y)),
-    lambda g, x, y: mul(g, maximum_share(y, x)),
+    lambda g, x, y: safe_mul(g, maximum_share(x, y)),
+    lambda g, x, y: safe_mul(g, maximum_share(y, x)),
 )
 minimum = binary(
     "minimum",
     "min(x, y)",
-    lambda g, x, y: mul(g, maximum_share(y, x)),
-    lambda g, x, y: mul(g, maximum_share(x, y)),
+    lambda g, x, y: safe_mul(g, maximum_share(y, x)),
+    lambda g, x, y: safe_mul(g, maximum_share(x, y)),
 )
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -132,7 +132,7 @@ _over_radius: Callable[..., Any] = binary(
     "over_radius",
     "x / y, 0 where x is 0; so are its derivatives where y is 0",
     lambda g, y: safe_div(g, _radius(y)),
-    lambda g, y, out: neg(safe_div(safe_mul(g, out), _radius(y))),
+    lambda g, x, y: neg(safe_div(safe_mul(g, safe_div(x, _radius(y))), _radius(y))),
     kernel="safe_div",
 )
 hypot: Callable[..., Tensor] = binary(
