@@ -286,8 +286,11 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     shape = array_of("pdist", input).shape
     if len(shape) != 2:
         raise RuntimeError(f"pdist: needs a matrix, got shape {shape}")
-    if p in _ORDERS:
-        return masked_select(_of_order(input, input, p), triu(ones(shape[0], shape[0], dtype=bool_), 1))
+    if p in _ORDERS:  # in blocks of rows, each beside the rows from its first one on
+        n, rows = shape[0], max(64, -(-shape[0] // 4))
+        blocks = [_of_order(input[i : i + rows], input[i:], p) for i in range(0, max(n, 1), rows)]
+        upper = [masked_select(block, triu(ones(block.shape, dtype=bool_), 1)) for block in blocks]
+        return upper[0] if len(upper) == 1 else cat(upper)
     rows, columns = triu_indices(shape[0], shape[0], 1)
     difference = _sub(index_select(input, 0, rows), index_select(input, 0, columns))
     return _lengths("pdist", difference, p)

@@ -81,7 +81,8 @@ def _norm_vjp(g: Any, x: Any, out: Any, dims: Shape, p: float, x_shape: Shape) -
     if p == 2:
         kept = _kept_shape(x_shape, dims)
         return _part(_reshape(g, kept), x, _reshape(out, kept))
-    return mul(_spread(g, x_shape, dims), _weight(x, out, dims, p, x_shape))
+    weight = _weight(x, out, dims, p, x_shape)
+    return weight if p == 0 else mul(_spread(g, x_shape, dims), weight)
 
 
 def _norm_jvp(t: Any, x: Any, out: Any, dims: Shape, keepdim: bool, p: float, x_shape: Shape) -> Any:
