@@ -103,8 +103,17 @@ def test_a_gradients_bits_depend_on_nothing_but_the_operands(name: str, shape: t
             assert mine is None or mine.tobytes() == right.tobytes()
 
 
+def values(name: str, shape: tuple[int, ...], dtype: Any) -> list[Any]:
+    """Return what is normalised by its own moments, and by given ones."""
+    x, w, b = (mg.tensor(drawn(s, i).astype(dtype)) for i, s in enumerate((shape, (6,), (6,))))
+    return [v.numpy() for v in (NORMS[name](mg.nn.functional, x, w, b), mg.nn.functional.batch_norm(x, b, w * w, w, b))]
+
+
+MANY_SAMPLES = [("batch", shape) for shape in ((1100, 6), (2500, 6, 2), (300, 6, 200), (260, 6, 1030))]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("name", "shape"), CASES)
+@pytest.mark.parametrize(("name", "shape"), [*CASES, *MANY_SAMPLES])
 def test_threads_change_no_bits(name: str, shape: tuple[int, ...], dtype: Any) -> None:
     found, before = [], _core.get_parallel_threshold()
     threads = mg.get_num_threads()
@@ -112,7 +121,7 @@ def test_threads_change_no_bits(name: str, shape: tuple[int, ...], dtype: Any) -
     try:
         for count in (1, 2, 3):
             mg.set_num_threads(count)
-            found.append([g.tobytes() for g in gradients(name, shape, dtype)])
+            found.append([x.tobytes() for x in gradients(name, shape, dtype) + values(name, shape, dtype)])
     finally:
         mg.set_num_threads(threads)
         _core.set_parallel_threshold(before)

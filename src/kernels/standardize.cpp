@@ -3,6 +3,8 @@
 // x has shape (n, c, ...): n samples of c channels. Each sample's channels are divided into `groups` groups, and each
 // group is brought to one scale by itself; with 0 groups each channel is, over all samples. Weight and bias belong to
 // the channels; either may have no elements, which stands for ones or zeros.
+#include <algorithm>
+
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
 #include "kernels/standardize_shapes.hpp"
@@ -50,13 +52,15 @@ void check_lines(Plan& plan, const View& moment, const View& x, const char* name
   }
 }
 
-// Shared scratch: weights and biases; on the way back weights, and two sums for each channel of `rows` samples or
-// blocks of samples. Scratch for a worker: what a strip of columns needs, or zeros for a line.
+// Shared scratch: what runs of samples come to; or weights and biases; on the way back weights, and two sums for each
+// channel of `rows` samples or blocks of samples. Scratch for a worker: what a strip of columns needs, or zeros for a
+// line.
 void plan_costs(Plan& plan, const View& x, int64_t rows, double nanoseconds) {
   const int64_t length = channel_length(x), groups = groups_of(plan);
   const int64_t channels = x.shape[1] * weight_repeats(x, groups);
   const int64_t own = groups > 0 ? channels / groups : strip_elements(x.shape[0], length);
-  plan.scratch_shared = static_cast<size_t>((1 + 2 * rows) * channels * item_size(x.dtype));
+  const int64_t of_all = std::max((1 + 2 * rows) * channels, groups > 0 ? 0 : run_elements(x.shape[0]));
+  plan.scratch_shared = static_cast<size_t>(of_all * item_size(x.dtype));
   plan.scratch_per_worker = static_cast<size_t>(own * item_size(x.dtype));
   plan.nanoseconds = nanoseconds * static_cast<double>(x.size());
 }

@@ -36,11 +36,16 @@ template <class T>
   map_line(out, n, [=](auto at) __attribute__((always_inline)) { return fma((at(x) - m) * r, weight, bias); });
 }
 
+// `rows` samples' pieces of n columns, which have a mean, a scale, a weight and a bias each.
 template <class T>
-[[gnu::noinline]] void standardize_columns(T* out, const T* x, int64_t n, const T* m, const T* r, const T* w,
-                                           const T* b) {
+[[gnu::noinline]] void standardize_columns(Samples<T> out, Samples<T> x, int64_t rows, int64_t n, const T* m,
+                                           const T* r, const T* w, const T* b) {
+  for (int64_t i = 0; i < rows; ++i) {
+    T* const o = out.at(i);
+    const T* const a = x.at(i);
 #pragma omp simd
-  for (int64_t k = 0; k < n; ++k) out[k] = fma((x[k] - m[k]) * r[k], w[k], b[k]);
+    for (int64_t k = 0; k < n; ++k) o[k] = fma((a[k] - m[k]) * r[k], w[k], b[k]);
+  }
 }
 
 template <class T>
@@ -97,32 +102,42 @@ struct Standardize {
     });
   }
 
-  void run_strip(const Strip<T>& strip) const {
+  // Samples begin ... end of a strip.
+  [[gnu::noinline]] void write_samples(const Strip<T>& strip, int64_t begin, int64_t end, const T* centre,
+                                       const T* scale, const T* weights, const T* biases) const {
+    strip.for_pieces([&](int64_t column, int64_t cols) {
+      const Samples<T> to = out.part(begin, column), from = x.part(begin, column);
+      if (!past) return standardize_columns(to, from, end - begin, cols, centre, scale, weights, biases);
+      for (int64_t i = 0; i < end - begin; ++i) {
+        write_past(
+            true, to.at(i), cols,
+            [&](T* piece, int64_t k, int64_t count) {
+              standardize_columns({piece, 0}, {from.at(i) + k, 0}, 1, count, centre + k, scale + k, weights + k,
+                                  biases + k);
+            },
+            from.at(i + 1));
+      }
+    });
+    if (past) stream_end();
+  }
+
+  [[gnu::noinline]] void run_strip(const Strip<T>& strip) const {
     alignas(64) T m[kStripColumns], v[kStripColumns], columns[4][kStripColumns];
     if (given) {
       copy(m, mean.read(m, strip.first, strip.count, 0), strip.count);
       copy(v, variance.read(v, strip.first, strip.count, 0), strip.count);
     } else {
       strip.moments(x, m, v);
-      copy(mean.x + strip.first, m, strip.count);
-      copy(variance.x + strip.first, v, strip.count);
+      keep(mean.x + strip.first, m, strip.count);
+      keep(variance.x + strip.first, v, strip.count);
     }
     for (int64_t i = 0; i < strip.count; ++i) v[i] = scale_of(v[i], of.eps);
     const T* const centre = strip.spread(columns[0], m);
     const T* const scale = strip.spread(columns[1], v);
     const T* const weights = strip.spread(columns[2], w, 1);
     const T* const biases = strip.spread(columns[3], b, 0);
-    strip.for_pieces([&](int64_t column, int64_t cols) {
-      for (int64_t i = 0; i < of.samples; ++i) {
-        write_past(
-            past, out.at(i) + column, cols,
-            [&](T* piece, int64_t k, int64_t count) {
-              standardize_columns(piece, x.at(i) + column + k, count, centre + k, scale + k, weights + k, biases + k);
-            },
-            x.at(i + 1) + column);
-      }
-    });
-    if (past) stream_end();
+    strip.for_samples(
+        [&](int64_t begin, int64_t end) { write_samples(strip, begin, end, centre, scale, weights, biases); });
   }
 
   Status run() const {

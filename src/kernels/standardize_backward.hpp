@@ -49,11 +49,17 @@ template <class T>
            [=](auto at) __attribute__((always_inline)) { return r * fma(m - at(x), slopes, at(g) * w - shift); });
 }
 
+// Of `rows` samples' pieces of n columns.
 template <class T>
-[[gnu::noinline]] void grad_columns(T* out, const T* g, const T* x, int64_t n, const T* m, const T* r, const T* shift,
-                                    const T* slope) {
+[[gnu::noinline]] void grad_columns(Samples<T> out, Samples<T> g, Samples<T> x, int64_t rows, int64_t n, const T* m,
+                                    const T* r, const T* shift, const T* slope) {
+  for (int64_t i = 0; i < rows; ++i) {
+    T* const o = out.at(i);
+    const T* const of_g = g.at(i);
+    const T* const of_x = x.at(i);
 #pragma omp simd
-  for (int64_t k = 0; k < n; ++k) out[k] = r[k] * fma(m[k] - x[k], slope[k], g[k] - shift[k]);
+    for (int64_t k = 0; k < n; ++k) o[k] = r[k] * fma(m[k] - of_x[k], slope[k], of_g[k] - shift[k]);
+  }
 }
 
 // Of the gradients those that are wanted are not nullptr, of weight and bias both or neither.
@@ -153,19 +159,9 @@ struct Backward {
       if (out.first != nullptr) only_x.run_blocks(4, 1, weights);
       only_sums.run_blocks(kBlockVectors, 16, weights);
     }
-    fold_blocks();
+    fold_blocks(partial(0), 2 * of.channels, divide_up(of.samples, kBlockVectors));
     fold_channels(of_weight, partial(0), of.channels / of.repeat, of.repeat);
     fold_channels(of_bias, partial(0) + of.channels, of.channels / of.repeat, of.repeat);
-  }
-
-  // The tree in place: block b takes in block b + 1, then b + 2, ..., as neighbours, pairs, pairs of pairs.
-  void fold_blocks() const {
-    const int64_t blocks = divide_up(of.samples, kBlockVectors);
-    for (int64_t step = 1; step < blocks; step *= 2) {
-      for (int64_t b = 0; b + step < blocks; b += 2 * step) {
-        combine_into<Sum>(partial(b), static_cast<const T*>(partial(b + step)), 2 * of.channels);
-      }
-    }
   }
 
   // --- Groups of longer channels, one after the other: what the sums over each channel are, of g and of g u, is kept.
@@ -209,13 +205,32 @@ struct Backward {
     T* const levels = plain(of.samples);
     combine_columns<Sum>(levels, 2 * of.channels, of.samples,
                          [&](int64_t begin, int64_t) { return PlainRows<T>{plain(begin), 2 * of.channels}; });
-    copy(of_weight, levels + of.channels, of.channels);
-    copy(of_bias, levels, of.channels);
+    keep(of_weight, levels + of.channels, of.channels);
+    keep(of_bias, levels, of.channels);
   }
 
   // --- Channels of all samples.
 
-  void run_strip(const Strip<T>& strip) const {
+  // Samples begin ... end of a strip.
+  [[gnu::noinline]] void write_samples(const Strip<T>& strip, int64_t begin, int64_t end, const T* centre,
+                                       const T* scale, const T* shifts, const T* slopes) const {
+    strip.for_pieces([&](int64_t column, int64_t cols) {
+      const Samples<T> to = out.part(begin, column), of_g = g.part(begin, column), of_x = x.part(begin, column);
+      if (!past) return grad_columns(to, of_g, of_x, end - begin, cols, centre, scale, shifts, slopes);
+      for (int64_t i = 0; i < end - begin; ++i) {
+        write_past(
+            true, to.at(i), cols,
+            [&](T* piece, int64_t k, int64_t count) {
+              grad_columns({piece, 0}, {of_g.at(i) + k, 0}, {of_x.at(i) + k, 0}, 1, count, centre + k, scale + k,
+                           shifts + k, slopes + k);
+            },
+            of_g.at(i + 1), of_x.at(i + 1));
+      }
+    });
+    if (past) stream_end();
+  }
+
+  [[gnu::noinline]] void run_strip(const Strip<T>& strip) const {
     alignas(64) T m[kStripColumns], r[kStripColumns], shift[kStripColumns], slope[kStripColumns];
     alignas(64) T columns[4][kStripColumns];
     copy(r, variance.read(r, strip.first, strip.count, 0), strip.count);
@@ -224,7 +239,7 @@ struct Backward {
     for (int64_t i = 0; i < strip.count; ++i) r[i] = scale_of(r[i], of.eps);
     if (of_weight != nullptr) {
       for (int64_t i = 0; i < strip.count; ++i) of_weight[strip.first + i] = slope[i] * r[i];
-      copy(of_bias + strip.first, shift, strip.count);
+      keep(of_bias + strip.first, shift, strip.count);
     }
     if (out.first == nullptr) return;
     const T n = static_cast<T>(of.samples * of.length);
@@ -236,18 +251,8 @@ struct Backward {
     const T* const scale = strip.spread(columns[1], r);
     const T* const shifts = strip.spread(columns[2], shift);
     const T* const slopes = strip.spread(columns[3], slope);
-    strip.for_pieces([&](int64_t column, int64_t cols) {
-      for (int64_t i = 0; i < of.samples; ++i) {
-        write_past(
-            past, out.at(i) + column, cols,
-            [&](T* piece, int64_t k, int64_t count) {
-              grad_columns(piece, g.at(i) + column + k, x.at(i) + column + k, count, centre + k, scale + k, shifts + k,
-                           slopes + k);
-            },
-            g.at(i + 1) + column, x.at(i + 1) + column);
-      }
-    });
-    if (past) stream_end();
+    strip.for_samples(
+        [&](int64_t begin, int64_t end) { write_samples(strip, begin, end, centre, scale, shifts, slopes); });
   }
 
   Status run() const {

@@ -53,6 +53,7 @@ struct Samples {
   int64_t step;
 
   T* at(int64_t i) const { return first + i * step; }
+  Samples part(int64_t i, int64_t column) const { return {at(i) + column, step}; }
   PlainRows<T> from(int64_t i, int64_t column) const { return {at(i) + column, step}; }
 };
 
@@ -147,6 +148,22 @@ struct ColumnProductRows {
   [[gnu::always_inline]] ColumnProducts<T> row(int64_t i) const { return {g.row(i).x, x.row(i).x, m}; }
 };
 
+template <class T>
+void keep(T* out, const T* x, int64_t count) {
+  __builtin_memcpy(out, x, static_cast<size_t>(count) * sizeof(T));
+}
+
+// The tree over blocks of `width` sums each, in place: block b takes in block b + 1, then b + 2, ..., as neighbours,
+// pairs, pairs of pairs.
+template <class T>
+[[gnu::noinline]] void fold_blocks(T* sums, int64_t width, int64_t blocks) {
+  for (int64_t step = 1; step < blocks; step *= 2) {
+    for (int64_t b = 0; b + step < blocks; b += 2 * step) {
+      combine_into<Sum>(sums + b * width, static_cast<const T*>(sums + (b + step) * width), width);
+    }
+  }
+}
+
 // What the sums of columns add up to for each channel.
 template <class T>
 void fold_channels(T* out, const T* of_columns, int64_t count, int64_t length) {
@@ -154,16 +171,21 @@ void fold_channels(T* out, const T* of_columns, int64_t count, int64_t length) {
 }
 
 // Whole channels of at most kStripColumns columns together, or a single longer one, which is taken in pieces of so
-// many. Scratch as strip_elements() says.
+// many. A worker has a strip by itself, or all of them share its samples.
 template <class T>
 struct Strip {
+  const Call& call;
   const Form<T>& of;
   int64_t first, count;  // channels
-  T* sums;               // of two things for each column
-  T* levels;
+  int worker;            // kAll: all of them
+  double cost;           // nanoseconds for a sample
 
-  Strip(const Form<T>& form, int64_t channel, int64_t channels, T* scratch)
-      : of(form), first(channel), count(channels), sums(scratch), levels(scratch + 2 * strip_width(form.length)) {}
+  static constexpr int kAll = -1;
+
+  bool shared() const { return worker == kAll; }
+  // Scratch as strip_elements() says: the sums of two things for each column, and the levels of a tree.
+  T* sums() const { return reinterpret_cast<T*>(call.scratch(shared() ? 0 : worker)); }
+  T* levels(int of_worker) const { return reinterpret_cast<T*>(call.scratch(of_worker)) + 2 * strip_width(of.length); }
 
   int64_t columns() const { return count * of.length; }
 
@@ -189,16 +211,52 @@ struct Strip {
     }
   }
 
+  // body(begin, end) for samples begin ... end.
+  template <class Body>
+  [[gnu::always_inline]] void for_samples(Body&& body) const {
+    parallel_by(shared() ? worker_count(of.samples, cost) : 1, of.samples,
+                [&](int64_t begin, int64_t end, int) { body(begin, end); });
+  }
+
+  // The sums over the samples of what block(first, count, out) gives for `width` columns of `count` samples.
+  template <class Block>
+  [[gnu::always_inline]] const T* sum_samples(int64_t width, Block&& block) const {
+    return sum_blocks_of(
+        width, [](void* of, int64_t i, int64_t rows, T* out) { (*static_cast<__typeof__(&block)>(of))(i, rows, out); },
+        &block);
+  }
+  using BlockSums = void (*)(void* context, int64_t first, int64_t count, T* out);
+  [[gnu::noinline]] const T* sum_blocks_of(int64_t width, BlockSums block, void* context) const {
+    const int64_t blocks = divide_up(of.samples, kBlockVectors);
+    const int64_t run = shared() ? run_blocks(of.samples) : blocks, runs = divide_up(blocks, run);
+    const int workers = shared() ? worker_count(runs, cost * static_cast<double>(run * kBlockVectors)) : 1;
+    T* const of_runs = reinterpret_cast<T*>(call.shared);
+    parallel_by(workers, runs, [&](int64_t begin, int64_t end, int own) __attribute__((noinline)) {
+      T* const top = levels(shared() ? own : worker);
+      for (int64_t i = begin; i < end; ++i) {
+        combine_blocks(top, width, smaller(run, blocks - i * run), combine_into<Sum, T>, [&](int64_t b, T* out) {
+          const int64_t from = (i * run + b) * kBlockVectors;
+          block(context, from, smaller(kBlockVectors, of.samples - from), out);
+        });
+        if (shared()) keep(of_runs + i * width, top, width);
+      }
+    });
+    if (!shared()) return levels(worker);
+    fold_blocks(of_runs, width, runs);
+    return of_runs;
+  }
+
   // The sum over a channel of what rows_of(column, sample) gives.
   template <class RowsOf>
   [[gnu::always_inline]] void sum(T* out, RowsOf&& rows_of) const {
-    T* to = sums;
+    T* to = sums();
     for_pieces([&](int64_t column, int64_t cols) {
-      combine_columns<Sum>(levels, cols, of.samples, [&](int64_t i, int64_t) { return rows_of(column, i); });
-      copy(to, levels, cols);
+      const T* const total = sum_samples(
+          cols, [&](int64_t i, int64_t rows, T* out) { column_block<Sum>(out, cols, rows_of(column, i), rows); });
+      keep(to, total, cols);
       to += cols;
     });
-    fold_channels(out, sums, count, of.length);
+    fold_channels(out, sums(), count, of.length);
   }
 
   [[gnu::noinline]] void moments(const Samples<T>& x, T* m, T* v) const {
@@ -217,39 +275,43 @@ struct Strip {
   // The sums of g and of g (x - m) over each channel, read once for both; m for each column.
   [[gnu::noinline]] void sum_cotangent(const Samples<T>& g, const Samples<T>& x, const T* m, T* plain,
                                        T* products) const {
-    T* const second = sums + strip_width(of.length);
+    T* const of_g = sums();
+    T* const of_products = of_g + strip_width(of.length);
     int64_t done = 0;
     for_pieces([&](int64_t column, int64_t cols) {
-      combine_blocks(levels, 2 * cols, divide_up(of.samples, kBlockVectors), combine_into<Sum, T>,
-                     [&](int64_t b, T* out) {
-                       const int64_t begin = b * kBlockVectors, rows = smaller(kBlockVectors, of.samples - begin);
-                       const PlainRows<T> of_g = g.from(begin, column);
-                       const ColumnProductRows<T> of_products = {of_g, x.from(begin, column), m};
-                       for (int64_t j = 0; j < 2 * cols; ++j) out[j] = 0;
-                       for (int64_t i = 0; i < rows; i += 4) {
-                         add_rows<Sum>(out, cols, of_g, i, 1, rows - i);
-                         add_rows<Sum>(out + cols, cols, of_products, i, 1, rows - i);
-                       }
-                     });
-      copy(sums + done, levels, cols);
-      copy(second + done, levels + cols, cols);
+      const T* const both = sum_samples(2 * cols, [&](int64_t first_row, int64_t rows, T* out) {
+        const PlainRows<T> plain_rows = g.from(first_row, column);
+        const ColumnProductRows<T> product_rows = {plain_rows, x.from(first_row, column), m};
+        for (int64_t j = 0; j < 2 * cols; ++j) out[j] = 0;
+        for (int64_t i = 0; i < rows; i += 4) {
+          add_rows<Sum>(out, cols, plain_rows, i, 1, rows - i);
+          add_rows<Sum>(out + cols, cols, product_rows, i, 1, rows - i);
+        }
+      });
+      keep(of_g + done, both, cols);
+      keep(of_products + done, both + cols, cols);
       done += cols;
     });
-    fold_channels(plain, sums, count, of.length);
-    fold_channels(products, second, count, of.length);
+    fold_channels(plain, of_g, count, of.length);
+    fold_channels(products, of_products, count, of.length);
   }
 };
 
-// body(strip) for all channels, which threads share.
+// body(strip) for all channels. Threads share these, or, where there are many, the samples: then they read whole rows.
 template <class T, class Body>
 void for_each_strip(const Call& call, const Form<T>& of, double nanoseconds, Body&& body) {
   const int64_t unit = divide_up(64, of.length), width = of.length < kStripColumns ? kStripColumns / of.length : 1;
-  const double cost = nanoseconds * static_cast<double>(unit * of.length * of.samples);
-  parallel_for(divide_up(of.channels, unit), cost, [&](int64_t begin, int64_t end, int worker) {
-    T* const scratch = reinterpret_cast<T*>(call.scratch(worker));
-    const int64_t last = smaller(end * unit, of.channels);
-    for (int64_t i = begin * unit; i < last; i += width) body(Strip<T>(of, i, smaller(width, last - i), scratch));
-  });
+  const double cost = nanoseconds * static_cast<double>(of.length * of.samples);
+  const auto run = [&](int64_t begin, int64_t end, int worker) __attribute__((noinline)) {
+    for (int64_t i = begin; i < end; i += width) {
+      const int64_t count = smaller(width, end - i);
+      body(Strip<T>{call, of, i, count, worker, nanoseconds * static_cast<double>(count * of.length)});
+    }
+  };
+  const int workers = worker_count(of.samples, nanoseconds * static_cast<double>(of.columns()));
+  if (workers > 1 && of.samples >= 2 * kBlockVectors * workers) return run(0, of.channels, Strip<T>::kAll);
+  parallel_for(divide_up(of.channels, unit), cost * static_cast<double>(unit),
+               [&](int64_t begin, int64_t end, int own) { run(begin * unit, smaller(end * unit, of.channels), own); });
 }
 
 // body(sample, group, line) for lines begin ... end, the groups of each sample.

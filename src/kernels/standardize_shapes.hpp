@@ -33,4 +33,16 @@ static inline int64_t strip_elements(int64_t samples, int64_t length) {
   return 2 * strip_width(length) + 2 * levels * kStripColumns;
 }
 
+// Threads that share the samples of a strip sum so many blocks of them each at a time, so that there are few such runs.
+static inline int64_t run_blocks(int64_t samples) {
+  int64_t blocks = 1;
+  while (samples / 64 > 16 * blocks) blocks *= 2;
+  return blocks;
+}
+
+// What the runs come to, two things for each column.
+static inline int64_t run_elements(int64_t samples) {
+  return 2 * (samples / 64 / run_blocks(samples) + 1) * kStripColumns;
+}
+
 }  // namespace minigrad
