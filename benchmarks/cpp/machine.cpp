@@ -68,7 +68,7 @@ constexpr int64_t kStream = int64_t{24} << 20;  // numbers, 96 MB: more than mos
 template <class Work>
 void on_threads(int threads, Work work) {
   run_parallel(
-      threads, threads,
+      threads, threads, 1,
       [](void* context, int64_t begin, int64_t end, int) {
         for (int64_t worker = begin; worker < end; ++worker) (*static_cast<Work*>(context))(worker);
       },

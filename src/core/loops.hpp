@@ -116,7 +116,7 @@ static inline void parallel_rows(const Nest<N>& nest, int64_t together, double n
   if (nest.size == 0) return;
   const int64_t inner = nest.shape[nest.rank - 1];
   const int64_t each = inner < together ? inner : together, pieces = (nest.size + each - 1) / each;
-  parallel_for(pieces, nanoseconds * static_cast<double>(each), [&](int64_t begin, int64_t end, int) {
+  parallel_for(pieces, nanoseconds * static_cast<double>(each), [&](int64_t begin, int64_t end) {
     for_rows(nest, begin * each, end < pieces ? end * each : nest.size, row);
   });
 }

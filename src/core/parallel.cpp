@@ -58,9 +58,19 @@ int worker_count(int64_t count, double nanoseconds) {
   return static_cast<int>(std::max<int64_t>(1, workers));
 }
 
+// Measured on arrays of 2 to 64 MB, four threads: more and smaller pieces win nothing.
+int piece_count(int64_t count, double nanoseconds, int workers) {
+  constexpr int kPieces = 8;
+  static_assert(kPieces <= Team::kMaxPieces);
+  int64_t pieces = std::min<int64_t>(kPieces, count / workers);
+  const double work = static_cast<double>(count) * nanoseconds / workers, least = g_threshold / 2;
+  if (least > 0) pieces = std::min(pieces, static_cast<int64_t>(work / least));
+  return static_cast<int>(std::max<int64_t>(1, pieces));
+}
+
 // A caller that finds the team at work for another one does all ranges itself: both have a core then.
-void run_parallel(int64_t count, int workers, ParallelBody body, void* context) {
-  if (g_team.run(count, workers, body, context)) return;
+void run_parallel(int64_t count, int workers, int pieces, ParallelBody body, void* context) {
+  if (g_team.run(count, workers, pieces, body, context)) return;
   for (int i = 0; i < workers; ++i) body(context, count * i / workers, count * (i + 1) / workers, i);
 }
 

@@ -16,14 +16,17 @@ void set_parallel_threshold(double nanoseconds);
 // How many workers share `count` items that cost `nanoseconds` each: between 1 and get_num_threads().
 int worker_count(int64_t count, double nanoseconds);
 
+// In how many pieces each of the workers' shares of these items is worth being cut.
+int piece_count(int64_t count, double nanoseconds, int workers);
+
 using ParallelBody = void (*)(void* context, int64_t begin, int64_t end, int worker);
 
-// Calls body(context, begin, end, worker) for `workers` disjoint ranges that cover [0, count), worker = 0 ... workers -
-// 1, each on a thread of its own. Where the ranges are cut depends on the number of threads, so no result may depend on
-// it.
-void run_parallel(int64_t count, int workers, ParallelBody body, void* context);
+// Calls body(context, begin, end, worker) for disjoint ranges that cover [0, count), `pieces` for each worker = 0 ...
+// workers - 1. Where the ranges are cut depends on the number of threads, so no result may depend on it. One thread
+// may run several workers' ranges, and with more than one piece several threads run those of one.
+void run_parallel(int64_t count, int workers, int pieces, ParallelBody body, void* context);
 
-// body(begin, end, worker) over [0, count), by `workers` > 0 workers.
+// body(begin, end, worker) over [0, count), once for each of `workers` > 0 workers.
 template <class Body>
 static inline void parallel_by(int workers, int64_t count, Body&& body) {
   if (workers == 1) {
@@ -31,17 +34,30 @@ static inline void parallel_by(int workers, int64_t count, Body&& body) {
     return;
   }
   run_parallel(
-      count, workers,
+      count, workers, 1,
       [](void* context, int64_t begin, int64_t end, int worker) {
         (*static_cast<__typeof__(&body)>(context))(begin, end, worker);
       },
       &body);
 }
 
-// The same for items that cost `nanoseconds` each. Small work stays on the calling thread.
+// body(begin, end) over [0, count), items that cost `nanoseconds` each. Small work stays on the calling thread; of
+// large work, threads that are quicker do more. A body with room for something of its own takes a third argument, the
+// worker.
 template <class Body>
 static inline void parallel_for(int64_t count, double nanoseconds, Body&& body) {
-  if (count > 0) parallel_by(worker_count(count, nanoseconds), count, body);
+  if (count <= 0) return;
+  const int workers = worker_count(count, nanoseconds);
+  if constexpr (requires { body(count, count, workers); }) {
+    parallel_by(workers, count, body);
+  } else if (workers == 1) {
+    body(int64_t{0}, count);
+  } else {
+    run_parallel(
+        count, workers, piece_count(count, nanoseconds, workers),
+        [](void* context, int64_t begin, int64_t end, int) { (*static_cast<__typeof__(&body)>(context))(begin, end); },
+        &body);
+  }
 }
 
 }  // namespace minigrad

@@ -44,19 +44,24 @@ bool watch(Condition&& holds) {
   }
 }
 
+// What Team::Share holds.
+constexpr uint64_t pieces_left(uint64_t number, int begin, int end) {
+  return number << 16 | static_cast<uint64_t>(begin) << 8 | static_cast<uint64_t>(end);
+}
+
 }  // namespace
 
 bool Team::is_inside() { return t_inside; }
 
-bool Team::run(int64_t count, int workers, ParallelBody body, void* context) {
+bool Team::run(int64_t count, int workers, int pieces, ParallelBody body, void* context) {
   if (busy_.exchange(true, std::memory_order_acquire)) return false;
   t_inside = true;
   start_threads(workers - 1);
-  body_ = body, context_ = context, count_ = count;
-  unfinished_.store(workers, std::memory_order_relaxed);
-  const Ticket number = ticket_.load(std::memory_order_relaxed) / kMaxThreads + 1;
-  const Ticket ticket = number * kMaxThreads + (workers - 1);
-  for (int i = 0; i < workers; ++i) slots_[i].open.store(ticket, std::memory_order_release);
+  body_ = body, context_ = context, count_ = count, pieces_ = pieces;
+  unfinished_.store(workers * pieces, std::memory_order_relaxed);
+  const uint64_t number = ticket_.load(std::memory_order_relaxed) / kMaxThreads + 1;
+  for (int i = 0; i < workers; ++i) shares_[i].left.store(pieces_left(number, 0, pieces), std::memory_order_release);
+  const Ticket ticket = number * kMaxThreads + static_cast<Ticket>(workers - 1);
   // In one order with what a thread does before it sleeps: it sees the ticket, or is seen to sleep.
   ticket_.store(ticket, std::memory_order_seq_cst);
   const int awake = started_ - sleeping_.load(std::memory_order_seq_cst);
@@ -65,23 +70,35 @@ bool Team::run(int64_t count, int workers, ParallelBody body, void* context) {
     alarm_.fetch_add(1, std::memory_order_seq_cst);
     wake_two();
   }
-  take_ranges(ticket, 0);
+  work_on(ticket, 0);
   await_others();
   t_inside = false;
   busy_.store(false, std::memory_order_release);
   return true;
 }
 
-// Takes every range that is still open, from `first` on: each thread has the same part of equal jobs if it can, and
-// finds it in its cache. Whoever takes one may read the job, which cannot end before the range has.
-void Team::take_ranges(Ticket ticket, int first) {
+// Begins with its own share: each thread has the same part of equal jobs if it can, and finds it in its cache.
+void Team::work_on(Ticket ticket, int self) {
   const int workers = static_cast<int>(ticket % kMaxThreads) + 1;
-  for (int i = 0; i < workers; ++i) {
-    const int slot = (first + i) % workers;
-    Ticket expected = ticket;
-    if (!slots_[slot].open.compare_exchange_strong(expected, 0, std::memory_order_acq_rel)) continue;
-    body_(context_, count_ * slot / workers, count_ * (slot + 1) / workers, slot);
-    if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
+  int done = 0;
+  for (int i = 0; i < workers; ++i) done += run_pieces(ticket / kMaxThreads, workers, (self + i) % workers, i == 0);
+  if (done > 0 && unfinished_.fetch_sub(done, std::memory_order_acq_rel) == done) unfinished_.notify_one();
+}
+
+// Runs pieces of a share as long as there are any: its owner from the first one on, others from the last, so that they
+// do not meet. Whoever has taken one may read the job, which cannot end before.
+int Team::run_pieces(uint64_t number, int64_t workers, int share, bool own) {
+  std::atomic<uint64_t>& left = shares_[share].left;
+  int done = 0;
+  for (uint64_t seen = left.load(std::memory_order_acquire);;) {
+    const auto begin = static_cast<int>(seen >> 8 & 0xff), end = static_cast<int>(seen & 0xff);
+    if (seen >> 16 != number || begin == end) return done;
+    const uint64_t rest = own ? pieces_left(number, begin + 1, end) : pieces_left(number, begin, end - 1);
+    if (!left.compare_exchange_weak(seen, rest, std::memory_order_acq_rel)) continue;
+    const int64_t piece = int64_t{share} * pieces_ + (own ? begin : end - 1), all = workers * pieces_;
+    body_(context_, count_ * piece / all, count_ * (piece + 1) / all, share);
+    ++done;
+    seen = rest;
   }
 }
 
@@ -110,7 +127,7 @@ void Team::work(int self) {
     Ticket ticket = 0;
     while (!watch([&] { return (ticket = ticket_.load(std::memory_order_acquire)) != seen; })) sleep_until_after(seen);
     seen = ticket;
-    take_ranges(ticket, self);
+    work_on(ticket, self);
   }
 }
 

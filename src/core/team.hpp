@@ -8,18 +8,21 @@
 
 namespace minigrad {
 
-// A caller cuts its job into ranges, one slot each, opens the slots and takes ranges itself; threads of the team take
-// others. What nobody has taken by the time the caller gets there, it takes. So the caller waits for those only that
-// are amid a range: a thread that sleeps, or that a busy machine keeps from its core, costs next to nothing.
+// A caller cuts its job into a share for each worker and each share into pieces. It opens the shares and takes pieces
+// of the first one; threads of the team take those of others. Who finds its share empty goes on with the others' last
+// pieces. So a core that is slower leaves more to the others, and the caller waits in the end for those only that are
+// amid a piece: a thread that sleeps, or that a busy machine keeps from its core, costs next to nothing.
 //
 // The threads are started when a job first asks for them, and end with the process. One without work watches for some
 // before it sleeps: jobs of a training step follow each other within microseconds, waking a thread takes up to fifty.
 class Team {
  public:
   static constexpr int kMaxThreads = 512;
+  static constexpr int kMaxPieces = 255;
 
-  // Runs the `workers` ranges of [0, count); false, and nothing done, while the team has another caller's job.
-  bool run(int64_t count, int workers, ParallelBody body, void* context);
+  // Runs the shares of `workers` in [0, count), each in so many pieces; false, and nothing done, while the team has
+  // another caller's job.
+  bool run(int64_t count, int workers, int pieces, ParallelBody body, void* context);
 
   // Whether the calling thread is amid a job: it cannot have one of its own.
   static bool is_inside();
@@ -28,16 +31,17 @@ class Team {
   // The job's number and, in the lowest bits, its workers; never 0.
   using Ticket = uint64_t;
 
-  // Open for the job whose ticket it holds; 0 once its range was taken. Each in a cache line of its own.
-  struct alignas(64) Slot {
-    std::atomic<Ticket> open{0};
+  // The pieces [begin, end) of a share that nobody has taken, and the job's number. Each in a cache line of its own.
+  struct alignas(64) Share {
+    std::atomic<uint64_t> left{0};
   };
 
   void start_threads(int threads);
   void work(int self);
   void sleep_until_after(Ticket seen);
   void wake_two();
-  void take_ranges(Ticket ticket, int first);
+  void work_on(Ticket ticket, int self);
+  int run_pieces(uint64_t number, int64_t workers, int share, bool own);
   void await_others();
 
   std::atomic<bool> busy_{false};
@@ -45,7 +49,8 @@ class Team {
   ParallelBody body_ = nullptr;
   void* context_ = nullptr;
   int64_t count_ = 0;
-  Slot slots_[kMaxThreads];
+  int pieces_ = 1;
+  Share shares_[kMaxThreads];
   alignas(64) std::atomic<Ticket> ticket_{0};
   std::atomic<int> sleeping_{0};
   std::atomic<int> to_wake_{0};

@@ -46,12 +46,11 @@ class Walk {
     if (in_panels()) return run_panels();
     if (short_rows()) return run_short_rows();
     if (direct_ && nest_.rank > 1 && are_many()) return run_matrices();
-    parallel_for(nest_.size, map_.nanoseconds + (direct_ ? 0 : kGatheredNanoseconds),
-                 [&](int64_t begin, int64_t end, int) {
-                   if (direct_) return run_direct(begin, end);
-                   Buffer buffer;
-                   for_rows(nest_, begin, end, [&](const int64_t* offset, int64_t n) { run_row(buffer, offset, n); });
-                 });
+    parallel_for(nest_.size, map_.nanoseconds + (direct_ ? 0 : kGatheredNanoseconds), [&](int64_t begin, int64_t end) {
+      if (direct_) return run_direct(begin, end);
+      Buffer buffer;
+      for_rows(nest_, begin, end, [&](const int64_t* offset, int64_t n) { run_row(buffer, offset, n); });
+    });
   }
 
  private:
@@ -126,7 +125,7 @@ class Walk {
     const int64_t columns = nest_.shape[outer + 1], ahead = map_.limit == 0 ? kRowsAhead : 1;
     const bool together = map_.matrices && rows_.are_whole();
     const double cost = map_.nanoseconds * static_cast<double>(columns);
-    parallel_for(nest_.size / columns, cost, [&](int64_t begin, int64_t end, int) {
+    parallel_for(nest_.size / columns, cost, [&](int64_t begin, int64_t end) {
       EqualBuffer equal;
       Neighbours in = neighbours();
       for_rows_of(nest_, outer, begin, end, [&](const int64_t* offset, int64_t rows) {
@@ -212,7 +211,7 @@ class Walk {
     const int64_t fitting = static_cast<int32_t>(map_.limit > 0 ? map_.limit : kMapBlock) / static_cast<int32_t>(count);
     const int64_t most = fitting < nest_.shape[outer] ? fitting : nest_.shape[outer];
     const int64_t rows = outer == 0 ? nest_.shape[0] : nest_.size / count;
-    parallel_for(rows, map_.nanoseconds * static_cast<double>(count), [&](int64_t begin, int64_t end, int) {
+    parallel_for(rows, map_.nanoseconds * static_cast<double>(count), [&](int64_t begin, int64_t end) {
       Buffer buffer;
       const char* known[N] = {};  // what a buffer holds of an operand whose rows are all the same
       for_rows_of(nest_, outer, begin, end, [&](const int64_t* offset, int64_t left) {
@@ -257,7 +256,7 @@ class Walk {
     const int64_t panels = (rows + panel_rows_ - 1) / panel_rows_, planes = nest_.size / (rows * columns);
     const double cost = (map_.nanoseconds + kTurnedNanoseconds) *
                         static_cast<double>(columns * (rows < panel_rows_ ? rows : panel_rows_));
-    parallel_for(planes * panels, cost, [&](int64_t begin, int64_t end, int) {
+    parallel_for(planes * panels, cost, [&](int64_t begin, int64_t end) {
       PanelBuffer buffer;
       for (int64_t number = begin; number < end; ++number) {
         int64_t offset[N];
@@ -341,7 +340,7 @@ bool run_flat(const Call& call, const Map& map) {
   }
   if (!flat) return false;
   const DirectRows rows(call, map, size, size, repeats);
-  parallel_for(size, map.nanoseconds, [&](int64_t begin, int64_t end, int) {
+  parallel_for(size, map.nanoseconds, [&](int64_t begin, int64_t end) {
     EqualBuffer equal;
     Neighbours in;
     in.writing = rows.writing();

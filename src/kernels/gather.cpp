@@ -197,7 +197,7 @@ struct Gather {
   static Status run_row_by_row(const Call& call, const Nest<3>& nest, const GatherRow& row) {
     const double cost = row.index_step == 0 ? 0.02 * sizeof(T) : 0.35;
     Failure failure;
-    parallel_for(nest.size, cost, [&](int64_t begin, int64_t end, int) {
+    parallel_for(nest.size, cost, [&](int64_t begin, int64_t end) {
       for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
         T* const out = call.out[0].as<T>() + offset[0];
         const int64_t* const index = call.in[1].as<int64_t>() + offset[1];
@@ -217,7 +217,7 @@ struct Gather {
   static Status run_rows(const Call& call, const Nest<3>& nest, const GatherRow& row) {
     constexpr int64_t item = sizeof(T);
     const int64_t bytes = nest.shape[1] * item;
-    parallel_for(nest.shape[0], 1 + 0.02 * static_cast<double>(bytes), [&](int64_t begin, int64_t end, int) {
+    parallel_for(nest.shape[0], 1 + 0.02 * static_cast<double>(bytes), [&](int64_t begin, int64_t end) {
       pick_rows(call.out[0].as<char>() + begin * bytes, call.in[0].data, call.in[1].as<int64_t>() + begin, end - begin,
                 bytes, row.dim_step * item, row.extent);
     });
@@ -237,7 +237,7 @@ struct Gather {
     const int64_t width = nest.shape[outer + 1];
     const GatherRow column = column_of(nest, row);
     Failure failure;
-    parallel_for(nest.size / width, 1.0 * static_cast<double>(width), [&](int64_t begin, int64_t end, int) {
+    parallel_for(nest.size / width, 1.0 * static_cast<double>(width), [&](int64_t begin, int64_t end) {
       for_rows_of(nest, outer, begin, end, [&](const int64_t* offset, int64_t rows) {
         T* const out = call.out[0].as<T>() + offset[0];
         const int64_t* const index = call.in[1].as<int64_t>() + offset[1];
@@ -291,7 +291,7 @@ struct Gather {
     const int inner = nest.rank - 1;
     const int64_t count = nest.shape[inner];
     const int64_t out_row = nest.stride[0][inner - 1], x_row = nest.stride[2][inner - 1];
-    parallel_for(nest.size / count, 0.4 * static_cast<double>(count), [&](int64_t begin, int64_t end, int) {
+    parallel_for(nest.size / count, 0.4 * static_cast<double>(count), [&](int64_t begin, int64_t end) {
       for_rows_of(nest, inner - 1, begin, end, [&](const int64_t* offset, int64_t rows) {
         T* out = call.out[0].as<T>() + offset[0];
         const int64_t* const index = call.in[1].as<int64_t>() + offset[1];

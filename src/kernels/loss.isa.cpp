@@ -144,7 +144,7 @@ struct CrossEntropy {
     constexpr double kNanoseconds = 0.5;
     const int64_t each = rows_at_once(classes);
     const double cost = kNanoseconds * static_cast<double>(classes * each);
-    parallel_for(divide_up(n, each), cost, [&](int64_t begin, int64_t end, int) {
+    parallel_for(divide_up(n, each), cost, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin * each; i < end * each; i += each) {
         const int64_t rows = smaller(each, n - i);
         are_tile<T>(classes, rows) ? run_tile(i, rows) : run_rows(i, rows);
@@ -224,7 +224,7 @@ struct CrossEntropyGrad {
 
   void run() const {
     constexpr double kNanoseconds = 0.2;
-    parallel_for(n, kNanoseconds * static_cast<double>(classes), [&](int64_t begin, int64_t end, int) {
+    parallel_for(n, kNanoseconds * static_cast<double>(classes), [&](int64_t begin, int64_t end) {
       const T common = *g / divisor;
       for (int64_t i = begin; i < end; ++i) run_row(i, common);
     });
@@ -289,7 +289,7 @@ Status run_nll_grad(const Call& call) {
   const TargetCount count = count_targets(target, n, classes);
   if (!count.valid) return Status::index_out_of_range;
   const T divisor = call.attributes[1].integer() == kMean ? static_cast<T>(count.counted) : T{1};
-  parallel_for(n, 0.1 * static_cast<double>(classes), [&](int64_t begin, int64_t end, int) {
+  parallel_for(n, 0.1 * static_cast<double>(classes), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       T* const row = out.as<T>() + i * out.stride[0];
       for (int64_t k = 0; k < classes; ++k) row[k * out.stride[1]] = 0;

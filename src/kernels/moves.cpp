@@ -131,7 +131,7 @@ void copy_by_rows(T* out, const T* x, const Nest<2>& nest, bool large) {
   const bool streamed = large && nest.shape[inner] * static_cast<int64_t>(sizeof(T)) >= kStreamedRow;
   const int64_t x_row = inner > 0 ? nest.stride[1][inner - 1] : 0;
   const bool apart = streamed && out_step == 1 && x_step == 1 && x_row > nest.shape[inner];
-  parallel_for(nest.size, (x_step == 1 ? 0.02 : 0.04) * sizeof(T), [&](int64_t begin, int64_t end, int) {
+  parallel_for(nest.size, (x_step == 1 ? 0.02 : 0.04) * sizeof(T), [&](int64_t begin, int64_t end) {
     for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
       const T* const from = x + offset[1];
       if (apart) return stream_row_before(out + offset[0], from, from + x_row, count);
@@ -171,16 +171,15 @@ void copy_by_short_rows(T* out, const T* x, const Nest<2>& nest) {
   const int64_t count = nest.shape[inner], rows = nest.shape[inner - 1];
   const int64_t step[] = {nest.stride[0][inner], nest.stride[1][inner]};
   const int64_t row[] = {nest.stride[0][inner - 1], nest.stride[1][inner - 1]};
-  parallel_for(nest.size / count, 5 + 0.05 * sizeof(T) * static_cast<double>(count),
-               [&](int64_t begin, int64_t end, int) {
-                 while (begin < end) {
-                   int64_t offset[2];
-                   find_offsets(nest, inner, begin, offset);
-                   const int64_t together = std::min(rows - begin % rows, end - begin);
-                   copy_matrix(out + offset[0], x + offset[1], together, count, row, step);
-                   begin += together;
-                 }
-               });
+  parallel_for(nest.size / count, 5 + 0.05 * sizeof(T) * static_cast<double>(count), [&](int64_t begin, int64_t end) {
+    while (begin < end) {
+      int64_t offset[2];
+      find_offsets(nest, inner, begin, offset);
+      const int64_t together = std::min(rows - begin % rows, end - begin);
+      copy_matrix(out + offset[0], x + offset[1], together, count, row, step);
+      begin += together;
+    }
+  });
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -208,7 +207,7 @@ class Turned {
     if (nest_.rank == 2 && rows_ <= high_ && columns_ <= wide_) return run_at(0, 0, 0, 0);
     const int64_t down = (columns_ + wide_ - 1) / wide_, across = (rows_ + high_ - 1) / high_;
     const int64_t count = nest_.size / (rows_ * columns_) * down * across;
-    parallel_for(count, 0.055 * static_cast<double>(kItem * wide_ * high_), [&](int64_t begin, int64_t end, int) {
+    parallel_for(count, 0.055 * static_cast<double>(kItem * wide_ * high_), [&](int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n) {
         int64_t offset[2];
         find_offsets(nest_, nest_.rank - 2, n / (down * across), offset);
@@ -376,7 +375,7 @@ void zero(const View& out, int64_t begin, int64_t end) {
 
 void zero_all(const View& out) {
   parallel_for(out.size(), 0.03 * static_cast<double>(item_size(out.dtype)),
-               [&](int64_t begin, int64_t end, int) { zero(out, begin, end); });
+               [&](int64_t begin, int64_t end) { zero(out, begin, end); });
 }
 
 int64_t bytes_of(const View& x) {

@@ -139,7 +139,7 @@ Status run_rule(const Call& call, const Rule& rule) {
   for (int i = 0; i < inputs.parameters; ++i) total += call.in[i].size();
   const int64_t item = item_size(call.in[0].dtype);
   const double each = rule.layout->nanoseconds * (item == 4 ? 1 : 2);
-  parallel_for(total, each, [&](int64_t begin, int64_t end, int) __attribute__((always_inline)) {
+  parallel_for(total, each, [&](int64_t begin, int64_t end) __attribute__((always_inline)) {
     Coefficients coefficients(call, rule, inputs);
     int64_t first = 0;
     for (int i = 0; i < inputs.parameters && first < end; ++i) {

@@ -143,7 +143,7 @@ Status run_full(const Call& call) {
   const View* const operands[] = {&call.out[0]};
   const Nest<1> nest = make_nest(operands);
   const int64_t step = nest.stride[0][nest.rank - 1];
-  parallel_for(nest.size, 0.05 * sizeof(T), [&](int64_t begin, int64_t end, int) {
+  parallel_for(nest.size, 0.05 * sizeof(T), [&](int64_t begin, int64_t end) {
     for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
       T* const out = call.out[0].as<T>() + offset[0];
       if (step == 1) {
@@ -195,7 +195,7 @@ Status run_triangle_indices(const Call& call) {
   const int64_t from = lower ? std::clamp<int64_t>(-offset, 0, rows) : 0;
   const int64_t till = lower ? rows : std::clamp<int64_t>(call.attributes[1].integer() - offset, 0, rows);
   const double each = 0.4 * static_cast<double>(count) / static_cast<double>(till - from + 1);
-  parallel_for(till - from, 1 + each, [&](int64_t begin, int64_t end, int) {
+  parallel_for(till - from, 1 + each, [&](int64_t begin, int64_t end) {
     int64_t* to = out.as<int64_t>() + places_before(call.attributes, from + begin);
     for (int64_t row = from + begin; row < from + end; ++row) {
       const TriangleRow r(call.attributes, row);

@@ -175,7 +175,7 @@ Status fill(const Call& call, const Source& source) {
   const Nest<1> nest = make_nest(operands);
   const bool contiguous = call.out[0].contiguous();
   T* const out = call.out[0].as<T>();
-  parallel_for((nest.size + kChunk - 1) / kChunk, Source::kNanoseconds * kChunk, [&](int64_t begin, int64_t end, int) {
+  parallel_for((nest.size + kChunk - 1) / kChunk, Source::kNanoseconds * kChunk, [&](int64_t begin, int64_t end) {
     alignas(64) uint64_t words[kChunkWords];
     alignas(64) T values[kChunk + kSlack];
     for (int64_t chunk = begin; chunk < end; ++chunk) {

@@ -200,7 +200,7 @@ struct IndexRows {
     constexpr int64_t item = sizeof(T);
     const bool streamed = past_caches(2 * bytes_of(call.out[0])) && size * item >= kStreamedRow;
     Failure failure;
-    parallel_for(index.size(), 1 + 0.02 * static_cast<double>(size * item), [&](int64_t begin, int64_t end, int) {
+    parallel_for(index.size(), 1 + 0.02 * static_cast<double>(size * item), [&](int64_t begin, int64_t end) {
       T* const out = call.out[0].as<T>() + begin * size;
       const int64_t* const at = index.as<int64_t>() + begin;
       const int64_t count = end - begin;
@@ -219,14 +219,13 @@ struct IndexRows {
     const Nest<2> nest = make_nest(operands);
     const int64_t rows = x.shape[0], stride = x.stride[0];
     Failure failure;
-    parallel_for(index.size(), 3 + 0.05 * static_cast<double>(to.size() * sizeof(T)),
-                 [&](int64_t begin, int64_t end, int) {
-                   for_indices(index, begin, end, [&](int64_t n, int64_t raw) {
-                     const int64_t i = wrapped(raw, rows);
-                     if (!in_range(i, rows)) return failure.report();
-                     for_row_pieces(nest, out.as<T>() + to.offset(n), x.as<T>() + i * stride, copy_piece<T>);
-                   });
-                 });
+    parallel_for(index.size(), 3 + 0.05 * static_cast<double>(to.size() * sizeof(T)), [&](int64_t begin, int64_t end) {
+      for_indices(index, begin, end, [&](int64_t n, int64_t raw) {
+        const int64_t i = wrapped(raw, rows);
+        if (!in_range(i, rows)) return failure.report();
+        for_row_pieces(nest, out.as<T>() + to.offset(n), x.as<T>() + i * stride, copy_piece<T>);
+      });
+    });
     return failure.status();
   }
 };
@@ -333,7 +332,7 @@ struct IndexRowsAdd {
     const bool sorted = rows > 0 && by_row.sort(index, rows, [&](int64_t n) { return source(call, n); });
     if (!sorted) return count > 0 ? Status::index_out_of_range : Status::ok;
     const double each = 0.15 * static_cast<double>(count * from.size()) / static_cast<double>(rows);
-    parallel_for(rows, 5 + 0.1 * static_cast<double>(from.size()) + each, [&](int64_t begin, int64_t end, int) {
+    parallel_for(rows, 5 + 0.1 * static_cast<double>(from.size()) + each, [&](int64_t begin, int64_t end) {
       if (has_wide() && from.even() && nest.rank == 1 && nest.stride[0][0] == 1 && nest.stride[1][0] == 1) {
         return sum_straight_rows(call, from, by_row, begin, end);
       }
@@ -364,7 +363,7 @@ struct IndexRowsAdd {
     return call.in_count == 3 ? call.in[2].as<int64_t>()[n * call.in[2].stride[0]] : n;
   }
 
-  // Each worker owns some of out's rows and looks for them among all indices.
+  // Each worker owns some of out's rows and looks for them among all indices, once.
   static Status run_short(const Call& call, const Rows& from, const Nest<2>& nest) {
     const View &g = call.in[0], &index = call.in[1], &out = call.out[0];
     const int64_t rows = out.shape[0], count = index.size();

@@ -210,7 +210,7 @@ Status run_search(const Call& call) {
   const Nest<3> nest = make_nest(operands);
   const int inner = nest.rank - 1;
   const int64_t out_step = nest.stride[0][inner], x_step = nest.stride[1][inner], b_step = nest.stride[2][inner];
-  parallel_for(nest.size, 15, [&](int64_t begin, int64_t end, int) {
+  parallel_for(nest.size, 15, [&](int64_t begin, int64_t end) {
     for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
       const T* const line = boundaries.as<T>() + offset[2];
       const T* const values = x.as<T>() + offset[1];

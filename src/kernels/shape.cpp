@@ -113,7 +113,7 @@ struct Cat {
     const bool large = past_caches(2 * bytes_of(call.out[0]));
     const auto* const strides = reinterpret_cast<const int64_t*>(call.shared);
     const bool few = row * static_cast<int64_t>(sizeof(T)) < (large ? kFewOfLarge : kFew) * call.in_count;
-    parallel_for(rows, 0.05 * static_cast<double>(row * sizeof(T)), [&](int64_t begin, int64_t end, int) {
+    parallel_for(rows, 0.05 * static_cast<double>(row * sizeof(T)), [&](int64_t begin, int64_t end) {
       if (few) return interleave_few(call, rows, begin, end);
       T* to = call.out[0].as<T>() + begin * row;
       for (int64_t r = begin; r < end; ++r) {
@@ -200,31 +200,30 @@ struct Triangle {
     const int64_t out_row = out.stride[x.rank - 2], x_row = x.stride[x.rank - 2], shift = diagonal + (upper ? 0 : 1);
     const bool packed = step == 1 && out_row == columns && x_row == columns;  // whole rows alike are one piece
     const bool large = past_caches(bytes_of(out) + bytes_of(x));
-    parallel_for(x.size() / columns, 0.1 * static_cast<double>(columns * sizeof(T)),
-                 [&](int64_t begin, int64_t end, int) {
-                   for (int64_t n = begin; n < end;) {
-                     const int64_t row = n % rows, together = std::min(end - n, rows - row);
-                     T* o = out.as<T>() + row_offset(out, n);
-                     const T* a = x.as<T>() + row_offset(x, n);
-                     for (int64_t r = row, alike; r < row + together; r += alike) {
-                       const int64_t rest = row + together - r, edge = clamped(r + shift, columns);
-                       alike = !packed ? 1 : edge == columns ? rest : edge == 0 ? std::min(rest, 1 - shift - r) : 1;
-                       const int64_t size = alike * columns, cut = edge == columns ? size : edge;
-                       const int64_t first = upper ? cut : 0, last = upper ? size : cut;
-                       zero_bytes(o, first * static_cast<int64_t>(sizeof(T)), large);
-                       if (large && o != a && step == 1) {
-                         stream_row_before(o + first, a + first, alike > 1 ? nullptr : a + first + x_row, last - first);
-                       } else if (o != a) {
-                         copy_piece(o + first, a + first * step, last - first, 1, step);
-                       }
-                       zero_bytes(o + last, (size - last) * static_cast<int64_t>(sizeof(T)), large);
-                       o += alike * out_row;
-                       a += alike * x_row;
-                     }
-                     n += together;
-                   }
-                   if (large) stream_end();
-                 });
+    parallel_for(x.size() / columns, 0.1 * static_cast<double>(columns * sizeof(T)), [&](int64_t begin, int64_t end) {
+      for (int64_t n = begin; n < end;) {
+        const int64_t row = n % rows, together = std::min(end - n, rows - row);
+        T* o = out.as<T>() + row_offset(out, n);
+        const T* a = x.as<T>() + row_offset(x, n);
+        for (int64_t r = row, alike; r < row + together; r += alike) {
+          const int64_t rest = row + together - r, edge = clamped(r + shift, columns);
+          alike = !packed ? 1 : edge == columns ? rest : edge == 0 ? std::min(rest, 1 - shift - r) : 1;
+          const int64_t size = alike * columns, cut = edge == columns ? size : edge;
+          const int64_t first = upper ? cut : 0, last = upper ? size : cut;
+          zero_bytes(o, first * static_cast<int64_t>(sizeof(T)), large);
+          if (large && o != a && step == 1) {
+            stream_row_before(o + first, a + first, alike > 1 ? nullptr : a + first + x_row, last - first);
+          } else if (o != a) {
+            copy_piece(o + first, a + first * step, last - first, 1, step);
+          }
+          zero_bytes(o + last, (size - last) * static_cast<int64_t>(sizeof(T)), large);
+          o += alike * out_row;
+          a += alike * x_row;
+        }
+        n += together;
+      }
+      if (large) stream_end();
+    });
     return Status::ok;
   }
 };

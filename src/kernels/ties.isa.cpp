@@ -164,7 +164,7 @@ Status run_share_ties(const Call& call) {
   const Nest<4> nest = make_nest(operands);
   if (nest.rank == 2 && nest.shape[1] < kShortRow && nest.stride[2][0] != 0 && nest.stride[2][1] == 0) {
     const double cost = (kCountNanoseconds + kShareNanoseconds) * static_cast<double>(nest.shape[1]);
-    parallel_for(nest.shape[0], 2 + cost, [&](int64_t begin, int64_t end, int) {
+    parallel_for(nest.shape[0], 2 + cost, [&](int64_t begin, int64_t end) {
       const auto at = [&](int i) { return begin * nest.stride[i][0]; };
       share_short_rows(nest, out.as<T>() + at(0), x.as<T>() + at(1), result.as<T>() + at(2), share.as<T>() + at(3),
                        end - begin);
@@ -176,7 +176,7 @@ Status run_share_ties(const Call& call) {
   extremum.size() == 1 ? sharer.count_in_chunks() : sharer.count_all();
   const int inner = nest.rank - 1;
   const int64_t step[4] = {nest.stride[0][inner], nest.stride[1][inner], nest.stride[2][inner], nest.stride[3][inner]};
-  parallel_for(nest.size, kShareNanoseconds, [&](int64_t begin, int64_t end, int) {
+  parallel_for(nest.size, kShareNanoseconds, [&](int64_t begin, int64_t end) {
     for_rows(nest, begin, end, [&](const int64_t* at, int64_t count) {
       share_row(out.as<T>() + at[0], x.as<T>() + at[1], result.as<T>() + at[2], share.as<T>() + at[3], step, count);
     });

@@ -183,19 +183,18 @@ struct Unslice {
   static void run_rows(const Call& call, int dims, const SliceRow& row) {
     const View& out = call.out[0];
     const int64_t length = row.extent * row.size;
-    parallel_for(out.size() / length, 0.05 * static_cast<double>(length * sizeof(T)),
-                 [&](int64_t begin, int64_t end, int) {
-                   for (int64_t n = begin; n < end; ++n) {
-                     T* const to = out.as<T>() + n * length;
-                     const T* const from = row_of_g(call, dims, n);
-                     if (from != nullptr) {
-                       unslice_row(to, from, row);
-                     } else {
-                       zero_bytes(to, length * static_cast<int64_t>(sizeof(T)));
-                     }
-                   }
-                   if (row.streamed) stream_end();
-                 });
+    parallel_for(out.size() / length, 0.05 * static_cast<double>(length * sizeof(T)), [&](int64_t begin, int64_t end) {
+      for (int64_t n = begin; n < end; ++n) {
+        T* const to = out.as<T>() + n * length;
+        const T* const from = row_of_g(call, dims, n);
+        if (from != nullptr) {
+          unslice_row(to, from, row);
+        } else {
+          zero_bytes(to, length * static_cast<int64_t>(sizeof(T)));
+        }
+      }
+      if (row.streamed) stream_end();
+    });
   }
 
   // Where the row of g lies that goes to row n of out; nullptr where none does.
@@ -302,16 +301,15 @@ struct Fold {
                              .windows = g.shape[dim],
                              .size = g.shape[g.rank - 1],
                              .step = call.attributes[2].integer()};
-    parallel_for(nest.size, 0.6 * static_cast<double>(steps.windows * steps.size),
-                 [&](int64_t begin, int64_t end, int) {
-                   for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
-                     T* const o = out.as<T>() + offset[0];
-                     const T* const a = g.as<T>() + offset[1];
-                     if (steps.out_lane < steps.out_dim) return fold_lanes(o, a, count, steps);
-                     for (int64_t lane = 0; lane < count; ++lane)
-                       fold_lane(o + lane * steps.out_lane, a + lane * steps.g_lane, steps);
-                   });
-                 });
+    parallel_for(nest.size, 0.6 * static_cast<double>(steps.windows * steps.size), [&](int64_t begin, int64_t end) {
+      for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
+        T* const o = out.as<T>() + offset[0];
+        const T* const a = g.as<T>() + offset[1];
+        if (steps.out_lane < steps.out_dim) return fold_lanes(o, a, count, steps);
+        for (int64_t lane = 0; lane < count; ++lane)
+          fold_lane(o + lane * steps.out_lane, a + lane * steps.g_lane, steps);
+      });
+    });
     return Status::ok;
   }
 };
