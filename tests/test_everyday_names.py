@@ -535,12 +535,21 @@ def test_what_is_left_out_is_named(path: str, subject: str) -> None:
         ("from minigrad.nn import LSTM", "'LSTM' from 'minigrad.nn'", "recurrent layers"),
         ("import minigrad.nn.utils.prune", "'prune' from 'minigrad.nn.utils'", "pruning"),
         ("from minigrad.profiler import profile", "'profiler' from 'minigrad'", "profilers"),
+        ("from minigrad.linalg import inv", "'inv' from 'minigrad.linalg'", "inverses"),
+        ("from minigrad.nn.functional import conv2d", "'conv2d' from 'minigrad.nn.functional'", "convolution"),
         ("import minigrad.distributed as dist", "'distributed' from 'minigrad'", "training on several machines"),
     ],
 )
 def test_imports_of_what_is_left_out_name_it(statement: str, name: str, subject: str) -> None:
-    with pytest.raises(ModuleNotFoundError, match=f"^cannot import {name}: minigrad leaves out {subject};"):
+    with pytest.raises(ImportError, match=f"^cannot import {name}: minigrad leaves out {subject}"):
         exec(statement)  # noqa: S102
+
+
+def test_names_of_an_older_pytorch() -> None:
+    with pytest.warns(FutureWarning, match="nn.init.xavier_uniform is an old name"):
+        assert mg.nn.init.xavier_uniform is mg.nn.init.xavier_uniform_
+    with pytest.raises(AttributeError, match="has no attribute 'xavier'"):
+        _ = mg.nn.init.xavier
 
 
 def test_imports_of_what_is_nowhere_fail_as_ever() -> None:

@@ -91,8 +91,6 @@ from .tensor import Tensor
 # isort: split
 from . import _out
 
-_out.give_out(globals(), (*_out.NAMES, *_out.MAKERS))
-
 half = float16
 float = float32  # noqa: A001
 double = float64
@@ -208,6 +206,8 @@ __all__ += ops.unique.__all__
 __all__ += ops.view_scatter.__all__
 __all__ += ops.views.__all__
 __all__ += random.__all__
+
+_out.publish(globals(), (*_out.NAMES, *_out.MAKERS))
 
 # What not every program needs is imported when it is first asked for.
 

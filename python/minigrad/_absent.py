@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec
+from opcode import opmap
 
 __all__ = ["Finder", "late", "lookup"]
 
@@ -22,6 +23,7 @@ _SUBJECTS = {
     "|(LowRank)?MultivariateNormal|Wishart|LKJ|pca_lowrank|householder",
     "the gamma function": "lgamma|digamma|polygamma|mvlgamma|igamma|Beta$|Gamma$|Dirichlet|Poisson$|StudentT|Binomial"
     "|NegativeBinomial|Multinomial$|Chi2|poisson$|gammaln|gammainc|psi$|multigammaln|zeta$",
+    "Bessel functions": "i0|i1|.*bessel_",
     "complex numbers and Fourier transforms": "complex|cfloat|cdouble|chalf|fft|stft|istft|polar$|view_as_(real|complex)",
     "bfloat16 and quantisation": "bfloat16|BFloat|quint|qint|float8|quanti|uint(16|32|64)$|ao$",
     "sparse and nested tensors": "sparse|SparseAdam|nested|to_sparse|hspmm|spmm",
@@ -32,6 +34,8 @@ _SUBJECTS = {
     "pruning": "prune$",
 }
 
+_IMPORT_FROM = opmap["IMPORT_FROM"]
+
 
 def _left_out(name: str) -> str | None:
     """Return what is said of a name that belongs to a subject that is left out."""
@@ -41,11 +45,17 @@ def _left_out(name: str) -> str | None:
 
 
 def lookup(module: str) -> Callable[[str], object]:
-    """Return a module's ``__getattr__``: an AttributeError that says which subject is not there."""
+    """Return a module's ``__getattr__``: an error that says which subject is not there.
+
+    An AttributeError; an ImportError for ``from module import name``, as Python would not pass on what the other says.
+    """
 
     def absent(name: str) -> object:
         text = f"module {module!r} has no attribute {name!r}"
         why = _left_out(name)
+        caller = sys._getframe(1)
+        if why and caller.f_code.co_code[caller.f_lasti] == _IMPORT_FROM:
+            raise ImportError(f"cannot import {name!r} from {module!r}: {why}")
         raise AttributeError(f"{text}: {why}" if why else text)
 
     return absent

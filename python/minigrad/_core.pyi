@@ -109,7 +109,16 @@ class ModeBase:
     def __exit__(self, *exception: object) -> None: ...
 
 class Deflection:
-    def __init__(self, function: Any, keywords: tuple[str, ...], handler: Any, /) -> None: ...
+    def __init__(
+        self,
+        function: Any,
+        keywords: tuple[str, ...],
+        handler: Any,
+        parameters: tuple[str, ...] = (),
+        kinds: bytes = b"",
+        positional: int = 0,
+        /,
+    ) -> None: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
 class MethodDeflection(Deflection): ...

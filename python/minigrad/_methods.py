@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial, update_wrapper
 from inspect import signature
+from types import CodeType
 from typing import Any, TypeVar
 
 from . import _core
@@ -41,7 +42,8 @@ def method(function: F | None = None, *names: str, in_place: bool | tuple[Kernel
     if function is None:
         return partial(method, in_place=in_place)
     for name in names or (function.__name__,):
-        setattr(TensorMethods, name, function)
+        special = name.startswith("__")
+        setattr(TensorMethods, name, function if special else public(function, name, _core.MethodDeflection))
         if in_place:
             in_place_forms[f"{name}_"] = function
             if in_place is not True:
@@ -50,10 +52,35 @@ def method(function: F | None = None, *names: str, in_place: bool | tuple[Kernel
     return function
 
 
+def public(
+    function: F, name: str, kind: type = _core.Deflection, keywords: tuple[str, ...] = (), handler: Any = None
+) -> F:
+    """Return a function as users call it, by one of its names.
+
+    Its flags and numbers must be what they are declared as, its errors open with the name, and calls with any of the
+    `keywords` go to ``handler(function, args, kwargs)``. What is compiled sees to its arguments itself.
+    """
+    code = getattr(function, "__code__", None)
+    if code is None and not keywords:
+        return function
+    call = kind(function, keywords, handler, *(() if code is None else _declared(function, code)))
+    update_wrapper(call, function).__dict__["__name__"] = name
+    return call
+
+
+#: Letters of what parameters may be declared as; see src/bindings/deflection.hpp.
+_KINDS = {"bool": b"b", "int": b"i", "float": b"f", "bool | None": b"B", "int | None": b"I", "float | None": b"F"}
+
+
+def _declared(function: Callable[..., Any], code: CodeType) -> tuple[tuple[str, ...], bytes, int]:
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    kinds = b"".join([_KINDS.get(function.__annotations__.get(name), b".") for name in names])
+    return (names, kinds, code.co_argcount) if kinds.strip(b".") else ((), b"", 0)
+
+
 def numpy_names(function: F) -> F:
     """Let `function` take NumPy's `axis` and `keepdims` for `dim` and `keepdim`, as PyTorch's reductions do."""
-    call = _core.MethodDeflection(function, tuple(_NUMPY_NAMES), _renamed)
-    return update_wrapper(call, function)  # type: ignore[return-value]
+    return public(function, function.__name__, _core.MethodDeflection, tuple(_NUMPY_NAMES), _renamed)
 
 
 _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
@@ -110,13 +137,15 @@ def _whole_call(function: Callable[..., Any]) -> tuple[KernelCall, ...]:
 
 
 def _in_place_form(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    checked = public(function, name)
+
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._compute_in_place(function, name, args, kwargs)
+        return self._compute_in_place(checked, name, args, kwargs)
 
     call.__name__ = name
     call.__qualname__ = f"{TensorMethods.__name__}.{name}"
     call.__doc__ = f"Do as `{name.rstrip('_')}` does, writing the result into this tensor's memory; return it."
-    form = with_kernel_calls(call, *(_kernel_calls.get(function) or _whole_call(function)), plain=function)
+    form = with_kernel_calls(call, *(_kernel_calls.get(function) or _whole_call(function)), plain=checked)
     form.__dict__["__wrapped__"] = function  # whose signature it has
     return form
 

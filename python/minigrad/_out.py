@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import _core
+from ._methods import public
 from .grad_mode import no_grad
 from .ops.inplace import can_hold
 from .ops.promotion import to_dtype
@@ -45,20 +46,19 @@ MAKERS = [
 ]  # fmt: skip
 
 
-def give_out(namespace: dict[str, Any], names: Sequence[str]) -> None:
-    """Let those functions of a public module that have one of these names take ``out=``."""
-    for name in names:
-        function = namespace.get(name)
-        if function is not None:
-            wrapped = _core.Deflection(function, ("out",), _store)
-            wrapped.__dict__.update(
-                __name__=name,
-                __qualname__=name,
-                __module__=namespace["__name__"],
-                __doc__=function.__doc__,
-                __wrapped__=function,
-            )
+def publish(namespace: dict[str, Any], out: Sequence[str] = ()) -> None:
+    """Let the operations of a public module be as users call them, those with a name in `out` with ``out=`` as well."""
+    for name in namespace["__all__"]:
+        function: Any = namespace.get(name)  # not what is imported later
+        if name not in out and not (getattr(function, "__module__", None) or "").startswith(_OPERATIONS):
+            continue
+        wrapped = public(function, name, _core.Deflection, ("out",) if name in out else (), _store)
+        if wrapped is not function:
+            wrapped.__dict__.update(__qualname__=name, __module__=namespace["__name__"])
             namespace[name] = wrapped
+
+
+_OPERATIONS = tuple([f"{__package__}.{module}" for module in ("ops.", "random.", "special", "linalg")])
 
 
 def _store(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -18,15 +18,14 @@ every order.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from inspect import Parameter, Signature
-from types import FrameType
+from inspect import Parameter, Signature, isroutine
 from typing import Any
 
 from . import _core
-from ._methods import TensorMethods
 from .batching import declining
 
 ONE_TO_ONE = "one-to-one"
@@ -260,26 +259,33 @@ def view_primitive(
     return Primitive(name, run=run, inputs=("x",), attributes=attributes, view=True, promotion=None, **record).eager
 
 
-def name_error(primitive: Primitive | Variadic, error: Exception) -> None:
-    """Let an error that opens with a primitive's name open with that of the public function that was called."""
-    opening, _, rest = str(error).partition(": ")
-    if opening not in (primitive.name, getattr(getattr(primitive, "run", None), "name", None)):
+#: Errors about what a function was given.
+_ABOUT_ARGUMENTS = (TypeError, ValueError, IndexError, RuntimeError, OverflowError, ZeroDivisionError)
+
+
+def name_error(function: Callable[..., Any], error: Exception) -> None:
+    """Let an error that a public function ends with open with its name, unless code of the user's has raised it."""
+    text = error.args[0] if len(error.args) == 1 else None
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] in (
+        __package__,
+        "numpy",
+    ):
+        trace = trace.tb_next
+    if trace is not None or not isinstance(text, str) or not isinstance(error, _ABOUT_ARGUMENTS):
         return
-    if (called := public_function()) is not None:
-        error.args = (f"{called}: {rest}",)
-
-
-def public_function() -> str | None:
-    """Return the name of the public function that the user called and that is still running."""
-    called = None
-    frame: FrameType | None = sys._getframe(2)
-    public = f"{__package__}.ops.", f"{__package__}.special", f"{__package__}.random."
-    while frame is not None and frame.f_globals["__name__"].startswith(public):
-        name = frame.f_code.co_name
-        if hasattr(TensorMethods, name) or name in frame.f_globals.get("__all__", vars(sys.modules[__package__])):
-            called = name
-        frame = frame.f_back
-    return called
+    name: str = function.__name__
+    opening, _, rest = text.partition(": ")
+    if opening.rstrip("_") == name.rstrip("_") or opening == "vmap":
+        return
+    package = sys.modules[__package__]
+    functions = [getattr(owner, opening, None) for owner in (package, package.Tensor)]
+    if rest and (opening in registry or opening in _core.kernels or any(map(isroutine, functions))):
+        error.args = (f"{name}: {rest}",)
+    elif call := re.match(r"[\w.]+\(\) ", text):
+        error.args = (f"{name}() {text[call.end() :]}",)
+    else:
+        error.args = (f"{name}: {text}",)
 
 
 _core.connect(name_error=name_error)

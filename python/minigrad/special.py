@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _dtype
 from ._absent import lookup
-from ._out import give_out
+from ._out import publish
 from .batching import levels
 from .ops.elementwise import log, safe_mul, where
 from .ops.elementwise import sigmoid as expit
@@ -199,8 +199,7 @@ def log_ndtr(input: Tensor) -> Tensor:
     return where(far, asymptotic, close)  # type: ignore[no-any-return]
 
 
-give_out(globals(), ("entr", "expit", "ndtr", "ndtri", "log_ndtr", "xlog1py"))
-give_out(globals(), ("erf", "erfc", "erfinv", "exp2", "expm1", "log1p", "logit", "logsumexp", "round", "sinc", "xlogy"))
+publish(globals(), __all__)
 
 if not TYPE_CHECKING:
     __getattr__ = lookup(__name__)

@@ -226,9 +226,10 @@ Written try_calls(const InPlaceForm& form, PyObject* const* args, size_t nargsf,
 
 PyObject* call_form(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* keywords) {
   const Written written = try_calls(form_in(self), args, nargsf, keywords);
-  if (written == Written::error) return nullptr;
   if (written == Written::yes) return Py_NewRef(args[0]);
-  return call_python(form_in(self).function, args, nargsf, keywords);
+  PyObject* const result =
+      written == Written::error ? nullptr : call_python(form_in(self).function, args, nargsf, keywords);
+  return result != nullptr ? result : failed_in(self);
 }
 
 // Whether a tuple is what KernelCall reads, and within bounds; false with an exception set.

@@ -397,6 +397,17 @@ PyMethodDef kFunctions[] = {
 
 }  // namespace
 
+PyObject* failed_in(PyObject* function) {
+  PyObject *type, *error, *traceback;
+  PyErr_Fetch(&type, &error, &traceback);
+  PyErr_NormalizeException(&type, &error, &traceback);
+  if (traceback != nullptr) PyException_SetTraceback(error, traceback);
+  const Reference named(PyObject_CallFunctionObjArgs(g_connections.name_error, function, error, nullptr));
+  if (named == nullptr) PyErr_Clear();
+  PyErr_Restore(type, error, traceback);
+  return nullptr;
+}
+
 bool is_cell(PyObject* object) { return is_just(object, g_cell_type); }
 
 PyObject* pair(PyObject* first, PyObject* second) {

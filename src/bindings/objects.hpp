@@ -104,7 +104,7 @@ struct Connections {
   PyObject* cast;  // (x, code, source), (x, code): a tensor or an array in another dtype, the former between floats
   PyObject* convert;
   PyObject* promote;  // (primitive, inputs, attributes): the call where the kernel does not take the inputs as they are
-  PyObject* name_error;  // (primitive, exception): makes its message open with the public function that was called
+  PyObject* name_error;  // (function, exception): lets it open with the function that was called
   PyObject* observers;   // the list of those who watch nodes being recorded
   PyObject* levels;      // a list that is empty unless vmap runs
   PyObject* leaf_hooks;  // a dict that is empty while no leaf has a hook
@@ -117,6 +117,9 @@ struct Connections {
   PyObject* sum_to;
 };
 extern Connections g_connections;
+
+// What a call of a function that users call returns where it has failed: null, with an exception that names it.
+[[gnu::cold]] PyObject* failed_in(PyObject* function);
 
 static inline TensorObject* tensor_in(PyObject* object) { return reinterpret_cast<TensorObject*>(object); }
 static inline NodeObject* node_in(PyObject* object) { return reinterpret_cast<NodeObject*>(object); }

@@ -305,27 +305,17 @@ class EagerCall {
   Reference results_[kMaxOutputs];
 };
 
-// What a call returns that has failed.
-[[gnu::noinline]] PyObject* failed(const Operation& op) {
-  PyObject *type, *error, *traceback;
-  PyErr_Fetch(&type, &error, &traceback);
-  PyErr_NormalizeException(&type, &error, &traceback);
-  Py_XDECREF(PyObject_CallFunctionObjArgs(g_connections.name_error, op.primitive, error, nullptr));
-  PyErr_Restore(type, error, traceback);
-  return nullptr;
-}
-
-PyObject* result_of(const Operation& op, PyObject* const* args) {
-  PyObject* const result = EagerCall(op, args).result();
-  return result != nullptr ? result : failed(op);
+PyObject* result_of(PyObject* operation, PyObject* const* args) {
+  PyObject* const result = EagerCall(operation_in(operation), args).result();
+  return result != nullptr ? result : failed_in(operation);
 }
 
 PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* keywords) {
   const Operation& op = operation_in(self);
   const Py_ssize_t count = PyVectorcall_NARGS(nargsf);
-  if (keywords == nullptr && count == op.parameter_count()) return result_of(op, args);
+  if (keywords == nullptr && count == op.parameter_count()) return result_of(self, args);
   PyObject* bound[kMaxArguments];
-  return bind(op, args, count, keywords, bound) ? result_of(op, bound) : nullptr;
+  return bind(op, args, count, keywords, bound) ? result_of(self, bound) : nullptr;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from .._absent import lookup
+from .._out import publish
 from ..ops import (
     activation,
     distance,
@@ -41,6 +42,8 @@ __all__ += normalization.__all__
 __all__ += padding.__all__
 __all__ += probability_loss.__all__
 __all__ += regression_loss.__all__
+
+publish(globals())
 
 if not TYPE_CHECKING:
     __getattr__ = lookup(__name__)

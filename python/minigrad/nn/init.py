@@ -534,6 +534,14 @@ def _fans(name: str, tensor: Any) -> tuple[int, int]:
     return shape[1] * field, shape[0] * field
 
 
+def __getattr__(name: str) -> Any:
+    """Return the function that an older PyTorch called by its name without the underscore."""
+    if f"{name}_" not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(f"nn.init.{name} is an old name; use nn.init.{name}_", FutureWarning, stacklevel=2)
+    return globals()[f"{name}_"]
+
+
 # Names that layers of users' own call in their `reset_parameters`, as PyTorch's layers do.
 
 

@@ -64,8 +64,8 @@ def cov(
         rows = to_dtype(rows, _dtype.get_default_dtype())
     observations = rows.shape[1]
     for name, weights in (("fweights", fweights), ("aweights", aweights)):
-        if weights is not None and tuple(weights.shape) != (observations,):
-            raise RuntimeError(f"cov: {name} must be a vector of {observations}, got shape {tuple(weights.shape)}")
+        if weights is not None and array_of("cov", weights, name).shape != (observations,):
+            raise RuntimeError(f"cov: {name} must be a vector of {observations}, got shape {weights._array.shape}")
     weight = fweights if aweights is None else aweights if fweights is None else mul(fweights, aweights)
     if weight is None:
         centred = spread = rows - rows.mean(1, keepdim=True)

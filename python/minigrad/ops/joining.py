@@ -19,7 +19,7 @@ from .._observers import observe, observers
 from ..batching import BatchedArray, Level
 from ..batching_rules import level_of, lifted, split_level, spread
 from ..graph import Node, next_sequence
-from ..primitive import Variadic, name_error, registry
+from ..primitive import Variadic, registry
 from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .creation import zeros
 from .promotion import to_dtype
@@ -230,11 +230,7 @@ def _joined(xs: Sequence[Tensor], dim: int) -> Tensor:
         return join(xs, d, False)  # type: ignore[no-any-return]
     except (IndexError, RuntimeError):
         pass
-    try:
-        return _cat_unusual(xs, dim)
-    except (IndexError, RuntimeError) as error:
-        name_error(_join_record, error)
-        raise
+    return _cat_unusual(xs, dim)
 
 
 def _cat_unusual(xs: Sequence[Tensor], dim: int) -> Tensor:

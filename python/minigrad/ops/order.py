@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import _dtype, _return_types
+from .. import _return_types
 from .._methods import method, numpy_names
 from ..primitive import MANY_TO_MANY, MANY_TO_ONE, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
@@ -185,7 +185,6 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 
 def _one_of_each_line(name: str, results: tuple[Tensor, Tensor], dim: int, keepdim: bool) -> Any:
     """Return the results, of size 1 along `dim`, without that dimension unless it is to be kept."""
-    _dtype.expect_flag(name, "keepdim", keepdim)
     shape = results[0]._array.shape
     if shape and not keepdim:
         left = shape[:dim] + shape[dim + 1 :]

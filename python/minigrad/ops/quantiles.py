@@ -95,7 +95,6 @@ def _quantile(
     shape = array_of(name, input).shape
     if interpolation not in _INTERPOLATIONS:
         raise RuntimeError(f"{name}: interpolation must be one of {', '.join(_INTERPOLATIONS)}, got {interpolation!r}")
-    _dtype.expect_flag(name, "keepdim", keepdim)
     shares = _shares(name, input, q)
     if dim is None or not shape:
         lines, kept = reshape(input, -1), (1,) * len(shape)

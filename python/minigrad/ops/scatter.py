@@ -164,7 +164,7 @@ def scatter(
     tensor([[0., 0., 5.],
             [6., 0., 0.]])
     """
-    return _scatter_with("scatter", input, dim, index, value if src is None else src, reduce, combine)
+    return _scatter_with("scatter", input, dim, index, src, value, reduce, combine)
 
 
 @method
@@ -172,12 +172,15 @@ def scatter_(
     input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: float | None = None, reduce: str | None = None
 ) -> Tensor:
     """Do as `scatter` does in this tensor's memory; return it."""
-    return _scatter_with("scatter_", input, dim, index, value if src is None else src, reduce, combine_in_place)
+    return _scatter_with("scatter_", input, dim, index, src, value, reduce, combine_in_place)
 
 
 def _scatter_with(
-    name: str, input: Tensor, dim: int, index: Any, src: Any, reduce: str | None, run: Callable[..., Tensor]
+    name: str, input: Tensor, dim: int, index: Any, src: Any, value: Any, reduce: str | None, run: Callable[..., Tensor]
 ) -> Tensor:
+    if src is not None and value is not None:
+        raise TypeError(f"{name}: src and value are two names of one thing; give one of them")
+    src = value if src is None else src
     if reduce is not None and reduce not in _PRODUCTS:
         raise RuntimeError(f"{name}: reduce must be 'add' or 'multiply', got {reduce!r}")
     if reduce == "multiply":

@@ -27,7 +27,6 @@ from ..primitive import (
     ONE_TO_ONE,
     Primitive,
     kernel_primitive,
-    public_function,
     view_primitive,
 )
 from ..tensor import Tensor, array_of
@@ -262,7 +261,9 @@ def dims_of(name: str, x: Tensor, dim: Dims) -> Shape:
 
 def sizes_of(args: tuple[Any, ...], named: Any = None) -> Shape:
     """Return the sizes given one by one, as one sequence, or by their name."""
-    if named is not None and not args:
+    if named is not None:
+        if args:
+            raise TypeError("sizes or dims are given one by one or by their name, not both")
         args = (named,)
     if (plain := _core.sizes_of(args)) is not None:
         return plain
@@ -270,8 +271,7 @@ def sizes_of(args: tuple[Any, ...], named: Any = None) -> Shape:
         return tuple(map(index, args[0] if len(args) == 1 and _is_several(args[0]) else args))
     except TypeError:
         given = ", ".join(repr(x) for x in args)
-        text = f"expected integers, one by one or in a sequence, got {given[:200]}"
-        raise TypeError(f"{called}: {text}" if (called := public_function()) else text) from None
+        raise TypeError(f"expected integers, one by one or in a sequence, got {given[:200]}") from None
 
 
 def _resolve(name: str, sizes: Shape, x: Tensor) -> Shape:

@@ -59,8 +59,6 @@ def _distinct(
 ) -> Any:
     array = array_of(name, input)
     refuse_ragged(name, array)
-    _dtype.expect_flag(name, "return_inverse", return_inverse)
-    _dtype.expect_flag(name, "return_counts", return_counts)
     d = None if dim is None else normalise_dim(name, dim, array.shape)
     rows, order = _rows_in_order(name, array, d, consecutive)
     at_once = dim is None and not (input._edge is not None and grad_enabled())
