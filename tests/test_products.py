@@ -127,7 +127,7 @@ def test_a_chain_is_multiplied_in_the_cheapest_order() -> None:
     from minigrad.ops.products import _best_splits
 
     # By hand, for sizes 10, 100, 5, 50: (A B) C takes 5000 + 2500 products, A (B C) 25000 + 50000.
-    assert _best_splits([10, 100, 5, 50])[0, 2] == 1
+    assert _best_splits((10, 100, 5, 50))[0, 2] == 1
 
 
 def test_beta_zero_lets_nothing_through() -> None:
@@ -180,3 +180,13 @@ def test_sizes_that_do_not_fit() -> None:
         mg.trace(mg.ones(2))
     with pytest.raises(RuntimeError, match="multi_dot: needs at least two"):
         mg.linalg.multi_dot([mg.ones(2)])
+
+
+def test_vectors_and_diagonals_of_linalg() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 3, 4)), rng.standard_normal((3, 1))
+    ours, other = mg.tensor(x), mg.tensor(y)
+    np.testing.assert_allclose(mg.linalg.vecdot(ours, other, dim=1).numpy(), (x * y).sum(1), rtol=1e-14)
+    np.testing.assert_array_equal(mg.linalg.diagonal(ours, offset=1).numpy(), np.diagonal(x, 1, 1, 2))
+    a, b = x[..., :3], x[..., 1:]
+    np.testing.assert_allclose(mg.linalg.cross(mg.tensor(a), mg.tensor(b)).numpy(), np.cross(a, b), rtol=1e-13)

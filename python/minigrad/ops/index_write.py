@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from .._methods import method
+from ..batching import levels
 from ..graph import Array
-from ..tensor import Tensor, array_of, wrap
-from .elementwise import mul
+from ..tensor import Tensor, array_of, grad_enabled, wrap
+from .elementwise import clone, mul
 from .index import along, broadcast_with_mask, index_tensor, linear_index, true_positions, vector_index
 from .promotion import to_dtype
 from .scatter import _like_input, _reduced, combine, combine_in_place
@@ -203,7 +205,13 @@ def index_fill_(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 def _filled(name: str, input: Tensor, dim: int, index: Any, value: Any, in_place: bool) -> Tensor:
     array = array_of(name, input)
     d = normalise_dim(name, dim, array.shape)
-    at = vector_index(name, index)._array
+    index = vector_index(name, index)
+    if not in_place and not levels and not (grad_enabled() and (input._edge or getattr(value, "_edge", None))):
+        input, in_place = clone(input), True
+    is_number = not isinstance(value, Tensor) or value._array.ndim == 0
+    if in_place and is_number and _core.set_items(input, (*(slice(None),) * d, index), value):
+        return input
+    at = index._array
     at = linear_index(name, [at], (array.shape[d] if array.ndim else 1,), (d,), array.shape)
     if isinstance(value, Tensor):
         if value._array.ndim > 0:
@@ -312,6 +320,9 @@ def put_(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False)
     """Do as `put` does in this tensor's memory; return it."""
     if not input._array.flags.c_contiguous:
         return input._write(put(input, index, source, accumulate), "put_")
+    plain = not accumulate and getattr(source, "shape", None) == getattr(index, "shape", ())
+    if plain and _core.set_items(reshape(input, -1), reshape(index_tensor("put_", index), -1), reshape(source, -1)):
+        return input
     src, at = _flat("put_", input, index, source)
     combine_in_place("put_", reshape(input, -1), src, at, 0, _scatter_sum if accumulate else _scatter)
     return input

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from .index import gather_along, index_rows
 from .loss import as_rows, check_class_weight, class_indices, no_class
 from .pointwise_loss import _binary_cross_entropy_with_logits, reduced, reduction_code
 from .reduce import _sum
+from .scatter_records import _scatter
 from .selection import clamp
 from .shape import _reshape, unsqueeze
 
@@ -204,12 +206,11 @@ def multi_margin_loss(
         picked = gather_along(rows, labels, 1)
     except IndexError:
         raise no_class(name, input, target, None) from None
-    missed = relu(_sub(_add(rows, margin), picked))
+    missed = relu(_sub(_add(_scatter(rows, -math.inf, labels, 1), margin), picked))  # not by the target itself
     terms = missed if p == 1 else mul(missed, missed)
     if weight is not None:
         terms = mul(terms, _reshape(index_rows(weight, _reshape(labels, (n,))), (n, 1)))
-    others = ne(wrap(np.arange(classes)), labels)
-    losses = div(_sum(_where(others, terms, 0.0), (1,), False), float(classes))
+    losses = div(_sum(terms, (1,), False), float(classes))
     return _reshape(losses, target._array.shape) if code == 0 else reduced(losses, code)  # type: ignore[no-any-return]
 
 

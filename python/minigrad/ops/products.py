@@ -401,12 +401,13 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
         matrices[0] = _shaped(matrices[0], (1, *ends[0]))
     if len(ends[1]) == 1:
         matrices[-1] = _shaped(matrices[-1], (*ends[1], 1))
-    sizes = [matrices[0]._array.shape[0], *(m._array.shape[1] for m in matrices)]
+    sizes = (matrices[0]._array.shape[0], *[m._array.shape[1] for m in matrices])
     out = _chain(matrices, _best_splits(sizes), 0, len(matrices) - 1)
     return _shaped(out, (*ends[0][:-1], *ends[1][1:]))
 
 
-def _best_splits(sizes: list[int]) -> dict[tuple[int, int], int]:
+@lru_cache(256)
+def _best_splits(sizes: tuple[int, ...]) -> dict[tuple[int, int], int]:
     """Return for each run of matrices i to j, of sizes[i] × sizes[i + 1] and so on, behind which one to split it."""
     n = len(sizes) - 1
     cost = {(i, i): 0 for i in range(n)}
