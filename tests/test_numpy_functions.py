@@ -157,3 +157,33 @@ def test_parameters_bear_marks() -> None:
     layer = mg.nn.Linear(2, 2)
     layer.weight.part = "body"  # type: ignore[attr-defined]
     assert [getattr(q, "part", None) for q in layer.parameters()] == ["body", None]
+
+
+@pytest.mark.parametrize("edge_order", [1, 2])
+def test_gradients_between_points_are_numpys(edge_order: int) -> None:
+    x = np.random.default_rng(0).standard_normal((4, 5))
+    rows, columns = np.array([0.0, 0.5, 2.0, 2.25]), np.array([-1.0, 0.0, 0.25, 3.0, 4.0])
+    for dim, ours, theirs in (
+        (None, 1, (1, 1)),
+        (None, 0.5, (0.5, 0.5)),
+        (None, (2.0, 0.5), (2.0, 0.5)),
+        (None, (mg.tensor(rows), mg.tensor(columns)), (rows, columns)),
+        (-1, mg.tensor(2.0, dtype=mg.float64), (2.0,)),
+        ((1, 0), [mg.tensor(columns), 2.0], (columns, 2.0)),
+    ):
+        axes = (0, 1) if dim is None else (dim,) if isinstance(dim, int) else dim
+        wanted = [np.gradient(x, step, axis=a, edge_order=edge_order) for step, a in zip(theirs, axes, strict=True)]
+        found = mg.gradient(mg.tensor(x), spacing=ours, dim=dim, edge_order=edge_order)  # type: ignore[arg-type]
+        assert isinstance(found, tuple)
+        for a, b in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(a.numpy(), b, rtol=1e-13, atol=1e-13)
+    assert mg.autograd.gradcheck(lambda y: mg.gradient(y, edge_order=edge_order), mg.tensor(x, requires_grad=True))
+    assert mg.gradient(mg.tensor([1, 3, 7]))[0].dtype is mg.float32
+    for text, options in (
+        ("edge_order must be 1 or 2, got 3", {"edge_order": 3}),
+        ("one for each of 2 dims, got 1", {"spacing": (1.0,)}),
+        (r"needs 4 coordinates along dim 0, got shape \(3,\)", {"spacing": mg.ones(3), "dim": 0}),
+        (r"needs more than 2 points along dim 1, got shape \(3, 2\)", {"edge_order": 2}),
+    ):
+        with pytest.raises(RuntimeError, match=f"gradient: .*{text}"):
+            mg.gradient(mg.ones(*((3, 2) if "3, 2" in text else (4, 5))), **options)  # type: ignore[arg-type]

@@ -78,7 +78,8 @@ SETTINGS: list[tuple[str, dict[str, Any]]] = [
 
 
 def test_every_optimiser_is_here() -> None:
-    every = {name for name, value in vars(optim).items() if isinstance(value, type)} - {"Optimizer", "LBFGS"}
+    every = {name for name, value in vars(optim).items() if isinstance(value, type)}
+    every -= {"Optimizer", "LBFGS", "Adafactor", "Muon"}  # see test_optim_composed.py
     assert {name for name, _ in SETTINGS} == every
 
 

@@ -177,7 +177,7 @@ def steps(optimizer: Any, schedule: Any, p: mg.Tensor, count: int) -> None:
 
 
 def made(name: str, schedule: str | None) -> tuple[Any, Any, mg.Tensor]:
-    p = mg.tensor([3.0, -1.0, 0.5], requires_grad=True)
+    p = mg.tensor([[3.0, -1.0, 0.5]], requires_grad=True)
     settings = {"momentum": 0.9} if name == "SGD" else {}
     optimizer = getattr(optim, name)([p], lr=0.05, **settings)
     return optimizer, None if schedule is None else SCHEDULES[schedule](optimizer), p

@@ -55,6 +55,7 @@ from .ops.count import *
 from .ops.covariance import *
 from .ops.creation import *
 from .ops.data import *
+from .ops.differences import *
 from .ops.distance import cdist, cosine_similarity, dist, pairwise_distance, pdist
 from .ops.einsum import *
 from .ops.elementwise import *
@@ -176,6 +177,7 @@ __all__ += ops.count.__all__
 __all__ += ops.covariance.__all__
 __all__ += ops.creation.__all__
 __all__ += ops.data.__all__
+__all__ += ops.differences.__all__
 __all__ += ops.einsum.__all__
 __all__ += ops.elementwise.__all__
 __all__ += ops.extrema.__all__
