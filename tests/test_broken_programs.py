@@ -146,7 +146,7 @@ def backward_into_data() -> None:
     weights(2).sum().backward(inputs=[data(2)])  # guilty
 
 
-@broken(RuntimeError, "requires_grad_", "int64", "to(float32)")
+@broken(RuntimeError, "tensor", "int64", "to(float32)")
 def integers_that_require_a_gradient() -> None:
     mg.tensor([1, 2], requires_grad=True)  # guilty
 
@@ -165,7 +165,7 @@ def a_step_before_backward() -> None:
     w.data.add_(w.grad)  # guilty
 
 
-@broken(TypeError, "tensor", "None", "until a backward pass reaches it")
+@broken(TypeError, "copy_", "None", "until a backward pass reaches it")
 def a_copy_of_a_gradient_that_is_not_there() -> None:
     w = weights(3)
     data(3).copy_(w.grad)  # guilty
