@@ -9,6 +9,7 @@ import weakref
 
 import numpy as np
 import pytest
+from helpers import in_threads
 
 import minigrad as mg
 from minigrad import autograd
@@ -211,3 +212,26 @@ def test_d9_grad_after_backward_names_the_remedy(mlp: ArticleMLP) -> None:
         with pytest.raises(RuntimeError, match=r"freed.*retain_graph=True"):
             autograd.grad(mlp.loss, x, retain_graph=True)
     assert_close(before, Y1_GRAD, ROUNDING)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_d10_workers_are_one_worker_on_the_concatenated_batch(dtype: type) -> None:
+    """《前向和反向传播》. To the bit where the batch is cut into the same shards, whoever computes them."""
+    x, w = draw(24, 5).astype(dtype), draw(5, 3).astype(dtype)
+    shards = np.split(x, 6)
+
+    def gradient(rows: np.ndarray) -> np.ndarray:
+        own = mg.tensor(w, requires_grad=True)
+        (mg.tensor(rows) @ own).tanh().sum().backward()
+        assert own.grad is not None
+        return own.grad.numpy()
+
+    def added_up(workers: int) -> np.ndarray:
+        """Each worker takes every so many-th shard; the sum goes by the shards' order, not by the workers'."""
+        parts = in_threads(*(lambda k=k: list(map(gradient, shards[k::workers])) for k in range(workers)))
+        return sum(parts[n % workers][n // workers] for n in range(len(shards)))
+
+    alone = added_up(1)
+    assert alone.dtype == dtype
+    assert all(np.array_equal(added_up(workers), alone) for workers in (2, 3, 6))
+    np.testing.assert_allclose(alone, gradient(x), rtol=1e-12 if dtype is np.float64 else 1e-4)

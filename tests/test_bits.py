@@ -5,6 +5,7 @@ The kernels' own tests compare their bits one by one; here public functions and 
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -209,6 +210,44 @@ def test_threads(name: str, dtype: type) -> None:
     for threads in (2, 3, 8):
         with with_threads(threads):
             assert_same(run(WHOLE[name], x), expected)
+
+
+#: Of arrays that are larger than a block, a panel or a tile of any kernel, in two and in three dims.
+LARGER: dict[str, Function] = {
+    "elementwise": lambda x: (x * 2).exp().sigmoid() + x.maximum(-x),
+    "broadcast": lambda x: x * x.amax(0, keepdim=True) / (1 + x[..., :1] ** 2),
+    "sums": lambda x: x.sum() + x.sum(0).sum(-1) + (x * x[0]).sum((0, -1)).sum() + x.sum(-1).mean(),
+    "extrema": lambda x: x.max(0).values.sum() + x.amin(-1).sum() + x.max(-2).values.sum(),
+    "variance": lambda x: x.var(0).sum() + x.std(-1).sum() + x.var((0, -1)).sum(),
+    "norms": lambda x: x.norm(dim=0).sum() + x.norm(1, dim=-1).sum() + x.norm(3, dim=-2).sum(),
+    "products": lambda x: (x * 1.9).prod(0).sum() + (x * 1.9).prod(-1).sum(),
+    "exponentials": lambda x: x.softmax(0) + x.log_softmax(-2) * x.logsumexp(-1, keepdim=True),
+    "scans": lambda x: x.cumsum(0) + x.cumsum(-1) + x.cumprod(-2) + x.cummax(0).values,
+    "order": lambda x: x.sort(0).values + x.sort(-1).values + x.median(-2, keepdim=True).values,
+    "layer norm": lambda x: functional.layer_norm(x, x.shape[-1:], x.detach()[..., 0, :].reshape(-1, x.shape[-1])[0]),
+    "batch norm": lambda x: functional.batch_norm(x, None, None, training=True),
+    "matmul": lambda x: (x @ x.mT).sum(-1) + (x.mT @ x).sum((-1, -2)).unsqueeze(-1),
+    "linear": lambda x: functional.linear(x, x.detach().reshape(-1, x.shape[-1])[:9], None).relu(),
+    "gather": lambda x: x.gather(0, x.detach().argsort(0)) + x.gather(-1, x.detach().argsort(-1)),
+    "scatter": lambda x: x.scatter_add(0, x.detach().argsort(0) // 2, x) + x.scatter_add(-1, x.detach().argsort(-1), x),
+    "moves": lambda x: minigrad.cat([x.flip(0).roll(3, -1), x], 0).repeat_interleave(2, -1),
+    "transposed": lambda x: x.mT.contiguous().reshape(-1) * 3,
+    "losses": lambda x: functional.cross_entropy(x, x.detach().argmax(1)) + functional.mse_loss(x, x.detach() * 2),
+}
+
+
+@pytest.mark.parametrize("shape", [(513, 260), (33, 40, 65)], ids=str)
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", LARGER)
+def test_layouts_and_threads_of_larger_arrays(name: str, dtype: type, shape: tuple[int, ...]) -> None:
+    x = drawn(shape, dtype)
+    with with_threads(1):
+        expected = run(LARGER[name], x)
+    orders = [dims for dims in itertools.permutations(range(x.ndim)) if dims != tuple(range(x.ndim))]
+    permuted = [np.ascontiguousarray(x.transpose(dims)).transpose(np.argsort(dims)) for dims in orders]
+    for given, threads in zip([*layouts(x), *permuted], itertools.cycle([4, 1, 3])):
+        with with_threads(threads):
+            assert_same(run(LARGER[name], given), expected)
 
 
 # Threads share the rows of the larger ones among these, the columns or the matrices of others.
