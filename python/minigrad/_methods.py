@@ -95,7 +95,7 @@ def _renamed(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
 
 def operator(sign: str, function: Callable[..., Any], in_place: str | None = None) -> None:
     """Make `function` the operator ``__sign__`` and its reflected form, and the method `in_place` ``__isign__``."""
-    setattr(TensorMethods, f"__{sign}__", function)
+    setattr(TensorMethods, f"__{sign}__", public(function, function.__name__, _core.MethodDeflection))
     setattr(TensorMethods, f"__r{sign}__", lambda self, other: function(other, self))
     if in_place is not None:
         setattr(TensorMethods, f"__i{sign}__", getattr(TensorMethods, in_place))
