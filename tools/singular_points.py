@@ -147,6 +147,7 @@ def branches() -> Iterator[Row]:
     yield of(section, "where(x == x, x, 0)", lambda lib, x: lib.where(x == x, x, zero(lib, x)), nan, inf)  # noqa: PLR0124
     yield of(section, "masked_fill(1 / x, x == 0, 0)", lambda lib, x: lib.masked_fill(1 / x, x == 0, 0.0), 0.0)
     yield of(section, "maximum of sqrt(x) and x + 1", lambda lib, x: lib.maximum(lib.sqrt(x), x + 1), 0.0)
+    yield of(section, "hardswish(sqrt(x) - 4)", lambda lib, x: lib.nn.functional.hardswish(lib.sqrt(x) - 4), 0.0)
     for name in ("amax", "max"):
         yield of(
             section,
@@ -379,6 +380,8 @@ PYTORCH: dict[str, dict[str, str]] = {
     "where(x != 0, sin(x) / x, 1)": {"0": "vjp nan, second nan"},
     "where(x < 9, exp(x), 0)": {"1000": "vjp nan, second nan", "inf": "vjp nan, second nan"},
     "masked_fill(1 / x, x == 0, 0)": {"0": "vjp nan, second nan"},
+    "maximum of sqrt(x) and x + 1": {"0": "vjp nan, jvp nan, second nan, jvp of jvp nan"},
+    "hardswish(sqrt(x) - 4)": {"0": "vjp nan, second nan"},
     "amax of sqrt(x) and x + 1": {"0": "vjp nan, second nan"},
     "max of sqrt(x) and x + 1": {"0": "vjp nan, jvp nan, second nan, jvp of jvp nan"},
     "prod": {"[0, inf, 2]": "second [inf, nan, inf], jvp of jvp nan", "[0, nan, 2]": "second [nan, nan, nan]"},
@@ -511,6 +514,7 @@ REASONS: dict[str, list[str]] = {
         "where(x < 9, exp(x), 0)",
         "masked_fill(1 / x, x == 0, 0)",
         "maximum of sqrt(x) and x + 1",
+        "hardswish(sqrt(x) - 4)",
         "amax of sqrt(x) and x + 1",
         "max of sqrt(x) and x + 1",
     ],

@@ -115,14 +115,15 @@ struct HardSwish : Plain {
   }
 };
 
-// hardswish'(x) = s(x) + x / 6 between -3 and 3, else s(x).
+// hardswish'(x) = s(x) + x / 6 between -3 and 3, else s(x); what is infinite does not pass where that is 0.
 template <class T>
 struct HardSwishGrad : Plain {
   using Plain::Plain;
   template <class V>
   [[gnu::always_inline]] inline V operator()(V g, V x) const {
-    const V s = HardSwish<T>::gate(x), inside = fma(x, all<V>(HardSwish<T>::kSixth), s);
-    return g * select(math::below(math::abs(x), all<V>(3)), inside, s);
+    const V s = HardSwish<T>::gate(x), inside = fma(x, all<V>(HardSwish<T>::kSixth), s), zero = all<V>(0);
+    const V slope = select(math::below(math::abs(x), all<V>(3)), inside, s);
+    return select(equal(slope, zero), zero, g * slope);
   }
 };
 

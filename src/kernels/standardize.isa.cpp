@@ -94,7 +94,7 @@ struct Standardize {
     const T* const weights = w.read_repeated(buffer, of.channels, of.repeat, 1);
     const T* const biases = b.read_repeated(buffer + of.channels, of.channels, of.repeat, 0);
     const double cost = 0.2 * static_cast<double>(of.columns() / groups);
-    parallel_for(of.samples * groups, cost, [&](int64_t begin, int64_t end, int) {
+    parallel_for(of.samples * groups, cost, [&](int64_t begin, int64_t end) {
       for_lines(begin, end, groups, [&](int64_t sample, int64_t group, int64_t line) {
         run_line(sample, group, of.groups > 0 ? line : group, of.channels / groups, weights, biases);
       });

@@ -196,7 +196,7 @@ struct Backward {
   }
 
   void run_lines(const T* weights) const {
-    parallel_for(of.samples * of.groups, 0.4 * static_cast<double>(of.line()), [&](int64_t begin, int64_t end, int) {
+    parallel_for(of.samples * of.groups, 0.4 * static_cast<double>(of.line()), [&](int64_t begin, int64_t end) {
       for_lines(begin, end, of.groups,
                 [&](int64_t sample, int64_t group, int64_t line) { run_line(sample, group, line, weights); });
       if (past) stream_end();

@@ -274,7 +274,7 @@ struct Statistic {
     const View* const operands[] = {&to, &a_view};
     const Nest<2> nest = make_nest(operands);
     const int64_t step = nest.stride[0][nest.rank - 1];
-    parallel_for(nest.size, 1, [&](int64_t begin, int64_t end, int) {
+    parallel_for(nest.size, 1, [&](int64_t begin, int64_t end) {
       for (int64_t stop; begin < end; begin = stop) {
         stop = smaller(begin + kRowBlock<T>, end);
         if (f != nullptr) f(a + begin, a + begin, 0, 1, stop - begin, b + begin, 1, parameter);
@@ -408,7 +408,7 @@ void write_products(T* out, const View& x, const View& y) {
   const bool repeated = is_one_number(x);
   T equal[kEqual];
   for (int64_t i = 0; repeated && i < smaller(kEqual, y.size()); ++i) equal[i] = *x.as<T>();
-  parallel_for(y.size(), kNanosecondsEach, [&](int64_t begin, int64_t end, int) {
+  parallel_for(y.size(), kNanosecondsEach, [&](int64_t begin, int64_t end) {
     const int64_t piece = repeated ? kEqual : end - begin;
     for (int64_t i = begin; i < end; i += piece) {
       multiply(out + i, repeated ? equal : x.as<T>() + i, 0, 1, smaller(piece, end - i), y.as<T>() + i, 0, T{0});
