@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,6 +54,15 @@ def test_an_operation_passes_for_a_function() -> None:
     assert copy.deepcopy(mul) is mul
     bound = mg.ones(2).mul
     assert bound(3).tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("owner", [mg, mg.nn.functional, mg.special, mg.linalg, Tensor])
+def test_functions_and_methods_are_pickled_by_name(owner: Any) -> None:
+    called = [getattr(owner, name) for name in dir(owner) if not name.startswith("_")]
+    functions = [function for function in called if callable(function) and not isinstance(function, type)]
+    assert len(functions) > 5
+    for function in functions:
+        assert pickle.loads(pickle.dumps(function)) is function
 
 
 def test_what_makes_no_operation() -> None:

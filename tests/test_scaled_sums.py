@@ -138,7 +138,7 @@ def test_in_place_refuses_what_the_function_refuses(name: str) -> None:
         getattr(x, name)(*args, **kwargs)
     with pytest.raises(refused.type) as in_place:
         getattr(x, f"{name}_")(*args, **kwargs)
-    assert str(in_place.value) == str(refused.value)
+    assert str(in_place.value).replace(f"{name}_()", f"{name}()") == str(refused.value)
     assert x.tolist() == m.ones(3, 3).tolist()
 
 

@@ -578,7 +578,7 @@ def test_an_integer_division_by_zero_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda x: x.add_(1, 2), TypeError, r"add\(\) takes 2 positional arguments but 3 were given"),
+        (lambda x: x.add_(1, 2), TypeError, r"add_\(\) takes 2 positional arguments but 3 were given"),
         (lambda x: x.add_(1, beta=2), TypeError, "unexpected keyword argument 'beta'"),
         (lambda x: x.add_(x, alpha=True), RuntimeError, "add: a boolean alpha"),
         (lambda x: x.lerp_(1.0, 0.5), TypeError, "lerp: end must be a Tensor"),

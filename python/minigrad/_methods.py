@@ -42,14 +42,23 @@ def method(function: F | None = None, *names: str, in_place: bool | tuple[Kernel
     if function is None:
         return partial(method, in_place=in_place)
     for name in names or (function.__name__,):
-        special = name.startswith("__")
-        setattr(TensorMethods, name, function if special else public(function, name, _core.MethodDeflection))
+        call = function if name.startswith("__") else public(function, name, _core.MethodDeflection)
+        if call is function:
+            setattr(TensorMethods, name, call)
+        else:
+            add_method(call, name)
         if in_place:
             in_place_forms[f"{name}_"] = function
             if in_place is not True:
                 _kernel_calls[function] = in_place
-            setattr(TensorMethods, f"{name}_", _in_place_form(function, f"{name}_"))
+            add_method(_in_place_form(function, f"{name}_"), f"{name}_")
     return function
+
+
+def add_method(call: Callable[..., Any], name: str) -> None:
+    """Make `call`, which wraps a function, the method of this name; pickled as what it is, an attribute of the class."""
+    call.__dict__.update(__module__=TensorMethods.__module__, __qualname__=f"{TensorMethods.__name__}.{name}")
+    setattr(TensorMethods, name, call)
 
 
 def public(
@@ -143,7 +152,6 @@ def _in_place_form(function: Callable[..., Any], name: str) -> Callable[..., Any
         return self._compute_in_place(checked, name, args, kwargs)
 
     call.__name__ = name
-    call.__qualname__ = f"{TensorMethods.__name__}.{name}"
     call.__doc__ = f"Do as `{name.rstrip('_')}` does, writing the result into this tensor's memory; return it."
     form = with_kernel_calls(call, *(_kernel_calls.get(function) or _whole_call(function)), plain=checked)
     form.__dict__["__wrapped__"] = function  # whose signature it has

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtype
-from .._methods import TensorMethods, kernel_call, with_kernel_calls
+from .._methods import TensorMethods, add_method, kernel_call, with_kernel_calls
 from ..batching import levels
 from ..batching_rules import copy_values
 from ..tensor import Tensor, grad_enabled, wrap
@@ -146,4 +146,4 @@ for _function in (
     with_kernel_calls(fill_, kernel_call("full", 1, value="number")),
     with_kernel_calls(zero_, kernel_call("full", 0.0)),
 ):
-    setattr(TensorMethods, _function.__name__, _function)
+    add_method(_function, _function.__name__)
