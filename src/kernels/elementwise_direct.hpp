@@ -19,7 +19,6 @@ class DirectRows {
       : map_(map), item_(item_size(call.out[0].dtype)), block_(map.limit < kMapBlock || repeats ? map.limit : 0) {
     int64_t moved = size * item_, widest = item_;
     int large = 0;
-    bool beside = false;  // whether what is read lies beside what is written, and is as much
     for (int i = 0; i < map.inputs; ++i) {
       const int64_t bytes = bytes_of(call.in[i]);
       items_[i] = item_size(call.in[i].dtype);
@@ -27,11 +26,9 @@ class DirectRows {
       moved += bytes;
       widest = items_[i] > widest ? items_[i] : widest;
       large += bytes > kCached;
-      beside |= bytes >= size * item_ && call.in[i].data != call.out[0].data;
     }
     in_lines_ = (reinterpret_cast<uintptr_t>(call.out[0].data) | static_cast<uintptr_t>(least * item_)) % 64 == 0;
     streamed_ = past_caches(moved) && least * item_ >= (in_lines_ ? kShortest : kWorthStreaming);
-    asked_ = beside && moved > kCached && !past_caches((large + 1) * moved);
     several_ = large > 1;
     fetched_ = several_ || map.limit == 0;
     alone_ = streamed_ && map.streams && !several_ && get_num_threads() == 1;
@@ -47,10 +44,6 @@ class DirectRows {
 
   // Whether results go past the caches, and rows begin where lines of memory do.
   bool streamed_in_lines() const { return streamed_ && in_lines_; }
-
-  // How the loop writes, where it does not write past the caches itself: lines that the last cache holds come as late
-  // for what is written as for what is read, and a processor foresees them less.
-  Writing writing() const { return asked_ ? Writing::ahead : Writing::plain; }
 
   // Whether the loop takes rows as they are.
   bool are_whole() const { return block_ == 0; }
@@ -90,10 +83,10 @@ class DirectRows {
   [[gnu::noinline]] void run_past(char* out, int64_t count, Neighbours& in) const {
     const int64_t before = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(out) % 64) / item_;
     const int64_t first = before < count ? before : count;
-    in.writing = Writing::plain;
+    in.past = false;
     if (first > 0) map_.loop(map_.context, out, first, in);
     step(in, first);
-    in.writing = Writing::past;
+    in.past = true;
     for (int i = 0; i < map_.inputs; ++i) in.ahead[i] = kLater & in.mask[i] & far_[i];
     map_.loop(map_.context, out + first * item_, count - first, in);
   }
@@ -134,7 +127,7 @@ class DirectRows {
   int64_t items_[kMaxMapped];  // of the inputs
   int64_t far_[kMaxMapped];    // -1 for inputs that come from memory, else 0
   int64_t block_;              // elements that pass at a time; 0: all
-  bool in_lines_, streamed_, asked_;
+  bool in_lines_, streamed_;
   bool several_;  // whether several operands come from memory
   // Whether the loop writes past the caches itself: where a core waits for its own instructions. Where several operands
   // or cores keep memory busy, pieces that are read and written in turn are quicker.

@@ -101,7 +101,7 @@ template <class Op, class Out, class... Xs, int... k>
                                            const Xs*... x) {
   int64_t i = 0;
   const int64_t step[] = {kLanes & in.mask[k]...};  // in registers: what is written might be `in`, to the compiler
-  int writing = static_cast<int>(in.writing);
+  int past = in.past;
   if constexpr (sizeof(Out) == 1) {  // of which kLanes are few
     constexpr int64_t kBytes = 4 * kLanes;
     for (; i + kBytes <= size; i += kBytes) {
@@ -111,18 +111,15 @@ template <class Op, class Out, class... Xs, int... k>
   }
   for (; i + kLanes <= size; i += kLanes) {
     if constexpr (kStreams<Out>) {
-      asm volatile("" : "+r"(writing));  // or the compiler would make several loops of it
+      asm volatile("" : "+r"(past));  // or the compiler would make two loops of it
       Out lanes[kLanes];
       map_block<Op>(lanes, kLanes, x...);
-      const bool past = writing == static_cast<int>(Writing::past);
-      if (writing != static_cast<int>(Writing::plain)) [[unlikely]] {
-        constexpr int64_t kAhead = 1024;
-        if (!past) __builtin_prefetch(reinterpret_cast<const char*>(out + i) + kAhead, 1);
-        for (int64_t line = 0; past && line < static_cast<int64_t>(sizeof lanes); line += 64) {
+      if (past != 0) [[unlikely]] {
+        for (int64_t line = 0; line < static_cast<int64_t>(sizeof lanes); line += 64) {
           (__builtin_prefetch(reinterpret_cast<const char*>(x) + line + in.ahead[k], 0, 2), ...);
         }
       }
-      put_lanes(out + i, lanes, past);
+      put_lanes(out + i, lanes, past != 0);
     } else {
       map_block<Op>(out + i, kLanes, x...);
     }
@@ -139,7 +136,7 @@ template <class Op, class Out, class... Xs, int... k>
 template <class Op, class Out, class... Xs, int... k>
 [[gnu::always_inline]] inline void map_lanes(Out* out, int64_t size, const Neighbours& in, Numbers<k...> numbers) {
   if constexpr (sizeof...(Xs) > 2) {
-    if (in.writing != Writing::past && in.mask[0] != 0 && (in.mask[1] | in.mask[2] | in.mask[sizeof...(Xs) - 1]) == 0) {
+    if (!in.past && in.mask[0] != 0 && (in.mask[1] | in.mask[2] | in.mask[sizeof...(Xs) - 1]) == 0) {
       return [&]<class X, class... Ys>(const X* x, const Ys*... y) __attribute__((always_inline)) {
         map_with_numbers<Op>(out, size, x, *y...);
       }(static_cast<const Xs*>(in.x[k])...);

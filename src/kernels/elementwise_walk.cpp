@@ -80,7 +80,6 @@ class Walk {
   Neighbours neighbours() const {
     Neighbours in;
     for (int i = 1; i < N; ++i) in.mask[i - 1] = way_[i] == Way::repeated ? 0 : -1;
-    in.writing = rows_.writing();
     return in;
   }
 
@@ -343,7 +342,6 @@ bool run_flat(const Call& call, const Map& map) {
   parallel_for(size, map.nanoseconds, [&](int64_t begin, int64_t end) {
     EqualBuffer equal;
     Neighbours in;
-    in.writing = rows.writing();
     for (int i = 0; i < map.inputs; ++i) {
       const View& x = call.in[i];
       const int64_t item = item_size(x.dtype);

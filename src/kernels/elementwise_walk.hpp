@@ -11,18 +11,15 @@ constexpr int kMaxMapped = 4;  // inputs of an elementwise kernel
 // An operand that is repeated is handed over as this many equal elements, of at least 64 bytes, and a mask of 0.
 constexpr int64_t kLanes = 16;
 
-// How a loop that streams writes: as it comes; past the caches, from the beginning of a line, and asking for what lies
-// some bytes ahead of what it reads, because a processor that writes so foresees little; or into lines that it asks for
-// ahead.
-enum class Writing : int { plain, past, ahead };
-
 // What a loop reads: element i of input k is x[k][i & mask[k]] for i % kLanes = 0, and the ones behind it are its
 // neighbours, up to the next multiple of kLanes.
 struct Neighbours {
   const void* x[kMaxMapped];
   int64_t mask[kMaxMapped];  // -1, or 0 where the operand is repeated
-  Writing writing = Writing::plain;
-  int64_t ahead[kMaxMapped];  // the bytes of Writing::past
+  // Whether a loop that streams writes past the caches, from the beginning of a line. It then asks for what lies so
+  // many bytes ahead of what it reads, because a processor that writes so foresees little.
+  bool past = false;
+  int64_t ahead[kMaxMapped];
   // For a loop that takes matrices: rows, and bytes from one to the next. Of a repeated operand it needs one element.
   int64_t rows = 1, out_row = 0, row[kMaxMapped] = {};
 };
