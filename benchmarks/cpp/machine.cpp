@@ -67,8 +67,8 @@ constexpr int64_t kStream = int64_t{24} << 20;  // numbers, 96 MB: more than mos
 // Calls work(worker) on `threads` threads at once.
 template <class Work>
 void on_threads(int threads, Work work) {
-  run_parallel(
-      threads, threads, 1,
+  run_shares(
+      threads, threads,
       [](void* context, int64_t begin, int64_t end, int) {
         for (int64_t worker = begin; worker < end; ++worker) (*static_cast<Work*>(context))(worker);
       },

@@ -16,25 +16,22 @@ void set_parallel_threshold(double nanoseconds);
 // How many workers share `count` items that cost `nanoseconds` each: between 1 and get_num_threads().
 int worker_count(int64_t count, double nanoseconds);
 
-// In how many pieces each of the workers' shares of these items is worth being cut.
-int piece_count(int64_t count, double nanoseconds, int workers);
-
 using ParallelBody = void (*)(void* context, int64_t begin, int64_t end, int worker);
 
-// Calls body(context, begin, end, worker) for disjoint ranges that cover [0, count), `pieces` for each worker = 0 ...
+// Calls body(context, begin, end, worker) for disjoint ranges that cover [0, count), one for each worker = 0 ...
 // workers - 1. Where the ranges are cut depends on the number of threads, so no result may depend on it. One thread
-// may run several workers' ranges, and with more than one piece several threads run those of one.
-void run_parallel(int64_t count, int workers, int pieces, ParallelBody body, void* context);
+// may run several workers' ranges.
+void run_shares(int64_t count, int workers, ParallelBody body, void* context);
+
+// The same for items that cost `nanoseconds` each, on as many threads as pay, in as many ranges as are worth cutting:
+// several threads may run ranges of one worker. Ranges are taken in either order, call by call.
+void run_pieces(int64_t count, double nanoseconds, ParallelBody body, void* context);
 
 // body(begin, end, worker) over [0, count), once for each of `workers` > 0 workers.
 template <class Body>
 static inline void parallel_by(int workers, int64_t count, Body&& body) {
-  if (workers == 1) {
-    body(int64_t{0}, count, 0);
-    return;
-  }
-  run_parallel(
-      count, workers, 1,
+  run_shares(
+      count, workers,
       [](void* context, int64_t begin, int64_t end, int worker) {
         (*static_cast<__typeof__(&body)>(context))(begin, end, worker);
       },
@@ -47,14 +44,11 @@ static inline void parallel_by(int workers, int64_t count, Body&& body) {
 template <class Body>
 static inline void parallel_for(int64_t count, double nanoseconds, Body&& body) {
   if (count <= 0) return;
-  const int workers = worker_count(count, nanoseconds);
-  if constexpr (requires { body(count, count, workers); }) {
-    parallel_by(workers, count, body);
-  } else if (workers == 1) {
-    body(int64_t{0}, count);
+  if constexpr (requires { body(count, count, 0); }) {
+    parallel_by(worker_count(count, nanoseconds), count, body);
   } else {
-    run_parallel(
-        count, workers, piece_count(count, nanoseconds, workers),
+    run_pieces(
+        count, nanoseconds,
         [](void* context, int64_t begin, int64_t end, int) { (*static_cast<__typeof__(&body)>(context))(begin, end); },
         &body);
   }
