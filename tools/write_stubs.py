@@ -42,6 +42,7 @@ CORE_FUNCTIONS = {
     "inference_enabled": "() -> bool",
     "is_common": "(array: Any, /) -> bool",
     "is_inference": "(array: Any, /) -> bool",
+    "is_out_of_inference": "(array: Any, /) -> bool",
     "kernels_for": "(isa: str) -> dict[str, Kernel]",
     "lend": "(tensor: Any, line: str | None, /) -> Array",
     "lone_index": "(key: Any, rank: int, /) -> tuple[tuple[Any, ...] | None, Tensor | Array, int, int] | None",

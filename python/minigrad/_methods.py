@@ -7,13 +7,16 @@ memory, comes with it. The type stub beside this file is generated from them.
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable
 from functools import partial, update_wrapper
-from inspect import signature
+from inspect import isroutine, signature
 from types import CodeType
 from typing import Any, TypeVar
 
 from . import _core
+from .primitive import registry
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -85,6 +88,38 @@ def _declared(function: Callable[..., Any], code: CodeType) -> tuple[tuple[str, 
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     kinds = b"".join([_KINDS.get(function.__annotations__.get(name), b".") for name in names])
     return (names, kinds, code.co_argcount) if kinds.strip(b".") else ((), b"", 0)
+
+
+#: Errors about what a function was given.
+_ABOUT_ARGUMENTS = (TypeError, ValueError, IndexError, RuntimeError, OverflowError, ZeroDivisionError)
+
+
+def name_error(function: Callable[..., Any], error: Exception) -> None:
+    """Let an error that a public function ends with open with its name, unless code of the user's has raised it."""
+    text = error.args[0] if len(error.args) == 1 else None
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] in (
+        __package__,
+        "numpy",
+    ):
+        trace = trace.tb_next
+    if trace is not None or not isinstance(text, str) or not isinstance(error, _ABOUT_ARGUMENTS):
+        return
+    name: str = function.__name__
+    opening, _, rest = text.partition(": ")
+    if opening.rstrip("_") == name.rstrip("_") or opening == "vmap":
+        return
+    package = sys.modules[__package__]
+    functions = [getattr(owner, opening, None) for owner in (package, package.Tensor)]
+    if rest and (opening in registry or opening in _core.kernels or any(map(isroutine, functions))):
+        error.args = (f"{name}: {rest}",)
+    elif call := re.match(r"[\w.]+\(\) ", text):
+        error.args = (f"{name}() {text[call.end() :]}",)
+    else:
+        error.args = (f"{name}: {text}",)
+
+
+_core.connect(name_error=name_error)
 
 
 def numpy_names(function: F) -> F:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -83,48 +83,29 @@ def batched_call(
 
     With `whole` it returns the private outputs as well.
     """
-    run = _twins(p)[whole]
-    return run(*[lifted(x, level) for x in inputs], *attributes)
+    return _batched(p, whole)(*[lifted(x, level) for x in inputs], *attributes)
 
 
 @cache
-def _twins(p: Primitive) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Return what the eager call is where inputs are batched, without and with private outputs."""
+def _batched(p: Primitive, whole: bool) -> Callable[..., Any]:
+    """Return the eager call for batched inputs."""
     inputs, arguments = len(p.inputs), len(p.inputs) + len(p.attributes)
-
-    def run(*args: Any) -> Any:
-        return _run_values(p, args[:inputs], args[inputs:arguments])
-
-    plain = p.operation(run)
-    return plain, plain if p.returned == len(p.outputs) else p.operation(run, whole=True)
-
-
-@cache
-def _whole(p: Primitive) -> Callable[..., Any]:
-    """Return the eager call that gives private outputs as well."""
-    return p.operation(p.run, whole=True, promote=_promote)
+    return p.operation(lambda *args: _run_values(p, args[:inputs], args[inputs:arguments]), whole=whole)
 
 
 def call(p: Primitive, values: Values, attributes: Sequence[Any]) -> Any:
     """Run a primitive on values of one level; return all of its outputs."""
-    if p.returned == len(p.outputs):
-        return p.eager(*values, *attributes)
-    if not any(isinstance(x, Tensor) for x in values):
-        if level_of(values) is not None:
-            return _run_values(p, values, attributes)
-        out = p.run(*values, *attributes, *p.constants)
-        return _promote(p, values, attributes) if out is NotImplemented else out
-    return _whole(p)(*values, *attributes)
+    return whole_call(p)(*values, *attributes)
 
 
-def _promote(p: Primitive, inputs: Sequence[Any], attributes: Sequence[Any]) -> Any:
+@cache
+def whole_call(p: Primitive) -> Callable[..., Any]:
+    """Return the eager call that gives private outputs as well."""
     from .ops.promotion import promote
 
-    if (level := level_of(inputs)) is not None:
-        return batched_call(p, level, inputs, attributes, True)
-    return promote(
-        p, tuple(inputs), tuple(attributes), lambda *args: call(p, args[: len(p.inputs)], args[len(p.inputs) :])
-    )
+    if p.returned == len(p.outputs):
+        return p.eager
+    return p.operation(p.run, whole=True, promote=partial(promote, whole=True))
 
 
 def _run_values(p: Primitive, inputs: Sequence[Any], attributes: Sequence[Any]) -> Any:

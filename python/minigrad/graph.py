@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,10 +51,6 @@ add: Callable[[Any, Any], Any]
 sum_to: Callable[[Any, tuple[int, ...]], Any]
 broadcast_to: Callable[[Any, tuple[int, ...]], Any]
 batched_write: Callable[[Tensor, Tensor, str], Tensor]
-refuse_inference: Callable[[Tensor, str], None]
-
-#: Not empty once inference mode has been entered: before, nobody looks for tensors made in it.
-inference_used: list[bool] = []
 
 
 class Name(str):
@@ -249,6 +246,20 @@ class Node(_core.NodeBase):
             first = len(p.inputs) + len(p.outputs)
             return p.eager(*inputs, *values[first : first + len(p.attributes)])
         raise NotImplementedError(f"{p.name}: no rule takes a tangent of its {p.inputs[i]} forward")
+
+
+@cache
+def _extended(plain: Any, behaviour: Any) -> type:
+    return type(plain.__name__, (behaviour, plain), {"__slots__": (), "__doc__": plain.__doc__})
+
+
+def extend(node: Any, behaviour: type) -> None:
+    """Make a node an object of a class that does what `behaviour` says, and otherwise what its own one did.
+
+    Nodes without hooks, packed values or somebody who watches them do not pay for these.
+    """
+    if not isinstance(node, behaviour):
+        node.__class__ = _extended(type(node), behaviour)  # type: ignore[arg-type]
 
 
 def is_array(x: Any) -> bool:

@@ -1,6 +1,6 @@
 """What users hang on the graph: functions that see a cotangent on its way, and may put another one in its place.
 
-A node without hooks knows nothing of them: its first one makes it an object of a class that does (`_hooked_class`), and
+A node without hooks knows nothing of them: its first one makes it an object of a class that does (`graph.extend`), and
 the sweep asks for that alone.
 """
 
@@ -111,23 +111,12 @@ class Hooked:
             hook()
 
 
-_hooked_classes: dict[Any, Any] = {}
-
-
-def _hooked_class(plain: Any) -> Any:
-    """Return the class of nodes that have hooks and are otherwise of class `plain`."""
-    if plain not in _hooked_classes:
-        description = {"__slots__": (), "__doc__": plain.__doc__}
-        _hooked_classes[plain] = type(plain.__name__, (Hooked, plain), description)
-    return _hooked_classes[plain]
-
-
 def hooks_of(node: Any) -> NodeHooks:
     """Return a node's hooks; from now on it has some."""
     with _changing:
         if not node.hooked:
             node.hooks = NodeHooks(LeafHooks if isinstance(node, graph.Leaf) else Hooks)
-            node.__class__ = _hooked_class(type(node))  # comes last, because sweeps of other threads look at it alone
+            graph.extend(node, Hooked)  # comes last, because sweeps of other threads look at it alone
     hooks: NodeHooks = node.hooks
     return hooks
 

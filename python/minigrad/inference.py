@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import _core, graph
+from . import _core
 from .grad_mode import GradMode
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ class inference_mode(GradMode):  # noqa: N801
 
     def __init__(self, mode: bool = True) -> None:
         super().__init__(not mode, mode)
-        graph.inference_used[:] = [True]
 
     def again(self) -> inference_mode:
         """Return another context of the same kind."""
@@ -80,13 +79,10 @@ def is_inference(t: Tensor) -> bool:
     return _core.is_inference(_core.array_of("is_inference", t))
 
 
-def refuse_outside(t: Tensor, name: str) -> None:
+def refuse_out_of_inference(t: Tensor, name: str) -> None:
     """Raise a RuntimeError where a tensor made in inference mode is about to be changed outside of it."""
-    if _core.is_inference(t._array) and not _core.inference_enabled():
+    if _core.is_out_of_inference(t._array):
         raise RuntimeError(
             f"{name}: a tensor that was made in inference_mode() cannot be changed, nor require a gradient, outside of it; "
             "use a clone() of it"
         )
-
-
-graph.refuse_inference = refuse_outside

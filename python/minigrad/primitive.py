@@ -18,11 +18,9 @@ every order.
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from inspect import Parameter, Signature, isroutine
+from inspect import Parameter, Signature
 from typing import Any
 
 from . import _core
@@ -257,38 +255,6 @@ def view_primitive(
 ) -> Callable[..., Any]:
     """Make the record of an operation whose output shares memory with its input; return the function that runs it."""
     return Primitive(name, run=run, inputs=("x",), attributes=attributes, view=True, promotion=None, **record).eager
-
-
-#: Errors about what a function was given.
-_ABOUT_ARGUMENTS = (TypeError, ValueError, IndexError, RuntimeError, OverflowError, ZeroDivisionError)
-
-
-def name_error(function: Callable[..., Any], error: Exception) -> None:
-    """Let an error that a public function ends with open with its name, unless code of the user's has raised it."""
-    text = error.args[0] if len(error.args) == 1 else None
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] in (
-        __package__,
-        "numpy",
-    ):
-        trace = trace.tb_next
-    if trace is not None or not isinstance(text, str) or not isinstance(error, _ABOUT_ARGUMENTS):
-        return
-    name: str = function.__name__
-    opening, _, rest = text.partition(": ")
-    if opening.rstrip("_") == name.rstrip("_") or opening == "vmap":
-        return
-    package = sys.modules[__package__]
-    functions = [getattr(owner, opening, None) for owner in (package, package.Tensor)]
-    if rest and (opening in registry or opening in _core.kernels or any(map(isroutine, functions))):
-        error.args = (f"{name}: {rest}",)
-    elif call := re.match(r"[\w.]+\(\) ", text):
-        error.args = (f"{name}() {text[call.end() :]}",)
-    else:
-        error.args = (f"{name}: {text}",)
-
-
-_core.connect(name_error=name_error)
 
 
 class Variadic:

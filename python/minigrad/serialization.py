@@ -116,10 +116,6 @@ def load(
 
     Examples
     --------
-    See :func:`save`.
-
-    Examples
-    --------
     >>> import minigrad
     >>> import os, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -13,7 +13,8 @@ from ._facts import Size
 from ._observers import observe, observers
 from ._views import Steps, give_own_memory, living_views, overwritten, refresh_views
 from .batching import BatchedArray, levels
-from .graph import Array, Cell, Edge, Leaf, Node, inference_used
+from .graph import Array, Cell, Edge, Leaf, Node
+from .inference import refuse_out_of_inference
 
 if TYPE_CHECKING:
     from .handles import Hook, RemovableHandle
@@ -103,9 +104,8 @@ class Tensor(TensorExport):
                 f"requires_grad_: only floating-point tensors can require gradients, got {self.dtype}; convert it with "
                 "to(float32)"
             )
-        if requires_grad and inference_used and _core.inference_arrays():
-            graph.refuse_inference(self, "requires_grad_")
         if requires_grad:
+            refuse_out_of_inference(self, "requires_grad_")
             self._own()
             leaf = self._leaf or Leaf()
             leaf.array = self._array
@@ -299,8 +299,7 @@ class Tensor(TensorExport):
         if grad_enabled() and base._edge is not None and isinstance(base._edge[0], Leaf):
             what = "a leaf that requires a gradient" if base is self else "a view of a leaf that requires a gradient"
             raise RuntimeError(f"{name}: {what} cannot be changed in place; do it under no_grad() or on a clone()")
-        if inference_used and _core.inference_arrays():
-            graph.refuse_inference(self, name)
+        refuse_out_of_inference(self, name)
         if not self._array.flags.writeable:
             raise RuntimeError(f"{name}: this tensor's memory is read-only; change a clone() instead")
         if (

@@ -186,6 +186,9 @@ PyGetSetDef kModeGetters[] = {
 PyObject* inference_enabled(PyObject*, PyObject*) { return PyBool_FromLong(t_inference); }
 PyObject* inference_arrays(PyObject*, PyObject*) { return PyLong_FromLongLong(g_inference_arrays); }
 PyObject* is_inference(PyObject*, PyObject* array) { return PyBool_FromLong(is_inference_array(array)); }
+PyObject* is_out_of_inference_for_python(PyObject*, PyObject* array) {
+  return PyBool_FromLong(is_out_of_inference(array));
+}
 
 // check_saved(name, array): raises where an array that a node saves was made in inference mode.
 PyObject* check_saved(PyObject*, PyObject* const* args, Py_ssize_t count) {
@@ -224,6 +227,8 @@ PyMethodDef kFunctions[] = {
     {"inference_enabled", inference_enabled, METH_NOARGS, "Whether this thread is in inference mode."},
     {"inference_arrays", inference_arrays, METH_NOARGS, "How many arrays live that were made in inference mode."},
     {"is_inference", is_inference, METH_O, "is_inference(array): whether its memory was made in inference mode."},
+    {"is_out_of_inference", is_out_of_inference_for_python, METH_O,
+     "is_out_of_inference(array): whether it was made in inference mode, which this thread is not in."},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -135,25 +135,13 @@ def _lines(node: Any) -> str:
     return text + "".join(f"\n  {line}" for line in changed[:1] if line is not None)
 
 
-_watched_classes: dict[type, type] = {}
-
-
-def _watch(node: Node) -> None:
-    plain = type(node)
-    if issubclass(plain, _Watched):
-        return
-    if plain not in _watched_classes:
-        _watched_classes[plain] = type(plain.__name__, (_Watched, plain), {"__slots__": (), "__doc__": plain.__doc__})
-    node.__class__ = _watched_classes[plain]
-
-
 class _Detector(Observer):
     """Watches this thread's nodes."""
 
     def recorded(self, node: Node, outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
         """Note the user's line, and whether the node made the first NaN or infinity."""
         line = node.metadata["line"] = users_line()
-        _watch(node)
+        graph.extend(node, _Watched)
         if _state.found is None:
             bad = _first_not_finite([x._array for x in outputs])
             if bad is not None:
@@ -174,7 +162,7 @@ class _Detector(Observer):
         """Watch the nodes that were recorded outside."""
         for node in graph.reachable([node for node, _ in roots], 0):
             if isinstance(node, Node):
-                _watch(node)
+                graph.extend(node, _Watched)
 
 
 _detector = _Detector()

@@ -13,7 +13,7 @@ from .. import _core
 from .._contexts import Changes, Context, Entries, entry, innermost, running
 from ..grad_mode import enable_grad, is_grad_enabled
 from ..tensor import Tensor
-from .functional import push, reaches_out
+from .gradients import push, reaches_out
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
 
@@ -105,10 +105,6 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
         Outside of a level, and where shapes or dtypes differ.
     ValueError
         If the elements are not floats.
-
-    Examples
-    --------
-    See :class:`dual_level`.
 
     Examples
     --------

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .. import _core
-from ..batching import recording_below
-from ..grad_mode import GradMode, enable_grad
-from ..graph import Leaf, forward_sweep, reachable
+from ..grad_mode import enable_grad
+from ..ops.joining import stack
 from ..tensor import Tensor, wrap
+from .gradients import grad, push, zeros
 
 Function = Callable[..., Any]
 
@@ -42,11 +41,6 @@ def _run(name: str, func: Function, inputs: Any, create_graph: bool) -> tuple[tu
     if not all(isinstance(y, Tensor) for y in _tuple(outputs)):
         raise TypeError(f"{name}: the function must return tensors, got {type(outputs).__name__}")
     return fresh, outputs
-
-
-def zeros(x: Tensor) -> Tensor:
-    """Return zeros of x's shape and dtype."""
-    return wrap(np.zeros(x._array.shape, dtype=x._array.dtype))
 
 
 def _check_vectors(name: str, v: Any, like: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -167,8 +161,6 @@ def _pull(
     name: str, ys: Tensors, xs: Tensors, gs: Tensors, create_graph: bool, strict: bool, retain_graph: bool | None = None
 ) -> Tensors:
     """Carry cotangents of `ys` back to `xs`."""
-    from . import grad
-
     live = [(y, g) for y, g in zip(ys, gs, strict=True) if y.requires_grad]
     found: tuple[Any, ...] = (None,) * len(xs)
     if live:
@@ -186,30 +178,6 @@ def _filled(name: str, found: Sequence[Tensor | None], like: Tensors, problem: s
     if strict and any(x is None for x in found):
         raise RuntimeError(f"{name}: {problem}")
     return tuple([zeros(y) if x is None else x for x, y in zip(found, like, strict=True)])
-
-
-def push(
-    inputs: tuple[Tensor, ...], tangents: tuple[Tensor, ...], outputs: tuple[Tensor, ...], create_graph: bool
-) -> list[Tensor | None]:
-    """Carry tangents along the graph from `inputs` to `outputs`; None where an output depends on no input."""
-    for t in tangents:
-        _core.hold_given(t)
-    live = [y._edge for y in outputs if y._edge is not None]
-    starts = [
-        (x._edge, t if create_graph else t._array) for x, t in zip(inputs, tangents, strict=True) if x._edge is not None
-    ]
-    with GradMode(create_graph or recording_below()):
-        found = forward_sweep(starts, live, create_graph=create_graph)
-        _core.make_independent(found)
-    known = iter([t if t is None or isinstance(t, Tensor) else wrap(t) for t in found])
-    return [next(known) if y._edge is not None else None for y in outputs]
-
-
-def reaches_out(tensors: Iterable[Any], fresh: Iterable[Tensor]) -> bool:
-    """Return whether the tensors depend on a leaf that is not among the fresh ones."""
-    own = {x._edge[0] for x in fresh if x._edge is not None and isinstance(x._edge[0], Leaf)}
-    roots = [y._edge[0] for y in tensors if isinstance(y, Tensor) and y._edge is not None]
-    return any(isinstance(node, Leaf) and node not in own for node in reachable(roots, -1))
 
 
 def jacobian(
@@ -270,7 +238,6 @@ def units_of(x: Tensor) -> Tensor:
 def _each(function: Function, units: Tensor, vectorize: bool) -> list[Tensor]:
     """Return what `function` makes of each unit vector, stacked: of all of them at once, or one after the other."""
     from ..func.batching import vmap
-    from ..ops.joining import stack
 
     if vectorize:
         return list(vmap(function)(units))
@@ -340,18 +307,21 @@ def hessian(
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
-    from . import grad
 
     def gradient(*xs: Tensor) -> Any:
         y = func(*xs)
         if not isinstance(y, Tensor) or y._array.size != 1:
             raise RuntimeError(f"hessian: the function must return one value, got {y!r}")
-        if not y.requires_grad:
-            return _like(inputs, tuple(zeros(x) for x in xs))
-        gs: tuple[Tensor | None, ...] = grad(y.reshape(()), xs, create_graph=True, allow_unused=not strict)
-        return _like(inputs, tuple(zeros(x) if g is None else g for g, x in zip(gs, xs, strict=True)))
+        return _like(inputs, _gradient(y.reshape(()), xs, strict))
 
     return jacobian(gradient, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
+
+
+def _gradient(y: Tensor, xs: Tensors, strict: bool) -> Tensors:
+    """Return the gradient of a value, in its graph; zeros for what it does not depend on, unless `strict`."""
+    if not y.requires_grad:
+        return tuple(map(zeros, xs))
+    return grad(y, xs, create_graph=True, materialize_grads=not strict)
 
 
 def hvp(
@@ -399,17 +369,12 @@ def _hessian_product(
     product: Function, func: Function, inputs: Any, v: Any, create_graph: bool, strict: bool
 ) -> tuple[Any, Any]:
     """Return the value, and what `product`, a vjp or a jvp, makes of the gradient."""
-    from . import grad
-
     values = []
 
     def gradient(*xs: Tensor) -> Any:
         y = func(*xs)
         values.append(y)
-        if not y.requires_grad:
-            return _like(inputs, tuple(zeros(x) for x in xs))
-        gs: tuple[Tensor | None, ...] = grad(y, xs, create_graph=True, allow_unused=True)
-        return _like(inputs, tuple(zeros(x) if g is None else g for g, x in zip(gs, xs, strict=True)))
+        return _like(inputs, _gradient(y, xs, False))
 
     result = product(gradient, inputs, v, create_graph, strict)[1]
     return _finish(values[0], create_graph), result

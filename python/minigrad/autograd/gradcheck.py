@@ -10,6 +10,7 @@ import numpy as np
 from ..grad_mode import enable_grad
 from ..graph import Array
 from ..tensor import Tensor, wrap
+from .gradients import grad, push
 
 
 class GradcheckError(RuntimeError):
@@ -59,8 +60,6 @@ def _numerical(
 
 def _reverse(y: Tensor, x: Tensor) -> Array:
     """Return the Jacobian of one output by backward passes."""
-    from . import grad
-
     rows = np.zeros((y._array.size, x._array.size))
     for i in range(y._array.size if y.requires_grad else 0):
         unit = np.zeros(y._array.size)
@@ -73,8 +72,6 @@ def _reverse(y: Tensor, x: Tensor) -> Array:
 
 def _forward(ys: tuple[Tensor, ...], x: Tensor) -> list[Array]:
     """Return every output's Jacobian by forward mode."""
-    from .functional import push
-
     columns = [np.zeros((y._array.size, x._array.size)) for y in ys]
     for j in range(x._array.size):
         unit = np.zeros(x._array.size)
@@ -224,8 +221,6 @@ def gradgradcheck(
     >>> minigrad.autograd.gradgradcheck(minigrad.sin, (x,))
     True
     """
-    from . import grad
-
     given = _checked_inputs("gradgradcheck", inputs)
     if grad_outputs is None:
         draw = np.random.default_rng(0)

@@ -93,16 +93,6 @@ class _PackedNode:
         node.saved, node.versions = None, ()
 
 
-_packed_classes: dict[type, type] = {}
-
-
-def _packed_class(plain: type) -> type:
-    """Return the class of nodes that keep packed values and are otherwise of class `plain`."""
-    if plain not in _packed_classes:
-        _packed_classes[plain] = type(plain.__name__, (_PackedNode, plain), {"__slots__": (), "__doc__": plain.__doc__})
-    return _packed_classes[plain]
-
-
 _refusals: Entries = []
 
 
@@ -172,7 +162,7 @@ class saved_tensors_hooks(Context, Observer):  # noqa: N801
                 _Packed(x, cell, self) if graph.is_array(x) else x
                 for x, cell in zip(node.saved or (), cells, strict=False)
             )
-            node.__class__ = _packed_class(type(node))
+            graph.extend(node, _PackedNode)
 
 
 class allow_mutation_on_saved_tensors(saved_tensors_hooks):  # noqa: N801

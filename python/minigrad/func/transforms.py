@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from .. import autograd
-from ..autograd.functional import push, reaches_out, units_of, zeros
+from ..autograd.functional import units_of
+from ..autograd.gradients import push, reaches_out, zeros
 from ..batching import current_level
 from ..batching_rules import lifted
 from ..grad_mode import enable_grad, is_grad_enabled

@@ -13,25 +13,22 @@ import numpy as np
 
 from .. import _core, _dtype, graph
 from ..batching import array_in, hands_on, is_batched, levels
-from ..batching_rules import batched_call, level_of
+from ..batching_rules import batched_call, level_of, whole_call
 from ..primitive import LEADING, LINEAR, ONE_TO_ONE, Primitive, kernel_primitive
 from ..tensor import Tensor
 from .records import DEFINITION
 
 
-def promote(
-    p: Primitive, inputs: tuple[Any, ...], attributes: tuple[Any, ...], run: Callable[..., Any] | None = None
-) -> Any:
-    """Run a primitive whose kernel did not take its operands as they are.
+def promote(p: Primitive, inputs: tuple[Any, ...], attributes: tuple[Any, ...], whole: bool = False) -> Any:
+    """Run a primitive whose kernel did not take its operands as they are; with `whole`, return private outputs as well.
 
-    Dtypes are brought to one that it takes; what `vmap` maps over goes to the batching rule. `run` is what is called
-    with the new operands, the eager call unless given.
+    Dtypes are brought to one that it takes; what `vmap` maps over goes to the batching rule.
     """
     if p.promotion == "number":
         _refuse_booleans(p.name, inputs)
     if levels and (level := level_of(inputs)) is not None:
-        return batched_call(p, level, _promoted(p, inputs), attributes)
-    run = run or p.eager
+        return batched_call(p, level, _promoted(p, inputs), attributes, whole)
+    run = whole_call(p) if whole else p.eager
     if any(map(is_batched, inputs)):
         level_of(inputs)  # which is over, and says so
     target = _target(p, inputs)

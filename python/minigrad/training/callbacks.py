@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._extras import require
+from ..random import get_rng_state
+from ..serialization import save
 from ..tensor import Tensor
 
 if TYPE_CHECKING:
@@ -185,8 +187,6 @@ class Checkpoint(Callback):
         """Save, if it is time; otherwise keep a copy."""
         if run.epoch % self.every:
             return
-        from ..random import get_rng_state
-
         state = {**self.extra, "run": run.state_dict(), "generator": get_rng_state()}
         if time.monotonic() - self._written >= self.seconds:
             self._write(state)
@@ -199,8 +199,6 @@ class Checkpoint(Callback):
             self._write(self._pending)
 
     def _write(self, state: dict[str, Any]) -> None:
-        from ..serialization import save
-
         save(state, self.path)
         self._written, self._pending = time.monotonic(), None
 
