@@ -227,9 +227,11 @@ def _classes(operand: Callable[..., Array], cotangent: bool) -> Callable[[Any], 
 
 def _likelihoods(cotangent: bool) -> Callable[[Any], Iterator[Arguments]]:
     def calls(dtype: Any) -> Iterator[Arguments]:
-        for (n, classes), reduction in itertools.product(MATRICES, (0, 1, 2)):
-            shape = (() if reduction else (n,)) if cotangent else (n, classes)
-            yield drawn(shape, dtype), places((n,), classes), 1, reduction, *([classes] if cotangent else [])
+        for (n, classes), reduction, d in itertools.product(MATRICES, (0, 1, 2), (1, 3)):
+            shape, weight = ((n, classes, d), (classes,)) if d > 1 else ((n, classes), ())
+            given = drawn((() if reduction else (n * d,)) if cotangent else shape, dtype)
+            weights = drawn(weight, dtype, 1) if weight else np.ones((), dtype)
+            yield given, weights, places((n * d,), classes), 1, reduction, *([shape] if cotangent else [])
 
     return calls
 

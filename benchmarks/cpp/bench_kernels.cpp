@@ -198,8 +198,8 @@ std::vector<Row> loss_rows() {
   std::vector<Row> rows = {
       {"cross_entropy", "", {kMatrix, labels}, options},
       {"cross_entropy_grad", "", {kScalar, kMatrix, labels}, options},
-      {"nll_loss", "", {kMatrix, labels}, {whole(-100), whole(1)}},
-      {"nll_loss_grad", "", {kScalar, labels}, {whole(-100), whole(1), whole(kColumns)}},
+      {"nll_loss", "", {kMatrix, kScalar, labels}, {whole(-100), whole(1)}},
+      {"nll_loss_grad", "", {kScalar, kScalar, labels}, {whole(-100), whole(1), dims({kRows, kColumns})}},
   };
   for (const char* name : {"mse_loss", "l1_loss", "binary_cross_entropy_with_logits"}) {
     rows.push_back({name, "", {kMatrix, kMatrix}, {whole(1)}});

@@ -331,8 +331,8 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # nansum(x: T; dims, keepdim) -> out for float32, float64
 # ne(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # neg(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
-# nll_loss(x: T, target: i; ignore_index, reduction) -> loss for float32, float64
-# nll_loss_grad(g: T, target: i; ignore_index, reduction, classes) -> out for float32, float64
+# nll_loss(x: T, weight: T, target: i; ignore_index, reduction) -> loss for float32, float64
+# nll_loss_grad(g: T, weight: T, target: i; ignore_index, reduction, shape) -> out for float32, float64
 # nonzero(x: T; count) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # norm(x: T; dims, keepdim, p) -> out for float32, float64
 # normal(key: i, offset: i; shape, dtype) -> out for float32, float64

@@ -30,12 +30,12 @@ void check_cotangent(Plan& plan, const View& g, int64_t n) {
   }
 }
 
-// The losses of x's rows: (n,), or () with scratch for the former.
-void write_losses(Plan& plan, const View& x, bool each) {
-  plan.out[0].dtype = x.dtype;
+// The losses of n samples: (n,), or () with scratch for the former.
+void write_losses(Plan& plan, int64_t n, bool each) {
+  plan.out[0].dtype = plan.in[0].dtype;
   plan.out[0].rank = each ? 1 : 0;
-  plan.out[0].shape[0] = x.shape[0];
-  if (!each) plan.scratch_shared = static_cast<size_t>(x.shape[0] * item_size(x.dtype));
+  plan.out[0].shape[0] = n;
+  if (!each) plan.scratch_shared = static_cast<size_t>(n * item_size(plan.out[0].dtype));
 }
 
 // loss: () or, without reduction, (n,); probabilities: (n, c).
@@ -43,7 +43,7 @@ void plan_cross_entropy(Plan& plan) {
   const View& x = plan.in[0];
   const int64_t reduction = plan.attributes[2].integer();
   check_samples(plan, x, plan.in[1], reduction);
-  write_losses(plan, x, reduction == 0);
+  write_losses(plan, x.shape[0], reduction == 0);
   copy_shape(x, x.dtype, plan.out[1]);
   plan.nanoseconds = kForward * static_cast<double>(x.size());
 }
@@ -56,29 +56,36 @@ void plan_cross_entropy_grad(Plan& plan) {
   plan.nanoseconds = kBackward * static_cast<double>(probabilities.size());
 }
 
-void plan_nll(Plan& plan) {
-  const View& x = plan.in[0];
-  const int64_t reduction = plan.attributes[1].integer();
-  check_samples(plan, x, plan.in[1], reduction);
-  write_losses(plan, x, reduction == 0);
-  plan.nanoseconds = 2 * static_cast<double>(x.shape[0]);
+// x (n, c) or (n, c, d), a weight () or (c,), target (n,) or (n d,).
+void check_likelihoods(Plan& plan, const View& x, const View& weight, const View& target, int64_t reduction) {
+  const bool shaped = x.rank == 2 || x.rank == 3;
+  if (!shaped || target.rank != 1 || target.shape[0] != x.shape[0] * (x.rank == 3 ? x.shape[2] : 1)) {
+    fail(plan, ErrorKind::runtime,
+         "needs shapes (n, c) and (n,), or (n, c, d) and (n d,), got " + shape_text(x) + " and target " +
+             shape_text(target));
+  }
+  if (weight.rank > 1 || (weight.rank == 1 && weight.shape[0] != x.shape[1])) {
+    fail(plan, ErrorKind::runtime,
+         "weight must have shape () or (" + std::to_string(x.shape[1]) + ",), got " + shape_text(weight));
+  }
+  check_reduction(plan, reduction);
 }
 
-// g, target -> (n, classes).
+void plan_nll(Plan& plan) {
+  const int64_t n = plan.in[2].shape[0], reduction = plan.attributes[1].integer();
+  check_likelihoods(plan, plan.in[0], plan.in[1], plan.in[2], reduction);
+  write_losses(plan, n, reduction == 0);
+  plan.nanoseconds = 2 * static_cast<double>(n);
+}
+
+// g, weight, target -> the shape of x.
 void plan_nll_grad(Plan& plan) {
-  const View& target = plan.in[1];
-  const int64_t classes = plan.attributes[2].integer();
-  if (target.rank != 1 || classes < 0) {
-    fail(plan, ErrorKind::runtime,
-         "needs targets of shape (n,) and classes, got " + shape_text(target) + " and " + std::to_string(classes));
-  }
-  check_reduction(plan, plan.attributes[1].integer());
-  check_cotangent(plan, plan.in[0], target.shape[0]);
-  plan.out[0].dtype = plan.in[0].dtype;
-  plan.out[0].rank = 2;
-  plan.out[0].shape[0] = target.shape[0];
-  plan.out[0].shape[1] = classes;
-  plan.nanoseconds = kBackward * static_cast<double>(target.shape[0] * classes);
+  View& out = plan.out[0];
+  out.dtype = plan.in[0].dtype;
+  shape_attribute(plan, plan.attributes[2], out);
+  check_likelihoods(plan, out, plan.in[1], plan.in[2], plan.attributes[1].integer());
+  check_cotangent(plan, plan.in[0], plan.in[2].shape[0]);
+  plan.nanoseconds = kBackward * static_cast<double>(out.size());
 }
 
 constexpr AttributeSpec kIgnoreIndex = {"ignore_index", AttributeKind::integer};
@@ -101,16 +108,16 @@ constexpr Kernel kRows[] = {
      .plan = plan_cross_entropy_grad,
      .layout = InputLayout::by_rows},
     {.name = "nll_loss",
-     .inputs = {"x", "target"},
-     .types = "Ti",
+     .inputs = {"x", "weight", "target"},
+     .types = "TTi",
      .outputs = {"loss"},
      .attributes = {kIgnoreIndex, kReduction},
      .plan = plan_nll},
     {.name = "nll_loss_grad",
-     .inputs = {"g", "target"},
-     .types = "Ti",
+     .inputs = {"g", "weight", "target"},
+     .types = "TTi",
      .outputs = {"out"},
-     .attributes = {kIgnoreIndex, kReduction, {"classes", AttributeKind::integer}},
+     .attributes = {kIgnoreIndex, kReduction, {"shape", AttributeKind::integers}},
      .plan = plan_nll_grad},
 };
 

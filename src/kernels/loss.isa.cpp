@@ -259,43 +259,80 @@ Status run_cross_entropy_grad(const Call& call) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// The negative logarithms of likelihoods, given the logarithms: -x of the target, 0 in rows that are ignored; and the
-// gradient, -g or -g / (rows that count) at the target.
+// The negative logarithms of likelihoods, given the logarithms: -w x of the target, w its class's weight, 0 for samples
+// that are ignored; and the gradient, -g w or -g w / (samples that count) at the target. There are d samples for each
+// of the n places along the first dimension of x, (n, c) or (n, c, d): sample i d + j has the logarithms x[i, :, j].
+
+template <class T>
+struct Likelihoods {
+  View x;
+  View weight;
+  Targets target;
+
+  int64_t inner() const { return x.rank == 3 ? x.shape[2] : 1; }
+
+  // body(sample, weight, logarithm) for each one between two places; logarithm is that of the target's class.
+  template <class Body>
+  void each(int64_t begin, int64_t end, Body&& body) const {
+    const int64_t d = inner(), last_step = x.rank == 3 ? x.stride[2] : 0;
+    const int64_t weight_step = weight.rank == 1 ? weight.stride[0] : 0;
+    for (int64_t i = begin; i < end; ++i) {
+      T* const from = x.as<T>() + i * x.stride[0];
+      for (int64_t j = 0; j < d; ++j) {
+        const int64_t sample = i * d + j, t = target[sample];
+        if (t == target.ignored) continue;
+        body(sample, weight.as<T>()[t * weight_step], from + t * x.stride[1] + j * last_step);
+      }
+    }
+  }
+
+  TargetCount count() const { return count_targets(target, x.shape[0] * inner(), x.shape[1]); }
+};
 
 template <class T>
 Status run_nll(const Call& call) {
-  const View& x = call.in[0];
   const View& loss = call.out[0];
-  const int64_t n = x.shape[0], reduction = call.attributes[1].integer();
-  const Targets target = targets_of(call.in[1], call.attributes);
-  const TargetCount count = count_targets(target, n, x.shape[1]);
+  const Likelihoods<T> samples = {call.in[0], call.in[1], targets_of(call.in[2], call.attributes)};
+  const int64_t n = call.in[2].shape[0], reduction = call.attributes[1].integer();
+  const TargetCount count = samples.count();
   if (!count.valid) return Status::index_out_of_range;
   T* const losses = reduction == kNone ? loss.as<T>() : reinterpret_cast<T*>(call.shared);
   const int64_t step = reduction == kNone ? loss.stride[0] : 1;
-  for (int64_t i = 0; i < n; ++i) {
-    const int64_t t = target[i];
-    losses[i * step] = t == target.ignored ? T{0} : -x.as<T>()[i * x.stride[0] + t * x.stride[1]];
+  if (count.counted < n) {
+    for (int64_t i = 0; i < n; ++i) losses[i * step] = 0;
   }
+  samples.each(0, samples.x.shape[0], [&](int64_t i, T weight, const T* x) { losses[i * step] = -(weight * *x); });
   if (reduction != kNone) *loss.as<T>() = sum_losses(losses, n, reduction, count);
   return Status::ok;
+}
+
+// Writes zeros to the places from `begin` to `end` along the first of two or three dimensions.
+template <class T>
+void clear(const View& x, int64_t begin, int64_t end) {
+  const int64_t rows = x.rank == 3 ? x.shape[1] : 1, length = x.shape[x.rank - 1], step = x.stride[x.rank - 1];
+  for (int64_t i = begin; i < end; ++i) {
+    for (int64_t r = 0; r < rows; ++r) {
+      T* const row = x.as<T>() + i * x.stride[0] + r * x.stride[1];
+      for (int64_t k = 0; k < length; ++k) row[k * step] = 0;
+    }
+  }
 }
 
 template <class T>
 Status run_nll_grad(const Call& call) {
   const View& g = call.in[0];
   const View& out = call.out[0];
-  const int64_t n = out.shape[0], classes = out.shape[1], g_step = g.rank == 1 ? g.stride[0] : 0;
-  const Targets target = targets_of(call.in[1], call.attributes);
-  const TargetCount count = count_targets(target, n, classes);
+  const Likelihoods<T> samples = {out, call.in[1], targets_of(call.in[2], call.attributes)};
+  const TargetCount count = samples.count();
   if (!count.valid) return Status::index_out_of_range;
+  const int64_t g_step = g.rank == 1 ? g.stride[0] : 0;
   const T divisor = call.attributes[1].integer() == kMean ? static_cast<T>(count.counted) : T{1};
-  parallel_for(n, 0.1 * static_cast<double>(classes), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      T* const row = out.as<T>() + i * out.stride[0];
-      for (int64_t k = 0; k < classes; ++k) row[k * out.stride[1]] = 0;
-      if (target[i] != target.ignored) row[target[i] * out.stride[1]] = -(g.as<T>()[i * g_step] / divisor);
-    }
-  });
+  parallel_for(out.shape[0], 0.1 * static_cast<double>(out.shape[1] * samples.inner()),
+               [&](int64_t begin, int64_t end) {
+                 clear<T>(out, begin, end);
+                 samples.each(begin, end,
+                              [&](int64_t i, T weight, T* to) { *to = -(g.as<T>()[i * g_step] / divisor * weight); });
+               });
   return Status::ok;
 }
 

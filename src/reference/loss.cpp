@@ -96,26 +96,38 @@ Status cross_entropy_grad_of(const Call& call) {
   return Status::ok;
 }
 
-Classes plain_classes(const Call& call, const View& x) {
-  return {call.in[1], call.attributes[0].integer(), call.attributes[1].integer(), x.shape[1]};
+// Samples of logarithms (n, c) or (n, c, d), and the weights of their classes, () or (c,).
+struct Likelihoods : Classes {
+  View x, weight;
+
+  double& target_of(int64_t sample) const {
+    const int64_t d = x.rank == 3 ? x.shape[2] : 1, last = x.rank == 3 ? sample % d * x.stride[2] : 0;
+    return x.as<double>()[sample / d * x.stride[0] + Classes::at(sample) * x.stride[1] + last];
+  }
+  double weight_of(int64_t sample) const {
+    return weight.as<double>()[weight.rank == 1 ? Classes::at(sample) * weight.stride[0] : 0];
+  }
+};
+
+Likelihoods likelihoods_of(const Call& call, const View& x) {
+  return {{call.in[2], call.attributes[0].integer(), call.attributes[1].integer(), x.shape[1]}, x, call.in[1]};
 }
 
 Status nll_loss_of(const Call& call) {
-  const Classes classes = plain_classes(call, call.in[0]);
-  if (!classes.valid()) return Status::index_out_of_range;
-  classes.reduce(call.out[0], [&](int64_t i) { return classes.is_ignored(i) ? 0 : -at(call.in[0], i, classes.at(i)); });
+  const Likelihoods samples = likelihoods_of(call, call.in[0]);
+  if (!samples.valid()) return Status::index_out_of_range;
+  samples.reduce(call.out[0],
+                 [&](int64_t i) { return samples.is_ignored(i) ? 0 : -samples.weight_of(i) * samples.target_of(i); });
   return Status::ok;
 }
 
 Status nll_loss_grad_of(const Call& call) {
   const View& out = call.out[0];
-  const Classes classes = plain_classes(call, out);
-  if (!classes.valid()) return Status::index_out_of_range;
-  for (int64_t i = 0; i < classes.n(); ++i) {
-    const double scale = classes.scale(call.in[0], i);
-    for (int64_t k = 0; k < classes.c; ++k) {
-      at(out, i, k) = k == classes.at(i) && !classes.is_ignored(i) ? -scale : 0;
-    }
+  const Likelihoods samples = likelihoods_of(call, out);
+  if (!samples.valid()) return Status::index_out_of_range;
+  for (int64_t i = 0; i < out.size(); ++i) out.as<double>()[i] = 0;
+  for (int64_t i = 0; i < samples.n(); ++i) {
+    if (!samples.is_ignored(i)) samples.target_of(i) = -samples.scale(call.in[0], i) * samples.weight_of(i);
   }
   return Status::ok;
 }

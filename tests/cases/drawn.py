@@ -271,14 +271,22 @@ def cross_entropy_grad(draw: Draw) -> Call:
     return (g, between(0.1, 1)(draw, (n, classes)), target), options
 
 
-def nll_loss(draw: Draw) -> Call:
+def likelihoods(draw: Draw) -> tuple[tuple[int, ...], Array, Array, tuple[int, int]]:
     n, classes, target, (ignored, _, reduction) = labels(draw)
-    return (normal(draw, (n, classes)), target), (ignored, reduction)
+    d = int(draw.integers(1, 4))
+    shape = (n, classes, d) if draw.integers(2) else (n, classes)
+    target = np.repeat(target, d) if len(shape) == 3 else target
+    return shape, normal(draw, (classes,) if draw.integers(2) else ()), target, (ignored, reduction)
+
+
+def nll_loss(draw: Draw) -> Call:
+    shape, weight, target, options = likelihoods(draw)
+    return (normal(draw, shape), weight, target), options
 
 
 def nll_loss_grad(draw: Draw) -> Call:
-    n, classes, target, (ignored, _, reduction) = labels(draw)
-    return (normal(draw, () if reduction else (n,)), target), (ignored, reduction, classes)
+    shape, weight, target, options = likelihoods(draw)
+    return (normal(draw, () if options[1] else target.shape), weight, target), (*options, shape)
 
 
 def cast(draw: Draw) -> Call:

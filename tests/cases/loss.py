@@ -35,27 +35,37 @@ def public_cross_entropy(lib: Any, x: Any, target: Any, ignored: int, smoothing:
     )
 
 
-def public_nll(lib: Any, x: Any, target: Any, ignored: int, reduction: int) -> Any:
+def public_nll(lib: Any, x: Any, weight: Any, target: Any, ignored: int, reduction: int) -> Any:
     return lib.nn.functional.nll_loss(x, target, ignore_index=ignored, reduction=REDUCTIONS[reduction])
 
 
 def nll(n: int, classes: int, variant: str, target: Any, attributes: tuple[Any, ...]) -> Iterator[Case]:
     ignored, _, reduction = attributes
-    yield Case(
-        "nll_loss",
-        variant,
-        lambda draw: (normal(draw, (n, classes)), target(draw)),
-        (ignored, reduction),
-        large=n > 10,
-        public=public_nll,
-    )
-    yield Case(
-        "nll_loss_grad",
-        variant,
-        lambda draw: (normal(draw, () if reduction else (n,)), target(draw)),
-        (ignored, reduction, classes),
-        large=n > 10,
-    )
+    for kind, shape, each in (
+        ("", (n, classes), ()),
+        (", weights", (n, classes), (classes,)),
+        (", pixels", (n, classes, 3), (classes,)),
+    ):
+        count = 3 * n if len(shape) == 3 else n
+
+        def labels(draw: Draw, count: int = count) -> Array:
+            return np.resize(target(draw), count)
+
+        yield Case(
+            "nll_loss",
+            variant + kind,
+            lambda draw, s=shape, w=each, t=labels: (normal(draw, s), normal(draw, w) if w else np.ones(()), t(draw)),
+            (ignored, reduction),
+            large=n > 10,
+            public=PRIVATE if each else public_nll,
+        )
+        yield Case(
+            "nll_loss_grad",
+            variant + kind,
+            lambda draw, g=() if reduction else (count,), w=each, t=labels: (normal(draw, g), normal(draw, w), t(draw)),
+            (ignored, reduction, shape),
+            large=n > 10,
+        )
 
 
 def losses() -> Iterator[Case]:

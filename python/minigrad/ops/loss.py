@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from .. import _dtype
+from .. import _core, _dtype
 from ..batching import bottom
 from ..batching_rules import call, spread
-from ..primitive import LINEAR, MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
+from ..primitive import MANY_TO_MANY, MANY_TO_ONE, MULTILINEAR, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of
 from .elementwise import _add, _sub, _where, div, mul, ne, neg, safe_mul
-from .pointwise_loss import reduced, reduction_code
+from .pointwise_loss import reduction_code
 from .promotion import to_dtype
 from .reduce import _sum
-from .shape import _reshape, _zeros, broadcast, movedim, reshape
+from .shape import _reshape, _zeros, broadcast, reshape
 from .softmax import _log_softmax, softmax_grad
 
 __all__ = ["cross_entropy", "nll_loss"]
@@ -165,37 +166,68 @@ def _batched_cross_entropy_grad(level: Any, values: Any, batched: Any, settings:
 
 
 def _batched_nll(level: Any, values: Any, batched: Any, ignore_index: int, reduction: int) -> Any:
-    x, target = (_rows(level, v, b) for v, b in zip(values, batched, strict=True))
-    return _of_examples(level, _nll_loss(x, target, ignore_index, 0), target, ignore_index, reduction)
+    x, target = (_rows(level, values[i], batched[i]) for i in (0, 2))
+    weight = values[1]
+    if batched[1]:  # each example has weights of its own
+        x, weight = mul(x, _example_weights(level, weight, x.shape)), 1.0
+    losses = _nll_loss(x, weight, target, ignore_index, 0)
+    return _of_examples(level, losses, target, ignore_index, reduction)
 
 
-def _batched_nll_grad(level: Any, values: Any, batched: Any, ignore_index: int, reduction: int, classes: int) -> Any:
-    target = _rows(level, values[1], batched[1])
-    rows = _row_cotangents(level, values[0], target, ignore_index, reduction)
-    out = nll_loss_grad(rows, target, ignore_index, 0, classes)
-    return _reshape(out, (level.size, _each(level, target), classes))
+def _batched_nll_grad(
+    level: Any, values: Any, batched: Any, ignore_index: int, reduction: int, shape: tuple[int, ...]
+) -> Any:
+    g, weight = values[:2]
+    target = _rows(level, values[2], batched[2])
+    cotangents = _row_cotangents(level, g, target, ignore_index, reduction)
+    whole = (level.size * shape[0], *shape[1:])
+    out = nll_loss_grad(cotangents, 1.0 if batched[1] else weight, target, ignore_index, 0, whole)
+    if batched[1]:
+        out = mul(out, _example_weights(level, weight, whole))
+    return _reshape(out, (level.size, *shape))
+
+
+def _example_weights(level: Any, weight: Any, shape: tuple[int, ...]) -> Any:
+    """Return the weights of each example's classes, to be multiplied by all examples' rows, which have this shape."""
+    each = shape[0] // level.size if level.size else 0
+    classes = weight.shape[1:] or (1,)
+    repeated = broadcast(_reshape(weight, (level.size, 1, *classes)), (level.size, each, *classes))
+    return _reshape(repeated, (shape[0], *classes, *(1,) * (len(shape) - 2)))
+
+
+def _by_class(x: Any, weight_shape: tuple[int, ...]) -> Any:
+    """Return the sums that the weights of classes get of what their elements are given."""
+    return _sum(x, (0, *range(2, len(x.shape))) if weight_shape else (), False)
 
 
 _nll_loss = kernel_primitive(
     "nll_loss",
-    equation="loss = -x[target], their mean or sum",
+    equation="loss = -weight[target] x[target], their sum, or the sum divided by the number of targets",
     source="《深度学习与梯度》 (5.10)",
     relation=MANY_TO_ONE,
-    structure=LINEAR,
+    structure=MULTILINEAR,
     vjp={
-        "x": lambda g, target, ignore_index, reduction, x_shape: nll_loss_grad(
-            g, target, ignore_index, reduction, x_shape[1]
-        )
+        "x": lambda g, weight, target, ignore_index, reduction, x_shape: nll_loss_grad(
+            g, weight, target, ignore_index, reduction, x_shape
+        ),
+        "weight": lambda g, x, target, ignore_index, reduction, x_shape, weight_shape: _by_class(
+            safe_mul(nll_loss_grad(g, 1.0, target, ignore_index, reduction, x_shape), x), weight_shape
+        ),
     },
     batch=_batched_nll,
 )
 nll_loss_grad: Callable[..., Any] = kernel_primitive(
     "nll_loss_grad",
-    equation="out = -g at the target, divided by the number of targets for a mean, and 0 elsewhere",
+    equation="out = -g weight[target] at the target, divided by the number of targets for a mean, and 0 elsewhere",
     source="derivative of nll_loss",
     relation=ONE_TO_MANY,
-    structure=LINEAR,
-    vjp={"g": lambda h, target, ignore_index, reduction: _nll_loss(h, target, ignore_index, reduction)},
+    structure=MULTILINEAR,
+    vjp={
+        "g": lambda h, weight, target, ignore_index, reduction: _nll_loss(h, weight, target, ignore_index, reduction),
+        "weight": lambda h, g, target, ignore_index, reduction, shape, weight_shape: _by_class(
+            safe_mul(nll_loss_grad(g, 1.0, target, ignore_index, reduction, shape), h), weight_shape
+        ),
+    },
     batch=_batched_nll_grad,
 )
 
@@ -275,7 +307,7 @@ def cross_entropy(
         if weight is None and len(shape) == 2 and shape[:1] == target._array.shape:
             return _cross_entropy(input, target, ignore_index, label_smoothing, code)  # type: ignore[no-any-return]
         rows, labels = as_rows("cross_entropy", input, target)
-        if weight is None:
+        if weight is None and len(rows._array.shape) == 2:
             losses = _cross_entropy(rows, labels, ignore_index, label_smoothing, code)
         else:
             losses = _nll("cross_entropy", _log_softmax(rows, 1), labels, weight, ignore_index, code, label_smoothing)
@@ -311,7 +343,7 @@ def no_class(name: str, input: Tensor, target: Tensor, ignored: int | None) -> I
 
 
 def as_rows(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Return input (n, c, ...) and classes (n, ...) as a matrix with a row for each class, and a vector."""
+    """Return input (n, c, ...) as (n, c) or (n, c, d), and the classes (n, ...) as a vector."""
     x, labels = input._array.shape, target._array.shape
     if len(x) < 2:
         if len(x) == 0 or labels not in ((), (1,)):
@@ -325,23 +357,43 @@ def as_rows(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         raise error(f"{name}: input of shape {x} needs a target of shape {x[:1] + x[2:]}, got target {labels}{more}")
     if len(x) == 2:
         return input, target
-    count = math.prod(labels)
-    return reshape(movedim(input, 1, -1), count, x[1]), reshape(target, count)
+    return reshape(input, *x[:2], math.prod(x[2:])), reshape(target, math.prod(labels))
 
 
-def _nll(name: str, log_p: Any, target: Any, weight: Tensor, ignored: int, code: int, smoothing: float = 0.0) -> Any:
-    """Return -weight[t] log_p[t] of the target t of each row, or the weighted mean or the sum.
+def _nll(
+    name: str, log_p: Any, target: Any, weight: Tensor | None, ignored: int, code: int, smoothing: float = 0.0
+) -> Any:
+    """Return -weight[t] log_p[t] of the target t of each sample, or the weighted mean or the sum.
 
     With smoothing, all classes count a little.
     """
-    n, classes = log_p._array.shape
-    check_class_weight(name, weight, classes)
-    factor = _nll_loss(broadcast(mul(weight, -1.0), (n, classes)), target, ignored, 0)
-    losses = mul(factor, _nll_loss(log_p, target, ignored, 0))
+    array = log_p._array
+    check_class_weight(name, weight, array.shape[1])
+    if weight is None and not smoothing:
+        return _nll_loss(log_p, 1.0, target, ignored, code)
+    factor, how = 1.0 if weight is None else weight, 2 if code else 0
+    losses = _nll_loss(log_p, factor, target, ignored, how)
     if smoothing:
-        spread = _where(ne(target, ignored), neg(_sum(mul(log_p, weight), (1,), False)), 0.0)
-        losses = _add(mul(losses, 1 - smoothing), mul(spread, smoothing / classes))
-    return div(_sum(losses, (), False), _sum(factor, (), False)) if code == 1 else reduced(losses, code)
+        spread = _spread(log_p, weight, ne(target, ignored))
+        losses = _add(
+            mul(losses, 1 - smoothing), mul(_sum(spread, (), False) if code else spread, smoothing / array.shape[1])
+        )
+    if code != 1:
+        return losses
+    ones = _core.broadcast_view(_minus_one(array.dtype), array.shape)
+    return div(losses, _nll_loss(ones, factor, target, ignored, 2))
+
+
+@cache
+def _minus_one(dtype: Any) -> Any:
+    return np.full((), -1, dtype)
+
+
+def _spread(log_p: Any, weight: Tensor | None, counts: Any) -> Any:
+    """Return, for each sample that counts, the weighted sum of -log_p over all classes; 0 for the others."""
+    if weight is not None:
+        log_p = mul(log_p, _reshape(weight, (-1, *(1,) * (log_p._array.ndim - 2))))
+    return _where(counts, neg(_reshape(_sum(log_p, (1,), False), counts._array.shape)), 0.0)
 
 
 def _against_probabilities(input: Tensor, target: Tensor, weight: Tensor | None, code: int, smoothing: float) -> Tensor:
@@ -405,10 +457,7 @@ def nll_loss(
     target = class_indices("nll_loss", target)
     rows, labels = as_rows("nll_loss", input, target)
     try:
-        if weight is None:
-            losses = _nll_loss(rows, labels, ignore_index, code)
-        else:
-            losses = _nll("nll_loss", rows, labels, weight, ignore_index, code)
+        losses = _nll("nll_loss", rows, labels, weight, ignore_index, code)
     except IndexError:
         raise no_class("nll_loss", input, target, ignore_index) from None
     return _reshape(losses, target._array.shape) if code == 0 else losses  # type: ignore[no-any-return]
