@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CORE_FUNCTIONS = {
     "array_of": '(name: str, x: Any, role: str = "input", /) -> Any',
     "arrays_of": "(tensors: Any, /) -> list[Array] | None",
-    "basic_key": "(key: Any, rank: int, /) -> tuple[Any, ...] | None",
+    "basic_key": "(key: Any, tensor: Any, /) -> tuple[Any, ...] | None",
     "backward": "(tensor: Any, gradient: Any, retain_graph: bool | None, /) -> bool",
     "broadcast_view": "(array: Array, shape: tuple[int, ...], /) -> Array",
     "copy_into": "(array: Array, value: Array, /) -> None",
@@ -74,7 +74,7 @@ CORE_FUNCTIONS = {
     "empty_like": "(array: Array, code: int, /) -> Array",
     "is_viewable": "(array: Array, sizes: tuple[int, ...], /) -> bool",
     "reshape_view": "(array: Array, sizes: tuple[int, ...], /) -> Array",
-    "viewed_sizes": "(array: Array, args: tuple[Any, ...], /) -> tuple[int, ...] | None",
+    "viewed_sizes": "(tensor: Any, args: tuple[Any, ...], /) -> tuple[int, ...] | None",
     "members": "(namespace: dict[str, Any], types: tuple[type, ...], /) -> list[tuple[str, Any]]",
     "result_type": "(*operands: Any) -> DType | None",
     "sizes_of": "(args: tuple[Any, ...], /) -> tuple[int, ...] | None",

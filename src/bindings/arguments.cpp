@@ -45,15 +45,16 @@ PyObject* completed(PyObject* sizes, npy_intp total) {
   return whole;
 }
 
-// viewed_sizes(array, args): what the arguments of reshape mean, a tuple of sizes, where it is plain that they fit and
+// viewed_sizes(tensor, args): what the arguments of reshape mean, a tuple of sizes, where it is plain that they fit and
 // that the result is a view; None otherwise.
 PyObject* viewed_sizes(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 2 || !PyTuple_Check(args[1]))
-    return PyErr_Format(PyExc_TypeError, "viewed_sizes: takes an array and a tuple");
-  if (!PyArray_Check(args[0]) || !PyArray_IS_C_CONTIGUOUS(reinterpret_cast<PyArrayObject*>(args[0]))) Py_RETURN_NONE;
-  const Reference plain = plain_integers(args[1]);
-  PyObject* const sizes =
-      plain == nullptr ? nullptr : completed(plain.get(), PyArray_SIZE(reinterpret_cast<PyArrayObject*>(args[0])));
+    return PyErr_Format(PyExc_TypeError, "viewed_sizes: takes a tensor and a tuple");
+  PyObject* const given = is_tensor(args[0]) ? tensor_in(args[0])->array : Py_None;
+  if (!PyArray_Check(given)) Py_RETURN_NONE;
+  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(given);
+  const Reference plain = PyArray_IS_C_CONTIGUOUS(array) ? plain_integers(args[1]) : nullptr;
+  PyObject* const sizes = plain == nullptr ? nullptr : completed(plain.get(), PyArray_SIZE(array));
   if (sizes != nullptr) return sizes;
   PyErr_Clear();  // Python says what is wrong
   Py_RETURN_NONE;
@@ -114,16 +115,22 @@ Reference basic_part(PyObject* part, bool& filled) {
   return steps && is_fixed(slice.start) && is_fixed(slice.stop) ? share(part) : nullptr;
 }
 
-// basic_key(key, rank): a key that makes a view of so many dimensions, at least one, as a tuple that ends in an
-// Ellipsis or has one in it, so that NumPy returns a view without dimensions where it would return a number; None for
-// other keys.
+bool has_dimensions(PyObject* array) {
+  if (PyArray_Check(array)) return PyArray_NDIM(reinterpret_cast<PyArrayObject*>(array)) > 0;
+  const Reference rank(PyObject_GetAttrString(array, "ndim"));  // of a batch
+  return rank != nullptr && PyLong_AsLong(rank.get()) > 0;
+}
+
+// basic_key(key, tensor): a key that makes a view of a tensor with dimensions, as a tuple that ends in an Ellipsis or
+// has one in it, so that NumPy returns a view without dimensions where it would return a number; None for other keys.
 PyObject* basic_key(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  if (count != 2) return PyErr_Format(PyExc_TypeError, "basic_key: takes a key and a rank");
+  if (count != 2 || !is_tensor(args[1])) return PyErr_Format(PyExc_TypeError, "basic_key: takes a key and a tensor");
+  if (!has_dimensions(tensor_in(args[1])->array)) Py_RETURN_NONE;
   const bool several = PyTuple_CheckExact(args[0]);
   PyObject* const* const parts = several ? PySequence_Fast_ITEMS(args[0]) : args;
   const Py_ssize_t n = several ? PyTuple_GET_SIZE(args[0]) : 1;
   Reference key(PyTuple_New(n + 1));
-  bool plain = key != nullptr && PyLong_AsLong(args[1]) > 0, filled = false;
+  bool plain = key != nullptr, filled = false;
   for (Py_ssize_t i = 0; plain && i < n; ++i) {
     Reference part = basic_part(parts[i], filled);
     plain = part != nullptr;
@@ -286,14 +293,14 @@ PyObject* joined(PyObject*, PyObject* const* args, Py_ssize_t count) {
 
 PyMethodDef kFunctions[] = {
     {"viewed_sizes", fastcall(viewed_sizes), METH_FASTCALL,
-     "viewed_sizes(array, args): what the arguments of reshape mean, where it is plain that they fit and that the "
+     "viewed_sizes(tensor, args): what the arguments of reshape mean, where it is plain that they fit and that the "
      "result is a view; None otherwise."},
     {"sizes_of", sizes_of, METH_O,
      "sizes_of(args): the integers given one by one, or as one sequence, as a tuple; None for anything else."},
     {"dims_of", fastcall(dims_of), METH_FASTCALL,
      "dims_of(dims, rank): different dims, counted from the front, as a tuple; None for anything else."},
     {"basic_key", fastcall(basic_key), METH_FASTCALL,
-     "basic_key(key, rank): a key that makes a view, as a tuple with an Ellipsis; None for other keys."},
+     "basic_key(key, tensor): a key that makes a view, as a tuple with an Ellipsis; None for other keys."},
     {"lone_index", fastcall(lone_index), METH_FASTCALL,
      "lone_index(key, rank): a key with indices for one dim as the key of a view, the indices, a tensor or an array, "
      "and the dim's number in the view and in the tensor; None for other keys."},

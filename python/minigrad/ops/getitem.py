@@ -53,12 +53,11 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     >>> x[x > 3]
     tensor([4, 5, 6])
     """
-    rank = x._array.ndim
-    if (basic := _core.basic_key(key, rank)) is not None:
+    if (basic := _core.basic_key(key, x)) is not None:
         return basic_index(x, basic)
     if (picked := _core.get_items(x, key)) is not None:
         return picked  # type: ignore[no-any-return]
-    kind = type(key)
+    kind, rank = type(key), x._array.ndim
     if kind is tuple and are_places(key, x):
         return index_rows(*places_of("index", x, key))  # type: ignore[no-any-return]
     if rank > 0 and kind is not tuple and (at := _array_of_key(key)) is not None:

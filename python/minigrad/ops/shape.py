@@ -323,7 +323,7 @@ def reshape(input: Tensor, *args: Any, shape: Any = None) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    if shape is None and (plain := _core.viewed_sizes(array_of("reshape", input), args)) is not None:
+    if shape is None and (plain := _core.viewed_sizes(input, args)) is not None:
         return _reshape(input, plain)  # type: ignore[no-any-return]
     sizes = _resolve("reshape", sizes_of(args, shape), input)
     return _reshape(input if _is_viewable(input._array, sizes) else _copy(input), sizes)  # type: ignore[no-any-return]
@@ -341,7 +341,7 @@ def view(input: Tensor, *args: Any, size: Any = None) -> Tensor:
     """Return a view in another shape; RuntimeError where the memory's layout does not allow it. See :func:`reshape`."""
     if len(args) == 1 and isinstance(args[0], _dtype.dtype):
         raise TypeError("view: reinterpreting memory as another dtype is not supported; use to(dtype)")
-    if size is None and (plain := _core.viewed_sizes(array_of("view", input), args)) is not None:
+    if size is None and (plain := _core.viewed_sizes(input, args)) is not None:
         return _reshape(input, plain)  # type: ignore[no-any-return]
     sizes = _resolve("view", sizes_of(args, size), input)
     if not _is_viewable(input._array, sizes):
