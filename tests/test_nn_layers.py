@@ -314,3 +314,49 @@ def test_a_padding_row_inside_transforms() -> None:
     rows = mg.func.jacfwd(lambda t: mg.nn.functional.embedding(index[0], t, padding_idx=1))(table)
     assert not rows[:, :, 1].any()
     assert rows[0, :, 0].sum().item() == 3
+
+
+WEIGHTED = [
+    *("BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "MSELoss"),
+    *("MultiLabelSoftMarginLoss", "MultiMarginLoss", "NLLLoss"),
+]
+
+
+def test_what_users_derive_losses_from() -> None:
+    bases = mg.nn.modules.loss
+
+    class Smoothed(bases._WeightedLoss):
+        def __init__(self, weight: Any = None, reduction: str = "mean", smoothing: float = 0.0) -> None:
+            super().__init__(weight=weight, reduction=reduction)
+            self.smoothing, self.weight, self.reduction = smoothing, weight, reduction
+
+        def forward(self, input: mg.Tensor, target: mg.Tensor) -> mg.Tensor:
+            moved = target * (1 - self.smoothing) + 0.5 * self.smoothing
+            return mg.nn.functional.binary_cross_entropy_with_logits(
+                input, moved, self.weight, reduction=self.reduction
+            )
+
+    class Root(bases._Loss):
+        def forward(self, input: mg.Tensor, target: mg.Tensor) -> mg.Tensor:
+            return mg.nn.functional.mse_loss(input, target, reduction=self.reduction) ** 0.5
+
+    loss = Smoothed(mg.tensor([1.0, 2.0]), "sum", 0.2)  # of logit 0 every target costs log 2
+    assert loss(mg.zeros(2), mg.tensor([0.0, 1.0])).item() == pytest.approx(3 * np.log(2))
+    assert list(loss.state_dict()) == ["weight"]
+    assert Smoothed().weight is None
+    assert Root(None, None, "sum")(mg.tensor([3.0, 4.0]), mg.zeros(2)).item() == pytest.approx(5)
+    assert Root(reduce=False).reduction == "none"
+    for lib in (mg, torch):
+        nn = lib.nn
+        weighted = {name for name in WEIGHTED if issubclass(getattr(nn, name), nn.modules.loss._WeightedLoss)}
+        assert weighted == set(WEIGHTED) - {"BCEWithLogitsLoss", "MSELoss"}
+        losses = [name for name in mg.nn.__all__ if name.endswith("Loss")]
+        assert len(losses) > 15
+        assert [name for name in losses if not issubclass(getattr(nn, name), nn.modules.loss._Loss)] == []
+
+
+def test_the_base_by_which_batch_normalisation_is_known() -> None:
+    for lib in (mg, torch):
+        base = lib.nn.modules.batchnorm._BatchNorm
+        assert [issubclass(getattr(lib.nn, f"BatchNorm{n}d"), base) for n in (1, 2, 3)] == [True] * 3
+        assert not issubclass(lib.nn.InstanceNorm1d, base)

@@ -390,3 +390,42 @@ def test_update_bn_leaves_models_as_they_were_where_a_batch_fails() -> None:
     assert model.training
     assert model[0].momentum == 0.1
     swa_utils.update_bn([None], nn.Linear(1, 1))  # nothing to do
+
+
+# ---- Optimisers of users' own ----------------------------------------------------------------------------------------
+
+
+class Halfway(optim.Optimizer):
+    """Goes back half of the way after each step of another optimiser; the base's constructor is never called."""
+
+    def __init__(self, optimizer: optim.Optimizer) -> None:
+        self.optimizer, self.param_groups, self.state = optimizer, optimizer.param_groups, optimizer.state
+
+    def step(self, closure: Any = None) -> Any:
+        before = [p.detach().clone() for p in self._parameters()]
+        result = self.optimizer.step(closure)
+        for p, old in zip(self._parameters(), before, strict=True):
+            p.data.lerp_(old, 0.5)
+        return result
+
+
+def test_an_optimiser_need_not_call_the_constructor_of_the_base() -> None:
+    p = with_grad(1.0)
+    optimizer = Halfway(optim.SGD([p], lr=0.5))
+    steps = []
+    optimizer.register_step_post_hook(lambda *_: steps.append(1))
+    optimizer.step()
+    optimizer.zero_grad()
+    optimizer.step()
+    assert p.tolist() == [0.75]
+    assert len(steps) == 2
+    assert list(optimizer.state_dict()) == ["state", "param_groups"]
+
+
+def test_settings_without_a_default_must_be_given() -> None:
+    p, q = parameter(1.0), parameter(2.0)
+    defaults = {"lr": optimizer_module.required, "decay": 0.5}
+    assert repr(optimizer_module.required) == "<required parameter>"
+    assert optim.Optimizer([{"params": [p], "lr": 0.1}], defaults).param_groups[0]["lr"] == 0.1
+    with pytest.raises(ValueError, match="Optimizer: a parameter group must have 'lr', which has no default"):
+        optim.Optimizer([{"params": [p], "lr": 0.1}, {"params": [q]}], defaults)

@@ -178,6 +178,10 @@ def test_arguments(path: Path) -> None:
     assert same(mg.load(path, map_location="cpu", weights_only=True), {"x": mg.ones(2)})
     with pytest.raises(RuntimeError, match=r"^load: minigrad computes on the CPU only"):
         mg.load(path, map_location="cuda")
+    for place in (lambda storage, location: storage, {"cuda:0": "cpu"}, {}, mg.device("cpu"), None):
+        assert same(mg.load(path, map_location=place), {"x": mg.ones(2)})
+    with pytest.raises(RuntimeError, match=r"^load: minigrad computes on the CPU only"):
+        mg.load(path, map_location={"cuda:0": "cuda:1"})
     with pytest.raises(FileNotFoundError):
         mg.load(path.parent / "missing")
     with pytest.raises(FileNotFoundError, match=r"no such folder: .*missing'"):

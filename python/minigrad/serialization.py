@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Mapping
 from typing import IO, Any
 
 from . import _extras
@@ -95,8 +96,9 @@ def load(
     ----------
     path : str, path or binary file
         The file; one that is open, such as ``io.BytesIO``, is read to its end.
-    map_location : device or str, optional
-        Where the tensors are to be: on the CPU.
+    map_location : device, str, dict or callable, optional
+        Where the tensors are to be, which must be the CPU: a dictionary says so for each device, and what a callable would
+        say is not asked, as a file has no devices.
     weights_only : bool, optional
         Accepted for PyTorch's sake: there is nothing else that a file could hold.
 
@@ -125,7 +127,9 @@ def load(
     {'x': tensor([1., 1.])}
     """
     safetensors = _extras.require("safetensors", "train", "load")
-    require_cpu("load", map_location)
+    for place in map_location.values() if isinstance(map_location, Mapping) else [map_location]:
+        if not callable(place):
+            require_cpu("load", place)
     try:
         metadata, arrays = _in_memory(path.read()) if hasattr(path, "read") else _in_file(os.fspath(path))
         _check_elements(arrays)

@@ -11,16 +11,11 @@ from .function_module import FunctionModule
 _NAMES = {code: name for name, code in REDUCTIONS.items()}
 
 
-def reduction_name(loss: str, reduction: str, size_average: bool | None = None, reduce: bool | None = None) -> str:
-    """Return a reduction, checked, or the one that what PyTorch had before means."""
-    return _NAMES[reduction_code(loss, reduction, size_average, reduce)]
-
-
 class ReducedLoss(FunctionModule):
     """A loss as a module; what PyTorch had before `reduction` becomes a reduction."""
 
     def __init__(
-        self, reduction: str = "mean", size_average: bool | None = None, reduce: bool | None = None, **options: Any
+        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", **options: Any
     ) -> None:
         name = type(self).__name__
         if isinstance(size_average, Tensor):
@@ -28,7 +23,7 @@ class ReducedLoss(FunctionModule):
                 f"{name}: size_average must be a bool, got a Tensor; {name}() makes a loss, which takes tensors"
             )
         if reduction != "batchmean" or name != "KLDivLoss" or size_average is not None or reduce is not None:
-            reduction = reduction_name(name, reduction, size_average, reduce)
+            reduction = _NAMES[reduction_code(name, reduction, size_average, reduce)]
         super().__init__(reduction=reduction, **options)
 
 
@@ -44,4 +39,18 @@ class PlainLoss(Loss):
     """A loss of an input against a target that has no options but the reduction."""
 
     def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
-        super().__init__(reduction, size_average, reduce)
+        super().__init__(size_average, reduce, reduction)
+
+
+class WeightedLoss(Loss):
+    """A loss that takes a weight for each class or element."""
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        **options: Any,
+    ) -> None:
+        super().__init__(size_average, reduce, reduction, weight=weight, **options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..tensor import Tensor
 from . import functional as F  # noqa: N812
-from ._loss import Loss, PlainLoss
+from ._loss import Loss, PlainLoss, WeightedLoss
 
 __all__ = [
     "BCELoss",
@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 
-class NLLLoss(Loss, function=F.nll_loss):
+class NLLLoss(WeightedLoss, function=F.nll_loss):
     """The negative log likelihood of classes, given log probabilities.
 
     Parameters
@@ -54,7 +54,7 @@ class NLLLoss(Loss, function=F.nll_loss):
         )
 
 
-class MultiMarginLoss(Loss, function=F.multi_margin_loss):
+class MultiMarginLoss(WeightedLoss, function=F.multi_margin_loss):
     """By how much other classes' scores come near the right one's.
 
     Parameters
@@ -91,7 +91,7 @@ class MultiMarginLoss(Loss, function=F.multi_margin_loss):
         )
 
 
-class MultiLabelSoftMarginLoss(Loss, function=F.multilabel_soft_margin_loss):
+class MultiLabelSoftMarginLoss(WeightedLoss, function=F.multilabel_soft_margin_loss):
     """The mean over the classes of the binary cross-entropy with logits.
 
     Parameters
@@ -138,7 +138,7 @@ class MultiLabelMarginLoss(PlainLoss, function=F.multilabel_margin_loss):
     """
 
 
-class BCELoss(Loss, function=F.binary_cross_entropy):
+class BCELoss(WeightedLoss, function=F.binary_cross_entropy):
     """The cross-entropy of two classes, given the probability of one.
 
     Parameters
@@ -230,7 +230,7 @@ class KLDivLoss(Loss, function=F.kl_div):
         super().__init__(size_average=size_average, reduce=reduce, reduction=reduction, log_target=log_target)
 
 
-class CrossEntropyLoss(Loss, function=F.cross_entropy):
+class CrossEntropyLoss(WeightedLoss, function=F.cross_entropy):
     """The cross-entropy of classes, given scores of any size (logits).
 
     Parameters

@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 from ..tensor import Tensor
 from . import functional as F  # noqa: N812
-from ._loss import Loss, ReducedLoss, reduction_name
+from ._loss import Loss, ReducedLoss
 from .activations import PairwiseDistance
-from .module import Module
 
 __all__ = [
     "CosineEmbeddingLoss",
@@ -146,7 +145,7 @@ class TripletMarginLoss(ReducedLoss, function=F.triplet_margin_loss):
         return self._compute(anchor, positive, negative)  # type: ignore[no-any-return]
 
 
-class TripletMarginWithDistanceLoss(Module):
+class TripletMarginWithDistanceLoss(ReducedLoss):
     """By how much the positive is not nearer to the anchor than the negative, with a distance of one's own.
 
     Parameters
@@ -176,11 +175,10 @@ class TripletMarginWithDistanceLoss(Module):
         swap: bool = False,
         reduction: str = "mean",
     ) -> None:
-        super().__init__()
+        super().__init__(reduction=reduction)
         self.distance_function = PairwiseDistance() if distance_function is None else distance_function
         self.margin = margin
         self.swap = swap
-        self.reduction = reduction_name("TripletMarginWithDistanceLoss", reduction)
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
         """Return the loss."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from ..handles import Hook, Hooks, RemovableHandle
 
@@ -25,13 +25,26 @@ def register_optimizer_step_post_hook(hook: Hook) -> RemovableHandle:
 
 
 class Hookable:
-    """Base of optimisers: it keeps their hooks, and runs them around `step`, whichever class defines it."""
+    """Base of optimisers: it keeps their hooks, and runs them around `step`, whichever class defines it.
 
-    def __init__(self) -> None:
+    The hooks are there before a subclass's own constructor, which need not call this class's.
+    """
+
+    _before_step: Hooks
+    _after_step: Hooks
+    _before_saving: Hooks
+    _after_saving: Hooks
+    _before_loading: Hooks
+    _after_loading: Hooks
+    _inside_step = False
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """Make an instance without any hooks."""
+        self = super().__new__(cls)
         self._before_step, self._after_step = Hooks(), Hooks()
         self._before_saving, self._after_saving = Hooks(), Hooks()
         self._before_loading, self._after_loading = Hooks(), Hooks()
-        self._inside_step = False
+        return self
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

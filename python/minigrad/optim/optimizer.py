@@ -19,6 +19,9 @@ __all__ = ["Optimizer", "register_optimizer_step_post_hook", "register_optimizer
 Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 Number = float | Tensor
 
+#: The default of a setting that every group must have.
+required: Any = type("Required", (), {"__repr__": lambda _: "<required parameter>"})()
+
 
 class Optimizer(Hookable):
     """Base class of optimisers: groups of parameters, each with its settings, and what is remembered of each parameter.
@@ -51,7 +54,6 @@ class Optimizer(Hookable):
     """
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
-        super().__init__()
         if isinstance(params, Tensor) or not isinstance(params, Iterable):
             raise TypeError(
                 f"{self._name}: params must be an iterable of tensors or dicts, such as model.parameters(), got "
@@ -89,7 +91,7 @@ class Optimizer(Hookable):
             If the group has no ``"params"``.
         ValueError
             If a parameter was computed by a graph or is there already, if some parameters have names and others have
-            not, or if a setting makes no sense.
+            not, or if a setting is missing or makes no sense.
         """
         if not isinstance(param_group, dict):
             raise TypeError(f"{self._name}: a parameter group must be a dict, got {type(param_group).__name__}")
@@ -102,6 +104,9 @@ class Optimizer(Hookable):
         group = {**self.defaults, **param_group, "params": params}
         if names:
             group["param_names"] = names
+        for name, value in group.items():
+            if value is required:
+                raise ValueError(f"{self._name}: a parameter group must have {name!r}, which has no default")
         if self.param_groups and ("param_names" in group) != ("param_names" in self.param_groups[0]):
             raise ValueError(f"{self._name}: the parameters of all groups must have names, or those of none")
         self._check_settings(group)
@@ -224,7 +229,6 @@ class Optimizer(Hookable):
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        Hookable.__init__(self)
         self.__dict__.update(state)
 
     def __repr__(self) -> str:

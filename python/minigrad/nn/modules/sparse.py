@@ -1,0 +1,5 @@
+"""Layers by the name of PyTorch's module."""
+
+from ..embedding import Embedding, EmbeddingBag
+
+__all__ = ["Embedding", "EmbeddingBag"]
