@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from .. import _core
-from .optimizer import Number, Params
+from .optimizer import Number, Params, settings_of
 from .rule import AT_LEAST_0, Requirements, RuleOptimizer, number
 
 
@@ -76,17 +76,7 @@ class Adadelta(RuleOptimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "rho": rho,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "maximize": maximize,
-            "capturable": capturable,
-            "foreach": foreach,
-            "differentiable": differentiable,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, settings_of(locals()))
 
     def _settings(self, group: dict[str, Any]) -> tuple[Any, ...]:
         return number(group["lr"]), group["rho"], group["eps"], group["weight_decay"], group["maximize"]

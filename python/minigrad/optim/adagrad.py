@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from .. import _core
 from ..tensor import Tensor
-from .optimizer import Number, Params
+from .optimizer import Number, Params, settings_of
 from .rule import AT_LEAST_0, Requirements, RuleOptimizer, beside, number
 
 
@@ -81,18 +81,7 @@ class Adagrad(RuleOptimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "lr_decay": lr_decay,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "initial_accumulator_value": initial_accumulator_value,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-            "fused": fused,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, settings_of(locals()))
         for group in self.param_groups:  # its memory is there from the beginning
             for p in group["params"]:
                 self.state[p] = {name: self._begin(name, p, group) for name in ("step", "sum")}

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from .. import _core
-from .optimizer import Number, Params
+from .optimizer import Number, Params, settings_of
 from .rule import AT_LEAST_0, TWO_PARTS, Requirements, RuleOptimizer, number
+
+#: What the settings of Adam and its kin must be.
+MOMENT_REQUIREMENTS: Requirements = {
+    "lr": AT_LEAST_0,
+    "eps": AT_LEAST_0,
+    "weight_decay": AT_LEAST_0,
+    "betas": TWO_PARTS,
+}
 
 
 class Adam(RuleOptimizer):
@@ -61,12 +69,7 @@ class Adam(RuleOptimizer):
     """
 
     _kernel = _core.kernels["adam"]
-    _required: ClassVar[Requirements] = {
-        "lr": AT_LEAST_0,
-        "eps": AT_LEAST_0,
-        "weight_decay": AT_LEAST_0,
-        "betas": TWO_PARTS,
-    }
+    _required = MOMENT_REQUIREMENTS
 
     def __init__(
         self,
@@ -84,20 +87,7 @@ class Adam(RuleOptimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-            "maximize": maximize,
-            "foreach": foreach,
-            "capturable": capturable,
-            "differentiable": differentiable,
-            "fused": fused,
-            "decoupled_weight_decay": decoupled_weight_decay,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, settings_of(locals()))
 
     def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:
         return "exp_avg", "exp_avg_sq", "max_exp_avg_sq" if group["amsgrad"] else None, "step"
@@ -148,20 +138,7 @@ class AdamW(Adam):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        super().__init__(
-            params,
-            lr,
-            betas,
-            eps,
-            weight_decay,
-            amsgrad,
-            foreach=foreach,
-            maximize=maximize,
-            capturable=capturable,
-            differentiable=differentiable,
-            fused=fused,
-            decoupled_weight_decay=True,
-        )
+        super().__init__(params, **settings_of(locals()), decoupled_weight_decay=True)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over settings and memory as :meth:`Optimizer.load_state_dict` does; the decay stays decoupled."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _core
 from ..tensor import Tensor
-from .optimizer import Number, Params
+from .optimizer import Number, Params, settings_of
 from .rule import AT_LEAST_0, Calls, Memories, Requirements, RuleOptimizer, beside, counter, number
 
 
@@ -81,18 +81,7 @@ class ASGD(RuleOptimizer):
         differentiable: bool = False,
         capturable: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "lambd": lambd,
-            "alpha": alpha,
-            "t0": t0,
-            "weight_decay": weight_decay,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-            "capturable": capturable,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, settings_of(locals()))
 
     def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:  # noqa: ARG002
         return (None,)

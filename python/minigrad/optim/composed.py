@@ -11,7 +11,7 @@ from .._dtype import finfo
 from ..grad_mode import no_grad
 from ..sharing import wrote
 from ..tensor import Tensor
-from .optimizer import Number, Params
+from .optimizer import Number, Params, settings_of
 from .rule import AT_LEAST_0, Calls, Memories, Requirement, Requirements, RuleOptimizer, counter, number
 
 _AT_MOST_0: Requirement = ("not be positive", lambda x: number(x) <= 0)
@@ -119,17 +119,7 @@ class Muon(_Composed):
         ns_steps: int = 5,
         adjust_lr_fn: str | None = None,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "weight_decay": weight_decay,
-            "momentum": momentum,
-            "nesterov": nesterov,
-            "ns_coefficients": ns_coefficients,
-            "eps": eps,
-            "ns_steps": ns_steps,
-            "adjust_lr_fn": adjust_lr_fn,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, settings_of(locals()))
 
     def _check_settings(self, group: dict[str, Any]) -> None:
         super()._check_settings(group)
@@ -228,16 +218,7 @@ class Adafactor(_Composed):
         foreach: bool | None = None,
         maximize: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "beta2_decay": beta2_decay,
-            "eps": eps,
-            "d": d,
-            "weight_decay": weight_decay,
-            "foreach": foreach,
-            "maximize": maximize,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, settings_of(locals()))
 
     def _names(self, p: Tensor) -> tuple[str, ...]:
         return ("step", "row_var", "col_var") if p._array.ndim > 1 else ("step", "variance")

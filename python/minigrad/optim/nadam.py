@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 from .. import _core
 from ..tensor import Tensor
-from .adam import moment_settings
-from .optimizer import Number, Params
-from .rule import AT_LEAST_0, TWO_PARTS, Requirements, RuleOptimizer, counter
+from .adam import MOMENT_REQUIREMENTS, moment_settings
+from .optimizer import Number, Params, settings_of
+from .rule import AT_LEAST_0, Requirements, RuleOptimizer, counter
 
 
 class NAdam(RuleOptimizer):
@@ -63,13 +63,7 @@ class NAdam(RuleOptimizer):
 
     _kernel = _core.kernels["nadam"]
     _lists = ("exp_avg", "exp_avg_sq", "step", "mu_product")
-    _required: ClassVar[Requirements] = {
-        "lr": AT_LEAST_0,
-        "eps": AT_LEAST_0,
-        "weight_decay": AT_LEAST_0,
-        "momentum_decay": AT_LEAST_0,
-        "betas": TWO_PARTS,
-    }
+    _required: ClassVar[Requirements] = {**MOMENT_REQUIREMENTS, "momentum_decay": AT_LEAST_0}
     _counters = ("step", "mu_product")
 
     def __init__(
@@ -87,19 +81,7 @@ class NAdam(RuleOptimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "momentum_decay": momentum_decay,
-            "decoupled_weight_decay": decoupled_weight_decay,
-            "maximize": maximize,
-            "foreach": foreach,
-            "capturable": capturable,
-            "differentiable": differentiable,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, settings_of(locals()))
 
     def _settings(self, group: dict[str, Any]) -> tuple[Any, ...]:
         return *moment_settings(group), group["momentum_decay"], group["maximize"], group["decoupled_weight_decay"]

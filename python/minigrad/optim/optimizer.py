@@ -239,6 +239,11 @@ class Optimizer(Hookable):
         return "\n".join([f"{self._name} (", *lines, ")"])
 
 
+def settings_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults of an optimiser's groups: the ``locals()`` of its constructor but for the parameters."""
+    return {name: value for name, value in arguments.items() if name not in ("self", "params", "__class__")}
+
+
 def call_with_grad(closure: Callable[[], Any]) -> Any:
     """Call a closure with gradients recorded, whatever the caller has set."""
     with enable_grad():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from .. import _core
-from .adam import moment_settings
-from .optimizer import Number, Params
-from .rule import AT_LEAST_0, TWO_PARTS, Requirements, RuleOptimizer
+from .adam import MOMENT_REQUIREMENTS, moment_settings
+from .optimizer import Number, Params, settings_of
+from .rule import RuleOptimizer
 
 
 class RAdam(RuleOptimizer):
@@ -60,12 +60,7 @@ class RAdam(RuleOptimizer):
 
     _kernel = _core.kernels["radam"]
     _lists = ("exp_avg", "exp_avg_sq", "step")
-    _required: ClassVar[Requirements] = {
-        "lr": AT_LEAST_0,
-        "eps": AT_LEAST_0,
-        "weight_decay": AT_LEAST_0,
-        "betas": TWO_PARTS,
-    }
+    _required = MOMENT_REQUIREMENTS
 
     def __init__(
         self,
@@ -81,18 +76,7 @@ class RAdam(RuleOptimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "maximize": maximize,
-            "foreach": foreach,
-            "capturable": capturable,
-            "decoupled_weight_decay": decoupled_weight_decay,
-            "differentiable": differentiable,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, settings_of(locals()))
 
     def _settings(self, group: dict[str, Any]) -> tuple[Any, ...]:
         return *moment_settings(group), group["maximize"], group["decoupled_weight_decay"]

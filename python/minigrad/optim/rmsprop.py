@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from .. import _core
-from .optimizer import Number, Params
+from .optimizer import Number, Params, settings_of
 from .rule import AT_LEAST_0, Requirements, RuleOptimizer, number
 
 
@@ -83,19 +83,7 @@ class RMSprop(RuleOptimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "alpha": alpha,
-            "eps": eps,
-            "centered": centered,
-            "weight_decay": weight_decay,
-            "capturable": capturable,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, settings_of(locals()))
 
     def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:
         mean = "grad_avg" if group["centered"] else None

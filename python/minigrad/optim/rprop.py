@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from .. import _core
 from ..tensor import Tensor
-from .optimizer import Number, Params
+from .optimizer import Number, Params, settings_of
 from .rule import AT_LEAST_0, Requirements, RuleOptimizer, beside, number
 
 
@@ -76,16 +76,7 @@ class Rprop(RuleOptimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "etas": etas,
-            "step_sizes": step_sizes,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-            "capturable": capturable,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, settings_of(locals()))
 
     def _settings(self, group: dict[str, Any]) -> tuple[Any, ...]:
         return *group["etas"], *group["step_sizes"], group["maximize"]

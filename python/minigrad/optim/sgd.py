@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from .. import _core
 from ..tensor import Tensor
-from .optimizer import Number, Params
+from .optimizer import Number, Params, settings_of
 from .rule import AT_LEAST_0, Calls, Memories, Requirements, RuleOptimizer, number
 
 
@@ -76,18 +76,7 @@ class SGD(RuleOptimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-            "foreach": foreach,
-            "differentiable": differentiable,
-            "fused": fused,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, settings_of(locals()))
 
     def _check_settings(self, group: dict[str, Any]) -> None:
         super()._check_settings(group)
