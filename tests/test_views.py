@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers import with_threads
 
 import minigrad as mg
 from minigrad import Tensor, autograd
@@ -991,6 +992,20 @@ def test_what_shares_memory_is_written_as_if_it_were_copied_first() -> None:
     x[1:] = x[:-1]
     right[1:] = right[:-1].copy()
     assert x.numpy().tolist() == right.tolist()
+
+
+@pytest.mark.parametrize("step", [1, 5])
+@pytest.mark.parametrize("threads", [1, 4])
+def test_of_windows_that_overlap_the_last_one_counts(threads: int, step: int) -> None:
+    rows = np.random.default_rng(0).standard_normal((700, 300), dtype=np.float32)
+    right = np.zeros(699 * step + 300, np.float32)
+    for i, row in enumerate(rows):
+        right[i * step : i * step + 300] = row
+    with with_threads(threads):
+        for _ in range(2):
+            x = mg.zeros(len(right))
+            x.unfold(0, 300, step).copy_(mg.tensor(rows))
+            assert x.numpy().tobytes() == right.tobytes()
 
 
 @pytest.mark.parametrize("offset", [0, 1, -1, 3, -2, 4, -9, 2**62, -(2**63)])

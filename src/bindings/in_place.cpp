@@ -273,7 +273,8 @@ PyObject* make_form(PyTypeObject* type, PyObject* args, PyObject*) {
 using InPlaceFormType = FunctionType<InPlaceForm, &InPlaceForm::function, &InPlaceForm::plain, &InPlaceForm::calls>;
 
 // copy_into(array, value): writes the elements of another array, into the memory of the first one. By NumPy's means,
-// which are slow where one of them lies turned, only where there is something to convert or the two share memory.
+// which are slow where one of them lies turned, only where there is something to convert, the two share memory, or
+// elements share places, of which then the last one counts.
 PyObject* copy_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 2 || !PyArray_Check(args[0]) || !PyArray_Check(args[1])) {
     return PyErr_Format(PyExc_TypeError, "copy_into: takes two arrays");
@@ -284,7 +285,7 @@ PyObject* copy_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
   const bool ours = PyArray_TYPE(array) == PyArray_TYPE(value) && PyArray_ISWRITEABLE(array) &&
                     (PyArray_NDIM(value) == 0 || PyArray_SAMESHAPE(array, value)) &&
                     view_array(args[0], out) == ArrayKind::usable && view_array(args[1], x) == ArrayKind::usable &&
-                    !overlap(out, x);
+                    !overlap(out, x) && !may_share_places(out);
   if (ours && PyArray_SIZE(array) < kMany) {
     copy_all(out, x);
   } else if (ours) {

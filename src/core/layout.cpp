@@ -61,6 +61,16 @@ View MemoryOrder::turned(const View& x, const View& whole) const {
 
 bool is_dense(const View& x) { return MemoryOrder(x).turned(x, x).contiguous(); }
 
+bool may_share_places(const View& x) {
+  const View turned = MemoryOrder(x).turned(x, x);
+  int64_t reach = 0;  // of the dimensions within
+  for (int d = turned.rank - 1; d >= 0; --d) {
+    if (turned.stride[d] <= reach) return true;
+    reach += (turned.shape[d] - 1) * turned.stride[d];
+  }
+  return false;
+}
+
 void keep_layout(Plan& plan) {
   View& out = plan.out[0];
   int inner_first[kMaxRank];

@@ -9,6 +9,9 @@ namespace minigrad {
 // Whether the elements fill a piece of memory, each place once, whatever the order of the dimensions.
 bool is_dense(const View& x);
 
+// Whether several elements may have one place, as those of windows that overlap.
+bool may_share_places(const View& x);
+
 // Writes the strides of the first output. If all inputs have its shape, are dense and have the same strides, these are
 // the output's. Otherwise two of its dimensions lie in the order that they have in the first input in which they differ
 // in stride and neither is repeated; if there is none, in row-major order.
