@@ -111,6 +111,33 @@ def test_products_with_infinity_have_their_limits(name: str) -> None:
     assert slope.tolist() == [0.0, 1.0]
 
 
+FLAT: dict[str, tuple[Callable[[Any], Any], float]] = {
+    **{
+        name: (getattr(F, name), -300.0)
+        for name in ("relu", "relu6", "silu", "gelu", "mish", "elu", "selu", "softplus")
+    },
+    **{name: (getattr(F, name), -5.0) for name in ("hardtanh", "hardsigmoid", "hardswish")},
+    **{name: (getattr(mg, name), 60.0) for name in ("tanh", "sigmoid", "sign", "floor")},
+    "logsigmoid": (F.logsigmoid, 300.0),
+    "gelu tanh": (lambda x: F.gelu(x, approximate="tanh"), -60.0),
+    "prelu": (lambda x: F.prelu(x, mg.zeros(1)), -2.0),
+    "clamp": (lambda x: x.clamp(0, 1), -2.0),
+    "exp": (mg.exp, -300.0),
+}
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_an_infinite_tangent_does_not_pass_where_a_function_is_flat(name: str) -> None:
+    function, point = FLAT[name]
+    assert autograd.functional.jvp(function, mg.tensor([point]), mg.tensor([INF]))[1].tolist() == [0.0]
+
+
+def test_prelu_without_a_slope_is_relu() -> None:
+    x = mg.tensor([-INF, -1.0, 0.0, 2.0, INF, float("nan")])
+    assert F.prelu(x, mg.zeros(1)).tolist()[:5] == F.relu(x).tolist()[:5]
+    assert F.prelu(x, mg.zeros(1))[5].isnan()
+
+
 def test_gelu_is_accurate_in_its_lower_tail() -> None:
     """PyTorch's is 0 there: 1 + erf cancels."""
     x = np.array([-5.0, -8.0, -12.0, -30.0])

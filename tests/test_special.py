@@ -75,6 +75,31 @@ def test_derivatives_of_sinc_at_0() -> None:
     np.testing.assert_allclose(found, [0, -(math.pi**2) / 3, 0, math.pi**4 / 5], atol=1e-14)
 
 
+def test_derivatives_of_sinc_by_its_recurrence() -> None:
+    """Of f(u) = sin u / u: u f'' + 2 f' + u f = 0, on both sides of where the sum of powers ends."""
+    u = np.concatenate([np.linspace(0.001, 4, 400), np.linspace(4, 60, 57)])
+    for dtype, tolerance in ((mg.float64, 1e-14), (mg.float32, 3e-6)):
+        x = mg.tensor(u / math.pi, dtype=dtype, requires_grad=True)
+        y = mg.sinc(x)
+        (slope,) = autograd.grad(y.sum(), x, create_graph=True)
+        (curvature,) = autograd.grad(slope.sum(), x)
+        slope, curvature = slope / math.pi, curvature / math.pi**2
+        residue = x * math.pi * (curvature + y) + 2 * slope
+        np.testing.assert_allclose(residue.detach().numpy(), 0, atol=tolerance * 4)
+
+
+@pytest.mark.parametrize(
+    ("base", "exponent", "mixed"),
+    [(0.0, 2.0, 0.0), (-2.0, 0.0, -0.5), (INF, 0.0, 0.0), (0.0, 0.0, 0.0), (4.0, 0.5, 0.8465735902799727)],
+)
+def test_mixed_second_derivatives_of_powers(base: float, exponent: float, mixed: float) -> None:
+    """x^(y-1) (1 + y ln x): no logarithm of a base that is 0 or negative counts where it is multiplied by 0."""
+    for order in (0, 1):
+        xy = [mg.tensor(v, dtype=mg.float64, requires_grad=True) for v in (base, exponent)]
+        (first,) = autograd.grad(xy[0] ** xy[1], xy[order], create_graph=True)
+        assert autograd.grad(first, xy[1 - order])[0].item() == pytest.approx(mixed, rel=1e-15)
+
+
 def test_quantiles_are_the_inverse_of_ndtr() -> None:
     p = np.concatenate([10.0 ** -np.linspace(0.31, 300, 997), np.linspace(0.01, 0.99, 99)])
     x = special.ndtri(mg.tensor(p))

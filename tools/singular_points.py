@@ -430,7 +430,7 @@ PYTORCH: dict[str, dict[str, str]] = {
         "[0, 0]; [1, 0]": "second [nan, nan]; [0, 1e+08]",
     },
     "normalize": {"[0, 0]": "second [nan, nan]"},
-    "prelu": {"[0]; [0.5]": "jvp [1], second [0]; [0], jvp of jvp [0]"},
+    "prelu": {"[0]; [0.5]": "jvp [1], second [0]; [0], jvp of jvp [0]", "[-inf]; [0]": "value [nan]"},
     "addcdiv(1, x, y)": {
         "1; inf": "second 0; nan",
         "0; 0": "vjp inf; nan, jvp nan, second -inf; nan, jvp of jvp nan",
@@ -545,7 +545,8 @@ REASONS: dict[str, list[str]] = {
         "logsumexp",
         "logcumsumexp",
     ],
-    "Its modes take different pieces at the joint; ours take one.": ["prelu", "gaussian_nll_loss"],
+    "Its modes take different pieces at the joint; ours take one.": ["gaussian_nll_loss"],
+    "Its modes take different pieces at the joint; ours take one. A slope of 0 it multiplies by infinity.": ["prelu"],
     "Its forward mode takes the product for a constant.": ["scatter_reduce('prod') to place 0"],
     "Its forward mode over forward mode loses half of the second derivative; its other modes agree with ours.": [
         "cumprod"

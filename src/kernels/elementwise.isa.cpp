@@ -8,19 +8,21 @@
 namespace minigrad::MINIGRAD_ISA {
 namespace {
 
-// g · tanh'(x) from the output: g (1 - out²), 0 where g is 0 whatever out is.
+// The derivatives are products in which 0 times infinity is 0: nothing passes where they are 0.
+
+// g · tanh'(x) from the output: g (1 - out²).
 struct TanhGrad : Streaming {
   template <class T>
   static T apply(T g, T out) {
-    return g == 0 ? T{0} : g * fma(-out, out, T{1});
+    return SafeMul::apply(g, fma(-out, out, T{1}));
   }
 };
 
-// g · sigmoid'(x) from the output: g · out (1 - out), 0 where g is 0 whatever out is.
+// g · sigmoid'(x) from the output: g · out (1 - out).
 struct SigmoidGrad : Streaming {
   template <class T>
   static T apply(T g, T out) {
-    return g == 0 ? T{0} : g * (out * (T{1} - out));
+    return SafeMul::apply(g, out * (T{1} - out));
   }
 };
 
@@ -135,8 +137,8 @@ Status run_clamp_grad(const Call& call) {
 struct Lerp : Streaming {
   template <class T>
   static T apply(T x, T y, T w) {
-    const math::UInt<T> near = math::mask_of<T>(math::abs(w) < static_cast<T>(0.5));
-    return fma(math::select(near, w, w - T{1}), y - x, math::select(near, x, y));
+    const bool near = math::abs(w) < static_cast<T>(0.5);
+    return fma(near ? w : w - T{1}, y - x, near ? x : y);
   }
 };
 
@@ -155,12 +157,12 @@ Status run_lerp(const Call& call) {
   return run_map<Lerp, T, T, T, T>(call);
 }
 
-// y where x is above 0, else w y.
+// y where x is above 0, else w y, which is 0 where w is, whatever y is, but for an x that is NaN.
 struct Prelu : Streaming {
   template <class T>
   static T apply(T y, T x, T w) {
-    const T product = w * y;
-    return x > 0 ? y : product;
+    const T product = w * y, below = (w == 0) & (x <= 0) ? T{0} : product;
+    return x > 0 ? y : below;
   }
 };
 

@@ -3,6 +3,7 @@
 // Compiled for each instruction set but v4, which has the runs of v3.
 #include "core/kernel.hpp"
 #include "core/loops.hpp"
+#include "isa/math_division.hpp"
 #include "kernels/elementwise_loops.hpp"
 #include "kernels/elementwise_ops.hpp"
 
@@ -109,47 +110,91 @@ template <class T>
 template <class T>
 struct Division {
   T quotient, rest;
-  [[gnu::always_inline]] Division(T x, T y) {
-    quotient = quotient_of(x, y);
-    rest = static_cast<T>(x - quotient * y);
+  [[gnu::always_inline]] Division(T x, T y, T towards_0)
+      : quotient(towards_0), rest(static_cast<T>(x - towards_0 * y)) {
     up = (rest != 0) & ((rest < 0) != (y < 0));
   }
   bool up;  // whether the quotient was rounded up
 };
 
+// What is wanted of it.
+
 struct TruncDivide {
-  static constexpr double kNanoseconds = kDivisionNanoseconds;
   template <class T>
-  static T apply(T x, T y) {
-    return Division<T>(x, y).quotient;
+  [[gnu::always_inline]] static T finish(Division<T> d, T) {
+    return d.quotient;
   }
 };
 
 struct FloorDivide {
-  static constexpr double kNanoseconds = kDivisionNanoseconds;
   template <class T>
-  static T apply(T x, T y) {
-    const Division<T> d(x, y);
+  [[gnu::always_inline]] static T finish(Division<T> d, T) {
     return static_cast<T>(d.quotient - static_cast<T>(d.up));
   }
 };
 
 struct Fmod {
-  static constexpr double kNanoseconds = kDivisionNanoseconds;
   template <class T>
-  static T apply(T x, T y) {
-    return Division<T>(x, y).rest;
+  [[gnu::always_inline]] static T finish(Division<T> d, T) {
+    return d.rest;
   }
 };
 
 struct Remainder {
-  static constexpr double kNanoseconds = kDivisionNanoseconds;
   template <class T>
-  static T apply(T x, T y) {
-    const Division<T> d(x, y);
+  [[gnu::always_inline]] static T finish(Division<T> d, T y) {
     return static_cast<T>(d.rest + (y & static_cast<T>(-static_cast<T>(d.up))));
   }
 };
+
+template <class F>
+struct Divided {
+  static constexpr double kNanoseconds = kDivisionNanoseconds;
+  template <class T>
+  static T apply(T x, T y) {
+    return F::finish(Division<T>(x, y, quotient_of(x, y)), y);
+  }
+};
+
+// Integers of 64 bits between -2^51 and 2^51 are divided as doubles: a quotient of such numbers is not rounded up to
+// the next whole one either. Added to kMiddle they are the last bits of a double, which is how vector instructions
+// convert them.
+constexpr int64_t kNarrow = int64_t{1} << 51;
+constexpr double kMiddle = 0x1.8p52;
+constexpr auto kMiddleBits = __builtin_bit_cast(int64_t, kMiddle);
+
+inline double narrow_to_double(int64_t x) { return __builtin_bit_cast(double, x + kMiddleBits) - kMiddle; }
+
+constexpr int64_t kLongBlock = 256;
+
+[[gnu::noinline]] void divide_block(int64_t* quotients, int64_t size, const int64_t* x, const int64_t* y) {
+  int64_t wide = 0;
+#pragma omp simd reduction(| : wide)
+  for (int64_t i = 0; i < size; ++i) wide |= (x[i] + kNarrow) | (y[i] + kNarrow);
+  if (static_cast<uint64_t>(wide) < 2 * static_cast<uint64_t>(kNarrow)) {
+#pragma omp simd
+    for (int64_t i = 0; i < size; ++i) {
+      const double quotient = math::trunc(narrow_to_double(x[i]) / narrow_to_double(y[i]));
+      quotients[i] = __builtin_bit_cast(int64_t, quotient + kMiddle) - kMiddleBits;
+    }
+  } else {
+    for (int64_t i = 0; i < size; ++i) quotients[i] = quotient_of(x[i], y[i]);
+  }
+}
+
+template <class F>
+Status run_long_division(const Call& call) {
+  const auto loop = [](const void*, void* out, int64_t size, const Neighbours& in) {
+    auto *const x = static_cast<const int64_t*>(in.x[0]), *const y = static_cast<const int64_t*>(in.x[1]);
+    int64_t quotients[kLongBlock];
+    divide_block(quotients, size, x, y);
+#pragma omp simd
+    for (int64_t i = 0; i < size; ++i) {
+      static_cast<int64_t*>(out)[i] = F::finish(Division<int64_t>(x[i], y[i], quotients[i]), y[i]);
+    }
+  };
+  return walk(call, {2, kDivisionNanoseconds, loop, nullptr, kLongBlock});
+}
 
 template <class T>
 bool has_zero(const View& x) {
@@ -171,8 +216,9 @@ bool has_zero(const View& x) {
 
 template <class Op, class T>
 Status run_division(const Call& call) {
-  if (call.out[0].size() > 0 && has_zero<T>(call.in[1])) return Status::integer_division_by_zero;
-  return run_binary<Op, T>(call);
+  if (call.out[0].size() > 0 && has_zero<std::make_unsigned_t<T>>(call.in[1])) return Status::integer_division_by_zero;
+  if constexpr (sizeof(T) == 8) return run_long_division<Op>(call);
+  return run_binary<Divided<Op>, T>(call);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -79,7 +79,8 @@ def cuts() -> Iterator[Case]:
     for variant, (a, b) in PAIRS.items():
         make = lambda draw, a=a, b=b: (normal(draw, a), apart(draw, b), normal(draw, b))
         yield Case("prelu", variant, make, public=PRIVATE, large="large" in variant)
-    yield given("prelu", "special", points, points, [0.25] * 6, public=PRIVATE)
+    for weight in (0.25, 0.0):
+        yield given("prelu", f"special, weight {weight}", points, points, [weight] * 6, public=PRIVATE)
     yield given("hardswish", "joints", [-3.0, 3.0, 0.0])
     yield given("hardswish_grad", "joints", [1.0, 2.0, 3.0], [-3.0, 3.0, 0.0])
 

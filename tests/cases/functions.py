@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
-from .case import INF, NAN, Case, between, binary, given, nonzero, normal, ternary, unary
+from .case import INF, NAN, PRIVATE, Case, between, binary, given, nonzero, normal, ternary, unary
 
 #: Where each function of one tensor is smooth, and where it is not.
 DOMAINS: dict[str, tuple[float, float, list[float]]] = {
@@ -50,6 +51,17 @@ def _quantile(p: Any) -> Any:
     return np.where(inside, np.vectorize(NormalDist().inv_cdf, [float])(np.where(inside, p, 0.5)), ends).astype(p.dtype)
 
 
+def _bessel(x: Any, order: int) -> Any:
+    """Return j_n(x) / x^n as the sum of (-x² / 2)^k / (k! (2n + 2k + 1)!!), in more digits than a double has."""
+    with np.errstate(all="ignore"):
+        term = np.asarray(x, np.longdouble) * 0 + 1 / np.longdouble(math.prod(range(1, 2 * order + 2, 2)))
+        total = term
+        for k in range(1, 60):
+            term = term * np.asarray(x, np.longdouble) ** 2 / (-2 * k * (2 * order + 2 * k + 1))
+            total = total + term
+    return total.astype(x.dtype)
+
+
 def pairs() -> Iterator[Case]:
     yield from binary("hypot", nonzero, number=False)
     yield given("hypot", "special", [0.0, 3.0, -0.0, 1e-15], [2.0, 0.0, 1.0, 1e-15])
@@ -80,6 +92,12 @@ def pairs() -> Iterator[Case]:
     log_odds = {"expected": lambda x: np.log(x) - np.log1p(-x)}
     yield from unary("logit", between(0.15, 0.85), **log_odds)
     yield given("logit", "special", [0.0, 1.0, NAN], **log_odds)
+    bessel: dict[str, Any] = {"expected": _bessel, "public": PRIVATE}
+    yield from unary("bessel", attributes=(1,), **bessel)
+    for order in (0, 1, 2, 5):
+        points = [0.0, -0.0, 1e-3, order + 0.5, order + 1.5, -6.0]
+        yield given("bessel", f"order {order}", points, attributes=(order,), smooth=True, **bessel)
+        yield given("bessel", f"order {order}, special", [INF, -INF, NAN], attributes=(order,), **bessel)
     yield from binary("difference")
     yield given("difference", "infinite", [INF, -INF, INF, 1.0], [INF, -INF, 1.0, -INF])
 

@@ -339,6 +339,22 @@ def test_integers_divide(name: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("name", DIVISIONS)
+def test_long_integers_divide_as_doubles_where_they_may(name: str) -> None:
+    """Blocks of numbers of up to 51 bits have a way of their own: quotients just below the next whole number, and ends."""
+    draw = np.random.default_rng(5)
+    divisors = draw.integers(1, 2**25, 2000) * draw.choice([-1, 1], 2000)
+    near = divisors * draw.integers(-(2**25), 2**25, 2000) + draw.integers(-1, 2, 2000)
+    limit = 2**51
+    ends = np.array([limit - 1, -limit, limit - 2, 1 - limit, 1, -1, 2, -3])
+    pairs = np.array(list(itertools.product(ends, ends))).T
+    for x, y in ((near, divisors), pairs, (pairs[0] + limit, pairs[1]), (pairs[0], pairs[1] * 5)):
+        whole = np.abs(x) // np.abs(y) * np.sign(x) * np.sign(y)
+        exact = {"floor_divide": x // y, "trunc_divide": whole, "remainder": x % y, "fmod": x - whole * y}[name]
+        assert same_bits(KERNELS[name](x, y), exact)
+        assert same_bits(KERNELS[name].into(x.copy(), x, y), exact)
+
+
+@pytest.mark.parametrize("name", DIVISIONS)
 def test_integers_over_zero_raise(name: str) -> None:
     x = np.arange(6).reshape(2, 3)
     for zero in (np.array([[1], [0]]), np.array([1, 2, 0])[::-1], 0):

@@ -1,7 +1,7 @@
 """The records of activations.
 
 A function and its derivative, multiplied by a cotangent, are kernels; from the second derivative on the rules are made of
-primitives.
+primitives. Forward, a product lets no infinite tangent pass where the derivative is 0.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ def _smooth(
         relation=ONE_TO_ONE,
         structure=ELEMENTWISE,
         vjp={"x": lambda g, x: slope(g, x)},
+        jvp={"x": lambda t, x: safe_mul(t, slope(1.0, x))},
         promotion=promotion,
     )
 
@@ -123,6 +124,7 @@ _softplus: Callable[..., Any] = kernel_primitive(
     relation=ONE_TO_ONE,
     structure=ELEMENTWISE,
     vjp={"x": lambda g, x, beta, threshold: _softplus_grad(g, x, beta, threshold)},
+    jvp={"x": lambda t, x, beta, threshold: safe_mul(t, _softplus_grad(1.0, x, beta, threshold))},
 )
 
 
@@ -149,6 +151,7 @@ _elu: Callable[..., Any] = kernel_primitive(
     relation=ONE_TO_ONE,
     structure=ELEMENTWISE,
     vjp={"x": lambda g, x, alpha, scale, rate: _elu_grad(g, x, alpha, scale, rate)},
+    jvp={"x": lambda t, x, alpha, scale, rate: safe_mul(t, _elu_grad(1.0, x, alpha, scale, rate))},
 )
 
 

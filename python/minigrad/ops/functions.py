@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from .. import _dtype
@@ -12,8 +13,10 @@ from ..primitive import ELEMENTWISE, ONE_TO_MANY, ONE_TO_ONE, Primitive
 from ..tensor import Tensor, array_of
 from .elementwise import (
     _add,
+    _addcmul,
     _sub,
     _where,
+    cos,
     div,
     eq,
     exp,
@@ -29,7 +32,7 @@ from .elementwise import (
     sin,
     sqrt,
 )
-from .powers import pow
+from .powers import pow, pow_number
 from .promotion import number_tensor, to_dtype
 from .records import DEFINITION, binary, document, unary
 
@@ -84,7 +87,7 @@ def _one_minus_square(x: Any) -> Any:
 # Exponentials and logarithms.
 
 rsqrt: Callable[..., Tensor] = unary(
-    "rsqrt", "1 / sqrt(x)", lambda g, out: safe_mul(g, mul(mul(out, out), mul(out, -0.5)))
+    "rsqrt", "1 / sqrt(x)", lambda g, out: safe_mul(g, mul(pow_number(out, 3.0), -0.5))
 )
 exp2 = unary("exp2", "2^x", lambda g, out: safe_mul(g, mul(out, math.log(2))))
 expm1 = unary("expm1", "e^x - 1", lambda g, out: safe_mul(g, _add(out, 1.0)))
@@ -252,6 +255,46 @@ entropy: Callable[..., Any] = Primitive(
 ).eager
 
 
+@cache
+def _bessel_series(order: int, digits: int) -> tuple[float, ...]:
+    """Return the coefficients of j_n(x) / x^n by x² that count up to x = n + 1: (-1/2)^k / (k! (2n + 2k + 1)!!)."""
+    series = [1 / math.prod(range(1, 2 * order + 2, 2))]
+    while abs(series[-1]) * (order + 1) ** (2 * len(series) - 2) > series[0] * 2.0**-digits:
+        k = len(series)
+        series.append(series[-1] * -0.5 / (k * (2 * order + 2 * k + 1)))
+    return tuple(series)
+
+
+def _bessel_values(x: Any, order: int) -> Any:
+    """Return them up to x = n + 1 by the series, further out by the recurrence over the order, which loses little there."""
+    if order == 0:
+        return _where(eq(x, 0.0), 1.0, div(sin(x), x))
+    square = mul(x, x)
+    near = le(square, float((order + 1) ** 2))
+    within = _where(near, square, 0.0)
+    series: Any = 0.0
+    for coefficient in reversed(_bessel_series(order, 55 if x.dtype.itemsize == 8 else 26)):
+        series = _addcmul(coefficient, within, series, 1.0)
+    before, value = cos(x), div(sin(x), x)
+    for n in range(order):
+        before, value = value, div(_sub(mul(value, 2.0 * n + 1), before), square)
+    return _where(near, series, value)
+
+
+_bessel: Callable[..., Any] = Primitive(
+    "bessel",
+    run=_bessel_values,
+    inputs=("x",),
+    attributes=("order",),
+    equation="out = j_n(x) / x^n, j_n the spherical Bessel function of order n; j_0(x) = sin x / x",
+    source="Abramowitz and Stegun, Handbook of Mathematical Functions, 10.1",
+    relation=ONE_TO_ONE,
+    structure=ELEMENTWISE,
+    vjp={"x": lambda g, x, order: neg(safe_mul(g, mul(x, _bessel(x, order + 1))))},
+    promotion="float",
+).eager
+
+
 _logit: Callable[..., Any] = Primitive(
     "logit",
     run=lambda x: _sub(log(x), log1p(neg(x))),
@@ -347,7 +390,7 @@ def sinc(input: Tensor) -> Tensor:
 
     Notes
     -----
-    Near 0 it is a sum of powers, of which derivatives of every order are right at 0, too.
+    Near 0 its derivatives are sums of powers, which are right at 0, too.
 
     Examples
     --------
@@ -355,15 +398,7 @@ def sinc(input: Tensor) -> Tensor:
     >>> minigrad.sinc(minigrad.tensor([0.0, 0.5]))
     tensor([1.0000, 0.6366])
     """
-    angle = mul(_float("sinc", input), math.pi)
-    square = mul(angle, angle)
-    near = le(square, 1.0)
-    within = _where(near, square, 0.0)
-    series: Any = 0.0
-    for k in range(11, -1, -1):
-        series = _add(mul(within, series), (-1) ** k / math.factorial(2 * k + 1))
-    angle = _where(near, 1.0, angle)
-    return _where(near, series, div(sin(angle), angle))  # type: ignore[no-any-return]
+    return _bessel(mul(_float("sinc", input), math.pi), 0)  # type: ignore[no-any-return]
 
 
 @method(in_place=True)

@@ -244,9 +244,10 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
             [0., 1.]])
     """
     shape = array_of("matrix_power", input).shape
-    if isinstance(n, bool) or not isinstance(n, SupportsIndex):
-        raise TypeError(f"matrix_power: n must be an integer, got {type(n).__name__}")
-    n = index(n)
+    if n.__class__ is not int:
+        if isinstance(n, bool) or not isinstance(n, SupportsIndex):
+            raise TypeError(f"matrix_power: n must be an integer, got {type(n).__name__}")
+        n = index(n)
     if len(shape) < 2 or shape[-1] != shape[-2]:
         raise RuntimeError(f"matrix_power: needs square matrices, got shape {shape}")
     if n < 0:

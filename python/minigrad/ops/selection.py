@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import _dtype
-from .._methods import kernel_call, method
+from .. import _core, _dtype
+from .._methods import add_method, kernel_call, method, public
 from ..primitive import ELEMENTWISE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of
 from .elementwise import _where, abs, clone, ge, le, lt, maximum, minimum, ne, where
@@ -286,12 +286,28 @@ def nan_to_num(
     >>> minigrad.nan_to_num(minigrad.tensor([1.0, minigrad.nan, minigrad.inf]), posinf=9)
     tensor([1., 0., 9.])
     """
-    array = array_of("nan_to_num", input)
-    if array.dtype.kind != "f":
+    if array_of("nan_to_num", input).dtype.kind != "f":
         return clone(input)
-    largest = float(np.finfo(array.dtype).max)
-    above, below = largest if posinf is None else posinf, -largest if neginf is None else neginf
-    return _nan_to_num(input, 0.0 if nan is None else nan, above, below)  # type: ignore[no-any-return]
+    return _nan_to_num(*_with_replacements(input, nan, posinf, neginf))  # type: ignore[no-any-return]
+
+
+def _with_replacements(x: Tensor, nan: float | None, above: float | None, below: float | None) -> tuple[Any, ...]:
+    largest = float(np.finfo(x._array.dtype).max)
+    return x, 0.0 if nan is None else nan, largest if above is None else above, -largest if below is None else below
+
+
+def _nan_to_num_in_place(
+    input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
+    """Do as `nan_to_num` does, writing the result into this tensor's memory; return it."""
+    if array_of("nan_to_num_", input).dtype.kind == "f":
+        operands = _with_replacements(input, nan, posinf, neginf)
+        if _core.compute_into(_nan_to_num.primitive.run, input, operands):
+            return input
+    return input._compute_in_place(nan_to_num, "nan_to_num_", (nan, posinf, neginf), {})
+
+
+add_method(public(_nan_to_num_in_place, "nan_to_num_", _core.MethodDeflection), "nan_to_num_")
 
 
 _heaviside = binary("heaviside", "0 where x < 0, y where x = 0, else 1", None, None)
