@@ -209,6 +209,20 @@ def test_a_state_with_bad_settings_changes_nothing() -> None:
     assert adam.param_groups[0]["lr"] == 1e-3
 
 
+def test_a_rate_that_a_schedule_rounded_below_0_is_loaded() -> None:
+    states = []
+    for _ in range(2):
+        sgd = optim.SGD([with_grad(1.0)], lr=0.1)
+        schedule = optim.lr_scheduler.LinearLR(sgd, start_factor=0.1, end_factor=0.0, total_iters=30)
+        if states:
+            sgd.load_state_dict(states[0])
+        for _ in range(30):
+            sgd.step()
+            schedule.step()
+        states.append(sgd.state_dict())
+    assert -1e-17 < states[0]["param_groups"][0]["lr"] < 0
+
+
 def test_counts_of_float32_parameters_are_exact_beyond_its_integers() -> None:
     p = nn.Parameter(minigrad.ones(1))
     p.grad = minigrad.ones(1)

@@ -292,6 +292,38 @@ def test_no_grad_and_detach_hold_for_outer_graphs() -> None:
     close(g, (draw(4, 3) * w).sum(0))
 
 
+def test_detach_holds_for_nested_levels() -> None:
+    def product(x: mg.Tensor) -> mg.Tensor:
+        return vmap(vmap(lambda y: y.detach() * y))(x[None, None])[0, 0]
+
+    x = draw(3)
+    close(grad(lambda x: product(x).sum())(x), x)
+    close(mg.func.jvp(product, (x,), (mg.ones_like(x),))[1], x)
+
+
+def test_products_inside_know_of_outer_tangents() -> None:
+    def pulled(x: mg.Tensor) -> mg.Tensor:
+        return mg.func.vjp(lambda y: 2 * y, x)[1](x * x)[0]
+
+    def pushed(x: mg.Tensor) -> mg.Tensor:
+        return mg.func.linearize(lambda y: 2 * y, x)[1](x * x)
+
+    x, t = draw(4, 3), draw(4, 3, seed=1)
+    for f in (pulled, pushed):
+        close(mg.func.jvp(vmap(f), (x,), (t,))[1], 4 * x * t)
+        close(grad(lambda x, f=f: vmap(f)(x).sum())(x), 4 * x)
+
+
+def test_columns_of_a_written_view_inside() -> None:
+    def f(x: mg.Tensor) -> mg.Tensor:
+        y = x.clone()
+        y[1:] = x[:1] * x[1:]
+        return y
+
+    x = draw(4, 3)
+    close(vmap(jacfwd(f))(x), mg.stack([jacrev(f)(row) for row in x]))
+
+
 def test_threads() -> None:
     x = draw(4, 3)
     expected = vmap(grad(lambda x: wave(x).sum()))(x)

@@ -191,7 +191,11 @@ class BatchedArray:
     def detached(self) -> BatchedArray:
         """Return the same out of the graphs of all levels."""
         value = self.value
-        return BatchedArray(self.level, value.detach() if hasattr(value, "_array") else value, self.batched)
+        if value.__class__ is BatchedArray:
+            value = value.detached()
+        elif value.__class__ is not np.ndarray:
+            value = value.detach()
+        return BatchedArray(self.level, value, self.batched)
 
     # ------------------------------------------------------------------------------------------------------------------
     # What would need the elements.

@@ -188,8 +188,9 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
         gs = _check_tensors("vjp", cotangents)
         if [g.shape for g in gs] != [y.shape for y in ys]:
             raise RuntimeError(f"vjp: cotangents must have shapes {[y.shape for y in ys]}, got {[g.shape for g in gs]}")
-        on = is_grad_enabled() and reaches_out([*ys, *gs], xs)
-        result: tuple[Any, ...] = _settle(rebuild(primals, _pull(ys, xs, gs, on)), xs, on)
+        recording = is_grad_enabled()
+        found = _pull(ys, xs, gs, recording and reaches_out([*ys, *gs], xs))
+        result: tuple[Any, ...] = _settle(rebuild(primals, found), xs, recording)
         return result
 
     value, aux = _settle((outputs, aux), xs, recording)
@@ -247,8 +248,9 @@ def linearize(func: Function, *primals: Any) -> tuple[Any, Function]:
         ts = _check_tensors("linearize", tangents)
         if [t.shape for t in ts] != [x.shape for x in xs]:
             raise RuntimeError(f"linearize: tangents must have shapes {[x.shape for x in xs]}")
-        on = is_grad_enabled() and reaches_out([*ys, *ts], xs)
-        return _settle(rebuild(outputs, _pushed(xs, ts, ys, on)), xs, on)
+        recording = is_grad_enabled()
+        found = _pushed(xs, ts, ys, recording and reaches_out([*ys, *ts], xs))
+        return _settle(rebuild(outputs, found), xs, recording)
 
     return _settle(outputs, xs, recording), derivative
 

@@ -18,7 +18,7 @@ from .. import _core, _dtype, graph
 from .._facts import Size, view_properties
 from .._methods import method, numpy_names
 from .._views import replay
-from ..batching_rules import of_level
+from ..batching_rules import of_level, writable_copy
 from ..primitive import (
     LEADING,
     LINEAR,
@@ -29,7 +29,7 @@ from ..primitive import (
     kernel_primitive,
     view_primitive,
 )
-from ..tensor import Tensor, array_of
+from ..tensor import Tensor, array_of, wrap
 from .elementwise import _copy
 from .records import ARTICLE
 
@@ -163,8 +163,9 @@ def _run_overwrite(x: Any, value: Any, steps: Any) -> Any:
 
 def _batched_overwrite(level: Any, values: Any, batched: Any, steps: Any) -> Any:
     x, value = values
-    copied = _copy(x if batched[0] else broadcast(x, (level.size, *x.shape)))
-    out = of_level(level, copied)
+    whole = x if batched[0] else broadcast(x, (level.size, *x.shape))
+    copied = writable_copy(whole if isinstance(whole, Tensor) else wrap(whole), value)
+    out = of_level(level, copied if copied._edge is not None else copied._array)
     view = replay(out, steps)
     if isinstance(value, float):  # of a rule: nothing is left of what the view had
         value = _zeros(copied, view.shape)
