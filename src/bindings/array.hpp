@@ -61,10 +61,12 @@ static inline int dtype_code(int type_num) {
   }
 }
 
+static inline PyArrayObject* as_array(PyObject* object) { return reinterpret_cast<PyArrayObject*>(object); }
+
 // The dtype of an array in native byte order; kNoDType for anything else.
 static inline int native_dtype_code(PyObject* object) {
   if (object == nullptr || !PyArray_Check(object)) return kNoDType;
-  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(object);
+  PyArrayObject* const array = as_array(object);
   return PyArray_ISNOTSWAPPED(array) ? dtype_code(PyArray_TYPE(array)) : kNoDType;
 }
 
@@ -83,7 +85,7 @@ enum class ArrayKind : uint8_t { usable, needs_copy, unknown_dtype, too_many_dim
 
 static inline ArrayKind view_array(PyObject* object, View& view) {
   if (!PyArray_Check(object)) return ArrayKind::no_array;
-  PyArrayObject* array = reinterpret_cast<PyArrayObject*>(object);
+  PyArrayObject* array = as_array(object);
   const int dtype = dtype_code(PyArray_TYPE(array));
   if (dtype == kNoDType) return ArrayKind::unknown_dtype;
   if (!PyArray_ISALIGNED(array) || !PyArray_ISNOTSWAPPED(array)) return ArrayKind::needs_copy;
@@ -108,19 +110,19 @@ static inline bool is_batched(PyObject* object) {
   return PyObject_HasAttrString(reinterpret_cast<PyObject*>(Py_TYPE(object)), "__batched__") != 0;
 }
 
-static inline bool is_writable(PyObject* array) { return PyArray_ISWRITEABLE(reinterpret_cast<PyArrayObject*>(array)); }
+static inline bool is_writable(PyObject* array) { return PyArray_ISWRITEABLE(as_array(array)); }
 
 // A new reference to a copy in native byte order, aligned; nullptr with a Python exception set.
 static inline PyObject* behaved_copy(PyObject* array) {
-  PyArray_Descr* native = PyArray_DescrNewByteorder(PyArray_DESCR(reinterpret_cast<PyArrayObject*>(array)), NPY_NATIVE);
+  PyArray_Descr* native = PyArray_DescrNewByteorder(PyArray_DESCR(as_array(array)), NPY_NATIVE);
   if (native == nullptr) return nullptr;
   return PyArray_FromAny(array, native, 0, 0, NPY_ARRAY_ALIGNED | NPY_ARRAY_ENSURECOPY, nullptr);
 }
 
 // Copies src's elements into dst; false with an exception set where shape or dtype differ or dst cannot be written.
 static inline bool copy_elements(PyObject* dst, PyObject* src, const char* name) {
-  PyArrayObject* const to = reinterpret_cast<PyArrayObject*>(dst);
-  PyArrayObject* const from = reinterpret_cast<PyArrayObject*>(src);
+  PyArrayObject* const to = as_array(dst);
+  PyArrayObject* const from = as_array(src);
   if (!is_writable(dst) || PyArray_TYPE(to) != PyArray_TYPE(from) || !PyArray_SAMESHAPE(to, from)) {
     PyErr_Format(PyExc_ValueError, "%s: out must be a writable, aligned array of the result's shape and dtype", name);
     return false;
@@ -207,7 +209,7 @@ static inline bool owns_memory_of(PyArrayObject* array, const char* name) {
 // The owner of an object's memory: an array, or whatever object NumPy got the memory from.
 static inline PyObject* memory_of(PyObject* object) {
   while (PyArray_Check(object)) {
-    PyObject* const base = PyArray_BASE(reinterpret_cast<PyArrayObject*>(object));
+    PyObject* const base = PyArray_BASE(as_array(object));
     if (base == nullptr) break;
     object = base;
   }
@@ -216,7 +218,7 @@ static inline PyObject* memory_of(PyObject* object) {
 
 static inline bool is_inference_array(PyObject* object) {
   PyObject* const memory = memory_of(object);
-  return PyArray_Check(memory) && owns_memory_of(reinterpret_cast<PyArrayObject*>(memory), kInferenceMemory);
+  return PyArray_Check(memory) && owns_memory_of(as_array(memory), kInferenceMemory);
 }
 
 // The bytes that `view` takes laid out row-major, or -1 where that is more than there can be.
@@ -256,7 +258,7 @@ static inline int64_t byte_count(const View& view) {
     pool_free(view.data, static_cast<size_t>(bytes));
     return nullptr;
   }
-  PyArray_ENABLEFLAGS(reinterpret_cast<PyArrayObject*>(array), NPY_ARRAY_OWNDATA);
+  PyArray_ENABLEFLAGS(as_array(array), NPY_ARRAY_OWNDATA);
   if (t_inference) ++g_inference_arrays;
   reinterpret_cast<PyArrayObject_fields*>(array)->mem_handler =
       Py_NewRef(t_inference ? inference_handler() : pool_handler());
@@ -269,7 +271,7 @@ static inline PyObject* new_array_as(View& view, const char* name) {
   PyObject* const array = new_array(plain, name);
   if (array == nullptr) return nullptr;
   view.data = plain.data;
-  PyArrayObject* const turned = reinterpret_cast<PyArrayObject*>(array);
+  PyArrayObject* const turned = as_array(array);
   for (int d = 0; d < view.rank; ++d) PyArray_STRIDES(turned)[d] = view.stride[d] * item_size(view.dtype);
   PyArray_UpdateFlags(turned, NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_F_CONTIGUOUS);
   return array;

@@ -7,16 +7,14 @@ namespace {
 
 constexpr npy_intp kMostKept = 8;  // a gradient keeps at most so many times its own bytes alive
 
-PyArrayObject* array_in(PyObject* object) { return reinterpret_cast<PyArrayObject*>(object); }
-
 // The array that owns an array's memory: itself or its base. Null if this is no array, if the memory is not the pool's,
 // or if another array lies between, whose holders nobody counts.
 PyArrayObject* owner_of(PyObject* object) {
   if (object == nullptr || !PyArray_CheckExact(object)) return nullptr;
-  PyObject* const base = PyArray_BASE(array_in(object));
+  PyObject* const base = PyArray_BASE(as_array(object));
   PyObject* const owner = base == nullptr ? object : base;
-  if (!PyArray_CheckExact(owner) || PyArray_BASE(array_in(owner)) != nullptr) return nullptr;
-  return owns_memory_of(array_in(owner), kPoolMemory) ? array_in(owner) : nullptr;
+  if (!PyArray_CheckExact(owner) || PyArray_BASE(as_array(owner)) != nullptr) return nullptr;
+  return owns_memory_of(as_array(owner), kPoolMemory) ? as_array(owner) : nullptr;
 }
 
 // The items of a list or tuple.
@@ -50,10 +48,10 @@ void set_writable(PyArrayObject* array, bool writable) {
 // Whether `tensor` is the only holder of its array, and this the only holder of its owner.
 bool is_last_holder(const TensorObject* tensor, const PyArrayObject* owner) {
   PyObject* const array = tensor->array;
-  return Py_REFCNT(array) == 1 && (array_in(array) == owner || Py_REFCNT(owner) == 1);
+  return Py_REFCNT(array) == 1 && (as_array(array) == owner || Py_REFCNT(owner) == 1);
 }
 
-// is_common(array): see below.
+// is_common(array): whether an array's memory is held in common.
 PyObject* is_common_for_python(PyObject*, PyObject* array) { return PyBool_FromLong(is_common(array)); }
 
 // keep_apart(array): the address of its first element. Since whoever has the address may write there at any time, the
@@ -64,7 +62,7 @@ PyObject* keep_apart(PyObject*, PyObject* array) {
   if (owner != nullptr) {
     fill(reinterpret_cast<PyArrayObject_fields*>(owner)->mem_handler, Py_NewRef(known_handler()));
   }
-  return PyLong_FromVoidPtr(PyArray_DATA(reinterpret_cast<PyArrayObject*>(array)));
+  return PyLong_FromVoidPtr(PyArray_DATA(as_array(array)));
 }
 
 // hold_given(tensor): holds a tensor's memory in common with the gradients to come, if nobody else holds it.
@@ -79,8 +77,8 @@ PyObject* hold_given_for_python(PyObject*, PyObject* tensor) {
 PyObject* shown(PyObject*, PyObject* object) {
   PyArrayObject* const owner = owner_of(object);
   if (owner == nullptr || !is_writable(object)) return new_tensor(Py_NewRef(object));
-  PyObject* const view = PyArray_View(array_in(object), nullptr, nullptr);
-  if (view != nullptr) set_writable(array_in(view), false);
+  PyObject* const view = PyArray_View(as_array(object), nullptr, nullptr);
+  if (view != nullptr) set_writable(as_array(view), false);
   return new_tensor(view);
 }
 
@@ -107,18 +105,12 @@ PyObject* add_to_common(PyObject*, PyObject* const* args, Py_ssize_t count) {
 }
 
 PyMethodDef kFunctions[] = {
-    {"is_common", is_common_for_python, METH_O, "Whether an array's memory is held in common."},
-    {"keep_apart", keep_apart, METH_O, "An array's address; its memory is never held in common from now on."},
-    {"hold_given", hold_given_for_python, METH_O,
-     "Hold a tensor's memory in common with the gradients to come, if nobody else holds it."},
-    {"shown", shown, METH_O,
-     "A tensor for users to see an array that a sweep computes with: written to, it parts from it."},
-    {"own_copy", fastcall(own_copy), METH_FASTCALL,
-     "own_copy(array, addend): a copy of an array, or its sum with the addend, of ordinary memory also in inference "
-     "mode."},
-    {"add_to_common", fastcall(add_to_common), METH_FASTCALL,
-     "add_to_common(tensor, addend): add to what a tensor, no view, holds in common, in memory of its own from then "
-     "on; False, with nothing done, elsewhere."},
+    {"is_common", is_common_for_python, METH_O, nullptr},
+    {"keep_apart", keep_apart, METH_O, nullptr},
+    {"hold_given", hold_given_for_python, METH_O, nullptr},
+    {"shown", shown, METH_O, nullptr},
+    {"own_copy", fastcall(own_copy), METH_FASTCALL, nullptr},
+    {"add_to_common", fastcall(add_to_common), METH_FASTCALL, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -130,7 +122,7 @@ bool is_common(PyObject* object) {
 
 bool is_fit_in_common(PyObject* object) {
   PyArrayObject* const owner = owner_of(object);
-  PyArrayObject* const array = array_in(object);
+  PyArrayObject* const array = as_array(object);
   return owner != nullptr && PyArray_IS_C_CONTIGUOUS(array) && PyArray_SIZE(array) > kSmall &&
          PyArray_NBYTES(array) >= PyArray_NBYTES(owner) / kMostKept;
 }
@@ -141,13 +133,13 @@ void hold_in_common(PyObject* array, PyObject* sequence) {
   if (owner == nullptr || !PyArray_ISWRITEABLE(owner) || !are_holders_known(owner, items)) return;
   set_writable(owner, false);
   for (PyObject* const item : items) {
-    if (owner_of(item) == owner) set_writable(array_in(item), false);
+    if (owner_of(item) == owner) set_writable(as_array(item), false);
   }
 }
 
 void hold_given(TensorObject* tensor) {
   PyArrayObject* const owner = owner_of(tensor->array);
-  if (owner != nullptr && is_last_holder(tensor, owner)) set_writable(array_in(tensor->array), false);
+  if (owner != nullptr && is_last_holder(tensor, owner)) set_writable(as_array(tensor->array), false);
 }
 
 PyObject* own_memory(PyObject* tensor, PyObject*) {
@@ -159,7 +151,7 @@ PyObject* own_memory(PyObject* tensor, PyObject*) {
     return call_python(g_connections.give_own_memory, reinterpret_cast<PyObject*>(holder));
   }
   set_writable(owner, true);
-  set_writable(array_in(holder->array), true);
+  set_writable(as_array(holder->array), true);
   Py_RETURN_NONE;
 }
 

@@ -84,6 +84,8 @@ PyObject* to_python(Written written) {
   return written == Written::error ? nullptr : PyBool_FromLong(written == Written::yes);
 }
 
+// compute_into(kernel, tensor, operands): lets an elementwise kernel write its result into the tensor's own memory;
+// False, with nothing done, where there is more to consider.
 PyObject* compute_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 3 || !is_kernel(args[0]) || !is_tensor(args[1]) || !PyTuple_Check(args[2])) {
     return PyErr_Format(PyExc_TypeError, "compute_into: takes a kernel, a tensor and a tuple");
@@ -164,7 +166,7 @@ bool bind(const KernelCall& call, PyObject* const* args, Py_ssize_t count, PyObj
 // Whether a tensor can hold any number. (Whether one of integers holds a given one is decided in Python.)
 bool is_float_tensor(PyObject* tensor) {
   PyObject* const array = tensor_in(tensor)->array;
-  return PyArray_CheckExact(array) && PyArray_ISFLOAT(reinterpret_cast<PyArrayObject*>(array));
+  return PyArray_CheckExact(array) && PyArray_ISFLOAT(as_array(array));
 }
 
 Written try_call(const KernelCall& call, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
@@ -279,8 +281,8 @@ PyObject* copy_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 2 || !PyArray_Check(args[0]) || !PyArray_Check(args[1])) {
     return PyErr_Format(PyExc_TypeError, "copy_into: takes two arrays");
   }
-  PyArrayObject *const array = reinterpret_cast<PyArrayObject*>(args[0]), *const value =
-                                                                              reinterpret_cast<PyArrayObject*>(args[1]);
+  PyArrayObject* const array = as_array(args[0]);
+  PyArrayObject* const value = as_array(args[1]);
   View out, x;
   const bool ours = PyArray_TYPE(array) == PyArray_TYPE(value) && PyArray_ISWRITEABLE(array) &&
                     (PyArray_NDIM(value) == 0 || PyArray_SAMESHAPE(array, value)) &&
@@ -300,11 +302,8 @@ PyObject* copy_into(PyObject*, PyObject* const* args, Py_ssize_t count) {
 }
 
 PyMethodDef kFunctions[] = {
-    {"compute_into", fastcall(compute_into), METH_FASTCALL,
-     "compute_into(kernel, tensor, operands): let an elementwise kernel write its result into the tensor's own memory; "
-     "False, with nothing done, where there is more to consider."},
-    {"copy_into", fastcall(copy_into), METH_FASTCALL,
-     "copy_into(array, value): write an array's elements, broadcast, into the memory of another one of its kind."},
+    {"compute_into", fastcall(compute_into), METH_FASTCALL, nullptr},
+    {"copy_into", fastcall(copy_into), METH_FASTCALL, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -120,7 +120,7 @@ class Inputs {
   Taken take_one(PyObject* object, int input, View& view) {
     switch (view_array(object, view)) {
       case ArrayKind::usable:
-        row_major_ &= PyArray_IS_C_CONTIGUOUS(reinterpret_cast<PyArrayObject*>(object));
+        row_major_ &= PyArray_IS_C_CONTIGUOUS(as_array(object));
         return check_dtype(object, input, view);
       case ArrayKind::needs_copy:
         return take_copy(object, input, view);

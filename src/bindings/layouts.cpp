@@ -8,7 +8,7 @@
 namespace minigrad {
 namespace {
 
-bool is_row_major(PyObject* array) { return PyArray_IS_C_CONTIGUOUS(reinterpret_cast<PyArrayObject*>(array)); }
+bool is_row_major(PyObject* array) { return PyArray_IS_C_CONTIGUOUS(as_array(array)); }
 
 // Whether a leaf's array says how `x` should lie: another way than row-major. It is read as `own`.
 bool lies_turned(PyObject* leaf, View& own, const View& x) {
@@ -30,8 +30,7 @@ PyObject* empty_like(PyObject*, PyObject* const* args, Py_ssize_t count) {
 }
 
 PyMethodDef kFunctions[] = {
-    {"empty_like", fastcall(empty_like), METH_FASTCALL,
-     "empty_like(array, code): a new array that lies as the array does, of the dtype of that code."},
+    {"empty_like", fastcall(empty_like), METH_FASTCALL, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -51,7 +50,7 @@ PyObject* copy_as(PyObject* leaf, PyObject* array) {
   View own, x;
   if (!PyArray_Check(array)) return PyErr_Format(PyExc_TypeError, "backward: a gradient must be an array");
   if (view_array(array, x) != ArrayKind::usable) {
-    return PyArray_NewCopy(reinterpret_cast<PyArrayObject*>(array), NPY_CORDER);
+    return PyArray_NewCopy(as_array(array), NPY_CORDER);
   }
   View out = x;
   const bool turned = lies_turned(leaf, own, x);

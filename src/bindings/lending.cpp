@@ -71,11 +71,11 @@ bool take_digest(PyObject* object, uint64_t& digest) {
     return inner != nullptr && take_digest(inner.get(), digest);
   }
   if (!PyArray_Check(object)) return PyErr_Format(PyExc_TypeError, "digest: takes an array") != nullptr;
-  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(object);
+  PyArrayObject* const array = as_array(object);
   const bool lies_whole = PyArray_IS_C_CONTIGUOUS(array) || PyArray_IS_F_CONTIGUOUS(array);
   const Reference whole(lies_whole ? Py_NewRef(object) : PyArray_NewCopy(array, NPY_CORDER));
   if (whole == nullptr) return false;
-  const char* const data = PyArray_BYTES(reinterpret_cast<PyArrayObject*>(whole.get()));
+  const char* const data = PyArray_BYTES(as_array(whole.get()));
   const size_t bytes = static_cast<size_t>(PyArray_NBYTES(array));
   digest = bytes == 0 ? 0 : digest_bytes(data, bytes);
   return true;
@@ -179,7 +179,7 @@ PyObject* lend(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (cell == nullptr) return nullptr;
   const bool foreign = cell->version < 0 && cell->loans == nullptr;
   const Reference base = foreign ? Reference(PyTuple_Pack(1, tensor->array)) : new_loan(tensor, cell, args[1]);
-  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(tensor->array);
+  PyArrayObject* const array = as_array(tensor->array);
   return base == nullptr ? nullptr
                          : view_of(array, PyArray_NDIM(array), PyArray_DIMS(array), PyArray_STRIDES(array),
                                    PyArray_BYTES(array), base.get());
@@ -223,11 +223,9 @@ PyObject* changed_for_python(PyObject*, PyObject* const* args, Py_ssize_t count)
 }
 
 PyMethodDef kFunctions[] = {
-    {"lend", fastcall(lend), METH_FASTCALL, "lend(tensor, line): an array that shares a tensor's memory."},
-    {"version_of", fastcall(version_for_python), METH_FASTCALL,
-     "version_of(cell, array): what is to be remembered of memory whose elements are saved."},
-    {"changed", fastcall(changed_for_python), METH_FASTCALL,
-     "changed(cell, then, array): whether an array that was saved is no longer what it was."},
+    {"lend", fastcall(lend), METH_FASTCALL, nullptr},
+    {"version_of", fastcall(version_for_python), METH_FASTCALL, nullptr},
+    {"changed", fastcall(changed_for_python), METH_FASTCALL, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 

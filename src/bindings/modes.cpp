@@ -197,6 +197,7 @@ PyObject* check_saved(PyObject*, PyObject* const* args, Py_ssize_t count) {
   Py_RETURN_NONE;
 }
 
+// set_grad_enabled(flag): sets whether this thread records a graph; returns what was set before.
 PyObject* set_grad_enabled(PyObject*, PyObject* value) {
   const int enabled = PyObject_IsTrue(value);
   if (enabled < 0) return nullptr;
@@ -217,18 +218,14 @@ PyObject* drop(PyObject*, PyObject* const* args, Py_ssize_t count) {
 }
 
 PyMethodDef kFunctions[] = {
-    {"drop", fastcall(drop), METH_FASTCALL,
-     "drop(list, item): take the last place of the item itself out of the list, if it is there."},
-    {"check_saved", fastcall(check_saved), METH_FASTCALL,
-     "check_saved(name, array): raise where an array that a node saves was made in inference mode."},
-    {"grad_enabled", grad_enabled, METH_NOARGS, "Whether this thread records a graph."},
-    {"set_grad_enabled", set_grad_enabled, METH_O,
-     "Set whether this thread records a graph; return what was set before."},
-    {"inference_enabled", inference_enabled, METH_NOARGS, "Whether this thread is in inference mode."},
-    {"inference_arrays", inference_arrays, METH_NOARGS, "How many arrays live that were made in inference mode."},
-    {"is_inference", is_inference, METH_O, "is_inference(array): whether its memory was made in inference mode."},
-    {"is_out_of_inference", is_out_of_inference_for_python, METH_O,
-     "is_out_of_inference(array): whether it was made in inference mode, which this thread is not in."},
+    {"drop", fastcall(drop), METH_FASTCALL, nullptr},
+    {"check_saved", fastcall(check_saved), METH_FASTCALL, nullptr},
+    {"grad_enabled", grad_enabled, METH_NOARGS, nullptr},
+    {"set_grad_enabled", set_grad_enabled, METH_O, nullptr},
+    {"inference_enabled", inference_enabled, METH_NOARGS, nullptr},
+    {"inference_arrays", inference_arrays, METH_NOARGS, nullptr},
+    {"is_inference", is_inference, METH_O, nullptr},
+    {"is_out_of_inference", is_out_of_inference_for_python, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -171,7 +171,7 @@ PyObject* refuse_freed(const NodeObject* node) {
 // Whether a cotangent, an array or a tensor, has the shape; -1 with an exception set.
 int has_shape(PyObject* g, PyObject* shape) {
   if (PyArray_Check(g)) {
-    PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(g);
+    PyArrayObject* const array = as_array(g);
     bool same = PyArray_NDIM(array) == PyTuple_GET_SIZE(shape);
     for (int d = 0; same && d < PyArray_NDIM(array); ++d) {
       same = PyArray_DIM(array, d) == PyLong_AsSsize_t(PyTuple_GET_ITEM(shape, d));

@@ -109,7 +109,7 @@ PyMemberDef kTensorMembers[] = {
 PyObject* get_shape(PyObject* self, void*) {
   PyObject* const array = tensor_in(self)->array;
   if (array == nullptr || !PyArray_Check(array)) return call_method(self, "_shape").release();
-  PyArrayObject* const elements = reinterpret_cast<PyArrayObject*>(array);
+  PyArrayObject* const elements = as_array(array);
   PyTypeObject* const type = reinterpret_cast<PyTypeObject*>(g_connections.size);
   PyObject* const shape = type->tp_alloc(type, PyArray_NDIM(elements));
   for (int d = 0; shape != nullptr && d < PyArray_NDIM(elements); ++d) {
@@ -121,7 +121,7 @@ PyObject* get_shape(PyObject* self, void*) {
 PyObject* get_ndim(PyObject* self, void*) {
   PyObject* const array = tensor_in(self)->array;
   if (array == nullptr || !PyArray_Check(array)) return call_method(self, "dim").release();
-  return PyLong_FromLong(PyArray_NDIM(reinterpret_cast<PyArrayObject*>(array)));
+  return PyLong_FromLong(PyArray_NDIM(as_array(array)));
 }
 
 PyObject* get_dtype(PyObject* self, void*) {
@@ -361,7 +361,7 @@ bool connect_one(PyObject* name, PyObject* value) {
   return false;
 }
 
-// connect(**objects): see Connections.
+// connect(**objects): hands over what the eager call and the sweep use of the Python part; see Connections.
 PyObject* connect(PyObject*, PyObject* args, PyObject* keywords) {
   if (PyTuple_GET_SIZE(args) != 0 || keywords == nullptr) {
     return PyErr_Format(PyExc_TypeError, "connect: takes keywords only");
@@ -383,15 +383,15 @@ PyObject* array_of(PyObject*, PyObject* const* args, Py_ssize_t count) {
                       Py_TYPE(args[1])->tp_name);
 }
 
+// next_sequence(): the number of the next node.
 PyObject* sequence_of_python(PyObject*, PyObject*) { return PyLong_FromLongLong(next_sequence()); }
 
 PyMethodDef kFunctions[] = {
     {"connect", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(connect)), METH_VARARGS | METH_KEYWORDS,
-     "connect(**objects): hand over what the eager call and the sweep use of the Python part."},
-    {"array_of", fastcall(array_of), METH_FASTCALL,
-     "array_of(name, x, role='input'): a tensor's array; TypeError, in the name of the operation, for what is none."},
-    {"wrap", fastcall(wrap), METH_FASTCALL, "wrap(array, edge=None, cell=None): a tensor."},
-    {"next_sequence", sequence_of_python, METH_NOARGS, "The number of the next node."},
+     nullptr},
+    {"array_of", fastcall(array_of), METH_FASTCALL, nullptr},
+    {"wrap", fastcall(wrap), METH_FASTCALL, nullptr},
+    {"next_sequence", sequence_of_python, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -424,7 +424,7 @@ PyObject* pair(PyObject* first, PyObject* second) {
 
 PyObject* shape_of(PyObject* object) {
   if (!PyArray_Check(object)) return is_array(object) ? PyObject_GetAttrString(object, "shape") : PyTuple_New(0);
-  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(object);
+  PyArrayObject* const array = as_array(object);
   PyObject* const shape = PyTuple_New(PyArray_NDIM(array));
   for (int d = 0; shape != nullptr && d < PyArray_NDIM(array); ++d) {
     PyTuple_SET_ITEM(shape, d, PyLong_FromLongLong(PyArray_DIM(array, d)));

@@ -250,7 +250,7 @@ class EagerCall {
         if (is_array(values_[i])) return false;
         continue;
       }
-      PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(values_[i]);
+      PyArrayObject* const array = as_array(values_[i]);
       if (first == nullptr) first = array;
       if (!PyArray_SAMESHAPE(first, array)) return false;
     }
@@ -274,7 +274,7 @@ class EagerCall {
   }
 
   static int is_floating_array(PyObject* array) {
-    if (PyArray_Check(array)) return PyArray_ISFLOAT(reinterpret_cast<PyArrayObject*>(array));
+    if (PyArray_Check(array)) return PyArray_ISFLOAT(as_array(array));
     const Reference dtype(PyObject_GetAttrString(array, "dtype"));
     return dtype == nullptr ? -1 : PyDataType_ISFLOAT(reinterpret_cast<PyArray_Descr*>(dtype.get()));
   }

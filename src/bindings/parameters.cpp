@@ -71,7 +71,7 @@ class Gathering {
     if (array == nullptr) return PyErr_Format(PyExc_TypeError, "gather: takes tensors"), false;
     if (PyList_Append(lists_[list].get(), array) < 0) return false;
     if (list == 0 && PyArray_Check(array)) {
-      const int type = PyArray_TYPE(reinterpret_cast<PyArrayObject*>(array));
+      const int type = PyArray_TYPE(as_array(array));
       complete_ = complete_ && (type_ < 0 || type_ == type) && (type == NPY_FLOAT || type == NPY_DOUBLE);
       type_ = type;
     }
@@ -86,7 +86,10 @@ class Gathering {
   int type_ = -1;
 };
 
-// gather(function, params, state, names, settings): see the table below.
+// gather(function, params, state, names, settings): a call of the function, as a tuple: lists of the arrays of the
+// parameters that have gradients, of their gradients' and of those that state[p] has under each name (no list for
+// None), then the settings; their versions are raised. Where there is nothing to do, something is missing or dtypes
+// differ: the list of those parameters.
 PyObject* gather(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 5 || !PyList_Check(args[1]) || !PyDict_Check(args[2]) || !PyTuple_Check(args[3]) ||
       !PyTuple_Check(args[4])) {
@@ -124,14 +127,8 @@ PyObject* members(PyObject*, PyObject* const* args, Py_ssize_t count) {
 }
 
 PyMethodDef kFunctions[] = {
-    {"gather", fastcall(gather), METH_FASTCALL,
-     "gather(function, params, state, names, settings): a call of the function, as a tuple: lists of the arrays of the "
-     "parameters that have gradients, of their gradients' and of those that state[p] has under each name (no list for "
-     "None), then the settings; their versions are raised. Where there is nothing to do, something is missing or "
-     "dtypes "
-     "differ: the list of those parameters."},
-    {"members", fastcall(members), METH_FASTCALL,
-     "members(namespace, types): pairs of the names and values in a dict that are objects of one of the types."},
+    {"gather", fastcall(gather), METH_FASTCALL, nullptr},
+    {"members", fastcall(members), METH_FASTCALL, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -40,7 +40,7 @@ int code_of(PyObject* operand, Rank& rank) {
   PyObject* const array = array_in(operand);
   const int code = native_dtype_code(array);
   if (code == kNoDType) return kNoDType;
-  rank = PyArray_NDIM(reinterpret_cast<PyArrayObject*>(array)) > 0 ? kWithDimensions : kWithoutDimensions;
+  rank = PyArray_NDIM(as_array(array)) > 0 ? kWithDimensions : kWithoutDimensions;
   return code;
 }
 
@@ -96,7 +96,8 @@ int target_of(const KernelObject& kernel, PyObject* const* inputs, int count, bo
   return code != kNoDType && kernel.runs.of[code] != nullptr ? code : kNoDType;
 }
 
-// result_type(*operands): the dtype; None where there is more to consider.
+// result_type(*operands): the dtype that an operation on tensors, arrays and numbers computes in; None where there is
+// more to consider.
 PyObject* result_type(PyObject*, PyObject* const* args, Py_ssize_t count) {
   CommonDType common;
   for (Py_ssize_t i = 0; i < count; ++i) {
@@ -107,9 +108,7 @@ PyObject* result_type(PyObject*, PyObject* const* args, Py_ssize_t count) {
 }
 
 PyMethodDef kFunctions[] = {
-    {"result_type", fastcall(result_type), METH_FASTCALL,
-     "result_type(*operands): the dtype that an operation on tensors, arrays and numbers computes in; None where there "
-     "is more to consider."},
+    {"result_type", fastcall(result_type), METH_FASTCALL, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 

@@ -21,9 +21,7 @@ namespace minigrad {
 namespace {
 
 // Whether nobody else refers to an array, or to its memory.
-bool is_sole(PyObject* array) {
-  return Py_REFCNT(array) == 1 && PyArray_BASE(reinterpret_cast<PyArrayObject*>(array)) == nullptr;
-}
+bool is_sole(PyObject* array) { return Py_REFCNT(array) == 1 && PyArray_BASE(as_array(array)) == nullptr; }
 
 // The same for a tensor: then whoever holds it may change it. (Nodes hold no tensors.)
 bool is_sole_tensor(PyObject* tensor) {
@@ -97,7 +95,7 @@ class Sweep {
   }
 
   static bool is_own(PyObject* array) {
-    return PyArray_CheckExact(array) && is_sole(array) && PyArray_ISCARRAY(reinterpret_cast<PyArrayObject*>(array));
+    return PyArray_CheckExact(array) && is_sole(array) && PyArray_ISCARRAY(as_array(array));
   }
 
   static Reference all_absent(Py_ssize_t outputs) {
@@ -222,7 +220,7 @@ class Sweep {
     if (leaf->grad == nullptr || !is_tensor(leaf->grad) || tensor_in(leaf->grad)->node != nullptr) return false;
     PyObject* const grad = tensor_in(leaf->grad)->array;
     return PyArray_CheckExact(g) && PyArray_CheckExact(grad) && is_writable(grad) &&
-           PyArray_SIZE(reinterpret_cast<PyArrayObject*>(g)) <= kSmall;
+           PyArray_SIZE(as_array(g)) <= kSmall;
   }
 
   static bool add_into(LeafObject* leaf, PyObject* g) {
@@ -343,7 +341,7 @@ PyObject* make_independent(PyObject*, PyObject* list) {
   Py_RETURN_NONE;
 }
 
-// sweep(roots, relevant, wanted, found, failed, retain_graph, create_graph): see graph.py.
+// sweep(roots, relevant, wanted, found, failed, retain_graph, create_graph): carries cotangents backwards; see Request.
 PyObject* sweep(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 7 || !PyList_Check(args[0]) || !PyDict_Check(args[2]) || !PyList_Check(args[3]) ||
       !PyList_Check(args[4])) {
@@ -374,7 +372,7 @@ PyObject* one(PyArrayObject* like) {
     if (made == nullptr) return nullptr;
     if (type == NPY_DOUBLE) *static_cast<double*>(view.data) = 1;
     if (type == NPY_FLOAT) *static_cast<float*>(view.data) = 1;
-    PyArray_CLEARFLAGS(reinterpret_cast<PyArrayObject*>(made), NPY_ARRAY_WRITEABLE);
+    PyArray_CLEARFLAGS(as_array(made), NPY_ARRAY_WRITEABLE);
   }
   return made;
 }
@@ -382,10 +380,10 @@ PyObject* one(PyArrayObject* like) {
 // The cotangent of `tensor` as an array, borrowed: that of `given`, or 1; null for cases that Python has to look at.
 PyObject* cotangent_of(TensorObject* tensor, PyObject* given) {
   if (!PyArray_CheckExact(tensor->array)) return nullptr;
-  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(tensor->array);
+  PyArrayObject* const array = as_array(tensor->array);
   if (given == Py_None) return PyArray_NDIM(array) == 0 ? one(array) : nullptr;
   if (!is_tensor(given) || !PyArray_CheckExact(tensor_in(given)->array)) return nullptr;
-  PyArrayObject* const g = reinterpret_cast<PyArrayObject*>(tensor_in(given)->array);
+  PyArrayObject* const g = as_array(tensor_in(given)->array);
   return PyArray_SAMESHAPE(g, array) && PyArray_TYPE(g) == PyArray_TYPE(array) ? tensor_in(given)->array : nullptr;
 }
 
@@ -407,17 +405,10 @@ PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
 }
 
 PyMethodDef kFunctions[] = {
-    {"backward", fastcall(backward), METH_FASTCALL,
-     "backward(tensor, gradient, retain_graph): the sweep from one tensor to all leaves; False, with nothing done, "
-     "where "
-     "there is more to consider."},
-    {"endings", Endings::of_innermost, METH_NOARGS,
-     "What is called at the end of the innermost sweep that this thread runs: a dict of callables, each with what it "
-     "gets."},
-    {"make_independent", make_independent, METH_O,
-     "Make the arrays and tensors in a list, what a sweep has found, independent of each other and of others."},
-    {"sweep", fastcall(sweep), METH_FASTCALL,
-     "sweep(roots, relevant, wanted, found, failed, retain_graph, create_graph): carry cotangents backwards."},
+    {"backward", fastcall(backward), METH_FASTCALL, nullptr},
+    {"endings", Endings::of_innermost, METH_NOARGS, nullptr},
+    {"make_independent", make_independent, METH_O, nullptr},
+    {"sweep", fastcall(sweep), METH_FASTCALL, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 

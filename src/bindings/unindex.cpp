@@ -76,7 +76,7 @@ PyObject* unindex(PyObject*, PyObject* const* args, Py_ssize_t count) {
   Slices slices;
   if (unslice == nullptr || !slices.take_shape(args[2]) || !slices.take_key(args[1])) return nullptr;
   PyArray_Dims sizes = {slices.sizes, slices.rank};
-  const Reference g(PyArray_Newshape(reinterpret_cast<PyArrayObject*>(args[0]), &sizes, NPY_CORDER));
+  const Reference g(PyArray_Newshape(as_array(args[0]), &sizes, NPY_CORDER));
   const Reference starts = slices.tuple(slices.starts), steps = slices.tuple(slices.steps);
   if (g == nullptr || starts == nullptr || steps == nullptr) return nullptr;
   PyObject* const arguments[] = {g.get(), args[2], starts.get(), steps.get()};
@@ -84,8 +84,7 @@ PyObject* unindex(PyObject*, PyObject* const* args, Py_ssize_t count) {
 }
 
 PyMethodDef kFunctions[] = {
-    {"unindex", fastcall(unindex), METH_FASTCALL,
-     "unindex(g, key, shape): zeros of a shape, but the elements of g where the key says."},
+    {"unindex", fastcall(unindex), METH_FASTCALL, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 

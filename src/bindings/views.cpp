@@ -9,48 +9,6 @@
 namespace minigrad {
 namespace {
 
-// Reads a tuple of sizes; false with an exception set.
-bool take_shape(PyObject* tuple, View& view) {
-  if (!PyTuple_Check(tuple) || PyTuple_GET_SIZE(tuple) > kMaxRank) {
-    PyErr_Format(PyExc_TypeError, "expand: the shape must be a tuple of at most %d sizes", kMaxRank);
-    return false;
-  }
-  view.rank = static_cast<int>(PyTuple_GET_SIZE(tuple));
-  for (int d = 0; d < view.rank; ++d) {
-    view.shape[d] = PyLong_AsLongLong(PyTuple_GET_ITEM(tuple, d));
-    if (view.shape[d] == -1 && PyErr_Occurred()) return false;
-  }
-  return true;
-}
-
-// broadcast_view(array, shape): the array repeated to `shape` without copying: stride 0 along repeated dimensions.
-PyObject* broadcast_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  View shape;
-  if (count != 2 || !PyArray_Check(args[0])) {
-    if (count == 2 && is_batched(args[0])) Py_RETURN_NOTIMPLEMENTED;
-    return PyErr_Format(PyExc_TypeError, "expand: takes an array and a shape");
-  }
-  if (!take_shape(args[1], shape)) return nullptr;
-  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(args[0]);
-  const int added = shape.rank - PyArray_NDIM(array);
-  npy_intp sizes[kMaxRank];
-  npy_intp strides[kMaxRank];
-  bool fits = added >= 0;
-  for (int d = 0; fits && d < shape.rank; ++d) {
-    const npy_intp own = d < added ? 1 : PyArray_DIM(array, d - added);
-    sizes[d] = shape.shape[d];
-    strides[d] = own == 1 ? 0 : PyArray_STRIDE(array, d - added);
-    fits = sizes[d] >= 0 && (own == 1 || own == sizes[d]);
-  }
-  if (!fits) {
-    PyObject* const own = PyObject_GetAttrString(args[0], "shape");
-    PyErr_Format(PyExc_RuntimeError, "expand: shape %S does not broadcast to %S", own, args[1]);
-    Py_XDECREF(own);
-    return nullptr;
-  }
-  return view_of(array, shape.rank, sizes, strides, PyArray_BYTES(array), args[0]);
-}
-
 // Reads a tuple of numbers; false with an exception set.
 bool take_numbers(PyObject* tuple, npy_intp* numbers, int& count) {
   if (!PyTuple_Check(tuple) || PyTuple_GET_SIZE(tuple) > kMaxRank) {
@@ -65,20 +23,48 @@ bool take_numbers(PyObject* tuple, npy_intp* numbers, int& count) {
   return true;
 }
 
+// What a function returns that was not given an array and what else it takes: a BatchedArray is left to `vmap`.
+PyObject* decline(PyObject* const* args, bool complete, const char* name, const char* taken) {
+  if (complete && is_batched(args[0])) Py_RETURN_NOTIMPLEMENTED;
+  return PyErr_Format(PyExc_TypeError, "%s: takes an array and %s", name, taken);
+}
+
+// broadcast_view(array, shape): the array repeated to `shape` without copying: stride 0 along repeated dimensions.
+PyObject* broadcast_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  npy_intp sizes[kMaxRank], strides[kMaxRank];
+  int rank = 0;
+  if (count != 2 || !PyArray_Check(args[0])) return decline(args, count == 2, "expand", "a shape");
+  if (!take_numbers(args[1], sizes, rank)) return nullptr;
+  PyArrayObject* const array = as_array(args[0]);
+  const int added = rank - PyArray_NDIM(array);
+  bool fits = added >= 0;
+  for (int d = 0; fits && d < rank; ++d) {
+    const npy_intp own = d < added ? 1 : PyArray_DIM(array, d - added);
+    strides[d] = own == 1 ? 0 : PyArray_STRIDE(array, d - added);
+    fits = sizes[d] >= 0 && (own == 1 || own == sizes[d]);
+  }
+  if (!fits) {
+    const Reference own(shape_of(args[0]));
+    return own == nullptr
+               ? nullptr
+               : PyErr_Format(PyExc_RuntimeError, "expand: shape %S does not broadcast to %S", own.get(), args[1]);
+  }
+  return view_of(array, rank, sizes, strides, PyArray_BYTES(array), args[0]);
+}
+
 // strided_view(array, shape, strides, offset): the elements at offset + i * strides, counted in bytes from the array's
 // first one. The caller answers for their lying in its memory.
 PyObject* strided_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
   npy_intp sizes[kMaxRank], strides[kMaxRank];
   int rank = 0, stride_count = 0;
   if (count != 4 || !PyArray_Check(args[0])) {
-    if (count == 4 && is_batched(args[0])) Py_RETURN_NOTIMPLEMENTED;
-    return PyErr_Format(PyExc_TypeError, "strided_view: takes an array, a shape, strides and an offset");
+    return decline(args, count == 4, "strided_view", "a shape, strides and an offset");
   }
   if (!take_numbers(args[1], sizes, rank) || !take_numbers(args[2], strides, stride_count)) return nullptr;
   const Py_ssize_t offset = PyLong_AsSsize_t(args[3]);
   if (PyErr_Occurred()) return nullptr;
   if (rank != stride_count) return PyErr_Format(PyExc_TypeError, "strided_view: needs a stride for each size");
-  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(args[0]);
+  PyArrayObject* const array = as_array(args[0]);
   return view_of(array, rank, sizes, strides, PyArray_BYTES(array) + offset, args[0]);
 }
 
@@ -87,11 +73,8 @@ PyObject* strided_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
 PyObject* diagonal_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
   npy_intp dims[kMaxRank], sizes[kMaxRank], strides[kMaxRank];
   int two = 0, rank = 0;
-  if (count != 3 || !PyArray_Check(args[0])) {
-    if (count == 3 && is_batched(args[0])) Py_RETURN_NOTIMPLEMENTED;
-    return PyErr_Format(PyExc_TypeError, "diagonal: takes an array, an offset and two dims");
-  }
-  PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(args[0]);
+  if (count != 3 || !PyArray_Check(args[0])) return decline(args, count == 3, "diagonal", "an offset and two dims");
+  PyArrayObject* const array = as_array(args[0]);
   if (PyArray_NDIM(array) > kMaxRank) {
     return PyErr_Format(PyExc_RuntimeError, "diagonal: input has more than %d dimensions", kMaxRank);
   }
@@ -120,12 +103,9 @@ template <class Make>
 PyObject* view_by_numbers(const char* name, PyObject* const* args, Py_ssize_t count, Make make) {
   npy_intp numbers[kMaxRank];
   PyArray_Dims dims = {numbers, 0};
-  if (count != 2 || !PyArray_Check(args[0])) {
-    if (count == 2 && is_batched(args[0])) Py_RETURN_NOTIMPLEMENTED;
-    return PyErr_Format(PyExc_TypeError, "%s: takes an array and a tuple of numbers", name);
-  }
+  if (count != 2 || !PyArray_Check(args[0])) return decline(args, count == 2, name, "a tuple of numbers");
   if (!take_numbers(args[1], numbers, dims.len)) return nullptr;
-  return make(reinterpret_cast<PyArrayObject*>(args[0]), &dims);
+  return make(as_array(args[0]), &dims);
 }
 
 // Whether an array's memory, as it lies, can be read in another shape: whether each of the sizes is part of one piece
@@ -179,7 +159,7 @@ PyObject* reshape_view(PyObject*, PyObject* const* args, Py_ssize_t count) {
     if (PyArray_IS_C_CONTIGUOUS(array) || lies_in(array, *sizes)) return PyArray_Newshape(array, sizes, NPY_CORDER);
     PyObject* const copy = copy_of(array);
     if (copy == nullptr) return nullptr;
-    PyObject* const out = PyArray_Newshape(reinterpret_cast<PyArrayObject*>(copy), sizes, NPY_CORDER);
+    PyObject* const out = PyArray_Newshape(as_array(copy), sizes, NPY_CORDER);
     Py_DECREF(copy);
     return out;
   });
@@ -216,7 +196,7 @@ struct Pieces {
 
   // What the key means, by the quickest way: there may be many.
   Reference piece(npy_intp first, npy_intp count) const {
-    PyArrayObject* const array = reinterpret_cast<PyArrayObject*>(whole);
+    PyArrayObject* const array = as_array(whole);
     if (!PyArray_CheckExact(whole) || PyArray_NDIM(array) > kMaxRank) {
       const Reference at = key(first, count);
       return Reference(at == nullptr ? nullptr : PyObject_GetItem(whole, at.get()));
@@ -270,20 +250,13 @@ PyObject* pieces(PyObject*, PyObject* const* args, Py_ssize_t count) {
 }
 
 PyMethodDef kFunctions[] = {
-    {"broadcast_view", fastcall(broadcast_view), METH_FASTCALL,
-     "broadcast_view(array, shape): the array repeated to shape, without copying."},
-    {"strided_view", fastcall(strided_view), METH_FASTCALL,
-     "strided_view(array, shape, strides, offset): elements of the array's memory by strides in bytes; unchecked."},
-    {"diagonal_view", fastcall(diagonal_view), METH_FASTCALL,
-     "diagonal_view(array, offset, dims): a diagonal, which becomes the last dimension."},
-    {"reshape_view", fastcall(reshape_view), METH_FASTCALL,
-     "reshape_view(array, sizes): the elements in another shape, without copying where the layout allows it."},
-    {"is_viewable", fastcall(is_viewable), METH_FASTCALL,
-     "is_viewable(array, sizes): whether reshape_view returns a view of the array."},
-    {"permute_view", fastcall(permute_view), METH_FASTCALL,
-     "permute_view(array, dims): the array with its dimensions in another order."},
-    {"pieces", fastcall(pieces), METH_FASTCALL,
-     "pieces(x, sizes, dim, drop, primitive, node): views of neighbouring pieces of a tensor or an array."},
+    {"broadcast_view", fastcall(broadcast_view), METH_FASTCALL, nullptr},
+    {"strided_view", fastcall(strided_view), METH_FASTCALL, nullptr},
+    {"diagonal_view", fastcall(diagonal_view), METH_FASTCALL, nullptr},
+    {"reshape_view", fastcall(reshape_view), METH_FASTCALL, nullptr},
+    {"is_viewable", fastcall(is_viewable), METH_FASTCALL, nullptr},
+    {"permute_view", fastcall(permute_view), METH_FASTCALL, nullptr},
+    {"pieces", fastcall(pieces), METH_FASTCALL, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -296,8 +269,8 @@ PyObject* view_of(PyArrayObject* array, int rank, const npy_intp* sizes, const n
   PyObject* const view = PyArray_NewFromDescr(&PyArray_Type, dtype, rank, sizes, strides, data,
                                               PyArray_FLAGS(array) & NPY_ARRAY_WRITEABLE, nullptr);
   if (view == nullptr) return nullptr;
-  PyArray_UpdateFlags(reinterpret_cast<PyArrayObject*>(view), NPY_ARRAY_UPDATE_ALL);
-  if (PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(view), Py_NewRef(base)) < 0) {
+  PyArray_UpdateFlags(as_array(view), NPY_ARRAY_UPDATE_ALL);
+  if (PyArray_SetBaseObject(as_array(view), Py_NewRef(base)) < 0) {
     Py_DECREF(view);
     return nullptr;
   }
