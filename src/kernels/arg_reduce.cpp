@@ -68,6 +68,24 @@ struct Less {
   }
 };
 
+constexpr int64_t kMany = 128;  // elements of a result
+
+// The best of a few contiguous elements for each of `cols` results, without branches, which nobody could foresee.
+template <class Order, class T>
+void find_best_of_few(const T* x, int64_t n, int64_t col_step, int64_t cols, T* best, int64_t* index) {
+  for (int64_t j = 0; j < cols; ++j, x += col_step) {
+    T value = x[0];
+    int64_t place = 0;
+    for (int64_t i = 1; i < n; ++i) {
+      const bool better = Order::than(x[i], value);
+      value = better ? x[i] : value;
+      place = better ? i : place;
+    }
+    best[j] = value;
+    index[j] = place;
+  }
+}
+
 // Contiguous elements: the extremum of a block and then, where it is better than the best one, its place.
 template <class Order, class T>
 void find_best_contiguous(const T* x, int64_t n, int64_t first, T& best, int64_t& index) {
@@ -153,10 +171,10 @@ Status run_places(const Call& call, DimMask mask, T* values, int64_t* indices) {
   const ReductionNest nest = make_reduction_nest(x, mask, call.out[0]);
   const int inner = nest.kept.rank - 1;
   const int64_t out_step = nest.kept.stride[0][inner], col_step = nest.kept.stride[1][inner];
-  constexpr int64_t kMany = 128;
   const bool along = nest.reduced.stride[0][nest.reduced.rank - 1] == 1;
   const bool beside = !along && col_step == 1 && nest.reduced.size >= kMany;
-  const int64_t width = along ? 1 : beside ? kBeside : kStrip;
+  const bool few = along && nest.reduced.size < kMany && nest.reduced.rank == 1;
+  const int64_t width = along && !few ? 1 : beside ? kBeside : kStrip;
   parallel_for(nest.kept.size, static_cast<double>(nest.reduced.size), [&](int64_t begin, int64_t end, int) {
     T best[kBeside];
     int64_t index[kBeside];
@@ -164,7 +182,9 @@ Status run_places(const Call& call, DimMask mask, T* values, int64_t* indices) {
       for (int64_t j = 0; j < count; j += width) {
         const int64_t cols = width < count - j ? width : count - j;
         const T* const from = x.as<T>() + offset[1] + j * col_step;
-        if (along) {
+        if (few) {
+          find_best_of_few<Order>(from, nest.reduced.size, col_step, cols, best, index);
+        } else if (along) {
           find_best_row<Order>(nest.reduced, from, *best, *index);
         } else if (beside) {
           find_best_beside<Order>(nest.reduced, from, cols, best, index);
