@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import random
 import resource
@@ -54,6 +55,20 @@ def test_the_peak_is_the_most_that_was_in_use() -> None:
     del x
     assert memory.stats()["peak"] >= before["in_use"] + MIB
     assert memory.stats()["in_use"] == before["in_use"]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32"])
+def test_totals_of_small_integers_take_no_wider_copy(dtype: str) -> None:
+    x = mg.ones(4 * MIB, dtype=getattr(mg, dtype))
+    for y, call in itertools.product(
+        (x, x.view(2048, 2048).t()),
+        (mg.sum, mg.prod, lambda y: mg.sum(y, dtype=mg.int32), lambda y: mg.mean(y, dtype=mg.float32)),
+    ):
+        memory.reset_peak()
+        before = memory.stats()["in_use"]
+        out = call(y)
+        assert memory.stats()["peak"] < before + MIB
+        assert out.item() in {1, 4 * MIB}
 
 
 def test_no_more_is_kept_than_the_limit() -> None:

@@ -340,7 +340,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # permutation(key: i, offset: i; n) -> out for int64
 # pow(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # prelu(y: T, x: T, weight: T) -> out for float32, float64
-# prod(x: T; dims, keepdim) -> out for int64, float32, float64
+# prod(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # product_of_others(g: T, x: T; dim) -> out for float32, float64
 # product_sum_to(x: T, y: T; shape) -> out for float32, float64
 # radam(params: T, grads: T, exp_avgs: T, exp_avg_sqs: T, steps: D, lr: d, beta1: d, beta2: d, eps: d, weight_decay: d;
@@ -397,7 +397,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 #     float32, float64
 # standardize_sums(g: T, x: T, mean: T, variance: T; eps, groups, centred) -> of_weight, of_bias for float32, float64
 # sub(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
-# sum(x: T; dims, keepdim) -> out for int64, float32, float64
+# sum(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # sum_to(x: T; shape) -> out for float32, float64
 # tan(x: T) -> out for float32, float64
 # tanh(x: T) -> out for float32, float64

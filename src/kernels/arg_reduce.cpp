@@ -216,13 +216,13 @@ Status run_with_index(const Call& call) {
 
 template <class Order>
 constexpr RunsByDType indices() {
-  return {{run_index<Order, bool>, run_index<Order, uint8_t>, run_index<Order, int8_t>, run_index<Order, int16_t>,
+  return {{run_index<Order, uint8_t>, run_index<Order, uint8_t>, run_index<Order, int8_t>, run_index<Order, int16_t>,
            run_index<Order, int32_t>, run_index<Order, int64_t>, nullptr, nullptr}};
 }
 
 template <class Order>
 constexpr RunsByDType values_and_indices() {
-  return {{run_with_index<Order, bool>, run_with_index<Order, uint8_t>, run_with_index<Order, int8_t>,
+  return {{run_with_index<Order, uint8_t>, run_with_index<Order, uint8_t>, run_with_index<Order, int8_t>,
            run_with_index<Order, int16_t>, run_with_index<Order, int32_t>, run_with_index<Order, int64_t>, nullptr,
            nullptr}};
 }

@@ -70,17 +70,6 @@ struct Zeros {
 
 constexpr int64_t kMost = 250;  // so many fit a byte
 
-// The sum of a register's elements, in which neighbours are added in ever wider ones.
-template <class Element>
-int64_t sum_lanes(typename Piece<Element>::Vector x) {
-  auto sums = reinterpret_cast<Piece<uint64_t>::Vector>(x);
-  const auto fold = [&](int bits, uint64_t low) { sums = (sums & low) + ((sums >> bits) & low); };
-  if (sizeof(Element) < 2) fold(8, 0x00ff00ff00ff00ff);
-  if (sizeof(Element) < 4) fold(16, 0x0000ffff0000ffff);
-  if (sizeof(Element) < 8) fold(32, 0x00000000ffffffff);
-  return static_cast<int64_t>(sums[0] + sums[1]);
-}
-
 // How many of `count` elements are not 0.
 template <class B>
 int64_t count_row(const void* from, int64_t step, int64_t count) {

@@ -13,16 +13,20 @@ namespace {
 // ---------------------------------------------------------------------------------------------------------------------
 // Plans.
 
-// `all_in_order`: all elements are taken in the order of memory.
-void plan_dims(Plan& plan, bool all_in_order) {
+// `in_order`: elements are taken in the order of memory.
+void plan_dims(Plan& plan, bool in_order) {
   check_dims(plan);
   const View& x = plan.in[0];
   const DimMask mask = listed_dims(x, plan.attributes[0]);
   write_reduced_shape(x, mask, plan.attributes[1].flag(), plan.out[0]);
-  plan_costs(plan, all_in_order && reduces_all(x, mask) ? in_memory_order(x, mask) : x, mask, true);
+  plan_costs(plan, in_order ? in_memory_order(x, mask) : x, mask, true);
 }
 
-void plan_reduce(Plan& plan) { plan_dims(plan, false); }
+// Integers are summed and multiplied as int64.
+void plan_reduce(Plan& plan) {
+  plan_dims(plan, false);
+  if (!is_floating(plan.in[0].dtype)) plan.out[0].dtype = DType::int64;
+}
 
 // The same where an empty set of elements has no result.
 void plan_extremum(Plan& plan) {
@@ -128,19 +132,138 @@ Status run_integers(const Call& call) {
   return Status::ok;
 }
 
+// Elements as int64.
+using Widen = void (*)(int64_t* out, const char* x, int64_t step, int64_t n);
+
+template <class T>
+void widen(int64_t* out, const char* x, int64_t step, int64_t n) {
+  const T* const from = reinterpret_cast<const T*>(x);
+  for (int64_t i = 0; step == 1 && i < n; ++i) out[i] = from[i];
+  for (int64_t i = 0; step != 1 && i < n; ++i) out[i] = from[i * step];
+}
+
+// The sum of contiguous elements: neighbours, counted from the smallest number, are added in elements twice as wide.
+template <class T, class Wide>
+int64_t sum_row(const char* x, int64_t n) {
+  constexpr int kBits = 8 * sizeof(T), kTaken = 16 / sizeof(T);
+  constexpr int64_t kMost = 128 * kTaken, kLow = (int64_t{1} << kBits) - 1;
+  constexpr int64_t kSmallest = is_signed(T{}) ? int64_t{1} << (kBits - 1) : 0;  // below 0
+  int64_t total = 0, i = 0;
+  while (n - i >= kTaken) {
+    typename Piece<Wide>::Vector sums = {}, v;
+    for (const int64_t end = kMost < n - i ? i + kMost : n; i + kTaken <= end; i += kTaken) {
+      __builtin_memcpy(&v, x + i * static_cast<int64_t>(sizeof(T)), sizeof v);
+      v ^= static_cast<Wide>(kSmallest << kBits | kSmallest);
+      sums += (v & static_cast<Wide>(kLow)) + (v >> kBits);
+    }
+    total += sum_lanes<Wide>(sums);
+  }
+  total -= i * kSmallest;
+  for (const T* const from = reinterpret_cast<const T*>(x); i < n; ++i) total += from[i];
+  return total;
+}
+
+// Smaller integers, some of which are widened at a time.
+template <class Op>
+struct Widened {
+  static constexpr int64_t kWide = 2048;
+
+  Widen widen;
+  int64_t (*row)(const char* x, int64_t n);  // of contiguous ones, or nullptr
+  int64_t bytes;                             // of an element
+  Nest<1> nest;                              // of the elements of a result
+
+  int64_t step() const { return nest.stride[0][nest.rank - 1]; }
+
+  template <class Visit>
+  void for_pieces(const char* x, int64_t most, Visit&& visit) const {
+    if (nest.size == 0) return;
+    for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
+      for (int64_t i = 0; i < count; i += most) {
+        visit(x + (offset[0] + i * step()) * bytes, most < count - i ? most : count - i);
+      }
+    });
+  }
+
+  int64_t combine_elements(const char* x) const {
+    int64_t wide[kWide], total = Op::template identity<int64_t>();
+    const bool by_rows = row != nullptr && step() == 1;
+    for_pieces(x, by_rows ? nest.size : kWide, [&](const char* from, int64_t count) {
+      if (by_rows) {
+        total += row(from, count);
+        return;
+      }
+      widen(wide, from, step(), count);
+      total = Op::combine(total, combine_contiguous<Op>(wide, count));
+    });
+    return total;
+  }
+
+  // At most kWide results beside each other in x and in out.
+  void combine_beside(const char* x, int64_t cols, int64_t* out) const {
+    int64_t wide[kWide];
+    for (int64_t j = 0; j < cols; ++j) out[j] = Op::template identity<int64_t>();
+    for_pieces(x, kWide / cols, [&](const char* from, int64_t rows) {
+      const bool dense = step() == cols;
+      for (int64_t i = 0; i < (dense ? 1 : rows); ++i) {
+        widen(wide + i * cols, from + i * step() * bytes, 1, dense ? rows * cols : cols);
+      }
+      combine_rows<Op>(out, wide, cols, rows, cols, false);
+    });
+  }
+};
+
+template <class Op>
+Status run_widened(const Call& call, Widen widen, int64_t (*row)(const char* x, int64_t n)) {
+  const View& x = call.in[0];
+  const DimMask mask = listed_dims(x, call.attributes[0]);
+  const ReductionNest nest = make_reduction_nest(in_memory_order(x, mask), mask, call.out[0], true);
+  const Widened<Op> widened = {widen, row, item_size(x.dtype), nest.reduced};
+  const int inner = nest.kept.rank - 1;
+  const int64_t out_step = nest.kept.stride[0][inner], x_step = nest.kept.stride[1][inner];
+  const bool beside = out_step == 1 && x_step == 1;
+  parallel_for(nest.kept.size, 0.3 * static_cast<double>(nest.reduced.size), [&](int64_t begin, int64_t end, int) {
+    for_rows(nest.kept, begin, end, [&](const int64_t* offset, int64_t count) {
+      int64_t* const out = call.out[0].as<int64_t>() + offset[0];
+      const char* const from = x.as<char>() + offset[1] * widened.bytes;
+      for (int64_t i = 0; i < count;) {
+        const int64_t cols = beside && count - i < Widened<Op>::kWide ? count - i : Widened<Op>::kWide;
+        const char* const at = from + i * x_step * widened.bytes;
+        if (beside && count > 1) {
+          widened.combine_beside(at, cols, out + i);
+          i += cols;
+        } else {
+          out[i++ * out_step] = widened.combine_elements(at);
+        }
+      }
+    });
+  });
+  return Status::ok;
+}
+
+template <class T, class Wide>
+Status run_sum(const Call& call) {
+  return run_widened<IntegerSum>(call, widen<T>, sum_row<T, Wide>);
+}
+
+template <class T>
+Status run_product(const Call& call) {
+  return run_widened<IntegerProduct>(call, widen<T>, nullptr);
+}
+
 template <class Op>
 constexpr RunsByDType all_integers() {
-  return {{run_integers<Op, bool>, run_integers<Op, uint8_t>, run_integers<Op, int8_t>, run_integers<Op, int16_t>,
+  return {{run_integers<Op, uint8_t>, run_integers<Op, uint8_t>, run_integers<Op, int8_t>, run_integers<Op, int16_t>,
            run_integers<Op, int32_t>, run_integers<Op, int64_t>, nullptr, nullptr}};
 }
 
-constexpr RunsByDType only_int64(RunFunction run) {
-  return {{nullptr, nullptr, nullptr, nullptr, nullptr, run, nullptr, nullptr}};
-}
-
 constexpr Run kRuns[] = {
-    {"sum", only_int64(run_integers<IntegerSum, int64_t>)},
-    {"prod", only_int64(run_integers<IntegerProduct, int64_t>)},
+    {"sum",
+     {{run_sum<uint8_t, uint16_t>, run_sum<uint8_t, uint16_t>, run_sum<int8_t, uint16_t>, run_sum<int16_t, uint32_t>,
+       run_sum<int32_t, uint64_t>, run_integers<IntegerSum, int64_t>}}},
+    {"prod",
+     {{run_product<uint8_t>, run_product<uint8_t>, run_product<int8_t>, run_product<int16_t>, run_product<int32_t>,
+       run_integers<IntegerProduct, int64_t>}}},
     {"max", all_integers<IntegerLargest>()},
     {"min", all_integers<IntegerSmallest>()},
 };

@@ -12,35 +12,40 @@ namespace {
 // ---------------------------------------------------------------------------------------------------------------------
 // Runs.
 
-// `any_order`: of the elements, whose order then is that of memory.
+// Of x, whose elements are taken in the order of memory if it is `turned`: as rows, where a column is contiguous.
 template <class T>
-[[gnu::noinline]] Status reduce(const Call& call, const Operation<T>& op, DimMask mask, bool mean,
-                                bool any_order = false) {
-  const View x = any_order ? in_memory_order(call.in[0], mask) : call.in[0];
-  const Reduction form = describe_reduction(x, mask);
+[[gnu::noinline]] Status reduce(const Call& call, const View& x, const Operation<T>& op, DimMask mask, bool mean,
+                                bool turned = false) {
+  constexpr int64_t kFew = 8;
+  Reduction form = describe_reduction(x, mask);
   if (form.kept == 0) return Status::ok;
   const ReductionNest nest = make_reduction_nest(x, mask, call.out[0], true);
+  const int last = nest.reduced.rank - 1;
+  const bool runs = nest.reduced.stride[0][last] == 1 && nest.reduced.shape[last] >= kBlockVectors;
+  const bool as_rows = turned && !form.rows && form.kept >= kFew && runs;
+  const Chunks chunks = as_rows ? Chunks{0, 0} : divide_into_chunks(form, kVirtualLanes<T>);
+  if (as_rows) form.rows = true;
   const T divisor = mean ? static_cast<T>(form.reduced) : T{1};
   const Reducer<T> reducer = {op, form, nest, choose_walk<T>(form, nest), x.as<T>(), call.out[0].as<T>(), divisor};
-  const Chunks chunks = divide_into_chunks(form, kVirtualLanes<T>);
   reducer.run_all(chunks, reinterpret_cast<T*>(call.shared));
   return Status::ok;
 }
 
 template <class Op, class T>
 Status run_reduce(const Call& call) {
-  return reduce(call, kOperation<Op, T>, listed_dims(call.in[0], call.attributes[0]), false);
+  return reduce(call, call.in[0], kOperation<Op, T>, listed_dims(call.in[0], call.attributes[0]), false);
 }
 
-// Of the extremum of all elements only the sign of a zero depends on their order.
+// Only the sign of a zero depends on the order of elements.
 template <class T>
 [[gnu::noinline]] Status reduce_to_extremum(const Call& call, const Operation<T>& op) {
-  const View& x = call.in[0];
+  const View &x = call.in[0], &out = call.out[0];
   const DimMask mask = listed_dims(x, call.attributes[0]);
-  const bool all = reduces_all(x, mask) && !x.contiguous();
-  reduce(call, op, mask, false, all);
-  if (all && *call.out[0].as<T>() == 0) reduce(call, op, mask, false);
-  return Status::ok;
+  const bool turned = lies_turned(x) && out.contiguous();
+  reduce(call, turned ? in_memory_order(x, mask) : x, op, mask, false, turned);
+  int zeros = 0;
+  for (int64_t i = 0, n = turned ? out.size() : 0; i < n; ++i) zeros |= out.as<T>()[i] == 0 ? 1 : 0;
+  return zeros != 0 ? reduce(call, x, op, mask, false) : Status::ok;
 }
 
 template <class Op, class T>
@@ -50,12 +55,12 @@ Status run_extremum(const Call& call) {
 
 template <class T>
 Status run_mean(const Call& call) {
-  return reduce(call, kOperation<Sum, T>, listed_dims(call.in[0], call.attributes[0]), true);
+  return reduce(call, call.in[0], kOperation<Sum, T>, listed_dims(call.in[0], call.attributes[0]), true);
 }
 
 template <class T>
 Status run_sum_to(const Call& call) {
-  return reduce(call, kOperation<Sum, T>, broadcast_dims(call.in[0], call.attributes[0]), false);
+  return reduce(call, call.in[0], kOperation<Sum, T>, broadcast_dims(call.in[0], call.attributes[0]), false);
 }
 
 constexpr Run kRows[] = {

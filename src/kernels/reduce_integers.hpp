@@ -1,5 +1,5 @@
-// What combines integers or booleans. The order of operations does not matter: they are exact, or wrap around (the
-// build sets -fwrapv).
+// What combines integers, and booleans as the bytes 0 and 1 that they are. The order of operations does not matter:
+// they are exact, or wrap around (the build sets -fwrapv).
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,6 @@ struct IntegerProduct {
   }
 };
 
-constexpr bool is_signed(bool) { return false; }
 constexpr bool is_signed(uint8_t) { return false; }
 template <class T>
 constexpr bool is_signed(T) {
@@ -44,11 +43,6 @@ constexpr T lowest() {
 template <class T>
 constexpr T highest() {
   return static_cast<T>(~lowest<T>());
-}
-
-template <>
-constexpr bool highest<bool>() {
-  return true;
 }
 
 struct IntegerLargest {
@@ -83,6 +77,17 @@ struct Piece {
   static Vector load(const T* x) { return *reinterpret_cast<const Unaligned*>(x); }
   static void store(T* x, Vector v) { *reinterpret_cast<Unaligned*>(x) = v; }
 };
+
+// The sum of a register's elements, in which neighbours are added in ever wider ones.
+template <class Element>
+int64_t sum_lanes(typename Piece<Element>::Vector x) {
+  auto sums = reinterpret_cast<Piece<uint64_t>::Vector>(x);
+  const auto fold = [&](int bits, uint64_t low) { sums = (sums & low) + ((sums >> bits) & low); };
+  if (sizeof(Element) < 2) fold(8, 0x00ff00ff00ff00ff);
+  if (sizeof(Element) < 4) fold(16, 0x0000ffff0000ffff);
+  if (sizeof(Element) < 8) fold(32, 0x00000000ffffffff);
+  return static_cast<int64_t>(sums[0] + sums[1]);
+}
 
 // n contiguous elements; many of them in four vectors, so that no operation waits for the one before it.
 template <class Op, class T>
@@ -140,17 +145,6 @@ void combine_rows(T* out, const T* x, int64_t step, int64_t rows, int64_t cols, 
     for (int64_t r = 0; r < rows; ++r) total = Op::combine(total, x[r * step + j]);
     out[j] = total;
   }
-}
-
-// As bytes that are 0 or 1.
-template <class Op>
-bool combine_contiguous(const bool* x, int64_t n) {
-  return combine_contiguous<Op>(reinterpret_cast<const uint8_t*>(x), n) != 0;
-}
-
-template <class Op>
-void combine_rows(bool* out, const bool* x, int64_t step, int64_t rows, int64_t cols, bool far) {
-  combine_rows<Op>(reinterpret_cast<uint8_t*>(out), reinterpret_cast<const uint8_t*>(x), step, rows, cols, far);
 }
 
 // Whether so many rows come from memory that no near cache holds.

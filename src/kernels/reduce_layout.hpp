@@ -89,8 +89,6 @@ inline Turn find_turn(const Reduction& r, const Nest<1>& reduced, int64_t lanes)
   return {};
 }
 
-inline bool reduces_all(const View& x, DimMask mask) { return mask == (DimMask{1} << x.rank) - 1; }
-
 // x with its reduced dimensions in the order in which they lie in memory, where the order of elements does not matter.
 // Those of size 1 stay, and with them the logical form.
 [[gnu::noinline]] inline View in_memory_order(View x, DimMask mask) {
@@ -105,6 +103,17 @@ inline bool reduces_all(const View& x, DimMask mask) { return mask == (DimMask{1
     }
   }
   return x;
+}
+
+// Whether neighbours in memory are neighbours along another dimension than the last one.
+inline bool lies_turned(const View& x) {
+  int64_t stride = INT64_MAX;
+  for (int d = 0; d < x.rank; ++d) {
+    if (x.shape[d] == 1) continue;
+    if (x.stride[d] > stride) return true;
+    stride = x.stride[d];
+  }
+  return false;
 }
 
 // The same with the places of the elements.

@@ -241,15 +241,16 @@ def test_few_columns_of_many_rows(cols: int, dtype: Any) -> None:
 @pytest.mark.parametrize("name", EXTREMA)
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_an_extreme_zero_of_a_permuted_array_has_the_sign_of_its_copy(name: str, dtype: Any) -> None:
-    """The extremum of all elements is looked for in the order of memory, and in their own one if it is 0."""
+    """Extrema are looked for in the order of memory, and in their own one if one is 0."""
     rng = np.random.default_rng(3)
-    for shape in [(40, 30), (6, 16, 64), (1, 300, 20), (300, 1, 20), (16, 16, 8, 8)]:
+    for shape in [(40, 30), (90, 20), (6, 16, 64), (1, 300, 20), (300, 1, 20), (16, 16, 8, 8)]:
         plain = np.where(rng.random(shape) < 0.5, dtype(0), -dtype(0)).astype(dtype)
         plain[rng.random(shape) < 0.9] = 1 if name == "min" else -1
-        expected = result(name, plain, (), False)
-        for order in itertools.permutations(range(len(shape))):
-            permuted = np.ascontiguousarray(plain.transpose(order)).transpose(np.argsort(order))
-            assert same_bits(result(name, permuted, (), False), expected)
+        for dims in dim_sets(len(shape)):
+            expected = result(name, plain, dims, False)
+            for order in itertools.permutations(range(len(shape))):
+                permuted = np.ascontiguousarray(plain.transpose(order)).transpose(np.argsort(order))
+                assert same_bits(result(name, permuted, dims, False), expected)
 
 
 @pytest.mark.parametrize("name", EXTREMA)
@@ -289,6 +290,19 @@ def test_places_in_long_rows() -> None:
     assert result("argmin", x, (), False) == np.argmin(x)
     x[[200_000, 250_000]] = np.nan
     assert result("argmax", x, (), False) == result("argmin", x, (), False) == 200_000
+
+
+@pytest.mark.parametrize("dtype", [*INTEGERS, np.bool_])
+@pytest.mark.parametrize("shape", [*SHAPES, (0, 3), (3, 5000), (5000, 3), (3, 40, 3)])
+def test_integers_are_summed_and_multiplied_as_int64(shape: tuple[int, ...], dtype: Any) -> None:
+    """Over their whole range, and where all of them are the smallest or the greatest number."""
+    bounds = np.iinfo(np.uint8 if dtype is np.bool_ else dtype)
+    x = np.asarray(np.random.default_rng(6).integers(bounds.min, bounds.max, shape, bounds.dtype, endpoint=True))
+    for y, dims in itertools.product([x, np.full_like(x, bounds.min), np.full_like(x, bounds.max)], dim_sets(x.ndim)):
+        wide, axes = y.astype(dtype).astype(np.int64), dims or None
+        for z in layouts(y.astype(dtype)):
+            assert same_bits(result("sum", z, dims, False), np.asarray(wide.sum(axis=axes)))
+            assert same_bits(result("prod", z, dims, False), np.asarray(wide.prod(axis=axes)))
 
 
 @pytest.mark.parametrize("dims", [(), (0,), (1,)])
@@ -601,7 +615,7 @@ def test_errors_name_the_kernel_and_the_shapes(
 
 
 def test_dtypes_that_a_kernel_does_not_take_are_left_to_promotion() -> None:
-    assert KERNELS["sum"](np.zeros(3, np.int32), (), False) is NotImplemented
+    assert KERNELS["nansum"](np.zeros(3, np.int32), (), False) is NotImplemented
     assert KERNELS["mean"](np.zeros(3, np.int64), (), False) is NotImplemented
     assert KERNELS["softmax"](np.zeros(3, np.int64), 0) is NotImplemented
 

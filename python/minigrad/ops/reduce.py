@@ -180,16 +180,23 @@ def _converted(name: str, x: Tensor, dtype: _dtype.dtype | None) -> Tensor:
     return x if array.dtype.kind == "f" or x.dtype is _dtype.int64 else to_dtype(x, _dtype.int64)
 
 
+def _widens(primitive: Any, x: Tensor, wanted: _dtype.dtype) -> bool:
+    """Return whether the kernel may read x as it is: integers in int64, which wraps around as they do or holds the sum."""
+    if x.dtype.is_floating_point or wanted is _dtype.bool_:
+        return False
+    return not wanted.is_floating_point or (primitive is _sum and x.dtype is not _dtype.int64)
+
+
 def _total(name: str, primitive: Any, x: Tensor, dims: Shape, keepdim: bool, dtype: _dtype.dtype | None) -> Tensor:
-    """Run sum or prod in the dtype asked for; small integers go through int64, which wraps around as they do."""
-    if dtype is None and array_of(name, x).dtype.kind == "f":
-        return primitive(x, dims, keepdim)  # type: ignore[no-any-return]
+    """Run sum or prod in the dtype asked for."""
+    real = array_of(name, x).dtype.kind == "f"
     if dtype is None and primitive is _sum and x.dtype is _dtype.bool_:
         return _count_nonzero(x, dims, keepdim)  # type: ignore[no-any-return]
-    x = _converted(name, x, dtype)
-    if x.dtype.is_floating_point or x.dtype is _dtype.int64:
-        return primitive(x, dims, keepdim)  # type: ignore[no-any-return]
-    return to_dtype(primitive(to_dtype(x, _dtype.int64), dims, keepdim), x.dtype)  # type: ignore[no-any-return]
+    wanted = _dtype.as_dtype(dtype) if dtype is not None else x.dtype if real else _dtype.int64
+    if x.dtype is not wanted and not _widens(primitive, x, wanted):
+        x = to_dtype(x, wanted)
+    out = primitive(x, dims, keepdim)
+    return out if out.dtype is wanted else to_dtype(out, wanted)  # type: ignore[no-any-return]
 
 
 def _check_float(name: str, x: Tensor) -> None:
@@ -213,7 +220,7 @@ def sum(  # noqa: A001
     keepdim : bool, default False
         Keep them with size 1.
     dtype : dtype, optional
-        What to convert to first.
+        What to convert to first. Small integers are summed in int64 whatever it is, and the sums are converted.
 
     Returns
     -------
@@ -261,10 +268,15 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dtyp
     >>> minigrad.mean(minigrad.tensor([[1.0, 2.0], [3.0, 6.0]]), 1)
     tensor([1.5000, 4.5000])
     """
+    dims = dims_of("mean", input, dim)
     if dtype is not None:
-        input = _converted("mean", input, dtype)
+        wanted = _dtype.as_dtype(dtype)
+        if wanted.is_floating_point and _widens(_sum, input, wanted):
+            total = to_dtype(_sum(input, dims, keepdim), _dtype.float64)
+            return to_dtype(div(total, float(_count(input.shape, dims))), wanted)  # type: ignore[no-any-return]
+        input = _converted("mean", input, wanted)
     _check_float("mean", input)
-    return _mean(input, dims_of("mean", input, dim), keepdim)  # type: ignore[no-any-return]
+    return _mean(input, dims, keepdim)  # type: ignore[no-any-return]
 
 
 @method
@@ -322,10 +334,10 @@ def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dt
     >>> minigrad.nansum(minigrad.tensor([1.0, float("nan"), 3.0]))
     tensor(4.)
     """
-    if dtype is not None or array_of("nansum", input).dtype.kind != "f":
+    if array_of("nansum", input).dtype.kind == "f" and dtype is not None:
         input = _converted("nansum", input, dtype)
-        if not input.dtype.is_floating_point:
-            return sum(input, dim, keepdim)
+    if not input.dtype.is_floating_point:
+        return sum(input, dim, keepdim, dtype=dtype)
     return _nansum(input, dims_of("nansum", input, dim), keepdim)  # type: ignore[no-any-return]
 
 
