@@ -313,7 +313,11 @@ void clear(const View& x, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; ++i) {
     for (int64_t r = 0; r < rows; ++r) {
       T* const row = x.as<T>() + i * x.stride[0] + r * x.stride[1];
-      for (int64_t k = 0; k < length; ++k) row[k * step] = 0;
+      if (step == 1) {
+        __builtin_memset(row, 0, static_cast<size_t>(length) * sizeof(T));
+      } else {
+        for (int64_t k = 0; k < length; ++k) row[k * step] = 0;
+      }
     }
   }
 }
