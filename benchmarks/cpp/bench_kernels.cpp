@@ -289,6 +289,7 @@ std::vector<Row> index_rows() {
       {"index_rows", "", {kMatrix, row_numbers}},
       {"index_rows_add", "", {kMatrix, row_numbers}, {whole(kRows)}},
       {"add_rows", "", {kMatrix, row_numbers, row_numbers}, {whole(kRows)}},
+      {"border", "mirrored", {kMatrix}, {dims({3, 5, 2, 2}), whole(1)}},
       {"unslice", "", {kMatrix}, {dims({kRows, kColumns}), dims({0, 0}), dims({1, 1})}},
       {"scatter", "set", {kMatrix, kMatrix, columns}, {whole(1), whole(0)}},
       {"scatter", "sum along columns", {kMatrix, kMatrix, indices({kRows, kColumns}, kRows)}, {whole(0), whole(1)}},

@@ -228,6 +228,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # bitwise_or(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64
 # bitwise_right_shift(x: T, y: T) -> out for uint8, int8, int16, int32, int64
 # bitwise_xor(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64
+# border(x: T; sizes, mode) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # broken_line(x: T; low, high, below, between, above, shift) -> out for float32, float64
 # broken_line_grad(g: T, x: T; low, high, below, between, above, shift) -> out for float32, float64
 # cast(x: T; dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16

@@ -1,4 +1,4 @@
-// Joining arrays, and triangles of matrices: cat and triangle.
+// Joining arrays, triangles of matrices, and borders: cat, triangle and border.
 #include "core/plans.hpp"
 #include "kernels/moves.hpp"
 #include "kernels/turn.hpp"
@@ -51,6 +51,35 @@ void plan_triangle(Plan& plan) {
   if (x.rank < 2) fail(plan, ErrorKind::runtime, "needs at least two dimensions, got shape " + shape_text(x));
   copy_shape(x, x.dtype, plan.out[0]);
   plan.nanoseconds = 0.3 * static_cast<double>(x.size());
+}
+
+enum Border : int64_t { kReplicate, kReflect, kCircular };
+
+// Which of n places stands i places behind the first one: outside of them the last one again, or as in a mirror that
+// lies on it, or as if they began anew.
+int64_t place_of(int64_t i, int64_t n, int64_t mode) {
+  const int64_t past = i < 0 ? -i : i - (n - 1);  // by how much it is outside
+  if (i >= 0 && past <= 0) return i;
+  const int64_t edge = i < 0 ? 0 : n - 1, inwards = i < 0 ? past : -past;
+  return mode == kCircular ? edge - inwards + (i < 0 ? n : -n) : mode == kReflect ? edge + inwards : edge;
+}
+
+// sizes: how much before and behind the last dimension, then the one before it, and so on.
+void plan_border(Plan& plan) {
+  const View& x = plan.in[0];
+  const Attribute& sizes = plan.attributes[0];
+  const int64_t mode = plan.attributes[1].integer();
+  copy_shape(x, x.dtype, plan.out[0]);
+  bool fits = sizes.count >= 2 && sizes.count % 2 == 0 && sizes.count / 2 <= x.rank && mode >= 0 && mode <= kCircular;
+  for (int i = 0; fits && i < sizes.count; ++i) {
+    const int d = x.rank - 1 - i / 2;
+    const int64_t n = x.shape[d], most = mode == kReflect ? n - 1 : mode == kCircular ? n : INT64_MAX / 4;
+    fits = sizes.integers[i] >= 0 && sizes.integers[i] <= most && n > 0;
+    plan.out[0].shape[d] += sizes.integers[i];
+  }
+  if (!fits)
+    fail(plan, ErrorKind::runtime, "there is no border of these sizes and this mode for shape " + shape_text(x));
+  plan.nanoseconds = 0.1 * static_cast<double>(plan.out[0].size() * item_size(x.dtype));
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -228,9 +257,52 @@ struct Triangle {
   }
 };
 
+// ---------------------------------------------------------------------------------------------------------------------
+// border: rows of x, each within what stands before and behind it.
+
+template <class T>
+struct Bordered {
+  static Status run(const Call& call) {
+    const View &x = call.in[0], &out = call.out[0];
+    const int last = x.rank - 1;
+    const int64_t before = call.attributes[0].integers[0], mode = call.attributes[1].integer();
+    const int64_t n = x.shape[last], step = x.stride[last], columns = out.shape[last], out_step = out.stride[last];
+    parallel_for(out.size() / columns, 0.1 * static_cast<double>(columns * sizeof(T)), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        const auto [from, to] = rows_at(call, row);
+        for (int64_t j = 0; j < before; ++j) to[j * out_step] = from[place_of(j - before, n, mode) * step];
+        copy_piece(to + before * out_step, from, n, out_step, step);
+        for (int64_t j = n; j < columns - before; ++j) to[(before + j) * out_step] = from[place_of(j, n, mode) * step];
+      }
+    });
+    return Status::ok;
+  }
+
+ private:
+  struct Pair {
+    const T* from;
+    T* to;
+  };
+
+  // Row n of out, and that of x which is within it.
+  static Pair rows_at(const Call& call, int64_t n) {
+    const View &x = call.in[0], &out = call.out[0];
+    const Attribute& sizes = call.attributes[0];
+    Pair rows = {x.as<T>(), out.as<T>()};
+    for (int d = x.rank - 2, i = 2; d >= 0; --d, i += 2) {
+      const int64_t at = n % out.shape[d], mode = call.attributes[1].integer();
+      n /= out.shape[d];
+      rows.to += at * out.stride[d];
+      rows.from += x.stride[d] * (i < sizes.count ? place_of(at - sizes.integers[i], x.shape[d], mode) : at);
+    }
+    return rows;
+  }
+};
+
 constexpr Run kRuns[] = {
     {"cat", moves<Cat>()},
     {"triangle", moves<Triangle>()},
+    {"border", moves<Bordered>()},
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -250,6 +322,12 @@ constexpr Kernel kRows[] = {
      .outputs = {"out"},
      .attributes = {{"diagonal", AttributeKind::integer}, {"upper", AttributeKind::flag}},
      .plan = plan_triangle},
+    {.name = "border",
+     .inputs = {"x"},
+     .types = "T",
+     .outputs = {"out"},
+     .attributes = {{"sizes", AttributeKind::integers}, {"mode", AttributeKind::integer}},
+     .plan = plan_border},
 };
 
 }  // namespace

@@ -57,11 +57,33 @@ Status fold_of(const Call& call) {
   return Status::ok;
 }
 
+template <class T>
+Status border_of(const Call& call) {
+  const View &x = call.in[0], &out = call.out[0];
+  const Attribute& sizes = call.attributes[0];
+  for_each(out, [&](const Position& p) {
+    Position q = p;
+    for (int i = 0; i < sizes.count; i += 2) {
+      const int d = x.rank - 1 - i / 2;
+      const int64_t n = x.shape[d];
+      int64_t& place = q.index[d];
+      place -= sizes.integers[i];
+      if (place >= 0 && place < n) continue;
+      const int64_t replicated = place < 0 ? 0 : n - 1, reflected = place < 0 ? -place : 2 * n - 2 - place;
+      const int64_t places[] = {replicated, reflected, (place + n) % n};
+      place = places[call.attributes[1].integer()];
+    }
+    at<T>(out, p) = at<T>(x, q);
+  });
+  return Status::ok;
+}
+
 constexpr Run kRows[] = {
     {"cat", for_all<cat_of<int64_t>, cat_of<double>>()},
     {"triangle", for_all<triangle_of<int64_t>, triangle_of<double>>()},
     {"unstride", for_all<unstride_of<int64_t>, unstride_of<double>>()},
     {"fold", for_all<fold_of<int64_t>, fold_of<double>>()},
+    {"border", for_all<border_of<int64_t>, border_of<double>>()},
 };
 
 }  // namespace

@@ -386,7 +386,7 @@ def roll(draw: Draw) -> Call:
 def border(draw: Draw) -> Call:
     shape = (1, int(draw.integers(1, 4)), int(draw.integers(2, 5)))
     sizes = (*draw.integers(0, shape[2], 2), *draw.integers(0, shape[1], 2))
-    return (normal(draw, shape),), (tuple(map(int, sizes)), str(draw.choice(["reflect", "replicate", "circular"])))
+    return (normal(draw, shape),), (tuple(map(int, sizes)), int(draw.integers(3)))
 
 
 def round_to(draw: Draw) -> Call:

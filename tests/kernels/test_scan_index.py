@@ -389,6 +389,48 @@ def test_index_rows_add_adds_in_the_order_of_the_indices(dtype: type) -> None:
             assert same_bits(KERNELS["index_rows_add"](g, index, 7), expected)
 
 
+# ---- border ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("mode", "way"), [(0, "edge"), (1, "reflect"), (2, "wrap")])
+@pytest.mark.parametrize(
+    ("shape", "sizes"),
+    [
+        ((5,), (4, 2)),
+        ((4, 5), (0, 3, 2, 1)),
+        ((3, 4, 90), (1, 0)),
+        ((2, 3, 4), (3, 3, 2, 2, 1, 0)),
+        ((2, 0, 3), (1, 1)),
+    ],
+)
+def test_border(shape: tuple[int, ...], sizes: tuple[int, ...], mode: int, way: str, dtype: type) -> None:
+    kernel, x = KERNELS["border"], values(shape, dtype)
+    sides = [(0, 0)] * (len(shape) - len(sizes) // 2) + [*zip(sizes[-2::-2], sizes[::-2], strict=True)]
+    expected = np.pad(x, sides, way)
+    assert same_bits(kernel.reference(x, sizes, mode), expected)
+    for given in layouts(x):
+        assert same_bits(kernel(given, sizes, mode), expected)
+    for out in layouts(np.ones_like(expected)):
+        kernel.into(out, x, sizes, mode)
+        assert same_bits(np.array(out, order="C"), expected)
+    for threads in (1, 2, 3, 8):
+        with with_threads(threads):
+            assert same_bits(kernel(x, sizes, mode), expected)
+
+
+@pytest.mark.parametrize(
+    ("shape", "sizes", "mode"),
+    [
+        ((4,), (1,), 0), ((4,), (), 0), ((4,), (1, 1, 1, 1), 0), ((), (1, 1), 0), ((4,), (-1, 0), 0), ((4,), (4, 0), 1),
+        ((4,), (0, 5), 2), ((0,), (1, 1), 0), ((4,), (1, 1), 3), ((4,), (1, 1), -1), ((4,), (2**63 - 1, 1), 0),
+    ],
+)  # fmt: skip
+def test_a_border_that_cannot_be(shape: tuple[int, ...], sizes: tuple[int, ...], mode: int) -> None:
+    with pytest.raises(RuntimeError, match="border: there is no border of these sizes"):
+        KERNELS["border"](np.zeros(shape), sizes, mode)
+
+
 # ---- unslice ---------------------------------------------------------------------------------------------------------
 
 SLICES: list[tuple[tuple[int, ...], tuple[slice, ...]]] = [

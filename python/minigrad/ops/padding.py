@@ -13,7 +13,7 @@ from .. import _core
 from ..batching import levels
 from ..batching_rules import made_like
 from ..graph import Array
-from ..primitive import LEADING, LINEAR, ONE_TO_MANY, Primitive
+from ..primitive import LEADING, LINEAR, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from .creation import filled
 from .index import _scatter_add, along, index_select
@@ -21,6 +21,8 @@ from .records import DEFINITION
 from .shape import Shape, unindex
 
 __all__ = ["pad"]
+
+_MODES = ("replicate", "reflect", "circular")
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
@@ -85,7 +87,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
 
 def _of_its_own(input: Tensor, shape: Shape, pad: tuple[int, ...], mode: str) -> Tensor:
     """Return a tensor with a border of its own elements."""
-    if mode not in ("reflect", "replicate", "circular"):
+    if mode not in _MODES:
         raise NotImplementedError(f"pad: there is no mode {mode!r}")
     if len(pad) % 2:
         raise RuntimeError(f"pad: needs an even number of sizes, got {pad}")
@@ -93,14 +95,13 @@ def _of_its_own(input: Tensor, shape: Shape, pad: tuple[int, ...], mode: str) ->
         raise NotImplementedError(
             f"pad: mode {mode!r} pads the last one to three of at most two more dims, got {pad} for shape {shape}"
         )
-    for dim, before, after in _sides(shape, pad):
-        n = shape[dim]
-        left = n + min(before, 0) + min(after, 0)  # what is not cut off
-        most = {"reflect": n - 1, "circular": left}.get(mode)
-        if (most is not None and max(before, after) > most) or n + before + after < (mode != "circular") or n < 1:
-            raise RuntimeError(f"pad: mode {mode!r} cannot pad dim {dim} of shape {shape} by {(before, after)}")
     if min(pad) >= 0:
-        return _border(input, pad, mode)  # type: ignore[no-any-return]
+        try:
+            return _border(input, pad, _MODES.index(mode))  # type: ignore[no-any-return]
+        except RuntimeError:
+            _check_own(shape, pad, mode)
+            raise
+    _check_own(shape, pad, mode)
     out = input
     for dim, before, after in _sides(shape, pad):
         if before or after:
@@ -108,42 +109,31 @@ def _of_its_own(input: Tensor, shape: Shape, pad: tuple[int, ...], mode: str) ->
     return out
 
 
+def _check_own(shape: Shape, pad: tuple[int, ...], mode: str) -> None:
+    """Raise a RuntimeError where a dim has not got what its border is made of."""
+    for dim, before, after in _sides(shape, pad):
+        n = shape[dim]
+        left = n + min(before, 0) + min(after, 0)  # what is not cut off
+        most = {"reflect": n - 1, "circular": left}.get(mode)
+        if (most is not None and max(before, after) > most) or n + before + after < (mode != "circular") or n < 1:
+            raise RuntimeError(f"pad: mode {mode!r} cannot pad dim {dim} of shape {shape} by {(before, after)}")
+
+
 def _sides(shape: Shape, pad: Sequence[int]) -> list[tuple[int, int, int]]:
     """Return the dims that are padded, the last one first, and how much before and behind."""
     return [(len(shape) - 1 - i // 2, pad[i], pad[i + 1]) for i in range(0, len(pad), 2)]
 
 
-def _run_border(x: Any, pad: tuple[int, ...], mode: str) -> Any:
-    _, within, sizes, _ = _plan(x.shape, pad)
-    out = unindex(x, within, sizes)
-    for dim, before, after in _sides(x.shape, pad):
-        n, lines = x.shape[dim], out.swapaxes(0, dim)
-        end = before + n
-        first, last = {
-            "replicate": (slice(before, before + 1), slice(end - 1, end)),
-            "reflect": (
-                slice(2 * before, before, -1),
-                slice(end - 2, end - 2 - after if end > after + 1 else None, -1),
-            ),
-            "circular": (slice(n, end), slice(before, before + after)),
-        }[mode]
-        lines[:before], lines[end:] = lines[first], lines[last]
-    return out
-
-
-def _fold(g: Any, pad: tuple[int, ...], mode: str, x_shape: Shape) -> Any:
+def _fold(g: Any, sizes: tuple[int, ...], mode: int, x_shape: Shape) -> Any:
     """Return the sums of what the elements of a tensor with a border were given, for each element of its own."""
-    for dim, before, after in reversed(_sides(x_shape, pad)):
-        places = along(_places(x_shape[dim], before, after, mode), g.shape[:dim], g.shape[dim + 1 :])
+    for dim, before, after in reversed(_sides(x_shape, sizes)):
+        places = along(_places(x_shape[dim], before, after, _MODES[mode]), g.shape[:dim], g.shape[dim + 1 :])
         g = _scatter_add(g, places, (*g.shape[:dim], x_shape[dim], *g.shape[dim + 1 :]), dim)
     return g
 
 
-_border = Primitive(
+_border = kernel_primitive(
     "border",
-    run=_run_border,
-    inputs=("x",),
-    attributes=("pad", "mode"),
     equation="out is x within a border of x's own elements, repeated, mirrored or taken from the other end",
     source=DEFINITION,
     relation=ONE_TO_MANY,
@@ -151,9 +141,10 @@ _border = Primitive(
     vjp={"x": _fold},
     promotion=None,
     batch=LEADING,
-).eager
+)
 
 
+@lru_cache(maxsize=512)
 def _places(n: int, before: int, after: int, mode: str) -> Array:
     """Return which of a dim's `n` elements stand there once it is padded."""
     places = np.arange(-before, n + after)
