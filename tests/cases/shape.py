@@ -58,12 +58,18 @@ def indexing() -> Iterator[Case]:
 
 def borders() -> Iterator[Case]:
     for mode, name in enumerate(("replicate", "reflect", "circular")):
-        for shape, sizes in (((2, 4), (1, 3)), ((1, 3, 4), (2, 0, 1, 2)), ((1, 2, 3, 4), (0, 2, 0, 0, 1, 1))):
+        for shape, sizes in (
+            ((2, 4), (1, 3)),
+            ((1, 3, 4), (2, 0, 1, 2)),
+            ((1, 2, 3, 4), (0, 2, 0, 0, 1, 1)),
+            ((1, *LARGE), (3, 5, 2, 2)),
+        ):
             yield Case(
                 "border",
                 f"{name} {shape}",
                 lambda draw, shape=shape: (normal(draw, shape),),
                 (sizes, mode),
+                large=shape[1:] == LARGE,
                 public=lambda lib, x, sizes, _, name=name: lib.nn.functional.pad(x, sizes, name),
             )
 

@@ -14,6 +14,7 @@ from .._methods import method
 from ..batching import below, bottom, for_each_example, is_batched, levels, sizes_drawn
 from ..graph import Array
 from ..ops.options import check_options
+from ..ops.pointwise_loss import wide
 from ..ops.shape import whole
 from ..tensor import Tensor, array_of, wrap
 from .arrays import chances, check_range, converted, floats, kernels, reserved
@@ -90,7 +91,7 @@ def multinomial(
         sums = kernels["cumsum"](rows, 1, False)
         u = floats("uniform", (len(rows), num_samples), _dtype.float64, generator, "multinomial") * sums[:, -1:]
         drawn = kernels["searchsorted"](sums, u, True)
-        if (drawn == rows.shape[1]).any():  # a product was rounded up to the sum of all weights
+        if drawn.size and int(kernels["max"](drawn, (), False)) == rows.shape[1]:  # a product was rounded up to the sum
             drawn = np.minimum(drawn, rows.shape[1] - 1 - np.argmax(rows[:, ::-1] > 0, axis=1)[:, None])
     else:
         u = floats("uniform", rows.shape, _dtype.float64, generator, "multinomial")
@@ -125,15 +126,21 @@ def _weights(input: Tensor, num_samples: int, replacement: bool) -> Array:
         raise RuntimeError(f"multinomial: cannot draw {num_samples} samples")
     if not replacement and num_samples > array.shape[-1]:
         raise RuntimeError(f"multinomial: cannot draw {num_samples} of {array.shape[-1]} without replacement")
-    weights: Array = kernels["cast"](array, _dtype.float64.code)
-    if weights.size > 0 and not (
-        kernels["min"](weights, (), False) >= 0 and kernels["max"](weights, (), False) < np.inf
-    ):
-        raise RuntimeError("multinomial: the weights must be finite and not negative")
-    positive = kernels["count_nonzero"](array, (array.ndim - 1,), False)
-    if (positive < (1 if replacement else num_samples)).any():
-        raise RuntimeError("multinomial: a row has too few positive weights")
-    return weights
+    if array.size > 0:
+        known, last = wide(array), (array.ndim - 1,)
+        most = kernels["max"](known, last, False)  # of each row
+        if not (_least(known) >= 0 and float(kernels["max"](most, (), False)) < np.inf):
+            raise RuntimeError("multinomial: the weights must be finite and not negative")
+        enough = _least(most) > 0 and (
+            replacement or _least(kernels["count_nonzero"](array, last, False)) >= num_samples
+        )
+        if not enough:
+            raise RuntimeError("multinomial: a row has too few positive weights")
+    return kernels["cast"](array, _dtype.float64.code)  # type: ignore[no-any-return]
+
+
+def _least(x: Array) -> float:
+    return float(kernels["min"](x, (), False))
 
 
 def randperm(
