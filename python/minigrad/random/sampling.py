@@ -14,7 +14,6 @@ from .._methods import method
 from ..batching import below, bottom, for_each_example, is_batched, levels, sizes_drawn
 from ..graph import Array
 from ..ops.options import check_options
-from ..ops.pointwise_loss import wide
 from ..ops.shape import whole
 from ..tensor import Tensor, array_of, wrap
 from .arrays import chances, check_range, converted, floats, kernels, reserved
@@ -127,7 +126,8 @@ def _weights(input: Tensor, num_samples: int, replacement: bool) -> Array:
     if not replacement and num_samples > array.shape[-1]:
         raise RuntimeError(f"multinomial: cannot draw {num_samples} of {array.shape[-1]} without replacement")
     if array.size > 0:
-        known, last = wide(array), (array.ndim - 1,)
+        known = kernels["cast"](array, _dtype.float32.code) if array.dtype == np.float16 else array
+        last = (array.ndim - 1,)
         most = kernels["max"](known, last, False)  # of each row
         if not (_least(known) >= 0 and float(kernels["max"](most, (), False)) < np.inf):
             raise RuntimeError("multinomial: the weights must be finite and not negative")
