@@ -60,7 +60,6 @@ SETTINGS: dict[str, Callable[[Kernels, Array], Array]] = {
     "hardsigmoid": lambda k, x: k["broken_line"](x, -3.0, 3.0, 0.0, 1 / 6, 0.0, 3.0),
     "softshrink": lambda k, x: k["broken_line"](x, -0.5, 0.5, 1.0, 0.0, 1.0, 0.0),
     "reciprocal": lambda k, x: k["div"](1.0, x),
-    "square": lambda k, x: k["mul"](x, x),
     "cube": lambda k, x: k["pow"](x, 3.0),
     "two to a power": lambda k, x: k["pow"](2.0, x),
     "power 2.5": lambda k, x: k["pow"](x, 2.5),

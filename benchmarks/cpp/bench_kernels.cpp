@@ -103,7 +103,7 @@ std::vector<Row> elementwise_rows() {
   rows.push_back({"add", "column", {kMatrix, kColumnVector}});
   rows.push_back({"add", "scalar", {kMatrix, kScalar}});
   rows.push_back({"add", "transposed", {kMatrix, transposed({kRows, kColumns})}});
-  for (const char* name : {"where", "clamp", "lerp", "prelu"}) {
+  for (const char* name : {"where", "clamp", "lerp", "prelu", "safe_product", "safe_quotient"}) {
     rows.push_back({name, "", {kMatrix, kMatrix, kMatrix}});
     rows.push_back({name, "scalars", {kMatrix, kScalar, kScalar}});
   }

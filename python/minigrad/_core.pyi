@@ -308,6 +308,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # log_softmax_grad(g: T, result: T; dim) -> out for float32, float64
 # logaddexp(x: T, y: T) -> out for float32, float64
 # logcumsumexp(x: T; dim, reverse) -> out for float32, float64
+# logit_grad(x: T, y: T) -> out for float32, float64
 # logsumexp(x: T; dims, keepdim) -> out for float32, float64
 # lt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # matmul(a: T, b: T) -> out for uint8, int8, int16, int32, int64, float32, float64
@@ -363,6 +364,8 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 #     float64, float16
 # safe_div(x: T, y: T) -> out for float32, float64
 # safe_mul(x: T, y: T) -> out for float32, float64
+# safe_product(x: T, y: T, z: T) -> out for float32, float64
+# safe_quotient(x: T, y: T, z: T) -> out for float32, float64
 # scatter(x: T, src: T, index: i; dim, mode) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # scatter_add(src: T, index: i; shape, dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # scatter_others(x: T, src: T, index: i; dim) -> out for float32, float64
@@ -391,6 +394,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # sort(x: T; dim, descending) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # sort_rows(x: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # sqrt(x: T) -> out for float32, float64
+# square(x: T) -> out for float32, float64
 # standardize(x: T, w: T, b: T; eps, groups, centred) -> out, mean, variance for float32, float64
 # standardize_given(x: T, w: T, b: T, mean: T, variance: T; eps, groups, centred) -> out for float32, float64
 # standardize_grad(g: T, x: T, w: T, mean: T, variance: T; eps, groups, centred) -> out for float32, float64
@@ -403,6 +407,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # tan(x: T) -> out for float32, float64
 # tanh(x: T) -> out for float32, float64
 # tanh_grad(g: T, result: T) -> out for float32, float64
+# times_sign(x: T, y: T) -> out for float32, float64
 # topk(x: T; k, dim, largest, sorted) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64,
 #     float16
 # triangle(x: T; diagonal, upper) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16

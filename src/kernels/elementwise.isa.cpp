@@ -71,7 +71,14 @@ struct Frac : Streaming {
   }
 };
 
-// Powers of which each multiplication is rounded: 1 ulp, and 1.5.
+// Powers of which each multiplication is rounded: 0.5 ulp, 1, and 1.5.
+struct Square : Streaming {
+  template <class T>
+  static T apply(T x) {
+    return x * x;
+  }
+};
+
 struct Cube : Streaming {
   template <class T>
   static T apply(T x) {
@@ -219,6 +226,10 @@ constexpr Run kRows[] = {
     {"safe_mul", floats(run_safe_mul<float>, run_safe_mul<double>)},
     {"div", floats(run_binary<Div, float>, run_binary<Div, double>)},
     {"safe_div", floats(run_binary<SafeDiv, float>, run_binary<SafeDiv, double>)},
+    {"safe_product", three<SafeProduct>()},
+    {"safe_quotient", three<SafeQuotient>()},
+    {"times_sign", floats(run_binary<TimesSign, float>, run_binary<TimesSign, double>)},
+    {"logit_grad", floats(run_binary<LogitGrad, float>, run_binary<LogitGrad, double>)},
     {"trunc_divide", floats(run_binary<TruncDivide, float>, run_binary<TruncDivide, double>)},
     {"maximum", floats(run_binary<Maximum, float>, run_binary<Maximum, double>)},
     {"minimum", floats(run_binary<Minimum, float>, run_binary<Minimum, double>)},
@@ -237,6 +248,7 @@ constexpr Run kRows[] = {
     {"trunc", floats(run_unary<Trunc, float>, run_unary<Trunc, double>)},
     {"round", floats(run_unary<Round, float>, run_unary<Round, double>)},
     {"frac", floats(run_unary<Frac, float>, run_unary<Frac, double>)},
+    {"square", floats(run_unary<Square, float>, run_unary<Square, double>)},
     {"cube", floats(run_unary<Cube, float>, run_unary<Cube, double>)},
     {"inverse_square", floats(run_unary<InverseSquare, float>, run_unary<InverseSquare, double>)},
     {"copysign", floats(run_binary<CopySign, float>, run_binary<CopySign, double>)},

@@ -138,6 +138,37 @@ struct SafeDiv : Streaming {
   }
 };
 
+// Cotangents times or over derivatives, in one pass; 0 where the cotangent or a factor is 0.
+
+struct SafeProduct : Streaming {
+  template <class T>
+  static T apply(T x, T y, T z) {
+    return SafeMul::apply(x, SafeMul::apply(y, z));
+  }
+};
+
+struct SafeQuotient : Streaming {
+  template <class T>
+  static T apply(T x, T y, T z) {
+    return SafeDiv::apply(x, y * z);
+  }
+};
+
+struct TimesSign : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return SafeMul::apply(x, Sign::apply(y));
+  }
+};
+
+// Of ln(y / (1 - y)).
+struct LogitGrad : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return SafeDiv::apply(x, y * (T{1} - y));
+  }
+};
+
 // The larger one; NaN where either is NaN.
 struct Maximum : ByRows {
   template <class T>

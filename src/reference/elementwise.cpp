@@ -161,6 +161,13 @@ constexpr Run kRows[] = {
     {"div", float2<[](double x, double y) { return x / y; }>()},
     {"safe_mul", float2<[](double x, double y) { return x == 0 || y == 0 ? 0 : x * y; }>()},
     {"safe_div", float2<[](double x, double y) { return x == 0 ? 0 : x / y; }>()},
+    {"safe_product",
+     float_map<[](double x, double y, double z) { return x == 0 || y == 0 || z == 0 ? 0 : x * y * z; }, 0, 1, 2>()},
+    {"safe_quotient", float_map<[](double x, double y, double z) { return x == 0 ? 0 : x / (y * z); }, 0, 1, 2>()},
+    {"times_sign", float2<[](double x, double y) { return x == 0 || y == 0 || y != y ? 0
+                                                          : y < 0                    ? -x
+                                                                                     : x; }>()},
+    {"logit_grad", float2<[](double x, double y) { return x == 0 ? 0 : x / (y * (1 - y)); }>()},
     {"pow", for_all<map_of<int64_t, int64_t, whole_power, 0, 1>,
                     map_of<double, double, [](double x, double y) { return std::pow(x, y); }, 0, 1>>()},
     {"floor_divide", any2<[](auto x, auto y) { return floored(x, y); }>()},
@@ -175,6 +182,7 @@ constexpr Run kRows[] = {
     {"ceil", rounding<[](double x) { return std::ceil(x); }>()},
     {"trunc", rounding<[](double x) { return std::trunc(x); }>()},
     {"round", rounding<[](double x) { return std::nearbyint(x); }>()},
+    {"square", float1<[](double x) { return x * x; }>()},
     {"cube", float1<[](double x) { return x * x * x; }>()},
     {"inverse_square", float1<[](double x) { return 1 / (x * x); }>()},
     {"frac", float1<[](double x) { return x - std::trunc(x); }>()},

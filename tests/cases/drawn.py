@@ -454,6 +454,8 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "exp_difference": elements(normal, normal, between(2, 3)),
     "gather_last": gather_last,
     "lerp": elements(normal, normal, normal),
+    "safe_product": elements(normal, normal, normal),
+    "safe_quotient": elements(normal, normal, normal),
     "nan_to_num": elements(normal, numbers=(0.0, 9.0, -9.0)),
     "share_ties": share_ties,
     "border": border,

@@ -186,4 +186,20 @@ def elementwise() -> Iterator[Case]:
     yield from casts()
 
 
-FAMILIES = (elementwise,)
+def cotangents() -> Iterator[Case]:
+    """Rows of what multiplies cotangents."""
+    yield from ternary("safe_product", normal, normal, normal)
+    yield from ternary("safe_quotient", normal, nonzero, nonzero)
+    yield from binary("times_sign", normal, nonzero)
+    yield from unary("square")
+    yield given("square", "special", [0.0, -0.0, INF, -INF, NAN])
+    yield given("safe_product", "zeros", [0.0, 0.0, 2.0], [0.0, 3.0, 0.0], [4.0, 0.0, 0.0], smooth=True)
+    yield given("safe_product", "infinite", [0.0, INF, NAN, 2.0], [INF, 0.0, 0.0, 3.0], [NAN, NAN, INF, 0.0])
+    yield given("safe_quotient", "zeros", [0.0, 0.0, 0.0, 1.0], [0.0, NAN, INF, 0.0], [1.0, 2.0, INF, 3.0])
+    yield given("times_sign", "special", [0.0, INF, 2.0, -3.0, NAN], [NAN, 0.0, -INF, NAN, -0.0])
+
+
+FAMILIES = (
+    cotangents,
+    elementwise,
+)

@@ -98,6 +98,8 @@ def pairs() -> Iterator[Case]:
         points = [0.0, -0.0, 1e-3, order + 0.5, order + 1.5, -6.0]
         yield given("bessel", f"order {order}", points, attributes=(order,), smooth=True, **bessel)
         yield given("bessel", f"order {order}, special", [INF, -INF, NAN], attributes=(order,), **bessel)
+    yield from binary("logit_grad", normal, between(0.15, 0.85), number=False)
+    yield given("logit_grad", "special", [0.0, 0.0, 1.0, 2.0], [0.0, NAN, 1.0, 2.0])
     yield from binary("difference")
     yield given("difference", "infinite", [INF, -INF, INF, 1.0], [INF, -INF, 1.0, -INF])
 

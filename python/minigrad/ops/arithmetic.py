@@ -12,7 +12,22 @@ from .._methods import KernelCall, kernel_call, method
 from ..primitive import ELEMENTWISE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from . import elementwise
-from .elementwise import _addcmul, _sub, _times, abs, add, lt, mul, ne, neg, safe_div, safe_mul, sign, sub
+from .elementwise import (
+    _addcmul,
+    _sub,
+    abs,
+    add,
+    lt,
+    mul,
+    ne,
+    neg,
+    safe_div,
+    safe_mul,
+    safe_product,
+    sign,
+    sub,
+    times_sign,
+)
 from .promotion import operand_to
 from .records import DEFINITION, binary, document
 
@@ -102,8 +117,8 @@ _addcdiv = _fused(
     "addcdiv",
     "x + value y / z",
     x=lambda g: g,
-    y=lambda g, z, value: _times(safe_div(g, z), value),
-    z=lambda g, y, z, value: neg(_times(safe_div(safe_mul(g, safe_div(y, z)), z), value)),
+    y=lambda g, z, value: safe_div(g if value == 1 else mul(g, value), z),
+    z=lambda g, y, z, value: neg(safe_product(safe_div(g, z), safe_div(y, z), value)),
 )
 
 
@@ -211,7 +226,7 @@ def _addcmul_integers(x: Tensor, y: Tensor, z: Tensor, value: int) -> Tensor:
 copysign = binary(
     "copysign",
     "|x| with the sign of y",
-    lambda g, x, out: safe_mul(g, mul(sign(x), sign(out))),
+    lambda g, x, out: times_sign(times_sign(g, x), out),
     lambda g: safe_mul(g, 0.0),
     promotion="float",
 )

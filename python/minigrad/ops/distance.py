@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
+
+import numpy as np
 
 from .._dtype import bool_
 from .._methods import method
 from ..batching import levels
-from ..tensor import Tensor, array_of, grad_enabled
+from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .creation import ones
 from .elementwise import _add, _sub, _where, abs, div, eq, maximum, minimum, mul, sqrt
 from .extrema import argmax
-from .index import gather_along, index_select, masked_select
+from .index import gather_along, index_select, masked_select, take
 from .joining import cat
 from .norms import INFINITY, _vector_norm
 from .pairs import _distances
@@ -257,6 +260,14 @@ def _greatest_places(x: Tensor, y: Tensor) -> Tensor:
     return _by_blocks(lambda some: _greatest_places(some, y), lambda: argmax(abs(_differences(x, y)), -1), x, y)
 
 
+_FEW = 64  # rows whose distances are computed twice
+
+
+@lru_cache
+def _places_above_the_diagonal(n: int) -> np.ndarray[Any, Any]:
+    return np.flatnonzero(np.triu(np.ones((n, n), bool), 1))
+
+
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """Return the distances between all pairs of rows: the upper triangle of :func:`cdist`, row by row.
 
@@ -286,12 +297,15 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     shape = array_of("pdist", input).shape
     if len(shape) != 2:
         raise RuntimeError(f"pdist: needs a matrix, got shape {shape}")
+    n = shape[0]
+    if p in _ORDERS and n <= _FEW:
+        return take(_of_order(input, input, p), wrap(_places_above_the_diagonal(n)))
     if p in _ORDERS:  # in blocks of rows, each beside the rows from its first one on
-        n, rows = shape[0], max(64, -(-shape[0] // 4))
-        blocks = [_of_order(input[i : i + rows], input[i:], p) for i in range(0, max(n, 1), rows)]
+        rows = max(_FEW, -(-n // 4))
+        blocks = [_of_order(input[i : i + rows], input[i:], p) for i in range(0, n, rows)]
         upper = [masked_select(block, triu(ones(block.shape, dtype=bool_), 1)) for block in blocks]
-        return upper[0] if len(upper) == 1 else cat(upper)
-    rows, columns = triu_indices(shape[0], shape[0], 1)
+        return cat(upper)
+    rows, columns = triu_indices(n, n, 1)
     difference = _sub(index_select(input, 0, rows), index_select(input, 0, columns))
     return _lengths("pdist", difference, p)
 

@@ -88,6 +88,34 @@ safe_div: Callable[..., Tensor] = binary(
     lambda g, x, y: neg(safe_div(safe_mul(g, safe_div(x, y)), y)),
     "the quotient in which 0 over 0 or NaN is 0",
 )
+safe_product: Callable[..., Tensor] = kernel_primitive(
+    "safe_product",
+    equation="out = x y z, 0 where one of them is 0",
+    source="the product in which 0 times infinity or NaN is 0",
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={
+        "x": lambda g, y, z: safe_product(g, y, z),
+        "y": lambda g, x, z: safe_product(g, x, z),
+        "z": lambda g, x, y: safe_product(g, x, y),
+    },
+)
+safe_quotient: Callable[..., Tensor] = kernel_primitive(
+    "safe_quotient",
+    equation="out = x / (y z), 0 where x is 0",
+    source="the quotient in which 0 over 0 or NaN is 0",
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={
+        "x": lambda g, y, z: safe_quotient(g, y, z),
+        "y": lambda g, x, y, z: _quotient_by_factor(g, x, y, z, y),
+        "z": lambda g, x, y, z: _quotient_by_factor(g, x, y, z, z),
+    },
+)
+
+
+def _quotient_by_factor(g: Any, x: Any, y: Any, z: Any, factor: Any) -> Any:
+    return neg(safe_div(safe_mul(g, safe_quotient(x, y, z)), factor))
 
 
 def _batched_sum(level: Level, values: Sequence[Any], batched: Sequence[bool], shape: tuple[int, ...]) -> Any:
@@ -163,11 +191,6 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     return _sub(input, other) if alpha.__class__ is int and alpha == 1 else _scaled_sum(_sub, input, other, alpha)
 
 
-def _times(x: Any, number: Any) -> Any:
-    """Return a product with a number, which often is 1."""
-    return x if number == 1 else mul(x, number)
-
-
 #: Of which each product and the sum are rounded.
 _addcmul: Any = kernel_primitive(
     "addcmul",
@@ -177,8 +200,8 @@ _addcmul: Any = kernel_primitive(
     structure=ELEMENTWISE,
     vjp={
         "x": lambda g: g,
-        "y": lambda g, z, value: _times(safe_mul(g, z), value),
-        "z": lambda g, y, value: _times(safe_mul(g, y), value),
+        "y": lambda g, z, value: safe_product(g, z, value),
+        "z": lambda g, y, value: safe_product(g, y, value),
     },
 )
 
@@ -246,17 +269,20 @@ def reciprocal(input: Tensor) -> Tensor:
 # ----------------------------------------------------------------------------------------------------------------------
 # Functions.
 
-sqrt = unary("sqrt", "sqrt(x)", lambda g, out: safe_div(mul(g, 0.5), out))
+sqrt = unary("sqrt", "sqrt(x)", lambda g, out: safe_quotient(g, out, 2.0))
 exp = unary("exp", "e^x", lambda g, out: safe_mul(g, out), f"{ARTICLE} section 3")
 log: Callable[..., Tensor] = unary("log", "ln x", lambda g, x: safe_div(g, x), f"{ARTICLE} section 3")
 sin = unary("sin", "sin x", lambda g, x: safe_mul(g, cos(x)), f"{ARTICLE} (3.2)")
-cos: Callable[..., Tensor] = unary("cos", "cos x", lambda g, x: neg(safe_mul(g, sin(x))))
+cos: Callable[..., Tensor] = unary("cos", "cos x", lambda g, x: safe_product(g, sin(x), -1.0))
 tanh = unary("tanh", "tanh x", lambda g, out: tanh_grad(g, out))
 sigmoid = unary("sigmoid", "1 / (1 + e^-x)", lambda g, out: sigmoid_grad(g, out), f"{ARTICLE} (3.6)")
 relu = unary("relu", "max(x, 0)", lambda g, out: relu_grad(g, out), f"{ARTICLE} (3.8)", promotion="common")
-abs = unary("abs", "|x|", lambda g, x: safe_mul(g, sign(x)), promotion="common")  # noqa: A001
+abs = unary("abs", "|x|", lambda g, x: times_sign(g, x), promotion="common")  # noqa: A001
 sign: Callable[..., Tensor] = unary(
     "sign", "-1, 0 or 1 with the sign of x", lambda g: safe_mul(g, 0.0), promotion="common"
+)
+times_sign: Callable[..., Tensor] = binary(
+    "times_sign", "x times the sign of y, 0 where x is 0", lambda g, y: times_sign(g, y), lambda g: safe_mul(g, 0.0)
 )
 method(abs, "absolute", in_place=True)
 

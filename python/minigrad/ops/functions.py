@@ -27,8 +27,9 @@ from .elementwise import (
     neg,
     safe_div,
     safe_mul,
+    safe_product,
+    safe_quotient,
     sigmoid,
-    sigmoid_grad,
     sin,
     sqrt,
 )
@@ -86,22 +87,20 @@ def _one_minus_square(x: Any) -> Any:
 # ----------------------------------------------------------------------------------------------------------------------
 # Exponentials and logarithms.
 
-rsqrt: Callable[..., Tensor] = unary(
-    "rsqrt", "1 / sqrt(x)", lambda g, out: safe_mul(g, mul(pow_number(out, 3.0), -0.5))
-)
-exp2 = unary("exp2", "2^x", lambda g, out: safe_mul(g, mul(out, math.log(2))))
+rsqrt: Callable[..., Tensor] = unary("rsqrt", "1 / sqrt(x)", lambda g, out: safe_product(g, pow_number(out, 3.0), -0.5))
+exp2 = unary("exp2", "2^x", lambda g, out: safe_product(g, out, math.log(2)))
 expm1 = unary("expm1", "e^x - 1", lambda g, out: safe_mul(g, _add(out, 1.0)))
 log1p = unary("log1p", "ln(1 + x)", lambda g, x: safe_div(g, _add(x, 1.0)))
-log2 = unary("log2", "ln x / ln 2", lambda g, x: safe_div(g, mul(x, math.log(2))))
-log10 = unary("log10", "ln x / ln 10", lambda g, x: safe_div(g, mul(x, math.log(10))))
+log2 = unary("log2", "ln x / ln 2", lambda g, x: safe_quotient(g, x, math.log(2)))
+log10 = unary("log10", "ln x / ln 10", lambda g, x: safe_quotient(g, x, math.log(10)))
 erf = unary(
     "erf",
     "2/sqrt(pi) times the integral of exp(-t²) from 0 to x",
-    lambda g, x: safe_mul(g, mul(exp(neg(mul(x, x))), 2 / math.sqrt(math.pi))),
+    lambda g, x: safe_product(g, exp(neg(mul(x, x))), 2 / math.sqrt(math.pi)),
 )
-erfc = unary("erfc", "1 - erf x", lambda g, x: safe_mul(g, mul(exp(neg(mul(x, x))), -2 / math.sqrt(math.pi))))
+erfc = unary("erfc", "1 - erf x", lambda g, x: safe_product(g, exp(neg(mul(x, x))), -2 / math.sqrt(math.pi)))
 erfinv = unary(
-    "erfinv", "the y with erf y = x", lambda g, out: safe_mul(g, mul(exp(mul(out, out)), math.sqrt(math.pi) / 2))
+    "erfinv", "the y with erf y = x", lambda g, out: safe_product(g, exp(mul(out, out)), math.sqrt(math.pi) / 2)
 )
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -109,7 +108,7 @@ erfinv = unary(
 
 tan = unary("tan", "tan x", lambda g, out: safe_mul(g, _one_plus_square(out)))
 asin = unary("asin", "arcsin x", lambda g, x: safe_mul(g, rsqrt(_one_minus_square(x))))
-acos = unary("acos", "arccos x", lambda g, x: neg(safe_mul(g, rsqrt(_one_minus_square(x)))))
+acos = unary("acos", "arccos x", lambda g, x: safe_product(g, rsqrt(_one_minus_square(x)), -1.0))
 atan = unary("atan", "arctan x", lambda g, x: safe_div(g, _one_plus_square(x)))
 sinh: Callable[..., Tensor] = unary("sinh", "(e^x - e^-x) / 2", lambda g, x: safe_mul(g, cosh(x)))
 cosh: Callable[..., Tensor] = unary("cosh", "(e^x + e^-x) / 2", lambda g, x: safe_mul(g, sinh(x)))
@@ -290,11 +289,18 @@ _bessel: Callable[..., Any] = Primitive(
     source="Abramowitz and Stegun, Handbook of Mathematical Functions, 10.1",
     relation=ONE_TO_ONE,
     structure=ELEMENTWISE,
-    vjp={"x": lambda g, x, order: neg(safe_mul(g, mul(x, _bessel(x, order + 1))))},
+    vjp={"x": lambda g, x, order: neg(safe_product(g, x, _bessel(x, order + 1)))},
     promotion="float",
 ).eager
 
 
+_logit_grad: Callable[..., Any] = binary(
+    "logit_grad",
+    "x / (y (1 - y)), 0 where x is 0",
+    lambda g, y: _logit_grad(g, y),
+    lambda g, x, y: safe_product(_logit_grad(g, y), _logit_grad(x, y), _sub(mul(y, 2.0), 1.0)),
+    "derivative of ln(y / (1 - y))",
+)
 _logit: Callable[..., Any] = Primitive(
     "logit",
     run=lambda x: _sub(log(x), log1p(neg(x))),
@@ -303,7 +309,7 @@ _logit: Callable[..., Any] = Primitive(
     source=DEFINITION,
     relation=ONE_TO_ONE,
     structure=ELEMENTWISE,
-    vjp={"x": lambda g, x: safe_div(g, sigmoid_grad(1.0, x))},
+    vjp={"x": lambda g, x: _logit_grad(g, x)},
     promotion="float",
 ).eager
 
@@ -339,7 +345,7 @@ normal_quantile: Callable[..., Any] = Primitive(
     source=DEFINITION,
     relation=ONE_TO_ONE,
     structure=ELEMENTWISE,
-    vjp={"p": lambda g, out: safe_mul(g, mul(exp(mul(mul(out, out), 0.5)), math.sqrt(2 * math.pi)))},
+    vjp={"p": lambda g, out: safe_product(g, exp(mul(mul(out, out), 0.5)), math.sqrt(2 * math.pi))},
     promotion="float",
 ).eager
 

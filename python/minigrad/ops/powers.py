@@ -11,9 +11,9 @@ import numpy as np
 from .. import _core, _dtype, graph
 from .._methods import kernel_call, method, operator
 from ..batching import hands_on
-from ..primitive import ELEMENTWISE, ONE_TO_MANY, ONE_TO_ONE, Primitive
+from ..primitive import ELEMENTWISE, ONE_TO_MANY, ONE_TO_ONE, Primitive, kernel_primitive
 from ..tensor import Tensor, array_of
-from .elementwise import _add, _sub, _where, eq, log, mul, safe_mul
+from .elementwise import _add, _sub, _where, eq, log, mul, safe_mul, safe_product
 from .promotion import number_tensor, to_dtype
 from .records import ARTICLE, binary
 
@@ -23,7 +23,7 @@ _pow_kernel = _core.kernels["pow"]
 #: Powers that are other functions or few products, as they are in PyTorch: the square root of -0 is -0, of -∞ NaN.
 _KNOWN_POWERS: dict[float, Callable[[Any], Any]] = {
     1: _core.kernels["copy"],
-    2: lambda x: _core.kernels["mul"](x, x),
+    2: _core.kernels["square"],
     3: _core.kernels["cube"],
     -2: _core.kernels["inverse_square"],
     0.5: _core.kernels["sqrt"],
@@ -73,8 +73,8 @@ def _pow_rule(g: Any, x: Any, exponent: float) -> Any:
     if exponent == 1:
         return g
     if exponent == 2:
-        return safe_mul(g, mul(x, 2.0))
-    return safe_mul(g, mul(pow_number(x, exponent - 1), exponent))
+        return safe_product(g, x, 2.0)
+    return safe_product(g, pow_number(x, exponent - 1), exponent)
 
 
 @hands_on
@@ -106,7 +106,7 @@ power_of_base = Primitive(
     source=f"{ARTICLE} section 3",
     relation=ONE_TO_ONE,
     structure=ELEMENTWISE,
-    vjp={"x": lambda g, out, base: safe_mul(g, mul(out, math.log(base)))},
+    vjp={"x": lambda g, out, base: safe_product(g, out, math.log(base))},
     promotion=None,
 ).eager
 
@@ -187,6 +187,16 @@ def integer_power(x: Tensor, exponent: int) -> Tensor:
     return mul(whole, x) if exponent % 2 else whole
 
 
+_square = kernel_primitive(
+    "square",
+    equation="out = x²",
+    source=f"{ARTICLE} section 3",
+    relation=ONE_TO_ONE,
+    structure=ELEMENTWISE,
+    vjp={"x": lambda g, x: safe_product(g, x, 2.0)},
+)
+
+
 @method(in_place=(kernel_call("mul", 0, 0),))
 def square(input: Tensor) -> Tensor:
     """Return the square of each element.
@@ -197,7 +207,8 @@ def square(input: Tensor) -> Tensor:
     >>> minigrad.square(minigrad.tensor([1.0, -3.0]))
     tensor([1., 9.])
     """
-    return integer_power(input, 2) if array_of("square", input).dtype.kind == "b" else mul(input, input)
+    kind = array_of("square", input).dtype.kind
+    return _square(input) if kind == "f" else mul(input, input) if kind != "b" else integer_power(input, 2)
 
 
 operator("pow", pow)

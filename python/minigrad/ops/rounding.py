@@ -11,7 +11,7 @@ from ..batching import hands_on
 from ..primitive import ELEMENTWISE, ONE_TO_ONE, Primitive, kernel_primitive
 from ..tensor import Tensor, array_of
 from . import elementwise
-from .elementwise import neg, safe_mul
+from .elementwise import safe_mul, safe_product
 from .records import DEFINITION, binary, document, unary
 
 __all__ = [
@@ -47,13 +47,13 @@ remainder = binary(
     "remainder",
     "x - y floor(x / y)",
     lambda g: g,
-    lambda g, x, y: neg(safe_mul(g, floor_divide(x, y))),
+    lambda g, x, y: safe_product(g, floor_divide(x, y), -1.0),
 )
 fmod = binary(
     "fmod",
     "x - y trunc(x / y)",
     lambda g: g,
-    lambda g, x, y: neg(safe_mul(g, _div_trunc(x, y))),
+    lambda g, x, y: safe_product(g, _div_trunc(x, y), -1.0),
 )
 
 _QUOTIENTS: dict[str | None, Callable[..., Any]] = {None: elementwise.div, "floor": _div_floor, "trunc": _div_trunc}
