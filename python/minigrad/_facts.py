@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
@@ -36,10 +37,7 @@ class Size(_core.SizeBase):
 
     def numel(self) -> int:
         """Return the number of elements."""
-        n = 1
-        for extent in self:
-            n *= extent
-        return n
+        return math.prod(self)
 
     def __add__(self, other: Any) -> Size:
         return Size(tuple.__add__(self, other))

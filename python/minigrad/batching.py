@@ -13,6 +13,7 @@ know nothing of each other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from types import BuiltinFunctionType
@@ -124,10 +125,7 @@ class BatchedArray:
     @property
     def size(self) -> int:
         """The number of elements of an example."""
-        n = 1
-        for extent in self.shape:
-            n *= extent
-        return n
+        return math.prod(self.shape)
 
     @property
     def itemsize(self) -> int:
@@ -158,9 +156,7 @@ class BatchedArray:
         """Return the examples in another shape."""
         sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
         if -1 in sizes:
-            known = -1
-            for n in sizes:
-                known *= n
+            known = -math.prod(sizes)
             sizes = tuple([self.size // known if n == -1 else n for n in sizes])
         return views["reshape"](self, sizes)
 

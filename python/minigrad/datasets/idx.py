@@ -8,11 +8,10 @@ import math
 import os
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from ..graph import Array
 
 __all__ = ["read_idx"]
 

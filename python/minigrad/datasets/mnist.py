@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .._extras import require
-from .idx import Array, read_idx
+from ..graph import Array
+from .idx import read_idx
 
 __all__ = ["Images", "load_fashion_mnist", "load_mnist"]
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from ..graph import Array
 from .reading import Column, InputError, read
-
-Array = np.ndarray[Any, Any]
 
 __all__ = ["Rows", "load_csv"]
 

@@ -28,7 +28,7 @@ def _eps(x: Tensor) -> float:
     return float(np.finfo(x.dtype.numpy).eps)
 
 
-class _OfOneParameter(Distribution):
+class OfOneParameter(Distribution):
     """A distribution with probabilities or logits, of which the caller gives one."""
 
     probs: Tensor
@@ -73,7 +73,7 @@ class _OfOneParameter(Distribution):
         return vars(self)["probs" if "probs" in vars(self) else "logits"].shape
 
 
-class Bernoulli(_OfOneParameter):
+class Bernoulli(OfOneParameter):
     """1 with some probability, otherwise 0.
 
     Parameters
@@ -137,7 +137,7 @@ def _listed(values: Tensor, batch: Sequence[int], expand: bool) -> Tensor:
     return out.expand(-1, *batch) if expand else out
 
 
-class Geometric(_OfOneParameter):
+class Geometric(OfOneParameter):
     """How many trials fail before one succeeds.
 
     Parameters
@@ -196,7 +196,7 @@ class Geometric(_OfOneParameter):
         return binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none") / self.probs
 
 
-class Categorical(_OfOneParameter):
+class Categorical(OfOneParameter):
     """One of the numbers 0, 1, ..., each with a probability of its own.
 
     Parameters
@@ -290,7 +290,7 @@ def _matched(index: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
     return index.expand(shape), logits.expand(*shape, logits.shape[-1])
 
 
-class OneHotCategorical(_OfOneParameter):
+class OneHotCategorical(OfOneParameter):
     """One of some unit vectors, each with a probability of its own; see :class:`Categorical`.
 
     Parameters

@@ -15,13 +15,13 @@ from ..random import rand
 from ..tensor import Tensor
 from . import constraints
 from .constraints import Constraint
-from .discrete import Categorical, _OfOneParameter
+from .discrete import Categorical, OfOneParameter
 from .distribution import as_tensors
 
 __all__ = ["RelaxedBernoulli", "RelaxedOneHotCategorical"]
 
 
-class _Relaxed(_OfOneParameter):
+class _Relaxed(OfOneParameter):
     """A distribution with a temperature besides, and draws that are differentiable."""
 
     has_rsample = True

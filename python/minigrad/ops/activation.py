@@ -62,7 +62,7 @@ __all__ = [
 ]
 
 
-def _placed(function: Callable[..., Any], name: str, input: Tensor, inplace: bool, *options: Any) -> Tensor:
+def placed(function: Callable[..., Any], name: str, input: Tensor, inplace: bool, *options: Any) -> Tensor:
     """Return ``function(input, *options)``, which `inplace` stores in `input`'s memory."""
     if inplace:
         array_of(name, input)
@@ -75,12 +75,12 @@ def _placed(function: Callable[..., Any], name: str, input: Tensor, inplace: boo
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """Return the larger of each element and 0."""
-    return _placed(ew.relu, "relu", input, inplace)
+    return placed(ew.relu, "relu", input, inplace)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """Return each element times its logistic function (SiLU, swish)."""
-    return _placed(_silu, "silu", input, inplace)
+    return placed(_silu, "silu", input, inplace)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -92,7 +92,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """Return each element times the hyperbolic tangent of its softplus."""
-    return _placed(_mish, "mish", input, inplace)
+    return placed(_mish, "mish", input, inplace)
 
 
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
@@ -107,24 +107,24 @@ def logsigmoid(input: Tensor) -> Tensor:
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Return each positive element and alpha times the exponential less 1 of the others."""
-    return _placed(_elu, "elu", input, inplace, alpha, 1.0, 1.0)
+    return placed(_elu, "elu", input, inplace, alpha, 1.0, 1.0)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Return each positive element and a smooth continuation of the others."""
     if alpha == 0:
         raise RuntimeError("celu: alpha must not be 0")
-    return _placed(_elu, "celu", input, inplace, alpha, 1.0, 1 / alpha)
+    return placed(_elu, "celu", input, inplace, alpha, 1.0, 1 / alpha)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """Return the scaled ELU, which keeps mean 0 and variance 1 from layer to layer."""
-    return _placed(_elu, "selu", input, inplace, 1.6732632423543772 * 1.0507009873554805, 1.0507009873554805, 1.0)
+    return placed(_elu, "selu", input, inplace, 1.6732632423543772 * 1.0507009873554805, 1.0507009873554805, 1.0)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """Return each positive element and the others with a small slope."""
-    return _placed(_broken_line, "leaky_relu", input, inplace, 0.0, 0.0, negative_slope, negative_slope, 1.0, 0.0)
+    return placed(_broken_line, "leaky_relu", input, inplace, 0.0, 0.0, negative_slope, negative_slope, 1.0, 0.0)
 
 
 def rrelu(
@@ -174,7 +174,7 @@ def rrelu(
         return mul(x, _where(gt(x, 0.0), 1.0, slopes))
 
     array_of("rrelu", input)
-    return _placed(draw, "rrelu", input, inplace)
+    return placed(draw, "rrelu", input, inplace)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -183,8 +183,8 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
         raise ValueError(f"hardtanh: min_val must not exceed max_val, got {min_val} and {max_val}")
     if array_of("hardtanh", input).dtype.kind != "f":
         low, high = int(min_val), int(max_val)
-        return _placed(lambda x: ew.minimum(ew.maximum(x, low), high), "hardtanh", input, inplace)
-    return _placed(_broken_line, "hardtanh", input, inplace, min_val, max_val, 0.0, 1.0, 0.0, 0.0)
+        return placed(lambda x: ew.minimum(ew.maximum(x, low), high), "hardtanh", input, inplace)
+    return placed(_broken_line, "hardtanh", input, inplace, min_val, max_val, 0.0, 1.0, 0.0, 0.0)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -194,12 +194,12 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """Return a logistic function of three straight pieces."""
-    return _placed(_broken_line, "hardsigmoid", input, inplace, -3.0, 3.0, 0.0, 1 / 6, 0.0, 3.0)
+    return placed(_broken_line, "hardsigmoid", input, inplace, -3.0, 3.0, 0.0, 1 / 6, 0.0, 3.0)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """Return each element times its hardsigmoid."""
-    return _placed(_hardswish, "hardswish", input, inplace)
+    return placed(_hardswish, "hardswish", input, inplace)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -218,7 +218,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """Return each element above the threshold, else a value."""
     array_of("threshold", input)
-    return _placed(lambda x: _above(x, threshold, value), "threshold", input, inplace)
+    return placed(lambda x: _above(x, threshold, value), "threshold", input, inplace)
 
 
 def _above(x: Tensor, threshold: float, value: float) -> Any:
@@ -421,4 +421,4 @@ def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Ten
 
 def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
     """Do as :func:`threshold` does, writing the result into `input`'s memory; return it."""
-    return _placed(lambda x: _above(x, threshold, value), "threshold", input, True)
+    return placed(lambda x: _above(x, threshold, value), "threshold", input, True)

@@ -22,10 +22,10 @@ from .shape import sizes_of
 
 __all__ = ["empty", "empty_like", "full", "full_like", "ones", "ones_like", "zeros", "zeros_like"]
 
-_full_kernel, _copy_kernel = _core.kernels["full"], _core.kernels["copy"]
+full_kernel, _copy_kernel = _core.kernels["full"], _core.kernels["copy"]
 
 
-def _refuse_negative(name: str, sizes: tuple[int, ...]) -> None:
+def refuse_negative(name: str, sizes: tuple[int, ...]) -> None:
     if sizes and min(sizes) < 0:
         raise RuntimeError(f"{name}: sizes must not be negative, got {sizes}")
 
@@ -37,11 +37,11 @@ def filled(
     dtype = _dtype.get_default_dtype() if dtype is None else _dtype.as_dtype(dtype)
     try:
         if dtype.is_floating_point or value in (0, 1) or _is_small(value, dtype):
-            out = wrap(_full_kernel(float(value), sizes, dtype.code))
+            out = wrap(full_kernel(float(value), sizes, dtype.code))
         else:
             out = wrap(_copy_kernel(np.broadcast_to(_dtype.element(name, value, dtype.numpy), sizes)))
     except (RuntimeError, ValueError, OverflowError):
-        _refuse_negative(name, sizes)
+        refuse_negative(name, sizes)
         raise
     return out if requires_grad is False else out.requires_grad_(requires_grad)
 
@@ -85,7 +85,7 @@ def _filled_like(
         return made_like(made, input) if levels else made
     out = _core.empty_like(array, dtype.code)
     if value in (0, 1) or dtype.is_floating_point or _is_small(value, dtype):
-        _full_kernel.into(out, float(value), array.shape, dtype.code)
+        full_kernel.into(out, float(value), array.shape, dtype.code)
     else:
         _copy_kernel.into(out, np.broadcast_to(_dtype.element(name, value, dtype.numpy), array.shape))
     return wrap(out).requires_grad_(requires_grad)

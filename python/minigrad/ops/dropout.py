@@ -9,7 +9,7 @@ from typing import Any
 from .. import _dtype
 from ..random.arrays import chances, converted
 from ..tensor import Tensor, array_of, wrap
-from .activation import _placed
+from .activation import placed
 from .elementwise import _add, _sub, mul
 
 __all__ = ["alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"]
@@ -46,7 +46,7 @@ def _dropped(name: str, input: Tensor, p: float, training: bool, inplace: bool, 
         kept = _kept(name, x, p, channels)
         return mul(x, mul(kept, 1 / (1 - p)) if p < 1 else kept)
 
-    return _placed(drop, name, input, inplace)
+    return placed(drop, name, input, inplace)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -164,4 +164,4 @@ def _alpha_dropped(name: str, input: Tensor, p: float, training: bool, inplace: 
         shift = _add(mul(_sub(kept, 1.0), _ALPHA * a), _ALPHA * a * p)
         return _add(mul(x, mul(kept, a)), shift)
 
-    return _placed(drop, name, input, inplace)
+    return placed(drop, name, input, inplace)

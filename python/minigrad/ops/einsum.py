@@ -6,6 +6,7 @@ dimensions get labels, and two tensors are multiplied as batches of matrices (`_
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations
@@ -50,7 +51,7 @@ class _Steps(NamedTuple):
     shape: Shape | None
 
 
-class _Plan(NamedTuple):
+class Plan(NamedTuple):
     """How two operands are multiplied: as matrices or elementwise; the result's shape and labels."""
 
     left: _Steps
@@ -65,13 +66,13 @@ def _contract(x: Labelled, y: Labelled, kept: tuple[Label, ...]) -> Labelled:
 
     The result's labels: those that both have, those of x alone, those of y alone.
     """
-    plan = _plan(x.labels, x.tensor._array.shape, y.labels, y.tensor._array.shape, kept)
-    return Labelled(_multiplied(x.tensor, y.tensor, plan), plan.labels)
+    plan = plan_of(x.labels, x.tensor._array.shape, y.labels, y.tensor._array.shape, kept)
+    return Labelled(multiplied(x.tensor, y.tensor, plan), plan.labels)
 
 
-def _multiplied(x: Tensor, y: Tensor, plan: _Plan) -> Tensor:
+def multiplied(x: Tensor, y: Tensor, plan: Plan) -> Tensor:
     a, b = _brought(x, plan.left), _brought(y, plan.right)
-    return _shaped(matmul(a, b) if plan.matrices else mul(a, b), plan.shape)
+    return shaped(matmul(a, b) if plan.matrices else mul(a, b), plan.shape)
 
 
 def _brought(x: Tensor, steps: _Steps) -> Tensor:
@@ -85,9 +86,9 @@ def _brought(x: Tensor, steps: _Steps) -> Tensor:
 
 
 @lru_cache(maxsize=512)
-def _plan(
+def plan_of(
     x_labels: tuple[Label, ...], x_shape: Shape, y_labels: tuple[Label, ...], y_shape: Shape, kept: tuple[Label, ...]
-) -> _Plan:
+) -> Plan:
     x, y = dict(zip(x_labels, x_shape, strict=True)), dict(zip(y_labels, y_shape, strict=True))
     a, b = _without_broadcast(x, y), _without_broadcast(y, x)
     both = [label for label in a if label in b]
@@ -98,7 +99,7 @@ def _plan(
     sizes = x | a | b
 
     def grouped(*groups: Sequence[Label]) -> Shape:
-        return tuple([_product(sizes[label] for label in group) for group in (*([batch] if batch else []), *groups)])
+        return tuple([math.prod(sizes[label] for label in group) for group in (*([batch] if batch else []), *groups)])
 
     def shape_of(labels: Sequence[Label]) -> Shape:
         return tuple([sizes[label] for label in labels])
@@ -112,7 +113,7 @@ def _plan(
         orders = [*batch, *left], [*batch, *right]
     labels = (*batch, *left, *right)
     steps = [_steps(given, form, order) for given, form, order in zip(((x, a), (y, b)), forms, orders, strict=True)]
-    return _Plan(steps[0], steps[1], bool(inner), shape_of(labels), labels)
+    return Plan(steps[0], steps[1], bool(inner), shape_of(labels), labels)
 
 
 def _without_broadcast(sizes: dict[Label, int], others: dict[Label, int]) -> dict[Label, int]:
@@ -145,15 +146,8 @@ def _ordered(x: Labelled, labels: Sequence[Label]) -> Tensor:
     return x.tensor if x.labels == labels else _permute(x.tensor, tuple(x.labels.index(label) for label in labels))
 
 
-def _shaped(x: Tensor, shape: Shape) -> Tensor:
+def shaped(x: Tensor, shape: Shape) -> Tensor:
     return x if x._array.shape == shape else _reshape(x, shape)
-
-
-def _product(sizes: Any) -> int:
-    n = 1
-    for size in sizes:
-        n *= size
-    return n
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -287,7 +281,7 @@ def _next_pair(parts: list[Labelled], kept: tuple[Label, ...]) -> tuple[int, int
     def size(pair: tuple[int, int]) -> int:
         rest = {label for n, part in enumerate(parts) if n not in pair for label in part.labels}.union(kept)
         sizes = parts[pair[0]].sizes() | parts[pair[1]].sizes()
-        return _product(n for label, n in sizes.items() if label in rest)
+        return math.prod(n for label, n in sizes.items() if label in rest)
 
     return min(combinations(range(len(parts)), 2), key=size)
 

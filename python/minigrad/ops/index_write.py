@@ -18,7 +18,7 @@ from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .elementwise import clone, mul
 from .index import along, broadcast_with_mask, index_tensor, linear_index, true_positions, vector_index
 from .promotion import to_dtype
-from .scatter import _like_input, _reduced, combine, combine_in_place
+from .scatter import combine, combine_in_place, like_input, reduced_into
 from .scatter_records import _scatter, _scatter_sum
 from .shape import basic_index, broadcast, normalise_dim, reshape
 
@@ -52,7 +52,7 @@ def _slices_at(name: str, input: Tensor, dim: int, index: Any, source: Any) -> t
 def _to_slices(
     name: str, input: Tensor, dim: int, index: Any, source: Any, primitive: Callable[..., Any], in_place: bool
 ) -> Tensor:
-    source = _like_input(name, array_of(name, input), source, "source")
+    source = like_input(name, array_of(name, input), source, "source")
     x, source, at, d = _slices_at(name, input, dim, index, source)
     if in_place:
         combine_in_place(name, x, source, at, d, primitive)
@@ -221,7 +221,7 @@ def _filled(name: str, input: Tensor, dim: int, index: Any, value: Any, in_place
         value = broadcast(value, (*shape[:d], at.size, *shape[d + 1 :]))
     elif in_place and array.ndim > 0:
         at = along(at, array.shape[:d], array.shape[d + 1 :])
-        return combine_in_place(name, input, _like_input(name, array, value, "source"), at, d, _scatter)
+        return combine_in_place(name, input, like_input(name, array, value, "source"), at, d, _scatter)
     return _to_slices(name, input, d, wrap(at), value, _scatter, in_place)
 
 
@@ -266,9 +266,9 @@ def index_reduce(
     """
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError(f"index_reduce: reduce must be one of prod, mean, amax, amin, got {reduce!r}")
-    _like_input("index_reduce", array_of("index_reduce", input), source, "source")
+    like_input("index_reduce", array_of("index_reduce", input), source, "source")
     x, source, at, d = _slices_at("index_reduce", input, dim, index, source)
-    out = _reduced("index_reduce", x, d, at, source, reduce, include_self)
+    out = reduced_into("index_reduce", x, d, at, source, reduce, include_self)
     return out if x is input else reshape(out, ())
 
 
@@ -330,7 +330,7 @@ def put_(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False)
 
 def _flat(name: str, input: Tensor, index: Any, source: Any) -> tuple[Any, Array]:
     array = array_of(name, input)
-    source = _like_input(name, array, source, "source")
+    source = like_input(name, array, source, "source")
     at = index_tensor(name, index)._array
     if isinstance(source, Tensor) and source._array.size != at.size:
         raise IndexError(
@@ -371,7 +371,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     tensor([0., 1., 2.])
     """
     array_of("masked_scatter", source, "source")
-    source = _like_input("masked_scatter", array_of("masked_scatter", input), source, "source")
+    source = like_input("masked_scatter", array_of("masked_scatter", input), source, "source")
     x, m = broadcast_with_mask("masked_scatter", input, mask)
     at = true_positions(m)
     if source._array.size < at.size:

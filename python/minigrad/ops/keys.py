@@ -8,6 +8,7 @@ be neighbours; they are then moved to the front first, where NumPy and PyTorch p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -242,18 +243,11 @@ def with_dims_merged(view: Tensor, dim: int, width: int, value: Any = None) -> T
     if width == 1:
         return view
     shape = view._array.shape
-    sizes = (*shape[:dim], _product(shape[dim : dim + width]), *shape[dim + width :])
+    sizes = (*shape[:dim], math.prod(shape[dim : dim + width]), *shape[dim + width :])
     no_graph = view._edge is None and not (isinstance(value, Tensor) and value._edge is not None)
     if no_graph or not grad_enabled():  # nobody has to know of this view
         return wrap(view._array.reshape(sizes), None, view._cell)
     return reshape(view, sizes)
-
-
-def _product(sizes: Shape) -> int:
-    n = 1
-    for size in sizes:
-        n *= size
-    return n
 
 
 # ----------------------------------------------------------------------------------------------------------------------

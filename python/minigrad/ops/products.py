@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import index
@@ -12,7 +13,7 @@ from .._methods import method
 from ..tensor import Tensor, array_of
 from .conversion import to
 from .creation import ones_like
-from .einsum import Label, _multiplied, _Plan, _plan, _product, _shaped
+from .einsum import Label, Plan, multiplied, plan_of, shaped
 from .elementwise import add, clone, mul, safe_mul, sub
 from .joining import stack, unbind
 from .linalg import bmm, linear, matmul, mm, mv
@@ -62,12 +63,12 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
     """
     x, y = array_of("tensordot", a).shape, array_of("tensordot", b).shape
     of_a, of_b = _summed_dims(dims, len(x), len(y))
-    out = _multiplied(a, b, _dot_plan(x, y, tuple(of_a), tuple(of_b)))
+    out = multiplied(a, b, _dot_plan(x, y, tuple(of_a), tuple(of_b)))
     return out if out.is_floating_point() else to(out, result_type(a, b))  # sums of integers widen them
 
 
 @lru_cache(maxsize=512)
-def _dot_plan(x: Shape, y: Shape, of_a: Shape, of_b: Shape) -> _Plan:
+def _dot_plan(x: Shape, y: Shape, of_a: Shape, of_b: Shape) -> Plan:
     """Return how tensors of two shapes are multiplied; dimensions that are summed together share their labels."""
     of_a = tuple([normalise_dim("tensordot", d, x) for d in of_a])
     of_b = tuple([normalise_dim("tensordot", d, y) for d in of_b])
@@ -79,7 +80,7 @@ def _dot_plan(x: Shape, y: Shape, of_a: Shape, of_b: Shape) -> _Plan:
         others[e] = labels[d]
     summed = {labels[d] for d in of_a}
     kept = tuple([label for label in (*labels, *others) if label not in summed])
-    return _plan(tuple(labels), x, tuple(others), y, kept)
+    return plan_of(tuple(labels), x, tuple(others), y, kept)
 
 
 def _summed_dims(dims: Any, ndim_a: int, ndim_b: int) -> tuple[list[int], list[int]]:
@@ -157,13 +158,13 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     x, y = array_of("kron", input).shape, array_of("kron", other).shape
     ndim = max(len(x), len(y))
     x, y = (1,) * (ndim - len(x)) + x, (1,) * (ndim - len(y)) + y
-    outer = _shaped(input, tuple(n for size in x for n in (size, 1)))
-    inside = _shaped(other, tuple(n for size in y for n in (1, size)))
-    copied = (_product(x) * y[-1] + _product(y) * x[-1]) if ndim else 0
-    if ndim and max(y[-1], _COPIED) * copied <= _COPIED * _product(x) * _product(y):
+    outer = shaped(input, tuple(n for size in x for n in (size, 1)))
+    inside = shaped(other, tuple(n for size in y for n in (1, size)))
+    copied = (math.prod(x) * y[-1] + math.prod(y) * x[-1]) if ndim else 0
+    if ndim and max(y[-1], _COPIED) * copied <= _COPIED * math.prod(x) * math.prod(y):
         outer = clone(broadcast(outer, (*outer._array.shape[:-1], y[-1])))
         inside = clone(broadcast(inside, (*inside._array.shape[:-2], x[-1], y[-1])))
-    return _shaped(mul(outer, inside), tuple(n * m for n, m in zip(x, y, strict=True)))
+    return shaped(mul(outer, inside), tuple(n * m for n, m in zip(x, y, strict=True)))
 
 
 @method
@@ -399,12 +400,12 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
         raise RuntimeError(f"multi_dot: needs matrices, of which the first and the last may be vectors, got {shapes}")
     matrices = list(tensors)
     if len(ends[0]) == 1:
-        matrices[0] = _shaped(matrices[0], (1, *ends[0]))
+        matrices[0] = shaped(matrices[0], (1, *ends[0]))
     if len(ends[1]) == 1:
-        matrices[-1] = _shaped(matrices[-1], (*ends[1], 1))
+        matrices[-1] = shaped(matrices[-1], (*ends[1], 1))
     sizes = (matrices[0]._array.shape[0], *[m._array.shape[1] for m in matrices])
     out = _chain(matrices, _best_splits(sizes), 0, len(matrices) - 1)
-    return _shaped(out, (*ends[0][:-1], *ends[1][1:]))
+    return shaped(out, (*ends[0][:-1], *ends[1][1:]))
 
 
 @lru_cache(256)

@@ -10,7 +10,7 @@ from .. import _core, _dtype
 from .._dtype import dtype as DType  # noqa: N812
 from ..graph import Array
 from ..tensor import Tensor, wrap
-from .creation import _full_kernel, _refuse_negative
+from .creation import full_kernel, refuse_negative
 from .options import check_options
 from .shape import sizes_of, whole
 
@@ -165,8 +165,8 @@ def eye(
     if options or device is not None:
         check_options("eye", device, options)
     rows, columns = sizes = sizes_of((n, n if m is None else m))
-    _refuse_negative("eye", sizes)
-    array = _full_kernel(0.0, (rows, columns), _dtype.chosen(dtype, _dtype.get_default_dtype()).code)
+    refuse_negative("eye", sizes)
+    array = full_kernel(0.0, (rows, columns), _dtype.chosen(dtype, _dtype.get_default_dtype()).code)
     _core.strided_view(array, (min(rows, columns),), ((columns + 1) * array.itemsize,), 0).fill(1)
     return wrap(array) if requires_grad is False else wrap(array).requires_grad_(requires_grad)
 
@@ -206,7 +206,7 @@ def _triangle_indices(
 ) -> Tensor:
     check_options(name, device, options)
     rows, columns = sizes = sizes_of((row, col))
-    _refuse_negative(name, sizes)
+    refuse_negative(name, sizes)
     offset = max(-rows, min(whole(name, "offset", offset), columns))  # beyond which nothing changes
     places = _triangle(rows, columns, offset, lower)
     code = _dtype.chosen(dtype, _dtype.int64).code

@@ -73,7 +73,7 @@ def combine_in_place(name: str, x: Tensor, src: Any, index: Any, dim: int, primi
     return x
 
 
-def _like_input(name: str, array: Array, src: Any, role: str = "src") -> Any:
+def like_input(name: str, array: Array, src: Any, role: str = "src") -> Any:
     """Return what is written: a tensor of the input's dtype, or a number that the dtype holds."""
     if isinstance(src, Tensor):
         if src._array.dtype != array.dtype:
@@ -93,7 +93,7 @@ def _scattered(name: str, input: Tensor, dim: int, index: Any, src: Any) -> tupl
     array = array_of(name, input)
     d = normalise_dim(name, dim, array.shape)
     at = index_tensor(name, index)
-    src = _like_input(name, array, src)
+    src = like_input(name, array, src)
     if array.ndim <= 1:
         at, src = _of_rank(array.ndim, at), _of_rank(array.ndim, src)
     if not isinstance(src, Tensor):
@@ -186,7 +186,7 @@ def _scatter_with(
     if reduce == "multiply":
         if run is combine_in_place:  # the gradient of a product reads what is overwritten
             return input._compute_in_place(scatter, name, (dim, index, src), {"reduce": reduce})
-        return _reduced(name, input, dim, index, src, "prod", True)
+        return reduced_into(name, input, dim, index, src, "prod", True)
     src, at, d = _scattered(name, input, dim, index, src)
     return run(name, input, src, at, d, _scatter if reduce is None else _scatter_sum)
 
@@ -286,7 +286,7 @@ def scatter_reduce(
     tensor([3., 4., 1.])
     """
     array_of("scatter_reduce", src, "src")
-    return _reduced("scatter_reduce", input, dim, index, src, reduce, include_self)
+    return reduced_into("scatter_reduce", input, dim, index, src, reduce, include_self)
 
 
 _REDUCTIONS = {
@@ -298,7 +298,7 @@ _REDUCTIONS = {
 }
 
 
-def _reduced(name: str, input: Tensor, dim: int, index: Any, src: Any, reduce: str, include_self: bool) -> Tensor:
+def reduced_into(name: str, input: Tensor, dim: int, index: Any, src: Any, reduce: str, include_self: bool) -> Tensor:
     if reduce not in _REDUCTIONS:
         raise RuntimeError(f"{name}: reduce must be one of {', '.join(_REDUCTIONS)}, got {reduce!r}")
     src, index, d = _scattered(name, input, dim, index, src)

@@ -277,15 +277,20 @@ def sizes_of(args: tuple[Any, ...], named: Any = None) -> Shape:
 
 def _resolve(name: str, sizes: Shape, x: Tensor) -> Shape:
     """Return the sizes with -1 replaced by what is left of x's elements."""
-    count = array_of(name, x).size
-    if math.prod(sizes) == count and (not sizes or min(sizes) >= 0):
+    resolved = sizes_for(array_of(name, x).size, sizes)
+    if resolved is None:
+        raise RuntimeError(f"{name}: shape {tuple(x._array.shape)} cannot become {sizes}")
+    return resolved
+
+
+def sizes_for(count: int, sizes: Shape) -> Shape | None:
+    """Return the sizes, -1 replaced by what is left of `count` elements; None where they do not multiply to these."""
+    product = math.prod(sizes)
+    if product == count and (not sizes or min(sizes) >= 0):
         return sizes
-    known = 1
-    for n in sizes:
-        known *= n if n != -1 else 1
-    if sizes.count(-1) == 1 and known > 0 and count % known == 0:
-        return tuple([count // known if n == -1 else n for n in sizes])
-    raise RuntimeError(f"{name}: shape {tuple(x._array.shape)} cannot become {sizes}")
+    if sizes.count(-1) != 1 or min(sizes) < -1 or product == 0 or count % product != 0:
+        return None
+    return tuple([-(count // product) if n == -1 else n for n in sizes])
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -376,10 +381,7 @@ def _flattened(shape: Shape, start_dim: int, end_dim: int) -> Shape:
     last = normalise_dim("flatten", end_dim, shape)
     if first > last:
         raise RuntimeError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}")
-    merged = 1
-    for n in shape[first : last + 1]:
-        merged *= n
-    return (*shape[:first], merged, *shape[last + 1 :])
+    return (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
 
 
 @method

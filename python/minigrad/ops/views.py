@@ -22,6 +22,7 @@ from .shape import (
     expand,
     normalise_dim,
     reshape,
+    sizes_for,
     sizes_of,
     transpose,
     unsqueeze,
@@ -293,14 +294,10 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     wanted = sizes_of((sizes,))
     if not wanted:
         raise RuntimeError("unflatten: sizes must not be empty")
-    known = 1
-    for n in wanted:
-        known *= n if n != -1 else 1
-    if wanted.count(-1) == 1 and known > 0 and shape[d] % known == 0:
-        wanted = tuple([shape[d] // known if n == -1 else n for n in wanted])
-    elif wanted.count(-1) > 0 or known != shape[d]:
+    resolved = sizes_for(shape[d], wanted)
+    if resolved is None:
         raise RuntimeError(f"unflatten: sizes {wanted} do not multiply to {shape[d]}, dim {d} of shape {shape}")
-    return reshape(input, (*shape[:d], *wanted, *shape[d + 1 :]))
+    return reshape(input, (*shape[:d], *resolved, *shape[d + 1 :]))
 
 
 @method
