@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,14 +24,6 @@ from minigrad import Generator
 from minigrad.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, get_worker_info
 
 CONTEXTS = ["fork", "spawn", "forkserver"]
-
-
-@pytest.fixture(autouse=True)
-def quiet_forks() -> Iterator[None]:
-    with warnings.catch_warnings():
-        # Python warns of forking a process with threads; the engine is made for it.
-        warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
-        yield
 
 
 class Told(Dataset[Any]):

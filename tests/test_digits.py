@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import PROMISED_ISAS
 
 import minigrad
 from minigrad import cli, nn
@@ -22,7 +23,6 @@ pytest.importorskip("safetensors")
 
 from minigrad.cli import recipe, tables
 
-PROMISED_ISAS = [isa for isa in minigrad.show_config()["isa_supported"] if isa != "x86-64-v2"]
 SETTINGS = recipe.Settings(validation=0.0)
 
 

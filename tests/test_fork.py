@@ -6,17 +6,15 @@ import multiprocessing
 import os
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import PATIENCE, in_forked_child
+from helpers import PATIENCE, in_forked_child, with_threads
 
 import minigrad as mg
-from minigrad import _core
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
 
@@ -26,15 +24,8 @@ FORKS = 50
 @pytest.fixture(autouse=True)
 def four_threads() -> Iterator[None]:
     """Four threads, which share work however small it is."""
-    threads, threshold = _core.get_num_threads(), _core.get_parallel_threshold()
-    _core.set_num_threads(4)
-    _core.set_parallel_threshold(0)
-    with warnings.catch_warnings():
-        # Python warns of forking a process with threads: that it works is what is tested.
-        warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
+    with with_threads(4):
         yield
-    _core.set_num_threads(threads)
-    _core.set_parallel_threshold(threshold)
 
 
 def compute() -> bytes:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import promised_isas, with_threads
+from helpers import ISAS, PROMISED_ISAS, with_threads
 
 import minigrad
 from minigrad import _core
@@ -27,7 +27,7 @@ KNOWN = json.loads(golden.FILE.read_text())
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("isa", promised_isas())
+@pytest.mark.parametrize("isa", PROMISED_ISAS)
 def test_digests(isa: str, threads: int) -> None:
     with with_threads(threads):
         found = dict(golden.digests(isa))
@@ -59,9 +59,9 @@ def test_every_function_has_a_digest_of_all_floats() -> None:
 
 
 @pytest.mark.skipif("MINIGRAD_ALL_FLOATS" not in os.environ, reason="MINIGRAD_ALL_FLOATS asks for it: many minutes")
-@pytest.mark.parametrize("isa", promised_isas())
+@pytest.mark.parametrize("isa", PROMISED_ISAS)
 def test_all_floats(isa: str) -> None:
-    found = golden.all_floats(golden_calls.FUNCTIONS, _core.kernels_for(isa))
+    found = golden.all_floats(golden_calls.FUNCTIONS, ISAS[isa])
     assert [name for name, text in found.items() if KNOWN.get(name) != text] == []
 
 

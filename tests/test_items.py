@@ -29,25 +29,6 @@ def draw_key(draw: np.random.Generator) -> Any:
     return key[0] if len(key) == 1 else key
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_writes_what_numpy_writes(layout: str, dtype: str) -> None:
-    draw = np.random.default_rng(5)
-    for _ in range(60):
-        start = draw.integers(0, 2, (3, 4, 3)).astype(dtype)
-        ours, expected = start.copy(), start.copy()
-        x, y, key = mg.from_numpy(LAYOUTS[layout](ours)), LAYOUTS[layout](expected), draw_key(draw)
-        shape = np.shape(y[key])
-        value: Any = draw.integers(0, 2, [n if draw.random() < 0.7 else 1 for n in shape][draw.integers(0, 2) :])
-        value = value.astype(dtype)
-        y[key] = value
-        assert _core.set_items(x, key, mg.tensor(value)), key
-        assert same_bits(ours, expected), key
-        y[key] = 1
-        assert _core.set_items(x, key, 1), key
-        assert same_bits(ours, expected), key
-
-
 def draw_picks(draw: np.random.Generator, shape: tuple[int, ...]) -> Any:
     """Return a key with vectors of indices and masks that pick as many places each, in PyTorch's and NumPy's sense."""
     count = int(draw.integers(1, 4))
@@ -72,18 +53,17 @@ def as_numpy(k: Any) -> Any:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_writes_where_vectors_and_masks_pick_what_numpy_writes(layout: str, dtype: str) -> None:
-    draw = np.random.default_rng(6)
+@pytest.mark.parametrize("picks", [False, True], ids=["parts", "vectors and masks"])
+def test_writes_what_numpy_writes(picks: bool, layout: str, dtype: str) -> None:
+    draw = np.random.default_rng(5 + picks)
     for _ in range(60):
         start = draw.integers(0, 2, (3, 4, 3)).astype(dtype)
         ours, expected = start.copy(), start.copy()
         x, y = mg.from_numpy(LAYOUTS[layout](ours)), LAYOUTS[layout](expected)
-        key = draw_picks(draw, y.shape)
-        plain = tuple(map(as_numpy, key))
-        value: Any = draw.integers(
-            0, 2, [n if draw.random() < 0.7 else 1 for n in y[plain].shape][draw.integers(0, 2) :]
-        )
-        value = value.astype(dtype)
+        key = draw_picks(draw, y.shape) if picks else draw_key(draw)
+        plain = tuple(map(as_numpy, key)) if picks else key
+        sizes = [n if draw.random() < 0.7 else 1 for n in np.shape(y[plain])]
+        value = np.asarray(draw.integers(0, 2, sizes[draw.integers(0, 2) :])).astype(dtype)
         y[plain] = value
         assert _core.set_items(x, key, mg.tensor(value)), key
         assert same_bits(ours, expected), key

@@ -340,7 +340,6 @@ def test_memory_freed_in_another_thread_is_used_again() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_forked_child_has_a_pool_of_its_own() -> None:
     x = mg.ones(512, 512) + 1
     before = memory.stats()
@@ -356,7 +355,6 @@ def test_a_forked_child_has_a_pool_of_its_own() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_children_forked_while_another_thread_holds_the_pool() -> None:
     """The pool's lock is free in the child, and what is kept is whole, whenever the fork comes."""
     turned = mg.ones(1024, 2048).T  # what a scan copies first, into memory that it gives back without Python's lock

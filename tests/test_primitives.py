@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 import inspect
 import itertools
 import re
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import layouts, output_layouts, promised_isas, same_bits, with_threads
+from helpers import FLOATS, PROMISED, layouts, output_layouts, same_bits, with_threads
 
 import minigrad
 from cases import CASES, FLOAT64, PRIVATE, Array, Case
@@ -25,7 +24,6 @@ from minigrad.primitive import Primitive, registry
 from minigrad.tensor import Tensor, wrap
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOATS = [np.float32, np.float64]
 
 KEY, OFFSET, VECTOR = np.array(3), np.array(5), np.array([0.5, -1.0, 2.0])
 #: What optimisers take: parameters, gradients, what is remembered; a count of steps.
@@ -449,21 +447,15 @@ def test_bits_do_not_depend_on_threads(case: Case, dtype: type) -> None:
             assert_same_bits(results(case, operands), expected)
 
 
-@functools.cache
-def kernels_for(isa: str) -> dict[str, Any]:
-    return _core.kernels_for(isa)
-
-
 @pytest.mark.parametrize("dtype", FLOATS)
 @over(where=lambda case: is_kernel(case.record))
 def test_bits_do_not_depend_on_the_instruction_set(case: Case, dtype: type) -> None:
     operands = case.operands(dtype)
-    isas = promised_isas()
-    if len(isas) < 2:
+    if len(PROMISED) < 2:
         pytest.skip("this machine runs one instruction set with promised bits")
-    expected = results(case, operands, kernels_for(isas[0])[case.record.run.name])
-    for isa in isas[1:]:
-        assert_same_bits(results(case, operands, kernels_for(isa)[case.record.run.name]), expected)
+    expected, *others = [results(case, operands, kernels[case.record.run.name]) for kernels in PROMISED]
+    for found in others:
+        assert_same_bits(found, expected)
 
 
 @over(where=lambda case: not case.large)

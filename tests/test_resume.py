@@ -7,8 +7,7 @@ import random
 import re
 import signal
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +24,6 @@ pytest.importorskip("safetensors")
 
 EPOCHS = 3
 STEPS = 3 * EPOCHS
-
-
-@pytest.fixture(autouse=True)
-def forks() -> Iterator[None]:
-    with warnings.catch_warnings():
-        # Python warns of forking a process with threads; the engine is made for it.
-        warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
-        yield
 
 
 class Training:

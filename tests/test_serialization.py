@@ -13,10 +13,9 @@ import signal
 import struct
 import sys
 import time
-import warnings
 import zipfile
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -249,14 +248,6 @@ def test_R19_no_pickle_in_the_package() -> None:
 # ---- Kills -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def forks() -> Iterator[None]:
-    with warnings.catch_warnings():
-        # Python warns of forking a process with threads; the engine is made for it.
-        warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
-        yield
-
-
 def killed_at_line(number: int, function: Callable[[], Any]) -> None:
     """Call the function; kill this process in front of the given line of those that it runs in the file's module."""
     left = itertools.count(number, -1)
@@ -273,7 +264,6 @@ def killed_at_line(number: int, function: Callable[[], Any]) -> None:
     sys.settrace(None)
 
 
-@pytest.mark.usefixtures("forks")
 @pytest.mark.parametrize("exists", [False, True])
 def test_killed_in_front_of_any_line(exists: bool, path: Path) -> None:
     old, new = {"x": mg.zeros(5000)}, {"x": mg.ones(5000), "more": 1}
@@ -295,7 +285,6 @@ def test_killed_in_front_of_any_line(exists: bool, path: Path) -> None:
     assert os.listdir(path.parent) == [path.name]  # what a kill left is used again
 
 
-@pytest.mark.usefixtures("forks")
 def test_killed_at_drawn_moments(path: Path) -> None:
     """However quick the machine: each child is killed some time after it has told that it has saved once."""
     rng = random.Random(0)
@@ -324,7 +313,6 @@ def test_killed_at_drawn_moments(path: Path) -> None:
         assert bool((state["y"] == -n).all())
 
 
-@pytest.mark.usefixtures("forks")
 def test_several_writers_take_turns(path: Path) -> None:
     def save_often(n: int) -> None:
         for _ in range(20):

@@ -277,7 +277,6 @@ print((x @ x).exp().sum().item() == expected, len(os.listdir("/proc/self/task"))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_forks_amid_another_threads_job() -> None:
     """The child's team is new, whatever job its parent's had when the fork came."""
     x = mg.rand(200, 200)

@@ -21,13 +21,14 @@ import pytest
 from minigrad import _core
 
 Array = np.ndarray[Any, Any]
+FLOATS = [np.float32, np.float64]
+#: The kernels of each instruction set that this machine runs.
+ISAS = {isa: _core.kernels_for(isa) for isa in _core.build_info["isa_supported"]}
+#: The names of those whose bits are promised, which have a fused multiply-add; and their kernels.
+PROMISED_ISAS = [isa for isa in ISAS if isa != "x86-64-v2"]
+PROMISED = [ISAS[isa] for isa in PROMISED_ISAS]
 #: Seconds for a thread or a process that needs some milliseconds: enough for any busy machine, so that it ends hangs only.
 PATIENCE = 120.0
-
-
-def promised_isas() -> list[str]:
-    """Name the instruction sets that this machine runs and whose bits are promised: those with a fused multiply-add."""
-    return [isa for isa in _core.build_info["isa_supported"] if isa != "x86-64-v2"]
 
 
 def same_bits(a: Array, b: Array) -> bool:

@@ -9,14 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import Array, layouts, output_layouts, promised_isas, same_bits, with_threads
+from helpers import FLOATS, ISAS, PROMISED, Array, layouts, output_layouts, same_bits, with_threads
 
 from minigrad import _core
 
 KERNELS = _core.kernels
-ISAS = {isa: _core.kernels_for(isa) for isa in _core.build_info["isa_supported"]}
-PROMISED = [ISAS[isa] for isa in promised_isas()]
-FLOATS = [np.float32, np.float64]
 DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64"]
 CODES = {name: code for code, name in enumerate(DTYPES)}
 

@@ -7,15 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import Array, layouts, output_layouts, promised_isas, same_bits, with_threads
+from helpers import FLOATS, ISAS, PROMISED, Array, layouts, output_layouts, same_bits, with_threads
 
 from minigrad import _core
 
 KERNELS = _core.kernels
-ISAS = {isa: _core.kernels_for(isa) for isa in _core.build_info["isa_supported"]}
-PROMISED = [ISAS[isa] for isa in promised_isas()]
 MATMUL, LINEAR = KERNELS["matmul"], KERNELS["linear"]
-FLOATS = [np.float32, np.float64]
 
 # Part of the numerics: the block of k that one chain sums up; for a single column the block, and the bytes of its lanes.
 BLOCK_K, DOT_BLOCK, DOT_BYTES = 256, 4096, 128

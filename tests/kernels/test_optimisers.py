@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import Array, layouts, promised_isas, same_bits, with_threads
+from helpers import FLOATS, ISAS, PROMISED, Array, layouts, same_bits, with_threads
 
 from minigrad import _core
 
 KERNELS = _core.kernels
-FLOATS = [np.float32, np.float64]
 SHAPES = [(7, 9), (9,), (), (0, 3), (2, 3, 5), (130,)]
 Lists = list[list[Array]]
 
@@ -106,9 +105,9 @@ def test_steps_against_their_references(step: Step, dtype: type) -> None:
     given = step.draw(dtype)
     expected = copies(given)
     step.run(KERNELS[step.name].reference, expected)
-    for isa in _core.build_info["isa_supported"]:
+    for kernels in ISAS.values():
         found = copies(given)
-        step.run(_core.kernels_for(isa)[step.name], found)
+        step.run(kernels[step.name], found)
         for i, (xs, ys) in enumerate(zip(found, expected, strict=True)):
             for x, y in zip(xs, ys, strict=True):
                 scale = max(1, np.abs(y).max(initial=0))
@@ -123,13 +122,13 @@ def test_steps_against_their_references(step: Step, dtype: type) -> None:
 def test_bits_do_not_depend_on_threads_layout_or_instruction_set(step: Step, dtype: type) -> None:
     given = step.draw(dtype, 1)
     expected = copies(given)
-    step.run(_core.kernels_for(promised_isas()[0])[step.name], expected)
-    for isa in promised_isas():
+    step.run(PROMISED[0][step.name], expected)
+    for kernels in PROMISED:
         for threads in (1, 2, 3, 8):
             for way in range(5):
                 found = [[in_layout(x, way + i) for x in xs] for i, xs in enumerate(given)]
                 with with_threads(threads):
-                    step.run(_core.kernels_for(isa)[step.name], found)
+                    step.run(kernels[step.name], found)
                 assert same_lists(found, expected)
 
 

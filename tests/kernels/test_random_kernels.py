@@ -7,13 +7,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from helpers import Array, layouts, promised_isas, same_bits, with_threads
+from helpers import FLOATS, ISAS, PROMISED, Array, layouts, same_bits, with_threads
 
 from minigrad import _core
 
 KERNELS = _core.kernels
 CODES = {np.float32: 6, np.float64: 7}
-FLOATS = [np.float32, np.float64]
 
 
 def word(value: int) -> Array:
@@ -67,10 +66,10 @@ def test_philox_of_this_file_gives_the_published_answers(
 STREAMS = [(0, 0), (-1, -3), (0x0123456789ABCDEF, 2**32 - 5), (7, 2**63 - 4)]
 
 
-@pytest.mark.parametrize("isa", _core.build_info["isa_supported"])
+@pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize(("key", "offset"), STREAMS)
 def test_kernels_use_philox_words_in_order(isa: str, key: int, offset: int) -> None:
-    kernels = _core.kernels_for(isa)
+    kernels = ISAS[isa]
     w = words(key, offset, 70)
     wide = [w[i] | w[i + 1] << 32 for i in range(0, len(w), 2)]
     # With the widest range, the upper half of word * (2^64 - 1) is word - 1, so every bit can be read.
@@ -97,10 +96,10 @@ RANDOM_CALLS: dict[str, tuple[str, Callable[[int], tuple[object, ...]]]] = {
 
 
 @pytest.mark.parametrize("case", RANDOM_CALLS)
-@pytest.mark.parametrize("isa", _core.build_info["isa_supported"])
+@pytest.mark.parametrize("isa", ISAS)
 def test_random_kernels_against_their_references(case: str, isa: str) -> None:
     name, arguments = RANDOM_CALLS[case]
-    kernel = _core.kernels_for(isa)[name]
+    kernel = ISAS[isa][name]
     for n in SIZES:
         for key, offset in STREAMS:
             out = kernel(word(key), word(offset), *arguments(n))
@@ -118,11 +117,11 @@ def test_random_bits_do_not_depend_on_threads_or_instruction_set(case: str) -> N
     name, arguments = RANDOM_CALLS[case]
     for n in (0, 1, 257, 5000):
         args = (word(42), word(10), *arguments(n))
-        expected = _core.kernels_for(promised_isas()[0])[name](*args)
-        for isa in promised_isas():
+        expected = PROMISED[0][name](*args)
+        for kernels in PROMISED:
             for threads in (1, 2, 3, 8):
                 with with_threads(threads):
-                    assert same_bits(_core.kernels_for(isa)[name](*args), expected)
+                    assert same_bits(kernels[name](*args), expected)
 
 
 @pytest.mark.parametrize("case", [name for name in RANDOM_CALLS if name != "permutation"])

@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import Array, layouts, promised_isas, same_bits, with_threads
+from helpers import FLOATS, ISAS, PROMISED_ISAS, Array, layouts, same_bits, with_threads
 
 from minigrad import _core
 
 KERNELS = _core.kernels
-PROMISED = {isa: _core.kernels_for(isa) for isa in promised_isas()}
-FLOATS = [np.float32, np.float64]
 INTEGERS = [np.uint8, np.int8, np.int16, np.int32, np.int64]
 SUMS = ["sum", "mean", "prod"]
 EXTREMA = ["max", "min"]
@@ -32,7 +30,7 @@ def results(name: str, *args: Any) -> tuple[Array, ...]:
     first: tuple[Array, ...] | None = None
     for threads in (1, 2, 3, 8):
         with with_threads(threads):
-            outs = {isa: kernels[name](*args) for isa, kernels in PROMISED.items()}
+            outs = {isa: ISAS[isa][name](*args) for isa in PROMISED_ISAS}
         for isa, out in outs.items():
             out_tuple = out if isinstance(out, tuple) else (out,)
             first = first or out_tuple

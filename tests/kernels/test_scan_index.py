@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from helpers import Array, layouts, promised_isas, same_bits, with_threads
+from helpers import FLOATS, ISAS, PROMISED, Array, layouts, same_bits, with_threads
 
 from minigrad import _core
 
 KERNELS = _core.kernels
-FLOATS = [np.float32, np.float64]
 DTYPES = [np.bool_, np.uint8, np.int8, np.int16, np.int32, np.int64, np.float32, np.float64]
 
 # A dim of a shape: short and long ones, first, last and between, without elements and without dimensions.
@@ -77,8 +76,8 @@ def test_sums_and_products_are_plain_chains(scan: str, dtype: type) -> None:
         if not shape:
             continue
         inputs = scan_inputs(name, shape, dtype)
-        for isa in _core.build_info["isa_supported"]:
-            out = _core.kernels_for(isa)[name](*inputs, dim, *flags)
+        for kernels in ISAS.values():
+            out = kernels[name](*inputs, dim, *flags)
             assert same_bits(out, np.array(chain(name, flags, inputs, dim), order="C"))
 
 
@@ -89,8 +88,8 @@ def test_scans_against_their_references(scan: str, dtype: type) -> None:
     for shape, dim in SCANNED:
         inputs = scan_inputs(name, shape, dtype)
         expected = KERNELS[name].reference(*inputs, dim, *flags)
-        for isa in _core.build_info["isa_supported"]:
-            out = _core.kernels_for(isa)[name](*inputs, dim, *flags)
+        for kernels in ISAS.values():
+            out = kernels[name](*inputs, dim, *flags)
             assert out.dtype == dtype
             n = shape[dim] if shape else 1
             np.testing.assert_allclose(out, expected, rtol=n * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
@@ -102,9 +101,8 @@ def test_scan_bits_do_not_depend_on_threads_layout_or_instruction_set(scan: str,
     name, flags = SCANS[scan]
     for shape, dim in SCANNED:
         inputs = scan_inputs(name, shape, dtype)
-        expected = _core.kernels_for(promised_isas()[0])[name](*inputs, dim, *flags)
-        for isa in promised_isas():
-            kernel = _core.kernels_for(isa)[name]
+        expected = PROMISED[0][name](*inputs, dim, *flags)
+        for kernel in [kernels[name] for kernels in PROMISED]:
             for threads in (1, 2, 3, 8):
                 with with_threads(threads):
                     assert same_bits(kernel(*inputs, dim, *flags), expected)
