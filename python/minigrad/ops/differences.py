@@ -73,17 +73,25 @@ def gradient(
 
 
 def _along(x: Tensor, d: int, step: Any, edge_order: int) -> Tensor:
-    count = x._array.shape[d] - 1
-    share: Any = 0.5  # of the slope behind
+    count = x._array.shape[d] - 1  # of the distances between neighbours
+
+    def part(t: Any, start: int, length: int) -> Any:
+        return narrow(t, d, start, length) if isinstance(t, Tensor) and t._array.ndim > 0 else t
+
+    def slopes(start: int, length: int) -> Tensor:
+        rise = sub(part(x, start + 1, length), part(x, start, length))
+        return div(rise, part(step, start, length))
+
     if isinstance(step, Tensor) and step._array.ndim == 1:
         step = reshape(diff(step), [count if i == d else 1 for i in range(x._array.ndim)])
-        before, behind = narrow(step, d, 0, count - 1), narrow(step, d, 1, count - 1)
-        share = div(before, add(before, behind))
-    slopes = div(diff(x, dim=d), step)
-    left, right = narrow(slopes, d, 0, count - 1), narrow(slopes, d, 1, count - 1)
-    turn = mul(sub(right, left), share)
-    first, last = narrow(slopes, d, 0, 1), narrow(slopes, d, count - 1, 1)
+        both = add(part(step, 0, count - 1), part(step, 1, count - 1))
+        share: Any = div(part(step, 0, count - 1), both)  # of the slope behind
+        left = slopes(0, count - 1)
+        inner = add(left, mul(sub(slopes(1, count - 1), left), share))
+    else:
+        inner, share = div(sub(part(x, 2, count - 1), part(x, 0, count - 1)), step * 2), 0.5
+    first, last = slopes(0, 1), slopes(count - 1, 1)
     if edge_order == 2:
-        first = sub(first, narrow(turn, d, 0, 1))
-        last = add(last, sub(narrow(sub(right, left), d, count - 2, 1), narrow(turn, d, count - 2, 1)))
-    return cat([first, add(left, turn), last], d)
+        first = add(first, mul(sub(first, slopes(1, 1)), part(share, 0, 1)))
+        last = add(last, mul(sub(last, slopes(count - 2, 1)), 1 - part(share, count - 2, 1)))
+    return cat([first, inner, last], d)
