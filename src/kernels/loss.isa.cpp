@@ -33,7 +33,7 @@ struct TargetCount {
 };
 
 // An ignored target may be any number; each other one must be in [0, classes).
-TargetCount count_targets(const Targets& target, int64_t n, int64_t classes) {
+[[gnu::noinline]] TargetCount count_targets(const Targets& target, int64_t n, int64_t classes) {
   int64_t wrong = 0, ignored = 0;
   for (int64_t i = 0; i < n; ++i) {
     const bool skip = target[i] == target.ignored;

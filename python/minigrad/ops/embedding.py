@@ -206,14 +206,14 @@ def _sizes(input: Tensor, offsets: Tensor | None, with_end: bool) -> Any:
             "embedding_bag: needs a matrix of indices without offsets, or a vector of them with a vector of offsets, got "
             f"shape {shape}" + ("" if offsets is None else f" and offsets of shape {tuple(offsets.shape)}")
         )
-    starts = offsets._array.astype(np.int64)
-    ends = starts[1:] if with_end else np.append(starts[1:], shape[0])
-    starts = starts[: len(ends)]
-    if (len(starts) and starts[0] != 0) or (ends < starts).any() or (len(ends) and ends[-1] > shape[0]):
+    edges = offsets._array.astype(np.int64, copy=False)
+    if not with_end:
+        edges = np.append(edges, shape[0])
+    if len(edges) and (edges[0] != 0 or edges[-1] > shape[0] or (edges[1:] < edges[:-1]).any()):
         raise ValueError(
             f"embedding_bag: offsets must begin with 0, not fall, and not exceed {shape[0]}, got {offsets}"
         )
-    return ends - starts
+    return edges[1:] - edges[:-1]
 
 
 _least, _greatest = _core.kernels["min"], _core.kernels["max"]
