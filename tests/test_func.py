@@ -158,6 +158,8 @@ def test_results_are_plain_unless_something_outside_wants_a_gradient() -> None:
     g = func.grad(lambda x: (x * x * w).sum())(x)
     (dw,) = mg.autograd.grad(g.sum(), w)
     np.testing.assert_allclose(dw.numpy(), 2 * x.numpy())
+    inner = func.grad(lambda x, c: (x * x * c).sum(), argnums=(0, 1))
+    assert not func.grad(lambda c: sum(inner(x, c)).sum())(x).requires_grad  # x is a leaf of the inner transform alone
     with mg.no_grad():
         assert not func.grad(lambda x: (x * x * w).sum())(x).requires_grad
         assert func.grad(func.grad(lambda x: x**3))(mg.tensor(2.0)).item() == 12

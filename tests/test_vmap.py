@@ -301,6 +301,53 @@ def test_detach_holds_for_nested_levels() -> None:
     close(mg.func.jvp(product, (x,), (mg.ones_like(x),))[1], x)
 
 
+def test_writing_to_new_tensors_of_nested_levels_with_an_outer_gradient() -> None:
+    def f(x: mg.Tensor) -> mg.Tensor:
+        y = mg.zeros_like(x)
+        view = y[1:]
+        view.add_(x[:2])
+        y[0] = x[1] * x[2]
+        return y
+
+    x = draw(2, 4, 3)
+    close(grad(lambda x: vmap(vmap(f))(x).square().sum())(x), vmap(vmap(grad(lambda x: f(x).square().sum())))(x))
+
+
+def test_writing_what_examples_share_to_a_new_tensor() -> None:
+    def f(w: mg.Tensor, x: mg.Tensor) -> mg.Tensor:
+        y = mg.zeros(5, dtype=mg.float64)
+        view = y[1:4]
+        view.add_(w)
+        y[0] = w[2]
+        return (F.pad(w, (1, 1), value=2.0) * y * x).sin().sum()
+
+    w, x = draw(3), draw(4, 5, seed=1)
+    inside = vmap(grad(f), (None, 0))
+    close(inside(w, x), mg.stack([grad(f)(w, row) for row in x]))
+    expected = grad(lambda w: mg.stack([grad(f)(w, row) for row in x]).sin().sum())(w)
+    close(grad(lambda w: inside(w, x).sin().sum())(w), expected)
+
+
+def test_indices_that_are_computed_inside_under_an_outer_gradient() -> None:
+    def f(a: mg.Tensor, b: mg.Tensor) -> mg.Tensor:
+        places = mg.searchsorted(a.sort()[0], b).clamp(max=2)
+        return a[b.argsort()] * mg.take_along_dim(b, places, 0)
+
+    a, b = draw(4, 3), draw(4, 3, seed=1)
+    expected = mg.stack([grad(lambda a, b: f(a, b).sum())(u, v) for u, v in zip(a, b, strict=True)])
+    close(grad(lambda a: vmap(f)(a, b).sum())(a), expected)
+    close(mg.func.jvp(lambda a: vmap(f)(a, b), (a,), (mg.ones_like(a),))[1].sum(1), expected.sum(1))
+
+
+def test_a_scatter_from_an_outer_level() -> None:
+    def f(a: mg.Tensor, b: mg.Tensor) -> mg.Tensor:
+        return mg.select_scatter(mg.outer(b, b), a, 0, 1)
+
+    a, b = draw(2, 3), draw(4, 3, seed=1)
+    both = vmap(vmap(f, (None, 0)), (0, None))(a, b)
+    close(both, mg.stack([mg.stack([f(u, v) for v in b]) for u in a]))
+
+
 def test_products_inside_know_of_outer_tangents() -> None:
     def pulled(x: mg.Tensor) -> mg.Tensor:
         return mg.func.vjp(lambda y: 2 * y, x)[1](x * x)[0]

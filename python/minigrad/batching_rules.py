@@ -21,6 +21,7 @@ import numpy as np
 from . import _core, batching, graph
 from ._views import living_views, replay
 from .batching import BatchedArray, Level
+from .grad_mode import is_grad_enabled
 from .primitive import ALIGNED, ELEMENTWISE, LEADING, ONE_TO_ONE, Primitive, registry
 from .tensor import Tensor, wrap
 
@@ -287,6 +288,9 @@ def write(self: Tensor, value: Tensor, name: str) -> Tensor:
     value = lifted(value, level)
     array: Any = value._array
     source, batched = array.value, array.batched
+    if not held and not batched and value._edge is not None and is_grad_enabled():
+        _enter(self, level)
+        own, held = self._array, True
     if batched and not (held and own.batched):
         raise RuntimeError(
             f"{name}: inside vmap, a tensor of shape {own.shape} that all examples share cannot be changed in place by "
@@ -296,7 +300,7 @@ def write(self: Tensor, value: Tensor, name: str) -> Tensor:
     if not held:
         self._write(source if isinstance(source, Tensor) else wrap(source), name)
         return value
-    if isinstance(source, Tensor) and not isinstance(own.value, Tensor):
+    if _may_have_graph(source) and not isinstance(own.value, Tensor):
         _give_graph(self)
         own = self._array
     target = own.value if isinstance(own.value, Tensor) else wrap(own.value)
@@ -306,11 +310,31 @@ def write(self: Tensor, value: Tensor, name: str) -> Tensor:
     return value
 
 
+def _may_have_graph(value: Any) -> bool:
+    """Return whether a value is a tensor, on whatever level."""
+    while value.__class__ is BatchedArray:
+        value = value.value
+    return isinstance(value, Tensor)
+
+
 def _give_graph(x: Tensor) -> None:
     """Let x's value, and those of all views of the same memory, be tensors that an outer graph can know of."""
+    own: Any = getattr(x, "_base", x)._array
+    _hold(x, BatchedArray(own.level, wrap(own.value), own.batched))
+
+
+def _enter(x: Tensor, level: Level) -> None:
+    """Let x and all views of the same memory be of a level, whose graph can then know of them."""
     base: Tensor = getattr(x, "_base", x)
-    own: Any = base._array
-    base._array = BatchedArray(own.level, wrap(own.value), own.batched)  # type: ignore[assignment]
+    outer = base._array if base._edge is None else wrap(base._array, base._edge, base._cell)
+    base._edge = None
+    _hold(x, BatchedArray(level, outer, False))
+
+
+def _hold(x: Tensor, array: BatchedArray) -> None:
+    """Put an array in the place of the one that x and all views of the same memory are of."""
+    base: Tensor = getattr(x, "_base", x)
+    base._array = array  # type: ignore[assignment]
     for view in living_views(base):
         view._array = replay(base, view._steps)._array
 
@@ -333,17 +357,17 @@ def made_like(new: Tensor, like: Tensor) -> Tensor:
 def writable_copy(x: Tensor, *others: Any) -> Tensor:
     """Return a copy of `x` that can take what is made of `others`: one for each example where they are batched."""
     out: Tensor = registry["copy"].eager(x)
-    level = level_of(others) if batching.levels else None
+    level = level_of((x, *others)) if batching.levels else None
     if level is None:
         return out
     values, batched = split_level(others, level)
     out = lifted(out, level)
     array: Any = out._array
-    if any(batched) and not array.batched:
-        whole = expand(
-            array.value if isinstance(array.value, Tensor) else wrap(array.value), (level.size, *array.shape)
-        )
-        out._array = BatchedArray(level, writable_copy(whole, *values), True)  # type: ignore[assignment]
+    grows = any(batched) and not array.batched
+    if grows or level_of(values) is not None:
+        whole = array.value if isinstance(array.value, Tensor) else wrap(array.value)
+        whole = expand(whole, (level.size, *array.shape)) if grows else whole
+        out._array = BatchedArray(level, writable_copy(whole, *values), grows or array.batched)  # type: ignore[assignment]
     return out
 
 

@@ -280,10 +280,11 @@ def push(
 
 
 def reaches_out(tensors: Iterable[Any], fresh: Iterable[Tensor]) -> bool:
-    """Return whether the tensors depend on a leaf that is not among the fresh ones."""
+    """Return whether the tensors depend on a leaf that requires a gradient and is not among the fresh ones."""
     own = {x._edge[0] for x in fresh if x._edge is not None and isinstance(x._edge[0], Leaf)}
     roots = [y._edge[0] for y in tensors if isinstance(y, Tensor) and y._edge is not None]
-    return any(isinstance(node, Leaf) and node not in own for node in reachable(roots, -1))
+    found = [node for node in reachable(roots, -1) if isinstance(node, Leaf)]
+    return any(leaf.array is not None and leaf not in own for leaf in found)
 
 
 def zeros(x: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from ..autograd.gradients import push, reaches_out, zeros
 from ..batching import current_level
 from ..batching_rules import lifted
 from ..grad_mode import enable_grad, is_grad_enabled
+from ..graph import Leaf
 from ..tensor import Tensor, wrap
 from .batching import vmap
 from .tree import leaves_of, map_tree, rebuild
@@ -48,14 +49,18 @@ def _check_tensors(name: str, tree: Any) -> list[Tensor]:
 
 
 def _settle(tree: Any, fresh: list[Tensor], recording: bool) -> Any:
-    """Return the tree with those tensors out of the graph that depend on nothing outside the transform."""
+    """Return the tree with those tensors out of the graph that depend on nothing outside the transform, which ends."""
 
     def one(y: Any) -> Any:
         if not isinstance(y, Tensor) or (recording and reaches_out([y], fresh)):
             return y
         return y._alias() if recording else y.detach()
 
-    return map_tree(one, tree)
+    settled = map_tree(one, tree)
+    for x in fresh:
+        if isinstance(x._edge[0], Leaf):  # type: ignore[index]
+            x._edge[0].array = None  # type: ignore[index]  # nothing outside wants a gradient of it
+    return settled
 
 
 def _chosen(name: str, args: tuple[Any, ...], argnums: ArgNums) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import _core, _dtype
 from .._methods import method
-from ..batching import BatchedArray, bottom, levels, refuse_ragged
+from ..batching import BatchedArray, array_in, bottom, levels, refuse_ragged
 from ..batching_rules import aligned, level_of, split_level, spread
 from ..graph import Array
 from ..primitive import LINEAR, MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
@@ -152,7 +152,7 @@ def linear_index(name: str, indices: Sequence[Array], sizes: Shape, dims: Sequen
     """
     if levels and (level := level_of(indices)) is not None:
         values, batched = split_level(indices, level)
-        inner = linear_index(name, aligned(values, batched), sizes, dims, shape)
+        inner = linear_index(name, [array_in(v) for v in aligned(values, batched)], sizes, dims, shape)
         return BatchedArray(level, inner, any(batched))  # type: ignore[return-value]
     signed = [a if a.dtype == _INT64 else a.astype(np.int64) for a in indices]
     try:

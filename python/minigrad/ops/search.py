@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import _core, _dtype
 from .._methods import method
-from ..batching import BatchedArray, levels, refuse_ragged
+from ..batching import BatchedArray, array_in, levels, refuse_ragged
 from ..batching_rules import level_of, split_level, spread
 from ..tensor import Tensor, array_of, wrap
 from .count import any
@@ -104,7 +104,8 @@ def _places(boundaries: Any, values: Any, right: bool) -> Any:
     level = level_of((boundaries, values)) if levels else None
     if level is None:
         return _searchsorted(boundaries, values, right)
-    (lines, numbers), (of_lines, of_numbers) = split_level((boundaries, values), level)
+    parts, (of_lines, of_numbers) = split_level((boundaries, values), level)
+    lines, numbers = map(array_in, parts)
     if of_lines:  # a line for each example, so that an example's values are a line as well
         numbers = spread(level, numbers, of_numbers)
         if lines.ndim == 2:
