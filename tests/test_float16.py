@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import with_threads
 
 import minigrad as mg
 
@@ -136,3 +138,28 @@ def test_normalisation_with_wider_weights_keeps_the_inputs_dtype(
     theirs = getattr(torch.nn.functional, name)(torch.tensor(x), *arguments(torch.tensor(w)))
     assert str(ours.dtype).split(".")[1] == str(theirs.dtype).split(".")[1] == "float16"
     np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=4e-3, atol=4e-3)
+
+
+@pytest.mark.parametrize(
+    "shape", [(), (0, 3), (1,), (70_001,), (9, 8), (300, 17), (17, 2100), (40, 1, 66), (3, 5, 1030, 1)]
+)
+def test_sums_have_the_bits_of_sums_in_float32(shape: tuple[int, ...]) -> None:
+    """float16 is converted as it is read, for one thread and for several, whatever the layout."""
+    values = np.random.default_rng(0).standard_normal(shape).astype(np.float16)
+    wide = mg.tensor(values.astype(np.float32))
+    halves = mg.tensor(values)
+    turned = mg.tensor(np.ascontiguousarray(values.T)).T if len(shape) == 2 else halves
+    for dims in (d for k in range(len(shape) + 1) for d in itertools.combinations(range(len(shape)), k)):
+        for x, f, threads in itertools.product((halves, turned), (mg.sum, mg.mean), (1, 3)):
+            with with_threads(threads):
+                out, exact = f(x, dims, True), f(wide, dims, True)
+            np.testing.assert_array_equal(out.numpy(), exact.half().numpy())
+            assert out.dtype is mg.float16
+
+
+def test_gradients_of_sums_and_means() -> None:
+    x = mg.ones(300, 300, dtype=mg.float16, requires_grad=True)
+    (x.sum() + x.mean() * 90_000 / 2).backward()
+    assert x.grad is not None
+    assert x.grad.dtype is mg.float16
+    np.testing.assert_allclose(x.grad.numpy().astype(np.float32), 1.5, rtol=2e-3)

@@ -316,7 +316,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # max_with_index(x: T; dim, keepdim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64
 # maximum(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # maximum_share(x: T, y: T) -> out for float32, float64
-# mean(x: T; dims, keepdim) -> out for float32, float64
+# mean(x: T; dims, keepdim) -> out for float32, float64, float16
 # median(x: T; dim, skip_nan) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # min(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # min_with_index(x: T; dim, keepdim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64
@@ -402,7 +402,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 #     float32, float64
 # standardize_sums(g: T, x: T, mean: T, variance: T; eps, groups, centred) -> of_weight, of_bias for float32, float64
 # sub(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
-# sum(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# sum(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # sum_to(x: T; shape) -> out for float32, float64
 # tan(x: T) -> out for float32, float64
 # tanh(x: T) -> out for float32, float64

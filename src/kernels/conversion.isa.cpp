@@ -23,8 +23,13 @@ void convert_all(const void*, void* out, int64_t size, const Neighbours& in) {
 }
 
 [[gnu::always_inline]] inline void convert(float* out, const short* x) {
+#if defined(__AVX512F__)
+  const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x));
+  _mm512_storeu_ps(out, _mm512_maskz_cvtph_ps(0xffff, halves));
+#else
   _mm256_storeu_ps(out, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x))));
   _mm256_storeu_ps(out + 8, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + 8))));
+#endif
 }
 
 // Sixteen elements at a time, the last ones in memory of their own.
@@ -35,6 +40,7 @@ void convert_half(const void*, void* to, int64_t size, const Neighbours& in) {
   const int64_t whole = size & ~int64_t{15}, rest = size - whole;
 #pragma GCC unroll 2
   for (int64_t i = 0; i < whole; i += 16) convert(out + i, x + i);
+  if (rest == 0) return;
   X last[16] = {};
   Out converted[16];
   __builtin_memcpy(last, x + whole, static_cast<size_t>(rest) * sizeof(X));
@@ -96,6 +102,9 @@ constexpr Run kRows[] = {
     {"cast", {{run_cast, run_cast, run_cast, run_cast, run_cast, run_cast, run_cast, run_cast, run_cast}}}};
 
 }  // namespace
+
+extern const MapLoop floats_of_halves;
+const MapLoop floats_of_halves = kFromHalf;
 
 extern const Runs conversion_runs;
 const Runs conversion_runs = {kRows, sizeof(kRows) / sizeof(Run)};

@@ -7,6 +7,9 @@
 #include "kernels/reduce_walks.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
+
+extern const Runs conversion_runs;
+
 namespace {
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -63,9 +66,43 @@ Status run_sum_to(const Call& call) {
   return reduce(call, call.in[0], kOperation<Sum, T>, broadcast_dims(call.in[0], call.attributes[0]), false);
 }
 
+// Of float16, converted as it is read; the results are floats until the end.
+Status sum_halves(const Call& call, bool mean) {
+  const View& x = call.in[0];
+  const DimMask mask = listed_dims(x, call.attributes[0]);
+  const Reduction form = describe_reduction(x, mask);
+  if (form.kept == 0) return Status::ok;
+  View out = call.out[0];
+  out.dtype = DType::float32;
+  out.data = call.shared;
+  int64_t size = 1;
+  for (int d = out.rank - 1; d >= 0; size *= out.shape[d--]) out.stride[d] = size;
+  const ReductionNest nest = make_reduction_nest(x, mask, out, true);
+  const float divisor = mean ? static_cast<float>(form.reduced) : 1.0f;
+  const Reducer<float> reducer = {.op = kOperation<Sum, float>,
+                                  .form = form,
+                                  .nest = nest,
+                                  .walk = form.rows ? Walk::pieces : Walk::tiles,
+                                  .x = x.as<float>(),
+                                  .out = out.as<float>(),
+                                  .divisor = divisor,
+                                  .stored = x.as<int16_t>()};
+  reducer.run_all(divide_into_chunks(form, kVirtualLanes<float>), out.as<float>() + size);
+  return conversion_runs.rows[0].run[DType::float32]({&out, 1, call.out, nullptr, nullptr, nullptr, 0});
+}
+
+Status run_sum_of_halves(const Call& call) { return sum_halves(call, false); }
+Status run_mean_of_halves(const Call& call) { return sum_halves(call, true); }
+
+constexpr RunsByDType with_halves(RunFunction float32, RunFunction float64, RunFunction float16) {
+  RunsByDType runs = floats(float32, float64);
+  runs.of[static_cast<int>(DType::float16)] = float16;
+  return runs;
+}
+
 constexpr Run kRows[] = {
-    {"sum", floats(run_reduce<Sum, float>, run_reduce<Sum, double>)},
-    {"mean", floats(run_mean<float>, run_mean<double>)},
+    {"sum", with_halves(run_reduce<Sum, float>, run_reduce<Sum, double>, run_sum_of_halves)},
+    {"mean", with_halves(run_mean<float>, run_mean<double>, run_mean_of_halves)},
     {"nansum", floats(run_reduce<SumOfNumbers, float>, run_reduce<SumOfNumbers, double>)},
     {"prod", floats(run_reduce<Product, float>, run_reduce<Product, double>)},
     {"max", floats(run_extremum<Largest, float>, run_extremum<Largest, double>)},

@@ -55,11 +55,16 @@ inline void plan_costs(Plan& plan, const View& x, DimMask mask, bool turns = fal
   const Reduction form = describe_reduction(x, mask);
   plan.nanoseconds = kNanosecondsEach * static_cast<double>(form.kept) * static_cast<double>(form.reduced);
   if (!is_floating(x.dtype)) return;
-  const int64_t lanes = kVectorBytes / item_size(x.dtype);
+  const bool halves = x.dtype == DType::float16;  // which are summed as floats
+  const int64_t bytes = halves ? 4 : item_size(x.dtype), lanes = kVectorBytes / bytes;
   const bool reached = turns && (find_turn(form, make_reduced_nest(x, mask), lanes).dim >= 0 || has_turned_pieces(x));
   if (!reached) plan_way(plan, x, form, mask);
   const Chunks chunks = divide_into_chunks(form, lanes);
-  plan.scratch_shared = static_cast<size_t>(chunks.count * form.kept * (form.rows ? kVectorBytes : item_size(x.dtype)));
+  plan.scratch_shared = static_cast<size_t>(chunks.count * form.kept * (form.rows ? kVectorBytes : bytes));
+  if (halves) {
+    plan.layout = InputLayout::contiguous;
+    plan.scratch_shared += static_cast<size_t>(form.kept * bytes);  // the results as floats
+  }
 }
 
 // The row of a reduction over dims.

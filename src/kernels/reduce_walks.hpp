@@ -5,10 +5,14 @@
 #include "core/kernel.hpp"
 #include "core/parallel.hpp"
 #include "isa/isa.hpp"
+#include "kernels/elementwise_walk.hpp"
 #include "kernels/reduce_layout.hpp"
 #include "kernels/reduce_operation.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
+
+extern const MapLoop floats_of_halves;
+
 namespace {
 
 enum class Walk : uint8_t {
@@ -117,13 +121,16 @@ struct Reducer {
   int64_t apart = 0;           // and so far from those before
   int64_t share = 1;           // of each block, that only its first elements of so many parts are combined
   const T* factors = nullptr;  // of contiguous elements, laid as these are: the mapping takes them in place of centres
+  // float16 in place of the elements: x only counts them. They are contiguous, and converted as they are copied.
+  const int16_t* stored = nullptr;
 
   bool maps() const { return kMaps && mapping != nullptr; }
+  bool converts() const { return !kMaps && sizeof(T) == 4 && stored != nullptr; }
   bool multiplies() const { return kMaps && factors != nullptr; }
   // Whether a row is contiguous, or in pieces of whole blocks at equal distances.
   [[gnu::noinline]] bool is_in_blocks() const {
     const int inner = nest.reduced.rank - 1;
-    return walk == Walk::rows || (walk == Walk::pieces && !maps() && inner == 1 && row_step() == 1 &&
+    return walk == Walk::rows || (walk == Walk::pieces && !maps() && !converts() && inner == 1 && row_step() == 1 &&
                                   nest.reduced.shape[inner] % block() == 0);
   }
 
@@ -160,10 +167,30 @@ struct Reducer {
     return walk == Walk::turned ? smaller(width, Units<T>::results(turn(), nest.reduced, lanes())) : width;
   }
 
+  // Converts `rows` contiguous pieces of `cols` elements, `step` apart.
+  void convert_rows(T* to, const T* from, int64_t step, int64_t rows, int64_t cols) const {
+    if (step == cols) cols *= rows, rows = 1;
+    Neighbours halves;
+    for (int64_t i = 0; i < rows; ++i) {
+      const int16_t* const here = stored + (from - x) + i * step;
+      halves.x[0] = here;
+      for (int64_t j = 0; j < cols; j += 32) __builtin_prefetch(here + 2048 + j);
+      floats_of_halves(nullptr, to + i * cols, cols, halves);
+    }
+  }
+
+  // Converts a matrix to contiguous rows, at most a tile.
+  [[gnu::noinline]] void convert(T* to, const T* from, int64_t down, int64_t across, int64_t rows, int64_t cols) const {
+    if (across == 1 && (cols > 1 || down != 1)) return convert_rows(to, from, down, rows, cols);
+    alignas(64) T turned[kBlockVectors * kTile];
+    convert_rows(turned, from, across, cols, rows);
+    pack(to, cols, turned, 1, rows, rows, cols);
+  }
+
   // Copies elements begin ... begin + n of a row that lies in pieces.
   [[gnu::noinline]] void gather_pieces(const T* from, int64_t begin, int64_t n, T* to) const {
     visit_rows(nest.reduced, nest.reduced.rank - 1, begin, begin + n, [&](const int64_t* start, int64_t run) {
-      gather(to, from + start[0], row_step(), run);
+      converts() ? convert_rows(to, from + start[0], 0, 1, run) : gather(to, from + start[0], row_step(), run);
       to += run;
     });
   }
@@ -177,7 +204,9 @@ struct Reducer {
     T* at = to + first * piece - begin;
     visit_rows(nest.reduced, inner - 1, first, last, [&](const int64_t* start, int64_t rows) {
       const int64_t step = nest.reduced.stride[0][inner - 1];
-      if (row_step() == 1) {
+      if (converts()) {
+        convert_rows(at, from + start[0], step, rows, piece);
+      } else if (row_step() == 1) {
         for (int64_t i = 0; i < rows; ++i) copy(at + i * piece, from + start[0] + i * step, piece);
       } else {
         pack(at, piece, from + start[0], step, row_step(), rows, piece);
@@ -196,7 +225,7 @@ struct Reducer {
     alignas(64) T copy[kRowBlock<T>];
     int64_t waiting = 0;  // elements in the copy
     for (int j = 0; j < kVirtualLanes<T>; ++j) to[j] = op.identity;
-    if (row_step() != 1 || piece < kGroup) {
+    if (row_step() != 1 || piece < kGroup || converts()) {
       gather_block(from, begin, n, copy);
       return op.row_groups(to, copy, 0, 1, n);
     }
@@ -310,7 +339,9 @@ struct Reducer {
   // Copies elements begin ... begin + n of `cols` results, row by row.
   [[gnu::noinline]] void pack_tile(const T* from, int64_t cols, int64_t begin, int64_t n, T* to) const {
     visit_rows(nest.reduced, nest.reduced.rank - 1, begin, begin + n, [&](const int64_t* start, int64_t run) {
-      pack(to, cols, from + start[0], row_step(), col_step(), run, cols);
+      const T* const first = from + start[0];
+      converts() ? convert(to, first, row_step(), col_step(), run, cols)
+                 : pack(to, cols, first, row_step(), col_step(), run, cols);
       to += run * cols;
     });
   }

@@ -187,6 +187,13 @@ def _widens(primitive: Any, x: Tensor, wanted: _dtype.dtype) -> bool:
     return not wanted.is_floating_point or (primitive is _sum and x.dtype is not _dtype.int64)
 
 
+def _add_up(primitive: Any, x: Tensor, dims: Shape, keepdim: bool) -> Tensor:
+    """Run sum or mean of floats. float16 is read as it is, but where it lies turned a copy as float32 is sooner there."""
+    if x.dtype is _dtype.float16 and not x.is_contiguous():
+        return to_dtype(primitive(to_dtype(x, _dtype.float32), dims, keepdim), _dtype.float16)  # type: ignore[no-any-return]
+    return primitive(x, dims, keepdim)  # type: ignore[no-any-return]
+
+
 def _total(name: str, primitive: Any, x: Tensor, dims: Shape, keepdim: bool, dtype: _dtype.dtype | None) -> Tensor:
     """Run sum or prod in the dtype asked for."""
     real = array_of(name, x).dtype.kind == "f"
@@ -244,7 +251,7 @@ def sum(  # noqa: A001
     tensor([3., 3.])
     """
     if dtype is None and array_of("sum", input).dtype.kind == "f":
-        return _sum(input, () if dim is None else dims_of("sum", input, dim), keepdim)  # type: ignore[no-any-return]
+        return _add_up(_sum, input, () if dim is None else dims_of("sum", input, dim), keepdim)
     return _total("sum", _sum, input, dims_of("sum", input, dim), keepdim, dtype)
 
 
@@ -276,7 +283,7 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dtyp
             return to_dtype(div(total, float(_count(input.shape, dims))), wanted)  # type: ignore[no-any-return]
         input = _converted("mean", input, wanted)
     _check_float("mean", input)
-    return _mean(input, dims, keepdim)  # type: ignore[no-any-return]
+    return _add_up(_mean, input, dims, keepdim)
 
 
 @method
