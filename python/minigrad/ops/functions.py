@@ -76,7 +76,7 @@ __all__ = [
 
 
 def _one_plus_square(x: Any) -> Any:
-    return _add(mul(x, x), 1.0)
+    return _addcmul(1.0, x, x, 1.0)
 
 
 def _one_minus_square(x: Any) -> Any:
