@@ -148,14 +148,30 @@ def test_an_example_that_is_wrong_is_noticed() -> None:
     assert runner.summarize(verbose=False).failed == 1
 
 
+def listings(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def run_listing(code: str, folder: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, check=False, timeout=PATIENCE
+    )
+    assert result.returncode == 0, result.stderr
+
+
 def test_readme_example_runs(tmp_path: Path) -> None:
-    readme = ROOT / "README.md"
-    if not readme.exists():
+    if not (ROOT / "README.md").exists():
         pytest.skip("no README beside the tests")
-    blocks = re.findall(r"```python\n(.*?)```", readme.read_text(encoding="utf-8"), flags=re.DOTALL)
+    blocks = listings("README.md")
     assert blocks
-    for block in [b for b in blocks if not b.startswith(">>>")]:
-        result = subprocess.run(
-            [sys.executable, "-c", block], capture_output=True, text=True, cwd=tmp_path, check=False, timeout=PATIENCE
-        )
-        assert result.returncode == 0, result.stderr
+    for block in blocks:
+        run_listing(block, tmp_path)
+
+
+@pytest.mark.parametrize("page", ["data.md", "training.md"])
+def test_listings_of_a_page_run_one_after_the_other(page: str, tmp_path: Path) -> None:
+    for needed in ("safetensors", "sklearn"):
+        pytest.importorskip(needed)
+    blocks = listings(f"docs/{page}")
+    assert len(blocks) > 1
+    run_listing("\n".join(blocks), tmp_path)
