@@ -179,7 +179,7 @@ class Gumbel(_Shifted):
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draw values, differentiably."""
         u = self._uniform(sample_shape).clamp(max=1 - float(np.finfo(self.scale.dtype.numpy).epsneg))
-        return self.loc - self.scale * (-u.log()).log()
+        return self.icdf(u)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the logarithm of the density."""
@@ -189,6 +189,10 @@ class Gumbel(_Shifted):
     def cdf(self, value: Tensor) -> Tensor:
         """Return the probability of values up to this one."""
         return (-(-self._standardized(value)).exp()).exp()
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """Return the value up to which the probability is so much."""
+        return self.loc - self.scale * (-value.log()).log()
 
     def entropy(self) -> Tensor:
         """Return the entropy."""
