@@ -144,3 +144,22 @@ def test_wrong_tangents_are_refused(name: str) -> None:
             fwad.make_dual(mg.ones(1), 1)  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="unpack_dual: needs a Tensor, got int"):
             fwad.unpack_dual(1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("x", "t", "expected"),
+    [
+        ([0.0, 2.0, 3.0], [1.0, np.inf, 0.0], 6.0),
+        ([0.0, 0.0], [np.inf, 1.0], 0.0),
+        ([1.0, 2.0], [np.inf, 1.0], np.inf),
+    ],
+)
+def test_an_infinite_tangent_beside_a_zero_adds_nothing_to_a_product(
+    x: list[float], t: list[float], expected: float
+) -> None:
+    with fwad.dual_level():
+        dual = fwad.make_dual(mg.tensor(x), mg.tensor(t))
+        for out in (dual.prod(), dual.prod(0)):
+            tangent = fwad.unpack_dual(out).tangent
+            assert tangent is not None
+            assert tangent.item() == expected

@@ -119,7 +119,7 @@ _prod = kernel_primitive(
     source=f"{ARTICLE} (5.3); its (output / input) is NaN at zeros, products of the others are not",
     relation=MANY_TO_ONE,
     vjp={"x": _prod_vjp},
-    jvp={"x": lambda t, x, dims, keepdim, x_shape: _sum(mul(t, _others(1.0, x, dims, x_shape)), dims, keepdim)},
+    jvp={"x": lambda t, x, dims, keepdim, x_shape: _sum(safe_mul(t, _others(1.0, x, dims, x_shape)), dims, keepdim)},
     promotion=None,
 )
 
