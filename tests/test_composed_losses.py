@@ -151,3 +151,15 @@ def test_multilabel_margins_of_any_number_of_targets(counts: tuple[int, ...], re
 def test_multilabel_margins_of_no_classes(shape: tuple[int, ...]) -> None:
     with pytest.raises(RuntimeError, match="multilabel_margin_loss: needs"):
         mg.nn.functional.multilabel_margin_loss(mg.zeros(*shape), mg.zeros(*shape, dtype=mg.int64))
+
+
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "huber_loss"])
+def test_weights_of_elements(name: str, reduction: str) -> None:
+    mine, right = [
+        getattr(lib.nn.functional, name)(
+            *map(lib.tensor, (ROWS, OTHER)), reduction=reduction, weight=lib.tensor(POSITIVE)
+        )
+        for lib in (mg, torch)
+    ]
+    np.testing.assert_allclose(mine.numpy(), right.numpy(), rtol=1e-13)

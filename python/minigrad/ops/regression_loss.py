@@ -175,8 +175,10 @@ def huber_loss(
 
     Parameters
     ----------
-    input, target, reduction, weight
+    input, target, reduction
         Those of :func:`mse_loss`.
+    weight : Tensor, optional
+        A factor for each element; as in PyTorch, the mean is here that of the products.
     delta : float, default 1
         From which difference on the loss is a line.
 
@@ -207,7 +209,8 @@ def huber_loss(
         raise RuntimeError(f"huber_loss: delta must be positive, got {delta}")
     input, target = _pair("huber_loss", input, target)
     if weight is not None:
-        return weighted("huber_loss", _huber_loss(input, target, 0, delta), weight, code)
+        losses = weighted("huber_loss", _huber_loss(input, target, 0, delta), weight, 0)
+        return reduced(losses, code)  # type: ignore[no-any-return]
     return _huber_loss(input, target, code, delta)  # type: ignore[no-any-return]
 
 
