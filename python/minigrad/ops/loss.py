@@ -204,7 +204,7 @@ _nll_loss = kernel_primitive(
     "nll_loss",
     equation="loss = -weight[target] x[target], their sum, or the sum divided by the number of targets",
     source="《深度学习与梯度》 (5.10)",
-    relation=MANY_TO_ONE,
+    relation=MANY_TO_MANY,
     structure=MULTILINEAR,
     vjp={
         "x": lambda g, weight, target, ignore_index, reduction, x_shape: nll_loss_grad(
