@@ -221,6 +221,7 @@ def test_a_rate_that_a_schedule_rounded_below_0_is_loaded() -> None:
             schedule.step()
         states.append(sgd.state_dict())
     assert -1e-17 < states[0]["param_groups"][0]["lr"] < 0
+    sgd.load_state_dict(states[0])  # over a rate that is below 0 itself
 
 
 def test_counts_of_float32_parameters_are_exact_beyond_its_integers() -> None:

@@ -215,7 +215,7 @@ class Optimizer(Hookable):
         settings = [{k: _copy(v) for k, v in group.items() if k != "params"} for group in groups]
         for own, group in zip(self.param_groups, settings, strict=True):
             # Rounding may end a schedule below 0: LinearLR, which adds up, goes from 1e-2 to -1e-18.
-            scheduled = {"lr": own["lr"]} if "initial_lr" in group else {}
+            scheduled = {"lr": 0.0} if "initial_lr" in group else {}
             self._check_settings({**own, **group, **scheduled})
         for own, group in zip(self.param_groups, settings, strict=True):
             own.update(group)
