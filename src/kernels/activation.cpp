@@ -38,6 +38,8 @@ constexpr Kernel slope(const char* name, const Attributes& attributes = kNone) {
 constexpr Kernel kRows[] = {
     value("silu"),
     slope("silu_grad"),
+    binary("gate"),
+    {.name = "gate_slope", .inputs = {"g", "x", "y"}, .types = "TTT", .outputs = {"out"}, .plan = plan_map},
     value("gelu"),
     slope("gelu_grad"),
     value("gelu_tanh"),

@@ -8,6 +8,8 @@ namespace {
 constexpr Run kRows[] = {
     {"silu", value<Silu, 330>()},
     {"silu_grad", derivative<SiluGrad, 330>()},
+    {"gate", floats(run_pair<Gate<float>, float, 330>, run_pair<Gate<double>, double, 330>)},
+    {"gate_slope", derivative<GateSlope, 330, 2>()},
     {"gelu", value<Gelu, 550>()},
     {"gelu_grad", derivative<GeluGrad, 300>()},
     {"gelu_tanh", value<GeluTanh, 400>()},

@@ -27,8 +27,9 @@ Status run_value(const Call& call) {
   return walk(call, {1, cost_in_nanoseconds<T>(cost), loop, &op, kMapBlock});
 }
 
-// Attributes for which the operation is a simpler one, `Plain`, have a loop of their own.
-template <class Op, class T, int cost>
+// Of a function of one argument or of several. Attributes for which the operation is a simpler one, `Plain`, have a
+// loop of their own.
+template <class Op, class T, int cost, int arguments = 1>
 Status run_derivative(const Call& call) {
   const Op op(call.attributes);
   if constexpr (requires { op.is_plain(); }) {
@@ -36,13 +37,19 @@ Status run_derivative(const Call& call) {
   }
   const auto loop = [](const void* context, void* out, int64_t size, const Neighbours& in) {
     const Op own = *static_cast<const Op*>(context);
-    const auto slope = [own]<class V>(V g, V x) __attribute__((always_inline)) {
+    const auto slope = [own]<class V>(V g, auto... x) __attribute__((always_inline)) {
       const V zero = math::all<V>(0);
-      return math::select(math::equal(g, zero), zero, own(g, x));
+      return math::select(math::equal(g, zero), zero, own(g, x...));
     };
-    map_registers(slope, static_cast<T*>(out), size, static_cast<const T*>(in.x[0]), static_cast<const T*>(in.x[1]));
+    const auto run = [&](auto... i) __attribute__((always_inline)) {
+      map_registers(slope, static_cast<T*>(out), size, static_cast<const T*>(in.x[i])...);
+    };
+    if constexpr (arguments == 1)
+      run(0, 1);
+    else
+      run(0, 1, 2);
   };
-  return walk(call, {2, cost_in_nanoseconds<T>(cost), loop, &op, kMapBlock});
+  return walk(call, {1 + arguments, cost_in_nanoseconds<T>(cost), loop, &op, kMapBlock});
 }
 
 // Of two arguments, whatever they are.
@@ -62,9 +69,9 @@ constexpr RunsByDType value() {
   return floats(run_value<Op<float>, float, cost>, run_value<Op<double>, double, cost>);
 }
 
-template <template <class> class Op, int cost>
+template <template <class> class Op, int cost, int arguments = 1>
 constexpr RunsByDType derivative() {
-  return floats(run_derivative<Op<float>, float, cost>, run_derivative<Op<double>, double, cost>);
+  return floats(run_derivative<Op<float>, float, cost, arguments>, run_derivative<Op<double>, double, cost, arguments>);
 }
 
 }  // namespace

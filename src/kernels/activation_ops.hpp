@@ -48,6 +48,27 @@ struct SiluGrad : Plain {
   }
 };
 
+// x sigmoid(y): x let through by the gate y.
+template <class T>
+struct Gate : Plain {
+  using Plain::Plain;
+  template <class V>
+  [[gnu::always_inline]] inline V operator()(V x, V y) const {
+    return x * math::sigmoid(y);
+  }
+};
+
+// x s (1 - s), s = sigmoid(y), which is the same for -y: there 1 - s loses nothing.
+template <class T>
+struct GateSlope : Plain {
+  using Plain::Plain;
+  template <class V>
+  [[gnu::always_inline]] inline V operator()(V g, V x, V y) const {
+    const V s = math::sigmoid(-math::abs(y));
+    return g * (x * (s * (all<V>(1) - s)));
+  }
+};
+
 // gelu(x) = x P(x), P the distribution function of the normal distribution.
 template <class T>
 struct Gelu : Plain {

@@ -168,8 +168,8 @@ Status run_lerp(const Call& call) {
 struct Prelu : Streaming {
   template <class T>
   static T apply(T y, T x, T w) {
-    const T product = w * y, below = (w == 0) & (x <= 0) ? T{0} : product;
-    return x > 0 ? y : below;
+    const T product = w * y;
+    return x > 0 ? y : product;
   }
 };
 

@@ -74,6 +74,10 @@ double elu_slope(Attributes a, double x) {
 constexpr Run kRows[] = {
     {"silu", float1<[](double x) { return std::max(x, -1e3) * sigmoid_of(near(x)); }>()},
     {"silu_grad", slope<[](Attributes, double x) { return sigmoid_of(x) * (1 + near(x) * sigmoid_of(-x)); }>()},
+    {"gate", float2<[](double x, double y) { return x * sigmoid_of(y); }>()},
+    {"gate_slope",
+     float_map<[](double g, double x, double y) { return g == 0 ? 0 : g * x * sigmoid_of(y) * sigmoid_of(-y); }, 0, 1,
+               2>()},
     {"gelu", float1<[](double x) { return std::max(x, -1e3) * normal_below(near(x)); }>()},
     {"gelu_grad", slope<[](Attributes, double x) { return gelu_slope(near(x)); }>()},
     {"gelu_tanh", float1<[](double x) { return std::max(x, -1e3) * gate(near(x)); }>()},

@@ -200,10 +200,7 @@ constexpr Run kRows[] = {
     {"clamp", map_all<[](auto x, auto lower, auto upper) { return clamped(x, lower, upper); }, 0, 1, 2>()},
     {"clamp_grad", float_map<clamp_cotangent, 0, 1, 2, 3>()},
     {"lerp", float_map<[](double x, double y, double w) { return x + w * (y - x); }, 0, 1, 2>()},
-    {"prelu",
-     float_map<[](double y, double x, double w) { return 0 < x              ? y
-                                                         : w == 0 && x <= 0 ? 0
-                                                                            : w * y; }, 0, 1, 2>()},
+    {"prelu", float_map<[](double y, double x, double w) { return 0 < x ? y : w * y; }, 0, 1, 2>()},
     {"addcmul", float_map<[](double x, double y, double z, double value) { return x + value * y * z; }, 0, 1, 2, 3>()},
     {"addcdiv", float_map<[](double x, double y, double z, double value) { return x + value * y / z; }, 0, 1, 2, 3>()},
     {"nan_to_num", float_map<numbers_only, 0, 1, 2, 3>()},

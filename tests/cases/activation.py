@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .case import INF, NAN, PAIRS, PRIVATE, Case, apart, between, binary, given, normal, unary
+from .case import INF, NAN, PAIRS, PRIVATE, Case, apart, between, binary, given, normal, ternary, unary
 
 SPECIAL = [INF, -INF, 800.0, -800.0, NAN, 0.0, -0.0]
 
@@ -67,7 +67,7 @@ def activations() -> Iterator[Case]:
 
 
 def cuts() -> Iterator[Case]:
-    """Rows of cut, which is hardshrink and threshold, and of prelu."""
+    """Rows of cut, which is hardshrink and threshold, of prelu and of gate, which is glu."""
     yield from binary("cut", normal, apart, attributes=(-0.3, 0.4, 0.0), number=False, public=PRIVATE)
     points = [INF, -INF, NAN, 0.5, -0.5, 0.0]
     for prefix, attributes in (
@@ -81,6 +81,12 @@ def cuts() -> Iterator[Case]:
         yield Case("prelu", variant, make, public=PRIVATE, large="large" in variant)
     for weight in (0.25, 0.0):
         yield given("prelu", f"special, weight {weight}", points, points, [weight] * 6, public=PRIVATE)
+    yield from binary("gate", normal, normal, number=False, public=PRIVATE)
+    yield given("gate", "special", [2.0, 2.0, 2.0, 0.0, 2.0], [INF, -INF, 800.0, -800.0, 0.0], public=PRIVATE)
+    yield from ternary("gate_slope", normal, normal, normal, public=PRIVATE)
+    yield given(
+        "gate_slope", "special", [2.0, 2.0, 0.0, 2.0], [3.0, 3.0, NAN, 3.0], [INF, -INF, NAN, 0.0], public=PRIVATE
+    )
     yield given("hardswish", "joints", [-3.0, 3.0, 0.0])
     yield given("hardswish_grad", "joints", [1.0, 2.0, 3.0], [-3.0, 3.0, 0.0])
 

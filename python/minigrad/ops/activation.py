@@ -15,6 +15,7 @@ from .activation_records import (
     _broken_line,
     _cut,
     _elu,
+    _gate,
     _gelu,
     _gelu_tanh,
     _hardswish,
@@ -24,7 +25,7 @@ from .activation_records import (
     _softplus,
     _softsign,
 )
-from .elementwise import _sub, _where, gt, le, mul, sigmoid, tanh
+from .elementwise import _sub, _where, gt, le, mul, tanh
 from .joining import pieces_of
 from .shape import reshape
 
@@ -260,7 +261,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if shape[dim] % 2:
         raise RuntimeError(f"glu: the extent of dim {dim} must be even, got shape {shape}")
     first, second = pieces_of(input, (shape[dim] // 2,) * 2, dim % len(shape), False)
-    return mul(first, sigmoid(second))
+    return _gate(first, second)  # type: ignore[no-any-return]
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -91,6 +91,29 @@ _mish = _smooth(
     "mish", "x tanh(ln(1 + e^x))", _mish_curvature, "Misra, Mish: A Self Regularized Non-Monotonic Activation Function"
 )
 
+_GATED = "Dauphin and others, Language Modeling with Gated Convolutional Networks"
+_gate_slope: Callable[..., Any] = kernel_primitive(
+    "gate_slope",
+    equation="out = g x s (1 - s), s = 1 / (1 + e^-y), 0 where g is 0",
+    source=_GATED,
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={
+        "g": lambda h, x, y: _gate_slope(h, x, y),
+        "x": lambda h, g, y: _gate_slope(h, g, y),
+        "y": lambda h, g, x, y: safe_mul(_gate_slope(mul(h, g), x, y), _sub(1.0, mul(sigmoid(y), 2.0))),
+    },
+)
+_gate: Callable[..., Any] = kernel_primitive(
+    "gate",
+    equation="out = x / (1 + e^-y)",
+    source=_GATED,
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={"x": lambda g, y: _gate(g, y), "y": lambda g, x, y: _gate_slope(g, x, y)},
+    jvp={"x": lambda t, y: safe_mul(t, sigmoid(y)), "y": lambda t, x, y: safe_mul(t, _gate_slope(1.0, x, y))},
+)
+
 _softsign = _smooth(
     "softsign",
     "x / (1 + |x|)",
@@ -202,5 +225,9 @@ _prelu: Callable[..., Any] = kernel_primitive(
     vjp={
         "y": lambda g, x, weight: _prelu(g, x, weight),
         "weight": lambda g, y, x: _where(gt(x, 0.0), 0.0, safe_mul(g, y)),
+    },
+    jvp={
+        "y": lambda t, x, weight: safe_mul(t, _prelu(1.0, x, weight)),
+        "weight": lambda t, y, x: _where(gt(x, 0.0), 0.0, safe_mul(t, y)),
     },
 )
