@@ -105,7 +105,8 @@ def plan_of(
         return tuple([sizes[label] for label in labels])
 
     if inner:
-        forms = grouped(left, inner), grouped(inner, right)
+        # Vectors, where nothing else is left: the cotangent of their product is a number, not a matrix.
+        forms = (grouped(left, inner), grouped(inner, right)) if batch or left or right else (grouped(inner),) * 2
         orders = [*batch, *left, *inner], [*batch, *inner, *right]
     else:
         ones = (1,) * len(left)
