@@ -361,6 +361,8 @@ import os, signal, sys, time
 import minigrad as mg
 from minigrad.utils.data import DataLoader, Dataset
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which programs in the background ignore
+
 def say(*words):
     os.write(1, (" ".join(map(str, words)) + "\\n").encode())
 
