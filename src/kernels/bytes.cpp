@@ -26,15 +26,20 @@ struct Picks {
   const int64_t* index;
   int64_t count, bytes, row, extent;
 
-  // Where row index[n] begins; nullptr: nowhere. One that comes soon is fetched into the cache, wherever that may be.
+  // Where row index[n] begins; nullptr: nowhere.
   [[gnu::always_inline]] const uint8_t* at(int64_t n) const {
+    const int64_t i = wrapped(n);
+    return static_cast<uint64_t>(i) < static_cast<uint64_t>(extent) ? x + i * row : nullptr;
+  }
+
+  // The same, while one that comes soon is fetched into the cache, wherever that may be.
+  [[gnu::always_inline]] const uint8_t* at_before_others(int64_t n) const {
     constexpr int64_t kSoon = 8, kFetched = 512;  // how many rows ahead, and how many bytes of a row
     if (n + kSoon < count) {
       const auto next = reinterpret_cast<uintptr_t>(x) + static_cast<uint64_t>(wrapped(n + kSoon)) * row;
       for (int64_t b = 0; b < bytes && b < kFetched; b += 64) __builtin_prefetch(reinterpret_cast<void*>(next + b));
     }
-    const int64_t i = wrapped(n);
-    return static_cast<uint64_t>(i) < static_cast<uint64_t>(extent) ? x + i * row : nullptr;
+    return at(n);
   }
 
   [[gnu::always_inline]] int64_t wrapped(int64_t n) const { return index[n] < 0 ? index[n] + extent : index[n]; }
@@ -79,7 +84,7 @@ const bool g_wide = __builtin_cpu_supports("avx2");
 [[gnu::target("avx2")]] bool pick_rows_wide(uint8_t* out, const Picks& rows) {
   const int64_t last = rows.bytes - 32;
   for (int64_t n = 0; n < rows.count; ++n, out += rows.bytes) {
-    const uint8_t* const x = rows.at(n);
+    const uint8_t* const x = rows.at_before_others(n);
     if (x == nullptr) return false;
     for (int64_t i = 0; i < last; i += 32) copy_32(out + i, x + i);
     copy_32(out + last, x + last);
@@ -170,7 +175,7 @@ void copy_rows_of(uint8_t* out, const uint8_t* x, int64_t rows, int64_t bytes, i
 template <class Row>
 bool pick_rows_of(uint8_t* out, const Picks& rows) {
   for (int64_t n = 0; n < rows.count; ++n, out += rows.bytes) {
-    const uint8_t* const x = rows.at(n);
+    const uint8_t* const x = rows.at_before_others(n);
     if (x == nullptr) return false;
     Row::copy(out, x, rows.bytes);
   }
@@ -237,16 +242,41 @@ bool copy_rows(void* to, const void* from, int64_t rows, int64_t bytes, int64_t 
   return true;
 }
 
+void stream_row_before(void* to, const void* from, const void* next, int64_t bytes) {
+  constexpr int64_t kBlock = 2048;
+  if (next == nullptr) return copy_bytes(to, from, bytes, true);
+  for (int64_t i = 0; i < bytes; i += kBlock) {
+    const int64_t count = std::min(kBlock, bytes - i);
+    for (int64_t k = i; k < i + count; k += 64) __builtin_prefetch(static_cast<const uint8_t*>(next) + k, 0, 2);
+    copy_bytes(static_cast<uint8_t*>(to) + i, static_cast<const uint8_t*>(from) + i, count, true);
+  }
+}
+
+namespace {
+
+bool stream_rows(uint8_t* out, const Picks& rows) {
+  for (int64_t n = 0; n < rows.count; ++n, out += rows.bytes) {
+    const uint8_t *const x = rows.at(n), *const next = n + 1 < rows.count ? rows.at(n + 1) : nullptr;
+    if (x == nullptr) return false;
+    stream_row_before(out, x, next == x + rows.row ? nullptr : next, rows.bytes);
+  }
+  end_stream();
+  return true;
+}
+
+}  // namespace
+
 bool pick_rows(void* to, const void* from, const int64_t* index, int64_t count, int64_t bytes, int64_t from_row,
-               int64_t extent) {
+               int64_t extent, bool streamed) {
   auto* const out = static_cast<uint8_t*>(to);
   const Picks rows = {static_cast<const uint8_t*>(from), index, count, bytes, from_row, extent};
+  if (streamed) return stream_rows(out, rows);
   if (g_wide && bytes >= 32 && bytes < kPicked) return pick_rows_wide(out, rows);
   if (bytes >= 4 && bytes <= 32) {
     return with_row(bytes, [&](auto r) { return pick_rows_of<decltype(r)>(out, rows); });
   }
   for (int64_t n = 0; n < count; ++n) {
-    const uint8_t* const x = rows.at(n);
+    const uint8_t* const x = rows.at_before_others(n);
     if (x == nullptr) return false;
     copy_bytes(out + n * bytes, x, bytes);
   }

@@ -22,13 +22,21 @@ void stream_end();
 // Copies a multiple of 64 bytes past the caches, to a place that is aligned to as many.
 void stream_lines(void* to, const void* from, int64_t bytes);
 
+// Copies a row past the caches while the one that comes next is asked for, unless that is null: the processor foresees
+// it.
+void stream_row_before(void* to, const void* from, const void* next, int64_t bytes);
+
+// Rows of fewer bytes are not worth going past the caches.
+constexpr int64_t kStreamedRow = 512;
+
 // Copies rows of so many bytes, which begin to_row and from_row bytes apart; false, with nothing done, where it cannot.
 bool copy_rows(void* to, const void* from, int64_t rows, int64_t bytes, int64_t to_row, int64_t from_row);
 
 // Copies the rows that indices name, one behind the other: `extent` rows of `bytes` bytes each, which begin from_row
-// bytes apart. Negative indices count from the end. False where an index is out of range.
+// bytes apart. Negative indices count from the end. False where an index is out of range. Past the caches if
+// `streamed`.
 bool pick_rows(void* to, const void* from, const int64_t* index, int64_t count, int64_t bytes, int64_t from_row,
-               int64_t extent);
+               int64_t extent, bool streamed);
 
 // Copies bytes, which may overlap: past the caches where they are part of something large.
 void move_bytes(void* to, const void* from, int64_t bytes, bool large);

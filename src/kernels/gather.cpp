@@ -211,15 +211,16 @@ struct Gather {
   // Whether each index picks a whole row of x, and all rows lie without gaps.
   static bool picks_whole_rows(const Nest<3>& nest, const GatherRow& row) {
     return row.checked && nest.rank == 2 && row.index_step == 0 && nest.stride[1][0] == 1 && row.out_step == 1 &&
-           nest.stride[0][0] == nest.shape[1] && row.x_step == 1 && nest.stride[2][0] == 0 && !row.streamed;
+           nest.stride[0][0] == nest.shape[1] && row.x_step == 1 && nest.stride[2][0] == 0;
   }
 
   static Status run_rows(const Call& call, const Nest<3>& nest, const GatherRow& row) {
     constexpr int64_t item = sizeof(T);
     const int64_t bytes = nest.shape[1] * item;
+    const bool streamed = past_caches(2 * bytes_of(call.out[0])) && bytes >= kStreamedRow;
     parallel_for(nest.shape[0], 1 + 0.02 * static_cast<double>(bytes), [&](int64_t begin, int64_t end) {
       pick_rows(call.out[0].as<char>() + begin * bytes, call.in[0].data, call.in[1].as<int64_t>() + begin, end - begin,
-                bytes, row.dim_step * item, row.extent);
+                bytes, row.dim_step * item, row.extent, streamed);
     });
     return Status::ok;
   }

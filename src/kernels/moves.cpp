@@ -134,7 +134,7 @@ void copy_by_rows(T* out, const T* x, const Nest<2>& nest, bool large) {
   parallel_for(nest.size, (x_step == 1 ? 0.02 : 0.04) * sizeof(T), [&](int64_t begin, int64_t end) {
     for_rows(nest, begin, end, [&](const int64_t* offset, int64_t count) {
       const T* const from = x + offset[1];
-      if (apart) return stream_row_before(out + offset[0], from, from + x_row, count);
+      if (apart) return stream_row_before(out + offset[0], from, from + x_row, count * static_cast<int64_t>(sizeof(T)));
       copy_row(out + offset[0], from, count, out_step, x_step, streamed);
     });
     if (streamed) stream_end();

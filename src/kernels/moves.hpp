@@ -30,9 +30,6 @@ int64_t bytes_of(const View& x);
 
 namespace {
 
-// Rows of fewer bytes are not worth going past the caches.
-constexpr int64_t kStreamedRow = 512;
-
 // f of a 0 of the unsigned integers that have as many bytes as an element.
 template <class F>
 void with_bits(int64_t item, const F& f) {
@@ -68,18 +65,6 @@ void copy_piece(T* out, const T* x, int64_t count, int64_t out_step, int64_t x_s
     std::fill_n(out, count, *x);
   } else {
     for (int64_t i = 0; i < count; ++i) out[i * out_step] = x[i * x_step];
-  }
-}
-
-// A row past the caches, while the one that comes next is asked for, unless it is the one that the processor foresees.
-template <class T>
-void stream_row_before(T* out, const T* x, const T* next, int64_t size) {
-  constexpr int64_t kItem = sizeof(T), kBlock = 2048 / kItem;
-  if (next == nullptr) return copy_bytes(out, x, size * kItem, true);
-  for (int64_t j = 0; j < size; j += kBlock) {
-    const int64_t count = std::min(kBlock, size - j);
-    for (int64_t k = j; k < j + count; k += 64 / kItem) __builtin_prefetch(next + k, 0, 2);
-    copy_bytes(out + j, x + j, count * kItem, true);
   }
 }
 

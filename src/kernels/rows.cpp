@@ -160,20 +160,7 @@ void prefetch_row(const T* row, int64_t size) {
   for (int64_t b = 0; b < bytes && b < kFetched; b += 64) __builtin_prefetch(start + b);
 }
 
-// Rows of `size` elements without gaps, `stride` apart in x, one behind the other past the caches.
-template <class T>
-bool stream_rows(T* out, const T* x, const int64_t* index, int64_t count, int64_t rows, int64_t size, int64_t stride) {
-  for (int64_t n = 0; n < count; ++n) {
-    const int64_t i = wrapped(index[n], rows), next = n + 1 < count ? wrapped(index[n + 1], rows) : i + 1;
-    if (!in_range(i, rows)) return false;
-    const bool foreseen = next == i + 1 || !in_range(next, rows);
-    stream_row_before(out + n * size, x + i * stride, foreseen ? nullptr : x + next * stride, size);
-  }
-  stream_end();
-  return true;
-}
-
-// The same for rows of one element.
+// Rows of one element.
 template <class T>
 bool copy_elements(T* out, const T* x, const int64_t* index, int64_t count, int64_t rows, int64_t stride) {
   for (int64_t n = 0; n < count; ++n) {
@@ -204,9 +191,8 @@ struct IndexRows {
       T* const out = call.out[0].as<T>() + begin * size;
       const int64_t* const at = index.as<int64_t>() + begin;
       const int64_t count = end - begin;
-      const bool good = size == 1  ? copy_elements(out, x.as<T>(), at, count, rows, stride)
-                        : streamed ? stream_rows(out, x.as<T>(), at, count, rows, size, stride)
-                                   : pick_rows(out, x.data, at, count, size * item, stride * item, rows);
+      const bool good = size == 1 ? copy_elements(out, x.as<T>(), at, count, rows, stride)
+                                  : pick_rows(out, x.data, at, count, size * item, stride * item, rows, streamed);
       if (!good) failure.report();
     });
     return failure.status();

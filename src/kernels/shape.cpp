@@ -241,7 +241,8 @@ struct Triangle {
           const int64_t first = upper ? cut : 0, last = upper ? size : cut;
           zero_bytes(o, first * static_cast<int64_t>(sizeof(T)), large);
           if (large && o != a && step == 1) {
-            stream_row_before(o + first, a + first, alike > 1 ? nullptr : a + first + x_row, last - first);
+            stream_row_before(o + first, a + first, alike > 1 ? nullptr : a + first + x_row,
+                              (last - first) * static_cast<int64_t>(sizeof(T)));
           } else if (o != a) {
             copy_piece(o + first, a + first * step, last - first, 1, step);
           }
