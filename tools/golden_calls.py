@@ -329,6 +329,13 @@ def _permutations(_: Any) -> Iterator[Arguments]:
     return ((*at, 1000) for at in STREAMS)
 
 
+def _halved(dtype: Any, cotangent: bool) -> Iterator[Arguments]:
+    for shape in SHAPES:
+        for dim in range(len(shape)):
+            x = drawn((*shape[:dim], 2 * shape[dim], *shape[dim + 1 :]), dtype)
+            yield *([drawn(shape, dtype, 1)] if cotangent else []), x, dim
+
+
 TOGETHER: dict[str, Callable[[Any], Iterator[Arguments]]] = {
     "matmul": _products_and_batches,
     "linear": _layers,
@@ -360,6 +367,8 @@ TOGETHER: dict[str, Callable[[Any], Iterator[Arguments]]] = {
     "scatter_add": _scattered_on_zeros,
     "scatter_others": _scattered_back,
     "scatter_shares": _shared_among_scattered,
+    "glu": lambda dtype: _halved(dtype, cotangent=False),
+    "glu_grad": lambda dtype: _halved(dtype, cotangent=True),
     "index_rows_add": _added_rows,
     "add_rows": _added_rows_of,
     "fold": _folded,

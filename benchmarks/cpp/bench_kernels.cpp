@@ -134,8 +134,9 @@ std::vector<Row> activation_rows() {
       {"elu", "", {x}, elu},           {"elu_grad", "", {kMatrix, x}, elu},
       {"broken_line", "", {x}, line},  {"broken_line_grad", "", {kMatrix, x}, line},
   };
-  rows.push_back({"gate", "", {kMatrix, x}});
   rows.push_back({"gate_slope", "", {kMatrix, kMatrix, x}});
+  rows.push_back({"glu", "", {shaped({kRows, 2, kColumns})}, {whole(1)}});
+  rows.push_back({"glu_grad", "", {shaped({kRows, 1, kColumns}), shaped({kRows, 2, kColumns})}, {whole(1)}});
   rows.push_back({"cut", "", {kMatrix, x}, {fraction(-1), fraction(1), fraction(0)}});
   for (const char* name : {"silu", "gelu", "gelu_tanh", "mish", "hardswish", "softsign"})
     rows.push_back({name, "", {x}});

@@ -275,7 +275,6 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # fold(g: T; dim, extent, step) -> out for int64, float32, float64
 # frac(x: T) -> out for float32, float64
 # full(value: d; shape, dtype) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
-# gate(x: T, y: T) -> out for float32, float64
 # gate_slope(g: T, x: T, y: T) -> out for float32, float64
 # gather(x: T, index: i; dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # gather_last(g: T, index: i; dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
@@ -284,6 +283,8 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # gelu_grad(g: T, x: T) -> out for float32, float64
 # gelu_tanh(x: T) -> out for float32, float64
 # gelu_tanh_grad(g: T, x: T) -> out for float32, float64
+# glu(x: T; dim) -> out for float32, float64
+# glu_grad(g: T, x: T; dim) -> out for float32, float64
 # gt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # hardswish(x: T) -> out for float32, float64
 # hardswish_grad(g: T, x: T) -> out for float32, float64

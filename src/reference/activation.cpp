@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/glu_shapes.hpp"
 #include "reference/map.hpp"
 
 namespace minigrad::reference {
@@ -71,13 +72,19 @@ double elu_slope(Attributes a, double x) {
   return x <= 0 ? a[0].real * a[2].real * std::exp(a[2].real * x) : a[1].real;
 }
 
+double gated(double x, double y) { return x * sigmoid_of(y); }
+
+double gate_slope(double g, double x, double y) { return g == 0 ? 0 : g * x * sigmoid_of(y) * sigmoid_of(-y); }
+
+constexpr RunFunction kGate = map_of<double, double, gated, 0, 1>;
+constexpr RunFunction kSlope = map_of<double, double, gate_slope, 0, 1, 2>;
+
 constexpr Run kRows[] = {
     {"silu", float1<[](double x) { return std::max(x, -1e3) * sigmoid_of(near(x)); }>()},
     {"silu_grad", slope<[](Attributes, double x) { return sigmoid_of(x) * (1 + near(x) * sigmoid_of(-x)); }>()},
-    {"gate", float2<[](double x, double y) { return x * sigmoid_of(y); }>()},
-    {"gate_slope",
-     float_map<[](double g, double x, double y) { return g == 0 ? 0 : g * x * sigmoid_of(y) * sigmoid_of(-y); }, 0, 1,
-               2>()},
+    {"gate_slope", for_floats<kSlope>()},
+    {"glu", for_floats<kGlu<kGate>>()},
+    {"glu_grad", for_floats<kGluGrad<kGate, kSlope>>()},
     {"gelu", float1<[](double x) { return std::max(x, -1e3) * normal_below(near(x)); }>()},
     {"gelu_grad", slope<[](Attributes, double x) { return gelu_slope(near(x)); }>()},
     {"gelu_tanh", float1<[](double x) { return std::max(x, -1e3) * gate(near(x)); }>()},

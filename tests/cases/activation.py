@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .case import INF, NAN, PAIRS, PRIVATE, Case, apart, between, binary, given, normal, ternary, unary
+from .case import INF, LINES, NAN, PAIRS, PRIVATE, Case, apart, between, binary, given, normal, ternary, unary
 
 SPECIAL = [INF, -INF, 800.0, -800.0, NAN, 0.0, -0.0]
 
@@ -67,7 +67,7 @@ def activations() -> Iterator[Case]:
 
 
 def cuts() -> Iterator[Case]:
-    """Rows of cut, which is hardshrink and threshold, of prelu and of gate, which is glu."""
+    """Rows of cut, which is hardshrink and threshold, of prelu and of the slope of a gate."""
     yield from binary("cut", normal, apart, attributes=(-0.3, 0.4, 0.0), number=False, public=PRIVATE)
     points = [INF, -INF, NAN, 0.5, -0.5, 0.0]
     for prefix, attributes in (
@@ -81,8 +81,6 @@ def cuts() -> Iterator[Case]:
         yield Case("prelu", variant, make, public=PRIVATE, large="large" in variant)
     for weight in (0.25, 0.0):
         yield given("prelu", f"special, weight {weight}", points, points, [weight] * 6, public=PRIVATE)
-    yield from binary("gate", normal, normal, number=False, public=PRIVATE)
-    yield given("gate", "special", [2.0, 2.0, 2.0, 0.0, 2.0], [INF, -INF, 800.0, -800.0, 0.0], public=PRIVATE)
     yield from ternary("gate_slope", normal, normal, normal, public=PRIVATE)
     yield given(
         "gate_slope", "special", [2.0, 2.0, 0.0, 2.0], [3.0, 3.0, NAN, 3.0], [INF, -INF, NAN, 0.0], public=PRIVATE
@@ -91,10 +89,24 @@ def cuts() -> Iterator[Case]:
     yield given("hardswish_grad", "joints", [1.0, 2.0, 3.0], [-3.0, 3.0, 0.0])
 
 
+def gates() -> Iterator[Case]:
+    """Rows of glu and of its derivative."""
+    public = lambda lib, x, dim: lib.nn.functional.glu(x, dim)
+    for variant, (shape, dim) in LINES.items():
+        half, whole = shape, tuple(n * (1 + (d == dim)) for d, n in enumerate(shape))
+        settings: dict[str, Any] = {"attributes": (dim,), "large": "large" in variant}
+        yield Case("glu", variant, lambda draw, s=whole: (normal(draw, s),), public=public, **settings)
+        make = lambda draw, g=half, x=whole: (normal(draw, g), normal(draw, x))
+        yield Case("glu_grad", variant, make, public=PRIVATE, **settings)
+    special = [2.0, 2.0, 2.0, 0.0, 2.0], [INF, -INF, 800.0, -800.0, 0.0]
+    yield given("glu", "special", list(special), attributes=(0,), public=public)
+    yield given("glu_grad", "special", [[1.0, 2.0, 0.0, 2.0, 0.0]], list(special), attributes=(0,), public=PRIVATE)
+
+
 def joints() -> Iterator[Case]:
     for prefix, attributes, function in VARIANTS["broken_line"]:
         settings: dict[str, Any] = {"attributes": attributes, "public": of_library(function)}
         yield given("broken_line", prefix + "joints", [*attributes[:2], 0.0], **settings)
 
 
-FAMILIES = (activations, cuts, joints)
+FAMILIES = (activations, cuts, gates, joints)

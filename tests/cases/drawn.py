@@ -312,6 +312,23 @@ def product_of_others(draw: Draw) -> Call:
     return (normal(draw, (*shape[:dim], 1, *shape[dim + 1 :])), normal(draw, shape)), (dim,)
 
 
+def halved(draw: Draw) -> tuple[Shape, Array, int]:
+    """Return a shape, an operand twice as long along one of its dims, and that dim."""
+    shape = any_shape(draw, least=1)
+    dim = int(draw.integers(0, len(shape)))
+    return shape, normal(draw, (*shape[:dim], 2 * shape[dim], *shape[dim + 1 :])), dim
+
+
+def glu(draw: Draw) -> Call:
+    _, x, dim = halved(draw)
+    return (x,), (dim,)
+
+
+def glu_grad(draw: Draw) -> Call:
+    shape, x, dim = halved(draw)
+    return (normal(draw, shape), x), (dim,)
+
+
 def clamp_grad(draw: Draw) -> Call:
     (x, lower, upper), _ = elements(normal, between(-1, 0), between(0, 1))(draw)
     g = normal(draw, np.broadcast_shapes(x.shape, lower.shape, upper.shape))
@@ -453,6 +470,8 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "deviation": elements(normal, normal, normal),
     "exp_difference": elements(normal, normal, between(2, 3)),
     "gather_last": gather_last,
+    "glu": glu,
+    "glu_grad": glu_grad,
     "lerp": elements(normal, normal, normal),
     "safe_product": elements(normal, normal, normal),
     "safe_quotient": elements(normal, normal, normal),

@@ -15,9 +15,9 @@ from .activation_records import (
     _broken_line,
     _cut,
     _elu,
-    _gate,
     _gelu,
     _gelu_tanh,
+    _glu,
     _hardswish,
     _mish,
     _prelu,
@@ -26,8 +26,7 @@ from .activation_records import (
     _softsign,
 )
 from .elementwise import _sub, _where, gt, le, mul, tanh
-from .joining import pieces_of
-from .shape import reshape
+from .shape import normalise_dim, reshape
 
 __all__ = [
     "celu",
@@ -255,13 +254,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """Return the first half of a dimension times the logistic function of the second."""
-    shape = array_of("glu", input).shape
-    if not -len(shape) <= dim < len(shape):
-        raise IndexError(f"glu: dim {dim} out of range for shape {shape}")
-    if shape[dim] % 2:
-        raise RuntimeError(f"glu: the extent of dim {dim} must be even, got shape {shape}")
-    first, second = pieces_of(input, (shape[dim] // 2,) * 2, dim % len(shape), False)
-    return _gate(first, second)  # type: ignore[no-any-return]
+    return _glu(input, normalise_dim("glu", dim, array_of("glu", input).shape))  # type: ignore[no-any-return]
 
 
 # ----------------------------------------------------------------------------------------------------------------------

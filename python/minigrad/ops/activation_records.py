@@ -10,10 +10,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..primitive import ELEMENTWISE, ONE_TO_MANY, ONE_TO_ONE, kernel_primitive
+from ..primitive import ELEMENTWISE, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, kernel_primitive
 from . import elementwise as ew
 from .elementwise import _add, _sub, _where, div, exp, gt, lt, mul, safe_mul, sigmoid, tanh
+from .joining import join
 from .records import DEFINITION
+from .shape import _index
+from .views import along
 
 
 def _smooth(
@@ -104,14 +107,41 @@ _gate_slope: Callable[..., Any] = kernel_primitive(
         "y": lambda h, g, x, y: safe_mul(_gate_slope(mul(h, g), x, y), _sub(1.0, mul(sigmoid(y), 2.0))),
     },
 )
-_gate: Callable[..., Any] = kernel_primitive(
-    "gate",
-    equation="out = x / (1 + e^-y)",
+
+
+def _halves(x: Any, dim: int) -> tuple[Any, ...]:
+    size = x.shape[dim] // 2
+    return _index(x, along(dim, slice(0, size, 1))), _index(x, along(dim, slice(size, 2 * size, 1)))
+
+
+def _glu_along(t: Any, x: Any, dim: int) -> Any:
+    """Return what a change `t` of x makes of the result."""
+    (a, b), (ta, tb) = _halves(x, dim), _halves(t, dim)
+    return _add(safe_mul(ta, sigmoid(b)), safe_mul(tb, _gate_slope(1.0, a, b)))
+
+
+def _glu_bend(h: Any, g: Any, x: Any, dim: int) -> Any:
+    """Return h times the second derivative of the result times g, which is the same from either side."""
+    (a, b), (ha, hb) = _halves(x, dim), _halves(h, dim)
+    curved = safe_mul(_gate_slope(mul(hb, g), a, b), _sub(1.0, mul(sigmoid(b), 2.0)))
+    return join([_gate_slope(hb, g, b), _add(_gate_slope(ha, g, b), curved)], dim, False)
+
+
+_glu_grad: Callable[..., Any] = kernel_primitive(
+    "glu_grad",
+    equation="out = g s, followed along dim by g a s (1 - s), for the halves a, b of x and s = 1 / (1 + e^-b)",
     source=_GATED,
     relation=ONE_TO_MANY,
-    structure=ELEMENTWISE,
-    vjp={"x": lambda g, y: _gate(g, y), "y": lambda g, x, y: _gate_slope(g, x, y)},
-    jvp={"x": lambda t, y: safe_mul(t, sigmoid(y)), "y": lambda t, x, y: safe_mul(t, _gate_slope(1.0, x, y))},
+    vjp={"g": lambda h, x, dim: _glu_along(h, x, dim), "x": lambda h, g, x, dim: _glu_bend(h, g, x, dim)},
+    jvp={"g": lambda t, x, dim: _glu_grad(t, x, dim), "x": lambda t, g, x, dim: _glu_bend(t, g, x, dim)},
+)
+_glu: Callable[..., Any] = kernel_primitive(
+    "glu",
+    equation="out = a / (1 + e^-b) for the halves a, b of x along dim",
+    source=_GATED,
+    relation=MANY_TO_ONE,
+    vjp={"x": lambda g, x, dim: _glu_grad(g, x, dim)},
+    jvp={"x": lambda t, x, dim: _glu_along(t, x, dim)},
 )
 
 _softsign = _smooth(
