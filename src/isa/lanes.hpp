@@ -148,6 +148,31 @@ template <class V>
 }
 #endif
 
+// The lanes in which x and y are equal, lane i as bit i.
+#if defined(__AVX512F__)
+[[gnu::always_inline]] inline unsigned equal_lanes(Vec<float> x, Vec<float> y) {
+  return _mm512_cmp_ps_mask(x, y, _CMP_EQ_OQ);
+}
+[[gnu::always_inline]] inline unsigned equal_lanes(Vec<double> x, Vec<double> y) {
+  return _mm512_cmp_pd_mask(x, y, _CMP_EQ_OQ);
+}
+#elif defined(__AVX2__)
+[[gnu::always_inline]] inline unsigned equal_lanes(Vec<float> x, Vec<float> y) {
+  return static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(x, y, _CMP_EQ_OQ)));
+}
+[[gnu::always_inline]] inline unsigned equal_lanes(Vec<double> x, Vec<double> y) {
+  return static_cast<unsigned>(_mm256_movemask_pd(_mm256_cmp_pd(x, y, _CMP_EQ_OQ)));
+}
+#else
+template <class V>
+[[gnu::always_inline]] inline unsigned equal_lanes(V x, V y) {
+  const auto equal = x == y;
+  unsigned bits = 0;
+  for (unsigned i = 0; i < sizeof(V) / sizeof(x[0]); ++i) bits |= static_cast<unsigned>(equal[i] != 0) << i;
+  return bits;
+}
+#endif
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Lanes as a whole.
 

@@ -52,15 +52,22 @@ template <class Order, class T>
 // The first i < count with x[i] = value, or with x[i] NaN where value is NaN. There is one.
 template <class T>
 int64_t find_first(const T* x, int64_t count, T value) {
-  constexpr int64_t kStep = 64;
-  const bool nan = value != value;
   int64_t i = 0;
-  for (; i + kStep <= count; i += kStep) {
-    int found = 0;
-    for (int64_t j = i; j < i + kStep; ++j) found |= (x[j] == value) | (nan & (x[j] != x[j]));
-    if (found) break;
+  if (value != value) {
+    while (x[i] == x[i]) ++i;
+    return i;
   }
-  while (i < count - 1 && !(x[i] == value || (nan && x[i] != x[i]))) ++i;
+  const Vec<T> all = splat(value);
+  const auto equal = [=](int64_t at) __attribute__((always_inline)) { return equal_lanes(load(x + at), all); };
+  constexpr int64_t kStep = 4 * kLanes<T>;
+  while (i + kStep <= count &&
+         !(equal(i) | equal(i + kLanes<T>) | equal(i + 2 * kLanes<T>) | equal(i + 3 * kLanes<T>))) {
+    i += kStep;
+  }
+  for (; i + kLanes<T> <= count; i += kLanes<T>) {
+    if (const unsigned bits = equal(i)) return i + __builtin_ctz(bits);
+  }
+  while (x[i] != value) ++i;
   return i;
 }
 
@@ -81,7 +88,7 @@ template <class T>
 // Columns that lie beside each other in memory.
 
 // Columns at a time: out of memory, whole rows, if they are not too long. Of pieces the processor foresees little.
-constexpr int64_t kNearStrip = 256, kStrip = 4096;
+constexpr int64_t kNearStrip = 4096, kStrip = 4096;
 constexpr int64_t kMostIndices = INT32_MAX;  // indices are as wide as the elements while they are compared
 
 constexpr int kTaken = 8;  // rows at a time
@@ -131,7 +138,7 @@ template <class Order, class T>
 
 enum class Walk : uint8_t { rows, columns, tiles };
 
-constexpr int64_t kTiled = 128;  // elements of a row that is transposed
+constexpr int64_t kTiled = 64;  // elements of a row that is transposed
 
 template <class Order, class T>
 struct ArgReducer {
@@ -189,9 +196,8 @@ struct ArgReducer {
   void run_columns(int64_t to, const T* from, int64_t count) const {
     alignas(64) T best[kStrip];
     alignas(64) math::UInt<T> index[kStrip];
-    const int64_t strip = is_far<T>(form.reduced, count) ? kStrip : kNearStrip;
-    for (int64_t j = 0; j < count; j += strip) {
-      const int64_t cols = smaller(strip, count - j);
+    for (int64_t j = 0; j < count; j += kStrip) {
+      const int64_t cols = smaller(kStrip, count - j);
       best_of_columns<Order>(best, index, from + j, row_step(), form.reduced, cols);
       for (int64_t c = 0; c < cols; ++c) write(to + (j + c) * out_step(), best[c], static_cast<int64_t>(index[c]));
     }
