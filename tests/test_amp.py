@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch")
 def test_what_is_not_enabled_does_nothing() -> None:
     layer = mg.nn.Linear(2, 1)
     optimizer = mg.optim.SGD(layer.parameters(), lr=0.1)
-    scaler = mg.amp.GradScaler("cuda", enabled=mg.cuda.is_available())
+    scaler = mg.GradScaler("cuda", enabled=mg.cuda.is_available())
     with mg.autocast(device_type="cpu", dtype=mg.float16, enabled=False):
         loss = layer(mg.ones(3, 2)).mean()
     assert loss.dtype is mg.float32

@@ -490,6 +490,8 @@ def test_questions_about_machines() -> None:
     assert not mg.backends.mkldnn.is_available()
     with mg.device("cpu") as place:
         assert mg.ones(1).device == place
+    with pytest.raises(AttributeError, match="no attribute 'current_device': minigrad computes on the CPU only"):
+        mg.cuda.current_device()
     with pytest.raises(RuntimeError, match="the CPU only"), mg.device("cuda"):
         pass
     assert not mg.set_flush_denormal(True)
@@ -533,6 +535,8 @@ def test_what_is_left_out_is_named(path: str, subject: str) -> None:
     ("statement", "name", "subject"),
     [
         ("from minigrad.nn import LSTM", "'LSTM' from 'minigrad.nn'", "recurrent layers"),
+        ("import minigrad.nn.modules.conv", "'conv' from 'minigrad.nn.modules'", "convolution"),
+        ("from minigrad.nn.modules.pooling import MaxPool2d", "'pooling' from 'minigrad.nn.modules'", "convolution"),
         ("import minigrad.nn.utils.prune", "'prune' from 'minigrad.nn.utils'", "pruning"),
         ("from minigrad.profiler import profile", "'profiler' from 'minigrad'", "profilers"),
         ("from minigrad.linalg import inv", "'inv' from 'minigrad.linalg'", "inverses"),

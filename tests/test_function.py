@@ -321,3 +321,21 @@ def test_the_node() -> None:
     out.grad_fn.register_hook(lambda inputs, outputs: seen.append((inputs, outputs)))
     out.backward()
     assert [len(part) for part in seen[0]] == [1, 1]
+
+
+def test_vjp_is_another_name_of_backward() -> None:
+    class Named(Cube):
+        @staticmethod
+        def vjp(ctx: Any, g: Any) -> Any:
+            (x,) = ctx.saved_tensors
+            return 6 * x**2 * g  # twice that of Cube
+
+    class Later(Named):
+        pass
+
+    x = mg.tensor(2.0, requires_grad=True)
+    for function in (Named, Later):
+        assert mg.autograd.grad(function.apply(x), x)[0].item() == 24.0
+    assert mg.autograd.grad(Cube.apply(x), x)[0].item() == 12.0
+    with pytest.raises(RuntimeError, match="Both: backward and vjp are two names of one function"):
+        type("Both", (Function,), {"vjp": len, "backward": len})

@@ -491,3 +491,12 @@ def test_the_lower_tail_of_the_normal_distribution_does_not_cancel() -> None:
     z = mg.tensor([-5.0, -10.0], dtype=mg.float64)
     wanted = [2.866515718791939e-07, 7.619853024160527e-24]
     np.testing.assert_allclose(md.Normal(0.0, 1.0).cdf(z).tolist(), wanted, rtol=1e-13)
+
+
+def test_constraints_over_several_dimensions() -> None:
+    x = mg.tensor([[[1.0, 2.0], [3.0, -1.0]], [[1.0, 1.0], [2.0, 0.5]]])
+    positive = md.constraints.positive
+    for dims, expected in ((0, (x > 0).tolist()), (1, [[True, False], [True, True]]), (2, [False, True])):
+        over = md.constraints.independent(positive, dims)
+        assert over.check(x).tolist() == expected
+        assert over.event_dim == dims

@@ -190,3 +190,26 @@ def test_vectors_and_diagonals_of_linalg() -> None:
     np.testing.assert_array_equal(mg.linalg.diagonal(ours, offset=1).numpy(), np.diagonal(x, 1, 1, 2))
     a, b = x[..., :3], x[..., 1:]
     np.testing.assert_allclose(mg.linalg.cross(mg.tensor(a), mg.tensor(b)).numpy(), np.cross(a, b), rtol=1e-13)
+
+
+@pytest.mark.parametrize("increasing", [False, True])
+@pytest.mark.parametrize("columns", [None, 0, 1, 2, 5])
+@pytest.mark.parametrize("values", [[], [3], [2, 0, -1], [0.0, -1.5, 2.0]])
+def test_powers_of_a_vector(values: list[float], columns: int | None, increasing: bool) -> None:
+    expected = np.vander(np.array(values, None if values else np.float32), columns, increasing)
+    found = mg.vander(mg.tensor(values), columns, increasing)
+    assert found.shape == expected.shape
+    np.testing.assert_array_equal(found.numpy(), expected)
+
+
+def test_powers_are_differentiable_at_0() -> None:
+    x = mg.tensor([[0.0, 2.0, -3.0]], dtype=mg.float64, requires_grad=True)
+    assert gradcheck(lambda x: mg.linalg.vander(x, N=4), x)
+    assert gradgradcheck(lambda x: mg.linalg.vander(x, N=4), x)
+    mg.linalg.vander(x).sum().backward()  # 1 + x + x²
+    assert x.grad is not None
+    assert x.grad.tolist() == [[1.0, 5.0, -5.0]]
+    with pytest.raises(RuntimeError, match=r"vander: x must have one dimension, got shape \(1, 3\)"):
+        mg.vander(x)
+    with pytest.raises(RuntimeError, match="vander: N must not be negative, got -1"):
+        mg.vander(x[0], -1)

@@ -102,6 +102,7 @@ long = int64
 
 __all__ = [
     "CheckpointError",
+    "GradScaler",
     "Size",
     "Tensor",
     "__version__",
@@ -231,7 +232,7 @@ if TYPE_CHECKING:
     from . import utils as utils
     from . import version as version
     from ._printing import set_printoptions
-    from .amp import autocast, is_autocast_enabled
+    from .amp import GradScaler, autocast, is_autocast_enabled
     from .func import vmap
     from .serialization import CheckpointError, load, save
 else:
@@ -241,7 +242,7 @@ else:
             **dict.fromkeys(("accelerator", "autograd", "backends", "cuda", "datasets", "distributions", "linalg"), ()),
             **dict.fromkeys(("multiprocessing", "nn", "optim", "special", "testing", "utils", "version"), ()),
             "_printing": ("set_printoptions",),
-            "amp": ("autocast", "is_autocast_enabled"),
+            "amp": ("GradScaler", "autocast", "is_autocast_enabled"),
             "func": ("vmap",),
             "serialization": ("CheckpointError", "load", "save"),
         },

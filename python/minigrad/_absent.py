@@ -15,7 +15,7 @@ __all__ = ["Finder", "late", "lookup"]
 _SUBJECTS = {
     "convolution, pooling and other layers of images": r"(Lazy)?conv(_?transpose)?\d|convolution|(adaptive_)?(max|avg|lp|fractional_max)_?(un)?pool"
     "|adaptive(max|avg)pool|(un)?fold$|interpolate|upsampl|grid_sample|affine_grid|pixel_?(un)?shuffle|channel_?shuffle"
-    "|local_?response|(reflection|replication|zero|constant|circular)pad|crossmap|LazyBatch|LazyInstance",
+    "|local_?response|conv$|pooling$|padding$|(reflection|replication|zero|constant|circular)pad|crossmap|LazyBatch|LazyInstance",
     "recurrent layers": "(rnn|lstm|gru)(base|cell|cellbase)?$|rnn_(tanh|relu)|Packed|pack_|pad_packed|un(pack|pad)_seq",
     "attention layers": "multi_?head|transformer|scaled_dot_product|attention$",
     "inverses, determinants and decompositions of matrices": "inv(_ex)?$|inverse|pinv|det$|slogdet|logdet|svd|qr$|eig|cholesky"
@@ -44,15 +44,15 @@ def _left_out(name: str) -> str | None:
     return subject and f"minigrad leaves out {subject}; see Limits in its README"
 
 
-def lookup(module: str) -> Callable[[str], object]:
-    """Return a module's ``__getattr__``: an error that says which subject is not there.
+def lookup(module: str, reason: str | None = None) -> Callable[[str], object]:
+    """Return a module's ``__getattr__``: an error that says which subject is not there, or the `reason` for all names.
 
     An AttributeError; an ImportError for ``from module import name``, as Python would not pass on what the other says.
     """
 
     def absent(name: str) -> object:
         text = f"module {module!r} has no attribute {name!r}"
-        why = _left_out(name)
+        why = reason or _left_out(name)
         caller = sys._getframe(1)
         if why and caller.f_code.co_code[caller.f_lasti] == _IMPORT_FROM:
             raise ImportError(f"cannot import {name!r} from {module!r}: {why}")

@@ -15,7 +15,8 @@ from .ops.products import matrix_power, multi_dot
 from .ops.reduce import sum as sum_
 from .tensor import Tensor, array_of
 
-__all__ = ["cross", "diagonal", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm", "vecdot", "vector_norm"]
+__all__ = ["cross", "diagonal", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm"]
+__all__ += ["vander", "vecdot", "vector_norm"]
 
 
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
@@ -26,6 +27,22 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:  # noqa: N803
     """Return a view of the diagonals of matrices; see `minigrad.diagonal`."""
     return views.diagonal(A, offset, dim1, dim2)
+
+
+def vander(x: Tensor, *, N: int | None = None) -> Tensor:  # noqa: N803  (PyTorch's name)
+    """Return the powers 0 to N - 1 of each element along a new last dimension; see `minigrad.vander`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.linalg.vander(minigrad.tensor([[2.0, 3.0]]), N=3)
+    tensor([[[1., 2., 4.],
+             [1., 3., 9.]]])
+    """
+    shape = array_of("vander", x, "x").shape
+    if not shape:
+        raise RuntimeError("vander: x must have at least one dimension")
+    return products.powers(x, shape[-1] if N is None else N)
 
 
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:

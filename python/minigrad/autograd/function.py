@@ -228,7 +228,7 @@ class Function:
 
     - ``forward(ctx, *args)`` computes, and saves for later with ``ctx.save_for_backward``. Or ``forward(*args)``
       computes alone and ``setup_context(ctx, inputs, output)`` saves.
-    - ``backward(ctx, *grad_outputs)`` returns for each argument of `forward` its gradient, or None.
+    - ``backward(ctx, *grad_outputs)`` returns for each argument of `forward` its gradient, or None; it may be called `vjp`.
     - ``jvp(ctx, *grad_inputs)`` returns the outputs' tangents, for forward mode; optional.
     - ``vmap(info, in_dims, *args)`` returns the outputs and their batch dimensions; optional.
 
@@ -265,6 +265,17 @@ class Function:
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """Return the gradients of the arguments of `forward`."""
         raise NotImplementedError(f"{ctx._name}: a subclass of Function has to define backward")
+
+    vjp = backward
+
+    def __init_subclass__(cls) -> None:
+        own = vars(cls)
+        if "vjp" in own:
+            if "backward" in own:
+                raise RuntimeError(
+                    f"{cls.__name__}: backward and vjp are two names of one function; define one of them"
+                )
+            cls.backward = own["vjp"]  # type: ignore[method-assign]
 
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Any:

@@ -75,4 +75,4 @@ def synchronize(device: object = None) -> None:  # noqa: ARG001
 
 
 if not TYPE_CHECKING:
-    __getattr__ = lookup(__name__)
+    __getattr__ = lookup(__name__, "minigrad computes on the CPU only")

@@ -11,6 +11,7 @@ __all__ = [
     "Constraint",
     "boolean",
     "greater_than",
+    "independent",
     "integer_interval",
     "interval",
     "nonnegative",
@@ -85,6 +86,21 @@ def integer_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
     """
     text = f"a whole number from {lower_bound} to {upper_bound}"
     return Constraint(text, lambda x: (x % 1 == 0) & (x >= lower_bound) & (x <= upper_bound))
+
+
+def independent(base_constraint: Constraint, reinterpreted_batch_ndims: int) -> Constraint:
+    """Return the condition that one holds for all of the last so many dimensions more.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> constraints = minigrad.distributions.constraints
+    >>> constraints.independent(constraints.positive, 1).check(minigrad.tensor([[1.0, 2.0], [1.0, -1.0]]))
+    tensor([ True, False])
+    """
+    base, dims = base_constraint, reinterpreted_batch_ndims
+    over = tuple(range(-dims, 0))
+    return Constraint(base.text, lambda x: base.check(x).all(over) if dims else base.check(x), base.event_dim + dims)
 
 
 def _is_number(x: Tensor) -> Any:

@@ -15,15 +15,16 @@ from .conversion import to
 from .creation import ones_like
 from .einsum import Label, Plan, multiplied, plan_of, shaped
 from .elementwise import add, clone, mul, safe_mul, sub
-from .joining import stack, unbind
+from .joining import cat, stack, unbind
 from .linalg import bmm, linear, matmul, mm, mv
 from .ranges import eye
 from .reduce import _sum
 from .reduce import sum as sum_
+from .scan import cumprod
 from .shape import Shape, _permute, broadcast, broadcast_shapes, normalise_dim
 from .views import _diagonal
 
-__all__ = ["addmm", "addmv", "baddbmm", "cross", "inner", "kron", "matrix_power", "tensordot", "trace"]
+__all__ = ["addmm", "addmv", "baddbmm", "cross", "inner", "kron", "matrix_power", "tensordot", "trace", "vander"]
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Sums over dimensions given by number.
@@ -428,3 +429,48 @@ def _chain(matrices: list[Tensor], split: dict[tuple[int, int], int], i: int, j:
         return matrices[i]
     k = split[i, j]
     return mm(_chain(matrices, split, i, k), _chain(matrices, split, k + 1, j))
+
+
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:  # noqa: N803  (PyTorch's name)
+    """Return the matrix whose columns are the powers of a vector (Vandermonde's).
+
+    Parameters
+    ----------
+    x : Tensor
+        Of one dimension.
+    N : int, optional
+        How many columns; as many as rows where it is not given.
+    increasing : bool, default False
+        Whether the powers rise from the left to the right.
+
+    Returns
+    -------
+    Tensor
+        Of shape (len(x), N).
+
+    Raises
+    ------
+    RuntimeError
+        If `x` has not one dimension, or `N` is negative.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.vander(minigrad.tensor([1, 2, 3]))
+    tensor([[1, 1, 1],
+            [4, 2, 1],
+            [9, 3, 1]])
+    """
+    shape = array_of("vander", x, "x").shape
+    if len(shape) != 1:
+        raise RuntimeError(f"vander: x must have one dimension, got shape {shape}")
+    out = powers(x, shape[0] if N is None else N)
+    return out if increasing else out.flip(1)
+
+
+def powers(x: Tensor, n: int) -> Tensor:
+    """Return along a new last dimension the powers from 0 to n - 1."""
+    if n < 0:
+        raise RuntimeError(f"vander: N must not be negative, got {n}")
+    products = cumprod(x.unsqueeze(-1).expand(*x.shape, max(n - 1, 0)), -1)
+    return cat([products.new_ones((*x.shape, min(n, 1))), products], -1)
