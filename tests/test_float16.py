@@ -143,14 +143,17 @@ def test_normalisation_with_wider_weights_keeps_the_inputs_dtype(
 @pytest.mark.parametrize(
     "shape", [(), (0, 3), (1,), (70_001,), (9, 8), (300, 17), (17, 2100), (40, 1, 66), (3, 5, 1030, 1)]
 )
-def test_sums_have_the_bits_of_sums_in_float32(shape: tuple[int, ...]) -> None:
+def test_reductions_have_the_bits_of_those_in_float32(shape: tuple[int, ...]) -> None:
     """float16 is converted as it is read, for one thread and for several, whatever the layout."""
     values = np.random.default_rng(0).standard_normal(shape).astype(np.float16)
     wide = mg.tensor(values.astype(np.float32))
     halves = mg.tensor(values)
     turned = mg.tensor(np.ascontiguousarray(values.T)).T if len(shape) == 2 else halves
     for dims in (d for k in range(len(shape) + 1) for d in itertools.combinations(range(len(shape)), k)):
-        for x, f, threads in itertools.product((halves, turned), (mg.sum, mg.mean), (1, 3)):
+        functions: list[Callable[..., Any]] = [mg.sum, mg.mean, mg.nansum]
+        functions += [mg.amax, mg.amin] if values.size > 0 else []
+        functions += [lambda x, dims, keepdim: mg.prod(x, dims[0], keepdim)] if len(dims) == 1 else []
+        for x, f, threads in itertools.product((halves, turned), functions, (1, 3)):
             with with_threads(threads):
                 out, exact = f(x, dims, True), f(wide, dims, True)
             np.testing.assert_array_equal(out.numpy(), exact.half().numpy())

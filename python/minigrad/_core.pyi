@@ -315,13 +315,13 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # logsumexp(x: T; dims, keepdim) -> out for float32, float64
 # lt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # matmul(a: T, b: T) -> out for uint8, int8, int16, int32, int64, float32, float64
-# max(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# max(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # max_with_index(x: T; dim, keepdim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64
 # maximum(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # maximum_share(x: T, y: T) -> out for float32, float64
 # mean(x: T; dims, keepdim) -> out for float32, float64, float16
 # median(x: T; dim, skip_nan) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64, float16
-# min(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# min(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # min_with_index(x: T; dim, keepdim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64
 # minimum(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # mish(x: T) -> out for float32, float64
@@ -333,7 +333,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # nadam(params: T, grads: T, exp_avgs: T, exp_avg_sqs: T, steps: D, mu_products: D, lr: d, beta1: d, beta2: d, eps: d,
 #     weight_decay: d, momentum_decay: d; maximize, decoupled) -> None for float32, float64
 # nan_to_num(x: T, nan: T, above: T, below: T) -> out for float32, float64
-# nansum(x: T; dims, keepdim) -> out for float32, float64
+# nansum(x: T; dims, keepdim) -> out for float32, float64, float16
 # ne(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # neg(x: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # nll_loss(x: T, weight: T, target: i; ignore_index, reduction) -> loss for float32, float64
@@ -345,7 +345,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # permutation(key: i, offset: i; n) -> out for int64
 # pow(x: T, y: T) -> out for uint8, int8, int16, int32, int64, float32, float64
 # prelu(y: T, x: T, weight: T) -> out for float32, float64
-# prod(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# prod(x: T; dims, keepdim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # product_of_others(g: T, x: T; dim) -> out for float32, float64
 # product_sum_to(x: T, y: T; shape) -> out for float32, float64
 # radam(params: T, grads: T, exp_avgs: T, exp_avg_sqs: T, steps: D, lr: d, beta1: d, beta2: d, eps: d, weight_decay: d;

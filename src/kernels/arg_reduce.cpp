@@ -25,7 +25,8 @@ void plan_places(Plan& plan, DimMask mask, bool keepdim, DType dtype) {
   // Of all elements those that lie in short pieces are copied.
   constexpr int64_t kShortPiece = 128;
   const int64_t piece = x.rank > 1 ? x.shape[x.rank - 1] : 1;
-  if (form.kept == 1 && piece > 1 && piece < kShortPiece) plan.layout = InputLayout::contiguous;
+  const bool apart = lies_apart(x) && !(form.rows && is_floating(x.dtype));
+  if ((form.kept == 1 && piece > 1 && piece < kShortPiece) || apart) plan.layout = InputLayout::contiguous;
   constexpr int64_t kPlaceBytes = 16;  // an element and its index
   if (arg_in_chunks(form)) plan.scratch_shared = kArgChunks * kPlaceBytes;
   plan.nanoseconds = kArgNanoseconds * static_cast<double>(form.kept) * static_cast<double>(form.reduced);

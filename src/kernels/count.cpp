@@ -16,6 +16,8 @@ void plan_count(Plan& plan, DType dtype) {
   const DimMask mask = listed_dims(x, plan.attributes[0]);
   write_reduced_shape(x, mask, plan.attributes[1].flag(), plan.out[0]);
   plan.out[0].dtype = dtype;
+  const bool may_end_early = dtype == DType::boolean && describe_reduction(x, mask).kept == 1;
+  if (lies_apart(x) && !may_end_early) plan.layout = InputLayout::contiguous;
   plan.nanoseconds = 0.1 * static_cast<double>(x.size());
   plan.scratch_shared = 64 * sizeof(int64_t);  // a count for each chunk
 }

@@ -15,17 +15,18 @@ namespace {
 // ---------------------------------------------------------------------------------------------------------------------
 // Runs.
 
-// Of x, whose elements are taken in the order of memory if it is `turned`: as rows, where a column is contiguous.
+// Where the order of elements `matters` not, they are taken in that of memory: columns that are contiguous as rows.
 template <class T>
-[[gnu::noinline]] Status reduce(const Call& call, const View& x, const Operation<T>& op, DimMask mask, bool mean,
-                                bool turned = false) {
+[[gnu::noinline]] Status reduce(const Call& call, const Operation<T>& op, DimMask mask, bool mean = false,
+                                bool matters = true) {
   constexpr int64_t kFew = 8;
+  const View x = matters ? call.in[0] : in_memory_order(call.in[0], mask);
   Reduction form = describe_reduction(x, mask);
   if (form.kept == 0) return Status::ok;
   const ReductionNest nest = make_reduction_nest(x, mask, call.out[0], true);
   const int last = nest.reduced.rank - 1;
   const bool runs = nest.reduced.stride[0][last] == 1 && nest.reduced.shape[last] >= kBlockVectors;
-  const bool as_rows = turned && !form.rows && form.kept >= kFew && runs;
+  const bool as_rows = !matters && !form.rows && form.kept >= kFew && runs;
   const Chunks chunks = as_rows ? Chunks{0, 0} : divide_into_chunks(form, kVirtualLanes<T>);
   if (as_rows) form.rows = true;
   const T divisor = mean ? static_cast<T>(form.reduced) : T{1};
@@ -34,40 +35,23 @@ template <class T>
   return Status::ok;
 }
 
-template <class Op, class T>
+template <class Op, class T, bool kMatters = true>
 Status run_reduce(const Call& call) {
-  return reduce(call, call.in[0], kOperation<Op, T>, listed_dims(call.in[0], call.attributes[0]), false);
-}
-
-// Only the sign of a zero depends on the order of elements.
-template <class T>
-[[gnu::noinline]] Status reduce_to_extremum(const Call& call, const Operation<T>& op) {
-  const View &x = call.in[0], &out = call.out[0];
-  const DimMask mask = listed_dims(x, call.attributes[0]);
-  const bool turned = lies_turned(x) && out.contiguous();
-  reduce(call, turned ? in_memory_order(x, mask) : x, op, mask, false, turned);
-  int zeros = 0;
-  for (int64_t i = 0, n = turned ? out.size() : 0; i < n; ++i) zeros |= out.as<T>()[i] == 0 ? 1 : 0;
-  return zeros != 0 ? reduce(call, x, op, mask, false) : Status::ok;
-}
-
-template <class Op, class T>
-Status run_extremum(const Call& call) {
-  return reduce_to_extremum(call, kOperation<Op, T>);
+  return reduce(call, kOperation<Op, T>, listed_dims(call.in[0], call.attributes[0]), false, kMatters);
 }
 
 template <class T>
 Status run_mean(const Call& call) {
-  return reduce(call, call.in[0], kOperation<Sum, T>, listed_dims(call.in[0], call.attributes[0]), true);
+  return reduce(call, kOperation<Sum, T>, listed_dims(call.in[0], call.attributes[0]), true);
 }
 
 template <class T>
 Status run_sum_to(const Call& call) {
-  return reduce(call, call.in[0], kOperation<Sum, T>, broadcast_dims(call.in[0], call.attributes[0]), false);
+  return reduce(call, kOperation<Sum, T>, broadcast_dims(call.in[0], call.attributes[0]));
 }
 
 // Of float16, converted as it is read; the results are floats until the end.
-Status sum_halves(const Call& call, bool mean) {
+Status reduce_halves(const Call& call, const Operation<float>& op, bool mean = false) {
   const View& x = call.in[0];
   const DimMask mask = listed_dims(x, call.attributes[0]);
   const Reduction form = describe_reduction(x, mask);
@@ -78,21 +62,24 @@ Status sum_halves(const Call& call, bool mean) {
   int64_t size = 1;
   for (int d = out.rank - 1; d >= 0; size *= out.shape[d--]) out.stride[d] = size;
   const ReductionNest nest = make_reduction_nest(x, mask, out, true);
-  const float divisor = mean ? static_cast<float>(form.reduced) : 1.0f;
-  const Reducer<float> reducer = {.op = kOperation<Sum, float>,
+  const Reducer<float> reducer = {.op = op,
                                   .form = form,
                                   .nest = nest,
-                                  .walk = form.rows ? Walk::pieces : Walk::tiles,
+                                  .walk = mapped_walk(form, nest, false),
                                   .x = x.as<float>(),
                                   .out = out.as<float>(),
-                                  .divisor = divisor,
+                                  .divisor = mean ? static_cast<float>(form.reduced) : 1.0f,
                                   .stored = x.as<int16_t>()};
   reducer.run_all(divide_into_chunks(form, kVirtualLanes<float>), out.as<float>() + size);
   return conversion_runs.rows[0].run[DType::float32]({&out, 1, call.out, nullptr, nullptr, nullptr, 0});
 }
 
-Status run_sum_of_halves(const Call& call) { return sum_halves(call, false); }
-Status run_mean_of_halves(const Call& call) { return sum_halves(call, true); }
+template <class Op>
+Status run_halves(const Call& call) {
+  return reduce_halves(call, kOperation<Op, float>);
+}
+
+Status run_mean_of_halves(const Call& call) { return reduce_halves(call, kOperation<Sum, float>, true); }
 
 constexpr RunsByDType with_halves(RunFunction float32, RunFunction float64, RunFunction float16) {
   RunsByDType runs = floats(float32, float64);
@@ -101,12 +88,13 @@ constexpr RunsByDType with_halves(RunFunction float32, RunFunction float64, RunF
 }
 
 constexpr Run kRows[] = {
-    {"sum", with_halves(run_reduce<Sum, float>, run_reduce<Sum, double>, run_sum_of_halves)},
+    {"sum", with_halves(run_reduce<Sum, float>, run_reduce<Sum, double>, run_halves<Sum>)},
     {"mean", with_halves(run_mean<float>, run_mean<double>, run_mean_of_halves)},
-    {"nansum", floats(run_reduce<SumOfNumbers, float>, run_reduce<SumOfNumbers, double>)},
-    {"prod", floats(run_reduce<Product, float>, run_reduce<Product, double>)},
-    {"max", floats(run_extremum<Largest, float>, run_extremum<Largest, double>)},
-    {"min", floats(run_extremum<Smallest, float>, run_extremum<Smallest, double>)},
+    {"nansum",
+     with_halves(run_reduce<SumOfNumbers, float>, run_reduce<SumOfNumbers, double>, run_halves<SumOfNumbers>)},
+    {"prod", with_halves(run_reduce<Product, float>, run_reduce<Product, double>, run_halves<Product>)},
+    {"max", with_halves(run_reduce<Largest, float, false>, run_reduce<Largest, double, false>, run_halves<Largest>)},
+    {"min", with_halves(run_reduce<Smallest, float, false>, run_reduce<Smallest, double, false>, run_halves<Smallest>)},
     {"sum_to", floats(run_sum_to<float>, run_sum_to<double>)},
 };
 

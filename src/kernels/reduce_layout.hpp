@@ -13,7 +13,7 @@ namespace {
 using DimMask = uint32_t;
 
 // The dimensions that `sum_to` reduces: the leading ones that `shape` lacks, and those where it has a 1.
-inline DimMask broadcast_dims(const View& x, const Attribute& shape) {
+[[gnu::noinline]] inline DimMask broadcast_dims(const View& x, const Attribute& shape) {
   const int extra = x.rank - shape.count;
   DimMask mask = 0;
   for (int d = 0; d < x.rank; ++d) {
@@ -23,7 +23,7 @@ inline DimMask broadcast_dims(const View& x, const Attribute& shape) {
 }
 
 // The dimensions listed, which may count from the end; all of them where none is listed.
-inline DimMask listed_dims(const View& x, const Attribute& dims) {
+[[gnu::noinline]] inline DimMask listed_dims(const View& x, const Attribute& dims) {
   if (dims.count == 0) return (DimMask{1} << x.rank) - 1;
   DimMask mask = 0;
   for (int i = 0; i < dims.count; ++i) {
@@ -103,17 +103,6 @@ inline Turn find_turn(const Reduction& r, const Nest<1>& reduced, int64_t lanes)
     }
   }
   return x;
-}
-
-// Whether neighbours in memory are neighbours along another dimension than the last one.
-inline bool lies_turned(const View& x) {
-  int64_t stride = INT64_MAX;
-  for (int d = 0; d < x.rank; ++d) {
-    if (x.shape[d] == 1) continue;
-    if (x.stride[d] > stride) return true;
-    stride = x.stride[d];
-  }
-  return false;
 }
 
 // The same with the places of the elements.

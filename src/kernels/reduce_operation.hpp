@@ -99,12 +99,8 @@ void row_groups_of(T* lanes, const T* x, int64_t step, int64_t pieces, int64_t c
   store_lanes(lanes, total);
 }
 
-// Whether folding the lanes of a short row takes longer than transposing it: where a step compares as well.
-template <class Op>
-constexpr bool kFoldsSlowly = std::is_same_v<Op, Largest> || std::is_same_v<Op, Smallest>;
-
-// Rows of many blocks, of one block, and, of some operations, of half a vector: these transposed, many at a time. The
-// bits are the same in all three.
+// Rows of many blocks, of one block, and, where the order does not matter, of half a vector: these transposed, many at
+// a time.
 template <class Op, class T>
 void rows_of(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows, int64_t n) {
   if (n > kRowBlock<T>) {
@@ -112,17 +108,17 @@ void rows_of(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows,
     for (int64_t i = 0; i < rows; ++i) {
       out[i * out_step] = fold<Op>(long_row_lanes<Op>(x + i * x_step, 0, n, n, 0, far));
     }
-  } else if (!kFoldsSlowly<Op> || n > kVirtualLanes<T> / 2 || rows < kTileRows / 2) {
+  } else if (!Op::kInAnyOrder || n > kVirtualLanes<T> / 2 || rows < kTileRows / 2) {
     for (int64_t i = 0; i < rows; ++i) {
       out[i * out_step] = fold<Op>(block_lanes<Op, T>(PlainRow<T, Op>{x + i * x_step}, n));
     }
-  } else if constexpr (kFoldsSlowly<Op>) {
+  } else if constexpr (Op::kInAnyOrder) {
     Tile<T> tile;
     alignas(64) T result[kTileRows];
     for (int64_t i = 0; i < rows; i += kTileRows) {
       const int64_t count = smaller(kTileRows, rows - i);
       load_tile(tile, x + i * x_step, x_step, 1, count, n);
-      combine_tile<Op>(tile, n, result);
+      column_block<Op>(result, kTileRows, PlainRows<T, Op>{tile.element, kTileRows}, n);
       scatter(out + i * out_step, out_step, result, count);
     }
   }
@@ -133,16 +129,39 @@ void column_groups_of(T* out, int64_t cols, const T* x, int64_t step, int64_t co
   column_block<Op>(out, cols, PlainRows<T, Op>{x, step, far}, count, begins);
 }
 
+// What goes lane by lane, or over several columns at once, goes column by column or row by row where the order does not
+// matter.
 template <class Op, class T>
 void lane_group_of(T* lanes, int64_t cols, const T* x, int64_t step, int64_t count) {
-  lane_group<Op>(lanes, cols, PlainRows<T, Op>{x, step}, count);
+  if constexpr (Op::kInAnyOrder) {
+    column_groups_of<Op>(lanes, cols, x, step, count, false, false);
+  } else {
+    lane_group<Op>(lanes, cols, PlainRows<T, Op>{x, step}, count);
+  }
 }
 
 template <class Op, class T>
-constexpr Operation<T> kOperation = {Op::template kIdentity<T>, rows_of<Op, T>,          row_lanes_of<Op, T>,
-                                     row_groups_of<Op, T>,      column_groups_of<Op, T>, narrow_of<Op, T>,
-                                     combine_along<Op, T>,      lane_group_of<Op, T>,    combine_short_rows<Op, T>,
-                                     combine_chain<Op, T>};
+void short_rows_of(T* out, int64_t rows, const T* x, int64_t step, int64_t n) {
+  if constexpr (Op::kInAnyOrder) {
+    column_groups_of<Op>(out, rows, x, step, n, false, true);
+  } else {
+    combine_short_rows<Op>(out, rows, x, step, n);
+  }
+}
+
+template <class Op, class T>
+void along_of(T* out, int64_t cols, const T* x, int64_t step, int64_t n) {
+  if constexpr (Op::kInAnyOrder) {
+    rows_of<Op>(out, 1, x, step, cols, n);
+  } else {
+    combine_along<Op>(out, cols, x, step, n);
+  }
+}
+
+template <class Op, class T>
+constexpr Operation<T> kOperation = {
+    Op::template kIdentity<T>, rows_of<Op, T>,  row_lanes_of<Op, T>,  row_groups_of<Op, T>, column_groups_of<Op, T>,
+    narrow_of<Op, T>,          along_of<Op, T>, lane_group_of<Op, T>, short_rows_of<Op, T>, combine_chain<Op, T>};
 
 }  // namespace
 }  // namespace minigrad::MINIGRAD_ISA

@@ -43,6 +43,14 @@ inline void plan_way(Plan& plan, const View& x, const Reduction& form, DimMask m
   }
 }
 
+// Whether no element lies beside another one, so that a copy is read sooner.
+inline bool lies_apart(const View& x) {
+  for (int d = 0; d < x.rank; ++d) {
+    if (x.shape[d] > 1 && x.stride[d] <= 1) return false;
+  }
+  return x.rank > 1;
+}
+
 // Whether rows consist of short pieces, and neighbours lie along the dimension before: the run copies a block at a
 // time.
 inline bool has_turned_pieces(const View& x) {
@@ -54,7 +62,10 @@ inline bool has_turned_pieces(const View& x) {
 inline void plan_costs(Plan& plan, const View& x, DimMask mask, bool turns = false) {
   const Reduction form = describe_reduction(x, mask);
   plan.nanoseconds = kNanosecondsEach * static_cast<double>(form.kept) * static_cast<double>(form.reduced);
-  if (!is_floating(x.dtype)) return;
+  if (!is_floating(x.dtype)) {
+    if (lies_apart(x)) plan.layout = InputLayout::contiguous;
+    return;
+  }
   const bool halves = x.dtype == DType::float16;  // which are summed as floats
   const int64_t bytes = halves ? 4 : item_size(x.dtype), lanes = kVectorBytes / bytes;
   const bool reached = turns && (find_turn(form, make_reduced_nest(x, mask), lanes).dim >= 0 || has_turned_pieces(x));

@@ -264,8 +264,9 @@ struct Reducer {
     });
   }
 
-  // Products of contiguous rows, `step` apart.
+  // Products of contiguous rows, `step` apart, or rows converted.
   void multiply_rows(const T* from, int64_t step, int64_t rows, int64_t cols, T* to) const {
+    if (converts()) return convert_rows(to, from, step, rows, cols);
     if (step == cols) cols *= rows, rows = 1;
     for (int64_t i = 0; i < rows; ++i, from += step) {
       mapping->map(to + i * cols, from, 0, 1, cols, factors + (from - x), 1, parameter);
@@ -459,11 +460,12 @@ struct Reducer {
         if (nest.reduced.rank > 1) return combine_beside(from, cols, begin, n, to);
         return add_beside(from + begin * row_step(), row_step(), cols, n, to, far(cols), true);
       default:
-        if (!maps()) return combine_tiles(from, cols, begin, n, to);
-        if (walk == Walk::tiles) return combine_mapped_tiles(from, cols, begin, n, c, to);
+        if (walk == Walk::tiles) {
+          return maps() ? combine_mapped_tiles(from, cols, begin, n, c, to) : combine_tiles(from, cols, begin, n, to);
+        }
         from += begin * row_step();
-        return multiplies() ? combine_products(from, cols, n, to)
-                            : combine_mapped_columns(from, row_step(), cols, n, c, to);
+        if (multiplies() || converts()) return combine_products(from, cols, n, to);
+        if (maps()) combine_mapped_columns(from, row_step(), cols, n, c, to);
     }
   }
 

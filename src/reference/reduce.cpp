@@ -120,14 +120,24 @@ int64_t best_place(const Line<T>& x) {
 }
 
 template <bool kLargest>
-constexpr auto extremum = [](const Call&, const auto& x) { return x[static_cast<size_t>(best_place<kLargest>(x))]; };
+constexpr auto first_best = [](const Call&, const auto& x) { return x[static_cast<size_t>(best_place<kLargest>(x))]; };
+
+// +0 is greater than -0.
+template <bool kLargest>
+constexpr auto extremum = []<class T>(const Call& call, const Line<T>& x) {
+  T best = first_best<kLargest>(call, x);
+  for (const T value : x) {
+    if (best == 0 && value == 0 && std::signbit(static_cast<double>(value)) != kLargest) best = value;
+  }
+  return best;
+};
 
 template <bool kLargest>
 constexpr auto place = [](const Call&, const auto& x) { return best_place<kLargest>(x); };
 
 template <class T, bool kLargest>
 Status extremum_and_place_of(const Call& call) {
-  reduction_of<T, T, extremum<kLargest>, part_by_dim>(call);
+  reduction_of<T, T, first_best<kLargest>, part_by_dim>(call);
   Call of_place = call;
   of_place.out = call.out + 1;
   return reduction_of<T, int64_t, place<kLargest>, part_by_dim>(of_place);

@@ -111,6 +111,10 @@ _argmin = _index_of("min")
 def amax(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
     """Return the largest elements over all or some dimensions; ties share the gradient evenly.
 
+    Notes
+    -----
+    NaN counts as the largest, and +0 as greater than -0.
+
     Examples
     --------
     >>> import minigrad
