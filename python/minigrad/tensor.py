@@ -28,6 +28,14 @@ wrap: Callable[..., Tensor] = _core.wrap
 array_of: Callable[..., Array] = _core.array_of
 
 
+def float_array_of(name: str, x: Any) -> Array:
+    """Return a tensor's array; RuntimeError where its elements are no floating-point numbers."""
+    array = array_of(name, x)
+    if array.dtype.kind != "f":
+        raise RuntimeError(f"{name}: needs floating-point elements, got {x.dtype}; convert with .float()")
+    return array
+
+
 class Tensor(TensorExport):
     """A multi-dimensional array that remembers what it was computed from.
 

@@ -230,17 +230,8 @@ def gradgradcheck(
     else:
         cotangents = [grad_outputs] if isinstance(grad_outputs, Tensor) else list(grad_outputs)
 
-    def gradient(*arguments: Any) -> tuple[Tensor, ...]:
-        xs, gs = arguments[: len(given)], arguments[len(given) :]
-        wanted = [x for x in xs if isinstance(x, Tensor) and x.requires_grad]
-        live = [(y, g) for y, g in zip(_outputs_of(func, xs), gs, strict=True) if y.requires_grad]
-        found: tuple[Tensor | None, ...] = grad(
-            [y for y, _ in live], wanted, [g for _, g in live], create_graph=True, allow_unused=True
-        )
-        return tuple(g for g in found if g is not None)
-
     return gradcheck(
-        gradient,
+        lambda *arguments: _gradients(func, arguments[: len(given)], arguments[len(given) :]),
         (*given, *cotangents),
         eps=eps,
         atol=atol,
@@ -248,3 +239,13 @@ def gradgradcheck(
         raise_exception=raise_exception,
         check_forward_ad=check_fwd_over_rev,
     )
+
+
+def _gradients(func: Callable[..., Any], xs: tuple[Any, ...], gs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return the gradients of a function at xs for the cotangents gs, as tensors of a graph."""
+    wanted = [x for x in xs if isinstance(x, Tensor) and x.requires_grad]
+    live = [(y, g) for y, g in zip(_outputs_of(func, xs), gs, strict=True) if y.requires_grad]
+    found: tuple[Tensor | None, ...] = grad(
+        [y for y, _ in live], wanted, [g for _, g in live], create_graph=True, allow_unused=True
+    )
+    return tuple(g for g in found if g is not None)

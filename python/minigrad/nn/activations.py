@@ -54,7 +54,19 @@ class _OfOneInPlace(_OfOne):
         super().__init__(inplace=inplace)
 
 
+class _Shrinking(_OfOne):
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__(lambd=lambd)
+
+    def extra_repr(self) -> str:
+        """Return the width."""
+        return str(self.lambd)
+
+
 class _AlongDim(FunctionModule):
+    def __init__(self, dim: int | None = None) -> None:
+        super().__init__(dim=dim)
+
     def forward(self, input: Tensor) -> Tensor:
         """Return the function's value; without a dimension it is 0 for 0, 1 and 3 dimensions, else 1, as in PyTorch."""
         dim = self.dim if self.dim is not None else 0 if array_of(type(self).__name__, input).ndim in (0, 1, 3) else 1
@@ -317,7 +329,7 @@ class Hardswish(_OfOneInPlace, function=F.hardswish):
         return ""
 
 
-class Softshrink(_OfOne, function=F.softshrink):
+class Softshrink(_Shrinking, function=F.softshrink):
     """Moves each element towards 0, no further than to 0.
 
     Parameters
@@ -332,15 +344,8 @@ class Softshrink(_OfOne, function=F.softshrink):
     tensor([-0.5000,  0.0000,  1.5000])
     """
 
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__(lambd=lambd)
 
-    def extra_repr(self) -> str:
-        """Return the width."""
-        return str(self.lambd)
-
-
-class Hardshrink(_OfOne, function=F.hardshrink):
+class Hardshrink(_Shrinking, function=F.hardshrink):
     """0 for small elements, all others as they are.
 
     Parameters
@@ -354,13 +359,6 @@ class Hardshrink(_OfOne, function=F.hardshrink):
     >>> minigrad.nn.Hardshrink()(minigrad.tensor([-1.0, 0.0, 2.0]))
     tensor([-1.,  0.,  2.])
     """
-
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__(lambd=lambd)
-
-    def extra_repr(self) -> str:
-        """Return the width."""
-        return str(self.lambd)
 
 
 class Threshold(_OfOne, function=F.threshold, shown=("threshold", "value")):
@@ -442,9 +440,6 @@ class Softmax(_AlongDim, function=F.softmax, shown=("dim",)):
     tensor([0.2500, 0.2500, 0.2500, 0.2500])
     """
 
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__(dim=dim)
-
 
 class Softmax2d(Module):
     """The softmax over the channels of (n, c, h, w) or (c, h, w).
@@ -480,9 +475,6 @@ class LogSoftmax(_AlongDim, function=F.log_softmax, shown=("dim",)):
     tensor([-1.3863, -1.3863, -1.3863, -1.3863])
     """
 
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__(dim=dim)
-
 
 class Softmin(_AlongDim, function=F.softmin, shown=("dim",)):
     """The softmax of -x along a dimension.
@@ -498,9 +490,6 @@ class Softmin(_AlongDim, function=F.softmin, shown=("dim",)):
     >>> minigrad.nn.Softmin(dim=0)(minigrad.zeros(4))
     tensor([0.2500, 0.2500, 0.2500, 0.2500])
     """
-
-    def __init__(self, dim: int | None = None) -> None:
-        super().__init__(dim=dim)
 
 
 class CosineSimilarity(_OfPairs, function=F.cosine_similarity):

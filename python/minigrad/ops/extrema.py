@@ -15,7 +15,7 @@ from . import elementwise as ew
 from .elementwise import safe_mul
 from .index import _scatter_add, gather_along
 from .records import ARTICLE, DEFINITION
-from .reduce import _kept_shape, _sum
+from .reduce import _sum, kept_shape
 from .shape import Dims, Shape, _reshape, dims_of, normalise_dim
 
 __all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]
@@ -34,12 +34,12 @@ share_ties: Callable[..., Any] = kernel_primitive(
 
 
 def _extremum_vjp(g: Any, x: Any, out: Any, dims: Shape, x_shape: Shape) -> Any:
-    kept = _kept_shape(x_shape, dims)
+    kept = kept_shape(x_shape, dims)
     return share_ties(_reshape(g, kept), x, _reshape(out, kept), dims)
 
 
 def _extremum_jvp(t: Any, x: Any, out: Any, dims: Shape, keepdim: bool, x_shape: Shape) -> Any:
-    return _sum(safe_mul(t, share_ties(1.0, x, _reshape(out, _kept_shape(x_shape, dims)), dims)), dims, keepdim)
+    return _sum(safe_mul(t, share_ties(1.0, x, _reshape(out, kept_shape(x_shape, dims)), dims)), dims, keepdim)
 
 
 def _extremum(name: str) -> Any:
@@ -63,12 +63,12 @@ def _to_one(g: Any, indices: Any, dim: int, x_shape: Shape) -> Any:
     """Return the cotangent of the chosen elements, put where they stood."""
     if g[0] is None:
         return None
-    kept = _kept_shape(x_shape, (dim,))
+    kept = kept_shape(x_shape, (dim,))
     return _scatter_add(_reshape(g[0], kept), _reshape(indices, kept), x_shape, dim)
 
 
 def _from_one(t: Any, indices: Any, dim: int, keepdim: bool, x_shape: Shape) -> Any:
-    kept = _kept_shape(x_shape, (dim,))
+    kept = kept_shape(x_shape, (dim,))
     chosen = gather_along(t, _reshape(indices, kept), dim)
     shape = kept if keepdim else kept[:dim] + kept[dim + 1 :]
     return _reshape(chosen, shape), None

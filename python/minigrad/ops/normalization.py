@@ -11,7 +11,7 @@ import numpy as np
 from .. import _dtype
 from ..batching import is_batched
 from ..batching_rules import call
-from ..tensor import Tensor, array_of, wrap
+from ..tensor import Tensor, array_of, float_array_of, wrap
 from .elementwise import _add, mul
 from .promotion import to_dtype
 from .reduce import _mean
@@ -37,13 +37,6 @@ def _vector_of(name: str, what: str, x: Tensor | None, shape: tuple[int, ...], l
     if array_of(name, x, what).shape != shape:
         raise RuntimeError(f"{name}: {what} must have shape {shape}, got {x._array.shape}")
     return x if len(shape) == 1 else _reshape(x, (math.prod(shape),))
-
-
-def _check_float(name: str, input: Tensor) -> tuple[int, ...]:
-    array = array_of(name, input)
-    if array.dtype.kind != "f":
-        raise RuntimeError(f"{name}: needs floating-point elements, got {input.dtype}")
-    return array.shape  # type: ignore[no-any-return]
 
 
 def _of_rows(
@@ -98,7 +91,7 @@ def layer_norm(
     >>> minigrad.nn.functional.layer_norm(minigrad.tensor([[1.0, 3.0]]), (2,))
     tensor([[-1.0000,  1.0000]])
     """
-    own = _shape_of("layer_norm", normalized_shape, _check_float("layer_norm", input))
+    own = _shape_of("layer_norm", normalized_shape, float_array_of("layer_norm", input).shape)
     return _rounded(_of_rows("layer_norm", input, own, weight, bias, eps, True), input)
 
 
@@ -138,7 +131,7 @@ def rms_norm(
     >>> minigrad.nn.functional.rms_norm(minigrad.tensor([[3.0, -3.0]]), (2,))
     tensor([[ 1., -1.]])
     """
-    own = _shape_of("rms_norm", normalized_shape, _check_float("rms_norm", input))
+    own = _shape_of("rms_norm", normalized_shape, float_array_of("rms_norm", input).shape)
     if eps is None:
         eps = float(np.finfo(input._array.dtype).eps)
     return _rounded(_of_rows("rms_norm", input, own, weight, None, eps, False), input)
@@ -193,7 +186,7 @@ def group_norm(
     tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
     """
     name = "group_norm"
-    shape = _check_float(name, input)
+    shape = float_array_of(name, input).shape
     if len(shape) < 2:
         raise RuntimeError(f"{name}: the input must have shape (n, c, ...), got {shape}")
     if num_groups <= 0 or shape[1] % num_groups:
@@ -276,7 +269,7 @@ def batch_norm(
             [ 1.0000,  1.0000]])
     """
     name = "batch_norm"
-    shape = _check_float(name, input)
+    shape = float_array_of(name, input).shape
     if shape == (0,):
         return mul(input, 1.0)
     if len(shape) < 2:
@@ -353,7 +346,7 @@ def instance_norm(
              [-1.0000,  1.0000]]])
     """
     name = "instance_norm"
-    shape = _check_float(name, input)
+    shape = float_array_of(name, input).shape
     if len(shape) < 2:
         raise RuntimeError(f"{name}: the input must have shape (n, c, d1, ...), got {shape}")
     _check_statistics(name, running_mean, "running_mean", shape[1])

@@ -13,12 +13,12 @@ import numpy as np
 from .. import _dtype
 from .._methods import method
 from ..primitive import ELEMENTWISE, MANY_TO_ONE, ONE_TO_MANY, Primitive, kernel_primitive
-from ..tensor import Tensor, array_of
+from ..tensor import Tensor, array_of, float_array_of
 from .elementwise import _where, abs, div, eq, mul, ne, neg, safe_div, safe_mul, sign
 from .extrema import _amax, _amin
 from .powers import pow_number
 from .promotion import to_dtype
-from .reduce import _check_float, _kept_shape, _spread, _sum
+from .reduce import _sum, broadcast_back, kept_shape
 from .shape import Dims, Shape, _permute, _reshape, _zeros, dims_of, normalise_dims
 from .singular_values import singular_values
 
@@ -69,7 +69,7 @@ def _weight(x: Any, out: Any, dims: Shape, p: float, x_shape: Shape) -> Any:
         return _zeros(x, x_shape)
     if p == 1:
         return sign(x)
-    part = _part(1.0, x, _reshape(out, _kept_shape(x_shape, dims)))
+    part = _part(1.0, x, _reshape(out, kept_shape(x_shape, dims)))
     if p == 2:
         return part
     if p > 2:
@@ -79,10 +79,10 @@ def _weight(x: Any, out: Any, dims: Shape, p: float, x_shape: Shape) -> Any:
 
 def _norm_vjp(g: Any, x: Any, out: Any, dims: Shape, p: float, x_shape: Shape) -> Any:
     if p == 2:
-        kept = _kept_shape(x_shape, dims)
+        kept = kept_shape(x_shape, dims)
         return _part(_reshape(g, kept), x, _reshape(out, kept))
     weight = _weight(x, out, dims, p, x_shape)
-    return weight if p == 0 else mul(_spread(g, x_shape, dims), weight)
+    return weight if p == 0 else mul(broadcast_back(g, x_shape, dims), weight)
 
 
 def _norm_jvp(t: Any, x: Any, out: Any, dims: Shape, keepdim: bool, p: float, x_shape: Shape) -> Any:
@@ -101,7 +101,7 @@ _norm = kernel_primitive(
 
 
 def _in_dtype(name: str, x: Tensor, dtype: _dtype.dtype | None) -> Tensor:
-    _check_float(name, x)
+    float_array_of(name, x)
     if dtype is None:
         return x
     dtype = _dtype.as_dtype(dtype)
@@ -180,7 +180,7 @@ def _spectral_norm(a: Tensor, order: Any, dims: tuple[int, int], keepdim: bool) 
         out = _sum(values, last, False)
     else:
         out = (_amax if order > 0 else _amin)(values, last, False)
-    return _reshape(out, _kept_shape(shape, tuple(sorted(dims)))) if keepdim else out  # type: ignore[no-any-return]
+    return _reshape(out, kept_shape(shape, tuple(sorted(dims)))) if keepdim else out  # type: ignore[no-any-return]
 
 
 def _matrix_norm(name: str, a: Tensor, order: Any, dim: Sequence[int], keepdim: bool) -> Tensor:

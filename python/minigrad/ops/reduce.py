@@ -8,7 +8,7 @@ from typing import Any
 from .. import _dtype
 from .._methods import method, numpy_names
 from ..primitive import ELEMENTWISE, LINEAR, MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
-from ..tensor import Tensor, array_of
+from ..tensor import Tensor, array_of, float_array_of
 from . import elementwise as ew
 from .count import _count_nonzero
 from .elementwise import add, div, eq, mul, safe_mul
@@ -23,17 +23,18 @@ __all__ = ["logsumexp", "mean", "nanmean", "nansum", "prod", "sum"]
 # Primitives. The empty tuple of dims means all of them.
 
 
-def _kept_shape(shape: Shape, dims: Shape) -> Shape:
+def kept_shape(shape: Shape, dims: Shape) -> Shape:
     """Return `shape` with size 1 along the reduced dims: what keepdim would have given."""
     return tuple([1 if not dims or d in dims else n for d, n in enumerate(shape)])
 
 
-def _spread(g: Any, x_shape: Shape, dims: Shape) -> Any:
+def broadcast_back(g: Any, x_shape: Shape, dims: Shape) -> Any:
     """Return what belongs to the reduced elements, repeated along the dims that were reduced."""
-    return broadcast(_reshape(g, _kept_shape(x_shape, dims)), x_shape)
+    return broadcast(_reshape(g, kept_shape(x_shape, dims)), x_shape)
 
 
-def _count(shape: Shape, dims: Shape) -> int:
+def reduced_count(shape: Shape, dims: Shape) -> int:
+    """Return how many elements become one."""
     n = 1
     for d, extent in enumerate(shape):
         if not dims or d in dims:
@@ -47,7 +48,7 @@ _sum = kernel_primitive(
     source=f"{ARTICLE} (5.1)",
     relation=MANY_TO_ONE,
     structure=LINEAR,
-    vjp={"x": lambda g, dims, x_shape: _spread(g, x_shape, dims)},
+    vjp={"x": lambda g, dims, x_shape: broadcast_back(g, x_shape, dims)},
     promotion=None,
 )
 
@@ -57,7 +58,7 @@ _mean = kernel_primitive(
     source=f"{ARTICLE} (5.5)",
     relation=MANY_TO_ONE,
     structure=LINEAR,
-    vjp={"x": lambda g, dims, x_shape: _spread(div(g, float(_count(x_shape, dims))), x_shape, dims)},
+    vjp={"x": lambda g, dims, x_shape: broadcast_back(div(g, float(reduced_count(x_shape, dims))), x_shape, dims)},
     promotion=None,
 )
 
@@ -105,12 +106,12 @@ def _others(g: Any, x: Any, dims: Shape, x_shape: Shape) -> Any:
     """Return for each element the product of all others along the one dim, or of all elements, times `g`."""
     if dims and x_shape:
         return product_of_others(g, x, dims[0])
-    line = product_of_others(g, _reshape(x, (_count(x_shape, dims),)), 0)
+    line = product_of_others(g, _reshape(x, (reduced_count(x_shape, dims),)), 0)
     return _reshape(line, x_shape)
 
 
 def _prod_vjp(g: Any, x: Any, dims: Shape, x_shape: Shape) -> Any:
-    return _others(_reshape(g, _kept_shape(x_shape, dims) if dims and x_shape else (1,)), x, dims, x_shape)
+    return _others(_reshape(g, kept_shape(x_shape, dims) if dims and x_shape else (1,)), x, dims, x_shape)
 
 
 _prod = kernel_primitive(
@@ -129,7 +130,7 @@ _nansum = kernel_primitive(
     equation="out = Σ x, without NaN",
     source=DEFINITION,
     relation=MANY_TO_ONE,
-    vjp={"x": lambda g, x, dims, x_shape: ew._where(eq(x, x), _reshape(g, _kept_shape(x_shape, dims)), 0.0)},
+    vjp={"x": lambda g, x, dims, x_shape: ew._where(eq(x, x), _reshape(g, kept_shape(x_shape, dims)), 0.0)},
     jvp={"x": lambda t, x, dims, keepdim: _sum(ew._where(eq(x, x), t, 0.0), dims, keepdim)},
     promotion=None,
 )
@@ -149,12 +150,12 @@ exp_difference: Callable[..., Any] = kernel_primitive(
 
 
 def _logsumexp_vjp(g: Any, x: Any, out: Any, dims: Shape, x_shape: Shape) -> Any:
-    kept = _kept_shape(x_shape, dims)
+    kept = kept_shape(x_shape, dims)
     return exp_difference(_reshape(g, kept), x, _reshape(out, kept))
 
 
 def _logsumexp_jvp(t: Any, x: Any, out: Any, dims: Shape, keepdim: bool, x_shape: Shape) -> Any:
-    return _sum(exp_difference(t, x, _reshape(out, _kept_shape(x_shape, dims))), dims, keepdim)
+    return _sum(exp_difference(t, x, _reshape(out, kept_shape(x_shape, dims))), dims, keepdim)
 
 
 _logsumexp = kernel_primitive(
@@ -204,11 +205,6 @@ def _total(name: str, primitive: Any, x: Tensor, dims: Shape, keepdim: bool, dty
         x = to_dtype(x, wanted)
     out = primitive(x, dims, keepdim)
     return out if out.dtype is wanted else to_dtype(out, wanted)  # type: ignore[no-any-return]
-
-
-def _check_float(name: str, x: Tensor) -> None:
-    if array_of(name, x).dtype.kind != "f":
-        raise RuntimeError(f"{name}: needs floating-point elements, got {x.dtype}; convert with .float()")
 
 
 @method
@@ -280,9 +276,9 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dtyp
         wanted = _dtype.as_dtype(dtype)
         if wanted.is_floating_point and _widens(_sum, input, wanted):
             total = to_dtype(_sum(input, dims, keepdim), _dtype.float64)
-            return to_dtype(div(total, float(_count(input.shape, dims))), wanted)  # type: ignore[no-any-return]
+            return to_dtype(div(total, float(reduced_count(input.shape, dims))), wanted)  # type: ignore[no-any-return]
         input = _converted("mean", input, wanted)
-    _check_float("mean", input)
+    float_array_of("mean", input)
     return _add_up(_mean, input, dims, keepdim)
 
 
@@ -365,7 +361,7 @@ def nanmean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _d
     """
     if dtype is not None:
         input = _converted("nanmean", input, dtype)
-    _check_float("nanmean", input)
+    float_array_of("nanmean", input)
     dims = dims_of("nanmean", input, dim)
     count = _count_nonzero(eq(input, input), dims, keepdim)
     return div(_nansum(input, dims, keepdim), to_dtype(count, input.dtype))

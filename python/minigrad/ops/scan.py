@@ -12,7 +12,7 @@ from typing import Any
 from .. import _dtype
 from .._methods import method, numpy_names
 from ..primitive import LINEAR, MANY_TO_MANY, ONE_TO_ONE, kernel_primitive
-from ..tensor import Tensor, array_of
+from ..tensor import Tensor, array_of, float_array_of
 from .elementwise import _where, eq, safe_mul, sigmoid
 from .functions import difference
 from .promotion import to_dtype
@@ -250,7 +250,5 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     >>> minigrad.tensor([1000.0, 1000.0]).logcumsumexp(0)
     tensor([1000.0000, 1000.6932])
     """
-    array = array_of("logcumsumexp", input)
-    if array.dtype.kind != "f":
-        raise RuntimeError(f"logcumsumexp: needs floating-point elements, got {input.dtype}; convert with .float()")
-    return _logcumsumexp(input, normalise_dim("logcumsumexp", dim, array.shape))  # type: ignore[no-any-return]
+    shape = float_array_of("logcumsumexp", input).shape
+    return _logcumsumexp(input, normalise_dim("logcumsumexp", dim, shape))  # type: ignore[no-any-return]

@@ -7,10 +7,10 @@ from typing import Any
 
 from .._methods import method, numpy_names
 from ..primitive import ELEMENTWISE, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
-from ..tensor import Tensor
+from ..tensor import Tensor, float_array_of
 from .elementwise import _add, div, mul, ne, neg, sqrt, where
 from .records import ARTICLE
-from .reduce import _check_float, _count, _kept_shape, _mean, _spread, _sum
+from .reduce import _mean, _sum, broadcast_back, kept_shape, reduced_count
 from .shape import Dims, Shape, _reshape, dims_of
 
 __all__ = ["std", "std_mean", "var", "var_mean"]
@@ -32,23 +32,23 @@ deviation: Callable[..., Any] = kernel_primitive(
 
 def _slope(shape: Shape, dims: Shape, correction: float) -> float:
     """Return 2 / (n - correction), infinite where nothing is left."""
-    degrees = _count(shape, dims) - correction
+    degrees = reduced_count(shape, dims) - correction
     return 2 / degrees if degrees > 0 else float("inf")
 
 
 def _var_mean_vjp(g: Any, x: Any, mean: Any, dims: Shape, correction: float, x_shape: Shape) -> Any:
-    kept = _kept_shape(x_shape, dims)
+    kept = kept_shape(x_shape, dims)
     parts = []
     if g[0] is not None:
         scaled = mul(_reshape(g[0], kept), _slope(x_shape, dims, correction))
         parts.append(deviation(scaled, x, _reshape(mean, kept)))
     if g[1] is not None:
-        parts.append(_spread(div(g[1], float(_count(x_shape, dims))), x_shape, dims))
+        parts.append(broadcast_back(div(g[1], float(reduced_count(x_shape, dims))), x_shape, dims))
     return parts[0] if len(parts) == 1 else _add(*parts) if parts else None
 
 
 def _var_mean_jvp(t: Any, x: Any, mean: Any, dims: Shape, keepdim: bool, correction: float, x_shape: Shape) -> Any:
-    distances = deviation(t, x, _reshape(mean, _kept_shape(x_shape, dims)))
+    distances = deviation(t, x, _reshape(mean, kept_shape(x_shape, dims)))
     slope = _slope(x_shape, dims, correction)
     return mul(_sum(distances, dims, keepdim), slope), _mean(t, dims, keepdim)
 
@@ -68,7 +68,7 @@ def _moments(
     name: str, input: Tensor, dim: Any, unbiased: Any, correction: Any, keepdim: bool
 ) -> tuple[Tensor, Tensor]:
     """Bring the forms of the arguments to one: `var(x, unbiased)`, `var(x, dim, unbiased)` and `correction`."""
-    _check_float(name, input)
+    float_array_of(name, input)
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if unbiased is not None:

@@ -103,20 +103,14 @@ class OneCycleLR(_MomentumCycle):
         three_phase: bool = False,
         last_epoch: int = -1,
     ) -> None:
-        if total_steps is None:
-            if epochs is None or steps_per_epoch is None:
-                raise ValueError("OneCycleLR: needs total_steps, or both epochs and steps_per_epoch")
-            total_steps = epochs * steps_per_epoch
-        if total_steps <= 0:
-            raise ValueError(f"OneCycleLR: the number of steps must be positive, got {total_steps}")
         if not 0 <= pct_start <= 1:
             raise ValueError(f"OneCycleLR: pct_start must be in [0, 1], got {pct_start}")
         self.optimizer = optimizer
-        self.total_steps = total_steps
+        self.total_steps = _one_cycle_steps(total_steps, epochs, steps_per_epoch)
         self.linear = is_linear("OneCycleLR", anneal_strategy)
         self.cycle_momentum = cycle_momentum
         self._check_momentum()
-        self._phases = _one_cycle_phases(total_steps, pct_start, three_phase=three_phase)
+        self._phases = _one_cycle_phases(self.total_steps, pct_start, three_phase=three_phase)
         if last_epoch == -1:
             highest = for_groups(optimizer, "max_lr", max_lr)
             low = for_groups(optimizer, "base_momentum", base_momentum)
@@ -146,6 +140,16 @@ class OneCycleLR(_MomentumCycle):
 
 
 Phase = tuple[float, str, str, str, str]
+
+
+def _one_cycle_steps(total: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
+    if total is None:
+        if epochs is None or steps_per_epoch is None:
+            raise ValueError("OneCycleLR: needs total_steps, or both epochs and steps_per_epoch")
+        total = epochs * steps_per_epoch
+    if total <= 0:
+        raise ValueError(f"OneCycleLR: the number of steps must be positive, got {total}")
+    return total
 
 
 def _one_cycle_phases(steps: int, rise: float, *, three_phase: bool) -> list[Phase]:
