@@ -96,6 +96,13 @@ def _losses(
     def by_y(g: Any, x: Any, y: Any, code: int, parameters: Parameters) -> Any:
         return to_target(by_x, g, x, y, code, parameters)
 
+    def by_both(g: Any, wanted: int, x: Any, y: Any, code: int, parameters: Parameters) -> Any:
+        """Return both cotangents of a loss of the difference: the second is the first with the other sign."""
+        if wanted == 2:
+            return NotImplemented
+        by = grad(g, x, y, code, *parameters)
+        return by, neg(by) if wanted == 3 else None
+
     def times(rule: Callable[..., Any]) -> Callable[..., Any]:
         """Return what adds up t times the derivatives of the elements; 0 without elements."""
         return lambda t, x, y, code, parameters: _total(mul(t, rule(_one(x), x, y, 0, parameters)), code)
@@ -118,6 +125,7 @@ def _losses(
         source=source,
         relation=MANY_TO_ONE,
         vjp={"x": _reading(by_x, has_beta), "y": _reading(by_y, has_beta)},
+        vjp_at_once=_reading_g(by_both, has_beta) if to_target is _minus else None,
         jvp={"x": _reading(times(by_x), has_beta), "y": _reading(times(by_y), has_beta)},
         batch=batched_loss,
     )
