@@ -9,7 +9,7 @@ from . import _dtype
 from ._absent import lookup
 from ._out import publish
 from .batching import levels
-from .ops.elementwise import log, safe_mul, where
+from .ops.elementwise import log, where
 from .ops.elementwise import sigmoid as expit
 from .ops.functions import (
     _float,
@@ -26,6 +26,7 @@ from .ops.functions import (
     sinc,
     xlogy,
 )
+from .ops.functions import xlog1py as _xlog1py
 from .ops.reduce import logsumexp
 from .ops.rounding import round
 from .ops.softmax import log_softmax, softmax
@@ -103,10 +104,7 @@ def xlog1py(input: Any, other: Any) -> Tensor:
     >>> minigrad.special.xlog1py(minigrad.tensor([0.0, 2.0]), minigrad.tensor([-1.0, 1.0]))
     tensor([0.0000, 1.3863])
     """
-    x, y = (_float("xlog1py", z) for z in numbers_as_tensors(input, other))
-    logarithm = log1p(where((x == 0) & (y <= -1), 0.0, y))
-    known = (x == 0) & (y == y)  # noqa: PLR0124
-    return where(known, safe_mul(x, logarithm), x * logarithm)  # type: ignore[no-any-return]
+    return _xlog1py(*numbers_as_tensors(input, other))  # type: ignore[no-any-return]
 
 
 def ndtr(input: Tensor) -> Tensor:

@@ -40,6 +40,10 @@ def functions() -> Iterator[Case]:
         yield given(name, "special", singular)
 
 
+def _xlog1py(x: Any, y: Any) -> Any:
+    return np.where(np.isnan(y), y, np.where((x == 0), 0, x * np.log1p(y))).astype(x.dtype)
+
+
 def _entropy(x: Any) -> Any:
     with np.errstate(all="ignore"):
         return np.where(x > 0, -x * np.log(x), np.where(x == 0, 0, np.where(x < 0, -INF, x))).astype(x.dtype)
@@ -83,6 +87,16 @@ def pairs() -> Iterator[Case]:
         *singular,
         expected=lambda g, *_: np.array([0.0, 0.0, np.log(0.5) / 2, np.log(8)], g.dtype),
     )
+    xlog1py = {"expected": _xlog1py, "public": lambda lib, x, y: lib.special.xlog1py(x, y)}
+    yield from binary("xlog1py", normal, between(-0.5, 2), number=False, **xlog1py)
+    yield given(
+        "xlog1py",
+        "zeros",
+        [0.0, 0.0, 0.0, 0.0, 2.0, 2.0],
+        [0.5, -1.0, -2.0, INF, 0.0, -1.0],
+        **xlog1py | {"public": PRIVATE},
+    )
+    yield given("xlog1py", "not a number", [0.0, 2.0, NAN, 2.0], [NAN, NAN, 1.0, -2.0], **xlog1py | {"public": PRIVATE})
     entr = {"expected": _entropy, "public": lambda lib, x: lib.special.entr(x)}
     yield from unary("entropy", between(0.2, 2), **entr)
     yield given("entropy", "special", [1.0, 0.0, -1.0, INF, NAN], **entr)

@@ -15,7 +15,7 @@ from ..tensor import Tensor, array_of, grad_enabled, wrap
 from .creation import ones
 from .elementwise import _add, _sub, _where, abs, div, eq, maximum, minimum, mul, sqrt
 from .extrema import argmax
-from .index import gather_along, index_select, masked_select, take
+from .index import gather_along, index_rows, masked_select
 from .joining import cat
 from .norms import INFINITY, _vector_norm
 from .pairs import _distances
@@ -24,7 +24,7 @@ from .ranges import triu_indices
 from .rearrange import triu
 from .reduce import _sum, sum
 from .selection import clamp
-from .shape import broadcast, broadcast_shapes, matrix_transpose, normalise_dim, normalise_dims, unsqueeze
+from .shape import _reshape, broadcast, broadcast_shapes, matrix_transpose, normalise_dim, normalise_dims, unsqueeze
 
 __all__ = [
     "cdist",
@@ -264,8 +264,10 @@ _FEW = 64  # rows whose distances are computed twice
 
 
 @lru_cache
-def _places_above_the_diagonal(n: int) -> np.ndarray[Any, Any]:
-    return np.flatnonzero(np.triu(np.ones((n, n), bool), 1))
+def _above_the_diagonal(n: int) -> tuple[np.ndarray[Any, Any], ...]:
+    """Return the rows and the columns of the places above the diagonal of a square matrix, and these by one number."""
+    rows, columns = np.nonzero(np.triu(np.ones((n, n), bool), 1))
+    return rows, columns, rows * n + columns
 
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
@@ -299,14 +301,15 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         raise RuntimeError(f"pdist: needs a matrix, got shape {shape}")
     n = shape[0]
     if p in _ORDERS and n <= _FEW:
-        return take(_of_order(input, input, p), wrap(_places_above_the_diagonal(n)))
+        whole = _reshape(_of_order(input, input, p), (n * n,))
+        return index_rows(whole, wrap(_above_the_diagonal(n)[2]))  # type: ignore[no-any-return]
     if p in _ORDERS:  # in blocks of rows, each beside the rows from its first one on
         rows = max(_FEW, -(-n // 4))
         blocks = [_of_order(input[i : i + rows], input[i:], p) for i in range(0, n, rows)]
         upper = [masked_select(block, triu(ones(block.shape, dtype=bool_), 1)) for block in blocks]
         return cat(upper)
-    rows, columns = triu_indices(n, n, 1)
-    difference = _sub(index_select(input, 0, rows), index_select(input, 0, columns))
+    rows, columns = map(wrap, _above_the_diagonal(n)[:2]) if n <= _FEW else triu_indices(n, n, 1)
+    difference = _sub(index_rows(input, rows), index_rows(input, columns))
     return _lengths("pdist", difference, p)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from .. import _dtype
+from .. import _core, _dtype
 from .._methods import method
 from ..primitive import ELEMENTWISE, ONE_TO_MANY, ONE_TO_ONE, Primitive
 from ..tensor import Tensor, array_of
@@ -34,7 +34,7 @@ from .elementwise import (
     sqrt,
 )
 from .powers import pow, pow_number
-from .promotion import number_tensor, to_dtype
+from .promotion import _cast_kernel, number_tensor, to_dtype
 from .records import DEFINITION, binary, document, unary
 
 __all__ = [
@@ -231,6 +231,22 @@ def xlogy(input: Any, other: Any) -> Tensor:
     return _xlogy(*numbers_as_tensors(input, other))
 
 
+xlog1py: Callable[..., Any] = Primitive(
+    "xlog1py",
+    run=lambda x, y: _where(eq(x, 0.0), difference(y, y), mul(x, log1p(y))),
+    inputs=("x", "y"),
+    equation="out = x ln(1 + y), 0 where x is 0 unless y is NaN",
+    source=DEFINITION,
+    relation=ONE_TO_MANY,
+    structure=ELEMENTWISE,
+    vjp={
+        "x": lambda g, x, y: _where(mul(eq(x, 0.0), le(y, -1.0)), 0.0, safe_mul(g, log1p(y))),
+        "y": lambda g, x, y: safe_div(safe_mul(g, x), _add(y, 1.0)),
+    },
+    promotion="float",
+).eager
+
+
 def numbers_as_tensors(input: Any, other: Any) -> tuple[Any, Any]:
     """Return two operands, of which one may be a number, which becomes a tensor of floats: no integer that wraps."""
     numbers = [x for x in (input, other) if isinstance(x, (int, float))]
@@ -314,18 +330,22 @@ _logit: Callable[..., Any] = Primitive(
 ).eager
 
 
+_least_of = _core.kernels["min"]
+
+
 def _normal_quantile(p: Any) -> Any:
     """Return the quantiles in double: by erfinv, and where 2 p - 1 has lost digits that count by Newton's steps.
 
     Their start is off by at most 4.5e-4 (Hastings, "Approximations for Digital Computers", 1955); its square, thrice, is
     no more than rounding.
     """
-    low = mul(lt(0.0, p), lt(p, 0.1 if p.dtype.itemsize == 8 else 2.0**-24))
-    p = to_dtype(p, _dtype.float64)
-    middle = mul(erfinv(_sub(mul(p, 2.0), 1.0)), math.sqrt(2))
-    if not low.any():
-        return middle
-    q = _where(low, p, 0.05)
+    bound = 0.1 if p.dtype.itemsize == 8 else 2.0**-24
+    double = _cast_kernel(p, _dtype.float64.code)
+    out = mul(erfinv(_addcmul(-1.0, double, 2.0, 1.0)), math.sqrt(2))
+    if p.size == 0 or float(_least_of(p, (), False)) >= bound:
+        return out
+    low = (p > 0) & (p < bound)
+    q = double[low]
     t = sqrt(mul(log(q), -2.0))
     over = _add(mul(_add(mul(t, 0.010328), 0.802853), t), 2.515517)
     under = _add(mul(_add(mul(_add(mul(t, 0.001308), 0.189269), t), 1.432788), t), 1.0)
@@ -334,12 +354,13 @@ def _normal_quantile(p: Any) -> Any:
         found = mul(erfc(mul(x, -math.sqrt(0.5))), 0.5)
         density = mul(exp(mul(mul(x, x), -0.5)), 1 / math.sqrt(2 * math.pi))
         x = _sub(x, mul(log(div(found, q)), div(found, density)))
-    return _where(low, x, middle)
+    out[low] = x
+    return out
 
 
 normal_quantile: Callable[..., Any] = Primitive(
     "normal_quantile",
-    run=lambda p: to_dtype(_normal_quantile(p), _dtype.from_numpy_dtype(p.dtype)),
+    run=lambda p: _cast_kernel(_normal_quantile(p), _dtype.from_numpy_dtype(p.dtype).code),
     inputs=("p",),
     equation="out = the x with erfc(-x / sqrt(2)) / 2 = p",
     source=DEFINITION,

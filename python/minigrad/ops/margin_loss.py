@@ -13,7 +13,7 @@ from .elementwise import _add, _sub, _where, div, mul, ne, neg, relu
 from .index import gather_along, index_rows
 from .loss import as_rows, check_class_weight, class_indices, no_class
 from .pointwise_loss import _binary_cross_entropy_with_logits, reduced, reduction_code
-from .reduce import _sum
+from .reduce import _mean, _sum
 from .scatter_records import _scatter
 from .selection import clamp
 from .shape import _reshape, unsqueeze
@@ -210,8 +210,9 @@ def multi_margin_loss(
     terms = missed if p == 1 else mul(missed, missed)
     if weight is not None:
         terms = mul(terms, _reshape(index_rows(weight, _reshape(labels, (n,))), (n, 1)))
-    losses = div(_sum(terms, (1,), False), float(classes))
-    return _reshape(losses, target._array.shape) if code == 0 else reduced(losses, code)  # type: ignore[no-any-return]
+    if code == 0:
+        return _reshape(_mean(terms, (1,), False), target._array.shape)  # type: ignore[no-any-return]
+    return reduced(terms, 1) if code == 1 else div(reduced(terms, 2), float(classes))
 
 
 def multilabel_margin_loss(
