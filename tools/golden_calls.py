@@ -283,7 +283,9 @@ def _added_rows(dtype: Any) -> Iterator[Arguments]:
 
 
 def _added_rows_of(dtype: Any) -> Iterator[Arguments]:
-    return ((drawn(shape, dtype), places(shape[:1], 5), places(shape[:1], shape[0]), 5) for shape in SHAPES)
+    for shape in SHAPES:
+        for factor in (1, drawn(shape[:1], dtype)):
+            yield drawn(shape, dtype), places(shape[:1], 5), places(shape[:1], shape[0]), factor, 5
 
 
 def _folded(dtype: Any) -> Iterator[Arguments]:

@@ -291,7 +291,7 @@ std::vector<Row> index_rows() {
       {"scatter_add", "", {kMatrix, columns}, {dims({kRows, kColumns}), whole(1)}},
       {"index_rows", "", {kMatrix, row_numbers}},
       {"index_rows_add", "", {kMatrix, row_numbers}, {whole(kRows)}},
-      {"add_rows", "", {kMatrix, row_numbers, row_numbers}, {whole(kRows)}},
+      {"add_rows", "", {kMatrix, row_numbers, row_numbers, kScalar}, {whole(kRows)}},
       {"border", "mirrored", {kMatrix}, {dims({3, 5, 2, 2}), whole(1)}},
       {"unslice", "", {kMatrix}, {dims({kRows, kColumns}), dims({0, 0}), dims({1, 1})}},
       {"scatter", "set", {kMatrix, kMatrix, columns}, {whole(1), whole(0)}},

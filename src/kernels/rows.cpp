@@ -48,16 +48,17 @@ void plan_index_rows_add(Plan& plan) {
 }
 
 void plan_add_rows(Plan& plan) {
-  const View &x = plan.in[0], &places = plan.in[1], &index = plan.in[2];
+  const View &x = plan.in[0], &places = plan.in[1], &index = plan.in[2], &factor = plan.in[3];
   const int64_t rows = plan.attributes[0].integer();
-  if (x.rank == 0 || places.rank != 1 || !places.same_shape(index) || rows < 0) {
+  const bool factors_fit = factor.rank == 0 || factor.same_shape(index);
+  if (x.rank == 0 || places.rank != 1 || !places.same_shape(index) || !factors_fit || rows < 0) {
     fail(plan, ErrorKind::runtime,
-         "needs rows, places and as many indices, got " + shape_text(x) + ", " + shape_text(places) + " and " +
-             shape_text(index) + " for " + std::to_string(rows) + " rows");
+         "needs rows, places and as many indices and factors, got " + shape_text(x) + ", " + shape_text(places) + ", " +
+             shape_text(index) + " and " + shape_text(factor));
   }
   plan_rows(plan, x, 1, &rows, 1);
   const double size = static_cast<double>(x.shape[0] > 0 ? x.size() / x.shape[0] : 0);
-  plan.scratch_shared = static_cast<size_t>(rows + index.size()) * sizeof(int64_t);
+  plan.scratch_shared = static_cast<size_t>(rows + 2 * index.size()) * sizeof(int64_t);
   plan.nanoseconds =
       (10 + 0.3 * size) * static_cast<double>(index.size()) + 0.1 * static_cast<double>(plan.out[0].size());
 }
@@ -225,16 +226,14 @@ struct ByRow {
   const int64_t* first(int64_t row) const { return sources + (row > 0 ? end[row - 1] : 0); }
   const int64_t* last(int64_t row) const { return sources + end[row]; }  // one behind it
 
-  // source(n): the row of g that goes where the n-th index says.
-  template <class Source>
-  bool sort(const View& index, int64_t rows, Source&& source) {
+  bool sort(const View& index, int64_t rows) const {
     const int64_t* const at = index.as<int64_t>();
     const int64_t count = index.size();
     if (index.contiguous() && count > 0 && at[0] >= 0 && at[count - 1] < rows && std::is_sorted(at, at + count)) {
       int64_t i = 0;
       for (int64_t n = 0; n < count; ++n) {
         for (; i < at[n]; ++i) end[i] = n;
-        sources[n] = source(n);
+        sources[n] = n;
       }
       std::fill(end + i, end + rows, count);
       return true;
@@ -253,7 +252,7 @@ struct ByRow {
       sum += count;
     }
     if (!good) return false;
-    for_indices(index, 0, count, [&](int64_t n, int64_t raw) { sources[end[wrapped(raw, rows)]++] = source(n); });
+    for_indices(index, 0, count, [&](int64_t n, int64_t raw) { sources[end[wrapped(raw, rows)]++] = n; });
     return true;
   }
 };
@@ -264,21 +263,27 @@ struct Summands {
   const T* x;
   int64_t step, size;
   const int64_t *row, *end, *known;  // which rows; `known`: the end of those that more sums need, to be fetched
+  const T* factor;                   // of each
 };
 
-// out = 0 + the rows, in order: `kRegisters` registers' columns at a time, the last of which may overlap others.
-template <int kRegisters, class T>
+// out = 0 + the rows, times their factors, in order: `kRegisters` registers' columns at a time, the last of which may
+// overlap others.
+template <int kRegisters, bool kScaled, class T>
 [[gnu::always_inline]] MINIGRAD_WIDE inline void sum_columns(T* out, const Summands<T>& s) {
   typedef T Register [[gnu::vector_size(32), gnu::aligned(sizeof(T)), gnu::may_alias]];
   constexpr int64_t kItems = 32 / sizeof(T), kColumns = kRegisters * kItems;
   for (int64_t j = 0; j < s.size; j += kColumns) {
     const int64_t first = std::min(j, s.size - kColumns);
     Register sum[kRegisters] = {};
-    for (const int64_t* row = s.row; row < s.end; ++row) {
+    const T* factor = s.factor;
+    for (const int64_t* row = s.row; row < s.end; ++row, factor += kScaled) {
       if (j == 0 && row + kAhead / 2 < s.known) prefetch_row(s.x + row[kAhead / 2] * s.step, s.size);
       const T* const x = s.x + *row * s.step + first;
 #pragma GCC unroll 8
-      for (int r = 0; r < kRegisters; ++r) sum[r] += *reinterpret_cast<const Register*>(x + r * kItems);
+      for (int r = 0; r < kRegisters; ++r) {
+        const Register piece = *reinterpret_cast<const Register*>(x + r * kItems);
+        sum[r] += kScaled ? piece * *factor : piece;
+      }
     }
 #pragma GCC unroll 8
     for (int r = 0; r < kRegisters; ++r) *reinterpret_cast<Register*>(out + first + r * kItems) = sum[r];
@@ -288,24 +293,24 @@ template <int kRegisters, class T>
 constexpr int64_t kShort = 16;  // elements of a row that is not worth looking for its indices
 
 // At least kShort columns.
-template <class T>
+template <bool kScaled, class T>
 MINIGRAD_WIDE void sum_rows(T* out, const Summands<T>& s) {
   constexpr int kFew = kShort * sizeof(T) / 32;
   if (s.size * sizeof(T) >= 256) {
-    sum_columns<8>(out, s);
+    sum_columns<8, kScaled>(out, s);
   } else {
-    sum_columns<kFew>(out, s);
+    sum_columns<kFew, kScaled>(out, s);
   }
 }
 
 // index_rows_add: out[index[n]] += g[n], starting from zeros, n increasing. Row by row of out, so that each is written
 // while it is in a cache, and the order of the sums is always the same. add_rows: the same of the rows of g that
-// further indices name.
+// further indices name, times factors.
 template <class T>
 struct IndexRowsAdd {
   static Status run(const Call& call) {
     const View &g = call.in[0], &index = call.in[1], &out = call.out[0];
-    const bool named = call.in_count == 3;
+    const bool named = call.in_count == 4;
     if (named && !every_index_in_range(call.in[2], g.shape[0])) return Status::index_out_of_range;
     const Rows from(g, named ? 1 : index.rank);
     const View to = inner_dims(out, 1);
@@ -314,19 +319,25 @@ struct IndexRowsAdd {
     const int64_t rows = out.shape[0], count = index.size();
     if (from.size() < kShort) return run_short(call, from, nest);
     auto* const scratch = reinterpret_cast<int64_t*>(call.shared);
-    ByRow by_row = {.end = scratch, .sources = scratch + rows};
-    const bool sorted = rows > 0 && by_row.sort(index, rows, [&](int64_t n) { return source(call, n); });
-    if (!sorted) return count > 0 ? Status::index_out_of_range : Status::ok;
+    const ByRow by_row = {.end = scratch, .sources = scratch + rows};
+    if (rows == 0 || !by_row.sort(index, rows)) return count > 0 ? Status::index_out_of_range : Status::ok;
+    T* const factors = named && call.in[3].rank > 0 ? reinterpret_cast<T*>(scratch + rows + count) : nullptr;
+    for (int64_t n = 0; named && n < count; ++n) {
+      if (factors != nullptr) factors[n] = factor(call, by_row.sources[n]);
+      by_row.sources[n] = source(call, by_row.sources[n]);
+    }
     const double each = 0.15 * static_cast<double>(count * from.size()) / static_cast<double>(rows);
     parallel_for(rows, 5 + 0.1 * static_cast<double>(from.size()) + each, [&](int64_t begin, int64_t end) {
-      if (has_wide() && from.even() && nest.rank == 1 && nest.stride[0][0] == 1 && nest.stride[1][0] == 1) {
-        return sum_straight_rows(call, from, by_row, begin, end);
+      if (has_wide() && (kScales || factors == nullptr) && from.even() && nest.rank == 1 && nest.stride[0][0] == 1 &&
+          nest.stride[1][0] == 1) {
+        return sum_straight_rows(call, from, by_row, factors, begin, end);
       }
       for (int64_t i = begin; i < end; ++i) {
         T* const row = out.as<T>() + i * out.stride[0];
         zero(out, i * from.size(), (i + 1) * from.size());
         for (const int64_t* at = by_row.first(i); at < by_row.last(i); ++at) {
-          for_row_pieces(nest, row, g.as<T>() + from.offset(*at), combine_piece<Sum, T>);
+          const T scale = factors != nullptr ? factors[at - by_row.sources] : static_cast<T>(1);
+          add_row(nest, row, g.as<T>() + from.offset(*at), scale);
         }
       }
     });
@@ -334,19 +345,40 @@ struct IndexRowsAdd {
   }
 
  private:
+  // Whether registers of elements are multiplied: of integers they cannot be, at AVX2's width.
+  static constexpr bool kScales = std::is_floating_point_v<T>;
+
   // For rows [begin, end) of out, where rows of g and of out lie without gaps.
-  static void sum_straight_rows(const Call& call, const Rows& from, const ByRow& by_row, int64_t begin, int64_t end) {
+  static void sum_straight_rows(const Call& call, const Rows& from, const ByRow& by_row, const T* factors,
+                                int64_t begin, int64_t end) {
     const View &g = call.in[0], &out = call.out[0];
     const int64_t* const known = by_row.sources + call.in[1].size();
+    const auto sum = factors != nullptr ? sum_rows<kScales, T> : sum_rows<false, T>;
     for (int64_t i = begin; i < end; ++i) {
-      T* const row = out.as<T>() + i * out.stride[0];
-      sum_rows<T>(row, {g.as<T>(), from.step(), from.size(), by_row.first(i), by_row.last(i), known});
+      const int64_t* const first = by_row.first(i);
+      sum(out.as<T>() + i * out.stride[0],
+          {g.as<T>(), from.step(), from.size(), first, by_row.last(i), known, factors + (first - by_row.sources)});
     }
   }
 
-  // The row of g that goes to the n-th place.
+  // The row of g that goes to the n-th place, and its factor.
   static int64_t source(const Call& call, int64_t n) {
-    return call.in_count == 3 ? call.in[2].as<int64_t>()[n * call.in[2].stride[0]] : n;
+    return call.in_count == 4 ? call.in[2].as<int64_t>()[n * call.in[2].stride[0]] : n;
+  }
+
+  static T factor(const Call& call, int64_t n) {
+    if (call.in_count != 4) return 1;
+    return call.in[3].as<T>()[call.in[3].rank > 0 ? n * call.in[3].stride[0] : 0];
+  }
+
+  [[gnu::noinline]] static void add_row(const Nest<2>& nest, T* out, const T* x, T factor) {
+    for_row_pieces(nest, out, x, [&](T* to, const T* piece, int64_t count, int64_t out_step, int64_t x_step) {
+      if (factor == 1) return combine_piece<Sum>(to, piece, count, out_step, x_step);
+      for (int64_t j = 0; j < count; ++j) {
+        to[j * out_step] += factor * piece[j * x_step];
+        asm volatile("" : "+r"(j));  // or the compiler would make vector code of it, which is rarely run
+      }
+    });
   }
 
   // Each worker owns some of out's rows and looks for them among all indices, once.
@@ -359,18 +391,17 @@ struct IndexRowsAdd {
         call.in_count == 2 && from.size() == 1 && g.contiguous() && index.contiguous() && out.contiguous();
     Failure failure;
     if (rows == 0 && count > 0) failure.report();
-    parallel_for(rows, zeros + additions / static_cast<double>(rows > 0 ? rows : 1),
-                 [&](int64_t begin, int64_t end, int) {
-                   zero(out, begin * from.size(), end * from.size());
-                   if (single) return add_single(call, begin, end, failure);
-                   for_indices(index, 0, count, [&](int64_t n, int64_t raw) {
-                     const int64_t i = wrapped(raw, rows);
-                     if (!in_range(i, rows)) return failure.report();
-                     if (i < begin || i >= end) return;
-                     for_row_pieces(nest, out.as<T>() + i * out.stride[0], g.as<T>() + from.offset(source(call, n)),
-                                    combine_piece<Sum, T>);
-                   });
-                 });
+    parallel_for(
+        rows, zeros + additions / static_cast<double>(rows > 0 ? rows : 1), [&](int64_t begin, int64_t end, int) {
+          zero(out, begin * from.size(), end * from.size());
+          if (single) return add_single(call, begin, end, failure);
+          for_indices(index, 0, count, [&](int64_t n, int64_t raw) {
+            const int64_t i = wrapped(raw, rows);
+            if (!in_range(i, rows)) return failure.report();
+            if (i < begin || i >= end) return;
+            add_row(nest, out.as<T>() + i * out.stride[0], g.as<T>() + from.offset(source(call, n)), factor(call, n));
+          });
+        });
     return failure.status();
   }
 
@@ -406,8 +437,8 @@ constexpr Kernel kRows[] = {
      .attributes = {{"rows", AttributeKind::integer}},
      .plan = plan_index_rows_add},
     {.name = "add_rows",
-     .inputs = {"x", "places", "index"},
-     .types = "Tii",
+     .inputs = {"x", "places", "index", "factor"},
+     .types = "TiiT",
      .outputs = {"out"},
      .attributes = {{"rows", AttributeKind::integer}},
      .plan = plan_add_rows},

@@ -71,16 +71,17 @@ Status index_rows_add_of(const Call& call) {
 
 template <class T>
 Status add_rows_of(const Call& call) {
-  const View &x = call.in[0], &places = call.in[1], &index = call.in[2], &out = call.out[0];
+  const View &x = call.in[0], &places = call.in[1], &index = call.in[2], &factor = call.in[3], &out = call.out[0];
   zero<T>(out);
   View row = x;
   row.shape[0] = 1;
   for (int64_t n = 0; n < places.shape[0]; ++n) {
     const int64_t from = index.as<int64_t>()[n * index.stride[0]], to = places.as<int64_t>()[n * places.stride[0]];
     if (from < 0 || from >= x.shape[0] || to < -out.shape[0] || to >= out.shape[0]) return Status::index_out_of_range;
+    const T scale = factor.as<T>()[factor.rank > 0 ? n * factor.stride[0] : 0];
     for_each(row, [&](Position p) {
       p.index[0] = from;
-      const T value = at<T>(x, p);
+      const T value = scale * at<T>(x, p);
       p.index[0] = to < 0 ? to + out.shape[0] : to;
       at<T>(out, p) += value;
     });

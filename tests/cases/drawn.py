@@ -192,7 +192,8 @@ def index_rows_add(draw: Draw) -> Call:
 def add_rows(draw: Draw) -> Call:
     shape, index = rows(draw)
     count = int(draw.integers(1, 4))
-    return (normal(draw, shape), draw.integers(0, count, index.size), index.reshape(-1)), (count,)
+    factor = normal(draw, (index.size,)) if draw.integers(0, 2) else 1
+    return (normal(draw, shape), draw.integers(0, count, index.size), index.reshape(-1), factor), (count,)
 
 
 def key_of(draw: Draw, shape: Shape) -> tuple[Any, ...]:

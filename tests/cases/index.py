@@ -66,12 +66,19 @@ def rows() -> Iterator[Case]:
         )  # fmt: skip
         yield Case(
             "add_rows", variant,
-            lambda draw, s=shape, i=index: (normal(draw, s), *(i(draw).reshape(-1) for _ in range(2))), (shape[0],),
-            large=shape == LARGE, public=PRIVATE,
+            lambda draw, s=shape, i=index: (normal(draw, s), *(i(draw).reshape(-1) for _ in range(2)), 1),
+            (shape[0],), large=shape == LARGE, public=PRIVATE,
+        )  # fmt: skip
+        yield Case(
+            "add_rows", f"{variant}, scaled",
+            lambda draw, s=shape, i=index: (
+                normal(draw, s), *(i(draw).reshape(-1) for _ in range(2)), normal(draw, i(draw).reshape(-1).shape)
+            ),
+            (shape[0],), large=shape == LARGE, public=PRIVATE,
         )  # fmt: skip
 
     def bags(draw: Draw) -> tuple[Array, ...]:  # the first and the last of four are empty
-        return normal(draw, (3, 67)), np.array([1, 1, 1, 2, 2]), np.asarray(draw.integers(0, 3, 5))
+        return normal(draw, (3, 67)), np.array([1, 1, 1, 2, 2]), np.asarray(draw.integers(0, 3, 5)), normal(draw, (5,))
 
     yield Case("add_rows", "bags", bags, (4,), public=PRIVATE)
 

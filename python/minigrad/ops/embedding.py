@@ -75,16 +75,23 @@ def embedding(
     tensor([[1., 2.],
             [0., 0.]])
     """
-    indices, table = _checked("embedding", input, weight), weight._array
-    rows = table.shape[0]
+    indices = _checked("embedding", input, weight)
     if padding_idx is not None:
-        _check_padding("embedding", padding_idx, rows)
-    if max_norm is not None:
-        _shorten(weight, np.unique(indices), max_norm, norm_type)
-    if weight.requires_grad and (padding_idx is not None or scale_grad_by_freq):
-        shares = _shares(indices, rows, padding_idx, scale_grad_by_freq)
-        weight = _Shared.apply(weight, wrap(shares.astype(table.dtype)))
+        _check_padding("embedding", padding_idx, weight._array.shape[0])
+    weight = _prepared(weight, indices, padding_idx, max_norm, norm_type, scale_grad_by_freq)
     return index_rows(weight, wrap(indices))  # type: ignore[no-any-return]
+
+
+def _prepared(
+    weight: Tensor, indices: Any, padding: int | None, max_norm: float | None, order: float, by_frequency: bool
+) -> Tensor:
+    """Return a table whose rows are short enough, and whose gradient is shared as it ought to be."""
+    if max_norm is not None:
+        _shorten(weight, np.unique(indices), max_norm, order)
+    if weight.requires_grad and (padding is not None or by_frequency):
+        shares = _shares(indices, weight._array.shape[0], padding, by_frequency)
+        weight = _Shared.apply(weight, wrap(shares.astype(weight._array.dtype)))
+    return weight
 
 
 def _check_padding(name: str, padding_idx: int, rows: int) -> None:
@@ -115,7 +122,7 @@ def embedding_bag(
     norm_type: float = 2,
     scale_grad_by_freq: bool = False,
     mode: str = "mean",
-    sparse: bool = False,
+    sparse: bool = False,  # noqa: ARG001
     per_sample_weights: Tensor | None = None,
     include_last_offset: bool = False,
     padding_idx: int | None = None,
@@ -180,10 +187,12 @@ def embedding_bag(
         bags, indices = bags[kept], indices[wrap(kept)]
         sizes = np.bincount(bags, minlength=count)
         factors = None if factors is None else factors[wrap(kept)]
-    if mode != "max" and factors is None and max_norm is None and not scale_grad_by_freq and weight.itemsize > 2:
-        out = add_rows(weight, wrap(bags), wrap(_checked("embedding", indices, weight)), count)
+    at = _checked("embedding_bag", indices, weight)
+    weight = _prepared(weight, at, None, max_norm, norm_type, scale_grad_by_freq)
+    if mode != "max" and weight.itemsize > 2 and (factors is None or factors.dtype is weight.dtype):
+        out = add_rows(weight, wrap(bags), wrap(at), 1 if factors is None else factors, count)
     else:
-        rows = embedding(indices, weight, None, max_norm, norm_type, scale_grad_by_freq, sparse)
+        rows = index_rows(weight, wrap(at))
         rows = rows if factors is None else mul(rows, unsqueeze(factors, 1))
         if mode == "max" and input.ndim == 2 and input.shape[1] > 0 and padding_idx is None:
             return reshape(rows, (count, -1, weight.shape[1])).max(1).values  # type: ignore[no-any-return]

@@ -13,9 +13,9 @@ from .._methods import method
 from ..batching import BatchedArray, array_in, bottom, levels, refuse_ragged
 from ..batching_rules import aligned, level_of, split_level, spread
 from ..graph import Array
-from ..primitive import LINEAR, MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
+from ..primitive import LINEAR, MANY_TO_MANY, MANY_TO_ONE, MULTILINEAR, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
-from .elementwise import _add, _where, lt
+from .elementwise import _add, _where, lt, mul, product_sum_to
 from .promotion import to_dtype
 from .records import ARTICLE
 from .shape import Shape, _reshape, broadcast, normalise_dim, reshape
@@ -80,14 +80,23 @@ _index_rows_add: Callable[..., Any] = kernel_primitive(
 
 add_rows: Callable[..., Any] = kernel_primitive(
     "add_rows",
-    equation="out[places[i]] += x[index[i]], from zeros",
+    equation="out[places[i]] += factor[i] x[index[i]], from zeros",
     source=f"{ARTICLE} section 4",
     relation=MANY_TO_MANY,
-    structure=LINEAR,
-    vjp={"x": lambda g, places, index, x_shape: add_rows(g, index, places, x_shape[0])},
+    structure=MULTILINEAR,
+    vjp={
+        "x": lambda g, places, index, factor, x_shape: add_rows(g, index, places, factor, x_shape[0]),
+        "factor": lambda g, x, places, index: _products_of_rows(g, places, x, index),
+    },
     promotion=None,
     batch=lambda level, values, batched, rows: _batched_add_rows(level, values, batched, rows),
 )
+
+
+def _products_of_rows(x: Any, index: Any, y: Any, others: Any) -> Any:
+    """Return the dot products of rows of `x` and of `y`."""
+    out = product_sum_to(index_rows(x, index), index_rows(y, others), (*index.shape, *(1,) * (x.ndim - 1)))
+    return _reshape(out, index.shape)
 
 
 def _batched_rows(level: Any, values: Any, batched: Any) -> Any:
@@ -107,9 +116,12 @@ def _batched_rows_add(level: Any, values: Any, batched: Any, rows: int) -> Any:
 
 
 def _batched_add_rows(level: Any, values: Any, batched: Any, rows: int) -> Any:
-    x, places, index = values
-    named = _batched_rows(level, (x, index), (batched[0], batched[2]))
-    return _batched_rows_add(level, (named, places), (batched[0] or batched[2], batched[1]), rows)
+    x, places, index, factor = values
+    named = spread(level, _batched_rows(level, (x, index), (batched[0], batched[2])), batched[0] or batched[2])
+    if not isinstance(factor, (int, float)):
+        factor = spread(level, factor, batched[3])
+        named = mul(named, _reshape(factor, (*factor.shape, *(1,) * (named.ndim - 2))))
+    return _batched_rows_add(level, (named, places), (True, batched[1]), rows)
 
 
 def _from_the_front(index: Any, rows: int) -> Any:
