@@ -629,3 +629,63 @@ def test_large_masks_and_many_elements_are_left_to_kernels() -> None:
         assert same_bits(x[key].numpy(), np.ascontiguousarray(y[as_numpy(key)])), key
     x[mask] = -1
     assert same_bits(x.numpy(), np.where(mask, -1, y))
+
+
+@pytest.mark.parametrize("key", [..., np.s_[::2], np.s_[1:, 3:-5:3], np.s_[:, None, 7:]], ids=str)
+def test_large_parts_are_written_as_numpy_writes_them(key: Any) -> None:
+    start = np.random.default_rng(2).normal(size=(300, 700)).astype("f")
+    row = np.random.default_rng(3).normal(size=start[key].shape[-1:]).astype("f")
+    for value in (2.5, row, np.full_like(start[key], 3)):
+        want = start.copy()
+        want[key] = value
+        x = mg.tensor(start)
+        saved, version = x.detach(), x._version
+        x[key] = mg.tensor(value) if isinstance(value, np.ndarray) else value
+        assert same_bits(x.numpy(), want)
+        assert x._version == saved._version == version + 1
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_the_last_one_written_counts_in_large_windows_that_overlap(threads: int) -> None:
+    own = mg.get_num_threads()
+    x = mg.zeros(1000)
+    windows = x.unfold(0, 300, 1)
+    mg.set_num_threads(threads)
+    try:
+        windows[:, :] = mg.arange(701.0)[:, None].expand(701, 300)
+    finally:
+        mg.set_num_threads(own)
+    assert x.tolist() == [min(i, 700) for i in range(1000)]
+
+
+@pytest.mark.parametrize("shape", [(8,), (3, 4), (2, 3, 4), (40, 30)], ids=str)
+def test_masked_scatter_in_place(shape: tuple[int, ...]) -> None:
+    draw = np.random.default_rng(4)
+    for extra in (0, 3):
+        mask = draw.random(shape) < 0.5
+        source = draw.normal(size=mask.sum() + extra)
+        for given in (source, source[::-1].copy()[::-1], source[None]):
+            want = np.arange(float(mask.size)).reshape(shape)
+            x = mg.tensor(want)
+            want[mask] = source[: mask.sum()]
+            assert x.masked_scatter_(mg.tensor(mask), mg.tensor(given)) is x
+            assert same_bits(x.numpy(), want)
+        turned = mg.tensor(np.arange(float(mask.size)).reshape(shape).T.copy()).T
+        assert same_bits(turned.masked_scatter_(mg.tensor(mask), mg.tensor(source)).numpy(), want)
+
+
+def test_masked_scatter_in_place_refuses_what_does_not_fit() -> None:
+    mask = mg.tensor([True, False, True])
+    x = mg.zeros(3)
+    for other, source in ((mask, mg.ones(1)), (mask, mg.ones(3, dtype=mg.float64)), (mask.long(), mg.ones(3))):
+        with pytest.raises(RuntimeError, match="masked_scatter"):
+            x.masked_scatter_(other, source)
+    with pytest.raises(RuntimeError, match="shape"):
+        mg.zeros(1).masked_scatter_(mask, mg.ones(3))
+    with pytest.raises(RuntimeError, match="leaf"):
+        mg.zeros(3, requires_grad=True).masked_scatter_(mask, mg.ones(3))
+    assert x.tolist() == [0, 0, 0]
+    source = mg.ones(4, requires_grad=True)
+    x.masked_scatter_(mask, source).sum().backward()
+    assert source.grad is not None
+    assert source.grad.tolist() == [1, 1, 0, 0]

@@ -6,6 +6,7 @@
 
 #include "bindings/commons.hpp"
 #include "bindings/in_place.hpp"
+#include "core/layout.hpp"
 #include "kernels/moves.hpp"
 
 namespace minigrad {
@@ -68,6 +69,16 @@ class Target {
       }
     }
     keep_all_but(0);
+    return true;
+  }
+
+  // Makes `x`, if it has enough elements without gaps, the vector of the first ones, one for each picked view.
+  bool take_first(View& x) const {
+    const auto count = static_cast<int64_t>(offsets_.size());
+    if (!picks_ || out_.rank > 0 || !x.contiguous() || x.size() < count) return false;
+    x.rank = 1;
+    x.shape[0] = count;
+    x.stride[0] = 1;
     return true;
   }
 
@@ -319,7 +330,7 @@ bool is_plain_number(PyObject* number, DType dtype) {
 }
 
 // A value that can be written to `target`: an array's elements, or a number, which gets into `room`.
-bool take_value(PyObject* value, PyObject* array, Target& target, int64_t& room, View& x) {
+bool take_value(PyObject* value, PyObject* array, bool first, Target& target, int64_t& room, View& x) {
   const DType dtype = target.memory().dtype;
   if (!is_tensor(value)) {
     x = {};
@@ -328,13 +339,14 @@ bool take_value(PyObject* value, PyObject* array, Target& target, int64_t& room,
     return is_plain_number(value, dtype) &&
            PyArray_SETITEM(reinterpret_cast<PyArrayObject*>(array), static_cast<char*>(x.data), value) == 0;
   }
-  return is_free_to_read(tensor_in(value), x) && x.dtype == dtype && !overlap(x, target.memory()) && target.fits(x);
+  if (!is_free_to_read(tensor_in(value), x) || x.dtype != dtype || overlap(x, target.memory())) return false;
+  return (!first || target.take_first(x)) && target.fits(x);
 }
 
-// set_items(tensor, key, value): writes a number, or a tensor's elements, where a key says; False, with nothing done,
-// where there is more to consider, or something wrong.
+// set_items(tensor, key, value, first=None): writes a number, or a tensor's elements, where a key says, or as many of
+// the first ones as it picks; False, with nothing done, where there is more to consider, or something wrong.
 PyObject* set_items(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  if (count != 3 || !is_tensor(args[0])) {
+  if (count < 3 || count > 4 || !is_tensor(args[0])) {
     return PyErr_Format(PyExc_TypeError, "set_items: takes a tensor, a key and a value");
   }
   TensorObject* const tensor = tensor_in(args[0]);
@@ -344,13 +356,19 @@ PyObject* set_items(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (!is_free_to_write(tensor, whole)) Py_RETURN_FALSE;
   Target target(whole, kMany - 1);
   const int64_t size = target.take(args[1]) ? target.size() : -1;
-  if (size < 0 || size >= kMany || !take_value(args[2], tensor->array, target, room, x)) {
+  const bool many = size >= kMany, left = many && (target.picks() || may_share_places(target.memory()));
+  if (size < 0 || left || !take_value(args[2], tensor->array, count == 4, target, room, x)) {
     PyErr_Clear();
     Py_RETURN_FALSE;
   }
   Cell* const cell = cell_of(tensor);
   if (cell == nullptr) return nullptr;
-  if (size > 0) target.write(x);
+  if (many) {
+    const Unlocked unlocked;
+    target.write(x);
+  } else if (size > 0) {
+    target.write(x);
+  }
   ++cell->version;
   Py_RETURN_TRUE;
 }
@@ -375,8 +393,8 @@ PyMethodDef kFunctions[] = {
      "get_items(tensor, key): the elements that a key with indices or masks picks; None where there is more to "
      "consider, and for keys that make a view."},
     {"set_items", fastcall(set_items), METH_FASTCALL,
-     "set_items(tensor, key, value): write a number, or a tensor's elements, where a key says; False, with nothing "
-     "done, where there is more to consider."},
+     "set_items(tensor, key, value, first=None): write a number, or a tensor's elements, where a key says, or as many "
+     "of the first ones as it picks; False, with nothing done, where there is more to consider."},
     {nullptr, nullptr, 0, nullptr},
 };
 

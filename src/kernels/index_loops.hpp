@@ -26,14 +26,17 @@ class Failure {
 
 inline bool in_range(int64_t i, int64_t extent) { return static_cast<uint64_t>(i) < static_cast<uint64_t>(extent); }
 
+MINIGRAD_WIDE inline bool neighbours_in_range(const int64_t* index, int64_t count, int64_t extent) {
+  int64_t bits = 0;
+  for (int64_t i = 0; i < count; ++i) bits |= index[i] | (extent - 1 - index[i]);
+  return bits >= 0;
+}
+
 // Whether `count` indices, `step` apart, are in range: one sign bit tells, so that the loop has no branch.
 inline bool all_in_range(const int64_t* index, int64_t count, int64_t step, int64_t extent) {
+  if (step == 1 && has_wide()) return neighbours_in_range(index, count, extent);
   int64_t bits = 0;
-  if (step == 1) {
-    for (int64_t i = 0; i < count; ++i) bits |= index[i] | (extent - 1 - index[i]);
-  } else {
-    for (int64_t i = 0; i < count; ++i) bits |= index[i * step] | (extent - 1 - index[i * step]);
-  }
+  for (int64_t i = 0; i < count; ++i) bits |= index[i * step] | (extent - 1 - index[i * step]);
   return bits >= 0;
 }
 

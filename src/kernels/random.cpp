@@ -11,6 +11,7 @@
 #include "core/kernel.hpp"
 #include "core/loops.hpp"
 #include "core/plans.hpp"
+#include "core/wide.hpp"
 #include "kernels/bytes.hpp"
 
 namespace minigrad {
@@ -185,6 +186,20 @@ Status run_ramp(const Call& call) {
   return Status::ok;
 }
 
+// A row's number, as often as it has places, and their columns.
+[[gnu::always_inline]] inline void write_places(int64_t* rows, int64_t* columns, int64_t size, int64_t row,
+                                                int64_t first) {
+#pragma omp simd
+  for (int64_t i = 0; i < size; ++i) {
+    rows[i] = row;
+    columns[i] = first + i;
+  }
+}
+
+MINIGRAD_WIDE void write_places_wide(int64_t* rows, int64_t* columns, int64_t size, int64_t row, int64_t first) {
+  write_places(rows, columns, size, row, first);
+}
+
 // triangle_indices: the rows, then the columns of the places of a triangle, row by row.
 Status run_triangle_indices(const Call& call) {
   const View& out = call.out[0];
@@ -200,9 +215,8 @@ Status run_triangle_indices(const Call& call) {
     for (int64_t row = from + begin; row < from + end; ++row) {
       const TriangleRow r(call.attributes, row);
       const int64_t size = r.last - r.first;
-      std::fill_n(to, size, row);
-#pragma omp simd
-      for (int64_t i = 0; i < size; ++i) to[count + i] = r.first + i;
+      has_wide() ? write_places_wide(to, to + count, size, row, r.first)
+                 : write_places(to, to + count, size, row, r.first);
       to += size;
     }
   });

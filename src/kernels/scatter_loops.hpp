@@ -149,6 +149,11 @@ bool combine_row(T* out, const T* src, int64_t place, const Block& b) {
   return true;
 }
 
+// The longest lane, in bytes, that is fetched whole before the one in front of it is written to in no order.
+constexpr int64_t kNextLane = int64_t{1} << 14;
+
+[[gnu::noinline]] void fetch_lane(const void* lane, int64_t bytes) { prefetch_piece(lane, bytes); }
+
 template <class Op, class T>
 bool combine_block(void* to, const void* from, const int64_t* index, const Block& b) {
   T* out = static_cast<T*>(to);
@@ -156,12 +161,14 @@ bool combine_block(void* to, const void* from, const int64_t* index, const Block
   const bool rows = b.index.inner == 0 && b.out.inner != 0, panel = b.fetched && b.inner == kPanel;
   const bool lane = b.places.end - b.places.begin == b.extent && b.dim == 1 && b.out.inner == 0 && b.src.inner == 1 &&
                     b.index.inner == 1;
+  const bool next = lane && b.extent * static_cast<int64_t>(sizeof(T)) <= kNextLane && b.inner >= b.extent / 4;
   bool good = true;
   for (int64_t k = 0; good && k < b.outer; ++k, out += b.out.outer, src += b.src.outer, index += b.index.outer) {
     if (b.fetched) {
       prefetch_piece(index + kPanelAhead * b.index.outer, kPanel * static_cast<int64_t>(sizeof(int64_t)));
       prefetch_piece(src + kPanelAhead * b.src.outer, kPanel * static_cast<int64_t>(sizeof(T)));
     }
+    if (next && k + 1 < b.outer) fetch_lane(out + b.out.outer, b.extent * static_cast<int64_t>(sizeof(T)));
     good = rows    ? combine_row<Op>(out, src, *index, b)
            : panel ? combine_beside<Op>(out, src, index, WholePanel{}, kPanel, 1, b.extent)
            : lane  ? combine_beside<Op>(out, src, index, b.inner, 1, 0, b.extent)

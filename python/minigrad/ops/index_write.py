@@ -340,7 +340,7 @@ def _flat(name: str, input: Tensor, index: Any, source: Any) -> tuple[Any, Array
     return reshape(source, -1) if isinstance(source, Tensor) else source, at
 
 
-@method(in_place=True)
+@method
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """Return `input` with the elements of `source`, one after the other, where the mask is true.
 
@@ -378,3 +378,12 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
         raise RuntimeError(f"masked_scatter: source has {source._array.size} elements, the mask {at.size} true ones")
     taken = basic_index(reshape(source, -1), (slice(0, at.size),))
     return reshape(combine("masked_scatter", reshape(x, -1), taken, at, 0, _scatter), m.shape)
+
+
+@method
+def masked_scatter_(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """Do as `masked_scatter` does in this tensor's memory; return it."""
+    alike = type(mask) is type(source) is Tensor and mask._array.shape == array_of("masked_scatter_", input).shape
+    if alike and mask._array.dtype.kind == "b" and _core.set_items(input, mask, source, True):
+        return input
+    return input._compute_in_place(masked_scatter, "masked_scatter_", (mask, source), {})

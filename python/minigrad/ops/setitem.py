@@ -289,8 +289,8 @@ def index_put(input: Tensor, indices: tuple[Tensor | None, ...], values: Tensor,
     """
     _check_put("index_put", input, values)
     recorded = grad_enabled() and (input._edge or values._edge)
-    if not (recorded or accumulate or levels) and _are_tensors(indices):
-        return index_put_(input.clone(), indices, values)
+    if not (recorded or levels) and _are_tensors(indices):
+        return index_put_(input.clone(), indices, values, accumulate)
     target = None if levels else _put_target("index_put", input, indices, values)
     if target is not None and target.source is input:
         value, at = _fitted_to("index_put", target, values)
