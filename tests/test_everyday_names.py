@@ -510,6 +510,8 @@ def test_questions_about_machines() -> None:
         ("linalg.svd", "decompositions of matrices"),
         ("inverse", "decompositions of matrices"),
         ("distributions.Beta", "the gamma function"),
+        ("distributions.Weibull", "the gamma function"),
+        ("distributions.VonMises", "Bessel functions"),
         ("complex64", "complex numbers"),
         ("bfloat16", "bfloat16"),
         ("sparse_coo_tensor", "sparse"),

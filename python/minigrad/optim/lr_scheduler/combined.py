@@ -11,7 +11,30 @@ from .plateau import ReduceLROnPlateau
 from .schedule import LRScheduler
 
 
-class ChainedScheduler(LRScheduler):
+class _Combined(LRScheduler):
+    """Schedules of one optimiser."""
+
+    def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None) -> None:
+        self._schedulers = list(schedulers)
+        if not self._schedulers:
+            raise ValueError(f"{type(self).__name__}: needs at least one schedule")
+        self.optimizer = self._schedulers[0].optimizer if optimizer is None else optimizer
+        for i, schedule in enumerate(self._schedulers):
+            if schedule.optimizer is not self.optimizer:
+                raise ValueError(f"{type(self).__name__}: schedule {i} belongs to another optimiser")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything but the optimiser, and the states of the schedules."""
+        return super().state_dict() | {"_schedulers": [part.state_dict() for part in self._schedulers]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what :meth:`state_dict` returned."""
+        super().load_state_dict({name: value for name, value in state_dict.items() if name != "_schedulers"})
+        for part, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
+            part.load_state_dict(state)
+
+
+class ChainedScheduler(_Combined):
     """Several schedules that are stepped together, each from the rates that the one before has set.
 
     Parameters
@@ -38,8 +61,7 @@ class ChainedScheduler(LRScheduler):
     """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
-        self._schedulers = list(schedulers)
-        self.optimizer = _common_optimizer("ChainedScheduler", self._schedulers, optimizer)
+        super().__init__(schedulers, optimizer)
         self._last_lr = self._rates()
 
     def step(self) -> None:
@@ -48,16 +70,8 @@ class ChainedScheduler(LRScheduler):
             schedule.step()
         self._last_lr = self._rates()
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything but the optimiser, and the states of the schedules."""
-        return _state_with_parts(self)
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` returned."""
-        _load_with_parts(self, state_dict)
-
-
-class SequentialLR(LRScheduler):
+class SequentialLR(_Combined):
     """Several schedules, one after another.
 
     Parameters
@@ -97,8 +111,7 @@ class SequentialLR(LRScheduler):
         milestones: Sequence[int],
         last_epoch: int = -1,
     ) -> None:
-        self._schedulers = list(schedulers)
-        self.optimizer = _common_optimizer("SequentialLR", self._schedulers, optimizer)
+        super().__init__(schedulers, optimizer)
         if any(isinstance(schedule, ReduceLROnPlateau) for schedule in self._schedulers):
             raise ValueError("SequentialLR: ReduceLROnPlateau needs a metric and cannot be one of the schedules")
         if len(milestones) != len(self._schedulers) - 1:
@@ -126,35 +139,3 @@ class SequentialLR(LRScheduler):
         else:
             schedule.step()
         self._last_lr = schedule.get_last_lr()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything but the optimiser, and the states of the schedules."""
-        return _state_with_parts(self)
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` returned."""
-        _load_with_parts(self, state_dict)
-
-
-Combined = ChainedScheduler | SequentialLR
-
-
-def _common_optimizer(name: str, parts: list[LRScheduler], optimizer: Optimizer | None) -> Optimizer:
-    if not parts:
-        raise ValueError(f"{name}: needs at least one schedule")
-    common = parts[0].optimizer if optimizer is None else optimizer
-    for i, schedule in enumerate(parts):
-        if schedule.optimizer is not common:
-            raise ValueError(f"{name}: schedule {i} belongs to another optimiser")
-    return common
-
-
-def _state_with_parts(schedule: Combined) -> dict[str, Any]:
-    state = {name: value for name, value in schedule.__dict__.items() if name != "optimizer"}
-    return state | {"_schedulers": [part.state_dict() for part in schedule._schedulers]}
-
-
-def _load_with_parts(schedule: Combined, state_dict: dict[str, Any]) -> None:
-    schedule.__dict__.update({name: value for name, value in state_dict.items() if name != "_schedulers"})
-    for part, state in zip(schedule._schedulers, state_dict["_schedulers"], strict=True):
-        part.load_state_dict(state)
