@@ -177,9 +177,8 @@ def trunc_normal_(
 
     Notes
     -----
-    out = mean + std P⁻¹(u), P the normal distribution function and u uniform over [P((a - mean) / std), P((b - mean) /
-    std)]. The inverse is found by Newton's method, which from 0 goes to it without overshooting. Ranges that are further
-    than 7 standard deviations from the mean have no numbers that float64 could tell apart; a warning is given.
+    out = mean + std √2 erf⁻¹(u), u uniform over [erf((a - mean) / (std √2)), erf((b - mean) / (std √2))]. Further than 7
+    standard deviations from the mean float64 tells few such u apart; a warning is given for ranges that lie there.
 
     Examples
     --------
