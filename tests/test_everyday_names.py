@@ -272,6 +272,28 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "pdist": (lambda: mg.pdist(mg.ones(2)), r"pdist: needs a matrix, got shape \(2,\)"),
     "cov": (lambda: mg.cov(mg.ones(2, 2, 2)), "cov: needs at most two dimensions"),
     "weights": (lambda: mg.cov(mg.ones(2, 3), aweights=mg.ones(2)), "cov: aweights must be a vector of 3"),
+    "counts below 0": (
+        lambda: mg.cov(mg.ones(2, 3), fweights=mg.tensor([1, -1, 1])),
+        "cov: fweights must not be negative",
+    ),
+    "weights below 0": (
+        lambda: mg.cov(mg.ones(2, 3), aweights=mg.tensor([1.0, -1.0, 1.0])),
+        "cov: aweights must not be negative",
+    ),
+    "trapezoid, fewer places": (
+        lambda: mg.trapezoid(mg.ones(4), mg.ones(2)),
+        r"trapezoid: 4 heights along dim 0 need as many places, got x \(2,\)",
+    ),
+    "trapezoid, no places": (lambda: mg.trapz(mg.ones(2), mg.ones(0)), "trapz: 2 heights"),
+    "trapezoid, another dim": (lambda: mg.trapezoid(mg.ones(4, 3), mg.ones(3), dim=0), "trapezoid: 4 heights"),
+    "cumulative_trapezoid": (
+        lambda: mg.cumulative_trapezoid(mg.ones(4, 3), mg.ones(4, 2)),
+        "cumulative_trapezoid: 3 heights along dim 1",
+    ),
+    "soft_margin_loss": (
+        lambda: mg.nn.functional.soft_margin_loss(mg.ones(4), mg.ones(4, 1)),
+        r"soft_margin_loss: target must broadcast to the shape of input, got \(4, 1\) for \(4,\)",
+    ),
     "histc of no bins": (lambda: mg.ones(3).histc(0), "histc: bins must be positive, got 0"),
     "histc of infinity": (lambda: mg.tensor([1.0, math.inf]).histc(), "histc: the range must be finite"),
     "matrix_power": (lambda: mg.ones(2, 3).matrix_power(2), r"matrix_power: needs square matrices, got shape \(2, 3\)"),
@@ -290,6 +312,22 @@ def test_refused(name: str) -> None:
     call, message = REFUSED[name]
     with pytest.raises(RuntimeError, match=message):
         call()
+
+
+def test_names_of_arguments() -> None:
+    x, y = mg.tensor([1.0, 4.0]), mg.tensor([3.0, 2.0])
+    assert mg.max(x, other=y).tolist() == [3.0, 4.0]
+    assert x.min(other=y).tolist() == [1.0, 2.0]
+    for call in (mg.max, mg.min):
+        with pytest.raises(TypeError, match=f"{call.__name__}: takes dim or other, not both"):
+            call(x, 0, other=y)
+    assert mg.arange(end=3).tolist() == mg.arange(start=0, end=3).tolist() == [0, 1, 2]
+    with pytest.raises(TypeError, match="arange: needs an end"):
+        mg.arange()
+    for source in (mg.zeros(2), mg.zeros(2, dtype=mg.int64), mg.zeros(1)):
+        assert x.copy_(source, True) is x
+        assert x.tolist() == [0.0, 0.0]
+        assert x.copy_(y, non_blocking=True).tolist() == y.tolist()
 
 
 def test_refused_by_type_or_value() -> None:

@@ -184,6 +184,9 @@ DRAWS: dict[str, Callable[[mg.Tensor], mg.Tensor]] = {
     "log_normal_": lambda x: mg.zeros_like(x).log_normal_(),
     "random_": lambda x: mg.zeros_like(x).random_(0, 1000),
     "multinomial": lambda x: mg.multinomial(x.sigmoid(), 30),
+    "multinomial of the same": lambda x: mg.multinomial(mg.ones(50), 50),
+    "multinomial with replacement": lambda x: mg.multinomial(mg.ones(3), 50, replacement=True),
+    "gumbel_softmax of the same": lambda x: F.gumbel_softmax(mg.zeros(50, dtype=mg.float64)),
 }
 
 
@@ -202,6 +205,24 @@ def test_randomness(name: str) -> None:
         same = vmap(DRAWS[name], randomness="same")(x)
         mg.manual_seed(3)
         close(same, DRAWS[name](x[0]).expand(4, -1))
+
+
+@pytest.mark.parametrize("replacement", [False, True])
+def test_choices_inside_nested_levels(replacement: bool) -> None:
+    rows = mg.eye(3).expand(2, 3, 3).clone()
+    drawn = lambda f, inner, outer: vmap(vmap(f, randomness=inner), randomness=outer)(rows)
+    chosen = lambda w: mg.multinomial(w, 1, replacement)
+    close(drawn(chosen, "different", "different"), mg.arange(3).view(3, 1).expand(2, 3, 1))
+    shared = lambda w: mg.multinomial(mg.ones(50), 20, replacement)
+    for inner, outer, each in (("different", "different", 6), ("same", "different", 2), ("same", "same", 1)):
+        assert len({str(row) for row in drawn(shared, inner, outer).flatten(0, 1).tolist()}) == each
+    with pytest.raises(NotImplementedError, match=r"multinomial: weights .* need .*randomness='different'"):
+        drawn(chosen, "same", "different")
+
+
+def test_weights_of_a_covariance_may_differ() -> None:
+    x, weights = mg.rand(2, 5, dtype=mg.float64), mg.rand(3, 5, dtype=mg.float64)
+    close(vmap(lambda w: mg.cov(x, aweights=w))(weights), mg.stack([mg.cov(x, aweights=w) for w in weights]))
 
 
 def test_randomness_of_nested_levels() -> None:

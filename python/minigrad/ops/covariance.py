@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import _dtype
 from .._methods import method
+from ..batching import bottom
 from ..tensor import Tensor, array_of
 from .elementwise import div, mul, sqrt
 from .linalg import matmul
@@ -43,7 +44,7 @@ def cov(
     Raises
     ------
     RuntimeError
-        If there are more than two dimensions, or the weights do not fit.
+        If there are more than two dimensions, or the weights do not fit or are negative.
 
     Notes
     -----
@@ -66,6 +67,8 @@ def cov(
     for name, weights in (("fweights", fweights), ("aweights", aweights)):
         if weights is not None and array_of("cov", weights, name).shape != (observations,):
             raise RuntimeError(f"cov: {name} must be a vector of {observations}, got shape {weights._array.shape}")
+        if weights is not None and (bottom(weights._array) < 0).any():
+            raise RuntimeError(f"cov: {name} must not be negative")
     weight = fweights if aweights is None else aweights if fweights is None else mul(fweights, aweights)
     if weight is None:
         centred = spread = rows - rows.mean(1, keepdim=True)

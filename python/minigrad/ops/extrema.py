@@ -145,8 +145,12 @@ class _Extremum(NamedTuple):
     pairwise: Any  # of two tensors
     named: Any  # the values with their indices
 
-    def of(self, input: Tensor, dim: Any, keepdim: bool) -> Any:
+    def of(self, input: Tensor, dim: Any, keepdim: bool, other: Tensor | None) -> Any:
         array = array_of(self.name, input)
+        if other is not None:
+            if dim is not None:
+                raise TypeError(f"{self.name}: takes dim or other, not both")
+            return self.pairwise(input, other)
         if dim is None:
             return self.whole(input, (), False)
         if isinstance(dim, Tensor):
@@ -163,7 +167,9 @@ _MIN = _Extremum("min", _amin, _min_with_index, ew.minimum, return_types.min)
 
 @method
 @numpy_names
-def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:  # noqa: A001
+def max(  # noqa: A001
+    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, other: Tensor | None = None
+) -> Any:
     """Return the largest element, or the largest along a dimension with its index, or the larger of two tensors.
 
     Parameters
@@ -175,6 +181,8 @@ def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -
         :func:`maximum`.
     keepdim : bool, default False
         Keep the dimension with size 1.
+    other : Tensor, optional
+        Another name of `dim` where it is a tensor.
 
     Returns
     -------
@@ -197,14 +205,16 @@ def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -
     >>> minigrad.tensor([1.0, 3.0, 3.0]).max(0).indices
     tensor(1)
     """
-    return _MAX.of(input, dim, keepdim)
+    return _MAX.of(input, dim, keepdim, other)
 
 
 @method
 @numpy_names
-def min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:  # noqa: A001
+def min(  # noqa: A001
+    input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False, *, other: Tensor | None = None
+) -> Any:
     """Return the smallest element, or along a dimension, or of two tensors; see :func:`max`."""
-    return _MIN.of(input, dim, keepdim)
+    return _MIN.of(input, dim, keepdim, other)
 
 
 def _index_over(primitive: Any, name: str, input: Tensor, dim: int | None, keepdim: bool) -> Tensor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..batching import levels
+from ..random.arrays import for_all_examples
 from ..tensor import Tensor, array_of
 from .creation import zeros_like
 from .elementwise import log, neg
@@ -46,6 +48,8 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     """
     array = array_of("gumbel_softmax", logits)
     d = normalise_dim("gumbel_softmax", dim, array.shape)
+    if levels:
+        logits = for_all_examples("gumbel_softmax", logits)
     noise: Any = neg(log(zeros_like(logits.detach()).exponential_()))
     out = softmax((logits + noise) / tau, d)
     if not hard:

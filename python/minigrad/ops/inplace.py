@@ -72,8 +72,8 @@ def store(self: Tensor, value: Tensor, name: str) -> Tensor:
     return self._write(value, name)
 
 
-def copy_(self: Tensor, src: Any) -> Tensor:
-    """Write `src`, broadcast and converted, into this tensor's memory; return it."""
+def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:  # noqa: ARG001
+    """Write `src`, broadcast and converted, into this tensor's memory; return it. `non_blocking` changes nothing."""
     if not isinstance(src, Tensor):
         src = wrap(array_from(src, self.dtype))
     if src.dtype is not self.dtype:
@@ -91,7 +91,7 @@ def copy_(self: Tensor, src: Any) -> Tensor:
     return self._write(src, "copy_")
 
 
-def _source(self: Tensor, src: Any) -> Any:  # noqa: ARG001
+def _source(self: Tensor, src: Any, non_blocking: bool = False) -> Any:  # noqa: ARG001
     return src
 
 

@@ -43,9 +43,12 @@ def soft_margin_loss(
     tensor(50.3466)
     """
     code = reduction_code("soft_margin_loss", reduction, size_average, reduce)
-    array_of("soft_margin_loss", input)
-    array_of("soft_margin_loss", target, "target")
+    shapes = array_of("soft_margin_loss", input).shape, array_of("soft_margin_loss", target, "target").shape
     against = neg(mul(target, input))
+    if against._array.shape != shapes[0]:
+        raise RuntimeError(
+            f"soft_margin_loss: target must broadcast to the shape of input, got {shapes[1]} for {shapes[0]}"
+        )
     return _binary_cross_entropy_with_logits(against, full_like(against, 0), code)  # type: ignore[no-any-return]
 
 

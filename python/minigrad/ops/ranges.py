@@ -25,7 +25,7 @@ def _number(x: Any) -> Any:
 
 
 def arange(
-    start: Any,
+    start: Any = None,
     end: Any = None,
     step: Any = 1,
     *,
@@ -47,7 +47,11 @@ def arange(
     if options or device is not None:
         check_options("arange", device, options)
     if end is None:
-        start, end = 0, start
+        start, end = None, start
+    if start is None:
+        start = 0
+    if end is None:
+        raise TypeError("arange: needs an end")
     if not start.__class__ is end.__class__ is step.__class__ is int:
         start, end, step = _number(start), _number(end), _number(step)
     if step == 0 or (end - start) * step < 0:

@@ -551,6 +551,8 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -
     ------
     IndexError
         If `dim` is out of range.
+    RuntimeError
+        If there are not as many places along `dim` as heights.
 
     Notes
     -----
@@ -579,7 +581,10 @@ def _strips(y: Tensor, x: Tensor | None, dx: float, d: int) -> Tensor:
     pairs = add(narrow(y, d, 0, count), narrow(y, d, shape[d] - count, count))
     if x is None:
         return mul(pairs, dx)
-    widths = diff(x, dim=-1 if x.ndim == 1 else d - len(shape))
+    along = -1 if x.ndim == 1 else d - len(shape)
+    if x.ndim >= -along and x._array.shape[along] != shape[d]:
+        raise RuntimeError(f"trapezoid: {shape[d]} heights along dim {d} need as many places, got x {x._array.shape}")
+    widths = diff(x, dim=along)
     if x.ndim == 1:
         widths = reshape(widths, [-1 if i == d else 1 for i in range(len(shape))])
     return pairs * widths
@@ -608,6 +613,8 @@ def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, d
     ------
     IndexError
         If `dim` is out of range.
+    RuntimeError
+        If there are not as many places along `dim` as heights.
 
     Examples
     --------

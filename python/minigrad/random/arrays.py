@@ -42,6 +42,13 @@ def floats(kernel: str, shape: tuple[int, ...], dtype: DType, generator: Generat
 _FLOAT32, _FLOAT64 = _dtype.float32.code, _dtype.float64.code
 
 
+def for_all_examples(name: str, input: Tensor) -> Tensor:
+    """Return `input` with values for every example, inside `vmap`, that draws numbers of its own."""
+    sizes = sizes_drawn(name, (1,) * len(input._array.shape))
+    zeros = wrap(for_each_example(np.zeros(sizes, input.dtype.numpy)))
+    return registry["add"].eager(input, zeros)  # type: ignore[no-any-return]
+
+
 def uniform_numbers(name: str, a: float, b: float) -> tuple[str, float, float]:
     """Return the kernel, and the factor and the shift of its numbers, for numbers distributed uniformly over [a, b)."""
     if not (math.isfinite(a) and math.isfinite(b) and a <= b):

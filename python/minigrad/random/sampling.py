@@ -11,12 +11,12 @@ import numpy as np
 from .. import _dtype
 from .._dtype import dtype as DType  # noqa: N812
 from .._methods import method
-from ..batching import below, bottom, for_each_example, is_batched, levels, sizes_drawn
+from ..batching import below, bottom, for_each_example, levels, sizes_drawn
 from ..graph import Array
 from ..ops.options import check_options
 from ..ops.shape import whole
 from ..tensor import Tensor, array_of, wrap
-from .arrays import chances, check_range, converted, floats, kernels, reserved
+from .arrays import chances, check_range, converted, floats, for_all_examples, kernels, reserved
 from .creation import with_gradient_zero
 from .generator import Generator
 
@@ -82,8 +82,16 @@ def multinomial(
     if isinstance(num_samples, bool) or not hasattr(num_samples, "__index__"):
         raise TypeError(f"multinomial: num_samples must be an integer, got {type(num_samples).__name__}")
     num_samples = index(num_samples)
-    if levels and is_batched(input):
+    shape = array_of("multinomial", input).shape
+    if len(shape) not in (1, 2) or shape[-1] == 0:
+        raise RuntimeError(f"multinomial: the weights must be a vector or a matrix with columns, got {shape}")
+    if levels:
         return _multinomial_of_examples(input, num_samples, replacement, generator)
+    return _drawn(input, num_samples, replacement, generator)
+
+
+def _drawn(input: Tensor, num_samples: int, replacement: bool, generator: Generator | None) -> Tensor:
+    """Draw for each row of weights."""
     weights = _weights(input, num_samples, replacement)
     rows = weights.reshape(-1, weights.shape[-1])
     if replacement:
@@ -102,23 +110,23 @@ def multinomial(
 
 
 def _multinomial_of_examples(input: Tensor, num_samples: int, replacement: bool, generator: Generator | None) -> Tensor:
-    """Draw for all examples of one `vmap` at once: their rows are those of one matrix."""
-    array: Any = input._array
-    (size, *_) = sizes = sizes_drawn("multinomial", ())
-    weights = bottom(array)
-    if len(sizes) != 1 or is_batched(array.array) or weights.ndim - array.ndim != 1:
-        raise NotImplementedError("multinomial: inside vmap only in one of them, with randomness='different'")
+    """Draw for all examples of `vmap` at once: their rows are those of one matrix."""
+    sizes = sizes_drawn("multinomial", ())
+    *rows, columns = shape = input._array.shape
+    weights = bottom(for_all_examples("multinomial", input)._array)
+    if weights.ndim != len(sizes) + len(shape):
+        raise NotImplementedError(
+            "multinomial: weights that differ from example to example need vmap(..., randomness='different')"
+        )
     with below():
-        rows = wrap(weights.reshape(-1, array.shape[-1]))
-        drawn = multinomial(rows, num_samples, replacement, generator=generator)
-    return wrap(for_each_example(drawn._array.reshape(size, *array.shape[:-1], num_samples)))
+        matrix = wrap(weights.reshape(weights.size // columns, columns))
+        drawn = _drawn(matrix, num_samples, replacement, generator)
+    return wrap(for_each_example(drawn._array.reshape(*sizes, *rows, num_samples)))
 
 
 def _weights(input: Tensor, num_samples: int, replacement: bool) -> Array:
     """Return the weights of a multinomial in float64."""
     array = array_of("multinomial", input)
-    if array.ndim not in (1, 2) or array.shape[-1] == 0:
-        raise RuntimeError(f"multinomial: the weights must be a vector or a matrix with columns, got {array.shape}")
     if array.dtype.kind != "f":
         raise RuntimeError(f"multinomial: the weights must be floats, got {input.dtype}")
     if num_samples <= 0:
