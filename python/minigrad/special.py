@@ -12,7 +12,7 @@ from .batching import levels
 from .ops.elementwise import log, where
 from .ops.elementwise import sigmoid as expit
 from .ops.functions import (
-    _float,
+    as_floats,
     entropy,
     erf,
     erfc,
@@ -78,7 +78,7 @@ def entr(input: Tensor) -> Tensor:
     >>> minigrad.special.entr(minigrad.tensor([0.0, 0.5, 1.0]))
     tensor([0.0000, 0.3466, 0.0000])
     """
-    return entropy(_float("entr", input))  # type: ignore[no-any-return]
+    return entropy(as_floats("entr", input))  # type: ignore[no-any-return]
 
 
 def xlog1py(input: Any, other: Any) -> Tensor:
@@ -130,7 +130,7 @@ def ndtr(input: Tensor) -> Tensor:
     >>> minigrad.special.ndtr(minigrad.tensor([-2.0, 0.0, 2.0]))
     tensor([0.0228, 0.5000, 0.9772])
     """
-    return 0.5 * erfc(_float("ndtr", input) * -math.sqrt(0.5))
+    return 0.5 * erfc(as_floats("ndtr", input) * -math.sqrt(0.5))
 
 
 def ndtri(input: Tensor) -> Tensor:
@@ -156,7 +156,7 @@ def ndtri(input: Tensor) -> Tensor:
     >>> minigrad.special.ndtri(minigrad.tensor([0.025, 0.5, 0.975]))
     tensor([-1.9600,  0.0000,  1.9600])
     """
-    return normal_quantile(_float("ndtri", input))  # type: ignore[no-any-return]
+    return normal_quantile(as_floats("ndtri", input))  # type: ignore[no-any-return]
 
 
 def log_ndtr(input: Tensor) -> Tensor:
@@ -182,7 +182,7 @@ def log_ndtr(input: Tensor) -> Tensor:
     >>> minigrad.special.log_ndtr(minigrad.tensor([-100.0, 0.0, 2.0]))
     tensor([-5.0055e+03, -6.9315e-01, -2.3013e-02])
     """
-    x = _float("log_ndtr", input)
+    x = as_floats("log_ndtr", input)
     limit = -20.0 if x.dtype is _dtype.float64 else -10.0
     far, near = x < limit, x > -1
     smaller = ndtr(where(near, -x, x))

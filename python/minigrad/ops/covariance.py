@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import _dtype
 from .._methods import method
 from ..batching import bottom
 from ..tensor import Tensor, array_of
 from .elementwise import div, mul, sqrt
+from .functions import as_floats
 from .linalg import matmul
-from .promotion import to_dtype
 from .reduce import sum
 from .selection import clamp
 from .shape import reshape, unsqueeze
@@ -60,9 +59,7 @@ def cov(
     shape = array_of("cov", input).shape
     if len(shape) > 2:
         raise RuntimeError(f"cov: needs at most two dimensions, got shape {shape}")
-    rows = reshape(input, (1, -1)) if len(shape) < 2 else input
-    if not rows.is_floating_point():
-        rows = to_dtype(rows, _dtype.get_default_dtype())
+    rows = as_floats("cov", reshape(input, (1, -1)) if len(shape) < 2 else input)
     observations = rows.shape[1]
     for name, weights in (("fweights", fweights), ("aweights", aweights)):
         if weights is not None and array_of("cov", weights, name).shape != (observations,):

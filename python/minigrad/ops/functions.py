@@ -385,7 +385,7 @@ def deg2rad(input: Tensor) -> Tensor:
     >>> minigrad.deg2rad(minigrad.tensor([180.0]))
     tensor([3.1416])
     """
-    return mul(_float("deg2rad", input), math.pi / 180)
+    return mul(as_floats("deg2rad", input), math.pi / 180)
 
 
 @method(in_place=True)
@@ -398,7 +398,7 @@ def rad2deg(input: Tensor) -> Tensor:
     >>> minigrad.rad2deg(minigrad.tensor([3.1415927]))
     tensor([180.])
     """
-    return mul(_float("rad2deg", input), 180 / math.pi)
+    return mul(as_floats("rad2deg", input), 180 / math.pi)
 
 
 @method(in_place=True)
@@ -425,7 +425,7 @@ def sinc(input: Tensor) -> Tensor:
     >>> minigrad.sinc(minigrad.tensor([0.0, 0.5]))
     tensor([1.0000, 0.6366])
     """
-    return _bessel(mul(_float("sinc", input), math.pi), 0)  # type: ignore[no-any-return]
+    return _bessel(mul(as_floats("sinc", input), math.pi), 0)  # type: ignore[no-any-return]
 
 
 @method(in_place=True)
@@ -450,7 +450,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     >>> minigrad.logit(minigrad.tensor([0.5, 0.9]))
     tensor([0.0000, 2.1972])
     """
-    x = _float("logit", input)
+    x = as_floats("logit", input)
     if eps is not None:
         from .selection import clamp
 
@@ -474,7 +474,8 @@ def float_power(input: Any, exponent: Any) -> Tensor:
     return pow(to_dtype(input, _dtype.float64), exponent)
 
 
-def _float(name: str, x: Tensor) -> Any:
+def as_floats(name: str, x: Tensor) -> Any:
+    """Return a tensor of floating-point numbers as it is, others in the default dtype."""
     return x if array_of(name, x).dtype.kind == "f" else to_dtype(x, _dtype.get_default_dtype())
 
 
