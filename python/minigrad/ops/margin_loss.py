@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from .. import _core
 from ..tensor import Tensor, array_of, wrap
 from .creation import full_like
-from .elementwise import _add, _sub, _where, div, mul, ne, neg, relu
+from .elementwise import _add, _sub, _where, div, lt, mul, ne, neg, relu
 from .index import gather_along, index_rows
 from .loss import as_rows, check_class_weight, class_indices, no_class
 from .pointwise_loss import _binary_cross_entropy_with_logits, reduced, reduction_code
 from .reduce import _mean, _sum
 from .scatter_records import _scatter
 from .selection import clamp
-from .shape import _reshape, unsqueeze
+from .shape import _reshape
 
 __all__ = [
     "hinge_embedding_loss",
@@ -269,15 +270,19 @@ def multilabel_margin_loss(
     classes = shape[-1]
     labels, counts = _leading_targets(class_indices(name, target)._array.reshape(-1, classes))
     rows = _reshape(input, (len(labels), classes))
-    chosen = np.where(counts, labels, 0)
-    if chosen.size and chosen.max() >= classes:
-        raise IndexError(f"{name}: a target is out of range for {classes} classes")
-    picked = gather_along(rows, wrap(chosen), 1)
-    rows, others = _untargeted(rows, np.where(counts, labels, classes))
-    missed = relu(_add(_sub(unsqueeze(rows, 1), unsqueeze(picked, 2)), 1.0))
+    try:
+        picked = gather_along(rows, wrap(_select(counts, labels, 0)), 1)
+    except IndexError:
+        raise IndexError(f"{name}: a target is out of range for {classes} classes") from None
+    rows, others = _untargeted(rows, _select(counts, labels, classes))
+    n, most = counts.shape
+    missed = relu(_add(_sub(_reshape(rows, (n, 1, others.shape[1])), _reshape(picked, (n, most, 1))), 1.0))
     pairs = wrap(counts[:, :, None] & others[:, None, :])
     losses = div(_sum(_where(pairs, missed, 0.0), (1, 2), False), float(classes))
     return _reshape(losses, shape[:-1]) if code == 0 else reduced(losses, code)  # type: ignore[no-any-return]
+
+
+_select, _place, _largest = (_core.kernels[name] for name in ("where", "scatter", "max"))
 
 
 def _leading_targets(labels: Any) -> tuple[Any, Any]:
@@ -286,8 +291,8 @@ def _leading_targets(labels: Any) -> tuple[Any, Any]:
     ends = np.ones((n, classes + 1), np.bool_)  # where targets do, or behind the last one
     np.less(labels, 0, out=ends[:, :classes])
     lengths = ends.argmax(1)
-    most = int(lengths.max(initial=0))
-    return labels[:, :most], np.arange(most) < lengths[:, None]
+    most = int(_largest(lengths, (), False)) if n else 0
+    return labels[:, :most], lt(np.arange(most), lengths[:, None])
 
 
 def _untargeted(rows: Tensor, labels: Any) -> tuple[Tensor, Any]:
@@ -296,9 +301,7 @@ def _untargeted(rows: Tensor, labels: Any) -> tuple[Tensor, Any]:
     Where such classes are few, they alone: the pairs with targets are many. A label of `c` is none.
     """
     n, classes = rows._array.shape
-    others = np.ones((n, classes + 1), np.bool_)
-    others[np.arange(n)[:, None], labels] = False
-    others = others[:, :classes]
+    others = _place(np.ones((n, classes + 1), np.bool_), np.zeros(labels.shape, np.bool_), labels, 1, 0)[:, :classes]
     if 2 * labels.shape[1] < classes:
         return rows, others
     most = int(others.sum(1).max(initial=0))
