@@ -863,3 +863,9 @@ def test_the_older_place_of_functional_call() -> None:
     layer = mg.nn.Linear(2, 1)
     new = {"weight": mg.ones(1, 2), "bias": mg.zeros(1)}
     assert mg.nn.utils.stateless.functional_call(layer, new, (mg.tensor([1.0, 2.0]),)).tolist() == [3.0]
+
+
+def test_a_histogram_leaves_out_what_is_beyond_its_range() -> None:
+    x = mg.tensor([math.nan, math.inf, -math.inf, 1e30, -1.0, -0.5, 0.25, 1.0, 1.5], requires_grad=True)
+    assert x.histc(4, -1, 1).tolist() == [1, 1, 1, 1]
+    assert mg.histogram(x, 4, range=(-1.0, 1.0)).hist.tolist() == [1, 1, 1, 1]

@@ -174,7 +174,6 @@ struct Reducer {
     for (int64_t i = 0; i < rows; ++i) {
       const int16_t* const here = stored + (from - x) + i * step;
       halves.x[0] = here;
-      for (int64_t j = 0; j < cols; j += 32) __builtin_prefetch(here + 2048 + j);
       floats_of_halves(nullptr, to + i * cols, cols, halves);
     }
   }
@@ -483,8 +482,22 @@ struct Reducer {
     }
   }
 
+  // The same of rows that are converted, some blocks at a time.
+  [[gnu::noinline]] void convert_in_blocks(const T* from, int64_t cols, int64_t begin, int64_t n, T* levels) const {
+    alignas(64) T copy[kProducts];
+    for (int64_t j = 0; j < cols; ++j) {
+      const T* const row = from + j * col_step() + begin;
+      combine_blocks(levels + j * lanes(), lanes(), divide_up(n, kProducts), merge(), [&](int64_t b, T* to) {
+        const int64_t count = smaller(kProducts, n - b * kProducts);
+        convert_rows(copy, row + b * kProducts, 0, 1, count);
+        op.row_lanes(to, copy, 0, count, count, 0);
+      });
+    }
+  }
+
   void combine_whole(const T* from, int64_t cols, int64_t begin, int64_t n, const T* c, T* levels) const {
     if (is_in_blocks()) return combine_in_blocks(from, cols, begin, n, levels);
+    if (converts() && form.rows && nest.reduced.rank == 1) return convert_in_blocks(from, cols, begin, n, levels);
     if (nest.reduced.rank == 1 && walk == Walk::columns && cols <= kLanes<T>) {
       return op.narrow(levels, cols, from + begin * row_step(), row_step(), n);
     }
@@ -556,7 +569,7 @@ struct Reducer {
     });
   }
 
-  // Rows of few products, by way of a copy.
+  // Rows of few elements that are multiplied or converted, by way of a copy.
   void run_products(int64_t begin, int64_t end) const {
     alignas(64) T copy[kProducts];
     const int64_t n = form.reduced, out_step = nest.kept.stride[0][nest.kept.rank - 1];
@@ -567,6 +580,7 @@ struct Reducer {
         for (int64_t i = 0; i < rows; ++i) multiply_pieces(from + i * col_step(), 0, n, copy + i * n);
       }
       op.rows(to, out_step, copy, n, rows, n);
+      divide(to, out_step, rows);
     });
   }
 
@@ -602,7 +616,7 @@ struct Reducer {
   // The results begin ... end.
   [[gnu::noinline]] void run_part(int64_t begin, int64_t end) const {
     if (walk == Walk::rows && share == 1) return run_rows(begin, end);
-    if (multiplies() && form.rows && form.reduced <= kProducts) return run_products(begin, end);
+    if ((multiplies() || converts()) && form.rows && form.reduced <= kProducts) return run_products(begin, end);
     const bool by_pieces = walk == Walk::pieces && (!maps() || mapping->map != nullptr) && form.kept > 1;
     const bool several = walk == Walk::lanes || (walk == Walk::tiles && form.rows) || by_pieces;
     const bool brief = several && form.reduced <= kVirtualLanes<T>;

@@ -186,16 +186,18 @@ constexpr int64_t kTogether = 8;
 // How many of n boundaries lie below each of `count` values. All take the same number of halvings; none branches.
 template <bool kRight, int64_t count, class T>
 void search_line(const T* boundaries, int64_t step, int64_t n, const T* x, int64_t* found) {
-  for (int64_t i = 0; i < count; ++i) found[i] = 0;
+  int64_t below[count] = {};
   while (n > 0) {
     const int64_t half = (n + 1) / 2;
+    const T* const middle = boundaries + (half - 1) * step;
     for (int64_t i = 0; i < count; ++i) {
-      const T middle = boundaries[(found[i] + half - 1) * step];
-      const bool beyond = kRight ? !(middle > x[i]) : !(middle >= x[i]);
-      found[i] += half & -static_cast<int64_t>(beyond);
+      const T boundary = middle[below[i] * step];
+      const bool beyond = kRight ? !(boundary > x[i]) : !(boundary >= x[i]);
+      below[i] += half & -static_cast<int64_t>(beyond);
     }
     n -= half;
   }
+  for (int64_t i = 0; i < count; ++i) found[i] = below[i];
 }
 
 template <bool kRight, class T>
@@ -218,12 +220,12 @@ Status run_search(const Call& call) {
       T value[kTogether];
       int64_t found[kTogether];
       for (int64_t i = 0; i < count;) {
-        const int64_t together = b_step == 0 && count - i >= kTogether ? kTogether : 1;
+        const int64_t together = b_step == 0 && step == 1 && count - i >= kTogether ? kTogether : 1;
         for (int64_t k = 0; k < together; ++k) value[k] = values[(i + k) * x_step];
         if (together == 1) {
           search_line<kRight, 1>(line + i * b_step, step, length, value, found);
         } else {
-          search_line<kRight, kTogether>(line, step, length, value, found);
+          search_line<kRight, kTogether>(line, 1, length, value, found);
         }
         for (int64_t k = 0; k < together; ++k) to[(i + k) * out_step] = found[k];
         i += together;

@@ -1,6 +1,7 @@
 // What carries a cotangent back through an extremum over several dimensions: plan and row.
 #include "core/kernel.hpp"
 #include "core/plans.hpp"
+#include "kernels/reduce_plans.hpp"
 #include "kernels/ties_layout.hpp"
 
 namespace minigrad {
@@ -24,6 +25,7 @@ void plan_share_ties(Plan& plan) {
   check_reduced(plan, plan.in[2], mask);
   copy_shape(x, x.dtype, plan.out[0]);
   const Reduction form = describe_reduction(x, mask);
+  if (lies_apart(x)) plan.layout = InputLayout::contiguous;
   plan.nanoseconds = 0.4 * static_cast<double>(x.size());
   plan.scratch_shared = static_cast<size_t>(2 * form.kept * item_size(x.dtype)) + kTieChunks * sizeof(int64_t);
 }

@@ -296,7 +296,7 @@ def trace(input: Tensor) -> Tensor:
     if array.ndim != 2:
         raise RuntimeError(f"trace: needs a matrix, got shape {array.shape}")
     line = _diagonal(input, 0, (0, 1))
-    return _sum(line, (), False) if array.dtype.kind == "f" else sum_(line)
+    return sum_(line) if array.dtype.kind == "b" else _sum(line, (), False)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

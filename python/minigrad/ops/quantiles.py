@@ -13,12 +13,12 @@ from .._methods import method, numpy_names
 from ..tensor import Tensor, array_of, wrap
 from .arithmetic import lerp
 from .data import tensor
-from .elementwise import _where
+from .elementwise import _where, ge, le, mul, sub
 from .index import gather
-from .logic import isnan
+from .logic import isnan, logical_and
 from .order import sort
 from .promotion import to_dtype
-from .selection import clamp_min
+from .selection import clamp, clamp_min
 from .shape import broadcast, movedim, normalise_dim, reshape
 from .unique import bincount
 
@@ -184,9 +184,10 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
         low, high = low - 1, high + 1
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise RuntimeError(f"histc: the range must be finite and not empty, got {low} to {high}")
-    x = x[(x >= low) & (x <= high)]
-    places = ((x - low) * (bins / (high - low))).astype("int64").clip(0, bins - 1)
-    return to_dtype(bincount(wrap(places), minlength=bins), input.dtype)  # type: ignore[no-any-return]
+    line = wrap(x)
+    places = clamp(to_dtype(mul(sub(line, low), bins / (high - low)), _dtype.int64), 0, bins - 1)
+    places = _where(logical_and(ge(line, low), le(line, high)), places, bins)  # the last place: not counted
+    return to_dtype(bincount(places, minlength=bins + 1)[:bins], input.dtype)  # type: ignore[no-any-return]
 
 
 @method
@@ -244,7 +245,10 @@ def histogram(
         raise RuntimeError(f"histogram: weight must be {input.dtype} of shape {x.shape}, got {given}")
     # How many edges each element is not below: none before the first, all of them from the last one on, and for NaN.
     places = _searchsorted(edges, x.reshape(-1), True)
-    hist = np.bincount(places, None if counted is None else counted.reshape(-1), edges.size + 1)[1:-1]
+    if counted is None:
+        hist = bincount(wrap(places), minlength=edges.size + 1)._array[1:-1]
+    else:
+        hist = np.bincount(places, counted.reshape(-1), edges.size + 1)[1:-1]
     ends = x == edges[-1]
     hist[-1] += np.count_nonzero(ends) if counted is None else counted[ends].sum(dtype=np.float64)
     hist = hist.astype(x.dtype)

@@ -29,7 +29,7 @@ from .shape import (
     transpose,
     unsqueeze,
 )
-from .views import along, diagonal, narrow, two_dims, undiagonal
+from .views import along, diagonal, narrow, select, two_dims, undiagonal
 
 __all__ = [
     "cumulative_trapezoid",
@@ -570,7 +570,8 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -
     if x is not None:
         array_of("trapezoid", x, "x")
     if x is None and count > 0:
-        return mul(sub(y.sum(d), mul(add(narrow(y, d, 0, 1), narrow(y, d, count, 1)).sum(d), 0.5)), dx)
+        area = sub(y.sum(d), mul(add(select(y, d, 0), select(y, d, count)), 0.5))
+        return area if dx == 1 else mul(area, dx)
     return div(_strips(y, x, dx, d).sum(d), 2)
 
 
