@@ -268,10 +268,10 @@ struct Summands {
 
 // out = 0 + the rows, times their factors, in order: `kRegisters` registers' columns at a time, the last of which may
 // overlap others.
-template <int kRegisters, bool kScaled, class T>
-[[gnu::always_inline]] MINIGRAD_WIDE inline void sum_columns(T* out, const Summands<T>& s) {
-  typedef T Register [[gnu::vector_size(32), gnu::aligned(sizeof(T)), gnu::may_alias]];
-  constexpr int64_t kItems = 32 / sizeof(T), kColumns = kRegisters * kItems;
+template <int kBytes, int kRegisters, bool kScaled, class T>
+[[gnu::always_inline]] inline void sum_columns(T* out, const Summands<T>& s) {
+  typedef T Register [[gnu::vector_size(kBytes), gnu::aligned(sizeof(T)), gnu::may_alias]];
+  constexpr int64_t kItems = kBytes / sizeof(T), kColumns = kRegisters * kItems;
   for (int64_t j = 0; j < s.size; j += kColumns) {
     const int64_t first = std::min(j, s.size - kColumns);
     Register sum[kRegisters] = {};
@@ -279,13 +279,13 @@ template <int kRegisters, bool kScaled, class T>
     for (const int64_t* row = s.row; row < s.end; ++row, factor += kScaled) {
       if (j == 0 && row + kAhead / 2 < s.known) prefetch_row(s.x + row[kAhead / 2] * s.step, s.size);
       const T* const x = s.x + *row * s.step + first;
-#pragma GCC unroll 8
+#pragma GCC unroll 16
       for (int r = 0; r < kRegisters; ++r) {
         const Register piece = *reinterpret_cast<const Register*>(x + r * kItems);
         sum[r] += kScaled ? piece * *factor : piece;
       }
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int r = 0; r < kRegisters; ++r) *reinterpret_cast<Register*>(out + first + r * kItems) = sum[r];
   }
 }
@@ -297,10 +297,21 @@ template <bool kScaled, class T>
 MINIGRAD_WIDE void sum_rows(T* out, const Summands<T>& s) {
   constexpr int kFew = kShort * sizeof(T) / 32;
   if (s.size * sizeof(T) >= 256) {
-    sum_columns<8, kScaled>(out, s);
+    sum_columns<32, 8, kScaled>(out, s);
   } else {
-    sum_columns<kFew, kScaled>(out, s);
+    sum_columns<32, kFew, kScaled>(out, s);
   }
+}
+
+// At least 1024 bytes: pieces as long come faster from a cache that is not the nearest one.
+template <bool kScaled, class T>
+MINIGRAD_WIDEST void sum_long_rows(T* out, const Summands<T>& s) {
+  sum_columns<64, 16, kScaled>(out, s);
+}
+
+template <bool kScaled, class T>
+auto* sum_of_rows(int64_t size) {
+  return has_widest() && size * sizeof(T) >= 1024 ? sum_long_rows<kScaled, T> : sum_rows<kScaled, T>;
 }
 
 // index_rows_add: out[index[n]] += g[n], starting from zeros, n increasing. Row by row of out, so that each is written
@@ -353,7 +364,7 @@ struct IndexRowsAdd {
                                 int64_t begin, int64_t end) {
     const View &g = call.in[0], &out = call.out[0];
     const int64_t* const known = by_row.sources + call.in[1].size();
-    const auto sum = factors != nullptr ? sum_rows<kScales, T> : sum_rows<false, T>;
+    const auto sum = factors != nullptr ? sum_of_rows<kScales, T>(from.size()) : sum_of_rows<false, T>(from.size());
     for (int64_t i = begin; i < end; ++i) {
       const int64_t* const first = by_row.first(i);
       sum(out.as<T>() + i * out.stride[0],

@@ -152,7 +152,7 @@ bool combine_row(T* out, const T* src, int64_t place, const Block& b) {
 // The longest lane, in bytes, that is fetched whole before the one in front of it is written to in no order.
 constexpr int64_t kNextLane = int64_t{1} << 14;
 
-[[gnu::noinline]] void fetch_lane(const void* lane, int64_t bytes) { prefetch_piece(lane, bytes); }
+[[gnu::noinline, maybe_unused]] void fetch_lane(const void* lane, int64_t bytes) { prefetch_piece(lane, bytes); }
 
 template <class Op, class T>
 bool combine_block(void* to, const void* from, const int64_t* index, const Block& b) {

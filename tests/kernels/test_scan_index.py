@@ -387,6 +387,23 @@ def test_index_rows_add_adds_in_the_order_of_the_indices(dtype: type) -> None:
             assert same_bits(KERNELS["index_rows_add"](g, index, 7), expected)
 
 
+@pytest.mark.parametrize("sorted_places", [False, True])
+@pytest.mark.parametrize("dtype", [*FLOATS, np.int64])
+def test_add_rows_adds_products_in_the_order_of_the_indices(dtype: type, *, sorted_places: bool) -> None:
+    draw = np.random.default_rng(9)
+    for columns in (1, 5, 16, 67, 127, 128, 255, 256, 300, 517, 1100):
+        x, factors = (draw.normal(0, 9, shape).astype(dtype) for shape in ((6, columns), 23))
+        places, index = draw.integers(0, 7, 23), draw.integers(0, 6, 23)
+        if sorted_places:
+            places.sort()
+        for factor in (1, factors, factors.repeat(2)[::2]):
+            expected = np.zeros((7, columns), dtype)
+            for n in range(23):
+                expected[places[n]] += (1 if isinstance(factor, int) else factor[n]) * x[index[n]]
+            for rows in (x, x.T.copy().T):
+                assert same_bits(KERNELS["add_rows"](rows, places, index, factor, 7), expected)
+
+
 # ---- border ----------------------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from .elementwise import _add, _sub, _where, div, mul, ne, neg, safe_mul
 from .pointwise_loss import reduction_code
 from .promotion import to_dtype
 from .reduce import _sum
-from .shape import _reshape, _zeros, broadcast, reshape
+from .shape import Shape, _reshape, _zeros, broadcast, reshape
 from .softmax import _log_softmax, softmax_grad
 
 __all__ = ["cross_entropy", "nll_loss"]
@@ -380,13 +380,12 @@ def _nll(
         )
     if code != 1:
         return losses
-    ones = _core.broadcast_view(_minus_one(array.dtype), array.shape)
-    return div(losses, _nll_loss(ones, factor, target, ignored, 2))
+    return div(losses, _nll_loss(_minus_ones(array.dtype, array.shape), factor, target, ignored, 2))
 
 
-@cache
-def _minus_one(dtype: Any) -> Any:
-    return np.full((), -1, dtype)
+@lru_cache(256)
+def _minus_ones(dtype: Any, shape: Shape) -> Any:
+    return _core.broadcast_view(np.full((), -1, dtype), shape)
 
 
 def _spread(log_p: Any, weight: Tensor | None, counts: Any) -> Any:

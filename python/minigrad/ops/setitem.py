@@ -222,7 +222,7 @@ def _assign(name: str, target: Target, value: Any, accumulate: bool) -> None:
 def index_put_(input: Tensor, indices: tuple[Tensor | None, ...], values: Tensor, accumulate: bool = False) -> Tensor:
     """Do as `index_put` does in this tensor's memory; return it."""
     _check_put("index_put_", input, values)
-    if _are_tensors(indices) and not accumulate:
+    if not accumulate and _are_tensors(indices):
         _set("index_put_", input, tuple(indices) if len(indices) > 1 else indices[0], values)
         return input
     input._own()
