@@ -74,7 +74,9 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "bitwise_right_shift": integers((0, 99), (0, 4)),
     "bitwise_xor": integers((0, 9), (0, 9)),
     "convert": lambda draw: ((draw.standard_normal(any_shape(draw)),), (4,)),
+    "gcd": integers((0, 99), (0, 99)),
     "index": lambda draw: ends_with_ellipsis(call_of("index")(draw)),  # type: ignore[misc]
+    "lcm": integers((0, 99), (0, 99)),
     "occurrence": occurrence,
     "unindex": lambda draw: ends_with_ellipsis(call_of("unindex")(draw)),  # type: ignore[misc]
     "pow_integers": integers((0, 5), (0, 5)),

@@ -179,6 +179,81 @@ def test_a_result_may_lie_over_its_arguments() -> None:
     assert square.tolist() == [[7.0, 15.0], [10.0, 22.0]]
 
 
+@pytest.mark.parametrize("dtype", [mg.float32, mg.float64, mg.int64, mg.uint8, mg.bool, mg.float16])
+def test_comparisons_and_logic_are_stored_in_any_dtype(dtype: Any) -> None:
+    x, y = mg.tensor([0, 1, 2, 0]).to(dtype), mg.tensor([0, 1, 0, 1]).to(dtype)
+    for name in ("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor"):
+        function = getattr(mg, name)
+        right = function(x, y)
+        assert right.dtype is mg.bool
+        place = x.clone()
+        memory = place._array
+        assert getattr(place, f"{name}_")(y) is place
+        assert place._array is memory
+        assert place.dtype is dtype
+        assert place.tolist() == right.to(dtype).tolist()
+        assert function(x, y, out=(out := mg.zeros(4, dtype=dtype))) is out
+        assert out.tolist() == right.to(dtype).tolist()
+    assert x.clone().logical_not_().tolist() == mg.logical_not(x).to(dtype).tolist()
+
+
+def test_a_smaller_result_is_not_repeated_in_a_turned_place() -> None:
+    x, out = mg.tensor([1.0, 2.0]), mg.zeros(2, 3)
+    with pytest.warns(UserWarning, match="shape"):
+        mg.add(x, x, out=out.t())
+    assert out.tolist() == [[0.0] * 3] * 2
+    turned = out.t()
+    mg.add(mg.ones(3, 2), 1, out=turned)
+    assert out.tolist() == [[2.0] * 3] * 2
+
+
+def test_operands_of_several_dtypes_are_promoted_first() -> None:
+    whole = mg.tensor([1, 2])
+    assert mg.add(whole, 0.5, out=mg.zeros(2)).tolist() == [1.5, 2.5]
+    assert mg.mul(mg.tensor([1.5, 2.0]), whole, out=mg.zeros(2, dtype=mg.float64)).tolist() == [1.5, 4.0]
+    assert mg.lt(whole, 1.5, out=mg.zeros(2)).tolist() == [1.0, 0.0]
+    assert mg.clamp(whole, 0.5, 1.5, out=mg.zeros(2)).tolist() == [1.0, 1.5]
+    with pytest.raises(ZeroDivisionError, match=r"^floor_divide: integer division by zero"):
+        mg.floor_divide(whole, 0, out=whole)
+
+
+@pytest.mark.parametrize("dtype", [mg.uint8, mg.int8, mg.int64, mg.float32])
+def test_bounds_of_integers_are_in_their_range(dtype: Any) -> None:
+    x = mg.tensor([0, 3, 100]).to(dtype)
+    calls: list[Any] = [
+        lambda t: t.clamp_(2, 5),
+        lambda t: t.clamp_(min=2),
+        lambda t: t.clamp_(max=2),
+        lambda t: t.clamp_min_(2),
+        lambda t: t.clamp_max_(2),
+        lambda t: t.clamp_(min=mg.tensor([1, 4, 2]).to(dtype)),
+    ]
+    rights = [[2, 3, 5], [2, 3, 100], [0, 2, 2], [2, 3, 100], [0, 2, 2], [1, 4, 100]]
+    for call, right in zip(calls, rights, strict=True):
+        assert call(x.clone()).tolist() == right
+    for bound in (2**8, 2**70, -(2**7) - 1):
+        results = []
+        for function in (mg.clamp, mg.Tensor.clamp_):
+            try:
+                results.append(function(x.clone(), min=bound).tolist())
+            except (RuntimeError, OverflowError) as error:
+                results.append(str(error).replace("clamp_", "clamp"))
+        assert results[0] == results[1]
+
+
+def test_divisors_and_multiples() -> None:
+    x, y = mg.tensor([[12], [-18], [0]]), mg.tensor([8, 0, -27])
+    assert mg.gcd(x, y).tolist() == [[4, 12, 3], [2, 18, 9], [8, 0, 27]]
+    assert mg.lcm(x, y).tolist() == [[24, 0, 108], [72, 0, 54], [0, 0, 0]]
+    assert mg.gcd(x, mg.tensor(4, dtype=mg.int8)).dtype is mg.int64
+    assert x.clone().gcd_(mg.tensor([6])).tolist() == [[6], [6], [6]]
+    assert x.clone().lcm_(mg.tensor([4])).tolist() == [[12], [36], [0]]
+    assert mg.gcd(x, y, out=mg.zeros(3, 3, dtype=mg.int64)).tolist() == mg.gcd(x, y).tolist()
+    for wrong in (mg.tensor([1.5]), mg.tensor([True])):
+        with pytest.raises((TypeError, RuntimeError), match=r"^gcd: "):
+            mg.gcd(wrong, wrong)
+
+
 @pytest.mark.parametrize("given", ["bool", "uint8", "int64", "float16", "float32", "float64"])
 @pytest.mark.parametrize("made", ["bool", "int64", "float32"])
 def test_dtypes_are_cast_where_pytorch_casts(given: str, made: str) -> None:

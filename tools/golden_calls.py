@@ -43,7 +43,7 @@ SPECIAL = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 20.0, 88.8, 710.0, 5e-324, 1e-40, 1e-30
 
 #: Kernels that only move or compare elements or count them, and those of integers: nothing is rounded.
 EXACT = {
-    "bincount", "border", "cat", "full", "gather", "gather_last", "index_rows", "linear_index", "nonzero",
+    "bincount", "border", "cat", "full", "gather", "gather_last", "gcd", "index_rows", "lcm", "linear_index", "nonzero",
     "occurrence", "run_count", "run_numbers", "runs", "searchsorted", "shift", "sort_rows", "triangle", "triangle_indices", "unslice", "unstride",
     *(f"bitwise_{what}" for what in ("not", "and", "or", "xor", "left_shift", "right_shift")),
 }  # fmt: skip

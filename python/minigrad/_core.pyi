@@ -278,6 +278,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # gate_slope(g: T, x: T, y: T) -> out for float32, float64
 # gather(x: T, index: i; dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # gather_last(g: T, index: i; dim) -> out for bool, uint8, int8, int16, int32, int64, float32, float64, float16
+# gcd(x: T, y: T) -> out for uint8, int8, int16, int32, int64
 # ge(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # gelu(x: T) -> out for float32, float64
 # gelu_grad(g: T, x: T) -> out for float32, float64
@@ -298,6 +299,7 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # kthvalue(x: T; k, dim) -> values, indices for bool, uint8, int8, int16, int32, int64, float32, float64, float16
 # l1_loss(x: T, y: T; reduction) -> out for float32, float64
 # l1_loss_grad(g: T, x: T, y: T; reduction) -> out for float32, float64
+# lcm(x: T, y: T) -> out for uint8, int8, int16, int32, int64
 # le(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # lerp(x: T, y: T, weight: T) -> out for float32, float64
 # linear(x: T, w: T, b: T; activation) -> out for float32, float64
@@ -311,6 +313,9 @@ def wrap(array: Any, edge: Any = None, cell: Cell | None = None, /) -> Any: ...
 # log_softmax_grad(g: T, result: T; dim) -> out for float32, float64
 # logaddexp(x: T, y: T) -> out for float32, float64
 # logcumsumexp(x: T; dim, reverse) -> out for float32, float64
+# logical_and(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# logical_or(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
+# logical_xor(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64
 # logit_grad(x: T, y: T) -> out for float32, float64
 # logsumexp(x: T; dims, keepdim) -> out for float32, float64
 # lt(x: T, y: T) -> out for bool, uint8, int8, int16, int32, int64, float32, float64

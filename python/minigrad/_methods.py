@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from functools import partial, update_wrapper
+from functools import cache, partial, update_wrapper
 from inspect import isroutine, signature
 from types import CodeType
 from typing import Any, TypeVar
@@ -157,8 +157,8 @@ def kernel_call(kernel: str, /, *operands: float, **arguments: str) -> KernelCal
         ``full`` gets the tensor's shape and dtype as well.
     arguments : str
         The name of each argument behind the tensor, and whether it is a "tensor", a "number" or "any" of the two; a
-        number that is given by its name alone is a "keyword". A "bound" is any of the two; with it, or with a "number",
-        the kernel is asked for floats only, as integers must not wrap around.
+        number that is given by its name alone is a "keyword". A "bound" is any of the two. As integers must not wrap
+        around, with a "number" the kernel is asked for floats only, with a "bound" for integers where they hold it.
     """
     kinds = "".join(kind[0] for kind in arguments.values())
     return _core.kernels[kernel], operands, ("input", *arguments), f"t{kinds}"
@@ -170,6 +170,12 @@ def elementwise_kernel(function: Callable[..., Any]) -> _core.Kernel | None:
     if record is None or record.structure != "elementwise" or record.constants:
         return None
     return record.run if isinstance(record.run, _core.Kernel) else None
+
+
+@cache
+def kernel_calls(function: Callable[..., Any]) -> tuple[KernelCall, ...]:
+    """Return the calls of a function that kernels do alone."""
+    return _kernel_calls.get(function) or _whole_call(function)
 
 
 def _whole_call(function: Callable[..., Any]) -> tuple[KernelCall, ...]:
@@ -188,7 +194,7 @@ def _in_place_form(function: Callable[..., Any], name: str) -> Callable[..., Any
 
     call.__name__ = name
     call.__doc__ = f"Do as `{name.rstrip('_')}` does, writing the result into this tensor's memory; return it."
-    form = with_kernel_calls(call, *(_kernel_calls.get(function) or _whole_call(function)), plain=checked)
+    form = with_kernel_calls(call, *kernel_calls(function), plain=checked)
     form.__dict__["__wrapped__"] = function  # whose signature it has
     return form
 

@@ -113,8 +113,8 @@ InPlaceForm& form_in(PyObject* object) { return *reinterpret_cast<InPlaceForm*>(
 //   the kernel;
 //   its operands, each the number of an argument, or a float or flag as it is;
 //   the names of the arguments, of which the call must have all and no others;
-//   a letter for each argument: t a tensor, n a number, k a number given by keyword, a or b a tensor or a number. n and
-//   b are for float tensors only, since integers must not wrap around.
+//   a letter for each argument: t a tensor, n a number, k a number given by keyword, a or b a tensor or a number. Since
+//   integers must not wrap around, n is for float tensors only, and b for integers in the tensor's range as well.
 struct KernelCall {
   PyObject* kernel;
   PyObject* operands;
@@ -163,16 +163,33 @@ bool bind(const KernelCall& call, PyObject* const* args, Py_ssize_t count, PyObj
   return true;
 }
 
-// Whether a tensor can hold any number. (Whether one of integers holds a given one is decided in Python.)
-bool is_float_tensor(PyObject* tensor) {
-  PyObject* const array = tensor_in(tensor)->array;
-  return PyArray_CheckExact(array) && PyArray_ISFLOAT(as_array(array));
+// Whether an array of integers holds a Python number as it is.
+bool holds(PyArrayObject* array, PyObject* number) {
+  if (!PyLong_CheckExact(number)) return false;
+  int beyond;
+  const long long value = PyLong_AsLongLongAndOverflow(number, &beyond);
+  const int bits = 8 * static_cast<int>(PyArray_ITEMSIZE(array));
+  if (PyArray_ISUNSIGNED(array)) return beyond == 0 && value >= 0 && value >> bits == 0;
+  return beyond == 0 && value >> (bits - 1) == (value < 0 ? -1 : 0);
+}
+
+// Whether a tensor can hold the numbers of a call: one of floats can hold any, one of integers those `b` in its range.
+bool holds_numbers(const char* kinds, PyObject* const* bound) {
+  PyObject* const object = tensor_in(bound[0])->array;
+  if (std::strpbrk(kinds, "nb") == nullptr) return true;
+  if (!PyArray_CheckExact(object)) return false;
+  PyArrayObject* const array = as_array(object);
+  if (PyArray_ISFLOAT(array)) return true;
+  for (int i = 1; kinds[i] != 0; ++i) {
+    if (kinds[i] == 'n' || (kinds[i] == 'b' && !is_tensor(bound[i]) && !holds(array, bound[i]))) return false;
+  }
+  return PyArray_ISINTEGER(array);
 }
 
 Written try_call(const KernelCall& call, PyObject* const* args, Py_ssize_t count, PyObject* keywords) {
   PyObject* bound[kMaxInputs];
   if (!bind(call, args, count, keywords, bound)) return Written::no;
-  if (std::strpbrk(call.kinds, "nb") != nullptr && !is_float_tensor(bound[0])) return Written::no;
+  if (!holds_numbers(call.kinds, bound)) return Written::no;
   PyObject* operands[kMaxInputs];
   const Py_ssize_t n = PyTuple_GET_SIZE(call.operands);
   for (Py_ssize_t i = 0; i < n; ++i) {

@@ -120,8 +120,8 @@ class Outputs {
   // without gaps, but for elementwise ones, whose rows may lie along any dimension.
   bool use(PyObject* array, Plan& plan) {
     View view;
-    if (view_array(array, view) != ArrayKind::usable || !is_writable(array) || view.dtype != plan.out[0].dtype ||
-        !view.same_shape(plan.out[0]) ||
+    if (view_array(array, view) != ArrayKind::usable || !is_writable(array) ||
+        (view.dtype != plan.out[0].dtype && !plan.any_dtype) || !view.same_shape(plan.out[0]) ||
         !(view.contiguous() || (plan.layout == InputLayout::alike && is_dense(view)))) {
       PyErr_Format(PyExc_ValueError, "%s: out must be a writable, aligned array of the result's shape and dtype",
                    self_.kernel->name);

@@ -74,6 +74,7 @@ struct Plan {
   // To be written by the plan. `data` and `stride` of the outputs are the caller's: it allocates them row-major.
   View out[kMaxOutputs];
   InputLayout layout;             // the kernel's, unless the plan changes it
+  bool any_dtype = false;         // whether the run writes its one output in any dtype that the caller gives it
   size_t scratch_shared = 0;      // bytes that all workers use together
   size_t scratch_per_worker = 0;  // bytes for each worker; neither may depend on the number of threads
   double nanoseconds = 0;         // what one thread will need, about: long runs release Python's lock

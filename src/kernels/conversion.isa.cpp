@@ -84,6 +84,12 @@ constexpr const MapLoop* kLoops[] = {LoopsFrom<uint8_t>::to, LoopsFrom<uint8_t>:
                                      LoopsFrom<int16_t>::to, LoopsFrom<int32_t>::to, LoopsFrom<int64_t>::to,
                                      LoopsFrom<float>::to,   LoopsFrom<double>::to};
 
+void convert_flags_to_half(const void*, void* out, int64_t size, const Neighbours& in) {
+  static_assert(kFlags <= kStep);
+  const TwoSteps steps = {convert_all<float, uint8_t>, kToHalf};
+  convert_twice(&steps, out, size, in);
+}
+
 constexpr int kFloat = static_cast<int>(DType::float32), kHalf = static_cast<int>(DType::float16);
 
 Status run_cast(const Call& call) {
@@ -105,6 +111,11 @@ constexpr Run kRows[] = {
 
 extern const MapLoop floats_of_halves;
 const MapLoop floats_of_halves = kFromHalf;
+
+const MapLoop numbers_of_flags[kDTypeCount] = {
+    convert_all<bool, int8_t>,     convert_all<int8_t, int8_t>,   convert_all<int8_t, int8_t>,
+    convert_all<int16_t, uint8_t>, convert_all<int32_t, uint8_t>, convert_all<int64_t, uint8_t>,
+    convert_all<float, uint8_t>,   convert_all<double, uint8_t>,  convert_flags_to_half};
 
 extern const Runs conversion_runs;
 const Runs conversion_runs = {kRows, sizeof(kRows) / sizeof(Run)};

@@ -13,7 +13,11 @@ namespace {
 // ---------------------------------------------------------------------------------------------------------------------
 // Plans: the output has the shape that all inputs broadcast to.
 
-void plan_compare(Plan& plan) { plan_broadcast(plan, DType::boolean); }
+void plan_compare(Plan& plan) {
+  plan_broadcast(plan, DType::boolean);
+  plan.any_dtype = plan.in[0].dtype != DType::boolean;  // whose loops write bytes
+}
+
 void plan_where(Plan& plan) { plan_broadcast(plan, plan.in[1].dtype); }
 
 // A copy is row-major, a clone lies as what it is made of.
@@ -76,6 +80,8 @@ constexpr Kernel kRows[] = {
     binary("remainder"),
     binary("fmod"),
     binary("pow"),
+    binary("gcd"),
+    binary("lcm"),
     binary("maximum"),
     binary("minimum"),
     binary("maximum_share"),
@@ -88,6 +94,9 @@ constexpr Kernel kRows[] = {
     compare("le"),
     compare("gt"),
     compare("ge"),
+    compare("logical_and"),
+    compare("logical_or"),
+    compare("logical_xor"),
     unary("floor"),
     unary("ceil"),
     unary("trunc"),

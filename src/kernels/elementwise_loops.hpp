@@ -16,9 +16,21 @@
 #include <type_traits>
 
 #include "core/kernel.hpp"
+#include "kernels/elementwise_ops.hpp"
 #include "kernels/elementwise_walk.hpp"
 
 namespace minigrad {
+
+// What makes numbers of booleans, by their dtype. What is compiled once has no loops that write booleans.
+#ifdef MINIGRAD_ISA
+namespace MINIGRAD_ISA {
+extern const MapLoop numbers_of_flags[kDTypeCount];
+}
+using MINIGRAD_ISA::numbers_of_flags;
+#else
+constexpr const MapLoop* numbers_of_flags = nullptr;
+#endif
+
 namespace {
 
 template <int... i>
@@ -162,25 +174,47 @@ constexpr double nanoseconds_of(size_t bytes) {
   }
 }
 
-// Where bytes meet floats, kLanes of them are too few for good code: such a loop gets neighbours only.
+// An operation with its two operands the other way round, by the same code.
+template <class Op>
+struct Swapped : Op {};
+
+// Where bytes meet floats, kLanes of them are too few for good code: such a loop gets neighbours only, and so does one
+// that takes much longer than memory.
+template <class Op, class Out, class K, class... Xs>
+struct Loop;
+
 template <class Op, class Out, class... Xs, int... k>
-Status run_map_of(const Call& call, Numbers<k...>) {
-  constexpr bool same_size = ((sizeof(Xs) == sizeof(Out)) && ...);
-  const auto loop = [](const void*, void* out, int64_t size, const Neighbours& in) {
-    if constexpr (same_size) {
+struct Loop<Op, Out, Numbers<k...>, Xs...> {
+  static constexpr bool kInLanes = ((sizeof(Xs) == sizeof(Out)) && ...) && !requires { Op::kNanoseconds; };
+  [[gnu::noinline]] static void run(const void*, void* out, int64_t size, const Neighbours& in) {
+    if constexpr (kInLanes) {
       map_lanes<Op, Out, Xs...>(static_cast<Out*>(out), size, in, Numbers<k...>{});
     } else {
       map_block<Op>(static_cast<Out*>(out), size, static_cast<const Xs*>(in.x[k])...);
     }
-  };
-  constexpr double nanoseconds = nanoseconds_of<Op>((sizeof(Out) + ... + sizeof(Xs)));
-  return walk(call, {.inputs = sizeof...(Xs),
-                     .nanoseconds = nanoseconds,
-                     .loop = loop,
-                     .limit = same_size ? 0 : kMapBlock,
-                     .copies = requires { Op::kCopies; },
-                     .streams = same_size && kStreams<Out>,
-                     .matrices = kTakesMatrices<Op, Out>});
+  }
+};
+
+template <class Op, class Out, class X>
+struct Loop<Swapped<Op>, Out, Numbers<0, 1>, X, X> : Loop<Op, Out, Numbers<0, 1>, X, X> {
+  static void run(const void*, void* out, int64_t size, const Neighbours& in) {
+    const Neighbours turned = {.x = {in.x[1], in.x[0]}, .mask = {in.mask[1], in.mask[0]}};
+    Loop<Op, Out, Numbers<0, 1>, X, X>::run(nullptr, out, size, turned);
+  }
+};
+
+template <class Op, class Out, class... Xs, int... k>
+Status run_map_of(const Call& call, Numbers<k...>) {
+  using L = Loop<Op, Out, Numbers<k...>, Xs...>;
+  static constexpr Map kMap = {.inputs = sizeof...(Xs),
+                               .nanoseconds = nanoseconds_of<Op>((sizeof(Out) + ... + sizeof(Xs))),
+                               .loop = L::run,
+                               .limit = L::kInLanes ? 0 : kMapBlock,
+                               .numbers = std::is_same_v<Out, bool> ? numbers_of_flags : nullptr,
+                               .copies = requires { Op::kCopies; },
+                               .streams = L::kInLanes && kStreams<Out>,
+                               .matrices = kTakesMatrices<Op, Out>};
+  return walk(call, kMap);
 }
 
 template <class Op, class X, class Out = X>
@@ -191,6 +225,31 @@ Status run_unary(const Call& call) {
 template <class Op, class X, class Out = X>
 Status run_binary(const Call& call) {
   return run_map_of<Op, Out, X, X>(call, Numbers<0, 1>{});
+}
+
+// Logic of two operands: whether each is true, as `context` tells by unequal numbers, and then of the bytes that say
+// so.
+template <class Op>
+void logic_loop(const void* context, void* out, int64_t size, const Neighbours& in) {
+  alignas(64) static constexpr int64_t kZeros[kFlags] = {};
+  alignas(64) uint8_t truth[2][kFlags];
+  for (int i = 0; i < 2; ++i) {
+    const Neighbours x = {.x = {in.x[i], kZeros}, .mask = {-1, -1}};
+    (*static_cast<const MapLoop*>(context))(nullptr, truth[i], size, x);
+  }
+  map_block<Op>(static_cast<uint8_t*>(out), size, truth[0], truth[1]);
+}
+
+template <class Op, class T>
+Status run_logic(const Call& call) {
+  static constexpr MapLoop kUnequal = Loop<Ne, bool, Numbers<0, 1>, T, T>::run;
+  static constexpr Map kMap = {.inputs = 2,
+                               .nanoseconds = nanoseconds_of<Op>(1 + 2 * sizeof(T)),
+                               .loop = logic_loop<Op>,
+                               .context = &kUnequal,
+                               .limit = kFlags,
+                               .numbers = numbers_of_flags};
+  return walk(call, kMap);
 }
 
 template <class Op, class Out, class X, class Y, class Z>

@@ -224,17 +224,26 @@ struct Le : Streaming {
   }
 };
 
-struct Gt : Streaming {
+// The bits that both have, that either has, and that one has: of booleans logic.
+
+struct BitwiseAnd : Streaming {
   template <class T>
-  static bool apply(T x, T y) {
-    return x > y;
+  static T apply(T x, T y) {
+    return static_cast<T>(x & y);
   }
 };
 
-struct Ge : Streaming {
+struct BitwiseOr : Streaming {
   template <class T>
-  static bool apply(T x, T y) {
-    return x >= y;
+  static T apply(T x, T y) {
+    return static_cast<T>(x | y);
+  }
+};
+
+struct BitwiseXor : Streaming {
+  template <class T>
+  static T apply(T x, T y) {
+    return static_cast<T>(x ^ y);
   }
 };
 

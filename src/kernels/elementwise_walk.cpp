@@ -327,6 +327,21 @@ class Walk {
   bool direct_ = true;  // whether the loop can read and write where the operands lie
 };
 
+// What a loop of booleans writes, as numbers.
+struct Numbers {
+  const Map& map;
+  MapLoop convert;
+};
+
+void write_numbers(const void* context, void* out, int64_t size, const Neighbours& in) {
+  const auto& numbers = *static_cast<const Numbers*>(context);
+  alignas(64) uint8_t flags[kFlags];
+  numbers.map.loop(numbers.map.context, flags, size, in);
+  Neighbours written;
+  written.x[0] = flags;
+  numbers.convert(nullptr, out, size, written);
+}
+
 // The usual case without a nest: operands whose elements lie behind one another as the output's do, or have only one.
 bool run_flat(const Call& call, const Map& map) {
   const View& out = call.out[0];
@@ -358,6 +373,10 @@ bool run_flat(const Call& call, const Map& map) {
 }  // namespace
 
 Status walk(const Call& call, const Map& map) {
+  if (map.numbers != nullptr && call.out[0].dtype != DType::boolean) {
+    const Numbers numbers = {map, map.numbers[static_cast<int>(call.out[0].dtype)]};
+    return walk(call, {map.inputs, 2 * map.nanoseconds, write_numbers, &numbers, kFlags});
+  }
   if (run_flat(call, map)) return Status::ok;
   if (map.copies) {
     copy_all(call.out[0], call.in[0]);

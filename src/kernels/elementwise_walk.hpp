@@ -34,6 +34,8 @@ struct Map {
   const void* context = nullptr;
   // Not 0 for a loop that never gets repeated operands; below kMapBlock, how many elements it takes at a time.
   int64_t limit = 0;
+  // Of a loop that writes booleans: what makes numbers of them, by the dtype that the output may have instead.
+  const MapLoop* numbers = nullptr;
   bool copies = false;    // whether the loop only copies: what does not lie flat is then left to copy_all
   bool streams = false;   // whether the loop can write past the caches itself; others do it by way of a buffer
   bool matrices = false;  // whether it takes several rows at a time
@@ -41,6 +43,9 @@ struct Map {
 
 // Elements that pass through a buffer at a time.
 constexpr int64_t kMapBlock = 1024;
+
+// As many booleans on the way to something else; below kMapBlock.
+constexpr int64_t kFlags = 512;
 
 // Runs the loop over a call's first output and its first inputs.
 Status walk(const Call& call, const Map& map);

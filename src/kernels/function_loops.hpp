@@ -48,7 +48,9 @@ Status run_function(const Call& call) {
   const auto loop = [](const void*, void* out, int64_t size, const Neighbours& in) {
     function_block<F>(static_cast<T*>(out), size, static_cast<const T*>(in.x[0]));
   };
-  return walk(call, {1, cost_in_nanoseconds<T>(cost), loop, nullptr, F::kHasSlowPath ? kSlowBlock : kMapBlock});
+  static constexpr Map kMap = {1, cost_in_nanoseconds<T>(cost), loop, nullptr,
+                               F::kHasSlowPath ? kSlowBlock : kMapBlock};
+  return walk(call, kMap);
 }
 
 template <template <class> class F, int cost = 330>
@@ -67,7 +69,8 @@ Status run_binary_function(const Call& call) {
   const auto loop = [](const void*, void* out, int64_t size, const Neighbours& in) {
     map_block<Fast2<F, T>>(static_cast<T*>(out), size, static_cast<const T*>(in.x[0]), static_cast<const T*>(in.x[1]));
   };
-  return walk(call, {2, cost_in_nanoseconds<T>(cost), loop, nullptr, kMapBlock});
+  static constexpr Map kMap = {2, cost_in_nanoseconds<T>(cost), loop, nullptr, kMapBlock};
+  return walk(call, kMap);
 }
 
 template <template <class> class F, int cost>

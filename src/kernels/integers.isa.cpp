@@ -24,27 +24,6 @@ struct LogicalNot : Streaming {
   static uint8_t apply(uint8_t x) { return ~x & 1; }
 };
 
-struct BitwiseAnd : Streaming {
-  template <class T>
-  static T apply(T x, T y) {
-    return static_cast<T>(x & y);
-  }
-};
-
-struct BitwiseOr : Streaming {
-  template <class T>
-  static T apply(T x, T y) {
-    return static_cast<T>(x | y);
-  }
-};
-
-struct BitwiseXor : Streaming {
-  template <class T>
-  static T apply(T x, T y) {
-    return static_cast<T>(x ^ y);
-  }
-};
-
 // Vector instructions shift each number by its own, but for bytes: those by each bit of y in turn.
 template <class T>
 struct Wide {
@@ -244,6 +223,47 @@ struct Power {
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
+// Divisors and multiples, of the numbers without their signs.
+
+// The greatest number that divides both; of 0 and another, that one.
+[[gnu::noinline]] uint64_t divisor_of(uint64_t x, uint64_t y) {
+  if (x == 0 || y == 0) return x | y;
+  const int twos = __builtin_ctzll(x | y);
+  x >>= __builtin_ctzll(x);
+  while (y != 0) {
+    y >>= __builtin_ctzll(y);
+    const uint64_t smaller = x < y ? x : y;
+    y = x < y ? y - x : x - y;
+    x = smaller;
+  }
+  return x << twos;
+}
+
+template <class T>
+uint64_t size_of(T x) {
+  const auto bits = static_cast<uint64_t>(x);
+  return x < 0 ? -bits : bits;
+}
+
+struct Gcd {
+  static constexpr double kNanoseconds = 20;
+  template <class T>
+  static T apply(T x, T y) {
+    return static_cast<T>(divisor_of(size_of(x), size_of(y)));
+  }
+};
+
+// As all integers, it wraps around.
+struct Lcm {
+  static constexpr double kNanoseconds = 25;
+  template <class T>
+  static T apply(T x, T y) {
+    const uint64_t divisor = divisor_of(size_of(x), size_of(y));
+    return divisor == 0 ? T{0} : static_cast<T>(size_of(x) / divisor * size_of(y));
+  }
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
 // Runs. Where the sign makes no difference, numbers of one size share their code.
 
 template <class Op>
@@ -262,6 +282,12 @@ template <class Op>
 struct Comparison {
   template <class T>
   static constexpr RunFunction of = run_binary<Op, T, bool>;
+};
+
+template <class Op>
+struct Logic {
+  template <class T>
+  static constexpr RunFunction of = run_logic<Op, T>;
 };
 
 template <class Op>
@@ -335,14 +361,19 @@ constexpr Run kRows[] = {
     {"remainder", numbers<Quotient<Remainder>>()},
     {"fmod", numbers<Quotient<Fmod>>()},
     {"pow", numbers<Binary<Power>>()},
+    {"gcd", numbers<Binary<Gcd>>()},
+    {"lcm", numbers<Binary<Lcm>>()},
     {"maximum", with_bytes(numbers<Binary<Maximum>>())},
     {"minimum", with_bytes(numbers<Binary<Minimum>>())},
     {"eq", with_bytes(bits<Comparison<Eq>>())},
     {"ne", with_bytes(bits<Comparison<Ne>>())},
     {"lt", with_bytes(numbers<Comparison<Lt>>())},
     {"le", with_bytes(numbers<Comparison<Le>>())},
-    {"gt", with_bytes(numbers<Comparison<Gt>>())},
-    {"ge", with_bytes(numbers<Comparison<Ge>>())},
+    {"gt", with_bytes(numbers<Comparison<Swapped<Lt>>>())},
+    {"ge", with_bytes(numbers<Comparison<Swapped<Le>>>())},
+    {"logical_and", with_boolean(bits<Logic<BitwiseAnd>>(), run_binary<BitwiseAnd, uint8_t>)},
+    {"logical_or", with_boolean(bits<Logic<BitwiseOr>>(), run_binary<BitwiseOr, uint8_t>)},
+    {"logical_xor", with_boolean(bits<Logic<BitwiseXor>>(), run_binary<BitwiseXor, uint8_t>)},
     {"heaviside", with_bytes(numbers<Binary<Heaviside>>())},
     {"clamp", with_bytes(numbers<Limits>())},
     {"bitwise_not", with_boolean(bits<Unary<BitwiseNot>>(), run_unary<LogicalNot, uint8_t>)},

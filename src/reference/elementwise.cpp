@@ -135,6 +135,23 @@ int64_t whole_power(int64_t x, int64_t y) {
   return power;
 }
 
+// By Euclid's algorithm, of the numbers without their signs.
+uint64_t common_divisor(int64_t x, int64_t y) {
+  uint64_t a = static_cast<uint64_t>(x < 0 ? -x : x), b = static_cast<uint64_t>(y < 0 ? -y : y);
+  while (b != 0) {
+    const uint64_t rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
+}
+
+int64_t common_multiple(int64_t x, int64_t y) {
+  const uint64_t divisor = common_divisor(x, y);
+  const uint64_t a = static_cast<uint64_t>(x < 0 ? -x : x), b = static_cast<uint64_t>(y < 0 ? -y : y);
+  return divisor == 0 ? 0 : static_cast<int64_t>(a / divisor * b);
+}
+
 double numbers_only(double x, double nan, double above, double below) {
   if (x != x) return nan;
   return std::isinf(x) ? (x > 0 ? above : below) : x;
@@ -197,6 +214,8 @@ constexpr Run kRows[] = {
     {"bitwise_xor", integer_map<[](int64_t x, int64_t y) { return x ^ y; }, 0, 1>()},
     {"bitwise_left_shift", integer_map<shifted_left, 0, 1>()},
     {"bitwise_right_shift", integer_map<shifted_right, 0, 1>()},
+    {"gcd", integer_map<[](int64_t x, int64_t y) { return static_cast<int64_t>(common_divisor(x, y)); }, 0, 1>()},
+    {"lcm", integer_map<common_multiple, 0, 1>()},
     {"clamp", map_all<[](auto x, auto lower, auto upper) { return clamped(x, lower, upper); }, 0, 1, 2>()},
     {"clamp_grad", float_map<clamp_cotangent, 0, 1, 2, 3>()},
     {"lerp", float_map<[](double x, double y, double w) { return x + w * (y - x); }, 0, 1, 2>()},
@@ -213,6 +232,9 @@ constexpr Run kRows[] = {
     {"le", compare2<[](auto x, auto y) { return x <= y; }>()},
     {"gt", compare2<[](auto x, auto y) { return y < x; }>()},
     {"ge", compare2<[](auto x, auto y) { return y <= x; }>()},
+    {"logical_and", compare2<[](auto x, auto y) { return x != 0 && y != 0; }>()},
+    {"logical_or", compare2<[](auto x, auto y) { return x != 0 || y != 0; }>()},
+    {"logical_xor", compare2<[](auto x, auto y) { return (x != 0) != (y != 0); }>()},
     {"where", for_all<where_of<int64_t>, where_of<double>>()},
     {"cast", {{cast_of, cast_of, cast_of, cast_of, cast_of, cast_of, cast_of, cast_of, cast_of}}},
 };

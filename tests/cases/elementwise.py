@@ -180,7 +180,7 @@ def elementwise() -> Iterator[Case]:
     for name in ("maximum", "minimum"):
         yield from binary(name, apart, nonzero, number=False)
         yield given(name, "ties", [0.0, 1.0, 2.0, -1.0], [-0.0, 1.0, -2.0, 3.0])
-    for name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    for name in ("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor"):
         yield from comparison(name)
     yield from choices()
     yield from casts()

@@ -28,13 +28,14 @@ UNARY = [
     *ROUNDINGS, *FUNCTIONS,
 ]  # fmt: skip
 DIVISIONS = ["floor_divide", "trunc_divide", "remainder", "fmod"]
-COMPARISONS = ["eq", "ne", "lt", "le", "gt", "ge"]
+COMPARISONS = ["eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor"]
 BINARY = [
     "add", "sub", "mul", "safe_mul", "div", "safe_div", "pow", "maximum", "minimum", "maximum_share",
     "relu_grad", "tanh_grad", "sigmoid_grad", "difference", *FUNCTIONS_OF_TWO, *DIVISIONS, *COMPARISONS, "copysign",
     "heaviside", "fmax", "fmin",
 ]  # fmt: skip
-BITS = ["bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift"]
+DIVISORS = ["gcd", "lcm"]
+BITS = [*DIVISORS, "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift"]
 SEVERAL = {"where": 3, "clamp": 3, "lerp": 3}
 ALL = [*UNARY, *BINARY, *BITS, "bitwise_not", *SEVERAL]
 TRANSCENDENTAL = ["exp", "log", "sin", "cos", "tanh", "sigmoid", "pow", *FUNCTIONS, *FUNCTIONS_OF_TWO]
@@ -293,6 +294,23 @@ def test_other_arguments_raise(arguments: tuple[Any, ...]) -> None:
         KERNELS["add"](np.ones(1), y=np.ones(1))
 
 
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_comparisons_write_numbers(name: str, isa: str) -> None:
+    """An output of another dtype gets 0 and 1; it may be an operand, and lie in any order without gaps."""
+    kernel = ISAS[isa][name]
+    for dtype, other in itertools.product(DTYPES[1:], [*DTYPES, "float16"]):
+        x, y = (draw_values((3, 700), dtype, seed) for seed in (1, 2))
+        x[0, ::3] = 0
+        right = kernel(x, y).astype(other)
+        for out in (np.full((3, 700), 7, other), np.full((700, 3), 7, other).T):
+            assert same_bits(kernel.into(out, x, y), right)
+        assert same_bits(kernel.into(np.full((3, 700), 7, other), x, y[:1]), kernel(x, y[:1]).astype(other))
+        assert same_bits(kernel.into(np.full((3, 700), 7, other), x, y[:, :1]), kernel(x, y[:, :1]).astype(other))
+        if dtype == other:
+            assert same_bits(kernel.into(x, x, y), right)
+
+
 def test_too_many_dimensions_raise() -> None:
     with pytest.raises(RuntimeError, match="copy: x has more than"):
         KERNELS["copy"](np.zeros((1,) * 40))
@@ -305,7 +323,8 @@ NUMPY = {
     "neg": np.negative, "abs": np.abs, "sign": np.sign, "add": np.add, "sub": np.subtract, "mul": np.multiply,
     "maximum": np.maximum, "minimum": np.minimum, "bitwise_and": np.bitwise_and, "bitwise_or": np.bitwise_or,
     "bitwise_xor": np.bitwise_xor, "bitwise_not": np.invert, "eq": np.equal, "ne": np.not_equal, "lt": np.less,
-    "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+    "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "logical_and": np.logical_and,
+    "logical_or": np.logical_or, "logical_xor": np.logical_xor,
 }  # fmt: skip
 
 
@@ -317,6 +336,21 @@ def test_integers_wrap_around(name: str, dtype: str) -> None:
     x, y = (np.array(v, dtype) for v in zip(*itertools.product(values, values), strict=True))
     operands = (x,) if name in UNARY or name == "bitwise_not" else (x, y)
     assert same_bits(KERNELS[name](*operands), NUMPY[name](*operands))
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("name", DIVISORS)
+def test_divisors_and_multiples(name: str, dtype: str) -> None:
+    """They are those of the numbers without their signs, and wrap around."""
+    limits = np.iinfo(dtype)
+    values = sorted(
+        {limits.min, max(limits.min, -60), max(limits.min, -1), *range(8), 60, 84, limits.max - 1, limits.max}
+    )
+    pairs = list(itertools.product(values, values))
+    x, y = (np.array(v, dtype) for v in zip(*pairs, strict=True))
+    exact = [getattr(math, name)(a, b) % 2**64 for a, b in pairs]
+    for run in (KERNELS[name], KERNELS[name].reference):
+        assert same_bits(run(x, y), np.array(exact, np.uint64).astype(dtype))
 
 
 @pytest.mark.parametrize("dtype", INTEGERS)

@@ -29,7 +29,7 @@ def _makes_half(arguments: Any) -> bool:
 
 DELIBERATE = [
     Difference(
-        "rsub __radd__ __rmul__ __rdiv__ atan2 fmod maximum minimum logaddexp hypot eq ne lt le gt ge __rand__ __ror__ __rxor__",
+        "rsub __radd__ __rmul__ __rdiv__ atan2 fmod gcd lcm maximum minimum logaddexp hypot eq ne lt le gt ge __rand__ __ror__ __rxor__",
         "errors raised",
         _has_number,
         "a number is as good as a tensor on either side, as it is for the operators; PyTorch refuses some and takes others",

@@ -13,7 +13,7 @@ ELEMENTWISE = """
     sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh exp exp2 expm1 log log1p log2 log10 pow sqrt rsqrt
     square reciprocal abs neg sign floor ceil round trunc frac erf erfc erfinv sinc sigmoid heaviside clamp clamp_min
     clamp_max lerp addcmul addcdiv fmod remainder floor_divide maximum minimum xlogy logaddexp hypot nan_to_num where masked_fill
-    eq ne lt le gt ge logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not
+    eq ne lt le gt ge logical_and logical_or logical_xor logical_not gcd lcm bitwise_and bitwise_or bitwise_xor bitwise_not
     bitwise_left_shift bitwise_right_shift __rand__ __ror__ __rxor__ isnan isinf isfinite isclose allclose equal
 """
 

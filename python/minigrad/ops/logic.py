@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtype
-from .._methods import method, operator
+from .._methods import kernel_call, method, operator
 from ..batching import is_batched
 from ..tensor import Tensor, array_of, wrap
 from . import elementwise
@@ -132,12 +132,17 @@ def _tensor(array: Any) -> Tensor:
 # Logic: any number but 0 is true.
 
 
-def _truth(name: str, x: Any, role: str) -> Any:
-    array = array_of(name, x, role)
-    return array if array.dtype.kind == "b" else ne(array, False)
+_and = binary("logical_and", "x ≠ 0 and y ≠ 0", None, None)
+_or = binary("logical_or", "x ≠ 0 or y ≠ 0", None, None)
+_xor = binary("logical_xor", "x ≠ 0 or y ≠ 0, but not both", None, None)
 
 
-@method(in_place=True)
+def _of_tensors(function: Callable[..., Tensor], name: str, input: Any, other: Any) -> Tensor:
+    array_of(name, input), array_of(name, other, "other")  # numbers are refused
+    return function(input, other)
+
+
+@method(in_place=(kernel_call("logical_and", 0, 1, other="tensor"),))
 def logical_and(input: Tensor, other: Tensor) -> Tensor:
     """Return whether both elements are true: anything but 0 is.
 
@@ -162,22 +167,22 @@ def logical_and(input: Tensor, other: Tensor) -> Tensor:
     >>> minigrad.logical_and(minigrad.tensor([0.0, 2.0]), minigrad.tensor([1, 1]))
     tensor([False,  True])
     """
-    return _tensor(bitwise_and(_truth("logical_and", input, "input"), _truth("logical_and", other, "other")))
+    return _of_tensors(_and, "logical_and", input, other)
 
 
-@method(in_place=True)
+@method(in_place=(kernel_call("logical_or", 0, 1, other="tensor"),))
 def logical_or(input: Tensor, other: Tensor) -> Tensor:
     """Return whether either element is true; see :func:`logical_and`."""
-    return _tensor(bitwise_or(_truth("logical_or", input, "input"), _truth("logical_or", other, "other")))
+    return _of_tensors(_or, "logical_or", input, other)
 
 
-@method(in_place=True)
+@method(in_place=(kernel_call("logical_xor", 0, 1, other="tensor"),))
 def logical_xor(input: Tensor, other: Tensor) -> Tensor:
     """Return whether one element is true and the other is not; see :func:`logical_and`."""
-    return _tensor(bitwise_xor(_truth("logical_xor", input, "input"), _truth("logical_xor", other, "other")))
+    return _of_tensors(_xor, "logical_xor", input, other)
 
 
-@method(in_place=True)
+@method(in_place=(kernel_call("eq", 0, False),))
 def logical_not(input: Tensor) -> Tensor:
     """Return whether each element is 0; see :func:`logical_and`."""
     return _tensor(eq(array_of("logical_not", input), False))

@@ -1,4 +1,4 @@
-"""Division with whole quotients, and rounding."""
+"""Division with whole quotients, divisors and multiples, and rounding."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ __all__ = [
     "floor_divide",
     "fmod",
     "frac",
+    "gcd",
+    "lcm",
     "remainder",
     "round",
     "true_divide",
@@ -55,6 +57,9 @@ fmod = binary(
     lambda g: g,
     lambda g, x, y: safe_product(g, _div_trunc(x, y), -1.0),
 )
+
+gcd = binary("gcd", "the greatest number that divides x and y", None, None)
+lcm = binary("lcm", "the least multiple of x and y", None, None)
 
 _QUOTIENTS: dict[str | None, Callable[..., Any]] = {None: elementwise.div, "floor": _div_floor, "trunc": _div_trunc}
 
@@ -227,10 +232,20 @@ document(
             "minigrad.fmod(minigrad.tensor([-7, 7]), 4)",
             "tensor([-3,  3])",
         ),
+        gcd: (
+            "Return the greatest common divisor of integers, whatever their signs; of 0 and another, that one's size.",
+            "minigrad.gcd(minigrad.tensor([12, -18, 0]), 8)",
+            "tensor([4, 2, 8])",
+        ),
+        lcm: (
+            "Return the least common multiple of integers, whatever their signs; 0 where one is 0.",
+            "minigrad.lcm(minigrad.tensor([4, -6, 0]), 10)",
+            "tensor([20, 30,  0])",
+        ),
     }
 )
 
-for _function in (floor_divide, remainder, fmod):
+for _function in (floor_divide, remainder, fmod, gcd, lcm):
     method(_function, in_place=True)
 
 operator("floordiv", floor_divide, "floor_divide_")

@@ -55,8 +55,8 @@ _clamp: Any = kernel_primitive(
 @method(
     in_place=(
         kernel_call("clamp", 0, 1, 2, min="bound", max="bound"),
-        kernel_call("clamp", 0, 1, np.inf, min="bound"),
-        kernel_call("clamp", 0, -np.inf, 1, max="bound"),
+        kernel_call("maximum", 1, 0, min="bound"),
+        kernel_call("minimum", 1, 0, max="bound"),
     )
 )
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
@@ -112,13 +112,13 @@ def _limits(x: Tensor, bound: Any) -> tuple[float, float]:
     return (False, True) if target is _dtype.bool_ else _dtype.integer_range(target.numpy)
 
 
-@method(in_place=(kernel_call("clamp", 0, 1, np.inf, min="bound"),))
+@method(in_place=(kernel_call("maximum", 1, 0, min="bound"),))
 def clamp_min(input: Tensor, min: Any) -> Tensor:
     """Return each element, at least `min`: :func:`clamp` with one bound."""
     return clamp(input, min)
 
 
-@method(in_place=(kernel_call("clamp", 0, -np.inf, 1, max="bound"),))
+@method(in_place=(kernel_call("minimum", 1, 0, max="bound"),))
 def clamp_max(input: Tensor, max: Any) -> Tensor:
     """Return each element, at most `max`: :func:`clamp` with one bound."""
     return clamp(input, None, max)
