@@ -448,6 +448,7 @@ def test_moments_of_huge_and_tiny_numbers(factor: float) -> None:
     mean, deviation = preparation.moments(numbers * factor)
     assert (mean, deviation) == pytest.approx((numbers.mean() * factor, numbers.std() * factor), rel=1e-12, abs=0)
     assert preparation.moments(np.full(3, 1e300)) == (1e300, 1.0)
+    assert preparation.moments(np.array([1.5e308, -1.5e308])) == (0.0, 1.5e308)
 
 
 def test_texts_that_are_there_once_are_left_out() -> None:
@@ -485,10 +486,13 @@ def test_files_that_are_no_models(trained: Path, tmp_path: Path, capsys: pytest.
     content = minigrad.load(trained / "people.safetensors")
     content["about"]["target"]["values"] = [str(i) for i in range(1000)]
     minigrad.save(content, tmp_path / "unlike")
+    del content["about"]["metrics"]
+    content["about"]["target"]["values"] = minigrad.load(trained / "people.safetensors")["about"]["target"]["values"]
+    minigrad.save(content, tmp_path / "less")
     whole = (trained / "people.safetensors").read_bytes()
     (tmp_path / "half").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text").write_text("hello", encoding="utf-8")
-    for name in ("other", "wrong", "unlike", "half", "text", "none", "."):
+    for name in ("other", "wrong", "unlike", "less", "half", "text", "none", "."):
         assert cli.main(["inspect", str(tmp_path / name)]) == 2
         shown = capsys.readouterr().err
         assert shown.count("\n") == 1

@@ -202,13 +202,18 @@ def inspect(arguments: argparse.Namespace) -> int:
         print(json.dumps({**saved.about, "parameters": parameters, "parameter_count": total}, ensure_ascii=False))
         return 0
     about = saved.about
-    print(f"{about['target']['name']} of {about['data']}, {saved.target.task}, by minigrad {about['version']}")
+    try:
+        title = f"{about['target']['name']} of {about['data']}, {saved.target.task}, by minigrad {about['version']}"
+        columns, training = describe_columns(saved), describe_training(about)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{arguments.model} is no model file of minigrad train") from error
+    print(title)
     print(f"\n{saved.model!r}\n")
     for name, shape in parameters.items():
         print(f"{name:<12}{' × '.join(map(str, shape))}")
     print(f"{total:,} parameters\n")
-    print(describe_columns(saved))
-    print(describe_training(about))
+    print(columns)
+    print(training)
     return 0
 
 

@@ -27,7 +27,7 @@ def moments(values: Array) -> tuple[float, float]:
     """Return mean and standard deviation, 1 for values that do not vary: the same bits on every machine."""
     size = float(np.abs(values).max(initial=0))
     # Squares of what is very large or very small leave the range of floats; a power of two changes no other bit.
-    scale = 1.0 if 1e-100 < size < 1e100 or size == 0 else 2.0 ** np.frexp(size)[1].item()
+    scale = 1.0 if 1e-100 < size < 1e100 or size == 0 else 2.0 ** min(np.frexp(size)[1].item(), 1023)
     x = wrap(np.ascontiguousarray(values / scale, np.float64))
     deviation = float(var(x, correction=0).item()) ** 0.5
     return float(mean_of(x).item()) * scale, deviation * scale or 1.0
