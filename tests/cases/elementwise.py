@@ -35,7 +35,7 @@ def comparison(primitive: str) -> Iterator[Case]:
     def small(draw: Draw, shape: Shape) -> Array:
         return np.asarray(draw.integers(0, 3, shape).astype(float))
 
-    yield from binary(primitive, small, small, smooth=False)
+    yield from binary(primitive, small, small, smooth=False, number=not primitive.startswith("logical"))
     yield given(primitive, "special", [0.0, -0.0, NAN, INF, -INF, NAN], [-0.0, 0.0, NAN, INF, INF, 1.0])
 
 

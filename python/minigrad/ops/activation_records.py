@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..primitive import ELEMENTWISE, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, kernel_primitive
+from ..primitive import ELEMENTWISE, MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, ONE_TO_ONE, kernel_primitive
 from . import elementwise as ew
 from .elementwise import _add, _sub, _where, div, exp, gt, lt, mul, safe_mul, sigmoid, tanh
 from .joining import join
@@ -131,7 +131,7 @@ _glu_grad: Callable[..., Any] = kernel_primitive(
     "glu_grad",
     equation="out = g s, followed along dim by g a s (1 - s), for the halves a, b of x and s = 1 / (1 + e^-b)",
     source=_GATED,
-    relation=ONE_TO_MANY,
+    relation=MANY_TO_MANY,
     vjp={"g": lambda h, x, dim: _glu_along(h, x, dim), "x": lambda h, g, x, dim: _glu_bend(h, g, x, dim)},
     jvp={"g": lambda t, x, dim: _glu_grad(t, x, dim), "x": lambda t, g, x, dim: _glu_bend(t, g, x, dim)},
 )
