@@ -89,7 +89,7 @@ template <class Op, class Out, class X, class... Numbers>
 
 // Whether the loop of an operation takes several rows at a time.
 template <class Op, class Out>
-constexpr bool kTakesMatrices = kStreams<Out> && sizeof(Out) == 4 && requires { Op::kTakesMatrices; };
+constexpr bool kTakesMatrices = kStreams<Out> && requires { Op::kTakesMatrices; };
 
 template <class T>
 [[gnu::always_inline]] inline T* row_of(T* first, int64_t bytes) {
@@ -144,6 +144,30 @@ template <class Op, class Out, class... Xs, int... k>
   }
 }
 
+// An operation whose operands come the other way round.
+template <class Op>
+struct Turned {
+  template <class X>
+  static X apply(X x, X y) {
+    return Op::apply(y, x);
+  }
+};
+
+// Rows of which each has one number for an operand, the other one than `own`, which goes to a register.
+template <class Op, class X>
+[[gnu::always_inline]] inline void map_rows_with_numbers(X* out, int64_t size, const Neighbours& in, int own,
+                                                         const X* x, const X* y) {
+  const X* row = own == 0 ? x : y;
+  const X* number = own == 0 ? y : x;
+  const int64_t rows = in.rows, out_step = in.out_row, row_step = in.row[own], number_step = in.row[1 - own];
+  for (int64_t r = 0; r < rows; ++r) {
+    map_with_numbers<Op>(out, size, row, *number);
+    out = row_of(out, out_step);
+    row = row_of(row, row_step);
+    number = row_of(number, number_step);
+  }
+}
+
 // The loop of an operation.
 template <class Op, class Out, class... Xs, int... k>
 [[gnu::always_inline]] inline void map_lanes(Out* out, int64_t size, const Neighbours& in, Numbers<k...> numbers) {
@@ -155,6 +179,10 @@ template <class Op, class Out, class... Xs, int... k>
     }
   }
   if constexpr (kTakesMatrices<Op, Out>) {
+    if (!in.past && in.mask[0] != in.mask[1]) {
+      return in.mask[0] == 0 ? map_rows_with_numbers<Turned<Op>>(out, size, in, 1, static_cast<const Xs*>(in.x[k])...)
+                             : map_rows_with_numbers<Op>(out, size, in, 0, static_cast<const Xs*>(in.x[k])...);
+    }
     alignas(64) Out equal[sizeof...(Xs)][kLanes];
     const int64_t rows = in.rows;
     for (int64_t r = 0; r < rows; ++r) {

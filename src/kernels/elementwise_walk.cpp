@@ -194,8 +194,9 @@ class Walk {
       const bool copied = map_.limit > 0 && way_[i] == Way::repeated;
       repeated &= steps_on(i) || nest_.stride[i][inner - 1] == 0 || copied;
     }
-    const bool in_registers = map_.matrices && nest_.shape[inner] % kLanes == 0;
-    return repeated || nest_.shape[inner] < (in_registers ? 2 * kLanes : kShortRow);
+    if (repeated || !map_.matrices) return repeated || nest_.shape[inner] < kShortRow;
+    if (repeats()) return nest_.shape[inner] < kLanes;
+    return nest_.shape[inner] < (nest_.shape[inner] % kLanes == 0 ? 2 * kLanes : kShortRow);
   }
 
   // Whether the operand goes from a row to the next as it goes from element to element.

@@ -126,9 +126,8 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, ([-1], [-1]))
 
 
-#: Kronecker's product gets operands whose rows are those of the result where these have, together, at most so many
-#: elements for each row of `other` in the result.
-_COPIED = 64
+#: Kronecker's product gets operands whose rows are those of the result where the rows of `other` have fewer elements.
+_SHORT_ROW = 16
 
 
 @method
@@ -162,7 +161,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     outer = shaped(input, tuple(n for size in x for n in (size, 1)))
     inside = shaped(other, tuple(n for size in y for n in (1, size)))
     copied = (math.prod(x) * y[-1] + math.prod(y) * x[-1]) if ndim else 0
-    if ndim and max(y[-1], _COPIED) * copied <= _COPIED * math.prod(x) * math.prod(y):
+    if ndim and y[-1] < _SHORT_ROW and copied <= math.prod(x) * math.prod(y):
         outer = clone(broadcast(outer, (*outer._array.shape[:-1], y[-1])))
         inside = clone(broadcast(inside, (*inside._array.shape[:-2], x[-1], y[-1])))
     return shaped(mul(outer, inside), tuple(n * m for n, m in zip(x, y, strict=True)))
