@@ -674,7 +674,7 @@ def test_forward_over_forward() -> None:
     x, t = const(draw(4)), const(draw(4, seed=1))
 
     def slope(x: Tensor) -> Tensor:
-        return functional.jvp(mixed, x, t, create_graph=True)[1]  # type: ignore[no-any-return]
+        return functional.jvp(mixed, x, t, create_graph=True)[1]
 
     second = functional.jvp(slope, x, t)[1]
     H = functional.hessian(mixed, x).numpy()
@@ -704,7 +704,7 @@ def _stack() -> list[Any]:
     frame, frames = sys._getframe(), []
     while frame is not None:
         frames.append(frame)
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return frames
 
 
@@ -712,7 +712,7 @@ def test_a_chain_that_kept_arrays_goes_away_without_a_backward_pass() -> None:
     y = leaf(0.5, mg.float32)
     for _ in range(300_000):
         y = y.sin()
-    first = weakref.ref(y.grad_fn.saved[0])  # type: ignore[union-attr,index]
+    first = weakref.ref(y.grad_fn.saved[0])
     del y
     assert first() is None
 
@@ -727,7 +727,7 @@ def test_work_is_linear_in_the_length(targeted: bool) -> None:
         for _ in range(n):
             y = -y
         run = (lambda y=y, x=x: autograd.grad(y, x)) if targeted else y.backward
-        calls.append(count_calls(run))  # type: ignore[arg-type]
+        calls.append(count_calls(run))
         with counted_visits() as visited:
             if targeted:
                 autograd.grad(y, x)
@@ -795,7 +795,7 @@ def test_saved_arrays_go_as_the_sweep_passes() -> None:
     y, refs = x, []
     for _ in range(6):
         y = y.exp().sin()
-        refs.append(weakref.ref(y.grad_fn.saved[0]))  # type: ignore[union-attr,index]
+        refs.append(weakref.ref(y.grad_fn.saved[0]))
     loss = y.sum()
     del y
     alive = []
@@ -815,8 +815,8 @@ def test_saved_arrays_go_as_the_sweep_passes() -> None:
 def test_retained_graph_keeps_its_arrays_until_the_last_tensor_goes() -> None:
     x = leaf(draw(5))
     loss = x.exp().sin().sum()
-    node = loss.grad_fn.next_functions[0][0]  # type: ignore[union-attr]
-    ref = weakref.ref(node.saved[0])  # type: ignore[union-attr,index]
+    node = loss.grad_fn.next_functions[0][0]
+    ref = weakref.ref(node.saved[0])
     del node
     loss.backward(retain_graph=True)
     assert ref() is not None

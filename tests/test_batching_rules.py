@@ -75,10 +75,10 @@ OTHERS: dict[str, Callable[[Draw], Call]] = {
     "bitwise_xor": integers((0, 9), (0, 9)),
     "convert": lambda draw: ((draw.standard_normal(any_shape(draw)),), (4,)),
     "gcd": integers((0, 99), (0, 99)),
-    "index": lambda draw: ends_with_ellipsis(call_of("index")(draw)),  # type: ignore[misc]
+    "index": lambda draw: ends_with_ellipsis(call_of("index")(draw)),
     "lcm": integers((0, 99), (0, 99)),
     "occurrence": occurrence,
-    "unindex": lambda draw: ends_with_ellipsis(call_of("unindex")(draw)),  # type: ignore[misc]
+    "unindex": lambda draw: ends_with_ellipsis(call_of("unindex")(draw)),
     "pow_integers": integers((0, 5), (0, 5)),
     "scatter_product": scatter,
 }

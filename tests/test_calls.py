@@ -97,7 +97,7 @@ def test_backward_is_the_same_with_and_without_the_short_way() -> None:
             ((x @ w).relu() * w.sum(0)).sum().backward()
         finally:
             observers[:] = []
-        gradients.append(w.grad.numpy().copy())  # type: ignore[union-attr]
+        gradients.append(w.grad.numpy().copy())
         w.grad = None
     assert gradients[0].tobytes() == gradients[1].tobytes()
 

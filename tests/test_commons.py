@@ -171,7 +171,7 @@ def test_what_a_graph_saved_of_it_is_watched() -> None:
     y.zero_()
     g.zero_()
     product.backward(retain_graph=True)
-    np.testing.assert_array_equal(w.grad.numpy(), all_of_it.given[:ROWS])  # type: ignore[union-attr]
+    np.testing.assert_array_equal(w.grad.numpy(), all_of_it.given[:ROWS])
     x.zero_()
     with pytest.raises(RuntimeError, match="changed in place"):
         product.backward()
@@ -193,7 +193,7 @@ def test_a_gradient_in_common_can_become_a_leaf() -> None:
     x = all_of_it.holders()["x"].requires_grad_()
     all_of_it.g.zero_()
     (x * x).sum().backward()
-    np.testing.assert_array_equal(x.grad.numpy(), 2 * all_of_it.given[:ROWS])  # type: ignore[union-attr]
+    np.testing.assert_array_equal(x.grad.numpy(), 2 * all_of_it.given[:ROWS])
     mg.optim.SGD([x], lr=1.0).step()
     all_of_it.g = mg.tensor(all_of_it.given)
     all_of_it.check(but="x")
@@ -204,7 +204,7 @@ def test_hooks_see_and_keep_gradients() -> None:
     seen: list[Tensor] = []
     z = mg.cat([x * 1, y * 1])
     z.register_hook(seen.append)
-    x.register_post_accumulate_grad_hook(lambda t: seen.append(t.grad))  # type: ignore[arg-type]
+    x.register_post_accumulate_grad_hook(lambda t: seen.append(t.grad))
     g = mg.tensor(array(2 * ROWS, COLUMNS))
     given = g.clone()
     z.backward(g)

@@ -432,7 +432,7 @@ def test_samplers_are_used() -> None:
     with pytest.raises(IndexError):
         list(DataLoader(rows, sampler=[6]))
     with pytest.raises(TypeError):
-        list(DataLoader(rows, sampler=[0.5]))  # type: ignore[list-item]
+        list(DataLoader(rows, sampler=[0.5]))
 
 
 def test_custom_collation_and_subclasses() -> None:

@@ -100,7 +100,7 @@ def test_turns(n: int, workers: int, prefetch: int) -> None:
 def test_streams_in_parts() -> None:
     torch = pytest.importorskip("torch")
 
-    class PeerParts(torch.utils.data.IterableDataset):  # type: ignore[misc, name-defined]
+    class PeerParts(torch.utils.data.IterableDataset):
         def __iter__(self) -> Iterator[int]:
             info = torch.utils.data.get_worker_info()
             return iter(range(info.id, 24 // (info.id + 1), info.num_workers))
@@ -260,11 +260,11 @@ class OddError(Exception):
 
 def failing(index: int) -> int:
     if index == 3:
-        return {}["missing key"]  # type: ignore[no-any-return]
+        return {}["missing key"]
     if index == 5:
         raise OddError(1, 2)
     if index == 7:
-        return lambda: 0  # type: ignore[return-value]
+        return lambda: 0
     if index == 9:
         raise StopIteration
     return index
@@ -471,7 +471,7 @@ def test_a_sample_cannot_end_the_epoch(batch_size: int | None) -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_what_fails_does_not_end_the_epoch(workers: int) -> None:
     settings = {"num_workers": workers, "multiprocessing_context": "fork"} if workers else {}
-    batches = iter(DataLoader(Told(9, odd_ones_fail), None, **settings))  # type: ignore[arg-type]
+    batches = iter(DataLoader(Told(9, odd_ones_fail), None, **settings))
     assert len(batches) == 9
     for index in range(9):
         if index % 2:

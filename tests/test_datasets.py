@@ -360,7 +360,7 @@ def test_R35_classes_are_sorted(tmp_path: Path) -> None:
         DatasetFolder(root / "9", len, (".txt",))
     for settings in ({}, {"extensions": (".txt",), "is_valid_file": bool}):
         with pytest.raises(ValueError, match="extensions or is_valid_file, not both"):
-            DatasetFolder(root, len, **settings)  # type: ignore[arg-type]
+            DatasetFolder(root, len, **settings)
 
 
 def test_R35_image_folder(tmp_path: Path) -> None:

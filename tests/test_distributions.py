@@ -57,7 +57,7 @@ class Loader(importlib.abc.SourceLoader):
     def get_data(self, path: Any) -> bytes:
         return Path(path).read_bytes()
 
-    def source_to_code(self, data: Any, path: Any, **_: Any) -> Any:  # type: ignore[override]
+    def source_to_code(self, data: Any, path: Any, **_: Any) -> Any:
         tree = ast.parse(data)
         tree = Renamed().visit(tree)
         return compile(ast.fix_missing_locations(tree), path, "exec", dont_inherit=True)

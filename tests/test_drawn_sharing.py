@@ -37,8 +37,8 @@ def _join(kind: Callable[[Tensor, Tensor], Tensor], part: Callable[[Tensor], Ten
         g = _given(known, z.shape, i, j)
         for _ in range(2 if j % 3 == 0 else 1):
             z.backward(part(g), retain_graph=True)
-            x.grad, y.grad = part(x.grad), part(y.grad)  # type: ignore[arg-type]
-        known.extend([g, x.grad, y.grad])  # type: ignore[list-item]
+            x.grad, y.grad = part(x.grad), part(y.grad)
+        known.extend([g, x.grad, y.grad])
 
     return step
 
@@ -67,7 +67,7 @@ def _retain(part: Callable[[Tensor], Tensor]) -> Callable[..., None]:
         a.register_hook(lambda g: (seen.append(part(g)), None)[1])
         g = _given(known, z.shape, i, j)
         z.backward(part(g))
-        known.extend([g, *seen, *[part(t.grad) for t in (a, z, x, y)]])  # type: ignore[arg-type]
+        known.extend([g, *seen, *[part(t.grad) for t in (a, z, x, y)]])
 
     return step
 
@@ -144,7 +144,7 @@ STEPS: dict[str, Callable[..., None]] = {
 
 
 def _run(program: list[tuple[str, int, int]], steps: dict[str, Callable[..., None]]) -> list[Any]:
-    known, kept = [mg.full(SHAPE, 2.0)], []  # type: ignore[var-annotated]
+    known, kept = [mg.full(SHAPE, 2.0)], []
     for name, i, j in program:
         with mg.set_grad_enabled(name in SWEEPS):
             steps[name](known, kept, i, j)

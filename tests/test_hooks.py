@@ -362,7 +362,7 @@ def test_threads_register_and_remove_hooks_while_others_go_backwards() -> None:
 @pytest.mark.parametrize("lib", LIBRARIES)
 def test_a_hook_sees_a_leaf_that_nobody_else_holds(lib: Any) -> None:
     x, seen = lib.ones(2, requires_grad=True), []
-    x.register_post_accumulate_grad_hook(lambda t: seen.append((values(t), values(t.grad))))  # type: ignore[arg-type]
+    x.register_post_accumulate_grad_hook(lambda t: seen.append((values(t), values(t.grad))))
     y = (2 * x).sum()
     del x
     y.backward()

@@ -67,9 +67,9 @@ def test_buffers() -> None:
 def test_attributes_keep_their_kind() -> None:
     net = Net()
     with pytest.raises(TypeError, match=r"cannot assign Tensor as parameter 'scale' \(Parameter or None expected\)"):
-        net.scale = minigrad.zeros(1)  # type: ignore[assignment]
+        net.scale = minigrad.zeros(1)
     with pytest.raises(TypeError, match="cannot assign int as child module 'first'"):
-        net.first = 3  # type: ignore[assignment]
+        net.first = 3
     with pytest.raises(TypeError, match="cannot assign float as buffer 'count'"):
         net.count = 3.0
     net.scale = nn.Parameter(minigrad.ones(1))
@@ -281,9 +281,9 @@ def test_state_that_does_not_fit() -> None:
     with pytest.raises(RuntimeError, match=r"count has dtype minigrad\.int64, but float32"):
         net.load_state_dict({"count": minigrad.zeros(1)}, strict=False)
     with pytest.raises(TypeError, match="expected a mapping"):
-        net.load_state_dict([1])  # type: ignore[arg-type]
+        net.load_state_dict([1])
     with pytest.raises(RuntimeError, match="scale must be a tensor or an array, got float"):
-        net.load_state_dict({"scale": 1.0}, strict=False)  # type: ignore[dict-item]
+        net.load_state_dict({"scale": 1.0}, strict=False)
 
 
 def test_loading_is_seen_by_the_graph() -> None:
@@ -354,7 +354,7 @@ def test_parameter() -> None:
     assert nn.Parameter().shape == (0,)
     assert type(p * 1) is minigrad.Tensor
     with pytest.raises(TypeError, match="data must be a Tensor, got list"):
-        nn.Parameter([1.0])  # type: ignore[arg-type]
+        nn.Parameter([1.0])
     with pytest.raises(RuntimeError, match="only floating-point"):
         nn.Parameter(minigrad.tensor([1]))
     assert nn.Parameter(minigrad.tensor([1]), requires_grad=False).tolist() == [1]
@@ -366,7 +366,7 @@ def test_parameter() -> None:
 def test_linear_computes() -> None:
     layer = nn.Linear(3, 2, dtype=minigrad.float64)
     x = np.random.default_rng(0).standard_normal((5, 4, 3))
-    expected = x @ layer.weight.detach().numpy().T + layer.bias.detach().numpy()  # type: ignore[union-attr]
+    expected = x @ layer.weight.detach().numpy().T + layer.bias.detach().numpy()
     np.testing.assert_allclose(layer(minigrad.tensor(x)).detach().numpy(), expected, rtol=1e-14, atol=1e-14)
     bare = nn.Linear(3, 2, bias=False)
     assert bare.bias is None
@@ -397,10 +397,10 @@ def test_linear_follows_the_seed() -> None:
     ("error", "match", "call"),
     [
         (RuntimeError, "in_features must not be negative", lambda: nn.Linear(-1, 2)),
-        (TypeError, "out_features must be an integer", lambda: nn.Linear(1, 2.5)),  # type: ignore[arg-type]
+        (TypeError, "out_features must be an integer", lambda: nn.Linear(1, 2.5)),
         (TypeError, "dtype must be a floating-point", lambda: nn.Linear(1, 2, dtype=minigrad.int64)),
         (RuntimeError, r"linear: inner sizes differ.*\(5, 4\).*\(2, 3\)", lambda: nn.Linear(3, 2)(minigrad.ones(5, 4))),
-        (TypeError, "Sequential: '1' must be a Module", lambda: nn.Sequential(nn.ReLU(), 3)),  # type: ignore[arg-type]
+        (TypeError, "Sequential: '1' must be a Module", lambda: nn.Sequential(nn.ReLU(), 3)),
         (ValueError, "reduction must be 'none'", lambda: nn.MSELoss(reduction="all")),
         (ValueError, "label_smoothing must be between", lambda: nn.CrossEntropyLoss(label_smoothing=2)),
     ],
@@ -491,7 +491,7 @@ def test_sequential_as_a_sequence() -> None:
     with pytest.raises(IndexError, match="out of range"):
         model.insert(5, a)
     with pytest.raises(TypeError, match="only modules"):
-        model.append(3)  # type: ignore[arg-type]
+        model.append(3)
 
 
 def test_sequential_with_names() -> None:
@@ -633,7 +633,7 @@ def test_parameters_as_a_vector() -> None:
     with pytest.raises(ValueError, match=r"the parameters have 8 elements, got a vector of shape .*7"):
         nn.utils.vector_to_parameters(vector[1:], other.parameters())
     with pytest.raises(TypeError, match="must be a Tensor, got list"):
-        nn.utils.vector_to_parameters([1.0], other.parameters())  # type: ignore[arg-type]
+        nn.utils.vector_to_parameters([1.0], other.parameters())
 
 
 def test_dictionaries_of_parts_can_be_read_and_written() -> None:

@@ -247,7 +247,7 @@ def test_buffers_of_their_own_class() -> None:
     for duplicate in COPIES:
         assert duplicate(buffer).persistent is False
     with pytest.raises(TypeError, match="Buffer: data must be a Tensor"):
-        mg.nn.Buffer([1.0])  # type: ignore[arg-type]
+        mg.nn.Buffer([1.0])
 
 
 class Wrapper(mg.nn.Module):

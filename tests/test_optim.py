@@ -364,7 +364,7 @@ def test_schedule_goes_on_where_it_was() -> None:
 @pytest.mark.parametrize(
     ("error", "match", "call"),
     [
-        (TypeError, "needs an Optimizer, got int", lambda o: lr_scheduler.StepLR(3, 1)),  # type: ignore[arg-type]
+        (TypeError, "needs an Optimizer, got int", lambda o: lr_scheduler.StepLR(3, 1)),
         (ValueError, "step_size must be positive", lambda o: lr_scheduler.StepLR(o, 0)),
         (ValueError, "T_max must be positive", lambda o: lr_scheduler.CosineAnnealingLR(o, 0)),
         (ValueError, "needs one function or 1, got 2", lambda o: lr_scheduler.LambdaLR(o, [abs, abs])),
@@ -378,4 +378,4 @@ def test_bad_schedules(error: type[Exception], match: str, call: Callable[[Any],
 
 def test_settings_that_are_tensors_print_as_numbers() -> None:
     assert f"{minigrad.tensor(0.5)}" == "0.5"
-    assert "    lr: 0.5\n" in repr(optim.SGD([parameter([1.0])], lr=minigrad.tensor(0.5)))  # type: ignore[arg-type]
+    assert "    lr: 0.5\n" in repr(optim.SGD([parameter([1.0])], lr=minigrad.tensor(0.5)))

@@ -44,7 +44,7 @@ class Level(enum.IntEnum):
 
 
 def dtype(name: str) -> mg.dtype:
-    return getattr(mg, name)  # type: ignore[no-any-return]
+    return getattr(mg, name)
 
 
 def ones(name: str, shape: tuple[int, ...] = (2,)) -> Tensor:
@@ -390,7 +390,7 @@ def test_what_has_no_dtype_of_a_tensor() -> None:
     assert mg.result_type() is mg.float32
     for other in (1j, "1", np.ones(2, np.uint16), np.ones(2, np.complex64)):
         with pytest.raises(TypeError):
-            mg.result_type(mg.ones(2), other)  # type: ignore[arg-type]
+            mg.result_type(mg.ones(2), other)
 
 
 def test_a_number_beside_integers_does_not_wrap_around() -> None:

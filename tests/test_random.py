@@ -240,8 +240,8 @@ def test_filling_in_place() -> None:
         (TypeError, "randint: .* must be integers", lambda: minigrad.randint(0, 2.5, (2,))),
         (RuntimeError, "randperm: n must not be negative", lambda: minigrad.randperm(-1)),
         (RuntimeError, "randperm: .* cannot hold", lambda: minigrad.randperm(300, dtype=minigrad.int8)),
-        (TypeError, "rand: generator must be a Generator", lambda: minigrad.rand(2, generator=3)),  # type: ignore[arg-type]
-        (TypeError, "manual_seed: seed must be an integer", lambda: minigrad.manual_seed(1.5)),  # type: ignore[arg-type]
+        (TypeError, "rand: generator must be a Generator", lambda: minigrad.rand(2, generator=3)),
+        (TypeError, "manual_seed: seed must be an integer", lambda: minigrad.manual_seed(1.5)),
         (RuntimeError, "manual_seed: the seed must be between", lambda: minigrad.manual_seed(2**64)),
         (TypeError, "set_state: .* uint8", lambda: minigrad.set_rng_state(minigrad.zeros(16))),
         (RuntimeError, "set_state: .* shape", lambda: minigrad.set_rng_state(minigrad.zeros(3, dtype=minigrad.uint8))),

@@ -36,7 +36,7 @@ class Training:
         self.optimizer = optim.AdamW(self.model.parameters(), lr=0.01)
         self.schedule = lr_scheduler.OneCycleLR(self.optimizer, 0.1, total_steps=STEPS)
         context = {"num_workers": workers, "multiprocessing_context": "fork"} if workers else {}
-        self.loader = DataLoader(rows, batch_size=7, shuffle=True, **context)  # type: ignore[arg-type]
+        self.loader = DataLoader(rows, batch_size=7, shuffle=True, **context)
 
     def parts(self) -> dict[str, Any]:
         return {name: part for name, part in vars(self).items() if hasattr(part, "state_dict")}

@@ -180,7 +180,7 @@ def test_switches_of_a_script_that_wants_to_be_reproducible() -> None:
     assert not mg.backends.cudnn.is_available()
     assert not mg.backends.mps.is_available()
     with pytest.raises(TypeError, match="mode must be a bool, got str"):
-        mg.use_deterministic_algorithms("yes")  # type: ignore[arg-type]
+        mg.use_deterministic_algorithms("yes")
 
 
 def test_precision_of_products() -> None:

@@ -186,7 +186,7 @@ def test_arguments(path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no such folder: .*missing'"):
         mg.save({}, path.parent / "missing" / "file")
     with pytest.raises(TypeError, match="save: path must be a string, a path or a binary file, got int"):
-        mg.save({}, 3)  # type: ignore[arg-type]
+        mg.save({}, 3)
 
 
 def test_open_files(path: Path) -> None:
@@ -202,7 +202,7 @@ def test_open_files(path: Path) -> None:
         with pytest.raises(mg.CheckpointError, match="load: BytesIO is damaged or no checkpoint"):
             mg.load(io.BytesIO(damaged))
     with pytest.raises(mg.CheckpointError, match="it is not open for reading bytes"):
-        mg.load(io.StringIO("text"))  # type: ignore[arg-type]
+        mg.load(io.StringIO("text"))
 
 
 def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
@@ -478,7 +478,7 @@ HOSTILE = {
     "shape is a string": file_of({"x": entry(shape="2")}, bytes(8)),
     "70 dims": file_of({"x": entry(shape=[1] * 69 + [2])}, bytes(8)),
     "unknown dtype": file_of({"x": entry(dtype="F33")}, bytes(8)),
-    "dtype is a number": file_of({"x": entry(dtype=32)}, bytes(8)),  # type: ignore[arg-type]
+    "dtype is a number": file_of({"x": entry(dtype=32)}, bytes(8)),
     "bfloat16": file_of({"x": entry(dtype="BF16", shape=[4])}, bytes(8)),
     "float8": file_of({"x": entry(dtype="F8_E4M3", shape=[8])}, bytes(8)),
     "float4": file_of({"x": entry(dtype="F4", shape=[16])}, bytes(8)),

@@ -480,7 +480,7 @@ def test_copies_are_leaves_with_memory_of_their_own() -> None:
             assert not np.may_share_memory(other._array, x._array)
     twice = copy.deepcopy([w, w])
     assert twice[0] is twice[1]
-    assert twice[0].grad.tolist() == [2.0, 4.0]  # type: ignore[union-attr]
+    assert twice[0].grad.tolist() == [2.0, 4.0]
     shallow = copy.copy(w)
     assert shallow._array is w._array or np.shares_memory(shallow._array, w._array)
     with mg.no_grad():

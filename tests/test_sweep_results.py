@@ -105,7 +105,7 @@ def test_gradients_with_graphs_are_independent(function: Callable[[Tensor, Tenso
             found = [*mg.autograd.grad(z, [x, y], g, create_graph=True)]
         else:
             z.backward(g, create_graph=True)
-            found = [x.grad, y.grad]  # type: ignore[list-item]
+            found = [x.grad, y.grad]
         found = [g, *found] if given == "first" else [*found, g]
         write_to_each(found)
 
@@ -152,7 +152,7 @@ def test_retained_gradients_are_independent() -> None:
 
 
 def test_what_hooks_keep_is_theirs() -> None:
-    x, kept = leaf(), []  # type: ignore[var-annotated]
+    x, kept = leaf(), []
     a = x + 1
     b = a + 1
     for t in (a, b):

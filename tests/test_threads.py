@@ -66,7 +66,7 @@ def test_threads_share_a_constant() -> None:
             w.grad = None
             (shared * w).sum().backward()
         assert w.grad is not None
-        return w.grad.tolist()  # type: ignore[no-any-return]
+        return w.grad.tolist()
 
     assert run_together(work) == [shared.tolist()] * WORKERS
 
@@ -79,7 +79,7 @@ def test_threads_read_one_leaf_by_grad() -> None:
         found: Tensor
         for _ in range(50):
             (found,) = mg.autograd.grad((x * x * (n + 1)).sum(), x)
-        return found.tolist()  # type: ignore[no-any-return]
+        return found.tolist()
 
     assert run_together(work) == [[2.0 * (n + 1), 4.0 * (n + 1), 6.0 * (n + 1)] for n in range(WORKERS)]
     assert x.grad is None
@@ -373,7 +373,7 @@ def test_a_context_is_found_while_other_threads_end_theirs() -> None:
             del entries[1:]
             return False
 
-        __hash__ = None  # type: ignore[assignment]
+        __hash__ = None
 
     entries += [(running.thread, "mine"), (Elsewhere(), "other"), (Elsewhere(), "other")]
     assert innermost(entries) == "mine"

@@ -94,7 +94,7 @@ from typing import Any, SupportsIndex, TypeAlias, final, overload
 
 from numpy.typing import NDArray
 
-from ._dtype import dtype as DType  # noqa: N812
+from ._dtype import dtype as DType
 from ._facts import Size
 from .tensor import Tensor
 
@@ -321,7 +321,6 @@ class TypeWriter:
             renamed = f" as {RENAMED[name]}" if name in RENAMED else ""
             by_module.setdefault(module.replace("minigrad.", "."), []).append(name + renamed)
         lines = [f"from {module} import {', '.join(names)}" for module, names in sorted(by_module.items())]
-        lines = [f"{line}  # noqa: N812" if " as " in line else line for line in lines]
         own = [line for line in lines if line.startswith("from .")]
         return "\n".join(["import builtins", *(line for line in lines if line not in own), "", *own])
 

@@ -4,7 +4,7 @@ from typing import Any, SupportsIndex, TypeAlias, final, overload
 
 from numpy.typing import NDArray
 
-from ._dtype import dtype as DType  # noqa: N812
+from ._dtype import dtype as DType
 from ._facts import Size
 from .tensor import Tensor
 

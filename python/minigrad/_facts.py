@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from . import _core, _dtype
 from ._device import CPU, device
-from ._dtype import dtype as DType  # noqa: N812
+from ._dtype import dtype as DType
 from ._formats import strided
 from ._methods import TensorMethods
 from .graph import Array

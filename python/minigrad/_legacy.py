@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from . import _dtype
-from ._dtype import dtype as DType  # noqa: N812
+from ._dtype import dtype as DType
 from .ops.creation import array_of_older_form
 from .tensor import Tensor, wrap
 

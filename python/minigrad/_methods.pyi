@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar, overload
 
 from ._core import Kernel, TensorBase
-from ._dtype import dtype as DType  # noqa: N812
+from ._dtype import dtype as DType
 from ._return_types import histogram
 from .random.generator import Generator
 from .tensor import Tensor

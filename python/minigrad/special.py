@@ -78,7 +78,7 @@ def entr(input: Tensor) -> Tensor:
     >>> minigrad.special.entr(minigrad.tensor([0.0, 0.5, 1.0]))
     tensor([0.0000, 0.3466, 0.0000])
     """
-    return entropy(as_floats("entr", input))  # type: ignore[no-any-return]
+    return entropy(as_floats("entr", input))
 
 
 def xlog1py(input: Any, other: Any) -> Tensor:
@@ -104,7 +104,7 @@ def xlog1py(input: Any, other: Any) -> Tensor:
     >>> minigrad.special.xlog1py(minigrad.tensor([0.0, 2.0]), minigrad.tensor([-1.0, 1.0]))
     tensor([0.0000, 1.3863])
     """
-    return _xlog1py(*numbers_as_tensors(input, other))  # type: ignore[no-any-return]
+    return _xlog1py(*numbers_as_tensors(input, other))
 
 
 def ndtr(input: Tensor) -> Tensor:
@@ -156,7 +156,7 @@ def ndtri(input: Tensor) -> Tensor:
     >>> minigrad.special.ndtri(minigrad.tensor([0.025, 0.5, 0.975]))
     tensor([-1.9600,  0.0000,  1.9600])
     """
-    return normal_quantile(as_floats("ndtri", input))  # type: ignore[no-any-return]
+    return normal_quantile(as_floats("ndtri", input))
 
 
 def log_ndtr(input: Tensor) -> Tensor:
@@ -188,13 +188,13 @@ def log_ndtr(input: Tensor) -> Tensor:
     smaller = ndtr(where(near, -x, x))
     close = where(near, log1p(-smaller), log(smaller))
     if not (levels or far.any()):
-        return close  # type: ignore[no-any-return]
+        return close
     tail = where(far, x, limit)
     series: Any = 0.0
     for k in range(10, 0, -1):  # 1 - 1 / x² (1 - 3 / x² (1 - 5 / x² ...)), less 1
         series = (1 - 2 * k) / (tail * tail) * (1 + series)
     asymptotic = log1p(series) - 0.5 * tail * tail - log(-tail) - 0.5 * math.log(2 * math.pi)
-    return where(far, asymptotic, close)  # type: ignore[no-any-return]
+    return where(far, asymptotic, close)
 
 
 publish(globals(), __all__)

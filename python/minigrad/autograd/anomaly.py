@@ -95,7 +95,7 @@ class _Watched:
         """Return what was kept; errors name the lines."""
         node: Any = self
         try:
-            return super().read()  # type: ignore[misc,no-any-return]
+            return super().read()  # type: ignore[misc]
         except RuntimeError as error:
             raise RuntimeError(f"{error}{_lines(node)}") from None
 

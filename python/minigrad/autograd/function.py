@@ -208,7 +208,7 @@ class FunctionNode(Node):
                 f"{self.name}: backward returned a gradient of shape {result._array.shape} for argument {n}, which has "
                 f"shape {shape}"
             )
-        return graph.sum_to(result, shape)  # type: ignore[no-any-return]
+        return graph.sum_to(result, shape)
 
     def pushforward(self, tangents: Sequence[Any], values: tuple[Any, ...]) -> Any:  # noqa: ARG002
         """Return what `jvp` returns."""

@@ -38,4 +38,4 @@ def custom_fwd(fwd: Callable[..., Any] | None = None, *, cast_inputs: Any = None
 
 def custom_bwd(bwd: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function's backward pass as it is: see :func:`minigrad.amp.custom_bwd`."""
-    return amp.custom_bwd(bwd, device_type="cuda")  # type: ignore[no-any-return]
+    return amp.custom_bwd(bwd, device_type="cuda")

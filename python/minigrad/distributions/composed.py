@@ -86,11 +86,11 @@ class Independent(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the sum of the base's."""
-        return sum_rightmost(self.base_dist.log_prob(value), self.reinterpreted_batch_ndims)  # type: ignore[no-any-return]
+        return sum_rightmost(self.base_dist.log_prob(value), self.reinterpreted_batch_ndims)
 
     def entropy(self) -> Tensor:
         """Return the sum of the base's."""
-        return sum_rightmost(self.base_dist.entropy(), self.reinterpreted_batch_ndims)  # type: ignore[no-any-return]
+        return sum_rightmost(self.base_dist.entropy(), self.reinterpreted_batch_ndims)
 
     def __repr__(self) -> str:
         return f"Independent({self.base_dist}, {self.reinterpreted_batch_ndims})"
@@ -157,14 +157,14 @@ class MixtureSameFamily(Distribution):
     @property
     def mean(self) -> Tensor:
         """The expected value."""
-        return (self._weights() * self._component.mean).sum(self._dim)  # type: ignore[no-any-return]
+        return (self._weights() * self._component.mean).sum(self._dim)
 
     @property
     def variance(self) -> Tensor:
         """The expected square of the distance from the mean."""
         within = (self._weights() * self._component.variance).sum(self._dim)
         gap = self._component.mean - self.mean.unsqueeze(self._dim)
-        return within + (self._weights() * gap * gap).sum(self._dim)  # type: ignore[no-any-return]
+        return within + (self._weights() * gap * gap).sum(self._dim)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draw values."""
@@ -253,7 +253,7 @@ class TransformedDistribution(Distribution):
             total = total - sum_rightmost(transform.log_abs_det_jacobian(x, value), dims - transform.event_dim)
             value = x
         inner = self.base_dist.log_prob(value)
-        return total + sum_rightmost(inner, dims - len(self.base_dist.event_shape))  # type: ignore[no-any-return]
+        return total + sum_rightmost(inner, dims - len(self.base_dist.event_shape))
 
     def cdf(self, value: Tensor) -> Tensor:
         """Return the probability of values up to this one, where the transforms rise."""

@@ -299,7 +299,7 @@ class HalfNormal(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the logarithm of the density."""
         self._validate_sample(value)
-        return where(value >= 0, self._normal.log_prob(value) + math.log(2), -math.inf)  # type: ignore[no-any-return]
+        return where(value >= 0, self._normal.log_prob(value) + math.log(2), -math.inf)
 
     def cdf(self, value: Tensor) -> Tensor:
         """Return the probability of values up to this one."""
@@ -437,7 +437,7 @@ class Uniform(Distribution):
         """Return the logarithm of the density."""
         self._validate_sample(value)
         inside = (value >= self.low) & (value < self.high)
-        return where(inside, -(self.high - self.low).log(), -math.inf)  # type: ignore[no-any-return]
+        return where(inside, -(self.high - self.low).log(), -math.inf)
 
     def cdf(self, value: Tensor) -> Tensor:
         """Return the probability of values up to this one."""

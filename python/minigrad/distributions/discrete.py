@@ -105,7 +105,7 @@ class Bernoulli(OfOneParameter):
     @property
     def mode(self) -> Tensor:
         """The more probable value; NaN where both are."""
-        return where(self.probs == 0.5, math.nan, (self.probs > 0.5).to(self.probs.dtype))  # type: ignore[no-any-return]
+        return where(self.probs == 0.5, math.nan, (self.probs > 0.5).to(self.probs.dtype))
 
     @property
     def variance(self) -> Tensor:
@@ -189,7 +189,7 @@ class Geometric(OfOneParameter):
         """Return the logarithm of the probability."""
         self._validate_sample(value)
         failure = where((self.probs == 1) & (value == 0), 0.0, self.probs)
-        return value * (-failure).log1p() + self.probs.log()  # type: ignore[no-any-return]
+        return value * (-failure).log1p() + self.probs.log()
 
     def entropy(self) -> Tensor:
         """Return the entropy."""

@@ -59,7 +59,7 @@ class Transform:
     def __call__(self, x: Tensor) -> Tensor:
         """Return the function's value."""
         if self._cache_size and x is self._last[0]:
-            return self._last[1]  # type: ignore[no-any-return]
+            return self._last[1]
         y = self._call(x)
         self._last = (x, y) if self._cache_size else self._last
         return y
@@ -67,7 +67,7 @@ class Transform:
     def undo(self, y: Tensor) -> Tensor:
         """Return what the function has this value for."""
         if self._cache_size and y is self._last[1]:
-            return self._last[0]  # type: ignore[no-any-return]
+            return self._last[0]
         x = self._inverse(y)
         self._last = (x, y) if self._cache_size else self._last
         return x
@@ -226,10 +226,10 @@ class AffineTransform(Transform):
         self.domain = self.codomain = Constraint("a number, not NaN", constraints.real.check, event_dim)
 
     def _call(self, x: Tensor) -> Tensor:
-        return self.loc + self.scale * x  # type: ignore[no-any-return]
+        return self.loc + self.scale * x
 
     def _inverse(self, y: Tensor) -> Tensor:
-        return (y - self.loc) / self.scale  # type: ignore[no-any-return]
+        return (y - self.loc) / self.scale
 
     def _equals(self, other: Any) -> bool:
         pairs = ((self.loc, other.loc), (self.scale, other.scale))
@@ -238,7 +238,7 @@ class AffineTransform(Transform):
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:  # noqa: ARG002
         """Return ``log |scale|``, summed over the dimensions of an event."""
         size = self.scale.abs().log() if isinstance(self.scale, Tensor) else math.log(abs(self.scale))
-        return sum_rightmost(x * 0 + size, self.event_dim)  # type: ignore[no-any-return]
+        return sum_rightmost(x * 0 + size, self.event_dim)
 
 
 class ComposeTransform(Transform):

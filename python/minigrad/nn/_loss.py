@@ -32,7 +32,7 @@ class Loss(ReducedLoss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Return the loss of `input` against `target`."""
-        return self._compute(input, target)  # type: ignore[no-any-return]
+        return self._compute(input, target)
 
 
 class PlainLoss(Loss):

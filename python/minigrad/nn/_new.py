@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import _core, _dtype
 from .._device import require_cpu
-from .._dtype import dtype as DType  # noqa: N812
+from .._dtype import dtype as DType
 from ..tensor import wrap
 from .parameter import Parameter
 

@@ -94,7 +94,7 @@ class State(Parts):
         for hook in hooks.after_save.all() if hooks else ():
             if hook(self, destination, prefix, metadata) is not None:
                 raise RuntimeError("state_dict: a post-hook must return None, and change the mapping instead")
-        return destination  # type: ignore[no-any-return]
+        return destination
 
     def _save_to_state_dict(self, destination: MutableMapping[str, Any], prefix: str, keep_vars: bool) -> None:
         """Put what is the module's own, not its parts', into a state; a subclass may put more."""

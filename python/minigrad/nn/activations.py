@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._dtype import dtype as DType  # noqa: N812
+from .._dtype import dtype as DType
 from ..tensor import Tensor, array_of
-from . import functional as F  # noqa: N812
+from . import functional as F
 from ._new import layer_size, new_parameter, parameter_dtype
 from .function_module import FunctionModule
 from .module import Module
@@ -46,7 +46,7 @@ __all__ = [
 class _OfOne(FunctionModule):
     def forward(self, input: Tensor) -> Tensor:
         """Return the function's value at `input`."""
-        return self._compute(input)  # type: ignore[no-any-return]
+        return self._compute(input)
 
 
 class _OfOneInPlace(_OfOne):
@@ -70,13 +70,13 @@ class _AlongDim(FunctionModule):
     def forward(self, input: Tensor) -> Tensor:
         """Return the function's value; without a dimension it is 0 for 0, 1 and 3 dimensions, else 1, as in PyTorch."""
         dim = self.dim if self.dim is not None else 0 if array_of(type(self).__name__, input).ndim in (0, 1, 3) else 1
-        return self._function(input, dim)  # type: ignore[no-any-return]
+        return self._function(input, dim)
 
 
 class _OfPairs(FunctionModule):
     def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
         """Return the function's value at `x1` and `x2`."""
-        return self._compute(x1, x2)  # type: ignore[no-any-return]
+        return self._compute(x1, x2)
 
 
 class ReLU6(_OfOneInPlace, function=F.relu6):

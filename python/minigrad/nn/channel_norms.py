@@ -6,11 +6,11 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from .._dtype import dtype as DType  # noqa: N812
+from .._dtype import dtype as DType
 from ..ops.creation import ones, zeros
 from ..ops.data import tensor
 from ..tensor import Tensor, array_of
-from . import functional as F  # noqa: N812
+from . import functional as F
 from ._new import parameter_dtype
 from .norms import Affine
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ..tensor import Tensor
-from . import functional as F  # noqa: N812
+from . import functional as F
 from .module import Module
 
 __all__ = ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout"]
@@ -29,7 +29,7 @@ class _Dropout(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the input, while training with elements dropped."""
-        return self._function(input, self.p, self.training, self.inplace)  # type: ignore[no-any-return]
+        return self._function(input, self.p, self.training, self.inplace)
 
     def extra_repr(self) -> str:
         """Return the options."""

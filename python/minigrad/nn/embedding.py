@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from .._dtype import dtype as DType  # noqa: N812
+from .._dtype import dtype as DType
 from ..ops.embedding import embedding, embedding_bag
 from ..tensor import Tensor
 from . import init

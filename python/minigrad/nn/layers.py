@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .._dtype import dtype as DType  # noqa: N812
+from .._dtype import dtype as DType
 from ..ops.elementwise import relu, sigmoid, tanh
 from ..ops.linalg import bilinear, linear
 from ..ops.shape import flatten

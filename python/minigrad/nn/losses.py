@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..tensor import Tensor
-from . import functional as F  # noqa: N812
+from . import functional as F
 from ._loss import Loss, PlainLoss, WeightedLoss
 
 __all__ = [

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _core, _dtype
 from .._device import require_cpu
-from .._dtype import dtype as DType  # noqa: N812
+from .._dtype import dtype as DType
 from ..tensor import Tensor, wrap
 from ._calls import Calls
 from ._state import IncompatibleKeys, State, overwrite

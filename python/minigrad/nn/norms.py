@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._dtype import dtype as DType  # noqa: N812
+from .._dtype import dtype as DType
 from ..tensor import Tensor
-from . import functional as F  # noqa: N812
+from . import functional as F
 from ._new import new_parameter, parameter_dtype
 from .module import Module
 from .parameter import Parameter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..tensor import Tensor
-from . import functional as F  # noqa: N812
+from . import functional as F
 from ._loss import Loss, ReducedLoss
 from .activations import PairwiseDistance
 
@@ -69,7 +69,7 @@ class MarginRankingLoss(ReducedLoss, function=F.margin_ranking_loss):
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         """Return the loss."""
-        return self._compute(input1, input2, target)  # type: ignore[no-any-return]
+        return self._compute(input1, input2, target)
 
 
 class CosineEmbeddingLoss(ReducedLoss, function=F.cosine_embedding_loss):
@@ -98,7 +98,7 @@ class CosineEmbeddingLoss(ReducedLoss, function=F.cosine_embedding_loss):
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         """Return the loss."""
-        return self._compute(input1, input2, target)  # type: ignore[no-any-return]
+        return self._compute(input1, input2, target)
 
 
 class TripletMarginLoss(ReducedLoss, function=F.triplet_margin_loss):
@@ -142,7 +142,7 @@ class TripletMarginLoss(ReducedLoss, function=F.triplet_margin_loss):
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
         """Return the loss."""
-        return self._compute(anchor, positive, negative)  # type: ignore[no-any-return]
+        return self._compute(anchor, positive, negative)
 
 
 class TripletMarginWithDistanceLoss(ReducedLoss):

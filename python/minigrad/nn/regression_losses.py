@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..tensor import Tensor
-from . import functional as F  # noqa: N812
+from . import functional as F
 from ._loss import Loss, PlainLoss, ReducedLoss
 
 __all__ = [
@@ -141,7 +141,7 @@ class PoissonNLLLoss(ReducedLoss, function=F.poisson_nll_loss):
 
     def forward(self, log_input: Tensor, target: Tensor) -> Tensor:
         """Return the loss of rates, or their logarithms, against counts."""
-        return self._compute(log_input, target)  # type: ignore[no-any-return]
+        return self._compute(log_input, target)
 
 
 class GaussianNLLLoss(ReducedLoss, function=F.gaussian_nll_loss):
@@ -168,7 +168,7 @@ class GaussianNLLLoss(ReducedLoss, function=F.gaussian_nll_loss):
 
     def forward(self, input: Tensor, target: Tensor, var: Tensor | float) -> Tensor:
         """Return the loss."""
-        return self._compute(input, target, var)  # type: ignore[no-any-return]
+        return self._compute(input, target, var)
 
 
 class SoftMarginLoss(PlainLoss, function=F.soft_margin_loss):

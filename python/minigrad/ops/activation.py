@@ -70,7 +70,7 @@ def placed(function: Callable[..., Any], name: str, input: Tensor, inplace: bool
         if kernel is not None and _core.compute_into(kernel, input, (input, *options)):
             return input
         return input._compute_in_place(function, f"{name}_", options, {})
-    return function(input, *options)  # type: ignore[no-any-return]
+    return function(input, *options)
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -87,7 +87,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """Return each element times the normal probability of what is less."""
     if approximate not in ("none", "tanh"):
         raise RuntimeError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-    return (_gelu_tanh if approximate == "tanh" else _gelu)(input)  # type: ignore[no-any-return]
+    return (_gelu_tanh if approximate == "tanh" else _gelu)(input)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -97,12 +97,12 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     """Return a smooth version of the larger of each element and 0."""
-    return _softplus(input, beta, threshold)  # type: ignore[no-any-return]
+    return _softplus(input, beta, threshold)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
     """Return the logarithm of the logistic function of each element."""
-    return _softplus(input, -1.0, math.inf)  # type: ignore[no-any-return]
+    return _softplus(input, -1.0, math.inf)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -206,13 +206,13 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Return each element brought nearer to 0, at most to 0."""
     if lambd < 0:
         raise RuntimeError(f"softshrink: lambd must not be negative, got {lambd}")
-    return _broken_line(input, -lambd, lambd, 1.0, 0.0, 1.0, 0.0)  # type: ignore[no-any-return]
+    return _broken_line(input, -lambd, lambd, 1.0, 0.0, 1.0, 0.0)
 
 
 @method
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Return each element, but small ones as 0."""
-    return _cut(input, input, -lambd, lambd, 0.0)  # type: ignore[no-any-return]
+    return _cut(input, input, -lambd, lambd, 0.0)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
@@ -229,7 +229,7 @@ def _above(x: Tensor, threshold: float, value: float) -> Any:
 
 def softsign(input: Tensor) -> Tensor:
     """Return each element over 1 plus its size."""
-    return _softsign(input)  # type: ignore[no-any-return]
+    return _softsign(input)
 
 
 def tanhshrink(input: Tensor) -> Tensor:
@@ -249,12 +249,12 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         )
     if x.ndim != 2 or w.size == 1:  # else the channels are the last dimension
         weight = reshape(weight, (-1,) + (1,) * (x.ndim - 2) if w.size > 1 else ())
-    return _prelu(input, input, weight)  # type: ignore[no-any-return]
+    return _prelu(input, input, weight)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """Return the first half of a dimension times the logistic function of the second."""
-    return _glu(input, normalise_dim("glu", dim, array_of("glu", input).shape))  # type: ignore[no-any-return]
+    return _glu(input, normalise_dim("glu", dim, array_of("glu", input).shape))
 
 
 # ----------------------------------------------------------------------------------------------------------------------

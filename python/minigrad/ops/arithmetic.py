@@ -110,7 +110,7 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """
     if array_of("lerp", input).dtype != array_of("lerp", end, "end").dtype:
         raise RuntimeError(f"lerp: both ends must have one dtype, got {input.dtype} and {end.dtype}")
-    return _lerp(input, end, weight)  # type: ignore[no-any-return]
+    return _lerp(input, end, weight)
 
 
 _addcdiv = _fused(
@@ -163,7 +163,7 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     kinds = array_of("addcmul", input).dtype.kind + _kinds("addcmul", tensor1, tensor2)
     if "f" not in kinds:
         return _addcmul_integers(input, tensor1, tensor2, int(value))
-    return _addcmul(input, tensor1, tensor2, value)  # type: ignore[no-any-return]
+    return _addcmul(input, tensor1, tensor2, value)
 
 
 @method(in_place=_fused_calls("addcdiv"))
@@ -202,7 +202,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
         raise RuntimeError(
             f"addcdiv: integers are not divided, got {tensor1.dtype} / {tensor2.dtype}; convert one to a float first"
         )
-    return _addcdiv(input, tensor1, tensor2, value)  # type: ignore[no-any-return]
+    return _addcdiv(input, tensor1, tensor2, value)
 
 
 def _kinds(name: str, tensor1: Tensor, tensor2: Tensor) -> str:

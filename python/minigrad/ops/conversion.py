@@ -6,9 +6,9 @@ import builtins
 from typing import Any
 
 from .. import _dtype
-from .._device import device as Device  # noqa: N812
+from .._device import device as Device
 from .._device import require_cpu
-from .._dtype import dtype as DType  # noqa: N812
+from .._dtype import dtype as DType
 from .._formats import contiguous_format
 from .._methods import method
 from ..tensor import Tensor, array_of
@@ -81,7 +81,7 @@ def to(
     wanted = _dtype.chosen(dtype, input.dtype)
     if wanted is input.dtype:
         return input.clone() if copy else input
-    return to_dtype(input, wanted)  # type: ignore[no-any-return]
+    return to_dtype(input, wanted)
 
 
 @method

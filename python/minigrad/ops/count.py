@@ -28,7 +28,7 @@ def _flag(primitive: Any, name: str, input: Tensor, dim: Dims, keepdim: bool) ->
     """Run any or all: of uint8 the result is uint8, and an empty tuple of dims is no dim."""
     dims = dims_of(name, input, dim)
     out = to_dtype(input, _dtype.bool_) if dim is not None and dims == () else primitive(input, dims, keepdim)
-    return to_dtype(out, _dtype.uint8) if input.dtype is _dtype.uint8 else out  # type: ignore[no-any-return]
+    return to_dtype(out, _dtype.uint8) if input.dtype is _dtype.uint8 else out
 
 
 @method
@@ -92,4 +92,4 @@ def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
     >>> minigrad.tensor([[0, 2], [3, 1]]).count_nonzero(dim=0)
     tensor([1, 2])
     """
-    return _count_nonzero(input, dims_of("count_nonzero", input, dim), False)  # type: ignore[no-any-return]
+    return _count_nonzero(input, dims_of("count_nonzero", input, dim), False)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtype
-from .._dtype import dtype as DType  # noqa: N812
+from .._dtype import dtype as DType
 from .._facts import Size
 from .._formats import contiguous_format
 from .._methods import method

@@ -244,7 +244,7 @@ def _of_order(x: Tensor, y: Tensor, p: float) -> Tensor:
     """Return the distances of one of the orders with a kernel, which has no rules for infinity."""
     if p == INFINITY and x.shape[-1] > 0 and (levels or _wants_gradient(x, y)):
         return _greatest(x, y)
-    return _distances(x, y, float(p if x.shape[-1] > 0 else 2))  # type: ignore[no-any-return]
+    return _distances(x, y, float(p if x.shape[-1] > 0 else 2))
 
 
 def _greatest(x: Tensor, y: Tensor) -> Tensor:
@@ -302,7 +302,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     n = shape[0]
     if p in _ORDERS and n <= _FEW:
         whole = _reshape(_of_order(input, input, p), (n * n,))
-        return index_rows(whole, wrap(_above_the_diagonal(n)[2]))  # type: ignore[no-any-return]
+        return index_rows(whole, wrap(_above_the_diagonal(n)[2]))
     if p in _ORDERS:  # in blocks of rows, each beside the rows from its first one on
         rows = max(_FEW, -(-n // 4))
         blocks = [_of_order(input[i : i + rows], input[i:], p) for i in range(0, n, rows)]
@@ -383,7 +383,7 @@ def cosine_embedding_loss(
     cosine = div(product, sqrt(mul(square1, square2)))
     alike = _where(eq(target, 1), _sub(1.0, cosine), 0.0)
     different = _where(eq(target, -1), clamp(_sub(cosine, margin), 0.0), 0.0)
-    return reduced(_add(alike, different), code)  # type: ignore[no-any-return]
+    return reduced(_add(alike, different), code)
 
 
 _EPS = 1e-12
@@ -490,4 +490,4 @@ def _triplet(
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = minimum(far, distance(positive, negative))
-    return reduced(clamp(_add(_sub(near, far), margin), 0.0), code)  # type: ignore[no-any-return]
+    return reduced(clamp(_add(_sub(near, far), margin), 0.0), code)

@@ -209,7 +209,7 @@ _addcmul: Any = kernel_primitive(
 def _scaled_sum(plain: Callable[..., Any], x: Any, y: Any, alpha: Any) -> Tensor:
     """Return x plus `alpha` times y, or minus that where `plain`, which is meant without `alpha`, subtracts."""
     try:
-        return _with_alpha(plain, x, y, alpha)  # type: ignore[no-any-return]
+        return _with_alpha(plain, x, y, alpha)
     except (RuntimeError, TypeError):
         plain(x, y)  # which says what is wrong with the terms by the name that they know
         raise
@@ -406,7 +406,7 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """
     if memory_format is not None and memory_format not in (contiguous_format, preserve_format):
         raise RuntimeError(f"clone: memory_format={memory_format!r} is not supported")
-    return (_copy if memory_format is contiguous_format else _clone)(input)  # type: ignore[no-any-return]
+    return (_copy if memory_format is contiguous_format else _clone)(input)
 
 
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:

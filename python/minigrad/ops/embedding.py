@@ -79,7 +79,7 @@ def embedding(
     if padding_idx is not None:
         _check_padding("embedding", padding_idx, weight._array.shape[0])
     weight = _prepared(weight, indices, padding_idx, max_norm, norm_type, scale_grad_by_freq)
-    return index_rows(weight, wrap(indices))  # type: ignore[no-any-return]
+    return index_rows(weight, wrap(indices))
 
 
 def _prepared(
@@ -195,13 +195,13 @@ def embedding_bag(
         rows = index_rows(weight, wrap(at))
         rows = rows if factors is None else mul(rows, unsqueeze(factors, 1))
         if mode == "max" and input.ndim == 2 and input.shape[1] > 0 and padding_idx is None:
-            return reshape(rows, (count, -1, weight.shape[1])).max(1).values  # type: ignore[no-any-return]
+            return reshape(rows, (count, -1, weight.shape[1])).max(1).values
         out = rows.new_zeros(count, weight.shape[1])
         if mode == "max":
             return out.index_reduce(0, wrap(bags), rows, "amax", include_self=False)
         out = out.index_add(0, wrap(bags), rows)
     if mode == "sum":
-        return out  # type: ignore[no-any-return]
+        return out
     return div(out, wrap(sizes.clip(1).astype(out._array.dtype).reshape(-1, 1)))
 
 
@@ -321,4 +321,4 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         bound = "not be negative" if num_classes == -1 else f"lie in [0, {count})"
         raise RuntimeError(f"one_hot: classes must {bound}, got {least} to {most}")
     at = unsqueeze(tensor, -1)
-    return _scatter_add(wrap(_core.broadcast_view(_ONE, at._array.shape)), at, (*classes.shape, count), classes.ndim)  # type: ignore[no-any-return]
+    return _scatter_add(wrap(_core.broadcast_view(_ONE, at._array.shape)), at, (*classes.shape, count), classes.ndim)

@@ -121,7 +121,7 @@ def amax(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
     >>> minigrad.amax(minigrad.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
     tensor([4., 3.])
     """
-    return _amax(input, dims_of("amax", input, dim), keepdim)  # type: ignore[no-any-return]
+    return _amax(input, dims_of("amax", input, dim), keepdim)
 
 
 @method
@@ -135,7 +135,7 @@ def amin(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
     >>> minigrad.amin(minigrad.tensor([[1.0, 4.0], [3.0, 2.0]]), 1)
     tensor([1., 2.])
     """
-    return _amin(input, dims_of("amin", input, dim), keepdim)  # type: ignore[no-any-return]
+    return _amin(input, dims_of("amin", input, dim), keepdim)
 
 
 class _Extremum(NamedTuple):
@@ -222,8 +222,8 @@ def _index_over(primitive: Any, name: str, input: Tensor, dim: int | None, keepd
     if input.dtype is _dtype.bool_:
         raise RuntimeError(f"{name}: not for bool")
     if input._array.ndim == 0:
-        return primitive(_reshape(input, (1,)), (0,), False)  # type: ignore[no-any-return]
-    return primitive(input, dims, keepdim)  # type: ignore[no-any-return]
+        return primitive(_reshape(input, (1,)), (0,), False)
+    return primitive(input, dims, keepdim)
 
 
 def _batched_index_over(primitive: Any, level: Any, x: Any, dims: Shape, keepdim: bool) -> Any:

@@ -425,7 +425,7 @@ def sinc(input: Tensor) -> Tensor:
     >>> minigrad.sinc(minigrad.tensor([0.0, 0.5]))
     tensor([1.0000, 0.6366])
     """
-    return _bessel(mul(as_floats("sinc", input), math.pi), 0)  # type: ignore[no-any-return]
+    return _bessel(mul(as_floats("sinc", input), math.pi), 0)
 
 
 @method(in_place=True)
@@ -455,7 +455,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
         from .selection import clamp
 
         x = clamp(x, eps, 1 - eps)
-    return _logit(x)  # type: ignore[no-any-return]
+    return _logit(x)
 
 
 @method(in_place=True)

@@ -56,15 +56,15 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     if (basic := _core.basic_key(key, x)) is not None:
         return basic_index(x, basic)
     if (picked := _core.get_items(x, key)) is not None:
-        return picked  # type: ignore[no-any-return]
+        return picked
     kind, rank = type(key), x._array.ndim
     if kind is tuple and are_places(key, x):
-        return index_rows(*places_of("index", x, key))  # type: ignore[no-any-return]
+        return index_rows(*places_of("index", x, key))
     if rank > 0 and kind is not tuple and (at := _array_of_key(key)) is not None:
         if at.dtype.kind == "i":
             return _rows(x, key if kind is Tensor and at.dtype == INT64 else at.astype(INT64, copy=False))
         if at.dtype == BOOL and at.shape == x._array.shape[: at.ndim]:
-            return index_rows(with_dims_merged(x, 0, at.ndim), true_positions(at))  # type: ignore[no-any-return]
+            return index_rows(with_dims_merged(x, 0, at.ndim), true_positions(at))
     if (lone := _core.lone_index(key, rank)) is not None:
         return _taken(x, *lone)
     parts = parts_of(key)
@@ -73,10 +73,10 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     view, picked = split("index", x, parts)
     target = target_of("index", view, picked, x._array.shape)
     if target.dim == 0:  # rows come with their indices' shape, which spares a step
-        return index_rows(target.merged, target.at.reshape(target.shape))  # type: ignore[no-any-return]
+        return index_rows(target.merged, target.at.reshape(target.shape))
     out = gather_along(target.merged, along(target.at, target.before, target.after), target.dim)
     if len(target.shape) == 1:
-        return out  # type: ignore[no-any-return]
+        return out
     return reshape(out, (*target.before, *target.shape, *target.after))
 
 
@@ -113,7 +113,7 @@ def _array_of_key(key: Any) -> Array | None:
 def _rows(x: Tensor, index: Tensor | Array, dim: int = 0, shape: Shape | None = None) -> Tensor:
     """Return rows of a view; for errors, what number its rows' dim has in the shape of the tensor."""
     try:
-        return index_rows(x, index)  # type: ignore[no-any-return]
+        return index_rows(x, index)
     except IndexError:
         refuse_outside("index", shape or x._array.shape, index._array if isinstance(index, Tensor) else index, dim)
         raise

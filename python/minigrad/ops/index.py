@@ -153,7 +153,7 @@ def index_tensor(name: str, index: Any) -> Tensor:
         index = wrap(array)
     if index._array.dtype.kind not in "iu":
         raise IndexError(f"{name}: indices must be integers, got {index._array.dtype}")
-    return index if index._array.dtype == _INT64 else to_dtype(index, _dtype.int64)  # type: ignore[no-any-return]
+    return index if index._array.dtype == _INT64 else to_dtype(index, _dtype.int64)
 
 
 def linear_index(name: str, indices: Sequence[Array], sizes: Shape, dims: Sequence[int], shape: Shape) -> Array:
@@ -168,7 +168,7 @@ def linear_index(name: str, indices: Sequence[Array], sizes: Shape, dims: Sequen
         return BatchedArray(level, inner, any(batched))  # type: ignore[return-value]
     signed = [a if a.dtype == _INT64 else a.astype(np.int64) for a in indices]
     try:
-        return _linear_kernel(signed, sizes)  # type: ignore[no-any-return]
+        return _linear_kernel(signed, sizes)
     except IndexError:
         for array, dim in zip(signed, dims, strict=True):
             refuse_outside(name, shape, array, dim)
@@ -194,7 +194,7 @@ def true_positions(mask: Array) -> Array:
     """Return where a mask is true, as positions in the array in row-major order."""
     refuse_ragged("choosing elements by a mask", mask)
     flat = mask.reshape(-1)
-    return _nonzero(flat, int(_count_nonzero(flat, (0,), False))).reshape(-1)  # type: ignore[no-any-return]
+    return _nonzero(flat, int(_count_nonzero(flat, (0,), False))).reshape(-1)
 
 
 def along(index: Array, before: Shape, after: Shape) -> Array:
@@ -206,13 +206,13 @@ def along(index: Array, before: Shape, after: Shape) -> Array:
         return _core.strided_view(index, (*before, index.shape[0], *after), strides, 0)
     if after:
         index = index.reshape(index.shape + (1,) * len(after))
-    return broadcast(index, (*before, index.shape[0], *after))  # type: ignore[no-any-return]
+    return broadcast(index, (*before, index.shape[0], *after))
 
 
 def pick(name: str, x: Tensor, index: Tensor, dim: int, given: Tensor | None = None) -> Tensor:
     """Return ``gather_along(x, index, dim)``; an IndexError says which index, of those `given`, is out of range."""
     try:
-        return gather_along(x, index, dim)  # type: ignore[no-any-return]
+        return gather_along(x, index, dim)
     except IndexError:
         refuse_outside(name, x._array.shape, (index if given is None else given)._array, dim, wraps=False)
         raise
@@ -263,7 +263,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     index = index_tensor("gather", index)
     if index._array.ndim != array.ndim:
         if index._array.size == 0:
-            return index_rows(reshape(input, -1), index)  # type: ignore[no-any-return]
+            return index_rows(reshape(input, -1), index)
         shapes = array.shape, index._array.shape
         if max(map(len, shapes)) > 1:
             raise RuntimeError(
@@ -322,7 +322,7 @@ def vector_index(name: str, index: Any) -> Tensor:
     """Return an index as a vector of int64; IndexError where it has more dimensions."""
     index = index_tensor(name, index)
     if index._array.ndim == 1:
-        return index  # type: ignore[no-any-return]
+        return index
     if index._array.ndim > 1:
         raise IndexError(f"{name}: index must be a vector, got shape {index._array.shape}")
     return reshape(index, 1)
@@ -358,7 +358,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     flat = reshape(input, (array_of("take", input).size,))
     index = index_tensor("take", index)
     try:
-        return index_rows(flat, index)  # type: ignore[no-any-return]
+        return index_rows(flat, index)
     except IndexError:
         refuse_outside("take", flat._array.shape, index._array, 0)
         raise
@@ -415,7 +415,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     own, theirs = list(full), list(full)
     own[d], theirs[d] = array.shape[d], at.shape[d]
     x = broadcast(input, tuple(own)) if tuple(own) != array.shape else input
-    return gather_along(x, broadcast(at, tuple(theirs)), d)  # type: ignore[no-any-return]
+    return gather_along(x, broadcast(at, tuple(theirs)), d)
 
 
 @method
@@ -447,7 +447,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     tensor([1, 4])
     """
     x, m = broadcast_with_mask("masked_select", input, mask)
-    return index_rows(reshape(x, -1), true_positions(m))  # type: ignore[no-any-return]
+    return index_rows(reshape(x, -1), true_positions(m))
 
 
 def broadcast_with_mask(name: str, input: Tensor, mask: Tensor) -> tuple[Tensor, Array]:

@@ -171,7 +171,7 @@ _split_record = Variadic(
 def _common(name: str, tensors: Any) -> Sequence[Tensor]:
     """Return a sequence of tensors, brought to one dtype."""
     if _core.arrays_of(tensors) is not None:
-        return tensors  # type: ignore[no-any-return]
+        return tensors
     if type(tensors) not in (list, tuple) and (isinstance(tensors, Tensor) or not isinstance(tensors, Sequence)):
         raise TypeError(f"{name}: tensors must be a tuple or list of tensors, got {type(tensors).__name__}")
     given = list(tensors)
@@ -227,7 +227,7 @@ def _joined(xs: Sequence[Tensor], dim: int) -> Tensor:
     shape = xs[0]._array.shape
     try:
         d = dim if dim.__class__ is int and 0 <= dim < len(shape) else normalise_dim("cat", dim, shape)
-        return join(xs, d, False)  # type: ignore[no-any-return]
+        return join(xs, d, False)
     except (IndexError, RuntimeError):
         pass
     return _cat_unusual(xs, dim)
@@ -242,7 +242,7 @@ def _cat_unusual(xs: Sequence[Tensor], dim: int) -> Tensor:
     if (0,) in shapes:
         xs = [x for x in xs if x._array.shape != (0,)] or xs[:1]
     shape = xs[0]._array.shape
-    return join(xs, normalise_dim("cat", dim, shape), False)  # type: ignore[no-any-return]
+    return join(xs, normalise_dim("cat", dim, shape), False)
 
 
 @numpy_names
@@ -289,7 +289,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     shape = xs[0]._array.shape
     d = normalise_dim("stack", dim, shape, added=1)
     try:
-        return join(xs, d, True)  # type: ignore[no-any-return]
+        return join(xs, d, True)
     except RuntimeError:
         other = next((x._array.shape for x in xs if x._array.shape != shape), shape)
         if other != shape:
@@ -358,7 +358,7 @@ def _join_widened(xs: Sequence[Tensor], rank: int, widened: Callable[[Tensor], T
     """Join tensors along `dim`, those of fewer than `rank` dimensions widened."""
     if xs[0]._array.ndim == rank - 1:  # as a rule all have one shape, and the new dimension is that of `stack`
         try:
-            return join(xs, dim, True)  # type: ignore[no-any-return]
+            return join(xs, dim, True)
         except RuntimeError:
             pass
     return _joined([x if x._array.ndim >= rank else widened(x) for x in xs], dim)

@@ -130,12 +130,12 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if bias is None:
         bias = _NO_BIAS[array.dtype.type]
     if array.ndim == 2:
-        return _linear(input, weight, bias)  # type: ignore[no-any-return]
+        return _linear(input, weight, bias)
     if array.ndim == 0:
         raise RuntimeError("linear: the input must have at least one dimension, got shape ()")
     rows = reshape(input, -1, array.shape[-1]) if array.size else reshape(input, array.size, array.shape[-1])
     out = _linear(rows, weight, bias)
-    return _reshape(out, (*array.shape[:-1], out._array.shape[1]))  # type: ignore[no-any-return]
+    return _reshape(out, (*array.shape[:-1], out._array.shape[1]))
 
 
 def _as_tensor(name: str, x: Any) -> Tensor:
@@ -180,7 +180,7 @@ def matmul(input: Any, other: Any) -> Tensor:
         a, b = _as_tensor("matmul", a), _as_tensor("matmul", b)
     m, n = a._array.ndim, b._array.ndim
     if (m >= 2 and n >= 2) or m == n == 1:
-        return _matmul(a, b)  # type: ignore[no-any-return]
+        return _matmul(a, b)
     return _with_vector(a, b)
 
 

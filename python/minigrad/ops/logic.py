@@ -56,7 +56,7 @@ def _operator(compare: Callable[..., Tensor]) -> Callable[..., Tensor]:
         except TypeError:
             if isinstance(other, Tensor):
                 raise
-            return _NOT_COMPARED  # type: ignore[no-any-return]
+            return _NOT_COMPARED
 
     return call
 

@@ -305,7 +305,7 @@ def cross_entropy(
         target = class_indices("cross_entropy", target)
     try:
         if weight is None and len(shape) == 2 and shape[:1] == target._array.shape:
-            return _cross_entropy(input, target, ignore_index, label_smoothing, code)  # type: ignore[no-any-return]
+            return _cross_entropy(input, target, ignore_index, label_smoothing, code)
         rows, labels = as_rows("cross_entropy", input, target)
         if weight is None and len(rows._array.shape) == 2:
             losses = _cross_entropy(rows, labels, ignore_index, label_smoothing, code)
@@ -313,7 +313,7 @@ def cross_entropy(
             losses = _nll("cross_entropy", _log_softmax(rows, 1), labels, weight, ignore_index, code, label_smoothing)
     except IndexError:
         raise no_class("cross_entropy", input, target, ignore_index) from None
-    return _reshape(losses, target._array.shape) if code == 0 else losses  # type: ignore[no-any-return]
+    return _reshape(losses, target._array.shape) if code == 0 else losses
 
 
 def class_indices(name: str, target: Tensor) -> Tensor:
@@ -323,7 +323,7 @@ def class_indices(name: str, target: Tensor) -> Tensor:
         return target
     if kind.kind not in "iu":
         raise RuntimeError(f"{name}: the target must be integers, got {target.dtype}")
-    return to_dtype(target, _dtype.int64)  # type: ignore[no-any-return]
+    return to_dtype(target, _dtype.int64)
 
 
 def check_class_weight(name: str, weight: Tensor | None, classes: int) -> None:
@@ -459,4 +459,4 @@ def nll_loss(
         losses = _nll("nll_loss", rows, labels, weight, ignore_index, code)
     except IndexError:
         raise no_class("nll_loss", input, target, ignore_index) from None
-    return _reshape(losses, target._array.shape) if code == 0 else losses  # type: ignore[no-any-return]
+    return _reshape(losses, target._array.shape) if code == 0 else losses

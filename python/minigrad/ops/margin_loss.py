@@ -50,7 +50,7 @@ def soft_margin_loss(
         raise RuntimeError(
             f"soft_margin_loss: target must broadcast to the shape of input, got {shapes[1]} for {shapes[0]}"
         )
-    return _binary_cross_entropy_with_logits(against, full_like(against, 0), code)  # type: ignore[no-any-return]
+    return _binary_cross_entropy_with_logits(against, full_like(against, 0), code)
 
 
 def hinge_embedding_loss(
@@ -94,7 +94,7 @@ def hinge_embedding_loss(
     array_of("hinge_embedding_loss", input)
     apart = _where(ne(target, 1), clamp(_sub(margin, input), 0.0), 0.0)
     together = _where(ne(target, -1), input, 0.0)
-    return reduced(_add(apart, together), code)  # type: ignore[no-any-return]
+    return reduced(_add(apart, together), code)
 
 
 def margin_ranking_loss(
@@ -140,7 +140,7 @@ def margin_ranking_loss(
     if len({len(shape) for shape in shapes}) > 1:
         raise RuntimeError(f"{name}: all operands must have equally many dimensions, got {shapes}")
     missed = _add(neg(mul(target, _sub(input1, input2))), margin)
-    return reduced(clamp(missed, 0.0), code)  # type: ignore[no-any-return]
+    return reduced(clamp(missed, 0.0), code)
 
 
 def multi_margin_loss(
@@ -215,7 +215,7 @@ def multi_margin_loss(
     if weight is not None:
         terms = mul(terms, _reshape(index_rows(weight, _reshape(labels, (n,))), (n, 1)))
     if code == 0:
-        return _reshape(_mean(terms, (1,), False), target._array.shape)  # type: ignore[no-any-return]
+        return _reshape(_mean(terms, (1,), False), target._array.shape)
     return reduced(terms, 1) if code == 1 else div(reduced(terms, 2), float(classes))
 
 
@@ -279,7 +279,7 @@ def multilabel_margin_loss(
     missed = relu(_add(_sub(_reshape(rows, (n, 1, others.shape[1])), _reshape(picked, (n, most, 1))), 1.0))
     pairs = wrap(counts[:, :, None] & others[:, None, :])
     losses = div(_sum(_where(pairs, missed, 0.0), (1, 2), False), float(classes))
-    return _reshape(losses, shape[:-1]) if code == 0 else reduced(losses, code)  # type: ignore[no-any-return]
+    return _reshape(losses, shape[:-1]) if code == 0 else reduced(losses, code)
 
 
 _select, _place, _largest = (_core.kernels[name] for name in ("where", "scatter", "max"))

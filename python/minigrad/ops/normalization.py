@@ -45,9 +45,9 @@ def _of_rows(
     shape = input._array.shape
     w, b = _vector_of(name, "weight", weight, own, input), _vector_of(name, "bias", bias, own, input)
     if len(shape) == 2 and len(own) == 1:
-        return standardize(input, w, b, eps, 1, centred)  # type: ignore[no-any-return]
+        return standardize(input, w, b, eps, 1, centred)
     rows = _reshape(input, (math.prod(shape[: len(shape) - len(own)]), math.prod(own)))
-    return _reshape(standardize(rows, w, b, eps, 1, centred), shape)  # type: ignore[no-any-return]
+    return _reshape(standardize(rows, w, b, eps, 1, centred), shape)
 
 
 def layer_norm(
@@ -320,7 +320,7 @@ def _with_statistics(
     if mean is None or variance is None:
         raise RuntimeError(f"{name}: needs running_mean and running_var unless the batch's own statistics are used")
     w, b = _per_channel(name, input, weight, bias)
-    return standardize_given(input, w, b, mean, variance, eps, 0, True)  # type: ignore[no-any-return]
+    return standardize_given(input, w, b, mean, variance, eps, 0, True)
 
 
 def instance_norm(

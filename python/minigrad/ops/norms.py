@@ -115,10 +115,10 @@ def _vector_norm(name: str, x: Tensor, p: Any, dim: Dims, keepdim: bool) -> Tens
         raise TypeError(f"{name}: the order must be a number, got {p!r}")
     dims = dims_of(name, x, dim)
     if p == INFINITY:
-        return _amax(abs(x), dims, keepdim)  # type: ignore[no-any-return]
+        return _amax(abs(x), dims, keepdim)
     if p == -INFINITY:
-        return _amin(abs(x), dims, keepdim)  # type: ignore[no-any-return]
-    return _norm(x, dims, keepdim, float(p))  # type: ignore[no-any-return]
+        return _amin(abs(x), dims, keepdim)
+    return _norm(x, dims, keepdim, float(p))
 
 
 def vector_norm(
@@ -180,7 +180,7 @@ def _spectral_norm(a: Tensor, order: Any, dims: tuple[int, int], keepdim: bool) 
         out = _sum(values, last, False)
     else:
         out = (_amax if order > 0 else _amin)(values, last, False)
-    return _reshape(out, kept_shape(shape, tuple(sorted(dims)))) if keepdim else out  # type: ignore[no-any-return]
+    return _reshape(out, kept_shape(shape, tuple(sorted(dims)))) if keepdim else out
 
 
 def _matrix_norm(name: str, a: Tensor, order: Any, dim: Sequence[int], keepdim: bool) -> Tensor:
@@ -201,12 +201,12 @@ def _matrix_norm(name: str, a: Tensor, order: Any, dim: Sequence[int], keepdim: 
     else:
         out = (_amax if order > 0 else _amin)(sums, (chosen,), True)
     if keepdim:
-        return out  # type: ignore[no-any-return]
-    return _reshape(out, tuple([n for d, n in enumerate(array.shape) if d not in (rows, columns)]))  # type: ignore[no-any-return]
+        return out
+    return _reshape(out, tuple([n for d, n in enumerate(array.shape) if d not in (rows, columns)]))
 
 
 def matrix_norm(
-    A: Tensor,  # noqa: N803
+    A: Tensor,
     ord: Any = "fro",
     dim: Sequence[int] = (-2, -1),
     keepdim: bool = False,
@@ -255,7 +255,7 @@ def matrix_norm(
 
 
 def linalg_norm(
-    A: Tensor,  # noqa: N803
+    A: Tensor,
     ord: Any = None,
     dim: Dims = None,
     keepdim: bool = False,

@@ -82,7 +82,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         for border in borders:
             if not _core.set_items(alone, border, value):
                 alone._array[border] = value
-    return out  # type: ignore[no-any-return]
+    return out
 
 
 def _of_its_own(input: Tensor, shape: Shape, pad: tuple[int, ...], mode: str) -> Tensor:
@@ -97,7 +97,7 @@ def _of_its_own(input: Tensor, shape: Shape, pad: tuple[int, ...], mode: str) ->
         )
     if min(pad) >= 0:
         try:
-            return _border(input, pad, _MODES.index(mode))  # type: ignore[no-any-return]
+            return _border(input, pad, _MODES.index(mode))
         except RuntimeError:
             _check_own(shape, pad, mode)
             raise

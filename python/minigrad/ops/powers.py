@@ -149,7 +149,7 @@ def pow(input: Any, exponent: Any) -> Tensor:  # noqa: A001
         return _power_of_number(input, exponent)
     if isinstance(input, (int, float)) and isinstance(exponent, Tensor):
         if exponent.dtype.is_floating_point and 0 < input < math.inf:
-            return power_of_base(exponent, float(input))  # type: ignore[no-any-return]
+            return power_of_base(exponent, float(input))
         input = number_tensor(input, _dtype.result_type(input, exponent))
     kinds = _kind(input) + _kind(exponent)
     return _pow_integers(input, exponent) if kinds in _INTEGER_KINDS else _pow(input, exponent)
@@ -168,9 +168,9 @@ def _kind(x: Any) -> str:
 
 def _power_of_number(x: Tensor, exponent: Any) -> Tensor:
     if x.dtype.is_floating_point:
-        return pow_number(x, exponent)  # type: ignore[no-any-return]
+        return pow_number(x, exponent)
     if isinstance(exponent, float):
-        return pow_number(to_dtype(x, _dtype.get_default_dtype()), exponent)  # type: ignore[no-any-return]
+        return pow_number(to_dtype(x, _dtype.get_default_dtype()), exponent)
     if exponent < 0:
         raise RuntimeError("pow: integers cannot be raised to negative integer powers; convert to a float first")
     return integer_power(x, int(exponent))

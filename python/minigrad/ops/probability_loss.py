@@ -83,9 +83,9 @@ def binary_cross_entropy(
     _check_probabilities(name, input, "input")
     _check_probabilities(name, target, "target")
     if weight is None:
-        return _binary_cross_entropy(input, target, code)  # type: ignore[no-any-return]
+        return _binary_cross_entropy(input, target, code)
     losses = mul(_binary_cross_entropy(input, target, 0), broadcast(weight, input._array.shape))
-    return reduced(losses, code)  # type: ignore[no-any-return]
+    return reduced(losses, code)
 
 
 def binary_cross_entropy_with_logits(
@@ -138,7 +138,7 @@ def binary_cross_entropy_with_logits(
     code = reduction_code(name, reduction, size_average, reduce)
     _same_shape(name, input, target)
     if weight is None and pos_weight is None:
-        return _binary_cross_entropy_with_logits(input, target, code)  # type: ignore[no-any-return]
+        return _binary_cross_entropy_with_logits(input, target, code)
     if pos_weight is None:
         losses = _binary_cross_entropy_with_logits(input, target, 0)
     else:
@@ -146,7 +146,7 @@ def binary_cross_entropy_with_logits(
         of_positive = _add(mul(_sub(pos_weight, 1.0), target), 1.0)
         softplus = _binary_cross_entropy_with_logits(neg(input), full_like(input, 0), 0)
         losses = _add(mul(_sub(1.0, target), input), mul(of_positive, softplus))
-    return reduced(losses if weight is None else mul(losses, weight), code)  # type: ignore[no-any-return]
+    return reduced(losses if weight is None else mul(losses, weight), code)
 
 
 def kl_div(
@@ -219,4 +219,4 @@ def multilabel_soft_margin_loss(
     """
     code = reduction_code("multilabel_soft_margin_loss", reduction, size_average, reduce)
     losses = binary_cross_entropy_with_logits(input, target, weight, reduction="none")
-    return reduced(_mean(losses, (losses._array.ndim - 1,), False), code)  # type: ignore[no-any-return]
+    return reduced(_mean(losses, (losses._array.ndim - 1,), False), code)

@@ -430,7 +430,7 @@ def _chain(matrices: list[Tensor], split: dict[tuple[int, int], int], i: int, j:
     return mm(_chain(matrices, split, i, k), _chain(matrices, split, k + 1, j))
 
 
-def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:  # noqa: N803  (PyTorch's name)
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     """Return the matrix whose columns are the powers of a vector (Vandermonde's).
 
     Parameters

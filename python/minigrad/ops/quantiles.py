@@ -121,7 +121,7 @@ def _shares(name: str, input: Tensor, q: Any) -> Tensor:
         )
     if not ((q._array >= 0) & (q._array <= 1)).all():
         raise RuntimeError(f"{name}: q must be between 0 and 1, got {q._array}")
-    return q  # type: ignore[no-any-return]
+    return q
 
 
 def _chosen(lines: Tensor, shares: Tensor, interpolation: str, skip_nan: bool) -> Tensor:
@@ -187,7 +187,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     line = wrap(x)
     places = clamp(to_dtype(mul(sub(line, low), bins / (high - low)), _dtype.int64), 0, bins - 1)
     places = _where(logical_and(ge(line, low), le(line, high)), places, bins)  # the last place: not counted
-    return to_dtype(bincount(places, minlength=bins + 1)[:bins], input.dtype)  # type: ignore[no-any-return]
+    return to_dtype(bincount(places, minlength=bins + 1)[:bins], input.dtype)
 
 
 @method

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtype
-from .._dtype import dtype as DType  # noqa: N812
+from .._dtype import dtype as DType
 from ..graph import Array
 from ..tensor import Tensor, wrap
 from .creation import full_kernel, refuse_negative

@@ -127,7 +127,7 @@ def _repeated(input: Tensor, shape: Shape, counts: Shape) -> Tensor:
         apart += [n] if count == 1 else [1, n]
         wide += [n] if count == 1 else [count, n]
     if apart == wide:
-        return ew._copy(reshape(input, shape))  # type: ignore[no-any-return]
+        return ew._copy(reshape(input, shape))
     repeated = ew._copy(broadcast(reshape(input, tuple(apart)), tuple(wide)))
     return reshape(repeated, tuple([n * count for n, count in zip(shape, counts, strict=True)]))
 
@@ -270,7 +270,7 @@ def flip(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
     tensor([3, 2, 1])
     """
     shape = array_of("flip", input).shape
-    return _flip(input, normalise_dims("flip", sizes_of(args, dims), shape))  # type: ignore[no-any-return]
+    return _flip(input, normalise_dims("flip", sizes_of(args, dims), shape))
 
 
 @method
@@ -334,7 +334,7 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
     if not by:
         raise RuntimeError("roll: needs at least one shift")
     if not along_dims and len(by) == len(shape) == 1:
-        return _roll(input, by, (0,))  # type: ignore[no-any-return]
+        return _roll(input, by, (0,))
     if not along_dims and len(by) == 1:
         flat = _roll(reshape(input, (input._array.size,)), by, (0,))
         return reshape(flat, shape)
@@ -343,7 +343,7 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
     if not shape:
         raise IndexError(f"roll: dims {along_dims} for a tensor without dimensions")
     order = tuple([normalise_dim("roll", d, shape) for d in along_dims])
-    return _roll(input, by, order)  # type: ignore[no-any-return]
+    return _roll(input, by, order)
 
 
 @method
@@ -390,7 +390,7 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
             [1., 1., 0.]])
     """
     array_of("tril", input)
-    return _triangle(input, diagonal, False)  # type: ignore[no-any-return]
+    return _triangle(input, diagonal, False)
 
 
 @method(in_place=_triangle_calls(True))
@@ -405,7 +405,7 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
             [0., 0., 1.]])
     """
     array_of("triu", input)
-    return _triangle(input, diagonal, True)  # type: ignore[no-any-return]
+    return _triangle(input, diagonal, True)
 
 
 @method
@@ -440,7 +440,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     extent = shape[-1] + abs(offset)
     rest = iter(shape[:-1])
     full = tuple([extent if d in (a, b) else next(rest) for d in range(len(shape) + 1)])
-    return undiagonal(input, full, offset, (a, b))  # type: ignore[no-any-return]
+    return undiagonal(input, full, offset, (a, b))
 
 
 @method

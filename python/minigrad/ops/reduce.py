@@ -191,20 +191,20 @@ def _widens(primitive: Any, x: Tensor, wanted: _dtype.dtype) -> bool:
 def _add_up(primitive: Any, x: Tensor, dims: Shape, keepdim: bool) -> Tensor:
     """Run sum or mean of floats. float16 is read as it is, but where it lies turned a copy as float32 is sooner there."""
     if x.dtype is _dtype.float16 and not x.is_contiguous():
-        return to_dtype(primitive(to_dtype(x, _dtype.float32), dims, keepdim), _dtype.float16)  # type: ignore[no-any-return]
-    return primitive(x, dims, keepdim)  # type: ignore[no-any-return]
+        return to_dtype(primitive(to_dtype(x, _dtype.float32), dims, keepdim), _dtype.float16)
+    return primitive(x, dims, keepdim)
 
 
 def _total(name: str, primitive: Any, x: Tensor, dims: Shape, keepdim: bool, dtype: _dtype.dtype | None) -> Tensor:
     """Run sum or prod in the dtype asked for."""
     real = array_of(name, x).dtype.kind == "f"
     if dtype is None and primitive is _sum and x.dtype is _dtype.bool_:
-        return _count_nonzero(x, dims, keepdim)  # type: ignore[no-any-return]
+        return _count_nonzero(x, dims, keepdim)
     wanted = _dtype.as_dtype(dtype) if dtype is not None else x.dtype if real else _dtype.int64
     if x.dtype is not wanted and not _widens(primitive, x, wanted):
         x = to_dtype(x, wanted)
     out = primitive(x, dims, keepdim)
-    return out if out.dtype is wanted else to_dtype(out, wanted)  # type: ignore[no-any-return]
+    return out if out.dtype is wanted else to_dtype(out, wanted)
 
 
 @method
@@ -276,7 +276,7 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dtyp
         wanted = _dtype.as_dtype(dtype)
         if wanted.is_floating_point and _widens(_sum, input, wanted):
             total = to_dtype(_sum(input, dims, keepdim), _dtype.float64)
-            return to_dtype(div(total, float(reduced_count(input.shape, dims))), wanted)  # type: ignore[no-any-return]
+            return to_dtype(div(total, float(reduced_count(input.shape, dims))), wanted)
         input = _converted("mean", input, wanted)
     float_array_of("mean", input)
     return _add_up(_mean, input, dims, keepdim)
@@ -341,7 +341,7 @@ def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dt
         input = _converted("nansum", input, dtype)
     if not input.dtype.is_floating_point:
         return sum(input, dim, keepdim, dtype=dtype)
-    return _nansum(input, dims_of("nansum", input, dim), keepdim)  # type: ignore[no-any-return]
+    return _nansum(input, dims_of("nansum", input, dim), keepdim)
 
 
 @method
@@ -396,4 +396,4 @@ def logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) ->
     >>> minigrad.tensor([1000.0, 1000.0]).logsumexp(0)
     tensor(1000.6932)
     """
-    return _logsumexp(input, dims_of("logsumexp", input, dim), keepdim)  # type: ignore[no-any-return]
+    return _logsumexp(input, dims_of("logsumexp", input, dim), keepdim)

@@ -42,7 +42,7 @@ def weighted(name: str, losses: Tensor, weight: Tensor, code: int) -> Tensor:
         raise ValueError(f"{name}: weight must have shape {losses._array.shape}, got {weight._array.shape}")
     products = mul(losses, weight)
     if code != 1:
-        return reduced(products, code)  # type: ignore[no-any-return]
+        return reduced(products, code)
     return div(_sum(products, (), False), _sum(weight, (), False))
 
 
@@ -93,7 +93,7 @@ def mse_loss(
     input, target = _pair("mse_loss", input, target)
     if weight is not None:
         return weighted("mse_loss", _mse_loss(input, target, 0), weight, code)
-    return _mse_loss(input, target, code)  # type: ignore[no-any-return]
+    return _mse_loss(input, target, code)
 
 
 def l1_loss(
@@ -120,7 +120,7 @@ def l1_loss(
     input, target = _pair("l1_loss", input, target)
     if weight is not None:
         return weighted("l1_loss", _l1_loss(input, target, 0), weight, code)
-    return _l1_loss(input, target, code)  # type: ignore[no-any-return]
+    return _l1_loss(input, target, code)
 
 
 def smooth_l1_loss(
@@ -165,7 +165,7 @@ def smooth_l1_loss(
     if not beta >= 0:
         raise RuntimeError(f"smooth_l1_loss: beta must not be negative, got {beta}")
     input, target = _pair("smooth_l1_loss", input, target)
-    return _smooth_l1_loss(input, target, code, beta)  # type: ignore[no-any-return]
+    return _smooth_l1_loss(input, target, code, beta)
 
 
 def huber_loss(
@@ -210,8 +210,8 @@ def huber_loss(
     input, target = _pair("huber_loss", input, target)
     if weight is not None:
         losses = weighted("huber_loss", _huber_loss(input, target, 0, delta), weight, 0)
-        return reduced(losses, code)  # type: ignore[no-any-return]
-    return _huber_loss(input, target, code, delta)  # type: ignore[no-any-return]
+        return reduced(losses, code)
+    return _huber_loss(input, target, code, delta)
 
 
 def poisson_nll_loss(
@@ -265,7 +265,7 @@ def poisson_nll_loss(
         half_log = mul(log(mul(target, 2 * math.pi)), 0.5)
         stirling = _add(_sub(mul(target, log(target)), target), half_log)
         losses = _add(losses, _where(gt(target, 1.0), stirling, 0.0))
-    return reduced(losses, code)  # type: ignore[no-any-return]
+    return reduced(losses, code)
 
 
 def gaussian_nll_loss(
@@ -327,7 +327,7 @@ def gaussian_nll_loss(
     variances = _add(variances, change)
     difference = _sub(input, target)
     losses = mul(_add(log(variances), div(mul(difference, difference), variances)), 0.5)
-    return reduced(_add(losses, 0.5 * math.log(2 * math.pi)) if full else losses, code)  # type: ignore[no-any-return]
+    return reduced(_add(losses, 0.5 * math.log(2 * math.pi)) if full else losses, code)
 
 
 def _variances(name: str, var: Tensor, shape: tuple[int, ...]) -> Tensor:

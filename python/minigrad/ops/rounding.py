@@ -105,7 +105,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """
     if rounding_mode not in _QUOTIENTS:
         raise RuntimeError(f"div: rounding_mode must be None, 'trunc' or 'floor', got {rounding_mode!r}")
-    return _QUOTIENTS[rounding_mode](input, other)  # type: ignore[no-any-return]
+    return _QUOTIENTS[rounding_mode](input, other)
 
 
 def true_divide(input: Any, other: Any) -> Tensor:
@@ -193,10 +193,10 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:  # noqa: A001
     tensor([123.5000])
     """
     if decimals == 0:
-        return _round(input)  # type: ignore[no-any-return]
+        return _round(input)
     if array_of("round", input).dtype.kind != "f":
         raise TypeError(f"round: integers have no decimals to round to, got decimals={decimals} for {input.dtype}")
-    return _round_to(input, decimals)  # type: ignore[no-any-return]
+    return _round_to(input, decimals)
 
 
 document(

@@ -140,7 +140,7 @@ def _cumulated(primitive: Any, input: Tensor, dim: int, dtype: _dtype.dtype | No
     target = _dtype.chosen(dtype, _dtype.int64)
     taken = target if target.is_floating_point else _dtype.int64
     out = primitive(input if input.dtype is taken else to_dtype(input, taken), dim, *flags)
-    return out if out.dtype is target else to_dtype(out, target)  # type: ignore[no-any-return]
+    return out if out.dtype is target else to_dtype(out, target)
 
 
 @method(in_place=True)
@@ -175,7 +175,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: _dtype.dtype | None = None) -> Ten
     array = array_of("cumsum", input)
     d = normalise_dim("cumsum", dim, array.shape)
     if dtype is None and array.dtype.kind == "f":
-        return _cumsum(input, d, False)  # type: ignore[no-any-return]
+        return _cumsum(input, d, False)
     return _cumulated(_cumsum, input, d, dtype, False)
 
 
@@ -213,7 +213,7 @@ def cumprod(input: Tensor, dim: int, *, dtype: _dtype.dtype | None = None) -> Te
     array = array_of("cumprod", input)
     d = normalise_dim("cumprod", dim, array.shape)
     if dtype is None and array.dtype.kind == "f":
-        return _cumprod(input, d, False, False)  # type: ignore[no-any-return]
+        return _cumprod(input, d, False, False)
     return _cumulated(_cumprod, input, d, dtype, False, False)
 
 
@@ -251,4 +251,4 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     tensor([1000.0000, 1000.6932])
     """
     shape = float_array_of("logcumsumexp", input).shape
-    return _logcumsumexp(input, normalise_dim("logcumsumexp", dim, shape))  # type: ignore[no-any-return]
+    return _logcumsumexp(input, normalise_dim("logcumsumexp", dim, shape))

@@ -31,7 +31,7 @@ _PRODUCTS = {"add": _scatter_sum, "multiply": _scatter_product}
 def combine(name: str, x: Tensor, src: Any, index: Any, dim: int, primitive: Callable[..., Any]) -> Tensor:
     """Return `x` with `src` combined into it; an IndexError says which index is out of range."""
     try:
-        return primitive(x, src, index, dim)  # type: ignore[no-any-return]
+        return primitive(x, src, index, dim)
     except IndexError:
         _refuse_index(name, x, index, dim)
         raise

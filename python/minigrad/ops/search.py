@@ -75,7 +75,7 @@ def argwhere(input: Tensor) -> Tensor:
             [3]])
     """
     array_of("argwhere", input)
-    return nonzero(input)  # type: ignore[no-any-return]
+    return nonzero(input)
 
 
 def _is_right(right: bool, side: str | None) -> bool:

@@ -101,7 +101,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     elif min is None or max is None:
         lowest, highest = (-np.inf, np.inf) if array.dtype.kind == "f" else _limits(input, max if min is None else min)
         min, max = (lowest, max) if min is None else (min, highest)  # noqa: A001
-    return _clamp(input, min, max)  # type: ignore[no-any-return]
+    return _clamp(input, min, max)
 
 
 def _limits(x: Tensor, bound: Any) -> tuple[float, float]:
@@ -238,7 +238,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         value = value if value.dtype is input.dtype else to_dtype(value, input.dtype)
     elif kind != "f":
         value = _dtype.held("masked_fill", value, input.dtype.numpy)
-    return _where(mask, value, input)  # type: ignore[no-any-return]
+    return _where(mask, value, input)
 
 
 _nan_to_num: Any = kernel_primitive(
@@ -288,7 +288,7 @@ def nan_to_num(
     """
     if array_of("nan_to_num", input).dtype.kind != "f":
         return clone(input)
-    return _nan_to_num(*_with_replacements(input, nan, posinf, neginf))  # type: ignore[no-any-return]
+    return _nan_to_num(*_with_replacements(input, nan, posinf, neginf))
 
 
 def _with_replacements(x: Tensor, nan: float | None, above: float | None, below: float | None) -> tuple[Any, ...]:

@@ -165,7 +165,7 @@ def _fitted(name: str, value: Tensor, shape: Shape) -> Tensor:
     if extra > 0 and own[:extra] == (1,) * extra:
         value = reshape(value, own[extra:])
     try:
-        return broadcast(value, shape)  # type: ignore[no-any-return]
+        return broadcast(value, shape)
     except RuntimeError:
         raise RuntimeError(
             f"{name}: shape {own} does not broadcast to {shape}, that of the elements assigned to"

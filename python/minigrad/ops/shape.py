@@ -330,9 +330,9 @@ def reshape(input: Tensor, *args: Any, shape: Any = None) -> Tensor:
             [3, 4, 5]])
     """
     if shape is None and (plain := _core.viewed_sizes(input, args)) is not None:
-        return _reshape(input, plain)  # type: ignore[no-any-return]
+        return _reshape(input, plain)
     sizes = _resolve("reshape", sizes_of(args, shape), input)
-    return _reshape(input if _is_viewable(input._array, sizes) else _copy(input), sizes)  # type: ignore[no-any-return]
+    return _reshape(input if _is_viewable(input._array, sizes) else _copy(input), sizes)
 
 
 def _is_viewable(array: Any, sizes: Shape) -> bool:
@@ -348,14 +348,14 @@ def view(input: Tensor, *args: Any, size: Any = None) -> Tensor:
     if len(args) == 1 and isinstance(args[0], _dtype.dtype):
         raise TypeError("view: reinterpreting memory as another dtype is not supported; use to(dtype)")
     if size is None and (plain := _core.viewed_sizes(input, args)) is not None:
-        return _reshape(input, plain)  # type: ignore[no-any-return]
+        return _reshape(input, plain)
     sizes = _resolve("view", sizes_of(args, size), input)
     if not _is_viewable(input._array, sizes):
         raise RuntimeError(
             f"view: view size is not compatible with the memory's layout: shape {tuple(input._array.shape)} and strides "
             f"{input.stride()} cannot be seen as {sizes} without copying; use reshape()"
         )
-    return _reshape(input, sizes)  # type: ignore[no-any-return]
+    return _reshape(input, sizes)
 
 
 @method
@@ -372,7 +372,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     sizes = _flattened(array.shape, whole("flatten", "start_dim", start_dim), whole("flatten", "end_dim", end_dim))
     if sizes == array.shape:
         return input
-    return _reshape(input if _is_viewable(array, sizes) else _copy(input), sizes)  # type: ignore[no-any-return]
+    return _reshape(input if _is_viewable(array, sizes) else _copy(input), sizes)
 
 
 @lru_cache(maxsize=512)
@@ -398,7 +398,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """
     shape = array_of("unsqueeze", input).shape
     at = normalise_dim("unsqueeze", dim, shape, added=1)
-    return _reshape(input, (*shape[:at], 1, *shape[at:]))  # type: ignore[no-any-return]
+    return _reshape(input, (*shape[:at], 1, *shape[at:]))
 
 
 @method
@@ -413,7 +413,7 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     minigrad.Size([2, 3])
     """
     shape = array_of("squeeze", input).shape
-    return _reshape(input, _squeezed(shape, dim if dim is None or dim.__class__ is int else tuple_of(dim)))  # type: ignore[no-any-return]
+    return _reshape(input, _squeezed(shape, dim if dim is None or dim.__class__ is int else tuple_of(dim)))
 
 
 @lru_cache(maxsize=512)
@@ -441,7 +441,7 @@ def permute(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
     order = normalise_dims("permute", sizes_of(args, dims), shape)
     if len(order) != len(shape):
         raise RuntimeError(f"permute: needs all {len(shape)} dims of shape {shape}, got {order}")
-    return _permute(input, order)  # type: ignore[no-any-return]
+    return _permute(input, order)
 
 
 @method
@@ -457,7 +457,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     shape = array_of("transpose", input).shape
     if not (dim0.__class__ is dim1.__class__ is int):
         dim0, dim1 = whole("transpose", "dim0", dim0), whole("transpose", "dim1", dim1)
-    return _permute(input, _exchanged(shape, dim0, dim1))  # type: ignore[no-any-return]
+    return _permute(input, _exchanged(shape, dim0, dim1))
 
 
 @lru_cache(maxsize=512)
@@ -485,7 +485,7 @@ def t(input: Tensor) -> Tensor:
     rank = array_of("t", input).ndim
     if rank > 2:
         raise RuntimeError(f"t: needs at most two dimensions, got shape {input._array.shape}")
-    return _permute(input, _REVERSED[rank])  # type: ignore[no-any-return]
+    return _permute(input, _REVERSED[rank])
 
 
 #: The dims of arrays of each rank, in reverse order.
@@ -521,7 +521,7 @@ def expand(input: Tensor, *args: Any, size: Any = None) -> Tensor:
     """
     array = array_of("expand", input)
     wanted = args if len(args) > 1 else sizes_of(args, size)
-    return broadcast(input, _kept(array.shape, wanted) if -1 in wanted else wanted)  # type: ignore[no-any-return]
+    return broadcast(input, _kept(array.shape, wanted) if -1 in wanted else wanted)
 
 
 def _kept(shape: Shape, wanted: Shape) -> Shape:
@@ -608,7 +608,7 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     >>> minigrad.movedim(minigrad.ones(2, 3, 4), 0, -1).shape
     minigrad.Size([3, 4, 2])
     """
-    return _permute(input, _moved(array_of("movedim", input).shape, tuple_of(source), tuple_of(destination)))  # type: ignore[no-any-return]
+    return _permute(input, _moved(array_of("movedim", input).shape, tuple_of(source), tuple_of(destination)))
 
 
 @lru_cache(maxsize=512)
@@ -630,7 +630,7 @@ def moveaxis(input: Tensor, source: int | Sequence[int], destination: int | Sequ
 
 def reversed_dims(x: Tensor) -> Tensor:
     """Return a view with all dimensions in reverse order."""
-    return _permute(x, _REVERSED[x._array.ndim])  # type: ignore[no-any-return]
+    return _permute(x, _REVERSED[x._array.ndim])
 
 
 view_properties.update(T=reversed_dims, mT=matrix_transpose)
@@ -645,7 +645,7 @@ def contiguous(input: Tensor) -> Tensor:
 def basic_index(x: Tensor, key: tuple[Any, ...]) -> Tensor:
     """Return the view that a key of integers, slices, None and Ellipsis means."""
     try:
-        return _index(x, key)  # type: ignore[no-any-return]
+        return _index(x, key)
     except IndexError as error:
         raise IndexError(f"index: {error}, for shape {x._array.shape}") from None
     except TypeError as error:

@@ -87,8 +87,8 @@ def _apply(primitive: Any, name: str, input: Tensor, dim: int, dtype: _dtype.dty
     if dtype is not None and input.dtype is not dtype:
         input = to_dtype(input, _dtype.as_dtype(dtype))
     if array.ndim == 0:
-        return _reshape(primitive(_reshape(input, (1,)), 0), ())  # type: ignore[no-any-return]
-    return primitive(input, d)  # type: ignore[no-any-return]
+        return _reshape(primitive(_reshape(input, (1,)), 0), ())
+    return primitive(input, d)
 
 
 @method

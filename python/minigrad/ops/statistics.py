@@ -76,7 +76,7 @@ def _moments(
             raise TypeError(f"{name}: takes unbiased or correction, not both")
         correction = int(unbiased)
     correction = 1 if correction is None else correction
-    return _var_mean(input, dims_of(name, input, dim), keepdim, correction)  # type: ignore[no-any-return]
+    return _var_mean(input, dims_of(name, input, dim), keepdim, correction)
 
 
 def _root(variance: Tensor) -> Tensor:

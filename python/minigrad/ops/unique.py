@@ -178,6 +178,6 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
             return wrap(_bincount(array, size))
         if weights._array.dtype.kind != "f":
             weights = to_dtype(weights, _dtype.float64)
-        return _scatter_add(weights, array, (size,), 0)  # type: ignore[no-any-return]
+        return _scatter_add(weights, array, (size,), 0)
     except IndexError:
         raise RuntimeError("bincount: the integers must not be negative") from None

@@ -228,7 +228,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     tensor([1, 5])
     """
     shape = array_of("diagonal", input).shape
-    return _diagonal(input, offset, two_dims("diagonal", dim1, dim2, shape))  # type: ignore[no-any-return]
+    return _diagonal(input, offset, two_dims("diagonal", dim1, dim2, shape))
 
 
 def two_dims(name: str, dim1: int, dim2: int, shape: Shape) -> tuple[int, int]:
@@ -275,7 +275,7 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
         raise RuntimeError(f"unfold: step must be positive, got {step}")
     if not shape:
         return narrow(reshape(input, (1,)), 0, 0, size)
-    return _unfold(input, d, size, step)  # type: ignore[no-any-return]
+    return _unfold(input, d, size, step)
 
 
 @method

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtype
-from .._dtype import dtype as DType  # noqa: N812
+from .._dtype import dtype as DType
 from ..batching import bottom, for_each_example, is_batched, levels, sizes_drawn
 from ..graph import Array, is_array
 from ..primitive import registry
@@ -46,7 +46,7 @@ def for_all_examples(name: str, input: Tensor) -> Tensor:
     """Return `input` with values for every example, inside `vmap`, that draws numbers of its own."""
     sizes = sizes_drawn(name, (1,) * len(input._array.shape))
     zeros = wrap(for_each_example(np.zeros(sizes, input.dtype.numpy)))
-    return registry["add"].eager(input, zeros)  # type: ignore[no-any-return]
+    return registry["add"].eager(input, zeros)
 
 
 def uniform_numbers(name: str, a: float, b: float) -> tuple[str, float, float]:
@@ -152,7 +152,7 @@ def chances(p: Any, shape: tuple[int, ...], dtype: DType, generator: Generator |
 def scaled(array: Array, factor: float, shift: float) -> Array:
     """Return array * factor + shift, computed in the array's memory."""
     if levels and is_batched(array):
-        return computed("add", computed("mul", array, float(factor)), float(shift))  # type: ignore[no-any-return]
+        return computed("add", computed("mul", array, float(factor)), float(shift))
     if factor != 1:
         kernels["mul"].into(array, array, float(factor))
     if shift != 0:

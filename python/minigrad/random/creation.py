@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtype
-from .._dtype import dtype as DType  # noqa: N812
+from .._dtype import dtype as DType
 from ..batching import bottom
 from ..ops.creation import keeps_layout
 from ..ops.options import check_options

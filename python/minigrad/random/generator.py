@@ -12,7 +12,7 @@ import numpy as np
 from .. import _core, _dtype
 from .._contexts import Changes, Context
 from .._device import CPU, require_cpu
-from .._device import device as Device  # noqa: N812
+from .._device import device as Device
 from ..tensor import Tensor, wrap
 
 _DEFAULT_SEED = 67280421310721  # PyTorch's, the largest factor of the sixth Fermat number

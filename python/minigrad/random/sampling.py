@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import _dtype
-from .._dtype import dtype as DType  # noqa: N812
+from .._dtype import dtype as DType
 from .._methods import method
 from ..batching import below, bottom, for_each_example, levels, sizes_drawn
 from ..graph import Array
@@ -144,7 +144,7 @@ def _weights(input: Tensor, num_samples: int, replacement: bool) -> Array:
         )
         if not enough:
             raise RuntimeError("multinomial: a row has too few positive weights")
-    return kernels["cast"](array, _dtype.float64.code)  # type: ignore[no-any-return]
+    return kernels["cast"](array, _dtype.float64.code)
 
 
 def _least(x: Array) -> float:
@@ -199,7 +199,7 @@ def randperm(
     check_range("randperm", 0, max(count - 1, 0), target)
 
     def permutation() -> Array:
-        return kernels["permutation"](*reserved("randperm", (count,), 2, generator), count)  # type: ignore[no-any-return]
+        return kernels["permutation"](*reserved("randperm", (count,), 2, generator), count)
 
     if levels:
         sizes = sizes_drawn("randperm", (count,))

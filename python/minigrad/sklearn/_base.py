@@ -123,7 +123,7 @@ class BaseMLP(BaseEstimator):
     # ------------------------------------------------------------------------------------------------------------------
     # Fitting.
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool = False) -> Any:  # noqa: N803
+    def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool = False) -> Any:
         self._check_parameters(incremental)
         first = not hasattr(self, "model_") or not (self.warm_start or incremental)
         X, y = self._validate(X, y, first)
@@ -143,7 +143,7 @@ class BaseMLP(BaseEstimator):
         del self._random
         return self
 
-    def _validate(self, X: Any, y: Any, first: bool) -> tuple[Any, Any]:  # noqa: N803
+    def _validate(self, X: Any, y: Any, first: bool) -> tuple[Any, Any]:
         X, y = validate_data(
             self,
             X,
@@ -160,7 +160,7 @@ class BaseMLP(BaseEstimator):
         """Return the dtype that the network computes in."""
         return linear_layers(self.model_)[0].weight.dtype.numpy
 
-    def _weights(self, X: Any, y: Any, sample_weight: Any) -> tuple[Array | None, Array | None]:  # noqa: N803
+    def _weights(self, X: Any, y: Any, sample_weight: Any) -> tuple[Array | None, Array | None]:
         """Return the samples' weights, and their product with those of their classes."""
         given: Array | None = None
         if sample_weight is not None:
@@ -170,7 +170,7 @@ class BaseMLP(BaseEstimator):
             return given, given
         return given, by_class.astype(X.dtype) * (1 if given is None else given)
 
-    def _begin(self, X: Any) -> None:  # noqa: N803
+    def _begin(self, X: Any) -> None:
         """Make the network, and forget what was before."""
         hidden = hidden_layers(self.hidden_layer_sizes, self.activation, self.dropout, self.normalization)
         activation = self.activation if isinstance(self.activation, str) else "relu"
@@ -287,7 +287,7 @@ class BaseMLP(BaseEstimator):
     # ------------------------------------------------------------------------------------------------------------------
     # What was learned.
 
-    def _scores(self, X: Any) -> Tensor:  # noqa: N803
+    def _scores(self, X: Any) -> Tensor:
         """Return the network's output for samples that are checked first."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)

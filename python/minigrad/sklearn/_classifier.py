@@ -123,7 +123,7 @@ n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
     ) -> None:
         self._keep(locals())
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn from samples.
 
         Parameters
@@ -140,10 +140,10 @@ n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
         MLPClassifier
             The estimator itself.
         """
-        return self._fit(X, y, sample_weight)  # type: ignore[no-any-return]
+        return self._fit(X, y, sample_weight)
 
     @available_if(lambda estimator: estimator._check_solver())
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:  # noqa: N803
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Go once over samples; the arguments are those of :meth:`fit`.
 
         Parameters
@@ -159,7 +159,7 @@ n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
             The estimator itself.
         """
         self._announce(classes, y)
-        return self._fit(X, y, sample_weight, incremental=True)  # type: ignore[no-any-return]
+        return self._fit(X, y, sample_weight, incremental=True)
 
     def _announce(self, classes: Any, y: Any) -> None:
         """Remember the classes of a first call to partial_fit; compare those of another call."""
@@ -200,27 +200,27 @@ n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
         if self.class_weight is None:
             return None
         dense = y.toarray() if hasattr(y, "toarray") else y
-        return compute_sample_weight(self.class_weight, dense)  # type: ignore[no-any-return]
+        return compute_sample_weight(self.class_weight, dense)
 
     def _stratify(self, target: Array) -> Array | None:
         return target[:, 0] if isinstance(self._targets, _targets.OneOfTwo) else None
 
-    def predict(self, X: Any) -> Array:  # noqa: N803
+    def predict(self, X: Any) -> Array:
         """Return the labels of samples X, in the shape that y had."""
         scores = self._scores(X).numpy()
         return self._targets.decide(scores)
 
-    def predict_proba(self, X: Any) -> Any:  # noqa: N803
+    def predict_proba(self, X: Any) -> Any:
         """Return the probabilities of the classes, (n, classes); for several targets a list of such arrays."""
         scores = self._scores(X)
         return self._targets.probabilities(scores)
 
-    def predict_log_proba(self, X: Any) -> Any:  # noqa: N803
+    def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithms of :meth:`predict_proba`."""
         scores = self._scores(X)
         return self._targets.log_probabilities(scores)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the fraction of samples for which everything is right, weighted if there are weights."""
         right = self.predict(X) == (y.toarray() if hasattr(y, "toarray") else np.asarray(y))
         if right.ndim > 1:

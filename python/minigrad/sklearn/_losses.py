@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..nn import functional as F  # noqa: N812
+from ..nn import functional as F
 from ..ops.activation import softplus
 from ..ops.elementwise import exp, relu
 from ..tensor import Tensor

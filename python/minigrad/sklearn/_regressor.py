@@ -86,7 +86,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     ) -> None:
         self._keep(locals())
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn from samples.
 
         Parameters
@@ -103,12 +103,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         MLPRegressor
             The estimator itself.
         """
-        return self._fit(X, y, sample_weight)  # type: ignore[no-any-return]
+        return self._fit(X, y, sample_weight)
 
     @available_if(lambda estimator: estimator._check_solver())
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Go once over samples; arguments and result are those of :meth:`fit`."""
-        return self._fit(X, y, sample_weight, incremental=True)  # type: ignore[no-any-return]
+        return self._fit(X, y, sample_weight, incremental=True)
 
     def _read_targets(self, y: Any, first: bool) -> Any:
         if y.ndim == 2 and y.shape[1] == 1:
@@ -128,7 +128,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _find_loss(self) -> Loss:
         return _losses.find(self.loss, _losses.OF_NUMBERS)
 
-    def predict(self, X: Any) -> Array:  # noqa: N803
+    def predict(self, X: Any) -> Array:
         """Return what is expected for samples X: (n,), or (n, targets) if y had several columns."""
         scores = self._scores(X).numpy()
         values = np.exp(scores) if self.out_activation_ == "exp" else scores

@@ -77,7 +77,7 @@ class _WeightNorm(_Recomputed):
         module.register_parameter(f"{self.name}_v", Parameter(vectors))
 
     def value(self, module: Module) -> Tensor:
-        return self.rule(self.part(module, "g"), self.part(module, "v"))  # type: ignore[no-any-return]
+        return self.rule(self.part(module, "g"), self.part(module, "v"))
 
 
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
@@ -134,7 +134,7 @@ class _SpectralNorm(_Recomputed):
         super().__call__(module)
 
     def value(self, module: Module) -> Tensor:
-        return self.rule.divided(*(self.part(module, suffix) for suffix in ("orig", "u", "v")))  # type: ignore[no-any-return]
+        return self.rule.divided(*(self.part(module, suffix) for suffix in ("orig", "u", "v")))
 
 
 def spectral_norm(

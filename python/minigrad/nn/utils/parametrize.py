@@ -124,7 +124,7 @@ class ParametrizationList(ModuleList):
         x = first(*self.originals())
         for module in others:
             x = module(x)
-        return x  # type: ignore[no-any-return]
+        return x
 
 
 def _put(original: Tensor, value: Tensor, name: str) -> None:
