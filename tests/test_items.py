@@ -668,10 +668,58 @@ def test_masked_scatter_in_place(shape: tuple[int, ...]) -> None:
             want = np.arange(float(mask.size)).reshape(shape)
             x = mg.tensor(want)
             want[mask] = source[: mask.sum()]
+            assert same_bits(x.masked_scatter(mg.tensor(mask), mg.tensor(given)).numpy(), want)
             assert x.masked_scatter_(mg.tensor(mask), mg.tensor(given)) is x
             assert same_bits(x.numpy(), want)
         turned = mg.tensor(np.arange(float(mask.size)).reshape(shape).T.copy()).T
         assert same_bits(turned.masked_scatter_(mg.tensor(mask), mg.tensor(source)).numpy(), want)
+
+
+@pytest.mark.parametrize("dtype", [name for name in DTYPES if name not in ("float16", "bool")])
+def test_few_elements_are_added_in_their_order(dtype: str) -> None:
+    """To places that occur several times, and to the same bits with a graph and without."""
+    draw = np.random.default_rng(11)
+    for key, shape in (
+        (([3, -1, 3, 3, 0],), (5, 4)),
+        (([3, -1, 3, 3, 0],), (4,)),
+        (([3, -1, 3, 3, 0],), (5, 1)),
+        (([3, -1, 3, 3, 0],), ()),
+        (([1, 1, -4, 1], [0, -4, 0, 0]), (4,)),
+        (([1, 1, -4, 1], [0, -4, 0, 0]), (1,)),
+        (([True, False, True, True],), (3, 4)),
+        ((np.eye(4, dtype=bool),), (4,)),
+        (([],), (0, 4)),
+    ):
+        places = tuple(np.array(k, np.bool_ if np.array(k).dtype == bool else np.int64) for k in key)
+        start, values = (np.round(draw.normal(size=s) * 30, 2).astype(dtype) for s in ((4, 4), shape))
+        want = start.copy()
+        np.add.at(want, places, values)
+        indices = tuple(mg.tensor(k) for k in places)
+        for x in (mg.tensor(start), mg.tensor(start.T.copy()).T):
+            assert same_bits(x.index_put(indices, mg.tensor(values), True).numpy(), want)
+            assert x.index_put_(indices, mg.tensor(values), accumulate=True) is x
+            assert x._version == 1
+            assert same_bits(x.numpy(), want)
+        if dtype.startswith("float"):
+            leaf = mg.tensor(start, requires_grad=True)
+            assert same_bits(leaf.index_put(indices, mg.tensor(values), True).detach().numpy(), want)
+
+
+def test_adding_few_elements_refuses_what_does_not_fit() -> None:
+    at = mg.tensor([0, 2])
+    x = mg.zeros(3)
+    with pytest.raises(IndexError, match="index_put_"):
+        x.index_put_((mg.tensor([0, 3]),), mg.ones(2), accumulate=True)
+    for values in (mg.ones(3), mg.ones(2, dtype=mg.float64)):
+        with pytest.raises((RuntimeError, ValueError), match="index_put_"):
+            x.index_put_((at,), values, accumulate=True)
+    assert x.tolist() == [0, 0, 0]
+    with pytest.raises(RuntimeError, match="leaf"):
+        mg.zeros(3, requires_grad=True).index_put_((at,), mg.ones(2), accumulate=True)
+    with pytest.raises(RuntimeError, match="expanded"):
+        mg.zeros(1).expand(3).index_put_((at,), mg.ones(2), accumulate=True)
+    own = mg.tensor([1.0, 2.0, 3.0])
+    assert own.index_put_((at,), own[1:], accumulate=True).tolist() == [3, 2, 6]
 
 
 def test_masked_scatter_in_place_refuses_what_does_not_fit() -> None:

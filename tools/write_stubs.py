@@ -66,7 +66,7 @@ CORE_FUNCTIONS = {
     "set_grad_enabled": "(enabled: bool, /) -> bool",
     "joined": "(tensors: Any, dim: int, stacked: bool, record: object, /) -> Any",
     "get_items": "(tensor: Any, key: Any, /) -> Any",
-    "set_items": "(tensor: Any, key: Any, value: Any, first: Any = None, /) -> bool",
+    "set_items": "(tensor: Any, key: Any, value: Any, way: Any = None, /) -> bool",
     "set_num_threads": "(threads: int) -> None",
     "set_parallel_threshold": "(nanoseconds: float) -> None",
     "permute_view": "(array: Array, dims: tuple[int, ...], /) -> Array",

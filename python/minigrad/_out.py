@@ -7,7 +7,8 @@ plain functions. The wrapper hands a call without ``out`` straight on (`_core.De
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from . import _core
@@ -44,6 +45,7 @@ MAKERS = [
     "arange", "empty", "eye", "full", "linspace", "logspace", "normal", "ones", "rand", "randint", "randn",
     "randperm", "zeros",
 ]  # fmt: skip
+_MAKERS = frozenset(MAKERS)
 
 
 def publish(namespace: dict[str, Any], out: Sequence[str] = ()) -> None:
@@ -64,59 +66,83 @@ _OPERATIONS = tuple([f"{__package__}.{module}" for module in ("ops.", "random.",
 def _store(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Return `out`, a tensor or a tuple of them, holding the results of a function."""
     name, out = function.__name__, kwargs.pop("out")
+    if not kwargs and isinstance(out, Tensor) and _computed_into(function, args, out):
+        return out
     if out is None:
         return function(*args, **kwargs)
     outs = tuple(out) if isinstance(out, tuple | list) else (out,)
-    _check_outs(name, outs, (*_tensors(args), *_tensors([*kwargs.values()])))
-    if name in MAKERS and kwargs.get("dtype") is None:
+    _check_outs(name, outs, args, kwargs)
+    if name in _MAKERS and kwargs.get("dtype") is None:
         kwargs["dtype"] = outs[0].dtype
-    if not kwargs and len(outs) == 1 and _computed_into(function, args, outs[0]):
-        return out
     result = function(*args, **kwargs)
+    if isinstance(result, Tensor) and isinstance(out, Tensor):
+        _check_kind(name, out, result)
+        _write(name, out, result)
+        return out
     results = result if isinstance(result, tuple) else (result,)
     if len(results) != len(outs):
         raise TypeError(f"{name}: out must be {len(results)} tensors, got {len(outs)}")
     for x, value in zip(outs, results, strict=True):
-        if not can_hold(x, value):
-            raise RuntimeError(f"{name}: a result of {value.dtype} cannot be stored in out, which has {x.dtype}")
+        _check_kind(name, x, value)
     for x, value in zip(outs, results, strict=True):
         _write(name, x, value)
     return out if result is results[0] else type(result)(outs)
 
 
 def _computed_into(function: Callable[..., Any], args: tuple[Any, ...], out: Tensor) -> bool:
-    """Let a kernel that is all of a function's call write into `out`; False, with nothing done, where none may."""
-    if not args or not isinstance(args[0], Tensor) or not out._array.flags.c_contiguous:
+    """Let a kernel that is all of a function's call write into `out`; False, with nothing done, where none may.
+
+    None may where a gradient is recorded.
+    """
+    call = _whole_calls(function).get(len(args))
+    if call is None or not isinstance(args[0], Tensor) or bool in map(type, args) or not out._array.flags.c_contiguous:
         return False
-    for kernel, operands, names, kinds in kernel_calls(function):
-        if len(names) == len(args) and "k" not in kinds and "n" not in kinds and "b" not in kinds:
-            values = tuple([args[i] if isinstance(i, int) and not isinstance(i, bool) else i for i in operands])
-            return not any(isinstance(x, bool) for x in args) and _core.compute_into(kernel, out, values)
-    return False
+    kernel, operands = call
+    values = args if operands is None else tuple([args[i] if type(i) is int else i for i in operands])
+    return _core.compute_into(kernel, out, values)
 
 
-def _check_outs(name: str, outs: Sequence[Any], arguments: Sequence[Tensor]) -> None:
+@cache
+def _whole_calls(function: Callable[..., Any]) -> dict[int, tuple[Any, tuple[Any, ...] | None]]:
+    """Return, by the number of arguments, the kernel that does a call and its operands, None where those are the arguments."""
+    return {
+        len(names): (kernel, None if operands == tuple(range(len(names))) else operands)
+        for kernel, operands, names, kinds in reversed(kernel_calls(function))
+        if not set(kinds) & set("knb")
+    }
+
+
+def _check_outs(name: str, outs: Sequence[Any], args: Sequence[Any], kwargs: dict[str, Any]) -> None:
     """Raise where `outs` are no tensors, or where a gradient would be wanted of the call."""
     for x in outs:
         if not isinstance(x, Tensor):
             raise TypeError(f"{name}: out must be a tensor, got {type(x).__name__}")
-    if _core.grad_enabled() and any(x._edge is not None for x in (*arguments, *outs)):
+    if _core.grad_enabled() and (_has_edge(args) or _has_edge(outs) or (kwargs and _has_edge(kwargs.values()))):
         raise RuntimeError(
             f"{name}: with out= no gradient is recorded, but one of the arguments requires one; leave out= out, or call it "
             "under no_grad()"
         )
 
 
-def _tensors(args: Sequence[Any]) -> list[Tensor]:
-    """Return the tensors among arguments, and in their sequences."""
-    several = [y for x in args if isinstance(x, tuple | list) for y in x]
-    return [x for x in (*args, *several) if isinstance(x, Tensor)]
+def _has_edge(args: Iterable[Any]) -> bool:
+    """Return whether one of the tensors among arguments, or in their sequences, is in the graph."""
+    for x in args:
+        if x._edge is not None if isinstance(x, Tensor) else isinstance(x, tuple | list) and _has_edge(x):
+            return True
+    return False
+
+
+def _check_kind(name: str, out: Tensor, value: Tensor) -> None:
+    if value.dtype is not out.dtype and not can_hold(out, value):
+        raise RuntimeError(f"{name}: a result of {value.dtype} cannot be stored in out, which has {out.dtype}")
 
 
 def _write(name: str, out: Tensor, value: Tensor) -> None:
     if value.dtype is not out.dtype:
         value = to_dtype(value, out.dtype)
     if value._array.shape == out._array.shape:
+        if _core.set_items(out, ..., value):
+            return
         with no_grad():
             out._write(value, name)
         return

@@ -101,6 +101,25 @@ class Target {
     return true;
   }
 
+  // Whether elements can be added to, in the order in which they are picked.
+  bool can_add() const {
+    const DType dtype = out_.dtype;
+    return picks_ && out_.rank <= 1 && (dtype >= DType::int32 && dtype <= DType::float64);
+  }
+
+  void add(const View& x) const {
+    switch (out_.dtype) {
+      case DType::int32:
+        return add_as<int32_t>(x);
+      case DType::int64:
+        return add_as<int64_t>(x);
+      case DType::float32:
+        return add_as<float>(x);
+      default:
+        return add_as<double>(x);
+    }
+  }
+
   void write(const View& x) const {
     if (!picks_) return copy_all(out_, x);
     for_picks(out_, x, [&](int64_t n) { return offsets_[n]; }, [&](int64_t n) { return n * value_step_; });
@@ -161,6 +180,17 @@ class Target {
         size == 1 ? static_cast<void>(*to = *from) : copy_piece(to, from, size, out_step, x_step);
       }
     });
+  }
+
+  template <class T>
+  void add_as(const View& x) const {
+    const int64_t size = out_.rank == 1 ? out_.shape[0] : 1, step = out_.rank == 1 ? out_.stride[0] : 0;
+    const int64_t x_step = x.rank == 1 && x.shape[0] > 1 ? x.stride[0] : 0;
+    for (size_t n = 0; n < offsets_.size(); ++n) {
+      T* const to = out_.as<T>() + offsets_[n];
+      const T* const from = x.as<T>() + static_cast<int64_t>(n) * value_step_;
+      for (int64_t i = 0; i < size; ++i) to[i * step] += from[i * x_step];
+    }
   }
 
   void keep_all_but(Py_ssize_t left) {
@@ -343,11 +373,12 @@ bool take_value(PyObject* value, PyObject* array, bool first, Target& target, in
   return (!first || target.take_first(x)) && target.fits(x);
 }
 
-// set_items(tensor, key, value, first=None): writes a number, or a tensor's elements, where a key says, or as many of
-// the first ones as it picks; False, with nothing done, where there is more to consider, or something wrong.
+// set_items(tensor, key, value, way=None): writes a number, or a tensor's elements, where a key says, or as many of the
+// first ones as it picks (way "first"), or adds them there ("add"); False, with nothing done, where there is more to
+// consider, or something wrong.
 PyObject* set_items(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  if (count < 3 || count > 4 || !is_tensor(args[0])) {
-    return PyErr_Format(PyExc_TypeError, "set_items: takes a tensor, a key and a value");
+  if (count < 3 || count > 4 || !is_tensor(args[0]) || (count == 4 && !PyUnicode_Check(args[3]))) {
+    return PyErr_Format(PyExc_TypeError, "set_items: takes a tensor, a key, a value and a way");
   }
   TensorObject* const tensor = tensor_in(args[0]);
   if (Reference(own_memory(args[0], nullptr)) == nullptr) return nullptr;
@@ -356,14 +387,17 @@ PyObject* set_items(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (!is_free_to_write(tensor, whole)) Py_RETURN_FALSE;
   Target target(whole, kMany - 1);
   const int64_t size = target.take(args[1]) ? target.size() : -1;
+  const bool first = count == 4 && PyUnicode_CompareWithASCIIString(args[3], "first") == 0, adds = count == 4 && !first;
   const bool many = size >= kMany, left = many && (target.picks() || may_share_places(target.memory()));
-  if (size < 0 || left || !take_value(args[2], tensor->array, count == 4, target, room, x)) {
+  if (size < 0 || left || (adds && !target.can_add()) || !take_value(args[2], tensor->array, first, target, room, x)) {
     PyErr_Clear();
     Py_RETURN_FALSE;
   }
   Cell* const cell = cell_of(tensor);
   if (cell == nullptr) return nullptr;
-  if (many) {
+  if (adds) {
+    target.add(x);
+  } else if (many) {
     const Unlocked unlocked;
     target.write(x);
   } else if (size > 0) {
@@ -393,8 +427,10 @@ PyMethodDef kFunctions[] = {
      "get_items(tensor, key): the elements that a key with indices or masks picks; None where there is more to "
      "consider, and for keys that make a view."},
     {"set_items", fastcall(set_items), METH_FASTCALL,
-     "set_items(tensor, key, value, first=None): write a number, or a tensor's elements, where a key says, or as many "
-     "of the first ones as it picks; False, with nothing done, where there is more to consider."},
+     "set_items(tensor, key, value, way=None): write a number, or a tensor's elements, where a key says, or as many of "
+     "the first ones as it picks ('first'), or add them there ('add'); False, with nothing done, where there is more "
+     "to "
+     "consider."},
     {nullptr, nullptr, 0, nullptr},
 };
 

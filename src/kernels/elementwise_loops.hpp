@@ -39,7 +39,13 @@ struct Numbers {};
 template <class Op, class Out, class... Xs>
 [[gnu::always_inline]] inline void map_block(Out* out, int64_t size, const Xs*... x) {
 #pragma omp simd
-  for (int64_t i = 0; i < size; ++i) out[i] = Op::apply(x[i]...);
+  for (int64_t i = 0; i < size; ++i) {
+    if constexpr (std::is_same_v<decltype(Op::apply(x[i]...)), bool> && !std::is_same_v<Out, bool>) {
+      out[i] = Op::apply(x[i]...) ? Out{1} : Out{0};  // which the compiler vectorises for floats too
+    } else {
+      out[i] = Op::apply(x[i]...);
+    }
+  }
 }
 
 // Whether a loop writes past the caches, where it is told to, from registers.
@@ -118,7 +124,7 @@ template <class Op, class Out, class... Xs, int... k>
     constexpr int64_t kBytes = 4 * kLanes;
     for (; i + kBytes <= size; i += kBytes) {
       map_block<Op>(out + i, kBytes, x...);
-      ((x += kBytes & in.mask[k]), ...);
+      ((x += 4 * step[k]), ...);
     }
   }
   for (; i + kLanes <= size; i += kLanes) {
@@ -231,6 +237,16 @@ struct Loop<Swapped<Op>, Out, Numbers<0, 1>, X, X> : Loop<Op, Out, Numbers<0, 1>
   }
 };
 
+// The loop of a comparison that writes numbers of its operands' dtype.
+template <class Op, class Out, class N, class X, class... Xs>
+constexpr MapLoop alike_loop() {
+  if constexpr (std::is_same_v<Out, bool> && sizeof(X) >= 2) {
+    return Loop<Op, X, N, X, Xs...>::run;
+  } else {
+    return nullptr;
+  }
+}
+
 template <class Op, class Out, class... Xs, int... k>
 Status run_map_of(const Call& call, Numbers<k...>) {
   using L = Loop<Op, Out, Numbers<k...>, Xs...>;
@@ -239,6 +255,7 @@ Status run_map_of(const Call& call, Numbers<k...>) {
                                .loop = L::run,
                                .limit = L::kInLanes ? 0 : kMapBlock,
                                .numbers = std::is_same_v<Out, bool> ? numbers_of_flags : nullptr,
+                               .alike = alike_loop<Op, Out, Numbers<k...>, Xs...>(),
                                .copies = requires { Op::kCopies; },
                                .streams = L::kInLanes && kStreams<Out>,
                                .matrices = kTakesMatrices<Op, Out>};

@@ -374,8 +374,10 @@ bool run_flat(const Call& call, const Map& map) {
 }  // namespace
 
 Status walk(const Call& call, const Map& map) {
-  if (map.numbers != nullptr && call.out[0].dtype != DType::boolean) {
-    const Numbers numbers = {map, map.numbers[static_cast<int>(call.out[0].dtype)]};
+  const DType dtype = call.out[0].dtype;
+  if (map.numbers != nullptr && item_size(dtype) > 1) {  // booleans are numbers of one byte
+    if (map.alike != nullptr && dtype == call.in[0].dtype) return walk(call, {map.inputs, map.nanoseconds, map.alike});
+    const Numbers numbers = {map, map.numbers[static_cast<int>(dtype)]};
     return walk(call, {map.inputs, 2 * map.nanoseconds, write_numbers, &numbers, kFlags});
   }
   if (run_flat(call, map)) return Status::ok;

@@ -36,9 +36,10 @@ struct Map {
   int64_t limit = 0;
   // Of a loop that writes booleans: what makes numbers of them, by the dtype that the output may have instead.
   const MapLoop* numbers = nullptr;
-  bool copies = false;    // whether the loop only copies: what does not lie flat is then left to copy_all
-  bool streams = false;   // whether the loop can write past the caches itself; others do it by way of a buffer
-  bool matrices = false;  // whether it takes several rows at a time
+  MapLoop alike = nullptr;  // does so itself where that dtype is the inputs'
+  bool copies = false;      // whether the loop only copies: what does not lie flat is then left to copy_all
+  bool streams = false;     // whether the loop can write past the caches itself; others do it by way of a buffer
+  bool matrices = false;    // whether it takes several rows at a time
 };
 
 // Elements that pass through a buffer at a time.

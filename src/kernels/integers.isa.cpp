@@ -29,7 +29,7 @@ template <class T>
 struct Wide {
   using Signed = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
   using Bits = std::make_unsigned_t<Signed>;
-  static constexpr Bits kBits = 8 * sizeof(Signed);
+  static constexpr Bits kMost = 8 * sizeof(Signed) - 1;  // by which it can be shifted
 };
 
 struct LeftShift : Streaming {
@@ -37,7 +37,8 @@ struct LeftShift : Streaming {
   static T apply(T x, T y) {
     using Bits = typename Wide<T>::Bits;
     const auto by = static_cast<Bits>(y);
-    return by < Wide<T>::kBits ? static_cast<T>(static_cast<Bits>(x) << by) : T{0};
+    const auto moved = static_cast<Bits>(x) << (by & Wide<T>::kMost);
+    return (by & ~Wide<T>::kMost) == 0 ? static_cast<T>(moved) : T{0};
   }
   static uint8_t apply(uint8_t x, uint8_t y) {
     const uint8_t x0 = y < 8 ? x : 0;
@@ -47,22 +48,29 @@ struct LeftShift : Streaming {
   }
 };
 
+// Bits that differ from the sign's move down: of 8 and of 64 bits there are no vector instructions that keep a sign.
 struct RightShift : Streaming {
   template <class T>
   static T apply(T x, T y) {
-    if constexpr (sizeof(T) == 1) return of_byte(x, y);
-    const auto by = static_cast<typename Wide<T>::Bits>(y);
-    constexpr auto kMost = Wide<T>::kBits - 1;
-    return static_cast<T>(static_cast<typename Wide<T>::Signed>(x) >> (by < kMost ? by : kMost));
+    using Bits = typename Wide<T>::Bits;
+    const auto by = static_cast<Bits>(y);
+    if constexpr (sizeof(T) == 2 || sizeof(T) == 4) {
+      return static_cast<T>(x >> (by < Wide<T>::kMost ? by : Wide<T>::kMost));
+    } else {
+      const auto sign = static_cast<T>(x < 0 ? -1 : 0);
+      using Number = std::conditional_t<sizeof(T) == 1, uint8_t, T>;
+      return static_cast<T>(moved(static_cast<Number>(x ^ sign), static_cast<Number>(y)) ^ sign);
+    }
   }
-  template <class T>
-  static T of_byte(T x, T y) {
-    const auto bits = static_cast<uint8_t>(y);
-    const T gone = x < 0 ? static_cast<T>(-1) : T{0};
-    const T x0 = bits < 8 ? x : gone;
-    const T x1 = (bits & 1) != 0 ? x0 >> 1 : x0;
-    const T x2 = (bits & 2) != 0 ? x1 >> 2 : x1;
-    return (bits & 4) != 0 ? x2 >> 4 : x2;
+  static int64_t moved(int64_t x, int64_t y) {
+    const auto by = static_cast<uint64_t>(y);
+    return (by & ~uint64_t{63}) == 0 ? static_cast<int64_t>(static_cast<uint64_t>(x) >> (by & 63)) : 0;
+  }
+  static uint8_t moved(uint8_t x, uint8_t y) {
+    const uint8_t x0 = y < 8 ? x : 0;
+    const uint8_t x1 = (y & 1) != 0 ? x0 >> 1 : x0;
+    const uint8_t x2 = (y & 2) != 0 ? x1 >> 2 : x1;
+    return (y & 4) != 0 ? x2 >> 4 : x2;
   }
 };
 
@@ -225,16 +233,18 @@ struct Power {
 // ---------------------------------------------------------------------------------------------------------------------
 // Divisors and multiples, of the numbers without their signs.
 
-// The greatest number that divides both; of 0 and another, that one.
+// The greatest number that divides both; of 0 and another, that one. Which of two odd numbers is less is as good as
+// drawn by lot, so no branch depends on it; their difference ends with as many zeros either way round.
 [[gnu::noinline]] uint64_t divisor_of(uint64_t x, uint64_t y) {
   if (x == 0 || y == 0) return x | y;
   const int twos = __builtin_ctzll(x | y);
   x >>= __builtin_ctzll(x);
-  while (y != 0) {
-    y >>= __builtin_ctzll(y);
-    const uint64_t smaller = x < y ? x : y;
-    y = x < y ? y - x : x - y;
+  y >>= __builtin_ctzll(y);
+  while (x != y) {
+    const int zeros = __builtin_ctzll(x - y);
+    const uint64_t smaller = x < y ? x : y, larger = x < y ? y : x;
     x = smaller;
+    y = (larger - smaller) >> zeros;
   }
   return x << twos;
 }

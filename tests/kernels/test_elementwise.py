@@ -346,7 +346,8 @@ def test_divisors_and_multiples(name: str, dtype: str) -> None:
     values = sorted(
         {limits.min, max(limits.min, -60), max(limits.min, -1), *range(8), 60, 84, limits.max - 1, limits.max}
     )
-    pairs = list(itertools.product(values, values))
+    drawn = np.random.default_rng(8).integers(limits.min, limits.max, (400, 2), dtype, endpoint=True).tolist()
+    pairs = [*itertools.product(values, values), *drawn]
     x, y = (np.array(v, dtype) for v in zip(*pairs, strict=True))
     exact = [getattr(math, name)(a, b) % 2**64 for a, b in pairs]
     for run in (KERNELS[name], KERNELS[name].reference):
@@ -419,18 +420,21 @@ def test_booleans(name: str) -> None:
     assert same_bits(KERNELS[name](*operands), NUMPY[name](*operands))
 
 
+@pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("dtype", INTEGERS)
-def test_shifts_by_any_number(dtype: str) -> None:
+def test_shifts_by_any_number(dtype: str, isa: str) -> None:
     limits = np.iinfo(dtype)
-    for x, y in itertools.product(
-        (limits.min, 0, 1, 5, limits.max), (limits.min, 0, 1, 7, limits.bits - 1, limits.bits, 100)
-    ):
-        left = 0 if not 0 <= y < limits.bits else x * 2**y
-        right = (-1 if x < 0 else 0) if not 0 <= y < limits.bits else x // 2**y
-        for name, exact in (("bitwise_left_shift", left), ("bitwise_right_shift", right)):
-            wrapped = np.array([exact % 2**64], np.uint64).astype(dtype)
-            for run in (KERNELS[name], KERNELS[name].reference):
-                assert same_bits(run(np.array([x], dtype), np.array([y], dtype)), wrapped)
+    values = (limits.min, 0, 1, 5, limits.max)
+    counts = (limits.min, 0, 1, 7, limits.bits - 1, limits.bits, 100, limits.max)
+    pairs = list(itertools.product(values, counts)) * 3  # whole registers and a rest
+    x, y = (np.array(v, dtype) for v in zip(*pairs, strict=True))
+    inside = [0 <= b < limits.bits for _, b in pairs]
+    left = [a * 2**b if fits else 0 for (a, b), fits in zip(pairs, inside, strict=True)]
+    right = [a // 2**b if fits else -(a < 0) for (a, b), fits in zip(pairs, inside, strict=True)]
+    for name, exact in (("bitwise_left_shift", left), ("bitwise_right_shift", right)):
+        wrapped = np.array([number % 2**64 for number in exact], np.uint64).astype(dtype)
+        for run in (ISAS[isa][name], KERNELS[name].reference):
+            assert same_bits(run(x, y), wrapped)
 
 
 ANY = {**CODES, "float16": len(CODES)}

@@ -340,6 +340,9 @@ def _flat(name: str, input: Tensor, index: Any, source: Any) -> tuple[Any, Array
     return reshape(source, -1) if isinstance(source, Tensor) else source, at
 
 
+_FEW = 1024  # elements of a mask that is read at once
+
+
 @method
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """Return `input` with the elements of `source`, one after the other, where the mask is true.
@@ -373,6 +376,10 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     array_of("masked_scatter", source, "source")
     source = like_input("masked_scatter", array_of("masked_scatter", input), source, "source")
     x, m = broadcast_with_mask("masked_scatter", input, mask)
+    if x is input and m.size < _FEW and not (levels or (grad_enabled() and (x._edge or source._edge))):
+        out = clone(x)
+        if _core.set_items(out, m, source, "first"):
+            return out
     at = true_positions(m)
     if source._array.size < at.size:
         raise RuntimeError(f"masked_scatter: source has {source._array.size} elements, the mask {at.size} true ones")
@@ -384,6 +391,6 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
 def masked_scatter_(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """Do as `masked_scatter` does in this tensor's memory; return it."""
     alike = type(mask) is type(source) is Tensor and mask._array.shape == array_of("masked_scatter_", input).shape
-    if alike and mask._array.dtype.kind == "b" and _core.set_items(input, mask, source, True):
+    if alike and mask._array.dtype.kind == "b" and _core.set_items(input, mask, source, "first"):
         return input
     return input._compute_in_place(masked_scatter, "masked_scatter_", (mask, source), {})

@@ -222,9 +222,13 @@ def _assign(name: str, target: Target, value: Any, accumulate: bool) -> None:
 def index_put_(input: Tensor, indices: tuple[Tensor | None, ...], values: Tensor, accumulate: bool = False) -> Tensor:
     """Do as `index_put` does in this tensor's memory; return it."""
     _check_put("index_put_", input, values)
-    if not accumulate and _are_tensors(indices):
-        _set("index_put_", input, tuple(indices) if len(indices) > 1 else indices[0], values)
-        return input
+    if _are_tensors(indices):
+        key = tuple(indices) if len(indices) > 1 else indices[0]
+        if not accumulate:
+            _set("index_put_", input, key, values)
+            return input
+        if _core.set_items(input, key, values, "add"):
+            return input
     input._own()
     if are_places(indices, input):
         _set_at_places("index_put_", input, indices, values, accumulate)
