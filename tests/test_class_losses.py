@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -62,8 +63,29 @@ def test_the_weights_of_classes_have_gradients(reduction: str) -> None:
     def loss(x: Any, weight: Any) -> Any:
         return minigrad.nn.functional.nll_loss(x, target, weight, reduction=reduction)
 
-    assert minigrad.autograd.gradcheck(loss, (x, weight))
+    assert minigrad.autograd.gradcheck(loss, (x, weight), check_forward_ad=True)
     assert minigrad.autograd.gradgradcheck(loss, (x, weight))
+
+
+def test_a_mean_by_weights_in_closed_form_at_every_order() -> None:
+    target = minigrad.tensor([0, 2, 2, 1, -100])
+    x, weight = minigrad.arange(15.0, dtype=minigrad.float64).view(5, 3), minigrad.tensor(np.array([0.5, 2.0, 1.5]))
+
+    def loss(x: Any, weight: Any) -> Any:
+        return minigrad.nn.functional.nll_loss(x, target, weight)
+
+    def composed(x: Any, weight: Any) -> Any:
+        weights = weight[target[:4]]
+        return -(weights * x[range(4), target[:4]]).sum() / weights.sum()
+
+    func = minigrad.func
+    many = minigrad.stack([weight, 3 - weight])
+    for first, second, third in itertools.product((0, 1), repeat=3):
+        for outer, inner in itertools.product((func.jacrev, func.jacfwd), repeat=2):
+            derivatives = [outer(inner(func.grad(f, first), second), third) for f in (loss, composed)]
+            np.testing.assert_allclose(*(f(x, weight).numpy() for f in derivatives), rtol=1e-12, atol=1e-13)
+            by_vmap = [func.vmap(f, (None, 0))(x, many).numpy() for f in derivatives]
+            np.testing.assert_allclose(*by_vmap, rtol=1e-12, atol=1e-13)
 
 
 def test_a_weight_of_a_likelihood_of_0_that_is_not_the_target() -> None:

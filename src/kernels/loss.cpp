@@ -71,10 +71,16 @@ void check_likelihoods(Plan& plan, const View& x, const View& weight, const View
   check_reduction(plan, reduction);
 }
 
+// Bytes for the weights of n samples, by whose sum a mean is divided, where classes have weights of their own.
+size_t weights_scratch(const Plan& plan, int64_t n, int64_t reduction) {
+  return reduction == 1 && plan.in[1].rank == 1 ? static_cast<size_t>(n * item_size(plan.in[1].dtype)) : 0;
+}
+
 void plan_nll(Plan& plan) {
   const int64_t n = plan.in[2].shape[0], reduction = plan.attributes[1].integer();
   check_likelihoods(plan, plan.in[0], plan.in[1], plan.in[2], reduction);
   write_losses(plan, n, reduction == 0);
+  plan.scratch_shared += weights_scratch(plan, n, reduction);
   plan.nanoseconds = 2 * static_cast<double>(n);
 }
 
@@ -85,6 +91,7 @@ void plan_nll_grad(Plan& plan) {
   shape_attribute(plan, plan.attributes[2], out);
   check_likelihoods(plan, out, plan.in[1], plan.in[2], plan.attributes[1].integer());
   check_cotangent(plan, plan.in[0], plan.in[2].shape[0]);
+  plan.scratch_shared = weights_scratch(plan, plan.in[2].shape[0], plan.attributes[1].integer());
   plan.nanoseconds = kBackward * static_cast<double>(out.size());
 }
 

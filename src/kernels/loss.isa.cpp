@@ -155,9 +155,8 @@ struct CrossEntropy {
 
 // Without rows that count the mean is 0 / 0, NaN, as in PyTorch.
 template <class T>
-T sum_losses(const T* losses, int64_t n, int64_t reduction, const TargetCount& count) {
-  const T total = fold<Sum>(row_lanes<Sum>(losses, n));
-  return reduction == kMean ? total / static_cast<T>(count.counted) : total;
+T total_of(const T* terms, int64_t n) {
+  return fold<Sum>(row_lanes<Sum>(terms, n));
 }
 
 template <class T>
@@ -175,7 +174,9 @@ Status run_cross_entropy(const Call& call) {
   CrossEntropy<T>{x.as<T>(), x.stride[0], x.stride[1], n,           classes,       target,
                   smoothing, losses,      loss_step,   out.as<T>(), out.stride[0], out.stride[1]}
       .run();
-  if (reduction != kNone) *loss.as<T>() = sum_losses(losses, n, reduction, count);
+  if (reduction == kNone) return Status::ok;
+  const T total = total_of(losses, n);
+  *loss.as<T>() = reduction == kMean ? total / static_cast<T>(count.counted) : total;
   return Status::ok;
 }
 
@@ -260,8 +261,9 @@ Status run_cross_entropy_grad(const Call& call) {
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The negative logarithms of likelihoods, given the logarithms: -w x of the target, w its class's weight, 0 for samples
-// that are ignored; and the gradient, -g w or -g w / (samples that count) at the target. There are d samples for each
-// of the n places along the first dimension of x, (n, c) or (n, c, d): sample i d + j has the logarithms x[i, :, j].
+// that are ignored; the mean is their sum divided by that of the weights, in the same order. And the gradient, -g w or
+// -g w / (sum of the weights) at the target. There are d samples for each of the n places along the first dimension of
+// x, (n, c) or (n, c, d): sample i d + j has the logarithms x[i, :, j].
 
 template <class T>
 struct Likelihoods {
@@ -275,7 +277,7 @@ struct Likelihoods {
   template <class Body>
   void each(int64_t begin, int64_t end, Body&& body) const {
     const int64_t d = inner(), last_step = x.rank == 3 ? x.stride[2] : 0;
-    const int64_t weight_step = weight.rank == 1 ? weight.stride[0] : 0;
+    const int64_t weight_step = weighted() ? weight.stride[0] : 0;
     for (int64_t i = begin; i < end; ++i) {
       T* const from = x.as<T>() + i * x.stride[0];
       for (int64_t j = 0; j < d; ++j) {
@@ -287,6 +289,14 @@ struct Likelihoods {
   }
 
   TargetCount count() const { return count_targets(target, x.shape[0] * inner(), x.shape[1]); }
+
+  // Whether classes have weights of their own.
+  bool weighted() const { return weight.rank == 1; }
+
+  // What a mean is divided by, given the weights of `n` samples, where classes have such.
+  T divisor(const T* weights, int64_t n, const TargetCount& count) const {
+    return weighted() ? total_of(weights, n) : *weight.as<T>() * static_cast<T>(count.counted);
+  }
 };
 
 template <class T>
@@ -297,12 +307,19 @@ Status run_nll(const Call& call) {
   const TargetCount count = samples.count();
   if (!count.valid) return Status::index_out_of_range;
   T* const losses = reduction == kNone ? loss.as<T>() : reinterpret_cast<T*>(call.shared);
+  T* const weights = reduction == kMean && samples.weighted() ? losses + n : nullptr;
   const int64_t step = reduction == kNone ? loss.stride[0] : 1;
   if (count.counted < n) {
     for (int64_t i = 0; i < n; ++i) losses[i * step] = 0;
+    for (int64_t i = 0; i < n && weights != nullptr; ++i) weights[i] = 0;
   }
-  samples.each(0, samples.x.shape[0], [&](int64_t i, T weight, const T* x) { losses[i * step] = -(weight * *x); });
-  if (reduction != kNone) *loss.as<T>() = sum_losses(losses, n, reduction, count);
+  samples.each(0, samples.x.shape[0], [&](int64_t i, T weight, const T* x) {
+    losses[i * step] = -(weight * *x);
+    if (weights != nullptr) weights[i] = weight;
+  });
+  if (reduction == kNone) return Status::ok;
+  const T total = total_of(losses, n);
+  *loss.as<T>() = reduction == kMean ? total / samples.divisor(weights, n, count) : total;
   return Status::ok;
 }
 
@@ -329,8 +346,16 @@ Status run_nll_grad(const Call& call) {
   const Likelihoods<T> samples = {out, call.in[1], targets_of(call.in[2], call.attributes)};
   const TargetCount count = samples.count();
   if (!count.valid) return Status::index_out_of_range;
-  const int64_t g_step = g.rank == 1 ? g.stride[0] : 0;
-  const T divisor = call.attributes[1].integer() == kMean ? static_cast<T>(count.counted) : T{1};
+  const int64_t n = call.in[2].shape[0], g_step = g.rank == 1 ? g.stride[0] : 0;
+  T divisor = 1;
+  if (call.attributes[1].integer() == kMean) {
+    T* const weights = reinterpret_cast<T*>(call.shared);
+    if (samples.weighted()) {
+      for (int64_t i = 0; i < n; ++i) weights[i] = 0;
+      samples.each(0, out.shape[0], [&](int64_t i, T weight, const T*) { weights[i] = weight; });
+    }
+    divisor = samples.divisor(weights, n, count);
+  }
   parallel_for(out.shape[0], 0.1 * static_cast<double>(out.shape[1] * samples.inner()),
                [&](int64_t begin, int64_t end) {
                  clear<T>(out, begin, end);

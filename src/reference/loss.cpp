@@ -23,28 +23,32 @@ struct Classes {
     return true;
   }
 
-  // What the sum over samples is divided by.
+  // What the sum over samples is divided by: that of their weights, weight_of(i), which are 1 for equal classes.
+  template <class Weight>
+  double divisor(Weight&& weight_of) const {
+    double total = 0;
+    for (int64_t i = 0; i < n(); ++i) total += is_ignored(i) ? 0 : weight_of(i);
+    return reduction == mean ? total : 1;
+  }
   double divisor() const {
-    double count = 0;
-    for (int64_t i = 0; i < n(); ++i) count += is_ignored(i) ? 0 : 1;
-    return reduction == mean ? count : 1;
+    return divisor([](int64_t) { return 1.0; });
   }
 
   // Reduces the samples' losses into out.
   template <class Loss>
-  void reduce(const View& out, Loss&& loss_of) const {
+  void reduce(const View& out, double divisor, Loss&& loss_of) const {
     double total = 0;
     for (int64_t i = 0; i < n(); ++i) {
       const double loss = loss_of(i), counted = is_ignored(i) ? 0 : loss;
       if (reduction == none) out.as<double>()[i * out.stride[0]] = counted;
       total += counted;
     }
-    if (reduction != none) *out.as<double>() = total / divisor();
+    if (reduction != none) *out.as<double>() = total / divisor;
   }
-
-  // What the loss of sample i is multiplied by on the way back.
-  double scale(const View& g, int64_t i) const { return g.as<double>()[g.rank == 1 ? i * g.stride[0] : 0] / divisor(); }
 };
+
+// The cotangent of the loss of sample i.
+double cotangent(const View& g, int64_t i) { return g.as<double>()[g.rank == 1 ? i * g.stride[0] : 0]; }
 
 double& at(const View& x, int64_t i, int64_t k) { return x.as<double>()[i * x.stride[0] + k * x.stride[1]]; }
 
@@ -78,7 +82,7 @@ double cross_entropy_row(const Call& call, const Classes& classes, int64_t i) {
 Status cross_entropy_of(const Call& call) {
   const Classes classes = smoothed_classes(call, call.in[0], call.in[1]);
   if (!classes.valid()) return Status::index_out_of_range;
-  classes.reduce(call.out[0], [&](int64_t i) { return cross_entropy_row(call, classes, i); });
+  classes.reduce(call.out[0], classes.divisor(), [&](int64_t i) { return cross_entropy_row(call, classes, i); });
   return Status::ok;
 }
 
@@ -87,7 +91,7 @@ Status cross_entropy_grad_of(const Call& call) {
   const Classes classes = smoothed_classes(call, probabilities, call.in[2]);
   if (!classes.valid()) return Status::index_out_of_range;
   for (int64_t i = 0; i < classes.n(); ++i) {
-    const double scale = classes.scale(call.in[0], i);
+    const double scale = cotangent(call.in[0], i) / classes.divisor();
     for (int64_t k = 0; k < classes.c; ++k) {
       const double value = scale * (at(probabilities, i, k) - wanted(classes, call, i, k));
       at(call.out[0], i, k) = classes.is_ignored(i) ? 0 : value;
@@ -107,6 +111,9 @@ struct Likelihoods : Classes {
   double weight_of(int64_t sample) const {
     return weight.as<double>()[weight.rank == 1 ? Classes::at(sample) * weight.stride[0] : 0];
   }
+  double divisor() const {
+    return Classes::divisor([this](int64_t i) { return weight_of(i); });
+  }
 };
 
 Likelihoods likelihoods_of(const Call& call, const View& x) {
@@ -116,7 +123,7 @@ Likelihoods likelihoods_of(const Call& call, const View& x) {
 Status nll_loss_of(const Call& call) {
   const Likelihoods samples = likelihoods_of(call, call.in[0]);
   if (!samples.valid()) return Status::index_out_of_range;
-  samples.reduce(call.out[0],
+  samples.reduce(call.out[0], samples.divisor(),
                  [&](int64_t i) { return samples.is_ignored(i) ? 0 : -samples.weight_of(i) * samples.target_of(i); });
   return Status::ok;
 }
@@ -126,8 +133,9 @@ Status nll_loss_grad_of(const Call& call) {
   const Likelihoods samples = likelihoods_of(call, out);
   if (!samples.valid()) return Status::index_out_of_range;
   for (int64_t i = 0; i < out.size(); ++i) out.as<double>()[i] = 0;
+  const double divisor = samples.divisor();
   for (int64_t i = 0; i < samples.n(); ++i) {
-    if (!samples.is_ignored(i)) samples.target_of(i) = -samples.scale(call.in[0], i) * samples.weight_of(i);
+    if (!samples.is_ignored(i)) samples.target_of(i) = -cotangent(call.in[0], i) / divisor * samples.weight_of(i);
   }
   return Status::ok;
 }

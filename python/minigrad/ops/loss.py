@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,13 +11,13 @@ import numpy as np
 from .. import _core, _dtype
 from ..batching import bottom
 from ..batching_rules import call, spread
-from ..primitive import MANY_TO_MANY, MANY_TO_ONE, MULTILINEAR, ONE_TO_MANY, kernel_primitive
+from ..primitive import MANY_TO_MANY, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of
 from .elementwise import _add, _sub, _where, div, mul, ne, neg, safe_mul
 from .pointwise_loss import reduction_code
 from .promotion import to_dtype
 from .reduce import _sum
-from .shape import Shape, _reshape, _zeros, broadcast, reshape
+from .shape import _reshape, _zeros, broadcast, reshape
 from .softmax import _log_softmax, softmax_grad
 
 __all__ = ["cross_entropy", "nll_loss"]
@@ -74,20 +73,22 @@ def _rows(level: Any, x: Any, batched: bool) -> Any:
     return _reshape(whole, (whole.shape[0] * whole.shape[1], *whole.shape[2:]))
 
 
-def _target_counts(level: Any, target: Any, ignore_index: int, like: Any) -> Any:
-    """Return how many targets of each example count, in the dtype of `like`."""
-    counted = to_dtype(ne(target, ignore_index), _dtype.from_numpy_dtype(getattr(like, "_array", like).dtype))
-    return _sum(_reshape(counted, (level.size, -1)), (1,), False)
+def _sums(level: Any, rows: Any) -> Any:
+    """Return, for each example, the sum over its rows."""
+    return _sum(_reshape(rows, (level.size, -1)), (1,), False)
 
 
-def _of_examples(level: Any, losses: Any, target: Any, ignore_index: int, reduction: int) -> Any:
-    """Return what becomes of all examples' losses, each example's by itself."""
-    losses = _reshape(losses, (level.size, -1))
-    if reduction > 0:
-        losses = _sum(losses, (1,), False)
-    if reduction == 1:
-        losses = div(losses, _target_counts(level, target, ignore_index, losses))
-    return losses
+def _counted(target: Any, ignore_index: int, like: Any) -> Any:
+    """Return 1 for each target that counts, else 0, in the dtype of `like`."""
+    return to_dtype(ne(target, ignore_index), _dtype.from_numpy_dtype(getattr(like, "_array", like).dtype))
+
+
+def _of_examples(level: Any, losses: Any, shares: Callable[[], Any], reduction: int) -> Any:
+    """Return what becomes of all examples' losses, each example's by itself; a mean is divided by the sum of `shares`."""
+    if reduction == 0:
+        return _reshape(losses, (level.size, -1))
+    totals = _sums(level, losses)
+    return div(totals, _sums(level, shares())) if reduction == 1 else totals
 
 
 def _batched_cross_entropy(level: Any, values: Any, batched: Any, settings: _Settings) -> Any:
@@ -98,7 +99,7 @@ def _batched_cross_entropy(level: Any, values: Any, batched: Any, settings: _Set
         (x, target),
         (ignore_index, label_smoothing, 0),
     )
-    losses = _of_examples(level, losses, target, ignore_index, reduction)
+    losses = _of_examples(level, losses, lambda: _counted(target, ignore_index, losses), reduction)
     return losses, _reshape(probabilities, (level.size, -1, x.shape[1]))
 
 
@@ -143,10 +144,10 @@ cross_entropy_grad: Callable[..., Any] = kernel_primitive(
 )
 
 
-def _row_cotangents(level: Any, g: Any, target: Any, ignore_index: int, reduction: int) -> Any:
-    """Return what of the cotangents of all examples' losses goes to each row."""
+def _row_cotangents(level: Any, g: Any, target: Any, shares: Callable[[], Any], reduction: int) -> Any:
+    """Return what of the cotangents of all examples' losses goes to each row; of a mean, before weights are applied."""
     if reduction == 1:
-        g = div(g, _target_counts(level, target, ignore_index, g))
+        g = div(g, _sums(level, shares()))
     if reduction > 0:
         g = _reshape(g, (*g.shape, 1))
     return _reshape(broadcast(g, (level.size, _each(level, target))), (target.shape[0],))
@@ -160,18 +161,20 @@ def _each(level: Any, rows: Any) -> int:
 def _batched_cross_entropy_grad(level: Any, values: Any, batched: Any, settings: _Settings) -> Any:
     p, target = (_rows(level, v, b) for v, b in zip(values[1:], batched[1:], strict=True))
     ignore_index, label_smoothing, reduction = settings
-    rows = _row_cotangents(level, values[0], target, ignore_index, reduction)
+    g = values[0]
+    rows = _row_cotangents(level, g, target, lambda: _counted(target, ignore_index, g), reduction)
     out = cross_entropy_grad(rows, p, target, ignore_index, label_smoothing, 0)
     return _reshape(out, (level.size, _each(level, target), p.shape[1]))
 
 
 def _batched_nll(level: Any, values: Any, batched: Any, ignore_index: int, reduction: int) -> Any:
     x, target = (_rows(level, values[i], batched[i]) for i in (0, 2))
-    weight = values[1]
+    weight, minus = values[1], _minus_ones(x, x.shape)
     if batched[1]:  # each example has weights of its own
-        x, weight = mul(x, _example_weights(level, weight, x.shape)), 1.0
+        each = _example_weights(level, weight, x.shape)
+        x, minus, weight = mul(x, each), mul(minus, each), 1.0
     losses = _nll_loss(x, weight, target, ignore_index, 0)
-    return _of_examples(level, losses, target, ignore_index, reduction)
+    return _of_examples(level, losses, lambda: _nll_loss(minus, weight, target, ignore_index, 0), reduction)
 
 
 def _batched_nll_grad(
@@ -179,12 +182,14 @@ def _batched_nll_grad(
 ) -> Any:
     g, weight = values[:2]
     target = _rows(level, values[2], batched[2])
-    cotangents = _row_cotangents(level, g, target, ignore_index, reduction)
     whole = (level.size * shape[0], *shape[1:])
-    out = nll_loss_grad(cotangents, 1.0 if batched[1] else weight, target, ignore_index, 0, whole)
+    minus = _minus_ones(g, whole)
     if batched[1]:
-        out = mul(out, _example_weights(level, weight, whole))
-    return _reshape(out, (level.size, *shape))
+        each = _example_weights(level, weight, whole)
+        minus, weight = mul(minus, each), 1.0
+    cotangents = _row_cotangents(level, g, target, lambda: _nll_loss(minus, weight, target, ignore_index, 0), reduction)
+    out = nll_loss_grad(cotangents, weight, target, ignore_index, 0, whole)
+    return _reshape(mul(out, each) if batched[1] else out, (level.size, *shape))
 
 
 def _example_weights(level: Any, weight: Any, shape: tuple[int, ...]) -> Any:
@@ -195,38 +200,81 @@ def _example_weights(level: Any, weight: Any, shape: tuple[int, ...]) -> Any:
     return _reshape(repeated, (shape[0], *classes, *(1,) * (len(shape) - 2)))
 
 
-def _by_class(x: Any, weight_shape: tuple[int, ...]) -> Any:
-    """Return the sums that the weights of classes get of what their elements are given."""
-    return _sum(x, (0, *range(2, len(x.shape))) if weight_shape else (), False)
+def _minus_ones(like: Any, shape: tuple[int, ...]) -> Any:
+    """Return logarithms of -1 everywhere, by which nll_loss gives weights."""
+    return _core.broadcast_view(np.full((), -1, getattr(like, "_array", like).dtype), shape)
 
 
-_nll_loss = kernel_primitive(
+def _total_weight(like: Any, weight: Any, target: Any, ignore_index: int, shape: tuple[int, ...]) -> Any:
+    """Return the sum of the targets' weights, by which a mean is divided."""
+    return _nll_loss(_minus_ones(like, shape), weight, target, ignore_index, 2)
+
+
+def _weight_vjp(
+    g: Any, x: Any, weight: Any, target: Any, ignore_index: int, reduction: int, weight_shape: tuple[int, ...]
+) -> Any:
+    """Return the cotangent that the weights get of that of nll_loss(x).
+
+    The mean m = -Σ w x / Σ w has the derivative -(x + m) / Σ w by the weight of a target.
+    """
+    if reduction == 1:
+        mean = _nll_loss(x, weight, target, ignore_index, 1)
+        g, x = div(g, _total_weight(x, weight, target, ignore_index, x.shape)), _add(x, mean)
+    of_elements = safe_mul(nll_loss_grad(g, 1.0, target, ignore_index, 2 if reduction else 0, x.shape), x)
+    return _sum(of_elements, (0, *range(2, len(x.shape))) if weight_shape else (), False)
+
+
+def _nll_weight_jvp(t: Any, x: Any, weight: Any, target: Any, ignore_index: int, reduction: int) -> Any:
+    if reduction != 1:
+        return _nll_loss(x, t, target, ignore_index, reduction)
+    x = _add(x, _nll_loss(x, weight, target, ignore_index, 1))
+    total = _total_weight(x, weight, target, ignore_index, x.shape)
+    return div(_nll_loss(x, t, target, ignore_index, 2), total)
+
+
+def _nll_grad_weight_jvp(
+    t: Any, g: Any, weight: Any, target: Any, ignore_index: int, reduction: int, shape: tuple[int, ...]
+) -> Any:
+    if reduction != 1:
+        return nll_loss_grad(g, t, target, ignore_index, reduction, shape)
+    total, of_total = (_total_weight(g, w, target, ignore_index, shape) for w in (weight, t))
+    direct = nll_loss_grad(div(g, total), t, target, ignore_index, 2, shape)
+    return _sub(direct, nll_loss_grad(mul(g, div(of_total, total)), weight, target, ignore_index, 1, shape))
+
+
+_nll_loss: Callable[..., Any] = kernel_primitive(
     "nll_loss",
-    equation="loss = -weight[target] x[target], their sum, or the sum divided by the number of targets",
+    equation="loss = -weight[target] x[target], their sum, or the sum divided by that of the targets' weights",
     source="《深度学习与梯度》 (5.10)",
     relation=MANY_TO_MANY,
-    structure=MULTILINEAR,
     vjp={
         "x": lambda g, weight, target, ignore_index, reduction, x_shape: nll_loss_grad(
             g, weight, target, ignore_index, reduction, x_shape
         ),
-        "weight": lambda g, x, target, ignore_index, reduction, x_shape, weight_shape: _by_class(
-            safe_mul(nll_loss_grad(g, 1.0, target, ignore_index, reduction, x_shape), x), weight_shape
-        ),
+        "weight": _weight_vjp,
+    },
+    jvp={
+        "x": lambda t, weight, target, ignore_index, reduction: _nll_loss(t, weight, target, ignore_index, reduction),
+        "weight": _nll_weight_jvp,
     },
     batch=_batched_nll,
 )
 nll_loss_grad: Callable[..., Any] = kernel_primitive(
     "nll_loss_grad",
-    equation="out = -g weight[target] at the target, divided by the number of targets for a mean, and 0 elsewhere",
+    equation="out = -g weight[target] at the target, divided by the sum of the targets' weights for a mean, 0 elsewhere",
     source="derivative of nll_loss",
     relation=ONE_TO_MANY,
-    structure=MULTILINEAR,
     vjp={
         "g": lambda h, weight, target, ignore_index, reduction: _nll_loss(h, weight, target, ignore_index, reduction),
-        "weight": lambda h, g, target, ignore_index, reduction, shape, weight_shape: _by_class(
-            safe_mul(nll_loss_grad(g, 1.0, target, ignore_index, reduction, shape), h), weight_shape
+        "weight": lambda h, g, weight, target, ignore_index, reduction, weight_shape: _weight_vjp(
+            g, h, weight, target, ignore_index, reduction, weight_shape
         ),
+    },
+    jvp={
+        "g": lambda t, weight, target, ignore_index, reduction, shape: nll_loss_grad(
+            t, weight, target, ignore_index, reduction, shape
+        ),
+        "weight": _nll_grad_weight_jvp,
     },
     batch=_batched_nll_grad,
 )
@@ -367,25 +415,15 @@ def _nll(
 
     With smoothing, all classes count a little.
     """
-    array = log_p._array
-    check_class_weight(name, weight, array.shape[1])
-    if weight is None and not smoothing:
-        return _nll_loss(log_p, 1.0, target, ignored, code)
-    factor, how = 1.0 if weight is None else weight, 2 if code else 0
-    losses = _nll_loss(log_p, factor, target, ignored, how)
-    if smoothing:
-        spread = _spread(log_p, weight, ne(target, ignored))
-        losses = _add(
-            mul(losses, 1 - smoothing), mul(_sum(spread, (), False) if code else spread, smoothing / array.shape[1])
-        )
-    if code != 1:
-        return losses
-    return div(losses, _nll_loss(_minus_ones(array.dtype, array.shape), factor, target, ignored, 2))
-
-
-@lru_cache(256)
-def _minus_ones(dtype: Any, shape: Shape) -> Any:
-    return _core.broadcast_view(np.full((), -1, dtype), shape)
+    check_class_weight(name, weight, log_p._array.shape[1])
+    factor = 1.0 if weight is None else weight
+    if not smoothing:
+        return _nll_loss(log_p, factor, target, ignored, code)
+    shape = log_p._array.shape
+    losses = _nll_loss(log_p, factor, target, ignored, 2 if code else 0)
+    spread = _spread(log_p, weight, ne(target, ignored))
+    losses = _add(mul(losses, 1 - smoothing), mul(_sum(spread, (), False) if code else spread, smoothing / shape[1]))
+    return losses if code != 1 else div(losses, _total_weight(log_p, factor, target, ignored, shape))
 
 
 def _spread(log_p: Any, weight: Tensor | None, counts: Any) -> Any:
