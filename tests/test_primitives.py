@@ -672,7 +672,9 @@ def arrays_needed(p: Primitive, needing: tuple[int, ...]) -> set[str]:
     names: set[str] = set()
     for i in needing:
         for rule in (p.vjp[i], p.jvp[i]):
-            names |= set() if rule is None else set(inspect.signature(rule[0]).parameters)
+            own = getattr(rule and rule[0], "primitive", None)
+            read = own.inputs if own else [*inspect.signature(rule[0]).parameters] if rule else ()
+            names |= set(read[1:])
         if p.structure in (primitive.LINEAR, primitive.MULTILINEAR):  # a tangent takes this input's place
             names |= set(p.inputs) - {p.inputs[i]}
     return names & {*p.inputs, *p.outputs}

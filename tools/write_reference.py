@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Callable, Iterator
+from inspect import isfunction
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +57,14 @@ def holders(primitive: Any) -> list[str]:
 def by_module() -> dict[str, list[Any]]:
     """Return the primitives of each module, in the order of their records.
 
-    A rule knows its module. A record without rules belongs to the module of the one before it, if that one names it.
+    A rule knows its module. A record without rules in Python belongs to the module of the one before it, if that one names it.
     """
     from minigrad.primitive import registry
 
     modules: dict[str, list[Any]] = {}
     current = ""
     for primitive in registry.values():
-        rules = [rule for rule, _ in filter(None, (*primitive.vjp, *primitive.jvp))]
+        rules = [rule for rule, _ in filter(None, (*primitive.vjp, *primitive.jvp)) if isfunction(rule)]
         names = [rules[0].__globals__["__name__"]] if rules else holders(primitive)
         current = current if current in names else names[0]
         modules.setdefault(current.removeprefix("minigrad."), []).append(primitive)

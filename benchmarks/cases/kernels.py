@@ -1,8 +1,5 @@
 """What passes over memory: each function on 512×1024 and 4096×1024 numbers, or on the former only."""
 
-# Every function is given the library, whether it needs it or not.
-# ruff: noqa: ARG005
-
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,8 +1,5 @@
 """What a call costs where the arithmetic costs nothing: operands of 8×8 numbers."""
 
-# Every function is given the library, whether it needs it or not.
-# ruff: noqa: ARG005
-
 from __future__ import annotations
 
 from collections.abc import Callable

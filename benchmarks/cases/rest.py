@@ -1,8 +1,5 @@
 """The rest of the public operations, on 512×1024 numbers: what neither the kernels nor the everyday set time."""
 
-# Every function is given the library, whether it needs it or not.
-# ruff: noqa: ARG005
-
 from __future__ import annotations
 
 from collections.abc import Callable

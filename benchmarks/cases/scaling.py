@@ -1,8 +1,5 @@
 """Time against size: one kernel of each family, from a thousand numbers to sixteen million."""
 
-# Every function is given the library, whether it needs it or not.
-# ruff: noqa: ARG005
-
 from __future__ import annotations
 
 from collections.abc import Callable

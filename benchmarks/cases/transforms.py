@@ -55,10 +55,10 @@ def _of_net(make: Make) -> Callable[[str], Run]:
 def cases() -> dict[str, Callable[[str], Run]]:
     """Return the cases of the group func by name."""
     of_nets: dict[str, Make] = {
-        "vmap of a sum 256×64": lambda f, net, a: lambda: f.vmap(lambda x: (x.sin() * x.exp()).sum())(a["x"]),  # noqa: ARG005
+        "vmap of a sum 256×64": lambda f, net, a: lambda: f.vmap(lambda x: (x.sin() * x.exp()).sum())(a["x"]),
         "vmap of grad 256×64": lambda f, net, a: lambda: f.vmap(f.grad(net))(a["x"]),
-        "jacrev 64×64": lambda f, net, a: lambda: f.jacrev(lambda x: (x @ a["w"]).tanh())(a["v"]),  # noqa: ARG005
-        "jacfwd 64×64": lambda f, net, a: lambda: f.jacfwd(lambda x: (x @ a["w"]).tanh())(a["v"]),  # noqa: ARG005
+        "jacrev 64×64": lambda f, net, a: lambda: f.jacrev(lambda x: (x @ a["w"]).tanh())(a["v"]),
+        "jacfwd 64×64": lambda f, net, a: lambda: f.jacfwd(lambda x: (x @ a["w"]).tanh())(a["v"]),
         "hessian 64×64": lambda f, net, a: lambda: f.hessian(net)(a["v"]),
         "vmap of hessian 16×64×64": lambda f, net, a: lambda: f.vmap(f.hessian(net))(a["x"][:16]),
     }

@@ -88,7 +88,7 @@ class Finder:
     """
 
     @staticmethod
-    def find_spec(name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:  # noqa: ARG004
+    def find_spec(name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
         """Return None, as who has not found it, or raise a ModuleNotFoundError for what is left out."""
         package, _, last = name.rpartition(".")
         why = _left_out(last) if package.partition(".")[0] == __package__ else None

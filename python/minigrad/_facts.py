@@ -106,7 +106,7 @@ class TensorFacts(TensorMethods):
             raise IndexError(f"stride: dim {dim} out of range for shape {self._array.shape}")
         return strides if dim is None else strides[dim]
 
-    def is_contiguous(self, memory_format: Any = None) -> bool:  # noqa: ARG002
+    def is_contiguous(self, memory_format: Any = None) -> bool:
         """Return whether the elements lie one after the other in row-major order."""
         return self._array.flags.c_contiguous
 

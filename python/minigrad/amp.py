@@ -61,9 +61,9 @@ class autocast:  # noqa: N801  (PyTorch's name)
     def __init__(
         self,
         device_type: str,
-        dtype: Any = None,  # noqa: ARG002
+        dtype: Any = None,
         enabled: bool = True,
-        cache_enabled: bool | None = None,  # noqa: ARG002
+        cache_enabled: bool | None = None,
     ) -> None:
         if device_type not in ("cpu", "cuda"):
             raise RuntimeError(f"autocast: device_type must be 'cpu' or 'cuda', got {device_type!r}")

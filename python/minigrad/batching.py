@@ -180,7 +180,7 @@ class BatchedArray:
         """Return the examples with elements of another dtype."""
         return self if self.dtype == dtype and not copy else views["astype"](self, np.dtype(dtype))
 
-    def copy(self, order: str = "K") -> Any:  # noqa: ARG002
+    def copy(self, order: str = "K") -> Any:
         """Return a copy."""
         return views["copy"](self, None)
 

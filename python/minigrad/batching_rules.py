@@ -134,21 +134,10 @@ def rule_of(p: Primitive) -> BatchingRule:
     if callable(p.batch):
         return p.batch
     if p.batch == LEADING:
-        return lambda level, values, batched, *attributes: call(p, values, attributes)  # noqa: ARG005
+        return lambda _level, values, _batched, *attributes: call(p, values, attributes)
     if p.batch == ALIGNED or p.structure == ELEMENTWISE:
-        return lambda level, values, batched, *attributes: call(p, aligned(values, batched), attributes)  # noqa: ARG005
-    if _SHIFTS.keys() & set(p.attributes):
-        return lambda level, values, batched, *attributes: _shifted(p, level, values, batched, attributes)
-    return lambda level, values, batched, *attributes: _looped(p, level, values, batched, attributes)
-
-
-def kind_of_rule(p: Primitive) -> str:
-    """Return where a primitive's batching rule comes from, for tests and documents."""
-    if p.batch is not None:
-        return "own" if callable(p.batch) else p.batch
-    if p.structure == ELEMENTWISE:
-        return ALIGNED
-    return "shifted" if _SHIFTS.keys() & set(p.attributes) else "loop"
+        return lambda _level, values, batched, *attributes: call(p, aligned(values, batched), attributes)
+    return partial(_shifted if _SHIFTS.keys() & set(p.attributes) else looped, p)
 
 
 def rank(x: Any, batched: bool) -> int:
@@ -181,7 +170,7 @@ def expand(x: Any, shape: tuple[int, ...]) -> Any:
     return registry["expand"].eager(x, shape)
 
 
-def _next(level: Level, dims: Any) -> Any:  # noqa: ARG001
+def _next(_level: Level, dims: Any) -> Any:
     return dims + (dims >= 0) if isinstance(dims, int) else tuple([d + (d >= 0) for d in dims])
 
 
@@ -190,25 +179,25 @@ _SHIFTS: dict[str, Callable[[Level, Any], Any]] = {
     "dim": _next,
     "dims": _next,
     "shape": lambda level, shape: (level.size, *shape),
-    "key": lambda level, key: (slice(None), *key),  # noqa: ARG005
+    "key": lambda _level, key: (slice(None), *key),
 }
 
 
 @cache
 def _shifts_of(p: Primitive) -> tuple[Callable[[Level, Any], Any], ...]:
     """Return what becomes of each attribute of a primitive."""
-    return tuple([_SHIFTS.get(name, lambda level, value: value) for name in p.attributes])  # noqa: ARG005
+    return tuple([_SHIFTS.get(name, lambda _level, value: value) for name in p.attributes])
 
 
-def _shifted(p: Primitive, level: Level, values: Values, batched: Sequence[bool], attributes: Sequence[Any]) -> Any:
+def _shifted(p: Primitive, level: Level, values: Values, batched: Sequence[bool], *attributes: Any) -> Any:
     """Run a primitive whose attributes say which dims it is about, one dimension further on."""
     ndim = max([rank(x, b) for x, b in zip(values, batched, strict=True)])
     if len(values) > 1:
         spreads = [spread(level, x, b) for x, b in zip(values, batched, strict=True)]
         values = aligned(spreads, [hasattr(x, "shape") for x in values])
     if "dims" in p.attributes and p.relation != ONE_TO_ONE:  # none of them stands for all
-        every = tuple(range(ndim))
-        attributes = [every if v == () and n == "dims" else v for n, v in zip(p.attributes, attributes, strict=True)]
+        pairs = zip(p.attributes, attributes, strict=True)
+        attributes = tuple([tuple(range(ndim)) if pair == ("dims", ()) else pair[1] for pair in pairs])
     if ndim == 0 and ("dim" in p.attributes or "dims" in p.attributes):
         return _shifted_numbers(p, level, values, attributes)
     return call(p, values, [shift(level, v) for shift, v in zip(_shifts_of(p), attributes, strict=True)])
@@ -223,7 +212,7 @@ def _shifted_numbers(p: Primitive, level: Level, values: Values, attributes: Seq
     return tuple([reshape(y, (level.size,)) for y in out]) if isinstance(out, tuple) else reshape(out, (level.size,))
 
 
-def _looped(p: Primitive, level: Level, values: Values, batched: Sequence[bool], attributes: Sequence[Any]) -> Any:
+def looped(p: Primitive, level: Level, values: Values, batched: Sequence[bool], *attributes: Any) -> Any:
     """Run a primitive on one example after the other."""
     warnings.warn(f"vmap: {p.name} has no batching rule and runs once for each example", stacklevel=2)
     outs = []

@@ -8,8 +8,9 @@ Rules
 -----
 A vjp rule is a function such as ``lambda g, y: mul(g, y)``. Its parameters tell what it needs: first the cotangent
 ``g``, then any of the primitive's inputs (``x``), outputs (``out``), attributes (``dim``) and input shapes (``x_shape``)
-by their names. Only what the rules of the inputs in need of a gradient name is kept alive until the backward pass. A
-primitive with several outputs gets a tuple of cotangents, with ``None`` where an output has none.
+by their names; ``*settings`` stands for all attributes that it does not name. A primitive is a rule itself where its inputs
+and attributes are called so. Only what the rules of the inputs in need of a gradient name is kept alive until the backward
+pass. A primitive with several outputs gets a tuple of cotangents, with ``None`` where an output has none.
 
 Rules call primitives, never operators or array methods. Handed arrays, a primitive goes straight to its kernel, so that
 the ordinary backward pass builds no graph; handed tensors, it records the next graph, so that the same rule serves
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from inspect import Parameter, Signature
+from inspect import CO_VARARGS, Parameter, Signature
 from typing import Any
 
 from . import _core
@@ -191,12 +192,19 @@ class Primitive:
         rule = rules.get(name)
         if rule is None:
             return None
-        code = rule.__code__
-        parameters = code.co_varnames[given : code.co_argcount]
+        parameters = self._parameters(rule)[given:]
         unknown = [p for p in parameters if p not in self.slots]
         if unknown:
             raise TypeError(f"{self.name}: the rule for {name} reads {unknown}, which are not among {self.slots}")
         return rule, tuple(self.slots.index(p) for p in parameters)
+
+    def _parameters(self, rule: Rule) -> tuple[str, ...]:
+        if isinstance(rule, _core.Operation):
+            return rule.primitive.inputs + rule.primitive.attributes
+        code = rule.__code__
+        names = code.co_varnames[: code.co_argcount]
+        rest = [a for a in self.attributes if a not in names] if code.co_flags & CO_VARARGS else ()
+        return (*names, *rest)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"

@@ -166,7 +166,7 @@ class FunctionNode(Node):
         if self.ctx._kept:
             self.ctx._kept = None
 
-    def pullback(self, g: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:  # noqa: ARG002
+    def pullback(self, g: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return what `backward` returns, checked."""
         given = g if isinstance(g, tuple) else (g,)
         cotangents = [self._cotangent(x, *form) for x, form in zip(given, self.forms_out, strict=True)]
@@ -210,7 +210,7 @@ class FunctionNode(Node):
             )
         return graph.sum_to(result, shape)
 
-    def pushforward(self, tangents: Sequence[Any], values: tuple[Any, ...]) -> Any:  # noqa: ARG002
+    def pushforward(self, tangents: Sequence[Any], values: tuple[Any, ...]) -> Any:
         """Return what `jvp` returns."""
         given = [wrap(t) if graph.is_array(t) else t for t in tangents]
         result = self.function.jvp(self.ctx, *given)
@@ -455,5 +455,5 @@ class _Undifferentiable(Function):
         return x
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:  # noqa: ARG004
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
         raise RuntimeError(f"{ctx.name}: its backward is marked once_differentiable and cannot be differentiated again")

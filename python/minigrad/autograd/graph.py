@@ -149,7 +149,7 @@ class saved_tensors_hooks(Context, Observer):  # noqa: N801
             raise RuntimeError(refusal)
         return None, *entry(observers, self)
 
-    def recorded(self, node: Node, outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:  # noqa: ARG002
+    def recorded(self, node: Node, outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> None:
         """Pack what the node keeps, unless a context further inside is to do it."""
         if next(o for o in reversed(observing()) if isinstance(o, saved_tensors_hooks)) is not self:
             return
@@ -247,7 +247,7 @@ class save_on_cpu(saved_tensors_hooks):  # noqa: N801
     tensor([2., 4.])
     """
 
-    def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:  # noqa: ARG002
+    def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
         super().__init__(lambda x: x.clone(), lambda x: x)
 
 

@@ -64,7 +64,7 @@ class OfOneParameter(Distribution):
         eps = _eps(self.probs)
         return self.probs.clamp(eps, 1 - eps).logit()
 
-    def _event(self, given: Tensor) -> Sequence[int]:  # noqa: ARG002
+    def _event(self, given: Tensor) -> Sequence[int]:
         return ()
 
     @property

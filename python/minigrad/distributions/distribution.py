@@ -110,7 +110,7 @@ class Distribution:
         """The root of the variance."""
         return self.variance.sqrt()
 
-    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:  # noqa: ARG002
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draw values, as a differentiable function of the parameters, of shape ``sample + batch + event``."""
         raise self._absent("rsample")
 
@@ -123,15 +123,15 @@ class Distribution:
         """Draw `n` values."""
         return self.sample((n,))
 
-    def log_prob(self, value: Tensor) -> Tensor:  # noqa: ARG002
+    def log_prob(self, value: Tensor) -> Tensor:
         """Return the logarithm of the probability, or of the density, of a value: one number for each distribution."""
         raise self._absent("log_prob")
 
-    def cdf(self, value: Tensor) -> Tensor:  # noqa: ARG002
+    def cdf(self, value: Tensor) -> Tensor:
         """Return the probability of values up to this one."""
         raise self._absent("cdf")
 
-    def icdf(self, value: Tensor) -> Tensor:  # noqa: ARG002
+    def icdf(self, value: Tensor) -> Tensor:
         """Return the value up to which the probability is so much."""
         raise self._absent("icdf")
 
@@ -143,7 +143,7 @@ class Distribution:
         """Return the exponential of the entropy."""
         return self.entropy().exp()
 
-    def enumerate_support(self, expand: bool = True) -> Tensor:  # noqa: ARG002
+    def enumerate_support(self, expand: bool = True) -> Tensor:
         """Return all values, along a new first dimension."""
         raise self._absent("enumerate_support")
 

@@ -88,7 +88,7 @@ class Transform:
     def __hash__(self) -> int:
         return hash(type(self))
 
-    def _equals(self, other: Any) -> bool:  # noqa: ARG002
+    def _equals(self, other: Any) -> bool:
         """Return whether another transform of this type is the same function; False where nobody can tell."""
         return False
 
@@ -99,7 +99,7 @@ class Transform:
 class _WithoutParameters(Transform):
     """A function that its type tells."""
 
-    def _equals(self, other: Any) -> bool:  # noqa: ARG002
+    def _equals(self, other: Any) -> bool:
         return True
 
 
@@ -149,7 +149,7 @@ class ExpTransform(_WithoutParameters):
     def _inverse(self, y: Tensor) -> Tensor:
         return y.log()
 
-    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:  # noqa: ARG002
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         """Return `x`."""
         return x
 
@@ -173,7 +173,7 @@ class SigmoidTransform(_WithoutParameters):
         limits = np.finfo(y.dtype.numpy)
         return y.clamp(float(limits.tiny), 1 - float(limits.eps)).logit()
 
-    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:  # noqa: ARG002
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         """Return ``log(y (1 - y))``, from `x`."""
         return -softplus(-x) - softplus(x)
 
@@ -196,7 +196,7 @@ class TanhTransform(_WithoutParameters):
     def _inverse(self, y: Tensor) -> Tensor:
         return y.atanh()
 
-    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:  # noqa: ARG002
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         """Return ``log(1 - y²)``, from `x`."""
         return 2 * (math.log(2) - x - softplus(-2 * x))
 
@@ -235,7 +235,7 @@ class AffineTransform(Transform):
         pairs = ((self.loc, other.loc), (self.scale, other.scale))
         return self.event_dim == other.event_dim and all(equal(*as_tensors(a), *as_tensors(b)) for a, b in pairs)
 
-    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:  # noqa: ARG002
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         """Return ``log |scale|``, summed over the dimensions of an event."""
         size = self.scale.abs().log() if isinstance(self.scale, Tensor) else math.log(abs(self.scale))
         return sum_rightmost(x * 0 + size, self.event_dim)

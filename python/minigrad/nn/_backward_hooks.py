@@ -26,11 +26,11 @@ class _Passage(Function):
         ctx.mark_non_differentiable(*(v for v, x in zip(output, inputs, strict=True) if not x.requires_grad))
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG004
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
         return grads
 
     @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> tuple[Any, ...]:  # noqa: ARG004
+    def jvp(ctx: Any, *tangents: Any) -> tuple[Any, ...]:
         return tangents
 
 

@@ -210,7 +210,10 @@ class Parts:
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Yield the immediate parts, each with its name."""
-        return _once(iter(self._own_modules()))
+        names: dict[Module, str] = {}
+        for name, module in self._own_modules():
+            names.setdefault(module, name)
+        return iter([(name, module) for module, name in names.items()])
 
     def children(self) -> Iterator[Module]:
         """Yield the immediate parts."""
@@ -383,12 +386,3 @@ def check_kind(name: str, value: Any, role: str) -> None:
     kind, expected = _KINDS[role]
     if value is not None and not isinstance(value, kind):
         raise TypeError(f"cannot assign {type(value).__name__} as {role} {name!r} ({expected} or None expected)")
-
-
-def _once(named: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """Yield the pairs but for those with a value that was there before."""
-    seen: set[int] = set()
-    for name, value in named:
-        if id(value) not in seen:
-            seen.add(id(value))
-            yield name, value

@@ -99,8 +99,8 @@ class Module(Calls, State):
         *args: Any,
         dtype: DType | None = None,
         device: Any = None,
-        non_blocking: bool = False,  # noqa: ARG002
-        memory_format: Any = None,  # noqa: ARG002
+        non_blocking: bool = False,
+        memory_format: Any = None,
     ) -> Self:
         """Turn the floating-point parameters, gradients and buffers into another dtype; return the module.
 
@@ -161,7 +161,7 @@ class Module(Calls, State):
             _convert(t, target)
         return self
 
-    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:  # noqa: ARG002
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
         """Return the module, which keeps what it holds; RuntimeError if the device is not the CPU."""
         require_cpu("to_empty", device)
         return self
@@ -170,7 +170,7 @@ class Module(Calls, State):
         """Return the module, which is on the CPU."""
         return self
 
-    def cuda(self, device: Any = None) -> Self:  # noqa: ARG002
+    def cuda(self, device: Any = None) -> Self:
         """Raise a RuntimeError: minigrad computes on the CPU only."""
         raise RuntimeError("cuda: minigrad computes on the CPU only; minigrad.cuda.is_available() is False")
 

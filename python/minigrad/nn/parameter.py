@@ -76,7 +76,7 @@ class UninitializedParameter(Parameter):
             "shape: an uninitialized parameter has none; call the module with an input, or materialize(shape), first"
         )
 
-    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:  # noqa: ARG002
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Become a parameter of the given shape, of zeros that are to be written."""
         self.data = self.data.new_zeros(shape, dtype=dtype)
         self.__class__ = Parameter  # type: ignore[assignment]

@@ -20,16 +20,24 @@ from .views import along
 
 
 def _smooth(
-    name: str, equation: str, curvature: Callable[[Any], Any], source: str, promotion: str = "common"
+    name: str,
+    equation: str,
+    curvature: Callable[..., Any],
+    source: str,
+    slope_equation: str | None = None,
+    promotion: str = "common",
 ) -> Callable[..., Any]:
-    """Make a function without options and the primitive of its derivative; `curvature` is the second derivative."""
+    """Make a function and the primitive of its derivative; `curvature` is the second one, of x and the function's options."""
     slope: Callable[..., Any] = kernel_primitive(
         f"{name}_grad",
-        equation=f"out = g times the derivative of {name} at x",
+        equation=f"out = {slope_equation or f'g times the derivative of {name} at x'}",
         source=source,
         relation=ONE_TO_MANY,
         structure=ELEMENTWISE,
-        vjp={"g": lambda h, x: slope(h, x), "x": lambda h, g, x: safe_mul(mul(h, g), curvature(x))},
+        vjp={
+            "g": lambda h, x, *options: slope(h, x, *options),
+            "x": lambda h, g, x, *options: safe_mul(mul(h, g), curvature(x, *options)),
+        },
     )
     return kernel_primitive(
         name,
@@ -37,8 +45,8 @@ def _smooth(
         source=source,
         relation=ONE_TO_ONE,
         structure=ELEMENTWISE,
-        vjp={"x": lambda g, x: slope(g, x)},
-        jvp={"x": lambda t, x: safe_mul(t, slope(1.0, x))},
+        vjp={"x": slope},
+        jvp={"x": lambda t, x, *options: safe_mul(t, slope(1.0, x, *options))},
         promotion=promotion,
     )
 
@@ -159,58 +167,31 @@ _hardswish = _smooth(
     "Howard and others, Searching for MobileNetV3",
 )
 
-_softplus_grad: Callable[..., Any] = kernel_primitive(
-    "softplus_grad",
-    equation="out = g / (1 + e^(-beta x)), g where beta x > threshold",
-    source=DEFINITION,
-    relation=ONE_TO_MANY,
-    structure=ELEMENTWISE,
-    vjp={
-        "g": lambda h, x, beta, threshold: _softplus_grad(h, x, beta, threshold),
-        "x": lambda h, g, x, beta, threshold: safe_mul(mul(h, g), _softplus_curvature(x, beta, threshold)),
-    },
-)
-_softplus: Callable[..., Any] = kernel_primitive(
-    "softplus",
-    equation="out = ln(1 + e^(beta x)) / beta, x where beta x > threshold",
-    source=DEFINITION,
-    relation=ONE_TO_ONE,
-    structure=ELEMENTWISE,
-    vjp={"x": lambda g, x, beta, threshold: _softplus_grad(g, x, beta, threshold)},
-    jvp={"x": lambda t, x, beta, threshold: safe_mul(t, _softplus_grad(1.0, x, beta, threshold))},
-)
-
 
 def _softplus_curvature(x: Any, beta: float, threshold: float) -> Any:
     z = mul(x, beta)
     return _where(gt(z, threshold), 0.0, mul(_logistic_slope(sigmoid(z)), beta))
 
 
-_elu_grad: Callable[..., Any] = kernel_primitive(
-    "elu_grad",
-    equation="out = g scale where x > 0, else g alpha rate e^(rate x)",
-    source=DEFINITION,
-    relation=ONE_TO_MANY,
-    structure=ELEMENTWISE,
-    vjp={
-        "g": lambda h, x, alpha, scale, rate: _elu_grad(h, x, alpha, scale, rate),
-        "x": lambda h, g, x, alpha, rate: safe_mul(mul(h, g), _elu_curvature(x, alpha, rate)),
-    },
-)
-_elu: Callable[..., Any] = kernel_primitive(
-    "elu",
-    equation="out = scale x where x > 0, else alpha (e^(rate x) - 1)",
-    source="Clevert, Unterthiner and Hochreiter, Fast and Accurate Deep Network Learning by ELUs",
-    relation=ONE_TO_ONE,
-    structure=ELEMENTWISE,
-    vjp={"x": lambda g, x, alpha, scale, rate: _elu_grad(g, x, alpha, scale, rate)},
-    jvp={"x": lambda t, x, alpha, scale, rate: safe_mul(t, _elu_grad(1.0, x, alpha, scale, rate))},
-)
-
-
-def _elu_curvature(x: Any, alpha: float, rate: float) -> Any:
+def _elu_curvature(x: Any, alpha: float, _scale: float, rate: float) -> Any:
     return _where(lt(x, 0.0), mul(exp(mul(x, rate)), alpha * rate * rate), 0.0)
 
+
+_softplus = _smooth(
+    "softplus",
+    "ln(1 + e^(beta x)) / beta, x where beta x > threshold",
+    _softplus_curvature,
+    DEFINITION,
+    "g / (1 + e^(-beta x)), g where beta x > threshold",
+)
+
+_elu = _smooth(
+    "elu",
+    "scale x where x > 0, else alpha (e^(rate x) - 1)",
+    _elu_curvature,
+    "Clevert, Unterthiner and Hochreiter, Fast and Accurate Deep Network Learning by ELUs",
+    "g scale where x > 0, else g alpha rate e^(rate x)",
+)
 
 _broken_line_grad: Callable[..., Any] = kernel_primitive(
     "broken_line_grad",
@@ -219,9 +200,7 @@ _broken_line_grad: Callable[..., Any] = kernel_primitive(
     relation=ONE_TO_MANY,
     structure=ELEMENTWISE,
     vjp={
-        "g": lambda h, x, low, high, below, between, above, shift: _broken_line_grad(
-            h, x, low, high, below, between, above, shift
-        ),
+        "g": lambda h, x, *line: _broken_line_grad(h, x, *line),
         "x": lambda h: safe_mul(h, 0.0),
     },
 )
@@ -231,11 +210,7 @@ _broken_line: Callable[..., Any] = kernel_primitive(
     source=DEFINITION,
     relation=ONE_TO_ONE,
     structure=ELEMENTWISE,
-    vjp={
-        "x": lambda g, x, low, high, below, between, above, shift: _broken_line_grad(
-            g, x, low, high, below, between, above, shift
-        )
-    },
+    vjp={"x": _broken_line_grad},
 )
 
 _cut: Callable[..., Any] = kernel_primitive(

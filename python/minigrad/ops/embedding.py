@@ -264,11 +264,11 @@ class _Shared(Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(table: Tensor, shares: Tensor) -> Tensor:  # noqa: ARG004
+    def forward(table: Tensor, shares: Tensor) -> Tensor:
         return table
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:  # noqa: ARG004
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         ctx.save_for_backward(inputs[1])
 
     @staticmethod

@@ -97,7 +97,7 @@ def _index_of(name: str) -> Any:
         source=DEFINITION,
         relation=MANY_TO_ONE,
         promotion=None,
-        batch=lambda level, values, batched, *dims: _batched_index_over(primitive, level, values[0], *dims),  # noqa: ARG005
+        batch=lambda level, values, _batched, *dims: _batched_index_over(primitive, level, values[0], *dims),
     )
     return primitive
 

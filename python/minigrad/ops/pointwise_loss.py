@@ -68,9 +68,7 @@ def _one(like: Any) -> Any:
 # Primitives: a loss of input x and target y, and its derivative by x times the cotangent, both with the reduction.
 #
 # The rules of such a pair follow from three functions: the derivative by y, and what multiplies h in the derivative of
-# the derivative by x and by y.
-
-Parameters = tuple[float, ...]  # nothing, or where the loss changes from a parabola to a line
+# the derivative by x and by y. Behind the reduction some take beta, where the loss changes from a parabola to a line.
 
 
 def _losses(
@@ -79,66 +77,66 @@ def _losses(
     slope: str,
     source: str,
     *,
-    to_target: Callable[..., Any],
-    bend: Callable[[Any, Any, Any, Parameters], Any],
-    bend_target: Callable[[Any, Any, Any, Parameters], Any],
-    has_beta: bool = False,
-) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Make the records of a loss and of its gradient.
+    bend: Callable[..., Any],
+    bend_target: Callable[..., Any],
+    to_target: Callable[..., Any] | None = None,
+) -> Callable[..., Any]:
+    """Make the records of a loss and of its gradient; return the loss.
 
-    ``to_target(by_x, g, x, y, reduction, parameters)`` is the rule for y, where by_x takes the same and is that for x;
-    ``bend(h, x, y, parameters)`` and ``bend_target`` are h times the derivatives of the slope by x and by y.
+    ``bend(h, x, y, *beta)`` and ``bend_target`` are h times the derivatives of the slope by x and by y, and
+    ``to_target(g, x, y, reduction)`` is the rule for y. Without it the loss is one of the difference x - y: what goes to y
+    is what goes to x with the other sign.
     """
 
-    def by_x(g: Any, x: Any, y: Any, code: int, parameters: Parameters) -> Any:
-        return grad(g, x, y, code, *parameters)
+    def by_x(g: Any, x: Any, y: Any, *settings: Any) -> Any:
+        return grad(g, x, y, *settings)
 
-    def by_y(g: Any, x: Any, y: Any, code: int, parameters: Parameters) -> Any:
-        return to_target(by_x, g, x, y, code, parameters)
+    def by_minus_x(g: Any, x: Any, y: Any, *settings: Any) -> Any:
+        return grad(neg(g), x, y, *settings)
 
-    def by_both(g: Any, wanted: int, x: Any, y: Any, code: int, parameters: Parameters) -> Any:
-        """Return both cotangents of a loss of the difference: the second is the first with the other sign."""
+    def by_both(g: Any, wanted: int, x: Any, y: Any, *settings: Any) -> Any:
         if wanted == 2:
             return NotImplemented
-        by = grad(g, x, y, code, *parameters)
+        by = grad(g, x, y, *settings)
         return by, neg(by) if wanted == 3 else None
 
-    def times(rule: Callable[..., Any]) -> Callable[..., Any]:
+    def times(rule: Callable[..., Any]) -> Rule:
         """Return what adds up t times the derivatives of the elements; 0 without elements."""
-        return lambda t, x, y, code, parameters: _total(mul(t, rule(_one(x), x, y, 0, parameters)), code)
+        return lambda t, x, y, reduction, *beta: _total(mul(t, rule(_one(x), x, y, 0, *beta)), reduction)
 
-    def bent(how: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda h, g, x, y, code, parameters: how(safe_mul(h, _share(g, code, x.shape)), x, y, parameters)
+    def bent(how: Callable[..., Any]) -> Rule:
+        return lambda h, g, x, y, reduction, *beta: how(safe_mul(h, _share(g, reduction, x.shape)), x, y, *beta)
 
-    def batched_loss(level: Any, values: Any, batched: Any, code: int, *parameters: float) -> Any:
+    def batched_loss(level: Any, values: Any, batched: Any, code: int, *beta: float) -> Any:
         x, y = (spread(level, v, b) for v, b in zip(values, batched, strict=True))
-        losses = loss(x, y, 0, *parameters)
+        losses = loss(x, y, 0, *beta)
         if code == 0:
             return losses
         flat = _reshape(losses, (level.size, math.prod(x.shape[1:])))
         return (_mean if code == 1 else _sum)(flat, (1,), False)
 
-    bends = {"x": _reading_g(bent(bend), has_beta), "y": _reading_g(bent(bend_target), has_beta)}
-    loss = kernel_primitive(
-        name,
-        equation=f"out = {equation}, or their mean or sum",
-        source=source,
-        relation=MANY_TO_ONE,
-        vjp={"x": _reading(by_x, has_beta), "y": _reading(by_y, has_beta)},
-        vjp_at_once=_reading_g(by_both, has_beta) if to_target is _minus else None,
-        jvp={"x": _reading(times(by_x), has_beta), "y": _reading(times(by_y), has_beta)},
-        batch=batched_loss,
-    )
+    by_y = to_target or by_minus_x
+    bends = {"x": bent(bend), "y": bent(bend_target)}
     grad: Callable[..., Any] = kernel_primitive(
         f"{name}_grad",
         equation=f"out = g {slope}, divided by the number of elements for a mean",
         source=source,
         relation=ONE_TO_MANY,
-        vjp={"g": _reading(times(by_x), has_beta), **bends},
-        jvp={"g": _reading(by_x, has_beta), **bends},
+        vjp={"g": times(by_x), **bends},
+        jvp={"g": by_x, **bends},
         batch=lambda *call: _batched_grad(grad, *call),
     )
-    return loss, grad
+    loss = kernel_primitive(
+        name,
+        equation=f"out = {equation}, or their mean or sum",
+        source=source,
+        relation=MANY_TO_ONE,
+        vjp={"x": grad, "y": by_y},
+        vjp_at_once=None if to_target else by_both,
+        jvp={"x": times(by_x), "y": times(by_y)},
+        batch=batched_loss,
+    )
+    return loss
 
 
 def _total(each: Any, code: int) -> Any:
@@ -146,9 +144,7 @@ def _total(each: Any, code: int) -> Any:
     return reduced(each, code if math.prod(each.shape) else 2 * (code > 0))
 
 
-def _batched_grad(
-    grad: Callable[..., Any], level: Any, values: Any, batched: Any, code: int, *parameters: float
-) -> Any:
+def _batched_grad(grad: Callable[..., Any], level: Any, values: Any, batched: Any, code: int, *beta: float) -> Any:
     """Return the batching rule's result for the gradient of a loss."""
     g, *operands = values
     x, y = (spread(level, v, b) for v, b in zip(operands, batched[1:], strict=True))
@@ -156,64 +152,44 @@ def _batched_grad(
     if g.shape[batched[0] :] == ():
         g = div(g, float(math.prod(shape))) if code == 1 else g
         g = _reshape(g, (*g.shape, *(1,) * len(shape))) if batched[0] else g
-    return grad(broadcast(g, x.shape), x, y, 0, *parameters)
+    return grad(broadcast(g, x.shape), x, y, 0, *beta)
 
 
-def _reading(function: Callable[..., Any], has_beta: bool) -> Rule:
-    """Return a rule that reads the operands and the attributes."""
-    if has_beta:
-        return lambda t, x, y, reduction, beta: function(t, x, y, reduction, (beta,))
-    return lambda t, x, y, reduction: function(t, x, y, reduction, ())
-
-
-def _reading_g(function: Callable[..., Any], has_beta: bool) -> Rule:
-    if has_beta:
-        return lambda h, g, x, y, reduction, beta: function(h, g, x, y, reduction, (beta,))
-    return lambda h, g, x, y, reduction: function(h, g, x, y, reduction, ())
-
-
-def _minus(by_x: Any, g: Any, x: Any, y: Any, code: int, parameters: Parameters) -> Any:
-    return by_x(neg(g), x, y, code, parameters)
-
-
-def _of_difference(bend: Callable[[Any, Any, Parameters], Any]) -> dict[str, Any]:
-    """Return the rules of a loss of d = x - y, of which ``bend(h, d)`` is h times the second derivative."""
+def _of_difference(bend: Callable[..., Any]) -> dict[str, Any]:
+    """Return the rules of a loss of d = x - y, of which ``bend(h, d, *beta)`` is h times the second derivative."""
     return {
-        "to_target": _minus,
-        "bend": lambda h, x, y, parameters: bend(h, _sub(x, y), parameters),
-        "bend_target": lambda h, x, y, parameters: neg(bend(h, _sub(x, y), parameters)),
+        "bend": lambda h, x, y, *beta: bend(h, _sub(x, y), *beta),
+        "bend_target": lambda h, x, y, *beta: neg(bend(h, _sub(x, y), *beta)),
     }
 
 
-_mse_loss, mse_loss_grad = _losses(
+_mse_loss = _losses(
     "mse_loss",
     "(x - y)²",
     "2 (x - y)",
     f"{GRADIENTS} (5.1), (5.2)",
-    **_of_difference(lambda h, d, parameters: mul(_like(h, d), 2.0)),  # noqa: ARG005
+    **_of_difference(lambda h, d: mul(_like(h, d), 2.0)),
 )
-_l1_loss, l1_loss_grad = _losses(
+_l1_loss = _losses(
     "l1_loss",
     "|x - y|",
     "sign(x - y)",
     f"{GRADIENTS} (5.3), (5.4)",
-    **_of_difference(lambda h, d, parameters: mul(_like(h, d), 0.0)),  # noqa: ARG005
+    **_of_difference(lambda h, d: mul(_like(h, d), 0.0)),
 )
-_smooth_l1_loss, smooth_l1_loss_grad = _losses(
+_smooth_l1_loss = _losses(
     "smooth_l1_loss",
     "(x - y)² / 2β where |x - y| < β, else |x - y| - β/2",
     "(x - y) / β where |x - y| < β, else sign(x - y)",
     "Girshick, Fast R-CNN",
-    **_of_difference(lambda h, d, parameters: _where(lt(abs(d), parameters[0]), div(h, parameters[0] or 1.0), 0.0)),
-    has_beta=True,
+    **_of_difference(lambda h, d, beta: _where(lt(abs(d), beta), div(h, beta or 1.0), 0.0)),
 )
-_huber_loss, huber_loss_grad = _losses(
+_huber_loss = _losses(
     "huber_loss",
     "(x - y)² / 2 where |x - y| < β, else β (|x - y| - β/2)",
     "the difference x - y, limited to ±β",
     "Huber, Robust Estimation of a Location Parameter",
-    **_of_difference(lambda h, d, parameters: _where(lt(abs(d), parameters[0]), h, 0.0)),
-    has_beta=True,
+    **_of_difference(lambda h, d, beta: _where(lt(abs(d), beta), h, 0.0)),
 )
 
 
@@ -227,7 +203,7 @@ def _spread(x: Any) -> Any:
     return mul(x, _sub(1.0, x))
 
 
-def _bend_probability(h: Any, x: Any, y: Any, parameters: Parameters) -> Any:  # noqa: ARG001
+def _bend_probability(h: Any, x: Any, y: Any) -> Any:
     """Return h times the derivative of (x - y) / (x (1 - x)) by x, 1e-12 being the least of the denominator."""
     spread = _spread(x)
     free = ge(spread, _LEAST)
@@ -236,13 +212,13 @@ def _bend_probability(h: Any, x: Any, y: Any, parameters: Parameters) -> Any:  #
     return safe_mul(h, _sub(div(1.0, denominator), bend))
 
 
-def _bend_probability_target(h: Any, x: Any, y: Any, parameters: Parameters) -> Any:  # noqa: ARG001
+def _bend_probability_target(h: Any, x: Any, y: Any) -> Any:
     spread = _spread(x)
     return neg(div(_like(h, y), _where(ge(spread, _LEAST), spread, _LEAST)))
 
 
 def _bend_target(h: Any, g: Any, x: Any, y: Any, reduction: int) -> Any:
-    return _bend_probability_target(safe_mul(h, _share(g, reduction, x.shape)), x, y, ())
+    return _bend_probability_target(safe_mul(h, _share(g, reduction, x.shape)), x, y)
 
 
 binary_cross_entropy_target_grad: Callable[..., Any] = kernel_primitive(
@@ -262,27 +238,21 @@ binary_cross_entropy_target_grad: Callable[..., Any] = kernel_primitive(
 )
 
 
-_binary_cross_entropy, binary_cross_entropy_grad = _losses(
+_binary_cross_entropy = _losses(
     "binary_cross_entropy",
     "-(y ln x + (1 - y) ln(1 - x)), with logarithms of at least -100",
     "(x - y) / (x (1 - x)), the denominator at least 1e-12",
     f"{GRADIENTS} (5.5), (5.6)",
-    to_target=lambda by_x, g, x, y, code, parameters: binary_cross_entropy_target_grad(g, x, y, code),  # noqa: ARG005
     bend=_bend_probability,
     bend_target=_bend_probability_target,
+    to_target=lambda g, x, y, reduction: binary_cross_entropy_target_grad(g, x, y, reduction),
 )
-
-
-def _bend_logits(h: Any, x: Any, y: Any, parameters: Parameters) -> Any:  # noqa: ARG001
-    return sigmoid_grad(_like(h, x), sigmoid(x))
-
-
-_binary_cross_entropy_with_logits, binary_cross_entropy_with_logits_grad = _losses(
+_binary_cross_entropy_with_logits = _losses(
     "binary_cross_entropy_with_logits",
     "|x| (y where x < 0, else 1 - y) + ln(1 + e^-|x|)",
     "(σ(x) - y)",
     f"{GRADIENTS} (5.7), (5.9)",
-    to_target=lambda by_x, g, x, y, code, parameters: safe_mul(neg(_share(g, code, x.shape)), x),  # noqa: ARG005
-    bend=_bend_logits,
-    bend_target=lambda h, x, y, parameters: neg(_like(h, y)),  # noqa: ARG005
+    bend=lambda h, x, _y: sigmoid_grad(_like(h, x), sigmoid(x)),
+    bend_target=lambda h, _x, y: neg(_like(h, y)),
+    to_target=lambda g, x, y, reduction: safe_mul(neg(_share(g, reduction, x.shape)), x),  # noqa: ARG005
 )

@@ -110,7 +110,7 @@ _cast_kernel = _core.kernels["cast"]
 
 _cast: Callable[..., Any] = Primitive(
     "cast",
-    run=hands_on(lambda x, code, source: _cast_kernel(x, code)),  # noqa: ARG005
+    run=hands_on(lambda x, code, _source: _cast_kernel(x, code)),
     inputs=("x",),
     attributes=("code", "source"),
     equation="out = x in another dtype",

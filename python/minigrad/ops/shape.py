@@ -73,7 +73,7 @@ _permute: Callable[..., Any] = view_primitive(
     relation=ONE_TO_ONE,
     structure=LINEAR,
     vjp={"x": lambda g, dims: _permute(g, _inverse(dims))},
-    batch=lambda level, values, batched, dims: _permute(values[0], (0, *[d + 1 for d in dims])),  # noqa: ARG005
+    batch=lambda _level, values, _batched, dims: _permute(values[0], (0, *[d + 1 for d in dims])),
 )
 
 #: The matrix transpose: the last two dimensions exchanged.
@@ -99,7 +99,7 @@ broadcast = view_primitive(
     relation=ONE_TO_MANY,
     structure=LINEAR,
     vjp={"x": lambda g, x_shape: g if g.shape == x_shape else sum_to(g, x_shape)},
-    batch=lambda level, values, batched, shape: _batched_expand(level, values[0], shape),  # noqa: ARG005
+    batch=lambda level, values, _batched, shape: _batched_expand(level, values[0], shape),
 )
 
 
@@ -116,7 +116,7 @@ sum_to: Callable[..., Any] = kernel_primitive(
     structure=LINEAR,
     vjp={"x": lambda g, x_shape: broadcast(g, x_shape)},
     promotion=None,
-    batch=lambda level, values, batched, shape: _reshape(  # noqa: ARG005
+    batch=lambda level, values, _batched, shape: _reshape(
         sum_to(values[0], (level.size, *(1,) * (values[0].ndim - 1 - len(shape)), *shape)), (level.size, *shape)
     ),
 )

@@ -219,18 +219,15 @@ def _parts(h: Any, g: Any, x: Any, w: Any, mean: Any, variance: Any, eps: float,
     return _Parts(s, a, h, f.total(mul(u, a)), f.total(mul(u, h)), centred)
 
 
-def _grad_by_x(*operands: Any) -> Any:
-    p = _parts(*operands)
+def _grad_by_x(p: _Parts) -> Any:
     return p.s.frame.back(neg(p.both(p.a, p.h)))
 
 
-def _grad_by_mean(*operands: Any) -> Any:
-    p = _parts(*operands)
+def _grad_by_mean(p: _Parts) -> Any:
     return vector(p.both(p.s.frame.total(p.a), p.s.frame.total(p.h)))
 
 
-def _grad_by_variance(*operands: Any) -> Any:
-    p = _parts(*operands)
+def _grad_by_variance(p: _Parts) -> Any:
     f, n = p.s.frame, 1 / p.s.frame.size
     total = _sub(f.total(mul(p.h, p.a)), mul(mul(p.of_h, p.of_a), 3 * n))
     if p.centred:
@@ -251,20 +248,19 @@ def _grad_by_cotangent(h: Any, x: Any, w: Any, mean: Any, variance: Any, eps: fl
     return f.back(f.times(f.whole(standardize_grad(h, x, nothing(x), mean, variance, eps, groups, centred)), w))
 
 
-def _grad_along_x(*operands: Any) -> Any:
-    p = _parts(*operands)
+def _grad_along_x(p: _Parts) -> Any:
     f = p.s.frame
     return f.back(neg(mul(p.s.share, _add(mul(p.h, p.of_a), mul(p.s.u, f.total(mul(p.h, p.a)))))))
 
 
-def _grad_along_mean(t: Any, g: Any, x: Any, *rest: Any) -> Any:
-    p = _parts(x, g, x, *rest)
+def _grad_along_mean(t: Any, g: Any, x: Any, w: Any, mean: Any, variance: Any, *settings: Any) -> Any:
+    p = _parts(x, g, x, w, mean, variance, *settings)
     f = p.s.frame
     return f.back(mul(mul(p.s.share, f.lines(t)), _add(p.of_a, mul(p.s.u, f.total(p.a)))))
 
 
-def _grad_along_variance(t: Any, g: Any, x: Any, *rest: Any) -> Any:
-    p = _parts(x, g, x, *rest)
+def _grad_along_variance(t: Any, g: Any, x: Any, w: Any, mean: Any, variance: Any, *settings: Any) -> Any:
+    p = _parts(x, g, x, w, mean, variance, *settings)
     f, n = p.s.frame, 1 / p.s.frame.size
     slope = _sub(p.a, mul(p.s.u, mul(p.of_a, 3 * n)))
     if p.centred:
@@ -272,11 +268,9 @@ def _grad_along_variance(t: Any, g: Any, x: Any, *rest: Any) -> Any:
     return f.back(mul(mul(f.lines(t), p.s.r_slope), slope))
 
 
-def _reads_all(rule: Callable[..., Any]) -> Rule:
-    """Return a rule of standardize_grad that reads all of its operands."""
-    return lambda t, g, x, w, mean, variance, eps, groups, centred: rule(
-        t, g, x, w, mean, variance, eps, groups, centred
-    )
+def _of_parts(rule: Callable[[_Parts], Any]) -> Rule:
+    """Return a rule that reads all operands, and takes them together."""
+    return lambda h, g, x, w, mean, variance, *settings: rule(_parts(h, g, x, w, mean, variance, *settings))
 
 
 standardize_grad: Callable[..., Any] = kernel_primitive(
@@ -286,21 +280,19 @@ standardize_grad: Callable[..., Any] = kernel_primitive(
     relation=MANY_TO_MANY,
     vjp={
         "g": _grad_by_cotangent,
-        "x": _reads_all(_grad_by_x),
-        "w": _reads_all(_grad_by_weight),
-        "mean": _reads_all(_grad_by_mean),
-        "variance": _reads_all(_grad_by_variance),
+        "x": _of_parts(_grad_by_x),
+        "w": _grad_by_weight,
+        "mean": _of_parts(_grad_by_mean),
+        "variance": _of_parts(_grad_by_variance),
     },
     jvp={
-        "g": lambda t, x, w, mean, variance, eps, groups, centred: standardize_grad(
-            t, x, w, mean, variance, eps, groups, centred
+        "g": lambda t, x, w, mean, variance, *settings: standardize_grad(t, x, w, mean, variance, *settings),
+        "x": _of_parts(_grad_along_x),
+        "w": lambda t, g, x, mean, variance, *settings: standardize_grad(
+            g, x, wide_tangent(t, x), mean, variance, *settings
         ),
-        "x": _reads_all(_grad_along_x),
-        "w": lambda t, g, x, mean, variance, eps, groups, centred: standardize_grad(
-            g, x, wide_tangent(t, x), mean, variance, eps, groups, centred
-        ),
-        "mean": _reads_all(_grad_along_mean),
-        "variance": _reads_all(_grad_along_variance),
+        "mean": _grad_along_mean,
+        "variance": _grad_along_variance,
     },
     batch=lambda level, values, batched, *settings: _batched_grad(level, values, batched, settings),
 )

@@ -83,7 +83,7 @@ class ASGD(RuleOptimizer):
     ) -> None:
         super().__init__(params, settings_of(locals()))
 
-    def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:  # noqa: ARG002
+    def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:
         return (None,)
 
     def _settings(self, group: dict[str, Any]) -> tuple[Any, ...]:

@@ -39,7 +39,7 @@ class _Composed(RuleOptimizer):
                 calls.append((np.copyto, places[name]._array, value._array))
             wrote(p._cell)
 
-    def _names(self, p: Tensor) -> tuple[str, ...]:  # noqa: ARG002
+    def _names(self, p: Tensor) -> tuple[str, ...]:
         return self._lists
 
 
@@ -227,7 +227,7 @@ class Adafactor(_Composed):
         shape = p._array.shape
         return (*shape[:-1], 1) if name == "row_var" else (*shape[:-2], 1, *shape[-1:]) if name == "col_var" else shape
 
-    def _begin(self, name: str, p: Tensor, group: dict[str, Any]) -> Tensor:  # noqa: ARG002
+    def _begin(self, name: str, p: Tensor, group: dict[str, Any]) -> Tensor:
         return counter(0.0) if name in self._counters else p.new_zeros(self._shape(name, p))
 
     def _restored(self, name: str, value: Any, p: Tensor) -> Any:

@@ -53,7 +53,7 @@ class RuleOptimizer(Optimizer):
     #: Of what is remembered, the numbers: float64 whatever the parameter is, so that no count is ever lost.
     _counters: tuple[str, ...] = ("step",)
 
-    def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:  # noqa: ARG002
+    def _remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:
         """Name what is remembered of a group's parameters; None for a list that is left out."""
         return self._lists
 
@@ -61,7 +61,7 @@ class RuleOptimizer(Optimizer):
         """Return what the kernel takes behind the lists."""
         raise NotImplementedError
 
-    def _begin(self, name: str, p: Tensor, group: dict[str, Any]) -> Tensor:  # noqa: ARG002
+    def _begin(self, name: str, p: Tensor, group: dict[str, Any]) -> Tensor:
         """Return what is remembered under a name before the first step."""
         return counter(0.0) if name in self._counters else beside(p)
 

@@ -101,7 +101,7 @@ class AveragedModel(Module):
     def __init__(
         self,
         model: Module,
-        device: Any = None,  # noqa: ARG002
+        device: Any = None,
         avg_fn: AverageOne | None = None,
         multi_avg_fn: AverageAll | None = None,
         use_buffers: bool = False,

@@ -230,5 +230,5 @@ class fork_rng(Kept, ContextDecorator):  # noqa: N801
         Whether to do it.
     """
 
-    def __init__(self, devices: Any = None, enabled: bool = True) -> None:  # noqa: ARG002
+    def __init__(self, devices: Any = None, enabled: bool = True) -> None:
         super().__init__([default_generator] if enabled else [])

@@ -114,10 +114,10 @@ class BaseMLP(BaseEstimator):
     def _find_loss(self) -> Loss:
         raise NotImplementedError
 
-    def _class_weights(self, y: Any) -> Array | None:  # noqa: ARG002
+    def _class_weights(self, y: Any) -> Array | None:
         return None
 
-    def _stratify(self, target: Array) -> Array | None:  # noqa: ARG002
+    def _stratify(self, target: Array) -> Array | None:
         return None
 
     # ------------------------------------------------------------------------------------------------------------------

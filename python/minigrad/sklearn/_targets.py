@@ -56,7 +56,7 @@ class OneOfMany:
         self.classes = classes
         self.n_outputs = len(classes)
 
-    def encode(self, y: Array, dtype: Any) -> Array:  # noqa: ARG002
+    def encode(self, y: Array, dtype: Any) -> Array:
         """Return the numbers of the classes, (n,)."""
         return np.searchsorted(self.classes, y).astype(np.int64)
 

@@ -193,7 +193,7 @@ class Checkpoint(Callback):
         else:
             self._pending = copied(state)
 
-    def on_train_end(self, run: Run) -> None:  # noqa: ARG002
+    def on_train_end(self, run: Run) -> None:
         """Write what is not written yet."""
         if self._pending is not None:
             self._write(self._pending)
@@ -251,6 +251,6 @@ class ProgressBar(Callback):
             if name in record
         }
 
-    def on_train_end(self, run: Run) -> None:  # noqa: ARG002
+    def on_train_end(self, run: Run) -> None:
         """Leave it as it is."""
         self._bar.close()

@@ -25,7 +25,7 @@ class _FileLogger(Callback):
         """Open the file."""
         self._file = self.path.open("a" if run.epoch else "w", encoding="utf-8", newline="")
 
-    def on_train_end(self, run: Run) -> None:  # noqa: ARG002
+    def on_train_end(self, run: Run) -> None:
         """Close it."""
         self._file.close()
         self._file = None
@@ -84,7 +84,7 @@ class TensorBoardLogger(Callback):
         self.folder = Path(folder)
         self._writer: Any = None
 
-    def on_train_begin(self, run: Run) -> None:  # noqa: ARG002
+    def on_train_begin(self, run: Run) -> None:
         """Open the event file."""
         self._writer = self._new_writer(str(self.folder))
 
@@ -94,6 +94,6 @@ class TensorBoardLogger(Callback):
             if name != "epoch":
                 self._writer.add_scalar(name, value, run.epoch)
 
-    def on_train_end(self, run: Run) -> None:  # noqa: ARG002
+    def on_train_end(self, run: Run) -> None:
         """Close the event file."""
         self._writer.close()

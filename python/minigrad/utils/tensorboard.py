@@ -48,7 +48,7 @@ class SummaryWriter:
         """The folder."""
         return str(self._writer.logdir)
 
-    def add_graph(self, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002
+    def add_graph(self, *args: Any, **kwargs: Any) -> None:
         """Raise a RuntimeError: there is no traced graph."""
         raise RuntimeError("add_graph: minigrad does not trace modules; print the module, or follow a result's grad_fn")
 
