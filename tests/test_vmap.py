@@ -527,3 +527,54 @@ def test_per_sample_gradients_in_one_call() -> None:
     for name, whole in together(parameters, x, y).items():
         assert (whole.numpy() == np.stack([g[name].numpy() for g in looped()])).all()
     assert count_calls(lambda: together(parameters, x, y)) * 16 < count_calls(looped)  # of 64
+
+
+def _drawn(*shape: int) -> mg.Tensor:
+    return mg.tensor(np.random.default_rng(7).normal(size=shape))
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("t_", ()),
+        ("squeeze_", ()),
+        ("transpose_", (0, 1)),
+        ("swapaxes_", (0, 1)),
+        ("swapdims_", (0, 1)),
+        ("unsqueeze_", (0,)),
+    ],
+)
+def test_another_shape_in_place_keeps_outer_graphs(name: str, args: tuple[int, ...]) -> None:
+    """What an outer transform knew of the tensor was lost: gradients of 0."""
+    x = _drawn(3, 2, 2)
+    weights = _drawn(2, 2)
+
+    def f(each: mg.Tensor) -> mg.Tensor:
+        return (getattr(each * each, name)(*args) * weights).sum()
+
+    wanted = mg.stack([grad(f)(each) for each in x])
+    np.testing.assert_array_equal(grad(lambda x: vmap(f)(x).sum())(x).numpy(), wanted.numpy())
+
+
+@pytest.mark.parametrize("options", [{"padding_idx": 1}, {"scale_grad_by_freq": True}])
+def test_a_table_mapped_over_inside_a_gradient(options: dict[str, Any]) -> None:
+    tables, rows = _drawn(3, 4, 2), mg.tensor([0, 1, 0, 3])
+
+    def f(table: mg.Tensor) -> mg.Tensor:
+        out = F.embedding(rows, table, **options)
+        return (out * out).sum()
+
+    wanted = mg.stack([grad(f)(table) for table in tables])
+    np.testing.assert_array_equal(grad(lambda x: vmap(f)(x).sum())(tables).numpy(), wanted.numpy())
+
+
+def test_deviations_of_equal_elements_inside_a_gradient() -> None:
+    same = mg.ones(3, 4, dtype=mg.float64)
+    assert not grad(lambda x: vmap(lambda each: each.std())(x).sum())(same).any()
+
+
+def test_combinations_of_examples() -> None:
+    x = mg.tensor([[1, 2, 3], [4, 5, 6]])
+    for options in ({}, {"r": 3}, {"with_replacement": True}):
+        wanted = mg.stack([mg.combinations(each, **options) for each in x])
+        assert vmap(lambda each, options=options: mg.combinations(each, **options))(x).tolist() == wanted.tolist()

@@ -158,7 +158,8 @@ class Primitive:
         """
         inputs, kept = len(self.inputs), len(self.inputs) + len(self.outputs)
         first_shape = kept + len(self.attributes)
-        public = ("input", "other")[:inputs] if self.promotion is not None and inputs <= 2 else self.inputs
+        named = inputs <= 2 and (self.promotion is not None or self.structure == ELEMENTWISE)
+        public = ("input", "other")[:inputs] if named else self.inputs
         operation = _core.Operation(
             self,
             run,

@@ -27,6 +27,7 @@ from .ops.functions import (
     xlogy,
 )
 from .ops.functions import xlog1py as _xlog1py
+from .ops.promotion import to_dtype
 from .ops.reduce import logsumexp
 from .ops.rounding import round
 from .ops.softmax import log_softmax, softmax
@@ -104,7 +105,11 @@ def xlog1py(input: Any, other: Any) -> Tensor:
     >>> minigrad.special.xlog1py(minigrad.tensor([0.0, 2.0]), minigrad.tensor([-1.0, 1.0]))
     tensor([0.0000, 1.3863])
     """
-    return _xlog1py(*numbers_as_tensors(input, other))
+    x, y = numbers_as_tensors(input, other)
+    if isinstance(x, Tensor) and isinstance(y, Tensor) and x.dtype is not y.dtype:
+        common = _dtype.result_type(x, y)
+        x, y = to_dtype(x, common), to_dtype(y, common)
+    return _xlog1py(as_floats("xlog1py", x), as_floats("xlog1py", y))
 
 
 def ndtr(input: Tensor) -> Tensor:

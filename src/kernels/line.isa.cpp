@@ -60,13 +60,15 @@ Status run_line(const Call& call) {
   return run_value<BrokenLine<T>, T, kCost>(call);
 }
 
-// At a joint the smaller one of the two slopes counts.
+// At a joint the smaller one of the two slopes counts; but the slope below where the line is straight up to the last
+// one.
 template <class T>
 struct BrokenLineGrad : BrokenLine<T> {
   explicit BrokenLineGrad(const Attribute* attributes)
       : BrokenLine<T>(attributes),
         first(math::abs(this->below) < math::abs(this->between) ? above_of(this->low) : this->low),
-        last(math::abs(this->above) < math::abs(this->between) ? -above_of(-this->high) : this->high) {}
+        last(this->below != this->between && math::abs(this->above) < math::abs(this->between) ? -above_of(-this->high)
+                                                                                               : this->high) {}
   // The next number, infinity after infinity.
   static T above_of(T x) {
     const auto bits = __builtin_bit_cast(math::UInt<T>, x == 0 ? T{0} : x);

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..tensor import Tensor, array_of
 from .elementwise import add, div, mul, sub
+from .functions import as_floats
 from .joining import cat
 from .rearrange import diff
 from .shape import Dims, normalise_dims, reshape
@@ -69,6 +70,8 @@ def gradient(
             raise RuntimeError(f"gradient: needs more than {edge_order} points along dim {d}, got shape {shape}")
         if isinstance(step, Tensor) and step._array.shape not in ((), (shape[d],)):
             raise RuntimeError(f"gradient: needs {shape[d]} coordinates along dim {d}, got shape {step._array.shape}")
+    input = as_floats("gradient", input)
+    steps = [as_floats("gradient", step) if isinstance(step, Tensor) else step for step in steps]
     return tuple([_along(input, d, step, edge_order) for d, step in zip(dims, steps, strict=True)])
 
 

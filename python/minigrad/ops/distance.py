@@ -23,7 +23,7 @@ from .pointwise_loss import reduced, reduction_code
 from .ranges import triu_indices
 from .rearrange import triu
 from .reduce import _sum, sum
-from .selection import clamp
+from .selection import clamp, clamp_min
 from .shape import _reshape, broadcast, broadcast_shapes, matrix_transpose, normalise_dim, normalise_dims, unsqueeze
 
 __all__ = [
@@ -75,9 +75,9 @@ def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, o
     array = array_of("normalize", input)
     if array.ndim == 0:
         normalise_dim("normalize", dim, array.shape)
-        return div(input, maximum(abs(input), eps))
+        return div(input, clamp_min(abs(input), eps))
     dims = normalise_dims("normalize", dim, array.shape)
-    return div(input, maximum(_vector_norm("normalize", input, p, dims, True), eps))
+    return div(input, clamp_min(_vector_norm("normalize", input, p, dims, True), eps))
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
@@ -233,6 +233,8 @@ def _by_blocks(block: Callable[[Tensor], Tensor], whole: Callable[[], Tensor], x
 
 def _lengths(name: str, rows: Tensor, p: float) -> Tensor:
     """Return the norms of rows, that of none being 0, also the largest of no elements."""
+    if not p >= 0:
+        raise RuntimeError(f"{name}: the order must not be negative, got {p}")
     last = rows._array.ndim - 1
     return _vector_norm(name, rows, p if rows._array.shape[last] > 0 else 2, (last,), False)
 

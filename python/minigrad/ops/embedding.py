@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _core
 from ..autograd.function import Function
-from ..batching import bottom, refuse_ragged
+from ..batching import bottom, levels, refuse_ragged
 from ..grad_mode import no_grad
 from ..tensor import Tensor, array_of, wrap
 from .elementwise import _add, _where, div, gt, maximum, mul
@@ -88,7 +88,7 @@ def _prepared(
     """Return a table whose rows are short enough, and whose gradient is shared as it ought to be."""
     if max_norm is not None:
         _shorten(weight, np.unique(indices), max_norm, order)
-    if weight.requires_grad and (padding is not None or by_frequency):
+    if (padding is not None or by_frequency) and (levels or weight.requires_grad):
         shares = _shares(indices, weight._array.shape[0], padding, by_frequency)
         weight = _Shared.apply(weight, wrap(shares.astype(weight._array.dtype)))
     return weight

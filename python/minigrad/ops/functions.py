@@ -355,6 +355,7 @@ def _normal_quantile(p: Any) -> Any:
         density = mul(exp(mul(mul(x, x), -0.5)), 1 / math.sqrt(2 * math.pi))
         x = _sub(x, mul(log(div(found, q)), div(found, density)))
     out[low] = x
+    out[p < 0] = math.nan  # of the least of these, 2 p - 1 is -1
     return out
 
 
@@ -425,7 +426,10 @@ def sinc(input: Tensor) -> Tensor:
     >>> minigrad.sinc(minigrad.tensor([0.0, 0.5]))
     tensor([1.0000, 0.6366])
     """
-    return _bessel(mul(as_floats("sinc", input), math.pi), 0)
+    x = as_floats("sinc", input)
+    if x.dtype is _dtype.float16:  # which holds too few digits of pi x
+        return to_dtype(sinc(to_dtype(x, _dtype.float32)), _dtype.float16)
+    return _bessel(mul(x, math.pi), 0)
 
 
 @method(in_place=True)
@@ -471,6 +475,8 @@ def float_power(input: Any, exponent: Any) -> Tensor:
     if not isinstance(input, Tensor):
         _dtype.expect_number("float_power", input)
         input = number_tensor(input, _dtype.float64)
+    if isinstance(exponent, Tensor):
+        exponent = to_dtype(exponent, _dtype.float64)
     return pow(to_dtype(input, _dtype.float64), exponent)
 
 

@@ -31,7 +31,7 @@ def _become(self: Tensor, function: Callable[..., Tensor], *args: Any) -> Tensor
             raise RuntimeError(f"{function.__name__}_: not for a leaf that requires a gradient; see detach()")
         raise RuntimeError(f"{function.__name__}_: a leaf that requires a gradient keeps its shape; set its data")
     if self._edge is None and not hasattr(self, "_base") and not getattr(self, "_views", ()):
-        self._array = function(self.detach(), *args)._array
+        self._array = function(wrap(self._array), *args)._array
         return self
     _hand_over_base(self)
     with enable_grad():  # a tensor that requires a gradient still does

@@ -444,12 +444,12 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     if array.ndim != 1 or r < 0:
         raise RuntimeError(f"combinations: needs a vector and a number that is not negative, got {array.shape} and {r}")
     if r == 2:
-        pairs = triu_indices(len(array), len(array), int(not with_replacement)).t()
+        pairs = triu_indices(array.shape[0], array.shape[0], int(not with_replacement)).t()
         return reshape(input[pairs.reshape(-1)], pairs.shape)
     if r == 0:  # as in PyTorch
         return input[:0]
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    found = list(choose(range(len(array)), r))
+    found = list(choose(range(array.shape[0]), r))
     rows = np.array(found, dtype=np.int64).reshape(len(found), r)
     return reshape(input[wrap(rows.reshape(-1))], rows.shape)
 

@@ -133,7 +133,11 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return _linear(input, weight, bias)
     if array.ndim == 0:
         raise RuntimeError("linear: the input must have at least one dimension, got shape ()")
-    rows = reshape(input, -1, array.shape[-1]) if array.size else reshape(input, array.size, array.shape[-1])
+    rows = (
+        reshape(input, -1, array.shape[-1])
+        if array.size
+        else reshape(input, math.prod(array.shape[:-1]), array.shape[-1])
+    )
     out = _linear(rows, weight, bias)
     return _reshape(out, (*array.shape[:-1], out._array.shape[1]))
 

@@ -13,6 +13,7 @@ from ..batching import is_batched
 from ..tensor import Tensor, array_of, wrap
 from . import elementwise
 from .elementwise import abs, add, eq, ge, gt, le, lt, mul, ne, sub
+from .promotion import to_dtype
 from .records import binary, document, unary
 
 __all__ = [
@@ -290,17 +291,18 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     x, y = array_of("isclose", input), array_of("isclose", other, "other")
     if x.dtype != y.dtype:
         raise RuntimeError(f"isclose: both tensors must have one dtype, got {input.dtype} and {other.dtype}")
-    if rtol < 0 or atol < 0:
+    if not (rtol >= 0 and atol >= 0):
         raise RuntimeError(f"isclose: tolerances must not be negative, got rtol={rtol}, atol={atol}")
     close = eq(x, y)
     if equal_nan and x.dtype.kind == "f":
         close = bitwise_or(close, bitwise_and(ne(x, x), ne(y, y)))
-    if x.dtype.kind == "b" or rtol == atol == 0:
+    if rtol == atol == 0:
         return _tensor(close)
+    if x.dtype.kind != "f":  # whose differences wrap around
+        x, y = (to_dtype(each, _dtype.float64)._array for each in (input, other))
     difference = abs(sub(x, y))
     near = le(difference, add(abs(mul(y, float(rtol))), float(atol)))
-    finite = lt(difference, np.inf) if x.dtype.kind == "f" else eq(x, x)
-    return _tensor(bitwise_or(close, bitwise_and(near, finite)))
+    return _tensor(bitwise_or(close, bitwise_and(near, lt(difference, np.inf))))
 
 
 @method

@@ -109,7 +109,7 @@ def rms_norm(
     weight : Tensor, optional
         Of shape `normalized_shape`.
     eps : float, optional
-        What is added to the mean square, the dtype's epsilon unless given.
+        What is added to the mean square; unless given, the epsilon of the dtype, of float32 for float16.
 
     Returns
     -------
@@ -133,7 +133,7 @@ def rms_norm(
     """
     own = _shape_of("rms_norm", normalized_shape, float_array_of("rms_norm", input).shape)
     if eps is None:
-        eps = float(np.finfo(input._array.dtype).eps)
+        eps = float(np.finfo(np.result_type(input._array.dtype, np.float32)).eps)
     return _rounded(_of_rows("rms_norm", input, own, weight, None, eps, False), input)
 
 

@@ -69,12 +69,14 @@ def _weight(x: Any, out: Any, dims: Shape, p: float, x_shape: Shape) -> Any:
         return _zeros(x, x_shape)
     if p == 1:
         return sign(x)
-    part = _part(1.0, x, _reshape(out, kept_shape(x_shape, dims)))
+    total = _reshape(out, kept_shape(x_shape, dims))
+    part = _part(1.0, x, total)
     if p == 2:
         return part
     if p > 2:
         return safe_mul(part, abs(part) if p == 3 else pow_number(abs(part), p - 2))
-    return _where(eq(x, x), safe_mul(sign(x), pow_number(abs(part), p - 1)), part)
+    weight = _where(eq(x, x), safe_mul(sign(x), pow_number(abs(part), p - 1)), part)
+    return _where(eq(total, 0.0), 0.0, weight) if p < 0 else weight  # 0 is then the norm of whatever is beside a 0
 
 
 def _norm_vjp(g: Any, x: Any, out: Any, dims: Shape, p: float, x_shape: Shape) -> Any:
@@ -390,7 +392,7 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     shape = array_of("renorm", input).shape
     if len(shape) < 2:
         raise RuntimeError(f"renorm: needs at least two dimensions, got shape {shape}")
-    if not p > 0 or maxnorm < 0:
+    if not (p > 0 and maxnorm >= 0):
         raise RuntimeError(f"renorm: p must be above 0 and maxnorm not below 0, got {p} and {maxnorm}")
     (kept,) = normalise_dims("renorm", dim, shape)
     lengths = _vector_norm("renorm", input, p, tuple(d for d in range(len(shape)) if d != kept), True)

@@ -16,6 +16,7 @@ from ..graph import Array
 from ..primitive import LEADING, LINEAR, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from .creation import filled
+from .elementwise import clone
 from .index import _scatter_add, along, index_select
 from .records import DEFINITION
 from .shape import Shape, unindex
@@ -70,6 +71,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         raise TypeError(f"pad: pad must be a sequence of integers, got {pad!r}") from None
     if mode != "constant":
         return _of_its_own(input, shape, wanted, mode)
+    if not wanted:
+        return clone(input)
     cut, within, sizes, borders = _plan(shape, wanted)
     kept = input if cut is None else input[cut]
     if value and levels:

@@ -96,10 +96,10 @@ def _quantile(
     if interpolation not in _INTERPOLATIONS:
         raise RuntimeError(f"{name}: interpolation must be one of {', '.join(_INTERPOLATIONS)}, got {interpolation!r}")
     shares = _shares(name, input, q)
+    d = 0 if dim is None else normalise_dim(name, dim, shape)
     if dim is None or not shape:
         lines, kept = reshape(input, -1), (1,) * len(shape)
     else:
-        d = normalise_dim(name, dim, shape)
         lines, kept = movedim(input, d, -1), (*shape[:d], 1, *shape[d + 1 :])
     if lines.shape[-1] == 0:
         raise RuntimeError(f"{name}: no elements to choose from in shape {shape}")
@@ -135,7 +135,7 @@ def _chosen(lines: Tensor, shares: Tensor, interpolation: str, skip_nan: bool) -
         rank = rank.round()
     low, high = rank.floor(), rank.ceil()
     below, above = (gather(lines, -1, to_dtype(x, _dtype.int64)) for x in (low, high))
-    if interpolation in ("higher", "lower"):
+    if interpolation in ("higher", "lower", "nearest"):  # no difference, which is NaN between infinite elements
         return above if interpolation == "higher" else below
     return lerp(below, above, 0.5 * (high - low) if interpolation == "midpoint" else rank - low)
 

@@ -67,6 +67,8 @@ def _counted(start: Any, end: Any, step: Any, dtype: DType) -> Array:
     """Return the numbers from `start` up to but without `end`, `step` apart."""
     if dtype is _dtype.int64:
         start, end, step = int(start), int(end), int(step)
+        if step == 0:
+            raise RuntimeError("arange: a step below 1 is none for integers")
     count = -((start - end) // step) if dtype is _dtype.int64 else int(np.ceil((end - start) / step))
     if dtype.is_floating_point:
         return _ramp_of(start, end, step, count, count, dtype.numpy)
@@ -86,10 +88,10 @@ def _ramp_of(start: float, end: float, step: float, count: int, near: int, store
     return out if out.dtype == stored else out.astype(stored)
 
 
-def _evenly(start: float, end: float, steps: int, dtype: DType, stored: Any) -> Array:
+def _evenly(name: str, start: float, end: float, steps: int, dtype: DType, stored: Any) -> Array:
     """Return numbers from `start` to `end`, both included, counted from the nearer one; whole ends for whole numbers."""
     if not dtype.is_floating_point:
-        start, end = int(start), int(end)
+        start, end = (_dtype.held(name, int(x), dtype.numpy) for x in (start, end))
     step = (end - start) / (steps - 1) if steps > 1 else 0.0
     return _ramp_of(start, end, step, steps, steps // 2 if steps > 1 else steps, stored)
 
@@ -117,7 +119,9 @@ def linspace(
     if steps < 0:
         raise RuntimeError(f"linspace: number of steps must be non-negative, got {steps}")
     dtype = _dtype.chosen(dtype, _dtype.get_default_dtype())
-    return wrap(_evenly(_number(start), _number(end), steps, dtype, dtype.numpy)).requires_grad_(requires_grad)
+    return wrap(_evenly("linspace", _number(start), _number(end), steps, dtype, dtype.numpy)).requires_grad_(
+        requires_grad
+    )
 
 
 def logspace(
@@ -144,7 +148,7 @@ def logspace(
     if steps < 0:
         raise RuntimeError(f"logspace: number of steps must be non-negative, got {steps}")
     dtype = _dtype.chosen(dtype, _dtype.get_default_dtype())
-    array = np.power(float(base), _evenly(_number(start), _number(end), steps, dtype, np.float64))
+    array = np.power(float(base), _evenly("logspace", _number(start), _number(end), steps, dtype, np.float64))
     return wrap(array.astype(dtype.numpy)).requires_grad_(requires_grad)
 
 

@@ -15,6 +15,7 @@ from ..primitive import LEADING, LINEAR, ONE_TO_ONE, Primitive, kernel_primitive
 from ..tensor import Tensor, array_of, wrap
 from . import elementwise as ew
 from .elementwise import add, clone, div, mul, sub
+from .functions import as_floats
 from .joining import cat
 from .records import ARTICLE
 from .shape import (
@@ -269,7 +270,9 @@ def flip(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
     >>> minigrad.tensor([1, 2, 3]).flip(0)
     tensor([3, 2, 1])
     """
-    shape = array_of("flip", input).shape
+    if not (shape := array_of("flip", input).shape):
+        normalise_dims("flip", sizes_of(args, dims), shape)
+        return clone(input)
     return _flip(input, normalise_dims("flip", sizes_of(args, dims), shape))
 
 
@@ -534,7 +537,7 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -
     Parameters
     ----------
     y : Tensor
-        The heights, of any shape.
+        The heights, of any shape; integers become floats of the default dtype.
     x : Tensor, optional
         Where they are; as many along `dim`, or a vector for the last dimension. Otherwise `dx` apart.
     dx : float, default 1
@@ -567,21 +570,23 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, dim: int = -
     shape = array_of("trapezoid", y).shape
     d = normalise_dim("trapezoid", dim, shape)
     count = max(shape[d] - 1, 0)
-    if x is not None:
-        array_of("trapezoid", x, "x")
     if x is None and count > 0:
+        y = as_floats("trapezoid", y)
         area = sub(y.sum(d), mul(add(select(y, d, 0), select(y, d, count)), 0.5))
         return area if dx == 1 else mul(area, dx)
-    return div(_strips(y, x, dx, d).sum(d), 2)
+    return div(_strips("trapezoid", y, x, dx, d).sum(d), 2)
 
 
-def _strips(y: Tensor, x: Tensor | None, dx: float, d: int) -> Tensor:
+def _strips(name: str, y: Tensor, x: Tensor | None, dx: float, d: int) -> Tensor:
     """Return twice the areas between neighbouring points along dimension d."""
+    y = as_floats(name, y)
     shape = y._array.shape
     count = max(shape[d] - 1, 0)
     pairs = add(narrow(y, d, 0, count), narrow(y, d, shape[d] - count, count))
     if x is None:
         return mul(pairs, dx)
+    array_of(name, x, "x")
+    x = as_floats(name, x)
     along = -1 if x.ndim == 1 else d - len(shape)
     if x.ndim >= -along and x._array.shape[along] != shape[d]:
         raise RuntimeError(f"trapezoid: {shape[d]} heights along dim {d} need as many places, got x {x._array.shape}")
@@ -597,7 +602,7 @@ def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, d
     Parameters
     ----------
     y : Tensor
-        The heights, of any shape.
+        The heights, of any shape; integers become floats of the default dtype.
     x : Tensor, optional
         Where they are; as many along `dim`, or a vector for the last dimension. Otherwise `dx` apart.
     dx : float, default 1
@@ -624,9 +629,7 @@ def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1, d
     tensor([1.5000, 6.5000])
     """
     d = normalise_dim("cumulative_trapezoid", dim, array_of("cumulative_trapezoid", y).shape)
-    if x is not None:
-        array_of("cumulative_trapezoid", x, "x")
-    return div(_strips(y, x, dx, d).cumsum(d), 2)
+    return div(_strips("cumulative_trapezoid", y, x, dx, d).cumsum(d), 2)
 
 
 trapz = trapezoid

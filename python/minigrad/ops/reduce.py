@@ -338,6 +338,8 @@ def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: _dt
     tensor(4.)
     """
     if array_of("nansum", input).dtype.kind == "f" and dtype is not None:
+        if not _dtype.as_dtype(dtype).is_floating_point:  # which holds no NaN
+            input = ew._where(eq(input, input), input, 0.0)
         input = _converted("nansum", input, dtype)
     if not input.dtype.is_floating_point:
         return sum(input, dim, keepdim, dtype=dtype)

@@ -234,7 +234,11 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
     else:
         if not isinstance(elements, Tensor):
             _dtype.expect_number("isin", elements)
-        x = elements if isinstance(elements, Tensor) else number_tensor(elements, test_elements.dtype)
+        x = (
+            elements
+            if isinstance(elements, Tensor)
+            else number_tensor(elements, _dtype.result_type(elements, test_elements))
+        )
         among = reshape(test_elements, -1)
         few = levels or among._array.size <= _FEW_ELEMENTS
         found = any(eq(unsqueeze(x, -1), among), -1) if few else _found(x, among)

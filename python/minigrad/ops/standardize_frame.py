@@ -32,8 +32,8 @@ class Frame(NamedTuple):
     @property
     def whole_shape(self) -> tuple[int, int, int, int]:
         n, c = self.shape[:2]
-        groups = self.groups or max(c, 1)
-        return n, groups, c // groups, math.prod(self.shape[2:])
+        groups = self.groups or c
+        return n, groups, c // max(groups, 1), math.prod(self.shape[2:])
 
     @property
     def dims(self) -> tuple[int, ...]:

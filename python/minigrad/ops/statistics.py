@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._methods import method, numpy_names
+from ..batching import levels
 from ..primitive import ELEMENTWISE, MANY_TO_ONE, ONE_TO_MANY, kernel_primitive
 from ..tensor import Tensor, float_array_of
 from .elementwise import _add, div, mul, ne, neg, sqrt, where
@@ -81,7 +82,7 @@ def _moments(
 
 def _root(variance: Tensor) -> Tensor:
     """Return the square root, with a derivative of 0 where all elements are equal, as the norm has at 0."""
-    return sqrt(where(ne(variance, 0), variance, 0.0)) if variance.requires_grad else sqrt(variance)
+    return sqrt(where(ne(variance, 0), variance, 0.0)) if levels or variance.requires_grad else sqrt(variance)
 
 
 @method
