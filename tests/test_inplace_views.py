@@ -182,3 +182,15 @@ def test_views_in_place_of_every_example() -> None:
     x = mg.arange(12.0).reshape(2, 3, 2)
     expected = [[[0.0, 4.0, 8.0], [1.0, 6.0, 10.0]], [[6.0, 16.0, 20.0], [7.0, 18.0, 22.0]]]
     assert mg.func.vmap(doubled)(x).tolist() == expected
+
+
+def test_a_retained_gradient_is_of_the_view_that_a_tensor_became() -> None:
+    x = mg.tensor([[1.0, 2.0, 3.0]], requires_grad=True)
+    y = x * 2
+    y.retain_grad()
+    y.t_()
+    y.retain_grad()
+    assert y.retains_grad
+    (y * y).sum().backward()
+    assert y.grad is not None
+    assert y.grad.tolist() == [[4.0], [8.0], [12.0]]

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import with_threads
+from helpers import in_threads, with_threads
 
 import minigrad as mg
 from minigrad import Tensor, autograd
 from minigrad._methods import in_place_forms
+from minigrad.graph import next_sequence
 from worked import const, leaf, values
 
 Array = np.ndarray[Any, Any]
@@ -1020,3 +1021,194 @@ def test_diagonals_are_views_of_every_layout(layout: str, offset: int) -> None:
     if right.size:
         found.fill_(-1.0)
         assert np.diagonal(array, offset).tolist() == [-1.0] * right.size
+
+
+# ---- Origins that are made again when they are asked for -------------------------------------------------------------
+
+
+def _outdated() -> tuple[Tensor, Tensor, Tensor]:
+    """Return a leaf, what was computed of it and written to, and a view from before the write."""
+    x = leaf([1.0, 2.0, 3.0])
+    y = x * 2
+    v = y[:2]
+    y.mul_(const([3.0, 4.0, 5.0]))
+    return x, y, v
+
+
+def test_a_write_makes_no_node_for_views_that_nobody_asks() -> None:
+    x = leaf(np.ones(40))
+    y = x * 2
+    nested = y
+    views = [y[i:] for i in range(40)] + [nested := nested[:] for _ in range(100)]
+    before = next_sequence()
+    for _ in range(10):
+        y.mul_(1.5)
+    assert next_sequence() - before <= 10 * 3
+    (views[39].sum() + views[-1].sum()).backward()
+    assert values(x.grad) == [2 * 1.5**10] * 39 + [4 * 1.5**10]
+
+
+ASKED: dict[str, Callable[[Tensor], Any]] = {
+    "requires_grad": lambda v: v.requires_grad,
+    "is_leaf": lambda v: not v.is_leaf,
+    "grad_fn": lambda v: v.grad_fn is not None,
+    "grad": lambda v: v.grad is None,
+    "grad_fn without recording": mg.no_grad()(lambda v: v.grad_fn is not None),
+    "grad_fn in inference mode": mg.inference_mode()(lambda v: v.grad_fn is not None),
+    "a product without recording": mg.no_grad()(lambda v: not (v * 2).requires_grad),
+}
+
+
+@pytest.mark.filterwarnings("ignore:grad. this tensor")
+@pytest.mark.parametrize("asked", ASKED)
+def test_whatever_is_asked_first_a_view_has_the_origin_of_what_it_now_is(asked: str) -> None:
+    x, _, v = _outdated()
+    assert ASKED[asked](v)
+    v.sum().backward()
+    assert values(x.grad) == [6, 8, 0]
+
+
+USES: dict[str, Callable[[Tensor], Tensor]] = {
+    "backward": lambda v: v,
+    "a product": lambda v: v * 1,
+    "the second operand": lambda v: const([1.0, 1.0]) * v,
+    "twice": lambda v: v * 3 - v * 2,
+    "joined": lambda v: mg.cat([v, const([1.0])]),
+    "split": lambda v: v.split(1)[0] + v.split(1)[1],
+    "a view": lambda v: v[:1] + v[1:],
+    "written into another": lambda v: const([0.0, 0.0]).copy_(v),
+    "added to another": lambda v: const([0.0, 0.0]).add_(v),
+    "assigned": lambda v: (z := const([0.0, 0.0])).__setitem__(slice(None), v) or z,
+    "inside vmap": lambda v: mg.vmap(lambda a: a * 1)(v),
+    "a function of the user's": lambda v: _Same.apply(v),
+}
+
+
+class _Same(autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:
+        return g
+
+
+@pytest.mark.parametrize("use", USES)
+def test_an_outdated_view_is_used_as_what_it_now_is(use: str) -> None:
+    x, _, v = _outdated()
+    result = USES[use](v)
+    result.backward(mg.ones_like(result))
+    assert values(x.grad) == [6, 8, 0]
+
+
+def test_the_origin_is_older_than_what_is_computed_of_it() -> None:
+    """The sweep takes nodes in the order of their numbers."""
+    x, y, v = _outdated()
+    product = v * y[:2]
+    assert product.grad_fn.sequence > v.grad_fn.sequence > y.grad_fn.sequence
+    product.sum().backward()
+    assert values(x.grad) == [72, 256, 0]
+
+
+def test_an_outdated_view_keeps_its_origin_when_its_base_leaves() -> None:
+    x, y, v = _outdated()
+    y.detach_()
+    v.sum().backward()
+    assert values(x.grad) == [6, 8, 0]
+    x, y, v = _outdated()
+    y.data = const([0.0])
+    v.sum().backward()
+    assert values(x.grad) == [6, 8, 0]
+    x, _, v = _outdated()
+    v.data = const([1.0, 1.0])
+    assert v.grad_fn is not None
+    x, y, v = _outdated()
+    y.unsqueeze_(0)  # a view itself from now on, of a base that nobody sees
+    y.mul_(2)
+    v.sum().backward()
+    assert values(x.grad) == [12, 16, 0]
+
+
+def test_a_function_that_changes_its_argument_outdates_views() -> None:
+    class Double(autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.mark_dirty(x)
+            return x.mul_(2)
+
+        @staticmethod
+        def backward(ctx: Any, g: Tensor) -> Tensor:
+            return 2 * g
+
+    x = leaf([1.0, 2.0, 3.0])
+    y = x * 1
+    v = y[1:]
+    Double.apply(y)
+    v.sum().backward()
+    assert values(x.grad) == [0, 2, 2]
+
+
+def test_a_view_retains_the_gradient_of_what_it_is_when_asked() -> None:
+    """A view that was used before a write, and is not asked for afterwards, retains what it was, as in PyTorch."""
+    x = leaf([1.0, 2.0, 3.0])
+    y = x * 2
+    v = y[:2]
+    v.retain_grad()
+    used = (v * 5).sum()
+    y.add_(3)
+    (used + y.sum()).backward()
+    assert values(v.grad) == [5, 5]
+    y = x * 2
+    v = y[:2]
+    v.retain_grad()
+    v.mul_(3)
+    assert v.retains_grad
+    (v * 7).sum().backward()
+    assert values(v.grad) == [7, 7]
+
+
+def test_hooks_of_an_outdated_view_see_the_gradient_of_what_it_now_is() -> None:
+    _, _, v = _outdated()
+    seen = []
+    v.register_hook(lambda g: seen.append(values(g)))
+    (v * 7).sum().backward()
+    assert seen == [[7, 7]]
+
+
+def test_tangents_of_outdated_views() -> None:
+    def f(x: Tensor) -> Tensor:
+        y = x * 2
+        v, w = y[:2], y[1:]
+        y.mul_(x)
+        w.mul_(3)
+        return v * w
+
+    x, t = const([1.0, 2.0, 3.0]), const([1.0, 0.0, 0.0])
+    value, tangent = mg.func.jvp(f, (x,), (t,))
+    assert values(value) == [2 * 24, 24 * 54]
+    assert values(tangent) == [4 * 24, 0]
+    rows = mg.vmap(f)(mg.stack([x, 2 * x]))
+    assert values(rows) == [[48, 1296], [768, 20736]]
+
+
+def test_threads_ask_an_outdated_view_at_once() -> None:
+    for _ in range(50):
+        x, y, v = _outdated()
+        v.retain_grad()
+        y.mul_(1.0)
+        sums = in_threads(*[lambda v=v: (v * 2).sum() for _ in range(4)])
+        assert v.retains_grad
+        mg.stack(sums).sum().backward()
+        assert values(v.grad) == [8, 8]
+        assert values(x.grad) == [48, 64, 0]
+
+
+def test_a_view_that_is_a_leaf_cannot_be_changed_in_place() -> None:
+    v = const([1.0, 2.0, 3.0])[:2].requires_grad_()
+    with pytest.raises(RuntimeError, match="mul_: a leaf that requires a gradient cannot be changed in place"):
+        v.mul_(2)
+    with mg.no_grad():
+        v.mul_(2)
+    (v * v).sum().backward()
+    assert values(v.grad) == [4, 8]

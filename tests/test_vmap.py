@@ -167,6 +167,18 @@ def test_setitem_with_an_outer_gradient(key: Any) -> None:
     close(mapped, looped)
 
 
+@pytest.mark.parametrize("key", [0, slice(1, None), (slice(None), 1), ([1, 0],), (..., None), ...])
+def test_a_number_is_assigned_to_several_elements(key: Any) -> None:
+    def f(x: mg.Tensor) -> mg.Tensor:
+        y = x * 2
+        y[key] = 0.5
+        return (y * y * x).sum()
+
+    x = draw(2, 4, 3)
+    close(vmap(f)(x), mg.stack([f(row) for row in x]))
+    close(vmap(grad(f))(x), mg.stack([grad(f)(row) for row in x]))
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Random numbers.
 

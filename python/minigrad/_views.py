@@ -1,13 +1,13 @@
 """Views and their bases, when memory is written to.
 
 A view shares its base's memory and version cell. When the memory is written to, through the base or through any view,
-the base's origin becomes a node that stands for the write, and each view's origin is made again from there.
+the base's origin becomes a node that stands for the write, and the base counts it. A view whose own count is another one
+has its origin made again from the base's when somebody asks for it.
 """
 
 from __future__ import annotations
 
 import threading
-import weakref
 from typing import TYPE_CHECKING, Any
 
 from . import _core, hooks
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 #: How to make a view again from its base: primitives with their attributes.
 Steps = tuple[tuple["Primitive", tuple[Any, ...]], ...]
 
-#: The lock under which a tensor gets memory of its own, so that it gets it only once.
-_owning = threading.RLock()
+#: The lock under which a tensor gets memory of its own, or a view an origin, so that it gets it only once.
+_once = threading.RLock()
 
 
 def replay(base: Any, steps: Steps) -> Any:
@@ -34,7 +34,7 @@ def replay(base: Any, steps: Steps) -> Any:
 
 def give_own_memory(tensor: Tensor, addend: Array | None = None) -> None:
     """Give a tensor, no view, memory of its own in place of what it holds in common, and add the addend."""
-    with _owning:
+    with _once:
         common = tensor._array  # this reference keeps other threads from taking the tensor for its last holder
         if _core.is_common(common):
             array = _core.own_copy(common, addend)
@@ -49,14 +49,14 @@ def living_views(base: Tensor) -> list[Tensor]:
     return [v for v in views if getattr(v, "_base", None) is base]  # without those that were given other data
 
 
-def refresh_views(base: Tensor) -> None:
-    """Make the origin of every view again from what `base` now is."""
-    alive = living_views(base)
-    for view in alive:
-        before = view._edge
-        view._edge = replay(base, view._steps)._edge
-        hooks.retain_still(view, before)
-    base._views = [weakref.ref(view) for view in alive]
+def refresh(view: Tensor, before: Edge | None) -> None:
+    """Make the origin of a view, so far `before`, again from what its base now is."""
+    with _once:
+        writes = view._base._writes
+        if view._writes != writes:
+            view._edge = replay(view._base, view._steps)._edge
+            view._writes = writes  # another thread may have written to the base meanwhile
+            hooks.retain_still(view, before)
 
 
 def overwritten(base: Tensor, steps: Steps, value: Tensor) -> Edge:

@@ -294,7 +294,7 @@ def write(self: Tensor, value: Tensor, name: str) -> Tensor:
         own = self._array
     target = own.value if isinstance(own.value, Tensor) else wrap(own.value)
     if not batched and own.batched:
-        source = expand(source, (level.size, *source.shape))
+        source = expand(source, (level.size, *own.shape))  # a number that is assigned has no dims
     target._write(source if isinstance(source, Tensor) else wrap(source), name)
     return value
 

@@ -11,7 +11,7 @@ from . import _core, _dtype, graph, hooks, sharing
 from ._export import TensorExport
 from ._facts import Size
 from ._observers import observe, observers
-from ._views import Steps, give_own_memory, living_views, overwritten, refresh_views
+from ._views import Steps, give_own_memory, living_views, overwritten, refresh
 from .batching import BatchedArray, levels
 from .graph import Array, Cell, Edge, Leaf, Node
 from .inference import refuse_out_of_inference
@@ -64,8 +64,9 @@ class Tensor(TensorExport):
     # The fields are laid out in src/bindings/objects.hpp.
     # _array: the elements. _edge: what computed them, None where no gradient is wanted. _cell: the memory's version.
     # _base, _steps: for a view, whose memory it is and how to make it again from there. _views: for a base, its views.
-    # These three are set only where they mean something. _leaf: where the gradient and the hooks are; the tensor keeps it
-    # while it is a constant, and None stands for it until there is one.
+    # These three are set only where they mean something. _writes: for a base, how many writes its origin stands for; for
+    # a view, how many its own does. _leaf: where the gradient and the hooks are; the tensor keeps it while it is a
+    # constant, and None stands for it until there is one.
     __slots__ = ()
 
     _array: Array
@@ -74,6 +75,7 @@ class Tensor(TensorExport):
     _base: Tensor
     _steps: Steps
     _views: list[weakref.ref[Tensor]]
+    _writes: int
     _leaf: Leaf | None
 
     __hash__ = object.__hash__
@@ -232,6 +234,8 @@ class Tensor(TensorExport):
         """Leave the graph, with the gradient; RuntimeError for a view, whose base would stay. Return the tensor."""
         if hasattr(self, "_base"):
             raise RuntimeError("detach_: a view cannot leave the graph without its base; use detach()")
+        for view in living_views(self):
+            view._edge = view._edge  # made from the origin that is about to go
         self._become_constant()
         return self
 
@@ -262,6 +266,7 @@ class Tensor(TensorExport):
         sharing.wrote(self._cell)  # a node that saved the old elements must not read the new ones
         for view in [*living_views(self), self]:
             if hasattr(view, "_base"):
+                view._edge = view._edge  # made from a base that it is about to leave
                 del view._base, view._steps
         self._views = []
         self._array = value._array
@@ -291,22 +296,23 @@ class Tensor(TensorExport):
         sharing.wrote(self._cell)
         base: Tensor = getattr(self, "_base", self)
         if (base._edge is not None or value._edge is not None) and grad_enabled():
-            before = base._edge
+            before, old = self._edge, base._edge
             if base is self and value._edge is not None:
                 self._edge = value._edge
             else:
                 base._edge = overwritten(base, getattr(self, "_steps", ()), value)
-            hooks.retain_still(base, before)
-            refresh_views(base)
+            base._writes += 1
+            hooks.retain_still(base, old)
+            hooks.retain_still(self, before)
         return self
 
     def _refuse_write(self, name: str) -> None:
         """Raise a RuntimeError where this tensor's memory must not be written to; make it this tensor's own."""
         self._own()
-        base: Tensor = getattr(self, "_base", self)
-        if grad_enabled() and base._edge is not None and isinstance(base._edge[0], Leaf):
-            what = "a leaf that requires a gradient" if base is self else "a view of a leaf that requires a gradient"
-            raise RuntimeError(f"{name}: {what} cannot be changed in place; do it under no_grad() or on a clone()")
+        for x in (self, getattr(self, "_base", self)) if grad_enabled() else ():
+            if x._edge is not None and isinstance(x._edge[0], Leaf):
+                what = "a leaf that requires a gradient" if x is self else "a view of a leaf that requires a gradient"
+                raise RuntimeError(f"{name}: {what} cannot be changed in place; do it under no_grad() or on a clone()")
         refuse_out_of_inference(self, name)
         if not self._array.flags.writeable:
             raise RuntimeError(f"{name}: this tensor's memory is read-only; change a clone() instead")
@@ -363,4 +369,5 @@ _core.connect(
     levels=levels,
     leaf_hooks=graph.leaf_hooks,
     give_own_memory=give_own_memory,
+    refresh=refresh,
 )

@@ -254,7 +254,8 @@ Reference node_of(PyObject* record, PyObject* tensors, PyObject* dim, PyObject* 
   NodeObject* const node = node_in(made.get());
   if (!node->edges.allocate(static_cast<int>(count)) || !node->saved.allocate(3)) return nullptr;
   for (Py_ssize_t i = 0; i < count; ++i) {
-    const TensorObject* const tensor = tensor_in(PySequence_Fast_GET_ITEM(tensors, i));
+    TensorObject* const tensor = tensor_in(PySequence_Fast_GET_ITEM(tensors, i));
+    if (!update_origin(tensor)) return nullptr;
     if (tensor->node != nullptr) node->edges[static_cast<int>(i)] = {Py_NewRef(tensor->node), tensor->output};
     PyObject* const shape = shape_of(tensor->array);
     if (shape == nullptr) return nullptr;
@@ -279,7 +280,7 @@ PyObject* joined(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (arrays.get() == Py_None) Py_RETURN_NONE;
   bool graph = false;
   for (Py_ssize_t i = 0; is_recording() && i < PyList_GET_SIZE(arrays.get()); ++i) {
-    graph |= tensor_in(PySequence_Fast_GET_ITEM(args[0], i))->node != nullptr;
+    graph |= has_origin(tensor_in(PySequence_Fast_GET_ITEM(args[0], i)));
   }
   if (graph && anybody_observes()) Py_RETURN_NONE;
   PyObject* const arguments[] = {arrays.get(), args[1], args[2]};

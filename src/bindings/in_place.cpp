@@ -228,7 +228,7 @@ Written compute_and_store(PyObject* plain, PyObject* const* args, size_t nargsf,
   if (Reference(own_memory(args[0], nullptr)) == nullptr) return Written::error;
   if (!is_free_to_write(tensor_in(args[0]), own) || !is_dense(own)) return Written::no;
   for (Py_ssize_t i = 1; i < count; ++i) {
-    if (is_tensor(args[i]) && tensor_in(args[i])->node != nullptr && is_recording()) return Written::no;
+    if (is_tensor(args[i]) && has_origin(tensor_in(args[i])) && is_recording()) return Written::no;
   }
   const Reference result(call_python(plain, args, nargsf, keywords));
   return result == nullptr ? Written::error : store(args[0], own, result.get());
@@ -335,14 +335,14 @@ bool is_free_to_write(const TensorObject* tensor, View& view) {
   if (!PyArray_CheckExact(tensor->array) || is_anything_watching() || is_out_of_inference(tensor->array)) {
     return false;
   }
-  const PyObject* const base = tensor->base;
-  const bool has_origin = tensor->node != nullptr || (base != nullptr && tensor_in(tensor->base)->node != nullptr);
-  if (has_origin && is_recording()) return false;
+  PyObject* const base = tensor->base;
+  const bool known = has_origin(tensor) || (base != nullptr && has_origin(tensor_in(base)));
+  if (known && is_recording()) return false;
   return view_array(tensor->array, view) == ArrayKind::usable && is_writable(tensor->array);
 }
 
 bool is_free_to_read(const TensorObject* tensor, View& view) {
-  if ((tensor->node != nullptr && is_recording()) || !PyArray_CheckExact(tensor->array)) return false;
+  if ((has_origin(tensor) && is_recording()) || !PyArray_CheckExact(tensor->array)) return false;
   return view_array(tensor->array, view) == ArrayKind::usable;
 }
 

@@ -3,6 +3,7 @@
 #include "bindings/commons.hpp"
 #include "bindings/layouts.hpp"
 #include "bindings/lending.hpp"
+#include "bindings/modes.hpp"
 
 namespace minigrad {
 
@@ -100,6 +101,7 @@ PyMemberDef kTensorMembers[] = {
     {"_steps", T_OBJECT_EX, offsetof(TensorObject, steps), 0, nullptr},
     {"_views", T_OBJECT_EX, offsetof(TensorObject, views), 0, nullptr},
     {"_leaf", T_OBJECT, offsetof(TensorObject, leaf), 0, nullptr},
+    {"_writes", T_LONGLONG, offsetof(TensorObject, writes), 0, nullptr},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weak_references), READONLY, nullptr},
     {nullptr, 0, 0, 0, nullptr},
 };
@@ -130,31 +132,46 @@ PyObject* get_dtype(PyObject* self, void*) {
                           : Py_NewRef(PyTuple_GET_ITEM(g_connections.dtypes, code));
 }
 
-PyObject* get_edge(PyObject* self, void*) { return edge_to_python(tensor_in(self)->edge()); }
+PyObject* edge_of(const TensorObject* tensor) { return edge_to_python({tensor->node, tensor->output}); }
+
+PyObject* get_edge(PyObject* self, void*) {
+  return update_origin(tensor_in(self)) ? edge_of(tensor_in(self)) : nullptr;
+}
+
+// A view's origin is from now on made from what its base now is.
+void note_writes(TensorObject* tensor) {
+  if (tensor->base != nullptr) tensor->writes = tensor_in(tensor->base)->writes;
+}
 
 int set_edge(PyObject* self, PyObject* value, void*) {
   Edge edge;
   if (!edge_from_python(value == nullptr ? Py_None : value, edge)) return -1;
   fill(tensor_in(self)->node, Py_XNewRef(edge.node));
   tensor_in(self)->output = edge.output;
+  note_writes(tensor_in(self));
   if (edge.node != nullptr && is_leaf(edge.node)) fill(tensor_in(self)->leaf, Py_NewRef(edge.node));
   return 0;
 }
 
-PyObject* get_requires_grad(PyObject* self, void*) { return PyBool_FromLong(tensor_in(self)->node != nullptr); }
+PyObject* get_requires_grad(PyObject* self, void*) {
+  return update_origin(tensor_in(self)) ? PyBool_FromLong(tensor_in(self)->node != nullptr) : nullptr;
+}
 
 int set_requires_grad(PyObject* self, PyObject* value, void*) {
   if (value == nullptr) return PyErr_SetString(PyExc_AttributeError, "requires_grad: cannot be deleted"), -1;
+  if (!update_origin(tensor_in(self))) return -1;
   if (PyObject* const node = tensor_in(self)->node; node != nullptr && !is_leaf(node)) value = Py_False;  // refused
   return call_method(self, "requires_grad_", value) == nullptr ? -1 : 0;
 }
 
 PyObject* get_is_leaf(PyObject* self, void*) {
+  if (!update_origin(tensor_in(self))) return nullptr;
   PyObject* const node = tensor_in(self)->node;
   return PyBool_FromLong(node == nullptr || is_leaf(node));
 }
 
 PyObject* get_grad(PyObject* self, void*) {
+  if (!update_origin(tensor_in(self))) return nullptr;
   PyObject* const node = tensor_in(self)->node;
   PyObject* const grad = gradient_of(tensor_in(self));
   if (grad == nullptr && node != nullptr && !is_leaf(node)) return call_method(self, "_no_grad").release();
@@ -348,6 +365,7 @@ const Connection kConnections[] = {
     {"copy", g_connections.copy},
     {"give_own_memory", g_connections.give_own_memory},
     {"add_into", g_connections.add_into},
+    {"refresh", g_connections.refresh},
     {"sum_to", g_connections.sum_to},
 };
 
@@ -464,12 +482,21 @@ Cell* cell_of(TensorObject* tensor) {
   return reinterpret_cast<Cell*>(tensor->cell);
 }
 
+bool make_origin(TensorObject* tensor) {
+  const GradMode recording(true);
+  const OutsideInference ordinary;
+  const Reference view(Py_NewRef(reinterpret_cast<PyObject*>(tensor))), before(edge_of(tensor));
+  PyObject* const args[] = {view.get(), before.get()};
+  return before != nullptr && Reference(call_python(g_connections.refresh, args, 2, nullptr)) != nullptr;
+}
+
 bool link_view(TensorObject* view, TensorObject* source, PyObject* primitive, PyObject* attributes) {
   PyObject* const steps = steps_to(source->steps, primitive, attributes);
   if (steps == nullptr) return false;
   fill(view->steps, steps);
   PyObject* const base = source->base == nullptr ? reinterpret_cast<PyObject*>(source) : source->base;
   fill(view->base, Py_NewRef(base));
+  note_writes(view);
   Cell* const cell = cell_of(source);
   if (cell == nullptr) return false;
   fill(view->cell, Py_NewRef(reinterpret_cast<PyObject*>(cell)));

@@ -29,7 +29,7 @@ struct Edge {
 struct TensorObject {
   PyObject head;
   PyObject* array;  // the elements
-  PyObject* node;   // what computed them; with `output` the edge, `_edge`
+  PyObject* node;   // what computed them; with `output` the edge, `_edge`; see update_origin
   PyObject* cell;   // made when it is first asked for: see cell_of
   PyObject* base;   // of a view: whose memory it is
   PyObject* steps;  // of a view: what makes it from there
@@ -37,8 +37,7 @@ struct TensorObject {
   PyObject* leaf;   // where its gradient and its hooks are, whatever its edge is by now; null while there are none
   PyObject* weak_references;
   int output;
-
-  Edge edge() const { return {node, output}; }
+  long long writes;  // of a base: how many writes to its memory its origin stands for; of a view: how many its own does
 };
 
 // An array of a node's things: its edges, saved values or versions. (Python tuples would cost more, and in a long graph
@@ -114,6 +113,7 @@ struct Connections {
   PyObject* give_own_memory;  // (tensor, addend or None): gives a tensor that holds memory in common, and is no view,
                               // memory of its own, with the addend added
   PyObject* add_into;         // (out, x, y), of arrays
+  PyObject* refresh;          // (view, edge): makes a view's origin, so far that edge, again from its base's
   PyObject* sum_to;
 };
 extern Connections g_connections;
@@ -152,6 +152,14 @@ static Reference call_method(PyObject* object, const char* method, Arguments... 
   if (name == nullptr) return nullptr;
   return Reference(outlive([&] { return PyObject_CallMethodObjArgs(object, name.get(), arguments..., nullptr); }));
 }
+
+// Whether a view's base has another origin by now than the one that the view's own was made from.
+static inline bool is_outdated(const TensorObject* tensor) {
+  return tensor->base != nullptr && tensor_in(tensor->base)->writes != tensor->writes;
+}
+
+// Whether a tensor has an origin, or may have one once it is brought up to date.
+static inline bool has_origin(const TensorObject* tensor) { return tensor->node != nullptr || is_outdated(tensor); }
 
 // Sets a field to a reference that the caller hands over, and lets go of the old one.
 static inline void fill(PyObject*& field, PyObject* value) {
@@ -219,6 +227,11 @@ long long next_sequence();
 
 // A new tensor, which takes over the reference to `array`; null, with an exception set, if that is null.
 PyObject* new_tensor(PyObject* array);
+
+// Makes the origin of an outdated view again. To be called before `node` and `output` are read by those who record, or
+// answer users; false with an exception set.
+[[gnu::cold]] bool make_origin(TensorObject* view);
+static inline bool update_origin(TensorObject* tensor) { return !is_outdated(tensor) || make_origin(tensor); }
 
 // The gradient of a tensor, borrowed; null where it has none.
 PyObject* gradient_of(const TensorObject* tensor);

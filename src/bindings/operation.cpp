@@ -129,7 +129,7 @@ class EagerCall {
     tensors_[i] = tensor_in(args_[i]);
     values_[i] = tensors_[i]->array;
     any_tensor_ = true;
-    if (holds(op_.differentiable, i) && tensors_[i]->node != nullptr) wanted_ |= InputSet{1} << i;
+    if (holds(op_.differentiable, i) && has_origin(tensors_[i])) wanted_ |= InputSet{1} << i;
   }
 
   void run() {
@@ -188,8 +188,9 @@ class EagerCall {
     node->primitive = Py_NewRef(op_.primitive);
     node->operation = Py_NewRef(reinterpret_cast<PyObject*>(const_cast<Operation*>(&op_)));
     node->outputs = op_.outputs;
-    node->sequence = next_sequence();
-    if (!set_edges(node->edges) || !save(node->saved) || !note_versions(node->versions)) return false;
+    if (!set_edges(node->edges)) return false;
+    node->sequence = next_sequence();  // above those of nodes that bringing an input up to date has made
+    if (!save(node->saved) || !note_versions(node->versions)) return false;
     if (op_.broadcasts && !have_one_shape()) node->shapes = shapes();
     if (PyErr_Occurred() != nullptr) return false;
     set_origins(made.get());
@@ -199,7 +200,9 @@ class EagerCall {
   bool set_edges(Several<Edge>& edges) const {
     if (!edges.allocate(op_.inputs)) return false;
     for (int i = 0; i < op_.inputs; ++i) {
-      if (holds(wanted_, i)) edges[i] = {Py_NewRef(tensors_[i]->node), tensors_[i]->output};
+      if (!holds(wanted_, i)) continue;
+      if (!update_origin(tensors_[i])) return false;
+      edges[i] = {Py_XNewRef(tensors_[i]->node), tensors_[i]->output};
     }
     return true;
   }

@@ -217,7 +217,7 @@ class Sweep {
   // Whether adding `g` to the gradient is so short that it does not release Python's lock. No other thread can come
   // between then, and no lock of ours is needed.
   static bool is_small_sum(const LeafObject* leaf, PyObject* g) {
-    if (leaf->grad == nullptr || !is_tensor(leaf->grad) || tensor_in(leaf->grad)->node != nullptr) return false;
+    if (leaf->grad == nullptr || !is_tensor(leaf->grad) || has_origin(tensor_in(leaf->grad))) return false;
     PyObject* const grad = tensor_in(leaf->grad)->array;
     return PyArray_CheckExact(g) && PyArray_CheckExact(grad) && is_writable(grad) &&
            PyArray_SIZE(as_array(g)) <= kSmall;
@@ -391,7 +391,8 @@ PyObject* cotangent_of(TensorObject* tensor, PyObject* given) {
 // nothing done, if anything is unusual or wrong: Python goes on then.
 PyObject* backward(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (count != 3 || !is_tensor(args[0])) return PyErr_Format(PyExc_TypeError, "backward: takes a tensor and two more");
-  const Edge edge = tensor_in(args[0])->edge();
+  if (!update_origin(tensor_in(args[0]))) return nullptr;
+  const Edge edge = {tensor_in(args[0])->node, tensor_in(args[0])->output};
   PyObject* const g = is_anything_watching() ? nullptr : cotangent_of(tensor_in(args[0]), args[1]);
   if (edge.node == nullptr || g == nullptr) return PyErr_Occurred() == nullptr ? Py_NewRef(Py_False) : nullptr;
   const Reference nothing(PyDict_New());

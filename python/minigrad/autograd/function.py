@@ -16,7 +16,6 @@ import numpy as np
 
 from .. import _core, _dtype, graph, sharing
 from .._observers import observe, observers
-from .._views import refresh_views
 from ..batching import is_batched, levels
 from ..grad_mode import no_grad
 from ..graph import Cell, Edge, Node, next_sequence
@@ -347,7 +346,7 @@ class Function:
                 out._edge = (node, k)
                 retain_still(out, before)
         for x in ctx._dirty:
-            refresh_views(x)
+            x._writes += 1
         if observers:
             tensors = tuple(x._array for x in args if isinstance(x, Tensor))
             observe(node, tuple(x for x in fresh if isinstance(x, Tensor)), tensors)

@@ -10,6 +10,7 @@ from .._methods import method
 from .._views import Steps, living_views, replay
 from ..grad_mode import enable_grad
 from ..graph import Array, Edge, Leaf, Node
+from ..hooks import retain_still
 from ..primitive import registry
 from ..tensor import Tensor, grad_enabled, wrap
 from .shape import squeeze, t, transpose, unsqueeze
@@ -34,6 +35,7 @@ def _become(self: Tensor, function: Callable[..., Tensor], *args: Any) -> Tensor
         self._array = function(wrap(self._array), *args)._array
         return self
     _hand_over_base(self)
+    before = self._edge
     with enable_grad():  # a tensor that requires a gradient still does
         view = function(self, *args)
         steps, edge = view._steps, view._edge
@@ -42,6 +44,7 @@ def _become(self: Tensor, function: Callable[..., Tensor], *args: Any) -> Tensor
             if edge is not None and _is_just_a_view(edge, self._base):
                 edge = replay(self._base, steps)._edge
     self._array, self._edge, self._steps = view._array, edge, steps
+    retain_still(self, before)
     return self
 
 
@@ -51,6 +54,7 @@ def _hand_over_base(self: Tensor) -> None:
         return
     views = [*living_views(self), self]
     base = wrap(self._array, self._edge, self._cell)
+    base._writes = self._writes
     base._views = [weakref.ref(view) for view in views]
     self._views = []
     self._steps = ()
