@@ -7,13 +7,14 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 __all__ = ["replace_file"]
 
 
-def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
-    """Put `data` in the place of a file, or make the file.
+def replace_file(path: str | os.PathLike[str], parts: Iterable[Any]) -> None:
+    """Put `parts`, one behind the other, in the place of a file, or make the file.
 
     The bytes go to a file beside it, ``.NAME.partial``, and reach the disk before that file takes the name; then the
     folder reaches the disk. What is killed on the way leaves the old file, and a partial one that the next call uses
@@ -23,8 +24,8 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     ----------
     path : str or path
         The file. A symbolic link is followed.
-    data : bytes
-        What is to be in it.
+    parts : iterable of buffers
+        What is to be in it, bytes or arrays in the order of C.
 
     Raises
     ------
@@ -42,7 +43,7 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
         try:
             if os.path.exists(target):
                 os.fchmod(descriptor, stat.S_IMODE(os.stat(target).st_mode))
-            _write(descriptor, data)
+            _write(descriptor, parts)
             os.replace(partial, target)
         except BaseException:
             if _is_named(descriptor, partial):
@@ -74,10 +75,10 @@ def _is_named(descriptor: int, path: str) -> bool:
         return False
 
 
-def _write(descriptor: int, data: bytes) -> None:
+def _write(descriptor: int, parts: Iterable[Any]) -> None:
     os.ftruncate(descriptor, 0)
     with open(descriptor, "wb", closefd=False) as file:
-        file.write(data)
+        file.writelines(parts)
     os.fsync(descriptor)
 
 

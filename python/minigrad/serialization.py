@@ -23,7 +23,22 @@ _FORMAT = 1
 _COSTS = {b"[": 100, b"{": 240, b",": 32}
 _MAX_HEADER = 16 << 20
 _MAX_EXCESS = 32 << 20  # how many bytes more than twice its size a file may take
-_DTYPES = {"BOOL", "U8", "I8", "I16", "U16", "I32", "U32", "I64", "U64", "F16", "F32", "F64", "C64"}  # NumPy has these
+# NumPy's names of dtypes by those of files, in which arrays come in the opposite order.
+_NAMES = {
+    "bool": "BOOL",
+    "uint8": "U8",
+    "int8": "I8",
+    "int16": "I16",
+    "uint16": "U16",
+    "float16": "F16",
+    "int32": "I32",
+    "uint32": "U32",
+    "float32": "F32",
+    "float64": "F64",
+    "int64": "I64",
+    "uint64": "U64",
+}
+_DTYPES = {*_NAMES.values(), "C64"}  # NumPy has these
 
 
 class CheckpointError(RuntimeError):
@@ -35,7 +50,7 @@ def save(mapping: Any, path: str | os.PathLike[str] | IO[bytes]) -> None:
 
     The file is a safetensors file, which PyTorch and others can read: an array is called by the way to it, such as
     ``"model.0.weight"``, and the structure is in the metadata as JSON. Being killed at any moment leaves the old file
-    or the new one. Needs the extra ``train``.
+    or the new one.
 
     Parameters
     ----------
@@ -54,8 +69,6 @@ def save(mapping: Any, path: str | os.PathLike[str] | IO[bytes]) -> None:
         If it is nested deeper than 100 levels, or consists of very many small values, which belong into a tensor.
     OSError
         If the file cannot be written.
-    ImportError
-        If safetensors is not installed.
 
     Examples
     --------
@@ -67,19 +80,38 @@ def save(mapping: Any, path: str | os.PathLike[str] | IO[bytes]) -> None:
     >>> state["epoch"], list(state["model"])
     (3, ['weight', 'bias'])
     """
-    numpy_api = _extras.require("safetensors.numpy", "train", "save")
     if not isinstance(path, str | os.PathLike) and not hasattr(path, "write"):
         raise TypeError(f"save: path must be a string, a path or a binary file, got {type(path).__name__}")
     structure, arrays = taken_apart(mapping)
     text = json.dumps({"format": _FORMAT, "value": structure}, separators=(",", ":"))
-    data = numpy_api.save(arrays, metadata={_KEY: text})
-    problem = _heaviness(data[8 : 8 + int.from_bytes(data[:8], "little")], len(data))
+    arrays = dict(sorted(arrays.items(), key=lambda item: (-_rank(item[1]), item[0])))
+    header = _header(arrays, text)
+    problem = _heaviness(header, 8 + len(header) + sum(array.nbytes for array in arrays.values()))
     if problem:
         raise ValueError(f"save: {problem}; put many small values into one tensor")
+    elements = [array.astype(array.dtype.newbyteorder("<"), copy=False) for array in arrays.values()]
+    parts: list[Any] = [len(header).to_bytes(8, "little"), header, *elements]
     if isinstance(path, str | os.PathLike):
-        replace_file(path, data)
+        replace_file(path, parts)
     else:
-        path.write(data)
+        path.write(b"".join(parts))
+
+
+def _rank(array: Array) -> int:
+    """Return where an array's dtype stands among those of a safetensors file."""
+    return list(_NAMES).index(array.dtype.name)
+
+
+def _header(arrays: dict[str, Array], text: str) -> bytes:
+    """Return what a safetensors file says of its arrays, with spaces behind it so that their elements are aligned."""
+    header: dict[str, Any] = {"__metadata__": {_KEY: text}}
+    end = 0
+    for name, array in arrays.items():
+        start, end = end, end + array.nbytes
+        entry = {"dtype": _NAMES[array.dtype.name], "shape": array.shape, "data_offsets": (start, end)}
+        header[name] = entry
+    data = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    return data + b" " * (-len(data) % 8)
 
 
 def load(
