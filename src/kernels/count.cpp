@@ -29,34 +29,19 @@ void plan_number(Plan& plan) { plan_count(plan, DType::int64); }
 // Elements as integers of their size, since it only matters whether they are 0. `kept` masks the sign of floats, so
 // that -0 counts as 0 and NaN does not.
 
-struct Bytes1 {
-  using Element = uint8_t;
-  static constexpr Element kept = 0xff;
+template <class T, T kKept = static_cast<T>(-1)>
+struct Bits {
+  using Element = T;
+  static constexpr T kept = kKept;
 };
-struct Bytes2 {
-  using Element = uint16_t;
-  static constexpr Element kept = 0xffff;
-};
-struct Bytes4 {
-  using Element = uint32_t;
-  static constexpr Element kept = 0xffffffff;
-};
-struct Bytes8 {
-  using Element = uint64_t;
-  static constexpr Element kept = ~uint64_t{0};
-};
-struct Float16 {
-  using Element = uint16_t;
-  static constexpr Element kept = 0x7fff;
-};
-struct Float32 {
-  using Element = uint32_t;
-  static constexpr Element kept = 0x7fffffff;
-};
-struct Float64 {
-  using Element = uint64_t;
-  static constexpr Element kept = ~uint64_t{0} >> 1;
-};
+
+using Bytes1 = Bits<uint8_t>;
+using Bytes2 = Bits<uint16_t>;
+using Bytes4 = Bits<uint32_t>;
+using Bytes8 = Bits<uint64_t>;
+using Float16 = Bits<uint16_t, 0x7fff>;
+using Float32 = Bits<uint32_t, 0x7fffffff>;
+using Float64 = Bits<uint64_t, 0x7fffffffffffffff>;
 
 // Counts zeros. In a register, an element that is equal to another gives all ones, that is -1.
 template <class B>

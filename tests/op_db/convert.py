@@ -144,3 +144,11 @@ def array(x: Any) -> np.ndarray[Any, Any]:
         return x.detach().numpy(force=True)
     elements: np.ndarray[Any, Any] = x.detach().numpy()
     return elements
+
+
+def reversed_in_memory(x: Any) -> Any:
+    """Return a tensor of the same elements, the last of which comes first in memory, which only NumPy's can."""
+    if not isinstance(x, minigrad.Tensor) or x.ndim == 0:
+        return x
+    backwards = (slice(None, None, -1),) * x.ndim
+    return minigrad.from_numpy(array(x)[backwards].copy()[backwards]).requires_grad_(x.requires_grad)

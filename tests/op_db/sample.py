@@ -14,7 +14,17 @@ import minigrad
 
 from . import deliberate
 from .compare import Mismatch, compare, compare_arrays, compare_bits, compare_gradients, compare_tensors
-from .convert import Arguments, OutOfScope, array, minigrad_arguments, tensors, torch_arguments, tree_map
+from .convert import (
+    Arguments,
+    OutOfScope,
+    array,
+    minigrad_arguments,
+    reversed_in_memory,
+    tensors,
+    torch_arguments,
+    tree_map,
+)
+from .derivatives import compare_first, compare_second, differentiable, draw, minigrad_grad
 from .report import Failure, Report, describe
 
 # Second order and forward mode are run where the inputs have at most so many elements together.
@@ -29,42 +39,10 @@ def _to(own: torch.dtype, other: torch.dtype) -> Callable[[Any], Any]:
     return lambda x: x.detach().to(other) if isinstance(x, torch.Tensor) and x.dtype is own else x
 
 
-def _differentiable(outputs: Any, kind: type) -> list[Any]:
-    return [y for y in tensors(outputs, kind) if y.requires_grad]
-
-
-def _draw(seed: int, likes: list[Any]) -> list[Any]:
-    """Return normal numbers for each of some arrays."""
-    random = np.random.default_rng(seed)
-    return [np.asarray(random.standard_normal(x.shape), dtype=x.dtype) for x in map(array, likes)]
-
-
 def _chosen(x: torch.Tensor, indices: torch.Tensor, dim: int) -> Any:
     """Return the elements at indices along a dimension, which `indices` may have lost."""
     kept = indices if indices.ndim == x.ndim else indices.unsqueeze(dim)
     return torch.gather(x, dim, kept).numpy()
-
-
-def _with_negative_strides(x: Any) -> Any:
-    """Return a tensor of the same elements, the last of which comes first in memory."""
-    if not isinstance(x, minigrad.Tensor) or array(x).ndim == 0:
-        return x
-    backwards = (slice(None, None, -1),) * array(x).ndim
-    return minigrad.from_numpy(array(x)[backwards].copy()[backwards])
-
-
-def _torch_grad(outputs: list[Any], inputs: list[Any], cotangents: list[Any], create: bool) -> list[Any]:
-    return list(
-        torch.autograd.grad(outputs, inputs, cotangents, retain_graph=True, create_graph=create, allow_unused=True)
-    )
-
-
-def _minigrad_grad(outputs: list[Any], inputs: list[Any], cotangents: list[Any], create: bool) -> list[Any]:
-    if not outputs:
-        return [None] * len(inputs)
-    return list(
-        minigrad.autograd.grad(outputs, inputs, cotangents, retain_graph=True, create_graph=create, allow_unused=True)
-    )
 
 
 @dataclass
@@ -94,7 +72,7 @@ class Pair:
 
     def inputs(self) -> tuple[list[Any], list[Any]]:
         """Return the tensors that gradients are taken by, PyTorch's and minigrad's."""
-        return _differentiable(self.theirs, torch.Tensor), _differentiable(self.mine, minigrad.Tensor)
+        return differentiable(self.theirs, torch.Tensor), differentiable(self.mine, minigrad.Tensor)
 
 
 def apply(call: Callable[..., Any], arguments: Arguments) -> Any:
@@ -205,7 +183,7 @@ class Sample:
 
     def layouts(self, pair: Pair) -> bool:
         """Compare the bits that arrays in reversed memory make, which only NumPy has."""
-        reversed_arguments = tree_map(_with_negative_strides, pair.mine)
+        reversed_arguments = tree_map(reversed_in_memory, pair.mine)
         if not self.values or not any(array(x).ndim for x in tensors(pair.mine, minigrad.Tensor)):
             return False
         compare_bits(apply(self.entry.mine, reversed_arguments), pair.got)
@@ -213,44 +191,14 @@ class Sample:
 
     def gradient(self, pair: Pair) -> bool:
         """Compare the products of a drawn cotangent with the Jacobian."""
-        ys, zs = _differentiable(pair.expected, torch.Tensor), _differentiable(pair.got, minigrad.Tensor)
-        if len(ys) != len(zs):
-            raise Mismatch(f"{len(zs)} results require gradients instead of {len(ys)}")
-        xs, us = pair.inputs()
-        if not ys or not self.values:
-            return False
-        gs = _draw(1, ys)
-        expected = _torch_grad(ys, xs, [torch.from_numpy(g) for g in gs], create=False)
-        got = _minigrad_grad(zs, us, [minigrad.from_numpy(g) for g in gs], create=False)
-        compare_gradients(got, expected, xs, "gradient")
-        return True
+        return compare_first(pair, self.values)
 
     def second_order(self, pair: Pair) -> bool:
         """Compare the derivatives of those products by inputs and cotangents."""
-        ys, zs = _differentiable(pair.expected, torch.Tensor), _differentiable(pair.got, minigrad.Tensor)
-        xs, us = pair.inputs()
-        if not ys or not self.values or sum(x.numel() for x in xs) > MOST_ELEMENTS:
+        if not self.values or sum(x.numel() for x in pair.inputs()[0]) > MOST_ELEMENTS:
             return False
-        cotangents = _draw(1, ys)
-        gs = [torch.from_numpy(g).requires_grad_() for g in cotangents]
-        hs = [minigrad.from_numpy(g).requires_grad_() for g in cotangents]
-        first = _torch_grad(ys, xs, gs, create=True)
-        mine = _minigrad_grad(zs, us, hs, create=True)
-        # What depends on nothing further has no second derivative to compare; zeros are one of its forms.
-        weights = _draw(2, xs)
-        keep = [i for i, d in enumerate(first) if d is not None and d.requires_grad]
-        if not keep:
-            return False
-        try:
-            expected = _torch_grad(
-                [first[i] for i in keep], xs + gs, [torch.from_numpy(weights[i]) for i in keep], False
-            )
-        except (RuntimeError, NotImplementedError):
-            return self.second_order_by_differences(us)
-        kept = [i for i, d in enumerate(mine) if d is not None and d.requires_grad and i in keep]
-        got = _minigrad_grad([mine[i] for i in kept], us + hs, [minigrad.from_numpy(weights[i]) for i in kept], False)
-        compare_gradients(got, expected, xs + gs, "second order")
-        return True
+        done = compare_second(pair)
+        return self.second_order_by_differences(pair.inputs()[1]) if done is None else done
 
     def second_order_by_differences(self, us: list[Any]) -> bool:
         """Check against finite differences, where PyTorch has no second derivative."""
@@ -262,22 +210,22 @@ class Sample:
     def _function(self) -> Callable[..., Any]:
         """Return minigrad's call as a function of its differentiable inputs."""
         mine = self.fresh().mine
-        old = _differentiable(mine, minigrad.Tensor)
+        old = differentiable(mine, minigrad.Tensor)
         places = {id(u): i for i, u in enumerate(old)}
 
         def function(*inputs: Any) -> Any:
             arguments = tree_map(lambda x: inputs[places[id(x)]] if id(x) in places else x, mine)
-            return tuple(_differentiable(apply(self.entry.mine, arguments), minigrad.Tensor))
+            return tuple(differentiable(apply(self.entry.mine, arguments), minigrad.Tensor))
 
         return function
 
     def forward_mode(self, pair: Pair) -> bool:
         """Compare the products of the Jacobian with drawn tangents."""
         xs, us = pair.inputs()
-        ys = _differentiable(pair.expected, torch.Tensor)
+        ys = differentiable(pair.expected, torch.Tensor)
         if not ys or not self.values or sum(x.numel() for x in xs) > MOST_ELEMENTS:
             return False
-        tangents = _draw(3, xs)
+        tangents = draw(3, xs)
         expected = None
         if self.entry.info.supports_forward_ad:
             expected = self.torch_tangents([torch.from_numpy(t) for t in tangents])
@@ -292,24 +240,24 @@ class Sample:
     def torch_tangents(self, tangents: list[torch.Tensor]) -> list[torch.Tensor | None] | None:
         """Return the tangents of the differentiable results by PyTorch's forward mode, None where it has none."""
         arguments = torch_arguments(self.sample)
-        xs = _differentiable(arguments, torch.Tensor)
+        xs = differentiable(arguments, torch.Tensor)
         try:
             with forward_ad.dual_level():
                 duals = {id(x): forward_ad.make_dual(x, t) for x, t in zip(xs, tangents, strict=True)}
                 outputs = apply(self.entry.theirs, tree_map(lambda x: duals.get(id(x), x), arguments))
-                return [forward_ad.unpack_dual(y).tangent for y in _differentiable(outputs, torch.Tensor)]
+                return [forward_ad.unpack_dual(y).tangent for y in differentiable(outputs, torch.Tensor)]
         except (RuntimeError, NotImplementedError):
             return None
 
     def forward_against_reverse(self, pair: Pair, tangents: list[Any]) -> bool:
         """Compare a cotangent's product with the tangents of the results and its gradient's with those of the inputs."""
         _, us = pair.inputs()
-        zs = _differentiable(pair.got, minigrad.Tensor)
-        gs = _draw(1, zs)
+        zs = differentiable(pair.got, minigrad.Tensor)
+        gs = draw(1, zs)
         _, got = minigrad.autograd.functional.jvp(
             self._function(), tuple(us), tuple(minigrad.from_numpy(t) for t in tangents)
         )
-        gradients = _minigrad_grad(zs, us, [minigrad.from_numpy(g) for g in gs], create=False)
+        gradients = minigrad_grad(zs, us, [minigrad.from_numpy(g) for g in gs])
         forward = sum(float((g * array(t)).sum()) for g, t in zip(gs, got, strict=True))
         reverse = sum(float((array(d) * t).sum()) for d, t in zip(gradients, tangents, strict=True) if d is not None)
         close = (

@@ -16,8 +16,9 @@ from torch.testing._internal.common_modules import ModuleErrorEnum, module_db
 
 import minigrad
 
-from ..compare import Mismatch, compare, compare_bits, compare_gradients, compare_tensors
-from ..convert import DTYPES, OutOfScope, array, minigrad_arguments, tensors, tree_map
+from ..compare import Mismatch, compare, compare_bits, compare_tensors
+from ..convert import DTYPES, OutOfScope, array, minigrad_arguments, reversed_in_memory, tensors, tree_map
+from ..derivatives import compare_first, compare_second, differentiable
 from ..report import Failure, Report, describe
 from .deliberate import OUT_OF_SCOPE, is_deliberate
 
@@ -40,25 +41,6 @@ def converted(x: Any) -> Any:
     return minigrad_arguments((None, [x], {}))[1][0]
 
 
-def reversed_in_memory(x: Any) -> Any:
-    """Return a tensor of the same elements, the last of which comes first in memory."""
-    if not isinstance(x, minigrad.Tensor) or x.ndim == 0:
-        return x
-    backwards = (slice(None, None, -1),) * x.ndim
-    return minigrad.from_numpy(array(x)[backwards].copy()[backwards]).requires_grad_(x.requires_grad)
-
-
-def wanting(x: Any, kind: type) -> list[Any]:
-    """Return the tensors that require gradients, in nested containers."""
-    return [t for t in tensors(x, kind) if t.requires_grad]
-
-
-def drawn(seed: int, likes: list[Any]) -> list[Any]:
-    """Return normal numbers for each of some tensors."""
-    random = np.random.default_rng(seed)
-    return [np.asarray(random.standard_normal(x.shape), dtype=x.dtype) for x in map(array, likes)]
-
-
 @dataclass
 class Pair:
     """A module of both libraries with one state, and arguments to call it with."""
@@ -73,8 +55,8 @@ class Pair:
     def inputs(self) -> tuple[list[Any], list[Any]]:
         """Return what gradients are taken by: arguments, then parameters."""
         return (
-            wanting(self.their_args, torch.Tensor) + [p for p in self.theirs.parameters() if p.requires_grad],
-            wanting(self.our_args, minigrad.Tensor) + [p for p in self.ours.parameters() if p.requires_grad],
+            differentiable(self.their_args, torch.Tensor) + [p for p in self.theirs.parameters() if p.requires_grad],
+            differentiable(self.our_args, minigrad.Tensor) + [p for p in self.ours.parameters() if p.requires_grad],
         )
 
 
@@ -171,56 +153,22 @@ class Sample:
 
     def gradient(self, pair: Pair) -> bool:
         """Compare gradients of arguments and parameters."""
-        ys, zs = wanting(pair.expected, torch.Tensor), wanting(pair.got, minigrad.Tensor)
-        if len(ys) != len(zs):
-            raise Mismatch(f"{len(zs)} results require gradients instead of {len(ys)}")
-        if not ys:
-            return False
-        xs, us = pair.inputs()
-        gs = drawn(1, ys)
-        options = {"retain_graph": True, "allow_unused": True}
-        expected = torch.autograd.grad(ys, xs, [torch.from_numpy(g) for g in gs], **options)
-        got = minigrad.autograd.grad(zs, us, [minigrad.from_numpy(g) for g in gs], **options)
-        compare_gradients(list(got), list(expected), xs, "gradient")
-        return True
+        return compare_first(pair)
 
     def second_order(self, pair: Pair) -> bool:
-        """Compare the derivatives of the gradients' product with drawn weights."""
-        ys, zs = wanting(pair.expected, torch.Tensor), wanting(pair.got, minigrad.Tensor)
-        if not ys:
-            return False
-        xs, us = pair.inputs()
-        gs, weights = drawn(1, ys), drawn(2, xs)
-        options = {"create_graph": True, "allow_unused": True}
-        first = torch.autograd.grad(ys, xs, [torch.from_numpy(g) for g in gs], **options)
-        mine = minigrad.autograd.grad(zs, us, [minigrad.from_numpy(g) for g in gs], **options)
-        kept = [i for i, d in enumerate(first) if d is not None and d.requires_grad]
-        if not kept:
-            return False
-        again = [i for i in kept if mine[i] is not None and mine[i].requires_grad]
-        try:
-            expected = torch.autograd.grad(
-                [first[i] for i in kept], xs, [torch.from_numpy(weights[i]) for i in kept], allow_unused=True
-            )
-        except RuntimeError:  # PyTorch has no second derivative
-            return self.second_order_by_differences(pair)
-        got: Any = [None] * len(us)
-        if again:
-            got = minigrad.autograd.grad(
-                [mine[i] for i in again], us, [minigrad.from_numpy(weights[i]) for i in again], allow_unused=True
-            )
-        compare_gradients(list(got), list(expected), xs, "second order")
-        return True
+        """Compare the derivatives of those gradients."""
+        done = compare_second(pair)
+        return self.second_order_by_differences(pair) if done is None else done
 
     def second_order_by_differences(self, pair: Pair) -> bool:
         """Check against finite differences, with respect to the arguments."""
-        places = {id(x): i for i, x in enumerate(wanting(pair.our_args, minigrad.Tensor))}
+        places = {id(x): i for i, x in enumerate(differentiable(pair.our_args, minigrad.Tensor))}
 
         def function(*inputs: Any) -> Any:
             args, kwargs = tree_map(lambda x: inputs[places[id(x)]] if id(x) in places else x, pair.our_args)
             return pair.ours(*args, **kwargs)
 
-        minigrad.autograd.gradgradcheck(function, tuple(wanting(pair.our_args, minigrad.Tensor)))
+        minigrad.autograd.gradgradcheck(function, tuple(differentiable(pair.our_args, minigrad.Tensor)))
         return True
 
     def layouts(self) -> bool:
