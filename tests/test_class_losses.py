@@ -88,6 +88,14 @@ def test_a_mean_by_weights_in_closed_form_at_every_order() -> None:
             np.testing.assert_allclose(*by_vmap, rtol=1e-12, atol=1e-13)
 
 
+def test_smoothing_over_no_classes_adds_nothing() -> None:
+    loss = minigrad.nn.functional.cross_entropy
+    assert loss(minigrad.ones(2, 0), minigrad.ones(2, 0), label_smoothing=0.1).item() == 0
+    target = minigrad.zeros(2, 3, dtype=minigrad.int64)
+    none = loss(minigrad.ones(2, 0, 3), target, ignore_index=0, label_smoothing=1, reduction="none")
+    assert none.tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
 def test_a_weight_of_a_likelihood_of_0_that_is_not_the_target() -> None:
     x = minigrad.tensor([[-np.inf, -1.0]], requires_grad=True)
     weight = minigrad.ones(2, dtype=minigrad.float64, requires_grad=True)

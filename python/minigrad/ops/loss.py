@@ -422,8 +422,15 @@ def _nll(
     shape = log_p._array.shape
     losses = _nll_loss(log_p, factor, target, ignored, 2 if code else 0)
     spread = _spread(log_p, weight, ne(target, ignored))
-    losses = _add(mul(losses, 1 - smoothing), mul(_sum(spread, (), False) if code else spread, smoothing / shape[1]))
+    losses = _add(
+        mul(losses, 1 - smoothing), mul(_sum(spread, (), False) if code else spread, _each_class(smoothing, shape[1]))
+    )
     return losses if code != 1 else div(losses, _total_weight(log_p, factor, target, ignored, shape))
+
+
+def _each_class(smoothing: float, classes: int) -> float:
+    """Return what smoothing gives each class."""
+    return smoothing / classes if classes else 0.0
 
 
 def _spread(log_p: Any, weight: Tensor | None, counts: Any) -> Any:
@@ -438,7 +445,7 @@ def _against_probabilities(input: Tensor, target: Tensor, weight: Tensor | None,
     dim = 0 if len(shape) == 1 else 1
     classes = shape[dim]
     if smoothing:
-        target = _add(mul(target, 1 - smoothing), smoothing / classes)
+        target = _add(mul(target, 1 - smoothing), _each_class(smoothing, classes))
     check_class_weight("cross_entropy", weight, classes)
     terms = safe_mul(target, _log_softmax(input, dim))
     if weight is not None:
