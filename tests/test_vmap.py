@@ -590,3 +590,23 @@ def test_combinations_of_examples() -> None:
     for options in ({}, {"r": 3}, {"with_replacement": True}):
         wanted = mg.stack([mg.combinations(each, **options) for each in x])
         assert vmap(lambda each, options=options: mg.combinations(each, **options))(x).tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 2), (3, 4), (3, 0, 2), (3, 1, 2, 2), (3,)])
+def test_products_of_whole_examples_inside_a_gradient(shape: tuple[int, ...]) -> None:
+    """Examples have several dims to be multiplied over, which raised."""
+    x = _drawn(*shape)
+
+    def f(each: mg.Tensor) -> mg.Tensor:
+        return each.prod()
+
+    def mapped(x: mg.Tensor) -> mg.Tensor:
+        return vmap(f)(x).sum()
+
+    wanted = mg.stack([grad(f)(each) for each in x])
+    np.testing.assert_allclose(grad(mapped)(x).numpy(), wanted.numpy(), rtol=1e-13)
+    _, tangents = mg.func.jvp(vmap(f), (x,), (mg.ones_like(x),))
+    np.testing.assert_allclose(tangents.numpy(), wanted.reshape(3, -1).sum(1).numpy(), rtol=1e-13)
+    second = mg.stack([grad(lambda each: (grad(f)(each) ** 2).sum())(each) for each in x])
+    got = grad(lambda x: (grad(mapped)(x) ** 2).sum())(x)
+    np.testing.assert_allclose(got.numpy(), second.numpy(), rtol=1e-13)

@@ -103,15 +103,21 @@ product_of_others: Callable[..., Any] = kernel_primitive(
 
 
 def _others(g: Any, x: Any, dims: Shape, x_shape: Shape) -> Any:
-    """Return for each element the product of all others along the one dim, or of all elements, times `g`."""
-    if dims and x_shape:
+    """Return for each element the product of all others along the one dim, or of all elements, times `g`.
+
+    Several dims are those of an example inside `vmap`, the last ones.
+    """
+    if len(dims) == 1 and x_shape:
         return product_of_others(g, x, dims[0])
-    line = product_of_others(g, _reshape(x, (reduced_count(x_shape, dims),)), 0)
-    return _reshape(line, x_shape)
+    examples = x_shape[: -len(dims)] if dims else ()
+    line = _reshape(x, (*examples, reduced_count(x_shape, dims)))
+    return _reshape(product_of_others(g, line, len(examples)), x_shape)
 
 
 def _prod_vjp(g: Any, x: Any, dims: Shape, x_shape: Shape) -> Any:
-    return _others(_reshape(g, kept_shape(x_shape, dims) if dims and x_shape else (1,)), x, dims, x_shape)
+    if len(dims) == 1 and x_shape:
+        return product_of_others(_reshape(g, kept_shape(x_shape, dims)), x, dims[0])
+    return _others(_reshape(g, (*(x_shape[: -len(dims)] if dims else ()), 1)), x, dims, x_shape)
 
 
 _prod = kernel_primitive(
