@@ -9,6 +9,11 @@
 #include "isa/isa.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
+
+// out[j * out_step + i] = x[i * x_step + j] for 0 <= i < rows, 0 <= j < cols. x and out do not overlap.
+void transpose_matrix(float* out, int64_t out_step, const float* x, int64_t x_step, int64_t rows, int64_t cols);
+void transpose_matrix(double* out, int64_t out_step, const double* x, int64_t x_step, int64_t rows, int64_t cols);
+
 namespace {
 
 template <class T>
@@ -298,75 +303,7 @@ inline void scatter(T* out, int64_t step, const T* x, int64_t count) {
   for (int64_t i = 0; i < count; ++i) out[i * step] = x[i];
 }
 
-template <class T>
-struct SquareOf;  // a square of elements whose rows are registers of 16 bytes
-
-template <>
-struct SquareOf<float> {
-  static constexpr int kSide = 4;
-  typedef float Row __attribute__((vector_size(16)));
-  typedef float Unaligned __attribute__((vector_size(16), aligned(4), may_alias));
-
-  [[gnu::always_inline]] static inline void transpose(Row (&r)[4]) {
-    const Row a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
-    const Row b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
-    const Row c = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
-    const Row d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
-    r[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
-    r[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
-    r[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
-    r[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
-  }
-};
-
-template <>
-struct SquareOf<double> {
-  static constexpr int kSide = 2;
-  typedef double Row __attribute__((vector_size(16)));
-  typedef double Unaligned __attribute__((vector_size(16), aligned(8), may_alias));
-
-  [[gnu::always_inline]] static inline void transpose(Row (&r)[2]) {
-    const Row a = r[0];
-    r[0] = __builtin_shufflevector(a, r[1], 0, 2);
-    r[1] = __builtin_shufflevector(a, r[1], 1, 3);
-  }
-};
-
-// out[j * out_step + i] = x[i * x_step + j] for 0 <= i, j < kSide, all of x read before out is written.
-template <class T>
-[[gnu::always_inline]] inline void transpose_square(T* out, int64_t out_step, const T* x, int64_t x_step) {
-  using Square = SquareOf<T>;
-  constexpr int kSide = Square::kSide;
-  typename Square::Row r[kSide];
-  for (int k = 0; k < kSide; ++k) r[k] = *reinterpret_cast<const typename Square::Unaligned*>(x + k * x_step);
-  Square::transpose(r);
-  for (int k = 0; k < kSide; ++k) *reinterpret_cast<typename Square::Unaligned*>(out + k * out_step) = r[k];
-}
-
-// out[j * out_step + i] = x[i * x_step + j] for 0 <= i < rows, 0 <= j < cols. x and out do not overlap. The last
-// squares of a row or column lie over their neighbours.
-template <class T>
-[[gnu::noinline]] inline void transpose(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows,
-                                        int64_t cols) {
-  constexpr int kSide = SquareOf<T>::kSide;
-  if (rows < kSide || cols < kSide) {
-    for (int64_t i = 0; i < rows; ++i) {
-#pragma GCC unroll 4
-      for (int64_t j = 0; j < cols; ++j) out[j * out_step + i] = x[i * x_step + j];
-    }
-    return;
-  }
-  for (int64_t next = 0; next < rows; next += kSide) {
-    const int64_t i = next < rows - kSide ? next : rows - kSide;
-    for (int64_t j = 0; j < cols - kSide; j += kSide) {
-      transpose_square(out + j * out_step + i, out_step, x + i * x_step + j, x_step);
-    }
-    const int64_t last = cols - kSide;
-    transpose_square(out + last * out_step + i, out_step, x + i * x_step + last, x_step);
-  }
-}
-
-// The same for rows of x whose elements lie x_col apart: by way of a copy, a few rows at a time.
+// transpose_matrix() for rows of x whose elements lie x_col apart: by way of a copy, a few rows at a time.
 template <class T>
 [[gnu::noinline]] inline void transpose_apart(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t x_col,
                                               int64_t rows, int64_t cols) {
@@ -377,7 +314,7 @@ template <class T>
     for (int64_t j = 0; j < cols; j += kCols) {
       const int64_t wide = kCols < cols - j ? kCols : cols - j;
       for (int64_t k = 0; k < high; ++k) gather(copy + k * kCols, x + (i + k) * x_step + j * x_col, x_col, wide);
-      transpose(out + j * out_step + i, out_step, copy, kCols, high, wide);
+      transpose_matrix(out + j * out_step + i, out_step, copy, kCols, high, wide);
     }
   }
 }
@@ -387,7 +324,7 @@ template <class T>
 template <class T>
 [[gnu::noinline]] inline void pack(T* out, int64_t out_step, const T* x, int64_t row_step, int64_t col_step,
                                    int64_t rows, int64_t cols) {
-  if (row_step == 1 && col_step != 1) return transpose(out, out_step, x, col_step, cols, rows);
+  if (row_step == 1 && col_step != 1) return transpose_matrix(out, out_step, x, col_step, cols, rows);
   if ((row_step == 2 || row_step == -1) && rows >= kLanes<T> && (col_step > 2 || col_step < -2)) {
     return transpose_apart(out, out_step, x, col_step, row_step, cols, rows);
   }

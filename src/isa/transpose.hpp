@@ -20,6 +20,14 @@ struct ChunkOf {
 template <class T>
 constexpr int kChunk = 16 / static_cast<int>(sizeof(T));
 
+// Rows of a matrix in the place of columns.
+template <class T>
+struct RowsOf {
+  const T* x;
+  int64_t step;
+  [[gnu::always_inline]] const T* operator[](int i) const { return x + i * step; }
+};
+
 // kLanes contiguous columns of b. Few pointers stand for all of them, so that they stay in registers.
 template <class T>
 struct Columns {

@@ -8,7 +8,7 @@
 #include "isa/math_core.hpp"
 #include "kernels/arg_reduce_layout.hpp"
 #include "kernels/reduce_layout.hpp"
-#include "kernels/reduce_tiles.hpp"
+#include "kernels/reduce_operation.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
@@ -71,10 +71,11 @@ int64_t find_first(const T* x, int64_t count, T value) {
   return i;
 }
 
-// The extremum of contiguous elements, at most a block.
+// The extremum of contiguous elements, at most a block. What lies behind them is asked for, if they are `far`.
 template <class Order, class T>
-[[gnu::noinline]] T best_of_block(const T* x, int64_t count) {
-  return fold<typename Order::Op>(block_lanes<typename Order::Op, T>(PlainRow<T>{x}, count));
+[[gnu::noinline]] T best_of_block(const T* x, int64_t count, bool far) {
+  using Op = typename Order::Op;
+  return fold<Op>(block_lanes<Op, T>(LongRow<T, Op>{{x}, far ? x + kRowBlock<T> : nullptr}, count));
 }
 
 // From the index of a block to that of its element.
@@ -162,6 +163,7 @@ struct ArgReducer {
   // end.
   Best<T> best_of_row(const T* from, int64_t begin, int64_t n) const {
     Best<T> best = {0, -1};
+    const bool far = beyond_caches<T>(form.kept * form.reduced);
     const T* there = nullptr;
     int64_t length = 0;
     alignas(64) T copy[kRowBlock<T>];
@@ -173,7 +175,7 @@ struct ArgReducer {
           gather(copy, block, row_step(), count);
           block = copy;
         }
-        const T value = best_of_block<Order>(block, count);
+        const T value = best_of_block<Order>(block, count, far && block != copy);
         if (best.index >= 0 && !replaces<Order>(value, best.value)) continue;
         best = {value, begin + i};
         there = block;

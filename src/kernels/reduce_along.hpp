@@ -40,7 +40,7 @@ struct Along;
 template <class Op>
 struct Along<Op, float> {
   static constexpr int kColumns = 4, kStep = kLanes<float>;
-  using Row = SquareOf<float>::Row;
+  typedef float Row __attribute__((vector_size(16)));
 
   template <int k>
   [[gnu::always_inline]] static inline Row add_groups(Row total, Vec<float> groups) {

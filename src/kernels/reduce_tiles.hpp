@@ -29,7 +29,7 @@ template <class T>
 template <class T>
 [[gnu::noinline]] inline void store_tile(T* out, int64_t row_step, int64_t col_step, const Tile<T>& tile, int64_t rows,
                                          int64_t n) {
-  if (col_step == 1) return transpose(out, row_step, tile.element, kTileRows, n, rows);
+  if (col_step == 1) return transpose_matrix(out, row_step, tile.element, kTileRows, n, rows);
   for (int64_t k = 0; k < n; ++k) scatter(out + k * col_step, row_step, tile.element + k * kTileRows, rows);
 }
 

@@ -529,7 +529,7 @@ struct Reducer {
     alignas(64) T copied[kMostSums * 64 * kVirtualLanes<T>];
     if (cols == 1) return;
     copy(copied, levels, cols * kVirtualLanes<T>);
-    transpose(levels, cols, copied, kVirtualLanes<T>, cols, kVirtualLanes<T>);
+    transpose_matrix(levels, cols, copied, kVirtualLanes<T>, cols, kVirtualLanes<T>);
   }
 
   // Folds what combine_strip() left, and writes the results.

@@ -285,14 +285,6 @@ void abreast(LaneBlock<T, N> block, int64_t lanes, bool far) {
 // Lanes that lie one behind the other, kTogether of them packed side by side, a tile of positions at a time. In a tile
 // positions lie in the order in which they do in memory.
 
-// Rows of a matrix, for the transposition in registers.
-template <class T>
-struct RowsOf {
-  const T* x;
-  int64_t step;
-  [[gnu::always_inline]] const T* operator[](int i) const { return x + i * step; }
-};
-
 template <class T>
 [[gnu::noinline]] void pack_lanes(T* tile, const T* x, int64_t dim_step, int64_t lane_step, int64_t places) {
   const bool backwards = dim_step == -1;
@@ -310,8 +302,8 @@ template <class T>
   }
 }
 
-// The lanes of a tile, a few at a time: neighbours of each in whole registers. `streamed`: whole lines, past the
-// caches.
+// The lanes of a tile, a few at a time, whose pieces are written as wholes before the next ones': lanes that lie a
+// power of two apart fall into the same sets of the cache. `streamed`: whole lines, past the caches.
 template <class T>
 [[gnu::noinline]] void write_lanes(T* out, int64_t lane_step, const T* tile, int64_t places, bool streamed) {
   for (int64_t lane = 0; lane < kTogether; lane += kChunk<T>) {
@@ -327,11 +319,8 @@ template <class T>
   }
 }
 
-// A lane's piece is written as a whole before the next one's: lanes that lie a power of two apart fall into the same
-// sets of the cache.
 template <class T>
 void unpack_lanes(T* out, int64_t dim_step, int64_t lane_step, const T* tile, int64_t places, bool streamed) {
-  constexpr int64_t kSide = SquareOf<T>::kSide, kItem = sizeof(T);
   if (dim_step != 1 && dim_step != -1) {
     for (int64_t lane = 0; lane < kTogether; ++lane) {
       for (int64_t k = 0; k < places; ++k) out[lane * lane_step + k * dim_step] = tile[k * kTogether + lane];
@@ -339,21 +328,17 @@ void unpack_lanes(T* out, int64_t dim_step, int64_t lane_step, const T* tile, in
     return;
   }
   if (dim_step == -1) out -= places - 1;
-  const bool in_lines = (reinterpret_cast<uintptr_t>(out) | static_cast<uintptr_t>(lane_step * kItem)) % 64 == 0;
-  if (places % kLanes<T> == 0 && (!streamed || (in_lines && places == kTile))) {
-    return write_lanes(out, lane_step, tile, places, streamed);
-  }
-  for (int64_t lane = 0; lane < kTogether; lane += kSide, out += kSide * lane_step) {
-    if (!streamed) {
-      transpose(out, lane_step, tile + lane, kTogether, places, kSide);
-      continue;
-    }
-    alignas(64) T piece[kSide * kTile];
-    transpose(piece, kTile, tile + lane, kTogether, places, kSide);
-    for (int64_t k = 0; k < kSide; ++k) {
-      copy_bytes(out + k * lane_step, piece + k * kTile, places * kItem, true);
-    }
-  }
+  if (places % kLanes<T> == 0) return write_lanes(out, lane_step, tile, places, streamed);
+  transpose_matrix(out, lane_step, tile, kTogether, places, kTogether);
+}
+
+// Whether lanes are whole lines of memory, first to last or last to first.
+template <class T>
+bool are_lines(const T* lane, int64_t dim_step, int64_t lane_step, int64_t length) {
+  if (dim_step == -1) lane -= length - 1;
+  const int64_t elements = lane_step | length;
+  const auto bytes = reinterpret_cast<uintptr_t>(lane) | static_cast<uintptr_t>(elements) * sizeof(T);
+  return (dim_step == 1 || dim_step == -1) && bytes % 64 == 0;
 }
 
 // Asks for a part of the next kTogether lanes, as large as a tile, if they follow on these without a gap: of so many
@@ -390,6 +375,7 @@ template <class Op, class T, int N>
 // As many whole groups of kTogether lanes as there are; the block moves on to the lanes that are left.
 template <class Op, class T, int N>
 void packed(LaneBlock<T, N>& block, int64_t& lanes, bool streamed) {
+  streamed = streamed && are_lines(block.data[0], block.dim_step[0], block.lane_step[0], block.length);
   alignas(64) T memory[N][kTile * kTogether];
   alignas(64) typename Op::W state[kTogether];
   for (; lanes >= kTogether; lanes -= kTogether, block.move(kTogether)) {
@@ -417,7 +403,7 @@ void packed(LaneBlock<T, N>& block, int64_t& lanes, bool streamed) {
 
 template <class Op, class T, int N>
 void one_behind_another(LaneBlock<T, N> block, int64_t lanes, bool streamed) {
-  if constexpr (requires { SquareOf<T>::kSide; }) packed<Op>(block, lanes, streamed);
+  if constexpr (static_cast<T>(0.5) != 0) packed<Op>(block, lanes, streamed);
   chains<Op>(block, lanes);
 }
 
