@@ -127,16 +127,17 @@ def test_gradients_at_kinks(name: str) -> None:
     np.testing.assert_allclose(*found, rtol=1e-6)
 
 
+@pytest.mark.parametrize("times", [1, 20])
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 @pytest.mark.parametrize(
     "counts",
     [(0, 1, 7, 3, 0, 2), (0,) * 6, (7,) * 6, (1, 0, 0, 0, 0, 0), (5, 6, 7, 5, 4, 5), (3, 4, 4, 4, 4, 4)],
     ids=str,
 )
-def test_multilabel_margins_of_any_number_of_targets(counts: tuple[int, ...], reduction: str) -> None:
+def test_multilabel_margins_of_any_number_of_targets(counts: tuple[int, ...], reduction: str, times: int) -> None:
     draw = np.random.default_rng(3)
-    scores = draw.standard_normal((6, 7))
-    targets = np.stack([np.where(np.arange(7) < n, draw.permutation(7), -1) for n in counts])
+    scores = draw.standard_normal((6 * times, 7))
+    targets = np.stack([np.where(np.arange(7) < n, draw.permutation(7), -1) for n in counts * times])
     found = []
     for lib in (mg, torch):
         x = lib.tensor(scores, requires_grad=True)
@@ -145,6 +146,37 @@ def test_multilabel_margins_of_any_number_of_targets(counts: tuple[int, ...], re
         found.append((loss.detach().numpy(), x.grad.numpy()))
     for mine, right in zip(*found, strict=True):
         np.testing.assert_allclose(mine, right, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("dims", [(0, 0), (None, 0), (0, None)])
+@pytest.mark.parametrize("rows", [(), (3,)])
+def test_multilabel_margins_of_many_examples(
+    rows: tuple[int, ...], dims: tuple[int | None, int | None], reduction: str
+) -> None:
+    draw = np.random.default_rng(4)
+    scores = draw.standard_normal((5, *rows, 6))
+    ends = draw.integers(0, 7, (5, *rows, 1))
+    targets = np.where(np.arange(6) < ends, draw.permuted(np.broadcast_to(np.arange(6), scores.shape), axis=-1), -1)
+
+    def function(x: mg.Tensor, target: mg.Tensor) -> mg.Tensor:
+        return mg.nn.functional.multilabel_margin_loss(x, target, reduction=reduction).sum()
+
+    given = [mg.tensor(a if d == 0 else a[0]) for a, d in zip((scores, targets), dims, strict=True)]
+    found = mg.func.vmap(mg.func.grad_and_value(function), dims)(*given)
+    for i in range(5):
+        right = mg.func.grad_and_value(function)(*(x[i] if d == 0 else x for x, d in zip(given, dims, strict=True)))
+        for mine, alone in zip(found, right, strict=True):
+            np.testing.assert_allclose(mine[i].numpy(), alone.numpy(), rtol=1e-12, atol=1e-12)
+
+
+def test_multilabel_margins_refuse_what_is_no_class() -> None:
+    loss = mg.nn.functional.multilabel_margin_loss
+    x, wrong = mg.zeros(2, 3), mg.tensor([[0, 3, -1], [1, -1, 7]])
+    for call in (loss, mg.func.vmap(loss)):
+        with pytest.raises(IndexError, match="multilabel_margin_loss: a target is out of range for 3 classes"):
+            call(x, wrong)
+    assert loss(x, mg.tensor([[0, -1, 3], [1, -1, 7]])).item() == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize("shape", [(0,), (3, 0), (2, 2, 2), ()])

@@ -259,7 +259,7 @@ def expect_number(name: str, value: Any) -> None:
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
 
 
-_FLAGS = (bool, np.bool)
+_FLAGS, _PLAIN = (bool, np.bool), {bool, int, float}
 
 
 def expect_flag(name: str, argument: str, value: Any) -> None:
@@ -274,9 +274,9 @@ def held(name: str, value: Any, own: np.dtype[Any]) -> Any:
     As in PyTorch, integers without a sign take the negative of what they hold, too: it wraps around. RuntimeError, in
     the name of the function that was asked, for an integer that is out of range; TypeError for what is no number.
     """
-    expect_number(name, value)
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.item()
+    if value.__class__ not in _PLAIN:
+        expect_number(name, value)
+        value = value.item() if isinstance(value, np.ndarray | np.generic) else value
     if own.kind not in "iu":
         return bool(value) if own.kind == "b" else float(value)
     least, largest = integer_range(own)

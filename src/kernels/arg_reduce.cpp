@@ -122,7 +122,7 @@ void find_best_beside(const Nest<1>& reduced, const T* x, int64_t cols, T* best,
   using Op = typename Order::Op;
   constexpr int64_t kRows = 32, kTaken = 8;
   const int64_t step = reduced.stride[0][reduced.rank - 1];
-  const bool far = is_far<T>(reduced.size, cols);
+  const bool far = is_far(reduced.size * cols * static_cast<int64_t>(sizeof(T)));
   T value[kBeside];
   int64_t number = 0;
   for_rows(reduced, 0, reduced.size, [&](const int64_t* offset, int64_t count) {

@@ -83,7 +83,7 @@ template <class B>
 void count_beside(const Nest<1>& nest, const void* from, int64_t cols, int64_t* counts) {
   const auto* const x = static_cast<const typename B::Element*>(from);
   const int64_t step = nest.stride[0][nest.rank - 1];
-  const bool far = is_far<typename B::Element>(nest.size, cols);
+  const bool far = is_far(nest.size * cols * static_cast<int64_t>(sizeof(typename B::Element)));
   typename B::Element found[kStrip];
   int64_t rows = 0;
   for (int64_t j = 0; j < cols; ++j) counts[j] = found[j] = 0;

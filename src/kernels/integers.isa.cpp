@@ -6,6 +6,7 @@
 #include "isa/math_division.hpp"
 #include "kernels/elementwise_loops.hpp"
 #include "kernels/elementwise_ops.hpp"
+#include "kernels/reduce_integers.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
@@ -306,6 +307,17 @@ struct Quotient {
   static constexpr RunFunction of = run_division<Op, T>;
 };
 
+// Combines more numbers at a time than what is compiled once.
+template <class Op>
+struct Reduction {
+  template <class T>
+  static Status run(const Call& call) {
+    return run_integers(call, LoopsOf<Op, T>::kLoops);
+  }
+  template <class T>
+  static constexpr RunFunction of = run<T>;
+};
+
 struct Limits {
   template <class T>
   static constexpr RunFunction of = run_map<Clamp, T, T, T, T>;
@@ -375,6 +387,9 @@ constexpr Run kRows[] = {
     {"lcm", numbers<Binary<Lcm>>()},
     {"maximum", with_bytes(numbers<Binary<Maximum>>())},
     {"minimum", with_bytes(numbers<Binary<Minimum>>())},
+    {"sum", runs(nullptr, nullptr, nullptr, nullptr, Reduction<IntegerSum>::of<int64_t>)},
+    {"max", with_bytes(numbers<Reduction<IntegerLargest>>())},
+    {"min", with_bytes(numbers<Reduction<IntegerSmallest>>())},
     {"eq", with_bytes(bits<Comparison<Eq>>())},
     {"ne", with_bytes(bits<Comparison<Ne>>())},
     {"lt", with_bytes(numbers<Comparison<Lt>>())},

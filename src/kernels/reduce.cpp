@@ -77,61 +77,6 @@ void plan_product_sum_to(Plan& plan) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Runs for integers and booleans.
 
-// One result after the other.
-template <class Op, class T>
-T combine_elements(const Nest<1>& nest, const T* x) {
-  const int64_t step = nest.stride[0][nest.rank - 1];
-  T total = Op::template identity<T>();
-  if (nest.size == 0) return total;
-  for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
-    const T* const row = x + offset[0];
-    if (step == 1) {
-      total = Op::combine(total, combine_contiguous<Op>(row, count));
-    } else {
-      for (int64_t i = 0; i < count; ++i) total = Op::combine(total, row[i * step]);
-    }
-  });
-  return total;
-}
-
-// Results beside each other in x and in out, a few rows at a time.
-template <class Op, class T>
-void combine_beside(const Nest<1>& nest, const T* x, int64_t cols, T* out) {
-  constexpr int64_t kTaken = 8;
-  const bool far = is_far<T>(nest.size, cols);
-  const int64_t step = nest.stride[0][nest.rank - 1];
-  for (int64_t j = 0; j < cols; ++j) out[j] = Op::template identity<T>();
-  if (nest.size == 0) return;
-  for_rows(nest, 0, nest.size, [&](const int64_t* offset, int64_t count) {
-    for (int64_t i = 0; i < count; i += kTaken) {
-      combine_rows<Op>(out, x + offset[0] + i * step, step, kTaken < count - i ? kTaken : count - i, cols, far);
-    }
-  });
-}
-
-template <class Op, class T>
-Status run_integers(const Call& call) {
-  const View& x = call.in[0];
-  const DimMask mask = listed_dims(x, call.attributes[0]);
-  const ReductionNest nest = make_reduction_nest(in_memory_order(x, mask), mask, call.out[0], true);
-  const int64_t reduced = nest.reduced.size;
-  const int inner = nest.kept.rank - 1;
-  const int64_t out_step = nest.kept.stride[0][inner], x_step = nest.kept.stride[1][inner];
-  const bool is_row = nest.reduced.rank == 1 && nest.reduced.stride[0][0] == 1;
-  parallel_for(nest.kept.size, 0.3 * static_cast<double>(reduced), [&](int64_t begin, int64_t end, int) {
-    for_rows(nest.kept, begin, end, [&](const int64_t* offset, int64_t count) {
-      T* const out = call.out[0].as<T>() + offset[0];
-      const T* const from = x.as<T>() + offset[1];
-      if (out_step == 1 && x_step == 1 && count > 1) return combine_beside<Op>(nest.reduced, from, count, out);
-      for (int64_t i = 0; i < count; ++i) {
-        const T* const row = from + i * x_step;
-        out[i * out_step] = is_row ? combine_contiguous<Op>(row, reduced) : combine_elements<Op>(nest.reduced, row);
-      }
-    });
-  });
-  return Status::ok;
-}
-
 // Elements as int64.
 using Widen = void (*)(int64_t* out, const char* x, int64_t step, int64_t n);
 
@@ -246,26 +191,20 @@ Status run_sum(const Call& call) {
   return run_widened<IntegerSum>(call, widen<T>, sum_row<T, Wide>);
 }
 
+Status run_long_product(const Call& call) { return run_integers(call, LoopsOf<IntegerProduct, int64_t>::kLoops); }
+
 template <class T>
 Status run_product(const Call& call) {
   return run_widened<IntegerProduct>(call, widen<T>, nullptr);
 }
 
-template <class Op>
-constexpr RunsByDType all_integers() {
-  return {{run_integers<Op, uint8_t>, run_integers<Op, uint8_t>, run_integers<Op, int8_t>, run_integers<Op, int16_t>,
-           run_integers<Op, int32_t>, run_integers<Op, int64_t>, nullptr, nullptr}};
-}
-
 constexpr Run kRuns[] = {
     {"sum",
      {{run_sum<uint8_t, uint16_t>, run_sum<uint8_t, uint16_t>, run_sum<int8_t, uint16_t>, run_sum<int16_t, uint32_t>,
-       run_sum<int32_t, uint64_t>, run_integers<IntegerSum, int64_t>}}},
+       run_sum<int32_t, uint64_t>}}},
     {"prod",
      {{run_product<uint8_t>, run_product<uint8_t>, run_product<int8_t>, run_product<int16_t>, run_product<int32_t>,
-       run_integers<IntegerProduct, int64_t>}}},
-    {"max", all_integers<IntegerLargest>()},
-    {"min", all_integers<IntegerSmallest>()},
+       run_long_product}}},
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -293,6 +232,45 @@ constexpr Kernel kRows[] = {
 };
 
 }  // namespace
+
+Status run_integers(const Call& call, const IntegerLoops& loops) {
+  constexpr int64_t kTaken = 8;  // rows at a time
+  const View& x = call.in[0];
+  const DimMask mask = listed_dims(x, call.attributes[0]);
+  const ReductionNest nest = make_reduction_nest(in_memory_order(x, mask), mask, call.out[0], true);
+  const Nest<1>& reduced = nest.reduced;
+  const int64_t item = item_size(x.dtype), step = reduced.stride[0][reduced.rank - 1];
+  const int inner = nest.kept.rank - 1;
+  const int64_t out_step = nest.kept.stride[0][inner], x_step = nest.kept.stride[1][inner];
+  const auto combine = [&](char* out, const char* from) {
+    loops.begin(out, 1);
+    if (reduced.size == 0) return;
+    for_rows(reduced, 0, reduced.size, [&](const int64_t* offset, int64_t n) {
+      loops.row(out, 0, from + offset[0] * item, 0, step, n, 1, false);
+    });
+  };
+  // Results beside each other in x and in out, a few rows at a time.
+  const auto combine_beside = [&](char* out, const char* from, int64_t cols) {
+    const bool far = is_far(reduced.size * cols * item);
+    loops.begin(out, cols);
+    if (reduced.size == 0) return;
+    for_rows(reduced, 0, reduced.size, [&](const int64_t* offset, int64_t n) {
+      for (int64_t i = 0; i < n; i += kTaken) {
+        loops.rows(out, from + (offset[0] + i * step) * item, step, kTaken < n - i ? kTaken : n - i, cols, far);
+      }
+    });
+  };
+  parallel_for(nest.kept.size, 0.3 * static_cast<double>(reduced.size), [&](int64_t begin, int64_t end, int) {
+    for_rows(nest.kept, begin, end, [&](const int64_t* offset, int64_t count) {
+      char* const out = call.out[0].as<char>() + offset[0] * item;
+      const char* const from = x.as<char>() + offset[1] * item;
+      if (out_step == 1 && x_step == 1 && count > 1) return combine_beside(out, from, count);
+      if (reduced.rank == 1) return loops.row(out, out_step, from, x_step, step, reduced.size, count, true);
+      for (int64_t i = 0; i < count; ++i) combine(out + i * out_step * item, from + i * x_step * item);
+    });
+  });
+  return Status::ok;
+}
 
 extern const Kernels reduce_kernels;
 const Kernels reduce_kernels = {kRows, sizeof(kRows) / sizeof(Kernel)};

@@ -7,17 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core
+from .. import _core, _dtype
+from ..batching import is_batched
 from ..tensor import Tensor, array_of, wrap
 from .creation import full_like
-from .elementwise import _add, _sub, _where, div, lt, mul, ne, neg, relu
+from .elementwise import _add, _sub, _where, div, ge, lt, mul, ne, neg, relu
 from .index import gather_along, index_rows
 from .loss import as_rows, check_class_weight, class_indices, no_class
+from .order import _cummin
 from .pointwise_loss import _binary_cross_entropy_with_logits, reduced, reduction_code
 from .reduce import _mean, _sum
 from .scatter_records import _scatter
 from .selection import clamp
-from .shape import _reshape
+from .shape import _reshape, basic_index
 
 __all__ = [
     "hinge_embedding_loss",
@@ -268,44 +270,53 @@ def multilabel_margin_loss(
             f"{name}: needs input and target of one shape (n, c) or (c,), c not 0, got {shape} and {target.shape}"
         )
     classes = shape[-1]
-    labels, counts = _leading_targets(class_indices(name, target)._array.reshape(-1, classes))
-    rows = _reshape(input, (len(labels), classes))
+    n = shape[0] if len(shape) > 1 else 1
+    rows, labels = _reshape(input, (n, classes)), _reshape(class_indices(name, target), (n, classes))
+    dense = n * classes * classes <= _FEW or is_batched(labels)
+    if dense:
+        counts = ge(_cummin(labels, 1)[0], 0)  # before the first -1
+    else:
+        labels, counts = _leading_targets(labels._array)
     try:
-        picked = gather_along(rows, wrap(_select(counts, labels, 0)), 1)
+        picked = gather_along(rows, _where(counts, labels, 0), 1)
     except IndexError:
         raise IndexError(f"{name}: a target is out of range for {classes} classes") from None
-    rows, others = _untargeted(rows, _select(counts, labels, classes))
-    n, most = counts.shape
-    missed = relu(_add(_sub(_reshape(rows, (n, 1, others.shape[1])), _reshape(picked, (n, most, 1))), 1.0))
-    pairs = wrap(counts[:, :, None] & others[:, None, :])
+    all_classes = _full(1.0, (n, classes + 1), _dtype.bool_.code)  # and one for what is no target
+    others = basic_index(_scatter(wrap(all_classes), False, _where(counts, labels, classes), 1), (..., slice(classes)))
+    if not dense:
+        rows, others = _untargeted(rows, others, labels._array.shape[1])
+    most, left = labels._array.shape[1], others._array.shape[1]
+    missed = relu(_add(_sub(_reshape(rows, (n, 1, left)), _reshape(picked, (n, most, 1))), 1.0))
+    pairs = mul(_reshape(counts, (n, most, 1)), _reshape(others, (n, 1, left)))
     losses = div(_sum(_where(pairs, missed, 0.0), (1, 2), False), float(classes))
     return _reshape(losses, shape[:-1]) if code == 0 else reduced(losses, code)
 
 
-_select, _place, _largest = (_core.kernels[name] for name in ("where", "scatter", "max"))
+_largest, _full = _core.kernels["max"], _core.kernels["full"]
+_FEW = 4096  # pairs of classes, all of which are looked at, as those are where vmap batches targets
 
 
-def _leading_targets(labels: Any) -> tuple[Any, Any]:
+def _leading_targets(labels: Any) -> tuple[Tensor, Tensor]:
     """Return the columns of targets in which any row has one before its first -1, and which of them count."""
     n, classes = labels.shape
     ends = np.ones((n, classes + 1), np.bool_)  # where targets do, or behind the last one
     np.less(labels, 0, out=ends[:, :classes])
     lengths = ends.argmax(1)
     most = int(_largest(lengths, (), False)) if n else 0
-    return labels[:, :most], lt(np.arange(most), lengths[:, None])
+    return wrap(labels[:, :most]), wrap(lt(np.arange(most), lengths[:, None]))
 
 
-def _untargeted(rows: Tensor, labels: Any) -> tuple[Tensor, Any]:
-    """Return rows that have all scores of classes that are no targets, and which of theirs these are.
+def _untargeted(rows: Tensor, others: Tensor, targets: int) -> tuple[Tensor, Tensor]:
+    """Return rows that have all scores of `others`, the classes that are no targets, and which of theirs these are.
 
-    Where such classes are few, they alone: the pairs with targets are many. A label of `c` is none.
+    Where such classes are few, they alone: the pairs with targets are many.
     """
-    n, classes = rows._array.shape
-    others = _place(np.ones((n, classes + 1), np.bool_), np.zeros(labels.shape, np.bool_), labels, 1, 0)[:, :classes]
-    if 2 * labels.shape[1] < classes:
+    flags = others._array
+    classes = flags.shape[1]
+    if 2 * targets < classes:
         return rows, others
-    most = int(others.sum(1).max(initial=0))
+    most = int(flags.sum(1).max(initial=0))
     if 2 * most > classes:
         return rows, others
-    columns = np.argsort(~others, axis=1, kind="stable")[:, :most]
-    return gather_along(rows, wrap(columns), 1), np.take_along_axis(others, columns, 1)
+    columns = np.argsort(~flags, axis=1, kind="stable")[:, :most]
+    return gather_along(rows, wrap(columns), 1), wrap(np.take_along_axis(flags, columns, 1))

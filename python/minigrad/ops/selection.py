@@ -96,8 +96,10 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
         raise RuntimeError("clamp: at least one of min and max must be given")
     if array.dtype.kind in "iu" and (min is None or min.__class__ is int) and (max is None or max.__class__ is int):
         least, most = _dtype.integer_range(array.dtype)
-        min = least if min is None else _dtype.held("clamp", min, array.dtype)  # noqa: A001
-        max = most if max is None else _dtype.held("clamp", max, array.dtype)  # noqa: A001
+        if min is None or not least <= min <= most:
+            min = least if min is None else _dtype.held("clamp", min, array.dtype)  # noqa: A001
+        if max is None or not least <= max <= most:
+            max = most if max is None else _dtype.held("clamp", max, array.dtype)  # noqa: A001
     elif min is None or max is None:
         lowest, highest = (-np.inf, np.inf) if array.dtype.kind == "f" else _limits(input, max if min is None else min)
         min, max = (lowest, max) if min is None else (min, highest)  # noqa: A001
