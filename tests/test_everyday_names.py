@@ -90,6 +90,13 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "logit": (lambda lib, x: x.sigmoid().logit(), (X,)),
     "logit, eps": (lambda lib, x: lib.logit(x, eps=0.1), (np.array([-1.0, 0.05, 0.3, 0.99]),)),
     "float_power": (lambda lib, x: lib.float_power(x, 2), (X,)),
+    "ldexp": (lambda lib, x: lib.ldexp(x, lib.tensor([3, 2, 0, 1])), (X,)),
+    "ldexp down": (lambda lib, x: lib.ldexp(x.detach(), lib.tensor([-3, 2, 0, -1])), (X,)),
+    "ldexp of floats": (lambda lib, x, y: lib.ldexp(x[:3], y), (X, Y)),
+    "ldexp in place": (lambda lib, x: (x * 1).ldexp_(lib.tensor(2)), (X,)),
+    "frexp": (lambda lib, x: lib.frexp(x)[0] * x.frexp().exponent, (X,)),
+    "cond": (lambda lib, x: lib.linalg.cond(x), (X,)),
+    "cond, least": (lambda lib, x: lib.linalg.cond(x.expand(2, 3, 4), -2), (Y,)),
     "block_diag": (lambda lib, x, y: lib.block_diag(x, y[0], lib.tensor(2.0).double()), (X, Y)),
     "cartesian_prod": (lambda lib, x, y: lib.cartesian_prod(x[0], y[1]), (X, Y)),
     "cartesian_prod of one": (lambda lib, x: lib.cartesian_prod(x[0]), (X,)),
@@ -548,7 +555,7 @@ def test_questions_about_machines() -> None:
         ("linalg.svd", "decompositions of matrices"),
         ("inverse", "decompositions of matrices"),
         ("distributions.Beta", "the gamma function"),
-        ("distributions.Weibull", "the gamma function"),
+        ("distributions.Kumaraswamy", "the gamma function"),
         ("distributions.VonMises", "Bessel functions"),
         ("complex64", "complex numbers"),
         ("bfloat16", "bfloat16"),
@@ -869,3 +876,103 @@ def test_a_histogram_leaves_out_what_is_beyond_its_range() -> None:
     x = mg.tensor([math.nan, math.inf, -math.inf, 1e30, -1.0, -0.5, 0.25, 1.0, 1.5], requires_grad=True)
     assert x.histc(4, -1, 1).tolist() == [1, 1, 1, 1]
     assert mg.histogram(x, 4, range=(-1.0, 1.0)).hist.tolist() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_mantissas_and_exponents_are_exact(dtype: str) -> None:
+    """Beside NumPy's, at every power of 2, next to it, and where there is none."""
+    limits = np.finfo(dtype)
+    powers = np.ldexp(1.0, np.arange(limits.minexp - limits.nmant, limits.maxexp)).astype(dtype)
+    x = np.concatenate(
+        [powers, np.nextafter(powers, np.array(0, dtype)), -3 * powers[:-2], [0.0, -0.0, np.inf, -np.inf, np.nan]]
+    )
+    x = x.astype(dtype)
+    mantissa, exponent = mg.frexp(mg.tensor(x))
+    wanted, powers_of_2 = np.frexp(x)
+    np.testing.assert_array_equal(mantissa.numpy(), wanted)
+    np.testing.assert_array_equal(exponent.numpy(), np.where(np.isfinite(x), powers_of_2, 0))
+    np.testing.assert_array_equal(mg.ldexp(mantissa, exponent).numpy(), x)
+    together = mg.vmap(lambda y: mg.frexp(y).exponent)(mg.tensor(x))
+    np.testing.assert_array_equal(together.numpy(), exponent.numpy())
+    with pytest.raises(RuntimeError, match=r"frexp: needs floating-point elements, got minigrad\.int64"):
+        mg.frexp(mg.tensor([1]))
+
+
+def test_ldexp_has_the_power_for_a_derivative() -> None:
+    """PyTorch's is 0 for negative whole powers."""
+    x = mg.tensor([3.0, 5.0, -7.0], requires_grad=True)
+    mg.ldexp(x, mg.tensor([-2, 0, 3])).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0.25, 1.0, 8.0]
+
+
+def test_ldexp_of_a_power_that_is_no_number_alone() -> None:
+    assert mg.ldexp(mg.tensor(2.0**-20), mg.tensor(130)).item() == 2.0**110
+    assert mg.ldexp(mg.tensor(2.0**127), mg.tensor(-250)).item() == 2.0**-123
+
+
+def test_a_function_of_pythons_for_each_element() -> None:
+    x = mg.tensor([[1.0, -2.0], [3.0, 0.5]])
+    rows = x.t()
+    assert rows.apply_(lambda v: v * v + 1) is rows
+    assert x.tolist() == [[2.0, 5.0], [10.0, 1.25]]
+    assert mg.tensor([1, 2]).apply_(lambda n: n // 2).tolist() == [0, 1]
+    assert mg.zeros(0, 2).apply_(str).shape == (0, 2)
+    with pytest.raises(RuntimeError, match=r"apply_: has no gradient; use detach\(\)\.apply_\(\)"):
+        mg.ones(1, requires_grad=True).apply_(abs)
+    y = mg.ones(2, requires_grad=True)
+    z = y.exp()
+    z.detach().apply_(lambda _: 0)
+    with pytest.raises(RuntimeError, match="exp"):
+        z.sum().backward()
+
+
+def test_conditions_of_matrices() -> None:
+    assert mg.linalg.cond(mg.tensor([[2.0, 0.0], [0.0, 0.0]])).item() == math.inf
+    with pytest.raises(RuntimeError, match="cond: p must be None, 2 or -2, for minigrad has no inverses, got 'fro'"):
+        mg.linalg.cond(mg.eye(2), "fro")
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "softmin"])
+@pytest.mark.parametrize("rank", [0, 1, 2, 3, 4])
+def test_softmax_without_a_dim_warns_and_takes_pytorchs(name: str, rank: int) -> None:
+    x = draws(3, 2, 4, 2)[(0,) * (4 - rank)]
+    with pytest.warns(UserWarning, match="Implicit dimension choice"):
+        right = getattr(torch.nn.functional, name)(torch.tensor(x))
+    module = {"softmax": mg.nn.Softmax, "log_softmax": mg.nn.LogSoftmax, "softmin": mg.nn.Softmin}[name]
+    for call in (getattr(mg.nn.functional, name), module()):
+        dim = 0 if rank in (0, 1, 3) else 1
+        with pytest.warns(UserWarning, match=f"^{name}: the dim is not given, {dim} is taken; pass dim={dim}$"):
+            np.testing.assert_allclose(call(mg.tensor(x)).numpy(), right.numpy(), rtol=1e-12)
+    if rank:
+        out = getattr(mg.nn.functional, name)(mg.tensor(x), -1, 3, mg.float32)
+        assert out.dtype is mg.float32
+    if name != "softmin":
+        with pytest.raises(TypeError, match="dim"):
+            getattr(mg, name)(mg.tensor(x))
+
+
+#: What minigrad says of a tensor of PyTorch's in the place of one of its own.
+STRANGERS: dict[str, Callable[[Any], Any]] = {
+    "add": lambda x: mg.ones(2) + x,
+    "relu": lambda x: mg.relu(x),
+    "softmax": lambda x: mg.softmax(x, 0),
+    "linear": lambda x: mg.nn.Linear(2, 2)(x),
+    "cross_entropy": lambda x: mg.nn.functional.cross_entropy(x, mg.tensor(0)),
+    "Parameter": lambda x: mg.nn.Parameter(x),
+    "Buffer": lambda x: mg.nn.Buffer(x),
+    "data": lambda x: setattr(mg.ones(2), "data", x),
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_tensors_of_another_library_are_called_so(name: str) -> None:
+    for x in (torch.ones(2), torch.nn.Parameter(torch.ones(2))):
+        with pytest.raises(TypeError, match=f"^{name}: .* got a tensor of another library; from_dlpack converts it"):
+            STRANGERS[name](x)
+
+
+def test_formats_of_tensors() -> None:
+    assert f"{mg.tensor(1.25):.1f} {mg.ones(2)}" == "1.2 tensor([1., 1.])"
+    with pytest.raises(TypeError, match="unsupported format string"):
+        f"{mg.ones(2):.1f}"

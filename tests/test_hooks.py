@@ -475,3 +475,17 @@ def test_a_hook_of_several_tensors_does_not_keep_them() -> None:
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_what_a_hook_of_an_accumulated_gradient_returns() -> None:
+    x = mg.ones(2, requires_grad=True)
+    handle = x.register_post_accumulate_grad_hook(lambda p: p.grad.mul_(2))  # a tensor: nothing to complain of
+    x.sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [2.0, 2.0]
+    handle.remove()
+    x.register_post_accumulate_grad_hook(lambda _: 3)
+    with pytest.raises(
+        TypeError, match="register_post_accumulate_grad_hook: what a hook returns must be a Tensor, got int"
+    ):
+        x.sum().backward()

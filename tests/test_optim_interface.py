@@ -444,3 +444,17 @@ def test_settings_without_a_default_must_be_given() -> None:
     assert optim.Optimizer([{"params": [p], "lr": 0.1}], defaults).param_groups[0]["lr"] == 0.1
     with pytest.raises(ValueError, match="Optimizer: a parameter group must have 'lr', which has no default"):
         optim.Optimizer([{"params": [p], "lr": 0.1}, {"params": [q]}], defaults)
+
+
+def test_settings_stand_where_pytorchs_do() -> None:
+    """A group has its own settings first; a state's groups have the parameters' numbers last; groups are set apart."""
+    torch = pytest.importorskip("torch")
+    for lib in (minigrad, torch):
+        groups = [
+            {"params": [lib.ones(1, requires_grad=True)], "lr": 1.0},
+            {"params": [lib.ones(2, requires_grad=True)]},
+        ]
+        optimizer = lib.optim.Adadelta(groups, lr=0.5)
+        assert list(optimizer.param_groups[0])[:3] == ["params", "lr", "rho"]
+        assert list(optimizer.state_dict()["param_groups"][0])[-1] == "params"
+        assert "\n\nParameter Group 1\n" in repr(optimizer)

@@ -29,7 +29,7 @@ NAMES = [
     "fix", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "frac", "gather", "gcd", "ge", "greater",
     "greater_equal", "gt", "heaviside", "histc", "histogram", "hstack", "hypot", "index_add", "index_copy",
     "index_reduce", "index_select", "inner", "isin", "isneginf", "isposinf", "kron", "kthvalue", "le", "lerp",
-    "lcm", "less", "less_equal", "log", "log10", "log1p", "log2", "logaddexp", "logcumsumexp", "logical_and",
+    "lcm", "ldexp", "less", "less_equal", "log", "log10", "log1p", "log2", "logaddexp", "logcumsumexp", "logical_and",
     "logical_not", "logical_or", "logical_xor", "logit", "logsumexp", "lt", "masked_select", "matmul",
     "matrix_power", "max", "maximum", "mean", "min", "minimum", "mm", "mode", "msort", "mul", "multinomial",
     "multiply", "mv",

@@ -50,6 +50,15 @@ class aminmax(NamedResults):  # noqa: N801  (PyTorch's name)
     max: Tensor = property(itemgetter(1))  # type: ignore[assignment]
 
 
+class frexp(NamedResults):  # noqa: N801  (PyTorch's name)
+    """Mantissas and exponents of 2."""
+
+    __slots__ = ()
+    _fields = ("mantissa", "exponent")
+    mantissa: Tensor = property(itemgetter(0))  # type: ignore[assignment]
+    exponent: Tensor = property(itemgetter(1))  # type: ignore[assignment]
+
+
 class histogram(NamedResults):  # noqa: N801  (PyTorch's name)
     """How many elements lie in each interval, and where the intervals begin and end."""
 

@@ -105,10 +105,12 @@ class Hooked:
         return tuple(cotangents)
 
     def accumulate(self, g: Any) -> None:
-        """Add to the gradient, then tell the hooks."""
+        """Add to the gradient, then tell the hooks; TypeError for one that returns neither None nor a tensor."""
         super().accumulate(g)  # type: ignore[misc]
         for hook in self.hooks.accumulated.all():
-            hook()
+            returned = hook()
+            if returned is not None:  # a tensor is what `lambda p: p.grad.mul_(2)` returns
+                _core.array_of("register_post_accumulate_grad_hook", returned, "what a hook returns")
 
 
 def hooks_of(node: Any) -> NodeHooks:

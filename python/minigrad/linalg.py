@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._absent import lookup
 from ._out import publish
 from .ops import products, views
-from .ops.elementwise import mul
+from .ops.elementwise import div, mul
 from .ops.linalg import matmul
 from .ops.norms import linalg_norm as norm
 from .ops.norms import matrix_norm, vector_norm
@@ -15,8 +15,41 @@ from .ops.products import matrix_power, multi_dot
 from .ops.reduce import sum as sum_
 from .tensor import Tensor, array_of
 
-__all__ = ["cross", "diagonal", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm"]
+__all__ = ["cond", "cross", "diagonal", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm"]
 __all__ += ["vander", "vecdot", "vector_norm"]
+
+
+def cond(A: Tensor, p: Any = None) -> Tensor:
+    """Return how much a system of linear equations with this matrix can magnify relative errors.
+
+    Parameters
+    ----------
+    A : Tensor
+        Of floats, with matrices in its last two dimensions.
+    p : {None, 2, -2}, optional
+        The largest singular value over the smallest; -2: the smallest over the largest. PyTorch's other norms need the
+        inverse, which minigrad leaves out.
+
+    Returns
+    -------
+    Tensor
+        One number for each matrix: inf for a singular one.
+
+    Raises
+    ------
+    RuntimeError
+        If there are no matrices, or `p` is another.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.linalg.cond(minigrad.tensor([[3.0, 0.0], [0.0, 4.0]]))
+    tensor(1.3333)
+    """
+    if p not in (None, 2, -2):
+        raise RuntimeError(f"cond: p must be None, 2 or -2, for minigrad has no inverses, got {p!r}")
+    order = -2 if p == -2 else 2
+    return div(matrix_norm(A, order), matrix_norm(A, -order))
 
 
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:

@@ -93,7 +93,7 @@ class Tensor(TensorExport):
         return tensor_text(self)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self._array.ndim == 0 else repr(self)
+        return format(self.item(), spec) if self._array.ndim == 0 else object.__format__(self, spec)
 
     # ------------------------------------------------------------------------------------------------------------------
     # Its place in the graph.
@@ -251,8 +251,7 @@ class Tensor(TensorExport):
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        if not isinstance(value, Tensor):
-            raise TypeError(f"data: must be a Tensor, got {type(value).__name__}; minigrad.from_numpy takes an array")
+        array_of("data", value, "value")
         if value._array.dtype != self._array.dtype and self._edge is not None:
             raise RuntimeError(f"data: must have dtype {self.dtype}, got {value.dtype}")
         self._move_to(value)

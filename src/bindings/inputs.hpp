@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bindings/array.hpp"
+#include "bindings/objects.hpp"
 #include "core/half.hpp"
 #include "kernels/table.hpp"
 
@@ -174,8 +175,7 @@ class Inputs {
     const bool taken = type == 'T' || type == 'd' || (type == 'i' && is_integer(object));
     if (!number || !taken) {
       PyErr_Format(PyExc_TypeError, "%s: %s must be an array%s, got %s%s", self_.kernel->name,
-                   self_.kernel->inputs[input], type == 'T' || type == 'd' ? " or a number" : "",
-                   Py_TYPE(object)->tp_name,
+                   self_.kernel->inputs[input], type == 'T' || type == 'd' ? " or a number" : "", kind_of(object),
                    object == Py_None ? "; the grad of a tensor is None until a backward pass has reached it" : "");
       return Taken::error;
     }

@@ -1,5 +1,7 @@
 #include "bindings/objects.hpp"
 
+#include <cstring>
+
 #include "bindings/commons.hpp"
 #include "bindings/layouts.hpp"
 #include "bindings/lending.hpp"
@@ -8,6 +10,12 @@
 namespace minigrad {
 
 Connections g_connections = {};
+
+const char* kind_of(PyObject* object) {
+  const char* name = Py_TYPE(object)->tp_name;
+  const bool alike = std::strcmp(name, "Tensor") == 0 || std::strcmp(name, "Parameter") == 0;
+  return alike && !is_tensor(object) ? "a tensor of another library; from_dlpack converts it" : name;
+}
 
 namespace {
 
@@ -397,8 +405,7 @@ PyObject* array_of(PyObject*, PyObject* const* args, Py_ssize_t count) {
   if (is_tensor(args[1])) return Py_NewRef(tensor_in(args[1])->array);
   const Reference role(count == 3 ? Py_NewRef(args[2]) : PyUnicode_FromString("input"));
   if (role == nullptr) return nullptr;
-  return PyErr_Format(PyExc_TypeError, "%U: %U must be a Tensor, got %s", args[0], role.get(),
-                      Py_TYPE(args[1])->tp_name);
+  return PyErr_Format(PyExc_TypeError, "%U: %U must be a Tensor, got %s", args[0], role.get(), kind_of(args[1]));
 }
 
 // next_sequence(): the number of the next node.

@@ -125,6 +125,9 @@ static inline TensorObject* tensor_in(PyObject* object) { return reinterpret_cas
 static inline NodeObject* node_in(PyObject* object) { return reinterpret_cast<NodeObject*>(object); }
 static inline LeafObject* leaf_in(PyObject* object) { return reinterpret_cast<LeafObject*>(object); }
 
+// What errors call an object that was given in the place of a tensor.
+const char* kind_of(PyObject* object);
+
 static inline bool is_tensor(PyObject* object) {
   return PyObject_TypeCheck(object, reinterpret_cast<PyTypeObject*>(g_connections.tensor));
 }

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from .. import _core
 from .._contexts import Changes, Context, Entries, entry, innermost, running
 from ..grad_mode import enable_grad, is_grad_enabled
-from ..tensor import Tensor
+from ..tensor import Tensor, array_of
 from .gradients import push, reaches_out
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
@@ -119,8 +119,7 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
     if current is None or level not in (None, 0):
         raise RuntimeError("make_dual: needs a level: call it inside of dual_level()")
     for name, x in (("tensor", tensor), ("tangent", tangent)):
-        if not isinstance(x, Tensor):
-            raise TypeError(f"make_dual: {name} must be a Tensor, got {type(x).__name__}")
+        array_of("make_dual", x, name)
     if not tensor.is_floating_point():
         raise ValueError(f"make_dual: only tensors of floats have tangents, got {tensor.dtype}")
     if tensor.shape != tangent.shape or tensor.dtype != tangent.dtype:

@@ -25,7 +25,7 @@ from .._observers import Observer, observers, observing
 from ..grad_mode import no_grad
 from ..graph import Array, Cell, Node
 from ..handles import RemovableHandle
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor, array_of, wrap
 from .function import FunctionNode
 
 __all__ = [
@@ -311,8 +311,7 @@ def register_multi_grad_hook(
         raise TypeError(f"register_multi_grad_hook: fn must be callable, got {type(fn).__name__}")
     xs = list(tensors)
     for place, x in enumerate(xs):
-        if not isinstance(x, Tensor):
-            raise TypeError(f"register_multi_grad_hook: tensor {place} must be a Tensor, got {type(x).__name__}")
+        array_of("register_multi_grad_hook", x, f"tensor {place}")
         if mode == "all" and not x.requires_grad:
             raise RuntimeError(f"register_multi_grad_hook: tensor {place} requires no gradient")
 

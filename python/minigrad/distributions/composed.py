@@ -62,6 +62,12 @@ class Independent(Distribution):
         return self.base_dist.has_rsample
 
     @property
+    def support(self) -> Constraint | None:  # type: ignore[override]
+        """The base's, of all of its values."""
+        base = self.base_dist.support
+        return base and constraints.independent(base, self.reinterpreted_batch_ndims)
+
+    @property
     def mean(self) -> Tensor:
         """The base's."""
         return self.base_dist.mean
@@ -229,6 +235,11 @@ class TransformedDistribution(Distribution):
     def has_rsample(self) -> bool:  # type: ignore[override]
         """Whether the base has."""
         return self.base_dist.has_rsample
+
+    @property
+    def support(self) -> Constraint | None:  # type: ignore[override]
+        """What the last transform gives."""
+        return self.transforms[-1].codomain if self.transforms else self.base_dist.support
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Draw values."""

@@ -11,9 +11,11 @@ __all__ = [
     "Constraint",
     "boolean",
     "greater_than",
+    "greater_than_eq",
     "independent",
     "integer_interval",
     "interval",
+    "less_than",
     "nonnegative",
     "nonnegative_integer",
     "one_hot",
@@ -36,6 +38,8 @@ class Constraint:
         Returns for each element, or each vector along the last dimension, whether it holds.
     event_dim : int, default 0
         How many dimensions of a tensor the condition is about.
+    bounds : pair, optional
+        Where it is about whole ranges of numbers: their ends, None for no end. `transform_to` looks at them.
 
     Examples
     --------
@@ -44,8 +48,14 @@ class Constraint:
     tensor([ True, False])
     """
 
-    def __init__(self, text: str, check: Callable[[Tensor], Any], event_dim: int = 0) -> None:
-        self.text, self.check, self.event_dim = text, check, event_dim
+    def __init__(
+        self,
+        text: str,
+        check: Callable[[Tensor], Any],
+        event_dim: int = 0,
+        bounds: tuple[Any, Any] | None = None,
+    ) -> None:
+        self.text, self.check, self.event_dim, self.bounds = text, check, event_dim, bounds
 
     def __repr__(self) -> str:
         return f"Constraint({self.text})"
@@ -60,7 +70,31 @@ def greater_than(lower_bound: Any) -> Constraint:
     >>> minigrad.distributions.constraints.greater_than(0).check(minigrad.tensor([1.0, 0.0]))
     tensor([ True, False])
     """
-    return Constraint(f"greater than {lower_bound}", lambda x: x > lower_bound)
+    return Constraint(f"greater than {lower_bound}", lambda x: x > lower_bound, bounds=(lower_bound, None))
+
+
+def greater_than_eq(lower_bound: Any) -> Constraint:
+    """Return the condition that elements are a number or greater.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.distributions.constraints.greater_than_eq(0).check(minigrad.tensor([0.0, -1.0]))
+    tensor([ True, False])
+    """
+    return Constraint(f"{lower_bound} or greater", lambda x: x >= lower_bound, bounds=(lower_bound, None))
+
+
+def less_than(upper_bound: Any) -> Constraint:
+    """Return the condition that elements are less than a number.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.distributions.constraints.less_than(0).check(minigrad.tensor([-1.0, 0.0]))
+    tensor([ True, False])
+    """
+    return Constraint(f"less than {upper_bound}", lambda x: x < upper_bound, bounds=(None, upper_bound))
 
 
 def interval(lower_bound: Any, upper_bound: Any) -> Constraint:
@@ -72,7 +106,8 @@ def interval(lower_bound: Any, upper_bound: Any) -> Constraint:
     >>> minigrad.distributions.constraints.interval(0, 1).check(minigrad.tensor([1.0, 2.0]))
     tensor([ True, False])
     """
-    return Constraint(f"between {lower_bound} and {upper_bound}", lambda x: (x >= lower_bound) & (x <= upper_bound))
+    text, bounds = f"between {lower_bound} and {upper_bound}", (lower_bound, upper_bound)
+    return Constraint(text, lambda x: (x >= lower_bound) & (x <= upper_bound), bounds=bounds)
 
 
 def integer_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
@@ -100,17 +135,18 @@ def independent(base_constraint: Constraint, reinterpreted_batch_ndims: int) -> 
     """
     base, dims = base_constraint, reinterpreted_batch_ndims
     over = tuple(range(-dims, 0))
-    return Constraint(base.text, lambda x: base.check(x).all(over) if dims else base.check(x), base.event_dim + dims)
+    check = (lambda x: base.check(x).all(over)) if dims else base.check
+    return Constraint(base.text, check, base.event_dim + dims, base.bounds)
 
 
 def _is_number(x: Tensor) -> Any:
     return x == x  # noqa: PLR0124  (NaN is not equal to itself)
 
 
-real = Constraint("a number, not NaN", _is_number)
-real_vector = Constraint("a vector of numbers, not NaN", lambda x: _is_number(x).all(-1), 1)
-positive = Constraint("positive", lambda x: x > 0)
-nonnegative = Constraint("not negative", lambda x: x >= 0)
+real = Constraint("a number, not NaN", _is_number, bounds=(None, None))
+real_vector = Constraint("a vector of numbers, not NaN", lambda x: _is_number(x).all(-1), 1, (None, None))
+positive = Constraint("positive", lambda x: x > 0, bounds=(0.0, None))
+nonnegative = Constraint("not negative", lambda x: x >= 0, bounds=(0.0, None))
 unit_interval = interval(0, 1)
 boolean = Constraint("0 or 1", lambda x: (x == 0) | (x == 1))
 nonnegative_integer = Constraint("a whole number, not negative", lambda x: (x % 1 == 0) & (x >= 0))

@@ -16,7 +16,18 @@ from . import constraints
 from .constraints import Constraint
 from .distribution import Distribution, as_tensors
 
-__all__ = ["Cauchy", "Exponential", "Gumbel", "HalfNormal", "Laplace", "Normal", "Uniform"]
+__all__ = [
+    "Cauchy",
+    "Exponential",
+    "Gumbel",
+    "HalfCauchy",
+    "HalfNormal",
+    "Laplace",
+    "Normal",
+    "Pareto",
+    "Uniform",
+    "Weibull",
+]
 
 _EULER = 0.57721566490153286
 
@@ -248,7 +259,46 @@ class Cauchy(_Shifted):
         return (4 * math.pi * self.scale).log()
 
 
-class HalfNormal(Distribution):
+class _Half(Distribution):
+    """The distribution of the absolute value of what another one draws around 0."""
+
+    has_rsample = True
+    arg_constraints: Mapping[str, Constraint] = {"scale": constraints.positive}
+    support = constraints.nonnegative
+    _whole: type[_Shifted]
+
+    def __init__(self, scale: Any, validate_args: bool | None = None) -> None:
+        (self.scale,) = as_tensors(scale)
+        super().__init__(self.scale.shape, validate_args=validate_args)
+
+    @property
+    def _base(self) -> _Shifted:
+        return self._whole(0.0, self.scale, validate_args=False)
+
+    @property
+    def mode(self) -> Tensor:
+        """0."""
+        return full_like(self.scale, 0)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw values, differentiably."""
+        return self._base.rsample(sample_shape).abs()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the logarithm of the density."""
+        self._validate_sample(value)
+        return where(value >= 0, self._base.log_prob(value) + math.log(2), -math.inf)
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """Return the value up to which the probability is so much."""
+        return self._base.icdf((value + 1) / 2)
+
+    def entropy(self) -> Tensor:
+        """Return the entropy."""
+        return self._base.entropy() - math.log(2)
+
+
+class HalfNormal(_Half):
     """The distribution of the absolute value of what :class:`Normal` draws around 0.
 
     Parameters
@@ -265,17 +315,7 @@ class HalfNormal(Distribution):
     tensor(0.7979)
     """
 
-    has_rsample = True
-    arg_constraints: Mapping[str, Constraint] = {"scale": constraints.positive}
-    support = constraints.nonnegative
-
-    def __init__(self, scale: Any, validate_args: bool | None = None) -> None:
-        (self.scale,) = as_tensors(scale)
-        super().__init__(self.scale.shape, validate_args=validate_args)
-
-    @property
-    def _normal(self) -> Normal:
-        return Normal(0.0, self.scale, validate_args=False)
+    _whole = Normal
 
     @property
     def mean(self) -> Tensor:
@@ -283,36 +323,49 @@ class HalfNormal(Distribution):
         return self.scale * math.sqrt(2 / math.pi)
 
     @property
-    def mode(self) -> Tensor:
-        """0."""
-        return full_like(self.scale, 0)
-
-    @property
     def variance(self) -> Tensor:
         """The expected square of the distance from the mean."""
         return self.scale * self.scale * (1 - 2 / math.pi)
-
-    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        """Draw values, differentiably."""
-        return self._normal.rsample(sample_shape).abs()
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Return the logarithm of the density."""
-        self._validate_sample(value)
-        return where(value >= 0, self._normal.log_prob(value) + math.log(2), -math.inf)
 
     def cdf(self, value: Tensor) -> Tensor:
         """Return the probability of values up to this one."""
         self._validate_sample(value)
         return (value / (self.scale * math.sqrt(2))).erf()
 
-    def icdf(self, value: Tensor) -> Tensor:
-        """Return the value up to which the probability is so much."""
-        return self._normal.icdf((value + 1) / 2)
 
-    def entropy(self) -> Tensor:
-        """Return the entropy."""
-        return self._normal.entropy() - math.log(2)
+class HalfCauchy(_Half):
+    """The distribution of the absolute value of what :class:`Cauchy` draws around 0.
+
+    Parameters
+    ----------
+    scale : float or Tensor
+        The median.
+    validate_args : bool, optional
+        See :class:`Distribution`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.distributions.HalfCauchy(1.0).cdf(minigrad.tensor(1.0))
+    tensor(0.5000)
+    """
+
+    _whole = Cauchy
+
+    @property
+    def mean(self) -> Tensor:
+        """Infinity."""
+        return full_like(self.scale, math.inf)
+
+    @property
+    def variance(self) -> Tensor:
+        """Infinity."""
+        return full_like(self.scale, math.inf)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Return the probability of values up to this one."""
+        self._validate_sample(value)
+        return (value / self.scale).atan() * (2 / math.pi)
 
 
 class Exponential(Distribution):
@@ -381,6 +434,135 @@ class Exponential(Distribution):
     def entropy(self) -> Tensor:
         """Return the entropy."""
         return 1 - self.rate.log()
+
+
+class Weibull(Distribution):
+    """Weibull's distribution: of the time until something breaks. Mean and variance need the gamma function: it has none.
+
+    Parameters
+    ----------
+    scale : float or Tensor
+        The time after which one in e is left.
+    concentration : float or Tensor
+        Below 1 what is old breaks more rarely, above 1 more often; at 1 it is the exponential distribution.
+    validate_args : bool, optional
+        See :class:`Distribution`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.distributions.Weibull(2.0, 1.0).log_prob(minigrad.tensor(2.0))
+    tensor(-1.6931)
+    """
+
+    has_rsample = True
+    arg_constraints: Mapping[str, Constraint] = {"scale": constraints.positive, "concentration": constraints.positive}
+    support = constraints.positive
+
+    def __init__(self, scale: Any, concentration: Any, validate_args: bool | None = None) -> None:
+        self.scale, self.concentration = as_tensors(scale, concentration)
+        super().__init__(self.scale.shape, validate_args=validate_args)
+
+    @property
+    def mode(self) -> Tensor:
+        """The most probable value, 0 where the concentration is at most 1."""
+        k = self.concentration.clamp(min=1.0)
+        return self.scale * (1 - 1 / k) ** (1 / k)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw values, differentiably."""
+        tiny = float(np.finfo(self.scale.dtype.numpy).tiny)
+        return self.icdf(rand(self._extended_shape(sample_shape), dtype=self.scale.dtype).clamp(min=tiny))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the logarithm of the density."""
+        self._validate_sample(value)
+        z, k = value / self.scale, self.concentration
+        return (k / self.scale).log() + (k - 1) * z.log() - z**k
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Return the probability of values up to this one."""
+        self._validate_sample(value)
+        return -(-((value / self.scale) ** self.concentration)).expm1()
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """Return the value up to which the probability is so much."""
+        return self.scale * (-(-value).log1p()) ** (1 / self.concentration)
+
+    def entropy(self) -> Tensor:
+        """Return the entropy."""
+        return _EULER * (1 - 1 / self.concentration) + (self.scale / self.concentration).log() + 1
+
+
+class Pareto(Distribution):
+    """Pareto's distribution: of what is at least so large, with a tail that falls as a power.
+
+    Parameters
+    ----------
+    scale : float or Tensor
+        The smallest value.
+    alpha : float or Tensor
+        The power; the smaller, the heavier the tail.
+    validate_args : bool, optional
+        See :class:`Distribution`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.distributions.Pareto(1.0, 3.0).mean
+    tensor(1.5000)
+    """
+
+    has_rsample = True
+    arg_constraints: Mapping[str, Constraint] = {"scale": constraints.positive, "alpha": constraints.positive}
+
+    def __init__(self, scale: Any, alpha: Any, validate_args: bool | None = None) -> None:
+        self.scale, self.alpha = as_tensors(scale, alpha)
+        super().__init__(self.scale.shape, validate_args=validate_args)
+
+    @property
+    def support(self) -> Constraint:  # type: ignore[override]
+        """From the smallest value on."""
+        return constraints.greater_than_eq(self.scale)
+
+    @property
+    def mean(self) -> Tensor:
+        """The expected value, infinite for a power of at most 1."""
+        a = self.alpha.clamp(min=1.0)
+        return a * self.scale / (a - 1)
+
+    @property
+    def mode(self) -> Tensor:
+        """The smallest value."""
+        return self.scale
+
+    @property
+    def variance(self) -> Tensor:
+        """The expected square of the distance from the mean, infinite for a power of at most 2."""
+        a = self.alpha.clamp(min=2.0)
+        return self.scale * self.scale * a / ((a - 1) ** 2 * (a - 2))
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draw values, differentiably."""
+        return self.icdf(rand(self._extended_shape(sample_shape), dtype=self.scale.dtype))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the logarithm of the density."""
+        self._validate_sample(value)
+        return self.alpha.log() + self.alpha * self.scale.log() - (self.alpha + 1) * value.log()
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """Return the probability of values up to this one."""
+        self._validate_sample(value)
+        return 1 - (self.scale / value) ** self.alpha
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """Return the value up to which the probability is so much."""
+        return self.scale * (-(-value).log1p() / self.alpha).exp()
+
+    def entropy(self) -> Tensor:
+        """Return the entropy."""
+        return (self.scale / self.alpha).log() + 1 + 1 / self.alpha
 
 
 class Uniform(Distribution):

@@ -87,7 +87,7 @@ def _normals(p: Normal, q: Normal) -> Tensor:
 
 @register_kl(HalfNormal, HalfNormal)
 def _half_normals(p: HalfNormal, q: HalfNormal) -> Tensor:
-    return _normals(p._normal, q._normal)
+    return _normals(Normal(0.0, p.scale), Normal(0.0, q.scale))
 
 
 @register_kl(Laplace, Laplace)

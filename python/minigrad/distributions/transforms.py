@@ -19,10 +19,14 @@ __all__ = [
     "AffineTransform",
     "ComposeTransform",
     "ExpTransform",
+    "PowerTransform",
     "SigmoidTransform",
+    "SoftmaxTransform",
     "TanhTransform",
     "Transform",
+    "biject_to",
     "identity_transform",
+    "transform_to",
 ]
 
 
@@ -109,7 +113,14 @@ class _Inverse(Transform):
     def __init__(self, transform: Transform) -> None:
         super().__init__()
         self._transform = transform
-        self.domain, self.codomain = transform.codomain, transform.domain
+
+    @property
+    def domain(self) -> Constraint:  # type: ignore[override]
+        return self._transform.codomain
+
+    @property
+    def codomain(self) -> Constraint:  # type: ignore[override]
+        return self._transform.domain
 
     @property
     def inv(self) -> Transform:
@@ -201,6 +212,63 @@ class TanhTransform(_WithoutParameters):
         return 2 * (math.log(2) - x - softplus(-2 * x))
 
 
+class PowerTransform(Transform):
+    """``y = x**exponent``, of positive numbers.
+
+    Parameters
+    ----------
+    exponent : float or Tensor
+        The power, not 0.
+    cache_size : int, default 0
+        See :class:`Transform`.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.distributions.transforms.PowerTransform(2.0)(minigrad.tensor([3.0]))
+    tensor([9.])
+    """
+
+    domain = codomain = constraints.positive
+
+    def __init__(self, exponent: Any, cache_size: int = 0) -> None:
+        super().__init__(cache_size)
+        (self.exponent,) = as_tensors(exponent)
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.pow(self.exponent)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y.pow(1 / self.exponent)
+
+    def _equals(self, other: Any) -> bool:
+        return equal(self.exponent, other.exponent)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return ``log |exponent y / x|``."""
+        return (self.exponent * y / x).abs().log()
+
+
+class SoftmaxTransform(_WithoutParameters):
+    """``y = softmax(x)`` along the last dimension. Its inverse, the logarithm, gives one of many vectors: it has no density.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.distributions.transforms.SoftmaxTransform()(minigrad.zeros(2))
+    tensor([0.5000, 0.5000])
+    """
+
+    domain, codomain = constraints.real_vector, constraints.simplex
+    bijective = False
+
+    def _call(self, x: Tensor) -> Tensor:
+        return x.softmax(-1)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return y.log()
+
+
 class AffineTransform(Transform):
     """``y = loc + scale x``.
 
@@ -264,6 +332,16 @@ class ComposeTransform(Transform):
         self.parts = list(parts)
 
     @property
+    def domain(self) -> Constraint:  # type: ignore[override]
+        """What the first part takes."""
+        return self.parts[0].domain if self.parts else constraints.real
+
+    @property
+    def codomain(self) -> Constraint:  # type: ignore[override]
+        """What the last part gives."""
+        return self.parts[-1].codomain if self.parts else constraints.real
+
+    @property
     def event_dim(self) -> int:
         """How many dimensions the parts mix."""
         return max((part.event_dim for part in self.parts), default=0)
@@ -295,3 +373,56 @@ class ComposeTransform(Transform):
 
 
 identity_transform = ComposeTransform([])
+
+
+def biject_to(constraint: Constraint) -> Transform:
+    """Return a function with an inverse from all numbers onto those for which a condition holds.
+
+    Parameters
+    ----------
+    constraint : Constraint
+        About real numbers, or those beyond a bound or between two: ``normal.arg_constraints["scale"]``, for example.
+
+    Returns
+    -------
+    Transform
+        The exponential, the logistic function or the identity, shifted and scaled.
+
+    Raises
+    ------
+    NotImplementedError
+        If the condition is another.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> from minigrad.distributions import biject_to, constraints
+    >>> biject_to(constraints.positive)(minigrad.tensor([0.0, 1.0]))
+    tensor([1.0000, 2.7183])
+    """
+    if constraint.bounds is None:
+        raise NotImplementedError(f"biject_to: there is no function onto {constraint}")
+    low, high = constraint.bounds
+    dims = constraint.event_dim
+    if low is None and high is None:
+        return AffineTransform(0.0, 1.0, dims) if dims else identity_transform
+    if low is None:
+        return ComposeTransform([ExpTransform(), AffineTransform(high, -1.0, dims)])
+    if high is None:
+        return ComposeTransform([ExpTransform(), AffineTransform(low, 1.0, dims)])
+    return ComposeTransform([SigmoidTransform(), AffineTransform(low, high - low, dims)])
+
+
+def transform_to(constraint: Constraint) -> Transform:
+    """Return a function from all numbers to those for which a condition holds: what makes parameters that are optimised legal.
+
+    As :func:`biject_to`, and the softmax for vectors of probabilities, which has no true inverse.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> from minigrad.distributions import constraints, transform_to
+    >>> transform_to(constraints.simplex)(minigrad.zeros(4))
+    tensor([0.2500, 0.2500, 0.2500, 0.2500])
+    """
+    return SoftmaxTransform() if constraint is constraints.simplex else biject_to(constraint)

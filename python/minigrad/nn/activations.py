@@ -68,9 +68,8 @@ class _AlongDim(FunctionModule):
         super().__init__(dim=dim)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Return the function's value; without a dimension it is 0 for 0, 1 and 3 dimensions, else 1, as in PyTorch."""
-        dim = self.dim if self.dim is not None else 0 if array_of(type(self).__name__, input).ndim in (0, 1, 3) else 1
-        return self._function(input, dim)
+        """Return the function's value; without a dimension it warns and takes the one that PyTorch takes."""
+        return self._function(input, self.dim, 5)
 
 
 class _OfPairs(FunctionModule):

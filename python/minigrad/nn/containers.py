@@ -54,12 +54,7 @@ class ModuleSequence(Module):
     def __delitem__(self, index: int | slice) -> None:
         names = [name for name, _ in self._own_modules()]
         gone = names[index] if isinstance(index, slice) else [names[self._position(index)]]
-        left = [module for name, module in self._own_modules() if name not in gone]
-        if all(name.isdecimal() for name in names):
-            self._replace(left)
-        else:
-            for name in gone:
-                delattr(self, name)
+        self._replace([module for name, module in self._own_modules() if name not in gone])
 
     def _position(self, index: int) -> int:
         position = operator.index(index)

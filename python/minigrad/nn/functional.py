@@ -29,7 +29,9 @@ from ..ops.normalization import *
 from ..ops.padding import *
 from ..ops.probability_loss import *
 from ..ops.regression_loss import *
-from ..ops.softmax import log_softmax, softmax, softmin
+from ..ops.softmax import functional_log_softmax as log_softmax
+from ..ops.softmax import functional_softmax as softmax
+from ..ops.softmax import softmin
 
 __all__ = ["bilinear", "gumbel_softmax", "linear", "log_softmax", "sigmoid", "softmax", "softmin", "tanh"]
 __all__ += activation.__all__

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..graph import Leaf
-from ..tensor import Tensor
+from ..tensor import Tensor, array_of
 
 
 class Parameter(Tensor):
@@ -38,11 +38,10 @@ class Parameter(Tensor):
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
         if data is None:
             super().__init__()
-        elif isinstance(data, Tensor):
+        else:
+            array_of("Parameter", data, "data")
             data._own()
             self._array, self._cell = data._array, data._cell
-        else:
-            raise TypeError(f"Parameter: data must be a Tensor, got {type(data).__name__}")
         if requires_grad and self._array.dtype.kind != "f":
             raise RuntimeError(f"Parameter: only floating-point tensors can require gradients, got {self.dtype}")
         self._edge = (Leaf(self._array), 0) if requires_grad else None
@@ -116,12 +115,11 @@ class Buffer(Tensor):
     def __init__(self, data: Tensor | None = None, *, persistent: bool = True) -> None:
         if data is None:
             super().__init__()
-        elif isinstance(data, Tensor):
+        else:
+            array_of("Buffer", data, "data")
             data._own()
             self._array, self._cell, self._edge = data._array, data._cell, None
             self.requires_grad_(data.requires_grad)
-        else:
-            raise TypeError(f"Buffer: data must be a Tensor, got {type(data).__name__}")
         self.persistent = persistent
 
     def __copy__(self) -> Buffer:

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from .. import _core, _dtype
+from .. import _return_types as return_types
 from .._methods import method
 from ..primitive import ELEMENTWISE, ONE_TO_MANY, ONE_TO_ONE, Primitive
 from ..tensor import Tensor, array_of
@@ -36,6 +37,7 @@ from .elementwise import (
 from .powers import pow, pow_number
 from .promotion import _cast_kernel, number_tensor, to_dtype
 from .records import DEFINITION, binary, document, unary
+from .rounding import floor, trunc
 
 __all__ = [
     "acos",
@@ -60,7 +62,9 @@ __all__ = [
     "exp2",
     "expm1",
     "float_power",
+    "frexp",
     "hypot",
+    "ldexp",
     "log1p",
     "log2",
     "log10",
@@ -478,6 +482,63 @@ def float_power(input: Any, exponent: Any) -> Tensor:
     if isinstance(exponent, Tensor):
         exponent = to_dtype(exponent, _dtype.float64)
     return pow(to_dtype(input, _dtype.float64), exponent)
+
+
+@method(in_place=True)
+def ldexp(input: Tensor, other: Tensor) -> Tensor:
+    """Return ``input * 2**other``, exact wherever the result is a normal number, also where the power alone is none.
+
+    Parameters
+    ----------
+    input, other : Tensor
+        Mantissas and exponents, of shapes that broadcast.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.ldexp(minigrad.tensor([1.0, 1.5]), minigrad.tensor([3, -1]))
+    tensor([8.0000, 0.7500])
+    """
+    x = as_floats("ldexp", input)
+    power = other if array_of("ldexp", other, "other").dtype.kind == "f" else to_dtype(other, x.dtype)
+    half = trunc(mul(power, 0.5))
+    return mul(mul(x, exp2(half)), exp2(_sub(power, half)))
+
+
+@method
+def frexp(input: Tensor) -> return_types.frexp:
+    """Return numbers of magnitudes from 0.5 up to but less than 1, and the powers of 2 that they are to be multiplied by.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of floats. What is 0, infinite or NaN is its own mantissa, with the exponent 0.
+
+    Returns
+    -------
+    return_types.frexp
+        ``mantissa``, through which gradients go, and ``exponent``, of int32: :func:`ldexp` puts them together again.
+
+    Raises
+    ------
+    RuntimeError
+        If the elements are no floats.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> mantissa, exponent = minigrad.frexp(minigrad.tensor([6.0, -0.25, 0.0]))
+    >>> mantissa, exponent
+    (tensor([ 0.7500, -0.5000,  0.0000]), tensor([ 3, -1,  0], dtype=minigrad.int32))
+    """
+    if array_of("frexp", input).dtype.kind != "f":
+        raise RuntimeError(f"frexp: needs floating-point elements, got {input.dtype}")
+    size = input.detach().abs()
+    regular = size.gt(0).logical_and(size.lt(math.inf))
+    power = floor(size.log2()).add(1).where(regular, 0.0)  # one too many or too few where log2 was rounded
+    size = ldexp(size, neg(power))
+    power = power.add(1).where(size.ge(1), power.sub(1).where(size.lt(0.5), power)).where(regular, 0.0)
+    return return_types.frexp((ldexp(input, neg(power)), to_dtype(power, _dtype.int32)))
 
 
 def as_floats(name: str, x: Tensor) -> Any:

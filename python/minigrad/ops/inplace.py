@@ -117,6 +117,22 @@ def zero_(self: Tensor) -> Tensor:
     return self if _core.set_items(self, ..., 0) else self._write(full_like(self, 0), "zero_")
 
 
+def apply_(self: Tensor, callable: Any) -> Tensor:
+    """Replace each element by what a function of Python's makes of it; return the tensor.
+
+    It calls Python for every element: operations are thousands of times as fast.
+
+    Raises
+    ------
+    RuntimeError
+        If the tensor requires a gradient: what Python computes has none.
+    """
+    if self.requires_grad:
+        raise RuntimeError("apply_: has no gradient; use detach().apply_() on a tensor that requires one")
+    made = [callable(x) for x in self._array.ravel().tolist()]
+    return self._write(wrap(np.array(made, self._array.dtype).reshape(self._array.shape)), "apply_")
+
+
 def fill_diagonal_(self: Tensor, fill_value: float, wrap: bool = False) -> Tensor:
     """Set the elements whose indices are all alike to a number; return the tensor.
 
@@ -141,6 +157,7 @@ for _name, _method in _OPERATORS.items():
     setattr(TensorMethods, _name, getattr(TensorMethods, _method))
 for _function in (
     _compute_in_place,
+    apply_,
     fill_diagonal_,
     with_kernel_calls(copy_, plain=_source),
     with_kernel_calls(fill_, kernel_call("full", 1, value="number")),

@@ -647,6 +647,6 @@ def basic_index(x: Tensor, key: tuple[Any, ...]) -> Tensor:
     try:
         return _index(x, key)
     except IndexError as error:
-        raise IndexError(f"index: {error}, for shape {x._array.shape}") from None
+        raise IndexError(f"{error}, for shape {x._array.shape}") from None
     except TypeError as error:
-        raise TypeError(f"index: {error}, got {key[:-1]}") from None
+        raise TypeError(f"{error}, got {key[:-1]}") from None

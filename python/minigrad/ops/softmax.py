@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -138,8 +139,54 @@ def log_softmax(input: Tensor, dim: int, dtype: _dtype.dtype | None = None) -> T
     return _apply(_log_softmax, "log_softmax", input, dim, dtype)
 
 
-def softmin(input: Tensor, dim: int, dtype: _dtype.dtype | None = None) -> Tensor:
-    """Return the :func:`softmax` of the negative elements: the smallest gets the most.
+# ----------------------------------------------------------------------------------------------------------------------
+# As nn.functional has them: the dim may be left out, and the dtype comes last.
+
+
+@numpy_names
+def functional_softmax(
+    input: Tensor,
+    dim: int | None = None,
+    _stacklevel: int = 3,
+    dtype: _dtype.dtype | None = None,
+) -> Tensor:
+    """Return :func:`minigrad.softmax`. Without `dim` it warns and takes 0 for 0, 1 or 3 dimensions and 1 for others.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.functional.softmax(minigrad.tensor([1.0, 1.0]), dim=-1)
+    tensor([0.5000, 0.5000])
+    """
+    return _apply(_softmax, "softmax", input, _chosen("softmax", input, dim, _stacklevel), dtype)
+
+
+@numpy_names
+def functional_log_softmax(
+    input: Tensor,
+    dim: int | None = None,
+    _stacklevel: int = 3,
+    dtype: _dtype.dtype | None = None,
+) -> Tensor:
+    """Return :func:`minigrad.log_softmax`. Without `dim` it warns and takes 0 for 0, 1 or 3 dimensions and 1 for others.
+
+    Examples
+    --------
+    >>> import minigrad
+    >>> minigrad.nn.functional.log_softmax(minigrad.tensor([0.0, 0.0]), dim=-1)
+    tensor([-0.6931, -0.6931])
+    """
+    return _apply(_log_softmax, "log_softmax", input, _chosen("log_softmax", input, dim, _stacklevel), dtype)
+
+
+@numpy_names
+def softmin(
+    input: Tensor,
+    dim: int | None = None,
+    _stacklevel: int = 3,
+    dtype: _dtype.dtype | None = None,
+) -> Tensor:
+    """Return the softmax of the negative elements: the smallest gets the most. Without `dim` as :func:`softmax`.
 
     Examples
     --------
@@ -147,4 +194,13 @@ def softmin(input: Tensor, dim: int, dtype: _dtype.dtype | None = None) -> Tenso
     >>> minigrad.nn.functional.softmin(minigrad.tensor([1.0, 1.0]), 0)
     tensor([0.5000, 0.5000])
     """
-    return _apply(_softmax, "softmin", neg(input), dim, dtype)
+    return _apply(_softmax, "softmin", neg(input), _chosen("softmin", input, dim, _stacklevel), dtype)
+
+
+def _chosen(name: str, input: Tensor, dim: int | None, stacklevel: int) -> int:
+    """Return the dim: where there is none the one that PyTorch takes, with its warning."""
+    if dim is not None:
+        return dim
+    dim = 0 if array_of(name, input).ndim in (0, 1, 3) else 1
+    warnings.warn(f"{name}: the dim is not given, {dim} is taken; pass dim={dim}", stacklevel=stacklevel)
+    return dim

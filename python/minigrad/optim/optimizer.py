@@ -101,7 +101,8 @@ class Optimizer(Hookable):
         if isinstance(given, set):
             raise TypeError(f"{self._name}: parameters must be ordered, but a set has no order; pass a list")
         names, params = self._names_and_params([given] if isinstance(given, Tensor) else list(given))
-        group = {**self.defaults, **param_group, "params": params}
+        others = {name: value for name, value in self.defaults.items() if name not in param_group}
+        group = {**param_group, "params": params, **others}
         if names:
             group["param_names"] = names
         for name, value in group.items():
@@ -182,7 +183,9 @@ class Optimizer(Hookable):
         for hook in self._before_saving.all():
             hook(self)
         number = {id(p): i for i, p in enumerate(self._parameters())}
-        groups = [{**group, "params": [number[id(p)] for p in group["params"]]} for group in self.param_groups]
+        groups = [
+            {**settings_of(group), "params": [number[id(p)] for p in group["params"]]} for group in self.param_groups
+        ]
         state = {number[id(p)]: dict(kept) for p, kept in self.state.items() if id(p) in number}
         result: dict[str, Any] = {"state": state, "param_groups": groups}
         for hook in self._after_saving.all():
@@ -234,11 +237,11 @@ class Optimizer(Hookable):
         self.__dict__.update(state)
 
     def __repr__(self) -> str:
-        lines = []
+        groups = []
         for i, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {i}")
-            lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
-        return "\n".join([f"{self._name} (", *lines, ")"])
+            settings = [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
+            groups.append("\n".join([f"Parameter Group {i}", *settings]))
+        return f"{self._name} (\n" + "\n\n".join(groups) + "\n)"
 
 
 def settings_of(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...ops.joining import cat
-from ...tensor import Tensor
+from ...tensor import Tensor, array_of
 from ..module import overwrite
 
 
@@ -57,8 +57,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     tensor([[0., 1.],
             [2., 3.]])
     """
-    if not isinstance(vec, Tensor):
-        raise TypeError(f"vector_to_parameters: vec must be a Tensor, got {type(vec).__name__}")
+    array_of("vector_to_parameters", vec, "vec")
     listed = list(parameters)
     n = sum(p.numel() for p in listed)
     if vec.shape != (n,):
