@@ -473,29 +473,18 @@ def compare_with_pytorch(function: Callable[..., Any], x: Array, dim: int, index
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", SCATTERS)
-def test_scatters_as_pytorch(name: str) -> None:
+@pytest.mark.parametrize("name", [*SCATTERS, *SLICES])
+def test_scatters_and_slices_as_pytorch(name: str) -> None:
     for seed in range(25):
         draw = np.random.default_rng(seed)
         shape = draw_shape(draw)
         dim = int(draw.integers(-len(shape), len(shape)))
-        sizes = list(shape) if name == "take_along_dim" else [int(draw.integers(1, n + 1)) for n in shape]
+        whole = name in SLICES or name == "take_along_dim"
+        sizes = list(shape) if whole else [int(draw.integers(1, n + 1)) for n in shape]
         sizes[dim] = int(draw.integers(1, 8))
-        index = draw.integers(0, shape[dim], sizes)
-        compare_with_pytorch(SCATTERS[name], draw.standard_normal(shape), dim, index, draw.standard_normal(sizes))
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", SLICES)
-def test_slices_as_pytorch(name: str) -> None:
-    for seed in range(25):
-        draw = np.random.default_rng(seed)
-        shape = draw_shape(draw)
-        dim = int(draw.integers(-len(shape), len(shape)))
-        sizes = list(shape)
-        sizes[dim] = int(draw.integers(1, 8))
-        index = draw.integers(0, shape[dim], sizes[dim])
-        compare_with_pytorch(SLICES[name], draw.standard_normal(shape), dim, index, draw.standard_normal(sizes))
+        index = draw.integers(0, shape[dim], sizes[dim] if name in SLICES else sizes)
+        call = (SCATTERS | SLICES)[name]
+        compare_with_pytorch(call, draw.standard_normal(shape), dim, index, draw.standard_normal(sizes))
 
 
 @pytest.mark.parametrize("own", [True, False])

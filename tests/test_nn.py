@@ -113,15 +113,6 @@ def test_bad_use(error: type[Exception], match: str, call: Callable[[Any], Any])
 # ---- Changing all of a module ----------------------------------------------------------------------------------------
 
 
-def test_train_and_eval() -> None:
-    net = Net()
-    assert all(m.training for m in net.modules())
-    assert net.eval() is net
-    assert not any(m.training for m in net.modules())
-    net.train()
-    assert all(m.training for m in net.modules())
-
-
 @pytest.mark.parametrize("set_to_none", [True, False])
 def test_zero_grad(set_to_none: bool) -> None:
     net = Net()
@@ -191,13 +182,6 @@ def test_a_frozen_parameters_gradient_becomes_zeros() -> None:
     layer.requires_grad_(False).zero_grad(set_to_none=False)
     assert layer.weight.grad is not None
     assert layer.requires_grad_().weight.grad.tolist() == [[0.0, 0.0, 0.0]]
-
-
-def test_apply_visits_parts_first() -> None:
-    seen: list[str] = []
-    net = Net()
-    assert net.apply(lambda m: seen.append(type(m).__name__)) is net
-    assert seen == ["Linear", "ReLU", "Linear", "Sequential", "Net"]
 
 
 def test_to_another_dtype() -> None:

@@ -322,6 +322,7 @@ def test_R18_a_module_knows_its_parts() -> None:
     visited: list[str] = []
     assert net.apply(lambda m: visited.append(type(m).__name__)) is net
     assert visited == ["Linear", "BatchNorm1d", "ReLU", "Sequential", "Linear", "_Net"]
+    assert all(m.training for m in net.modules())
     assert net.eval() is net
     assert not any(m.training for m in net.modules())
     assert all(m.training for m in net.train().modules())
