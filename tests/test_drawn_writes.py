@@ -61,6 +61,11 @@ MAKES: dict[str, Run] = {
     "joined": lambda lib, x, y, n: lib.cat([x.reshape(-1), y.reshape(-1)]),
     "picked": lambda lib, x, y, n: x[lib.tensor([0, 0])] if x.ndim and x.shape[0] else x,
     "narrow": lambda _, x, y, n: x.narrow(0, 0, 1) if x.ndim and x.shape[0] else x,
+    "moved": lambda _, x, y, n: x.movedim(0, -1) if x.ndim else x,
+    "squeezed": lambda _, x, y, n: x.squeeze(),
+    "windows": lambda _, x, y, n: x.unfold(0, 1, 1) if x.ndim and x.shape[0] else x,
+    "the same": lambda _, x, y, n: x.view_as(x),
+    "chosen": lambda lib, x, y, n: lib.where(x > 0.3, x, y.mean()),
 }
 
 #: What changes x.
@@ -80,6 +85,12 @@ WRITES: dict[str, Run] = {
     "itself": lambda _, x, y, n: x.mul_(x),
     "without recording": lambda lib, x, y, n: _unseen(lib, x, n),
     "through detach": lambda _, x, y, n: x.detach().mul_(n),
+    "mask assigned": lambda _, x, y, n: x.__setitem__(x > 0, y.mean()),
+    "index_put_": lambda lib, x, y, n: x.index_put_((lib.tensor([0]),), y.mean(), accumulate=True) if x.ndim else x,
+    "lerp_": lambda _, x, y, n: x.lerp_(y.mean().expand(x.shape), 0.3),
+    "clamp_": lambda _, x, y, n: x.clamp_(-1.1, 1.3),
+    "asked": lambda _, x, y, n: x.requires_grad,
+    "asked without recording": lambda lib, x, y, n: lib.no_grad()(lambda: x.is_leaf)(),
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad._views import replay
+from minigrad._views import in_order, replay
 from minigrad.ops.inplace_views import _composed
 
 
@@ -73,16 +73,16 @@ def test_many_views_in_place_are_as_few_steps_as_one(part: Callable[[mg.Tensor],
     ws = [mg.tensor(np.arange(24.0).reshape(2, 4, 3), requires_grad=True) for _ in range(2)]
     ys = [2 * w for w in ws]
     views = [part(y) for y in ys]
-    known = len(getattr(views[0], "_steps", ()))
+    known = len(in_order(getattr(views[0], "_steps", None)))
     other = ys[0][0]
     for n in range(60):
         name, args = _drawn_move(rng, views[1])
         assert getattr(views[0], f"{name}_")(*args) is views[0]
         views[1] = getattr(views[1], name)(*args)
         assert views[0].shape == views[1].shape
-        assert len(views[0]._steps) <= 8
+        assert len(in_order(views[0]._steps)) <= 8
         few = _composed(views[0]._base._array, views[0]._steps)
-        assert len(few) <= known + 2
+        assert len(in_order(few)) <= known + 2
         assert replay(views[0]._base._array, few).tolist() == views[0].tolist()
         if write and n == 30:
             for y in ys:
@@ -120,7 +120,7 @@ def test_a_thousand_views_in_place_leave_the_graph_as_it_was() -> None:
         y.t_().unsqueeze_(0).squeeze_(0)
         y.transpose_(0, 1).t_().t_()
     assert _nodes_behind(y) <= nodes + 8
-    assert len(y._steps) <= 8
+    assert len(in_order(y._steps)) <= 8
     assert y._base is memory
     assert len(memory._views) <= 20
     assert row.shape == (4,)

@@ -1212,3 +1212,16 @@ def test_a_view_that_is_a_leaf_cannot_be_changed_in_place() -> None:
         v.mul_(2)
     (v * v).sum().backward()
     assert values(v.grad) == [4, 8]
+
+
+def test_views_of_views_share_the_steps_to_what_they_are_views_of() -> None:
+    """So that a chain of them takes room and time for each only once, and goes as it came."""
+    x = leaf([1.0, 2.0])
+    y = x * 2
+    v = y
+    for _ in range(30_000):
+        w, v = v, v.view(2)
+    assert v._steps[0] is w._steps
+    y.mul_(3.0)
+    v.sum().backward()
+    assert values(x.grad) == [6, 6]

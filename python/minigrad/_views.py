@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .primitive import Primitive
     from .tensor import Tensor
 
-#: How to make a view again from its base: primitives with their attributes.
-Steps = tuple[tuple["Primitive", tuple[Any, ...]], ...]
+#: How to make a view again from its base: the steps to what it is a view of, and one more. None: it is the base itself.
+Steps = tuple["Steps", "Primitive", tuple[Any, ...]] | None
 
 #: The lock under which a tensor gets memory of its own, or a view an origin, so that it gets it only once.
 _once = threading.RLock()
@@ -27,9 +27,18 @@ _once = threading.RLock()
 
 def replay(base: Any, steps: Steps) -> Any:
     """Return the view of `base`, a tensor or an array, that the steps make."""
-    for primitive, attributes in steps:
+    for primitive, attributes in in_order(steps):
         base = primitive.eager(base, *attributes)
     return base
+
+
+def in_order(steps: Steps) -> list[tuple[Primitive, tuple[Any, ...]]]:
+    """Return the primitives with their attributes, the first one first."""
+    found = []
+    while steps is not None:
+        found.append(steps[1:])
+        steps = steps[0]
+    return found[::-1]
 
 
 def give_own_memory(tensor: Tensor, addend: Array | None = None) -> None:

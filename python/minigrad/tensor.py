@@ -299,7 +299,7 @@ class Tensor(TensorExport):
             if base is self and value._edge is not None:
                 self._edge = value._edge
             else:
-                base._edge = overwritten(base, getattr(self, "_steps", ()), value)
+                base._edge = overwritten(base, getattr(self, "_steps", None), value)
             base._writes += 1
             hooks.retain_still(base, old)
             hooks.retain_still(self, before)

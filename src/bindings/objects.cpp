@@ -258,20 +258,6 @@ PyObject* make_size_type() {
 // ---------------------------------------------------------------------------------------------------------------------
 // Views.
 
-// The steps from the base to a view of `source`: those that lead to `source`, if that is a view itself, and one more.
-PyObject* steps_to(PyObject* before, PyObject* primitive, PyObject* attributes) {
-  const Py_ssize_t known = before == nullptr ? 0 : PyTuple_GET_SIZE(before);
-  Reference steps(PyTuple_New(known + 1));
-  PyObject* const step = PyTuple_Pack(2, primitive, attributes);
-  if (steps == nullptr || step == nullptr) {
-    Py_XDECREF(step);
-    return nullptr;
-  }
-  for (Py_ssize_t i = 0; i < known; ++i) PyTuple_SET_ITEM(steps.get(), i, Py_NewRef(PyTuple_GET_ITEM(before, i)));
-  PyTuple_SET_ITEM(steps.get(), known, step);
-  return steps.release();
-}
-
 // A list of weak references without those whose tensors are gone.
 PyObject* living(PyObject* views) {
   PyObject* const alive = PyList_New(0);
@@ -498,7 +484,8 @@ bool make_origin(TensorObject* tensor) {
 }
 
 bool link_view(TensorObject* view, TensorObject* source, PyObject* primitive, PyObject* attributes) {
-  PyObject* const steps = steps_to(source->steps, primitive, attributes);
+  PyObject* const before = source->steps == nullptr ? Py_None : source->steps;
+  PyObject* const steps = PyTuple_Pack(3, before, primitive, attributes);
   if (steps == nullptr) return false;
   fill(view->steps, steps);
   PyObject* const base = source->base == nullptr ? reinterpret_cast<PyObject*>(source) : source->base;

@@ -32,7 +32,7 @@ struct TensorObject {
   PyObject* node;   // what computed them; with `output` the edge, `_edge`; see update_origin
   PyObject* cell;   // made when it is first asked for: see cell_of
   PyObject* base;   // of a view: whose memory it is
-  PyObject* steps;  // of a view: what makes it from there
+  PyObject* steps;  // of a view: what makes it from there, `Steps` in _views.py
   PyObject* views;  // of a base: weak references to its views
   PyObject* leaf;   // where its gradient and its hooks are, whatever its edge is by now; null while there are none
   PyObject* weak_references;

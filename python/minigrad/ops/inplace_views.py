@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._methods import method
-from .._views import Steps, living_views, replay
+from .._views import Steps, in_order, living_views, replay
 from ..grad_mode import enable_grad
 from ..graph import Array, Edge, Leaf, Node
 from ..hooks import retain_still
@@ -39,7 +39,7 @@ def _become(self: Tensor, function: Callable[..., Tensor], *args: Any) -> Tensor
     with enable_grad():  # a tensor that requires a gradient still does
         view = function(self, *args)
         steps, edge = view._steps, view._edge
-        if len(steps) > _MANY:
+        if len(in_order(steps)) > _MANY:
             steps = _composed(self._base._array, steps)
             if edge is not None and _is_just_a_view(edge, self._base):
                 edge = replay(self._base, steps)._edge
@@ -57,7 +57,7 @@ def _hand_over_base(self: Tensor) -> None:
     base._writes = self._writes
     base._views = [weakref.ref(view) for view in views]
     self._views = []
-    self._steps = ()
+    self._steps = None
     for view in views:
         view._base = base
 
@@ -74,29 +74,28 @@ def _is_just_a_view(edge: Edge | None, base: Tensor) -> bool:
 
 def _composed(base: Array, steps: Steps) -> Steps:
     """Return fewer steps to the same view: those that only move dims, or add and drop dims of size 1, become two at most."""
-    result: list[Any] = []
+    result: Steps = None
     source = now = base
     dims = _large(base.shape)
-    for primitive, attributes in steps:
+    for primitive, attributes in in_order(steps):
         after = primitive.eager(now, *attributes)
         if primitive is _PERMUTE:
             at = dict(zip(_large(now.shape), dims, strict=True))
             dims = [at[d] for d in attributes[0] if d in at]
         elif primitive is not _RESHAPE or _without_ones(now.shape) != _without_ones(after.shape):
-            result += [*_moves(source, dims, now.shape), (primitive, attributes)]
+            result = (_moved(result, source, dims, now.shape), primitive, attributes)
             source, dims = after, _large(after.shape)
         now = after
-    return (*result, *_moves(source, dims, now.shape))
+    return _moved(result, source, dims, now.shape)
 
 
-def _moves(source: Array, dims: list[int], shape: Shape) -> Steps:
-    """Return the steps to an array of `shape` in which the dims of other sizes than 1 are those of the source named."""
-    steps: Steps = ()
+def _moved(steps: Steps, source: Array, dims: list[int], shape: Shape) -> Steps:
+    """Return the steps to the source, and on to an array of `shape` whose dims of other sizes than 1 are those named."""
     moved = source.shape
     if dims != sorted(dims):
         order = (*dims, *[d for d in range(source.ndim) if d not in dims])
-        steps, moved = ((_PERMUTE, (order,)),), tuple(source.shape[d] for d in order)
-    return steps if moved == shape else (*steps, (_RESHAPE, (shape,)))
+        steps, moved = (steps, _PERMUTE, (order,)), tuple(source.shape[d] for d in order)
+    return steps if moved == shape else (steps, _RESHAPE, (shape,))
 
 
 def _large(shape: Shape) -> list[int]:
