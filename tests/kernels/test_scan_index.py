@@ -152,6 +152,17 @@ def test_cumsum_in_single_precision_is_rounded_once() -> None:
         assert same_bits(out[:, 0].copy(), exact.astype(np.float32))
 
 
+# 32 MiB read and written, which go past the caches where rows are whole lines.
+@pytest.mark.parametrize("columns", [2048, 2032, 2003])
+def test_cumsum_of_rows_past_the_caches(columns: int) -> None:
+    x = np.random.default_rng(5).random((2201, columns), np.float32)
+    with with_threads(1):
+        for reverse in (False, True):
+            exact = np.cumsum(x[:, ::-1] if reverse else x, 1, np.float64).astype(np.float32)
+            out = KERNELS["cumsum"](x, 1, reverse)
+            assert same_bits(out[:, ::-1].copy() if reverse else out, exact)
+
+
 def test_linear_recurrence_broadcasts() -> None:
     rng = np.random.default_rng(3)
     a, b = rng.standard_normal((5, 1)), rng.standard_normal((4, 1, 7))
