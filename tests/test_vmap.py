@@ -610,3 +610,38 @@ def test_products_of_whole_examples_inside_a_gradient(shape: tuple[int, ...]) ->
     second = mg.stack([grad(lambda each: (grad(f)(each) ** 2).sum())(each) for each in x])
     got = grad(lambda x: (grad(mapped)(x) ** 2).sum())(x)
     np.testing.assert_allclose(got.numpy(), second.numpy(), rtol=1e-13)
+
+
+ROWS, COLUMNS, MASK = mg.tensor([0, 1]), mg.tensor([1, 0]), mg.eye(3) > 0
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda z, x: z.__setitem__((ROWS, COLUMNS), x[0, :2]),
+        lambda z, x: z.__setitem__(MASK, x[0]),
+        lambda z, x: z.__setitem__((None, MASK), x[0]),
+        lambda z, x: z.index_put_((ROWS, COLUMNS), x[1, 1:]),
+        lambda z, x: z.index_put_((ROWS, COLUMNS), x[1, 1:], accumulate=True),
+        lambda z, x: z.t().__setitem__((ROWS, COLUMNS), x[0, :2]),
+        lambda z, x: z.view(3, 3, 1).__setitem__((ROWS, COLUMNS, ROWS * 0), x[0, :2]),
+    ],
+)
+@pytest.mark.parametrize("mapped_twice", [False, True])
+def test_several_indices_into_a_new_tensor_inside_a_gradient(write: Callable[..., Any], mapped_twice: bool) -> None:
+    """The elements were written through a view of which outer graphs did not know: gradients and tangents of 0."""
+    x = _drawn(3, 3, 3)
+
+    def f(each: mg.Tensor) -> mg.Tensor:
+        z = mg.zeros_like(each)
+        write(z, each)
+        return (z * z).sum()
+
+    def mapped(x: mg.Tensor) -> mg.Tensor:
+        return vmap(vmap(f))(x.unsqueeze(1)) if mapped_twice else vmap(f)(x)
+
+    wanted = mg.stack([grad(f)(each) for each in x])
+    assert wanted.any()
+    np.testing.assert_array_equal(grad(lambda x: mapped(x).sum())(x).numpy(), wanted.numpy())
+    _, tangents = mg.func.jvp(mapped, (x,), (mg.ones_like(x),))
+    np.testing.assert_allclose(tangents.flatten().numpy(), wanted.sum((1, 2)).numpy(), rtol=1e-13)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..batching import is_batched
+from ..batching import is_batched, levels
 from ..graph import Array, is_array
 from ..tensor import Tensor, grad_enabled, wrap
 from .index import linear_index, true_positions
@@ -245,7 +245,7 @@ def with_dims_merged(view: Tensor, dim: int, width: int, value: Any = None) -> T
     shape = view._array.shape
     sizes = (*shape[:dim], math.prod(shape[dim : dim + width]), *shape[dim + width :])
     no_graph = view._edge is None and not (isinstance(value, Tensor) and value._edge is not None)
-    if no_graph or not grad_enabled():  # nobody has to know of this view
+    if not levels and (no_graph or not grad_enabled()):  # nobody has to know of this view
         return wrap(view._array.reshape(sizes), None, view._cell)
     return reshape(view, sizes)
 
