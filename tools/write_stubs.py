@@ -51,6 +51,7 @@ CORE_FUNCTIONS = {
     "cores_of_quota": "(root: str) -> int",
     "connect": "(**objects: Any) -> None",
     "next_sequence": "() -> int",
+    "living_views": "(base: TensorBase) -> list[Any]",
     "version_of": "(cell: Cell, array: Any, /) -> int | tuple[int, int]",
     "changed": "(cell: Cell, then: int | tuple[int, int], array: Any, /) -> bool",
     "keep_apart": "(array: Array, /) -> int",

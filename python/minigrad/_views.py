@@ -47,15 +47,9 @@ def give_own_memory(tensor: Tensor, addend: Array | None = None) -> None:
         common = tensor._array  # this reference keeps other threads from taking the tensor for its last holder
         if _core.is_common(common):
             array = _core.own_copy(common, addend)
-            for view in living_views(tensor):
+            for view in _core.living_views(tensor):
                 view._array = replay(array, view._steps)
             tensor._array = array  # comes last, because other threads look at it alone
-
-
-def living_views(base: Tensor) -> list[Tensor]:
-    """Return the views of a tensor that are alive."""
-    views = [ref() for ref in getattr(base, "_views", ())]
-    return [v for v in views if getattr(v, "_base", None) is base]  # without those that were given other data
 
 
 def refresh(view: Tensor, before: Edge | None) -> None:

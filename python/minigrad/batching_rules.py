@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from . import _core, batching, graph
-from ._views import living_views, replay
+from ._views import replay
 from .batching import BatchedArray, Level
 from .grad_mode import is_grad_enabled
 from .primitive import ALIGNED, ELEMENTWISE, LEADING, ONE_TO_ONE, Primitive, registry
@@ -324,7 +324,7 @@ def _hold(x: Tensor, array: BatchedArray) -> None:
     """Put an array in the place of the one that x and all views of the same memory are of."""
     base: Tensor = getattr(x, "_base", x)
     base._array = array  # type: ignore[assignment]
-    for view in living_views(base):
+    for view in _core.living_views(base):
         view._array = replay(base, view._steps)._array
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from . import _core, _dtype, graph, hooks, sharing
 from ._export import TensorExport
 from ._facts import Size
 from ._observers import observe, observers
-from ._views import Steps, give_own_memory, living_views, overwritten, refresh
+from ._views import Steps, give_own_memory, overwritten, refresh
 from .batching import BatchedArray, levels
 from .graph import Array, Cell, Edge, Leaf, Node
 from .inference import refuse_out_of_inference
@@ -63,8 +62,8 @@ class Tensor(TensorExport):
 
     # The fields are laid out in src/bindings/objects.hpp.
     # _array: the elements. _edge: what computed them, None where no gradient is wanted. _cell: the memory's version.
-    # _base, _steps: for a view, whose memory it is and how to make it again from there. _views: for a base, its views.
-    # These three are set only where they mean something. _writes: for a base, how many writes its origin stands for; for
+    # _base, _steps: for a view, whose memory it is and how to make it again from there; set only where they mean
+    # something. A base knows its views: _core.living_views. _writes: for a base, how many writes its origin stands for; for
     # a view, how many its own does. _leaf: where the gradient and the hooks are; the tensor keeps it while it is a
     # constant, and None stands for it until there is one.
     __slots__ = ()
@@ -74,7 +73,6 @@ class Tensor(TensorExport):
     _cell: Cell
     _base: Tensor
     _steps: Steps
-    _views: list[weakref.ref[Tensor]]
     _writes: int
     _leaf: Leaf | None
 
@@ -234,7 +232,7 @@ class Tensor(TensorExport):
         """Leave the graph, with the gradient; RuntimeError for a view, whose base would stay. Return the tensor."""
         if hasattr(self, "_base"):
             raise RuntimeError("detach_: a view cannot leave the graph without its base; use detach()")
-        for view in living_views(self):
+        for view in _core.living_views(self):
             view._edge = view._edge  # made from the origin that is about to go
         self._become_constant()
         return self
@@ -263,11 +261,10 @@ class Tensor(TensorExport):
         self._own()
         value._own()
         sharing.wrote(self._cell)  # a node that saved the old elements must not read the new ones
-        for view in [*living_views(self), self]:
+        for view in [*_core.living_views(self), self]:
             if hasattr(view, "_base"):
                 view._edge = view._edge  # made from a base that it is about to leave
                 del view._base, view._steps
-        self._views = []
         self._array = value._array
         self._cell = value._cell
 

@@ -137,12 +137,11 @@ Py_ssize_t known_holders(TensorObject* tensor) {
   TensorObject* const base = tensor->base == nullptr ? tensor : tensor_in(tensor->base);
   Py_ssize_t count = base->cell == tensor->cell ? 1 : 0;
   bool counted = base == tensor;
-  for (Py_ssize_t i = 0; base->views != nullptr && i < PyList_GET_SIZE(base->views); ++i) {
-    TensorObject* const view = tensor_in(PyWeakref_GET_OBJECT(PyList_GET_ITEM(base->views, i)));
-    if (reinterpret_cast<PyObject*>(view) == Py_None || view->cell != tensor->cell) continue;
+  for_views(base, [&](const TensorObject* view) {
+    if (view->cell != tensor->cell) return;
     ++count;
     counted |= view == tensor;
-  }
+  });
   return counted ? count : count + 1;
 }
 

@@ -78,7 +78,36 @@ PyObject* make_cell_type() {
 // Tensors.
 
 using CollectedTensor = Collected<TensorObject, &TensorObject::array, &TensorObject::node, &TensorObject::cell,
-                                  &TensorObject::base, &TensorObject::steps, &TensorObject::views, &TensorObject::leaf>;
+                                  &TensorObject::base, &TensorObject::steps, &TensorObject::leaf>;
+
+// A view leaves the chain before anything else of it goes.
+int clear_tensor(PyObject* self) {
+  set_base(tensor_in(self), nullptr);
+  return CollectedTensor::clear(self);
+}
+
+void deallocate_tensor(PyObject* self) {
+  if (tensor_in(self)->base != nullptr) {
+    PyObject_GC_UnTrack(self);
+    set_base(tensor_in(self), nullptr);
+  }
+  CollectedTensor::deallocate(self);
+}
+
+PyObject* get_base(PyObject* self, void*) {
+  PyObject* const base = tensor_in(self)->base;
+  if (base == nullptr) PyErr_SetString(PyExc_AttributeError, "_base");
+  return Py_XNewRef(base);
+}
+
+int change_base(PyObject* self, PyObject* value, void*) {
+  if (value != nullptr && !is_tensor(value)) {
+    PyErr_SetString(PyExc_TypeError, "_base: must be a Tensor");
+    return -1;
+  }
+  set_base(tensor_in(self), Py_XNewRef(value));
+  return 0;
+}
 
 PyObject* get_cell(PyObject* self, void*) { return Py_XNewRef(reinterpret_cast<PyObject*>(cell_of(tensor_in(self)))); }
 
@@ -105,9 +134,7 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
 
 PyMemberDef kTensorMembers[] = {
     {"_array", T_OBJECT_EX, offsetof(TensorObject, array), 0, nullptr},
-    {"_base", T_OBJECT_EX, offsetof(TensorObject, base), 0, nullptr},
     {"_steps", T_OBJECT_EX, offsetof(TensorObject, steps), 0, nullptr},
-    {"_views", T_OBJECT_EX, offsetof(TensorObject, views), 0, nullptr},
     {"_leaf", T_OBJECT, offsetof(TensorObject, leaf), 0, nullptr},
     {"_writes", T_LONGLONG, offsetof(TensorObject, writes), 0, nullptr},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weak_references), READONLY, nullptr},
@@ -202,6 +229,7 @@ PyGetSetDef kTensorGetters[] = {
     {"grad", get_grad, set_grad, "The gradient that was accumulated, retained or given.", nullptr},
     {"_cell", get_cell, set_cell, nullptr, nullptr},
     {"_edge", get_edge, set_edge, nullptr, nullptr},
+    {"_base", get_base, change_base, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
@@ -217,8 +245,8 @@ PyObject* make_tensor_type() {
   static PyType_Slot slots[] = {
       {Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)},
       {Py_tp_traverse, reinterpret_cast<void*>(CollectedTensor::traverse)},
-      {Py_tp_clear, reinterpret_cast<void*>(CollectedTensor::clear)},
-      {Py_tp_dealloc, reinterpret_cast<void*>(CollectedTensor::deallocate)},
+      {Py_tp_clear, reinterpret_cast<void*>(clear_tensor)},
+      {Py_tp_dealloc, reinterpret_cast<void*>(deallocate_tensor)},
       {Py_tp_members, kTensorMembers},
       {Py_tp_methods, kTensorMethods},
       {Py_tp_getset, kTensorGetters},
@@ -258,29 +286,16 @@ PyObject* make_size_type() {
 // ---------------------------------------------------------------------------------------------------------------------
 // Views.
 
-// A list of weak references without those whose tensors are gone.
-PyObject* living(PyObject* views) {
-  PyObject* const alive = PyList_New(0);
-  for (Py_ssize_t i = 0; alive != nullptr && i < PyList_GET_SIZE(views); ++i) {
-    PyObject* const reference = PyList_GET_ITEM(views, i);
-    if (PyWeakref_GET_OBJECT(reference) != Py_None && PyList_Append(alive, reference) < 0) {
-      Py_DECREF(alive);
-      return nullptr;
-    }
-  }
-  return alive;
-}
-
-// Adds a view to the list that `base` has of its views, from which those that are gone are removed now and then.
-bool add_view(TensorObject* base, PyObject* view) {
-  if (base->views == nullptr) base->views = PyList_New(0);
-  const Reference reference(PyWeakref_NewRef(view, nullptr));
-  if (base->views == nullptr || reference == nullptr || PyList_Append(base->views, reference.get()) < 0) return false;
-  const Py_ssize_t known = PyList_GET_SIZE(base->views);
-  if (known < 16 || (known & (known - 1)) != 0) return true;
-  PyObject* const alive = living(base->views);
-  if (alive != nullptr) fill(base->views, alive);
-  return alive != nullptr;
+// living_views(base): a list of the views of a tensor, the oldest first.
+PyObject* living_views(PyObject*, PyObject* base) {
+  if (!is_tensor(base)) return PyErr_Format(PyExc_TypeError, "living_views: expected a Tensor");
+  Reference views(PyList_New(0));
+  if (views == nullptr) return nullptr;
+  bool room = true;
+  for_views(tensor_in(base), [&](TensorObject* view) {
+    room = room && PyList_Append(views.get(), reinterpret_cast<PyObject*>(view)) == 0;
+  });
+  return room && PyList_Reverse(views.get()) == 0 ? views.release() : nullptr;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -403,10 +418,28 @@ PyMethodDef kFunctions[] = {
     {"array_of", fastcall(array_of), METH_FASTCALL, nullptr},
     {"wrap", fastcall(wrap), METH_FASTCALL, nullptr},
     {"next_sequence", sequence_of_python, METH_NOARGS, nullptr},
+    {"living_views", living_views, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 
 }  // namespace
+
+void set_base(TensorObject* view, PyObject* base) {
+  if (view->base != nullptr) {
+    (view->younger == nullptr ? tensor_in(view->base)->views : view->younger->older) = view->older;
+    if (view->older != nullptr) view->older->younger = view->younger;
+    view->older = view->younger = nullptr;
+  }
+  PyObject* const before = view->base;
+  view->base = base;
+  if (base != nullptr) {
+    TensorObject*& last = tensor_in(base)->views;
+    view->older = last;
+    if (last != nullptr) last->younger = view;
+    last = view;
+  }
+  Py_XDECREF(before);
+}
 
 PyObject* failed_in(PyObject* function) {
   PyObject *type, *error, *traceback;
@@ -489,12 +522,12 @@ bool link_view(TensorObject* view, TensorObject* source, PyObject* primitive, Py
   if (steps == nullptr) return false;
   fill(view->steps, steps);
   PyObject* const base = source->base == nullptr ? reinterpret_cast<PyObject*>(source) : source->base;
-  fill(view->base, Py_NewRef(base));
+  set_base(view, Py_NewRef(base));
   note_writes(view);
   Cell* const cell = cell_of(source);
   if (cell == nullptr) return false;
   fill(view->cell, Py_NewRef(reinterpret_cast<PyObject*>(cell)));
-  return add_view(tensor_in(base), reinterpret_cast<PyObject*>(view));
+  return true;
 }
 
 bool add_object_types(PyObject* module) {

@@ -31,11 +31,12 @@ struct TensorObject {
   PyObject* array;  // the elements
   PyObject* node;   // what computed them; with `output` the edge, `_edge`; see update_origin
   PyObject* cell;   // made when it is first asked for: see cell_of
-  PyObject* base;   // of a view: whose memory it is
+  PyObject* base;   // of a view: whose memory it is; see set_base
   PyObject* steps;  // of a view: what makes it from there, `Steps` in _views.py
-  PyObject* views;  // of a base: weak references to its views
   PyObject* leaf;   // where its gradient and its hooks are, whatever its edge is by now; null while there are none
   PyObject* weak_references;
+  TensorObject* views;            // of a base: the last one made of its views, which hang together
+  TensorObject *older, *younger;  // of a view: those made before it and after it
   int output;
   long long writes;  // of a base: how many writes to its memory its origin stands for; of a view: how many its own does
 };
@@ -127,6 +128,17 @@ static inline LeafObject* leaf_in(PyObject* object) { return reinterpret_cast<Le
 
 // What errors call an object that was given in the place of a tensor.
 const char* kind_of(PyObject* object);
+
+// Makes a tensor a view of a base, a reference that the caller hands over, or null: no view.
+void set_base(TensorObject* view, PyObject* base);
+
+// body(view) for each view of a base, those excepted that are just being deallocated; it must not run Python code.
+template <class Body>
+static inline void for_views(const TensorObject* base, Body&& body) {
+  for (TensorObject* view = base->views; view != nullptr; view = view->older) {
+    if (Py_REFCNT(view) > 0) body(view);
+  }
+}
 
 static inline bool is_tensor(PyObject* object) {
   return PyObject_TypeCheck(object, reinterpret_cast<PyTypeObject*>(g_connections.tensor));

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .. import _core
 from .._methods import method
-from .._views import Steps, in_order, living_views, replay
+from .._views import Steps, in_order, replay
 from ..grad_mode import enable_grad
 from ..graph import Array, Edge, Leaf, Node
 from ..hooks import retain_still
@@ -31,7 +31,7 @@ def _become(self: Tensor, function: Callable[..., Tensor], *args: Any) -> Tensor
         if grad_enabled():
             raise RuntimeError(f"{function.__name__}_: not for a leaf that requires a gradient; see detach()")
         raise RuntimeError(f"{function.__name__}_: a leaf that requires a gradient keeps its shape; set its data")
-    if self._edge is None and not hasattr(self, "_base") and not getattr(self, "_views", ()):
+    if self._edge is None and not hasattr(self, "_base") and not _core.living_views(self):
         self._array = function(wrap(self._array), *args)._array
         return self
     _hand_over_base(self)
@@ -52,11 +52,9 @@ def _hand_over_base(self: Tensor) -> None:
     """Make `self`, if it is a base, a view of a new one, which its views then have for a base, too."""
     if hasattr(self, "_base"):
         return
-    views = [*living_views(self), self]
+    views = [*_core.living_views(self), self]
     base = wrap(self._array, self._edge, self._cell)
     base._writes = self._writes
-    base._views = [weakref.ref(view) for view in views]
-    self._views = []
     self._steps = None
     for view in views:
         view._base = base
