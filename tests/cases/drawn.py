@@ -223,7 +223,7 @@ def unindex(draw: Draw) -> Call:
 def overwrite(draw: Draw) -> Call:
     shape = any_shape(draw)
     key = (*key_of(draw, shape), ...)
-    return (normal(draw, shape), normal(draw, np.empty(shape)[key].shape)), (((registry["index"], (key,)),),)
+    return (normal(draw, shape), normal(draw, np.empty(shape)[key].shape)), ((None, registry["index"], (key,)),)
 
 
 def reshape(draw: Draw) -> Call:

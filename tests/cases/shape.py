@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad._views import in_order
 from minigrad.primitive import registry
 
 from .case import LARGE, Array, Case, Shape, normal, view
@@ -80,7 +81,7 @@ def overwriting() -> Iterator[Case]:
     def expected(x: Array, value: Array, steps: Any) -> Array:
         out = x.copy()
         target = out
-        for step, (key,) in steps:
+        for step, (key,) in in_order(steps):
             assert step is registry["index"]
             target = target[key]
         target[...] = value
@@ -93,13 +94,15 @@ def overwriting() -> Iterator[Case]:
         ("no dims", (), ((Ellipsis,),)),
     ):
         target = np.zeros(shape)
+        steps: Any = None
         for key in keys:
             target = target[key]
+            steps = (steps, registry["index"], (key,))
         yield Case(
             "overwrite",
             variant,
             lambda draw, s=shape, t=target.shape: (normal(draw, s), normal(draw, t)),
-            (tuple((registry["index"], (key,)) for key in keys),),
+            (steps,),
             expected=expected,
         )
 
