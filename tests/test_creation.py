@@ -164,6 +164,12 @@ def test_refused(draw: Callable[[], Any]) -> None:
         draw()
 
 
+@pytest.mark.parametrize("offset", [-70, -1, 0, 3, 90])
+def test_indices_of_triangles_with_long_rows_are_numpys(offset: int) -> None:
+    np.testing.assert_array_equal(mg.triu_indices(100, 150, offset).numpy(), np.triu_indices(100, offset, 150))
+    np.testing.assert_array_equal(mg.tril_indices(100, 150, offset).numpy(), np.tril_indices(100, offset, 150))
+
+
 def test_few_indices_of_a_wide_triangle() -> None:
     assert mg.triu_indices(1, 2**40, 2**40 - 2).tolist() == [[0, 0], [2**40 - 2, 2**40 - 1]]
     assert mg.tril_indices(2, 2**40, 0).tolist() == [[0, 1, 1], [0, 0, 1]]
