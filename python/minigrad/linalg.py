@@ -8,12 +8,13 @@ from ._absent import lookup
 from ._out import publish
 from .ops import products, views
 from .ops.elementwise import div, mul
+from .ops.extrema import amax, amin
 from .ops.linalg import matmul
 from .ops.norms import linalg_norm as norm
-from .ops.norms import matrix_norm, vector_norm
+from .ops.norms import matrix_norm, values_of_matrices, vector_norm
 from .ops.products import matrix_power, multi_dot
 from .ops.reduce import sum as sum_
-from .tensor import Tensor, array_of
+from .tensor import Tensor, array_of, float_array_of
 
 __all__ = ["cond", "cross", "diagonal", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm"]
 __all__ += ["vander", "vecdot", "vector_norm"]
@@ -48,8 +49,11 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
     """
     if p not in (None, 2, -2):
         raise RuntimeError(f"cond: p must be None, 2 or -2, for minigrad has no inverses, got {p!r}")
-    order = -2 if p == -2 else 2
-    return div(matrix_norm(A, order), matrix_norm(A, -order))
+    if float_array_of("cond", A).ndim < 2:
+        raise RuntimeError(f"cond: needs matrices, got shape {tuple(A.shape)}")
+    values = values_of_matrices(A, (A.ndim - 2, A.ndim - 1))
+    largest, smallest = amax(values, -1), amin(values, -1)
+    return div(smallest, largest) if p == -2 else div(largest, smallest)
 
 
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:

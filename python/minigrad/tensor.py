@@ -63,9 +63,9 @@ class Tensor(TensorExport):
     # The fields are laid out in src/bindings/objects.hpp.
     # _array: the elements. _edge: what computed them, None where no gradient is wanted. _cell: the memory's version.
     # _base, _steps: for a view, whose memory it is and how to make it again from there; set only where they mean
-    # something. A base knows its views: _core.living_views. _writes: for a base, how many writes its origin stands for; for
-    # a view, how many its own does. _leaf: where the gradient and the hooks are; the tensor keeps it while it is a
-    # constant, and None stands for it until there is one.
+    # something. A base knows its views: _core.living_views. _writes: for a base, how many writes its origin stands
+    # for; for a view, how many its own does. _leaf: where the gradient and the hooks are; the tensor keeps it while it
+    # is a constant, and None stands for it until there is one.
     __slots__ = ()
 
     _array: Array

@@ -429,8 +429,7 @@ PyMethodDef kFunctions[] = {
     {"set_items", fastcall(set_items), METH_FASTCALL,
      "set_items(tensor, key, value, way=None): write a number, or a tensor's elements, where a key says, or as many of "
      "the first ones as it picks ('first'), or add them there ('add'); False, with nothing done, where there is more "
-     "to "
-     "consider."},
+     "to consider."},
     {nullptr, nullptr, 0, nullptr},
 };
 

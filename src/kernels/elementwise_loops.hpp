@@ -150,11 +150,11 @@ template <class Op, class Out, class... Xs, int... k>
   }
 }
 
-// An operation whose operands come the other way round.
+// An operation with its two operands the other way round.
 template <class Op>
-struct Turned {
+struct Swapped : Op {
   template <class X>
-  static X apply(X x, X y) {
+  static auto apply(X x, X y) {
     return Op::apply(y, x);
   }
 };
@@ -186,7 +186,7 @@ template <class Op, class Out, class... Xs, int... k>
   }
   if constexpr (kTakesMatrices<Op, Out>) {
     if (!in.past && in.mask[0] != in.mask[1]) {
-      return in.mask[0] == 0 ? map_rows_with_numbers<Turned<Op>>(out, size, in, 1, static_cast<const Xs*>(in.x[k])...)
+      return in.mask[0] == 0 ? map_rows_with_numbers<Swapped<Op>>(out, size, in, 1, static_cast<const Xs*>(in.x[k])...)
                              : map_rows_with_numbers<Op>(out, size, in, 0, static_cast<const Xs*>(in.x[k])...);
     }
     alignas(64) Out equal[sizeof...(Xs)][kLanes];
@@ -208,10 +208,6 @@ constexpr double nanoseconds_of(size_t bytes) {
   }
 }
 
-// An operation with its two operands the other way round, by the same code.
-template <class Op>
-struct Swapped : Op {};
-
 // Where bytes meet floats, kLanes of them are too few for good code: such a loop gets neighbours only, and so does one
 // that takes much longer than memory.
 template <class Op, class Out, class K, class... Xs>
@@ -229,6 +225,7 @@ struct Loop<Op, Out, Numbers<k...>, Xs...> {
   }
 };
 
+// By the same code.
 template <class Op, class Out, class X>
 struct Loop<Swapped<Op>, Out, Numbers<0, 1>, X, X> : Loop<Op, Out, Numbers<0, 1>, X, X> {
   static void run(const void*, void* out, int64_t size, const Neighbours& in) {

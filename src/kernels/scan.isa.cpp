@@ -1,6 +1,8 @@
 // Scans: every lane, one choice of the other dimensions, is a plain chain along dim, first element first (last element
 // first where reversed). So a result depends on its own lane alone, whatever the layout, the neighbours and the
 // threads.
+#include <type_traits>
+
 #include "core/kernel.hpp"
 #include "core/loops.hpp"
 #include "isa/isa.hpp"
@@ -403,7 +405,7 @@ void packed(LaneBlock<T, N>& block, int64_t& lanes, bool streamed) {
 
 template <class Op, class T, int N>
 void one_behind_another(LaneBlock<T, N> block, int64_t lanes, bool streamed) {
-  if constexpr (static_cast<T>(0.5) != 0) packed<Op>(block, lanes, streamed);
+  if constexpr (std::is_floating_point_v<T>) packed<Op>(block, lanes, streamed);
   chains<Op>(block, lanes);
 }
 

@@ -170,15 +170,20 @@ def vector_norm(
     return _vector_norm("linalg.vector_norm", _in_dtype("linalg.vector_norm", x, dtype), ord, dim, keepdim)
 
 
-def _spectral_norm(a: Tensor, order: Any, dims: tuple[int, int], keepdim: bool) -> Tensor:
-    """Return the sum, the largest or the smallest of the singular values of each matrix."""
+def values_of_matrices(a: Tensor, dims: tuple[int, int]) -> Any:
+    """Return the singular values of the matrices in two dims along a new last one."""
     shape = a._array.shape
     if shape[dims[0]] < shape[dims[1]]:
         dims = dims[::-1]  # the transposed matrix has the same values
     rest = [d for d in range(len(shape)) if d not in dims]
-    values = singular_values(_permute(a, (*rest, *dims)))
-    last = (len(rest),)
-    if order == "nuc" or (order > 0 and shape[dims[1]] == 0):  # the largest of none is 0
+    return singular_values(_permute(a, (*rest, *dims)))
+
+
+def _spectral_norm(a: Tensor, order: Any, dims: tuple[int, int], keepdim: bool) -> Tensor:
+    """Return the sum, the largest or the smallest of the singular values of each matrix."""
+    shape = a._array.shape
+    values, last = values_of_matrices(a, dims), (len(shape) - 2,)
+    if order == "nuc" or (order > 0 and 0 in (shape[dims[0]], shape[dims[1]])):  # the largest of none is 0
         out = _sum(values, last, False)
     else:
         out = (_amax if order > 0 else _amin)(values, last, False)
