@@ -75,7 +75,7 @@ int64_t find_first(const T* x, int64_t count, T value) {
 template <class Order, class T>
 [[gnu::noinline]] T best_of_block(const T* x, int64_t count, bool far) {
   using Op = typename Order::Op;
-  return fold<Op>(block_lanes<Op, T>(LongRow<T, Op>{{x}, far ? x + kRowBlock<T> : nullptr}, count));
+  return fold<Op>(block_lanes<Op, T>(LongRow<T, Op>{{x}, far}, count));
 }
 
 // From the index of a block to that of its element.

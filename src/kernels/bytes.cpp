@@ -216,7 +216,7 @@ void stream(uint8_t* out, const uint8_t* x, int64_t bytes) {
 
 }  // namespace
 
-bool past_caches(int64_t bytes) { return bytes >= (get_num_threads() > 1 ? 3 * kStreamed : kStreamed); }
+bool past_caches(int64_t bytes) { return bytes >= (get_num_threads() > 2 ? kStreamed / 4 * 5 : kStreamed); }
 
 void copy_bytes(void* to, const void* from, int64_t bytes, bool streamed) {
   auto* const out = static_cast<uint8_t*>(to);

@@ -11,7 +11,7 @@ namespace minigrad {
 constexpr int64_t kStreamed = int64_t{32} << 20;
 
 // Whether results should go past the caches, where so many bytes are read and written: a line of memory is then written
-// without having been read before. Several threads write to the last cache much faster than to memory.
+// without having been read before. The caches of three threads and more hold a quarter more.
 bool past_caches(int64_t bytes);
 
 // Copies bytes. Where `streamed`, they go past the caches, and other threads see them once the thread that copied them

@@ -23,15 +23,14 @@ class DirectRows {
       const int64_t bytes = bytes_of(call.in[i]);
       items_[i] = item_size(call.in[i].dtype);
       far_[i] = bytes > kCached ? -1 : 0;
-      moved += bytes;
+      moved += call.in[i].data == call.out[0].data ? 0 : bytes;
       widest = items_[i] > widest ? items_[i] : widest;
       large += bytes > kCached;
     }
     in_lines_ = (reinterpret_cast<uintptr_t>(call.out[0].data) | static_cast<uintptr_t>(least * item_)) % 64 == 0;
     streamed_ = past_caches(moved) && least * item_ >= (in_lines_ ? kShortest : kWorthStreaming);
-    several_ = large > 1;
-    fetched_ = several_ || map.limit == 0;
-    alone_ = streamed_ && map.streams && !several_ && get_num_threads() == 1;
+    ahead_ = large > 1 ? kSoon : kLater;
+    fetched_ = large > 1 || map.limit == 0;
     if (!streamed_) return;
     const int64_t passing = (fetched_ ? kStreamed / 4 : kStreamed) / widest;
     block_ = 0 < map.limit && map.limit < passing ? map.limit : passing;
@@ -52,7 +51,7 @@ class DirectRows {
   void run(char* out, int64_t count, Neighbours& in) const {
     if (map_.copies && in.mask[0] != 0) return move_bytes(out, in.x[0], count * item_, streamed_);
     if (block_ == 0 || (!streamed_ && count <= block_)) return map_.loop(map_.context, out, count, in);
-    if (alone_) return run_past(out, count, in);
+    if (streamed_ && map_.streams) return run_past(out, count, in);
     run_blocks(out, count, in);
   }
 
@@ -72,8 +71,8 @@ class DirectRows {
  private:
   static constexpr int64_t kStreamed = 2048;            // bytes of the widest operand that pass at a time
   static constexpr int64_t kCached = int64_t{1} << 20;  // bytes that the second cache holds
-  // Bytes from what is read to what is asked for meanwhile. One operand is asked for early, into the second cache: the
-  // nearest one has no room to wait in while a row is read again beside it.
+  // Bytes from what is read to what is asked for meanwhile, into the nearest cache alone: of several operands each has
+  // less room there to wait in.
   static constexpr int64_t kSoon = 2048, kLater = 8192;
   // Bytes of a row, in whole lines or not: of shorter ones the lines at both ends, which are not written as a whole,
   // cost too much.
@@ -87,7 +86,7 @@ class DirectRows {
     if (first > 0) map_.loop(map_.context, out, first, in);
     step(in, first);
     in.past = true;
-    for (int i = 0; i < map_.inputs; ++i) in.ahead[i] = kLater & in.mask[i] & far_[i];
+    for (int i = 0; i < map_.inputs; ++i) in.ahead[i] = ahead_ & in.mask[i] & far_[i];
     map_.loop(map_.context, out + first * item_, count - first, in);
   }
 
@@ -117,7 +116,7 @@ class DirectRows {
       const int64_t bytes = size * items_[i] & in.mask[i] & far_[i];
       const char* const next = static_cast<const char*>(in.x[i]);
       for (int64_t b = 0; b < bytes; b += 64) {
-        several_ ? __builtin_prefetch(next + kSoon + b, 0, 0) : __builtin_prefetch(next + kLater + b, 0, 2);
+        __builtin_prefetch(next + ahead_ + b, 0, 0);
       }
     }
   }
@@ -126,12 +125,9 @@ class DirectRows {
   int64_t item_;               // bytes
   int64_t items_[kMaxMapped];  // of the inputs
   int64_t far_[kMaxMapped];    // -1 for inputs that come from memory, else 0
+  int64_t ahead_;              // bytes
   int64_t block_;              // elements that pass at a time; 0: all
   bool in_lines_, streamed_;
-  bool several_;  // whether several operands come from memory
-  // Whether the loop writes past the caches itself: where a core waits for its own instructions. Where several operands
-  // or cores keep memory busy, pieces that are read and written in turn are quicker.
-  bool alone_;
   bool fetched_;  // whether they are asked for: a loop that takes longer than its memory need not
 };
 }  // namespace

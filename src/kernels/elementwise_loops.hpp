@@ -134,7 +134,7 @@ template <class Op, class Out, class... Xs, int... k>
       map_block<Op>(lanes, kLanes, x...);
       if (past != 0) [[unlikely]] {
         for (int64_t line = 0; line < static_cast<int64_t>(sizeof lanes); line += 64) {
-          (__builtin_prefetch(reinterpret_cast<const char*>(x) + line + in.ahead[k], 0, 2), ...);
+          (__builtin_prefetch(reinterpret_cast<const char*>(x) + line + in.ahead[k], 0, 0), ...);
         }
       }
       put_lanes(out + i, lanes, past != 0);

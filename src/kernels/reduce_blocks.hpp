@@ -43,17 +43,18 @@ struct PlainRow {
   }
 };
 
-// A row of which what comes later, at `next` or nowhere, is asked for, group by group.
+// A row of which, where it is `far`, what comes soon is asked for, group by group: into the second cache, where the
+// nearest one has enough to do with what was asked for before.
 template <class T, class Op>
 struct LongRow : PlainRow<T, Op> {
-  const T* next;
+  bool far;
 
   [[gnu::always_inline]] void fetch(int64_t j) const {
-    constexpr int kGroup = 256;  // bytes
-    if (next == nullptr) return;
-    const char* const from = reinterpret_cast<const char*>(next + j);
+    constexpr int kSoon = 2048, kGroup = 256;  // bytes
+    if (!far) return;
+    const char* const from = reinterpret_cast<const char*>(this->x + j) + kSoon;
 #pragma GCC unroll 4
-    for (int line = 0; line < kGroup; line += 64) __builtin_prefetch(from + line);
+    for (int line = 0; line < kGroup; line += 64) __builtin_prefetch(from + line, 0, 2);
   }
 };
 
@@ -286,25 +287,22 @@ template <class Op, class Rows, class At, class V>
 }
 
 // Asks for the part of the next four rows that comes after `done` elements of these, all in the order of memory: of
-// four streams, each of which begins anew with every row, the processor foresees little. Four long rows would fill the
+// four streams, each of which begins anew with every row, the processor foresees little. Four rows would fill the
 // nearest cache, so they go to the next one.
 template <class T>
-[[gnu::always_inline]] inline void fetch(const T* next, int64_t done, bool are_long) {
+[[gnu::always_inline]] inline void fetch(const T* next, int64_t done) {
   if (next == nullptr) return;
   const char* const from = reinterpret_cast<const char*>(next + 4 * done);
 #pragma GCC unroll 4
-  for (int line = 0; line < 4 * kVectorBytes; line += 64) {
-    are_long ? __builtin_prefetch(from + line, 0, 2) : __builtin_prefetch(from + line);
-  }
+  for (int line = 0; line < 4 * kVectorBytes; line += 64) __builtin_prefetch(from + line, 0, 2);
 }
 
 // out = out combined with one group of rows, for all columns; the next group begins at `next`, if it is to be fetched.
 template <class Op, int kRows, class T, class Row>
 [[gnu::always_inline]] inline void add_group(T* out, int64_t cols, const Row (&r)[4], const T* next = nullptr) {
-  const bool are_long = cols * static_cast<int64_t>(sizeof(T)) > 4096;
   int64_t j = 0;
   for (; j + kLanes<T> <= cols; j += kLanes<T>) {
-    fetch(next, j, are_long);
+    fetch(next, j);
     const auto at = [j](const Row& row) __attribute__((always_inline)) { return row.at(j); };
     store(out + j, add_column_group<Op, kRows>(load(out + j), r, at));
   }

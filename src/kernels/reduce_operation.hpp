@@ -67,8 +67,7 @@ template <class Op, class T>
     x += kRowBlock<T>;
     done += kRowBlock<T>;
     if (done == piece) x += step - piece, done = 0;
-    const LongRow<T, Op> row = {{here}, far ? x : nullptr};
-    return block_lanes<Op, T>(row, smaller(kRowBlock<T>, n - b * kRowBlock<T>));
+    return block_lanes<Op, T>(LongRow<T, Op>{{here}, far}, smaller(kRowBlock<T>, n - b * kRowBlock<T>));
   };
   return combine_in_registers<Lanes<T>>(divide_up(n, kRowBlock<T>), combine<Op, T>, block);
 }
