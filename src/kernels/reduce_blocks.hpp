@@ -43,8 +43,8 @@ struct PlainRow {
   }
 };
 
-// A row of which, where it is `far`, what comes soon is asked for, group by group: into the second cache, where the
-// nearest one has enough to do with what was asked for before.
+// A row of which, where it is `far`, what comes soon is asked for, group by group. Measured on Zen 4: into the nearest
+// cache, or twice as far ahead, sums or extrema come up to a third slower.
 template <class T, class Op>
 struct LongRow : PlainRow<T, Op> {
   bool far;
