@@ -286,42 +286,49 @@ template <class Op, class Rows, class At, class V>
   return add_four<Op>(total, at(rows.row(i)), second, third, none);
 }
 
-// Asks for the part of the next four rows that comes after `done` elements of these, all in the order of memory: of
-// four streams, each of which begins anew with every row, the processor foresees little. Four rows would fill the
-// nearest cache, so they go to the next one.
-template <class T>
+// Asks for the part of the next rows, as many as these, that comes after `done` elements of each of these, all in the
+// order of memory: of several streams, each of which begins anew with every row, the processor foresees little. So many
+// rows would fill the nearest cache, so they go to the next one.
+template <int kRows, class T>
 [[gnu::always_inline]] inline void fetch(const T* next, int64_t done) {
   if (next == nullptr) return;
-  const char* const from = reinterpret_cast<const char*>(next + 4 * done);
-#pragma GCC unroll 4
-  for (int line = 0; line < 4 * kVectorBytes; line += 64) __builtin_prefetch(from + line, 0, 2);
+  const char* const from = reinterpret_cast<const char*>(next + kRows * done);
+#pragma GCC unroll 8
+  for (int line = 0; line < kRows * kVectorBytes; line += 64) __builtin_prefetch(from + line, 0, 2);
 }
 
-// out = out combined with one group of rows, for all columns; the next group begins at `next`, if it is to be fetched.
-template <class Op, int kRows, class T, class Row>
-[[gnu::always_inline]] inline void add_group(T* out, int64_t cols, const Row (&r)[4], const T* next = nullptr) {
+// out = out combined with kRows rows from `first` on, `step` apart, for all columns: a group of at most four, or two
+// whole ones, which halves the way through `out`. The rows behind them begin at `next`, if they are to be fetched.
+template <class Op, int kRows, class T, class Rows>
+[[gnu::always_inline]] inline void add_rows(T* out, int64_t cols, const Rows& rows, int64_t first, int64_t step,
+                                            const T* next = nullptr) {
+  using Row = decltype(rows.row(0));
+  constexpr int kGroup = kRows < 4 ? kRows : 4;
+  const auto row = [&](int i) __attribute__((always_inline)) { return rows.row(first + (i < kRows ? i : 0) * step); };
+  const Row groups[2][4] = {{row(0), row(1), row(2), row(3)}, {row(4), row(5), row(6), row(7)}};
+  const auto add = [&](Vec<T> total, auto&& at) __attribute__((always_inline)) {
+    for (int g = 0; g < kRows; g += 4) total = add_column_group<Op, kGroup>(total, groups[g / 4], at);
+    return total;
+  };
   int64_t j = 0;
   for (; j + kLanes<T> <= cols; j += kLanes<T>) {
-    fetch(next, j);
-    const auto at = [j](const Row& row) __attribute__((always_inline)) { return row.at(j); };
-    store(out + j, add_column_group<Op, kRows>(load(out + j), r, at));
+    fetch<kRows>(next, j);
+    store(out + j, add(load(out + j), [j](const Row& r) __attribute__((always_inline)) { return r.at(j); }));
   }
   if (j == cols) return;
   const Vec<T> fill = splat(Op::template kIdentity<T>);
-  const auto at = [=](const Row& row) __attribute__((always_inline)) { return row.first(j, cols - j, fill); };
-  store_first(out + j, add_column_group<Op, kRows>(load_first(out + j, cols - j, fill), r, at), cols - j);
+  const auto at = [=](const Row& r) __attribute__((always_inline)) { return r.first(j, cols - j, fill); };
+  store_first(out + j, add(load_first(out + j, cols - j, fill), at), cols - j);
 }
 
-// The same for a group of which `count` rows are there: first, first + step, ....
+// The same for a group of which `count` rows are there.
 template <class Op, class T, class Rows>
-[[gnu::always_inline]] inline void add_rows(T* out, int64_t cols, const Rows& rows, int64_t first, int64_t step,
-                                            int64_t count, const T* next = nullptr) {
+[[gnu::always_inline]] inline void add_group(T* out, int64_t cols, const Rows& rows, int64_t first, int64_t step,
+                                             int64_t count) {
   if (count <= 0) return;
-  const int64_t second = count > 1 ? first + step : first, third = count > 2 ? second + step : first;
-  const decltype(rows.row(0)) r[4] = {rows.row(first), rows.row(second), rows.row(third), rows.row(third + step)};
-  if (count == 1) return add_group<Op, 1>(out, cols, r);
-  if (count == 2) return add_group<Op, 2>(out, cols, r);
-  count == 3 ? add_group<Op, 3>(out, cols, r) : add_group<Op, 4>(out, cols, r, next);
+  if (count == 1) return add_rows<Op, 1>(out, cols, rows, first, step);
+  if (count == 2) return add_rows<Op, 2>(out, cols, rows, first, step);
+  count == 3 ? add_rows<Op, 3>(out, cols, rows, first, step) : add_rows<Op, 4>(out, cols, rows, first, step);
 }
 
 // The same of `cols` columns from column j on, fewer than a register has room for. What is in the other lanes nobody
@@ -350,17 +357,19 @@ template <class Op, class T, class Rows>
   store_first(out + j, partial_block<Op, T>(rows, j, cols - j, count, total), cols - j);
 }
 
-// The same for any number of columns. Few stay in registers; of many the rows are read from left to right, four at a
-// time, while out stays in the first-level cache.
+// The same for any number of columns. Few stay in registers; of many the rows are read from left to right, eight
+// at a time, while out stays in the first-level cache.
 template <class Op, class T, class Rows>
 [[gnu::noinline]] inline void column_block(T* out, int64_t cols, const Rows& rows, int64_t count, bool begins = true) {
   if (cols > 2 * kLanes<T>) {
     for (int64_t j = 0; begins && j < cols; ++j) out[j] = Op::template kIdentity<T>;
-    for (int64_t i = 0; i < count; i += 4) {
+    int64_t i = 0;
+    for (; i + 8 <= count; i += 8) {
       const T* next = nullptr;
-      if constexpr (requires { rows.far; }) next = rows.ahead(i + 4);
-      add_rows<Op>(out, cols, rows, i, 1, count - i, next);
+      if constexpr (requires { rows.far; }) next = rows.ahead(i + 8);
+      add_rows<Op, 8>(out, cols, rows, i, 1, next);
     }
+    for (; i < count; i += 4) add_group<Op>(out, cols, rows, i, 1, count - i);
     return;
   }
   narrow_columns<Op>(out, cols, rows, count, begins);
@@ -369,7 +378,7 @@ template <class Op, class T, class Rows>
 // The same for rows that are together in `rows`.
 template <class Op, class T, class Rows>
 [[gnu::noinline]] inline void add_group_of(T* out, int64_t cols, const Rows& rows, int64_t count) {
-  add_rows<Op>(out, cols, rows, 0, 1, count);
+  add_group<Op>(out, cols, rows, 0, 1, count);
 }
 
 // Four vectors' rows, or fewer at the end, of `cols` results that are summed in the order of a row: out[lane][col].
@@ -377,7 +386,7 @@ template <class Op, class T, class Rows>
 [[gnu::noinline]] inline void lane_group(T* out, int64_t cols, const Rows& rows, int64_t count) {
   constexpr int kWidth = kVirtualLanes<T>;
   for (int64_t lane = 0; lane < kWidth; ++lane) {
-    add_rows<Op>(out + lane * cols, cols, rows, lane, kWidth, divide_up(count - lane, kWidth));
+    add_group<Op>(out + lane * cols, cols, rows, lane, kWidth, divide_up(count - lane, kWidth));
   }
 }
 

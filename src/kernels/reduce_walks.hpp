@@ -316,7 +316,7 @@ struct Reducer {
       const int64_t rows = smaller(4, n - i);
       for (int64_t j = 0; j < cols; j += kWidth) {
         const int64_t width = smaller(kWidth, cols - j);
-        for (int64_t k = 0; fetched && k < width; k += kLanes<T>) fetch(from + 4 * step, j + k);
+        for (int64_t k = 0; fetched && k < width; k += kLanes<T>) fetch<4>(from + 4 * step, j + k);
         mapping->map(copy, from + j, step, rows, width, c + j * centre_step(), centre_step(), parameter);
         add_group_of<Sum>(to + j, width, PlainRows<T>{copy, width}, rows);
       }

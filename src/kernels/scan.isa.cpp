@@ -216,18 +216,17 @@ void advance(typename Op::W* state, const LaneBlock<T, N>& block, int64_t k, int
 }
 
 // Lanes that are taken at a time, where their states stay in registers meanwhile.
-constexpr int64_t kTogether = 16, kAhead = 512;
+constexpr int64_t kTogether = 16;
 
 // So many positions from k on of lanes that lie beside each other, whole lines of memory: results go past the caches.
-// What comes next is asked for, because a processor that writes so foresees little of what it reads.
+// The next positions are asked for, because a processor that writes so foresees little of what it reads: into the second
+// cache, the nearest one would not hold them that long.
 constexpr int64_t kPositions = 4;
 
 template <class Op, class T, int N>
 void advance_streamed(typename Op::W* state, const LaneBlock<T, N>& block, int64_t k, int64_t lanes) {
   using W = typename Op::W;
   for (int64_t i = 0; i < lanes; i += kTogether) {
-    const bool here = i + kAhead < lanes;
-    const int64_t next = here ? kAhead : kAhead - lanes;
     W s[kTogether];
     for (int64_t l = 0; l < kTogether; ++l) s[l] = state[i + l];
     // All are read before one is written: a read behind a write to a place that lies as far from a page's beginning
@@ -238,8 +237,8 @@ void advance_streamed(typename Op::W* state, const LaneBlock<T, N>& block, int64
       const T* const x = block.data[1] + (k + p) * block.dim_step[1] + i;
       const T* const y = block.data[N - 1] + (k + p) * block.dim_step[N - 1] + i;
       for (int64_t l = 0; l < kTogether; l += 64 / static_cast<int64_t>(sizeof(T))) {
-        __builtin_prefetch(x + next + l + (here ? 0 : kPositions * block.dim_step[1]));
-        if (N > 2) __builtin_prefetch(y + next + l + (here ? 0 : kPositions * block.dim_step[N - 1]));
+        __builtin_prefetch(x + kPositions * block.dim_step[1] + l, 0, 2);
+        if (N > 2) __builtin_prefetch(y + kPositions * block.dim_step[N - 1] + l, 0, 2);
       }
 #pragma omp simd
       for (int64_t l = 0; l < kTogether; ++l) {

@@ -284,8 +284,8 @@ struct Strip {
         const ColumnProductRows<T> product_rows = {plain_rows, x.from(first_row, column), m};
         for (int64_t j = 0; j < 2 * cols; ++j) out[j] = 0;
         for (int64_t i = 0; i < rows; i += 4) {
-          add_rows<Sum>(out, cols, plain_rows, i, 1, rows - i);
-          add_rows<Sum>(out + cols, cols, product_rows, i, 1, rows - i);
+          add_group<Sum>(out, cols, plain_rows, i, 1, rows - i);
+          add_group<Sum>(out + cols, cols, product_rows, i, 1, rows - i);
         }
       });
       keep(of_g + done, both, cols);
