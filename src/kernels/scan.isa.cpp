@@ -219,8 +219,8 @@ void advance(typename Op::W* state, const LaneBlock<T, N>& block, int64_t k, int
 constexpr int64_t kTogether = 16;
 
 // So many positions from k on of lanes that lie beside each other, whole lines of memory: results go past the caches.
-// The next positions are asked for, because a processor that writes so foresees little of what it reads: into the second
-// cache, the nearest one would not hold them that long.
+// The next positions are asked for, because a processor that writes so foresees little of what it reads: into the
+// second cache, the nearest one would not hold them that long.
 constexpr int64_t kPositions = 4;
 
 template <class Op, class T, int N>
