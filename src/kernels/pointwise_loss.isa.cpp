@@ -149,6 +149,8 @@ struct BinaryCrossEntropyWithLogits {
 // out = value(x, y), or w slope(x, y). w has an element for each, or, for w_step 0, a register of one number.
 template <class T>
 using RowFunction = void (*)(T* out, const T* w, int64_t w_step, const T* x, const T* y, int64_t n, T parameter);
+template <class T>
+using SumFunction = Lanes<T> (*)(const T* x, const T* y, int64_t count, T parameter, bool far);
 
 // out[i] = f(w[i], x[i], y[i])
 template <class T, class F>
@@ -177,14 +179,56 @@ void slope_row(T* out, const T* w, int64_t w_step, const T* x, const T* y, int64
   });
 }
 
+// The row of values of x and y.
+template <class F, class T>
+struct ValueRow {
+  const T* x;
+  const T* y;
+  Vec<T> parameter;
+
+  [[gnu::always_inline]] Vec<T> at(int64_t j) const { return F::value(load(x + j), load(y + j), parameter); }
+  // Asks for what the group after some more will read.
+  [[gnu::always_inline]] void fetch(int64_t j) const {
+    constexpr int kSoon = 2048, kGroup = 256;  // bytes
+    for (const T* from : {x, y}) {
+      const char* const soon = reinterpret_cast<const char*>(from + j) + kSoon;
+#pragma GCC unroll 4
+      for (int line = 0; line < kGroup; line += 64) __builtin_prefetch(soon + line, 0, 2);
+    }
+  }
+};
+
+// The lanes of the sum of at most a block's values. Those that are quick next to memory are summed from registers, the
+// others from a copy. `far`: what comes soon is asked for.
+template <class F, class T>
+Lanes<T> sum_block(const T* x, const T* y, int64_t count, T parameter, bool far) {
+  constexpr int64_t kGroup = 4 * kVirtualLanes<T>;
+  constexpr double kQuick = 0.2;  // nanoseconds
+  const ValueRow<F, T> row = {x, y, splat(parameter)};
+  Lanes<T> total = splat_lanes(T{0});
+  int64_t i = 0;
+#pragma GCC unroll 1
+  for (; F::kNanoseconds < kQuick && i + kGroup <= count; i += kGroup) {
+    if (far) row.fetch(i);
+    total = combine<Sum>(total, whole_group<T>(row, i));
+  }
+  alignas(64) T value[kRowBlock<T>];
+  value_row<F>(value, x + i, 1, x + i, y + i, count - i, parameter);
+  return add_groups<Sum>(total, PlainRow<T>{value}, count - i);
+}
+
 template <class T>
 struct Loss {
   RowFunction<T> row;
+  SumFunction<T> sum;  // of values
   double nanoseconds;
   T parameter;
 
-  Loss(RowFunction<T> function, double cost, bool has_parameter, const Call& call)
-      : row(function), nanoseconds(cost), parameter(has_parameter ? static_cast<T>(call.attributes[1].real) : T{0}) {}
+  Loss(RowFunction<T> each, SumFunction<T> block, double cost, bool has_parameter, const Call& call)
+      : row(each),
+        sum(block),
+        nanoseconds(cost),
+        parameter(has_parameter ? static_cast<T>(call.attributes[1].real) : T{0}) {}
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -253,15 +297,15 @@ struct Pairs {
 // The lanes of each block's sum, one behind the other.
 template <class T>
 void sum_blocks(const Loss<T>& loss, const Pairs<T>& pairs, int64_t n, T* lanes) {
-  const bool direct = pairs.contiguous();
+  const bool direct = pairs.contiguous(), far = direct && 2 * n * static_cast<int64_t>(sizeof(T)) >= kStreamed;
   parallel_for(divide_up(n, kRowBlock<T>), loss.nanoseconds * kRowBlock<T>, [&](int64_t first, int64_t last, int) {
-    alignas(64) T x_copy[kRowBlock<T>], y_copy[kRowBlock<T>], value[kRowBlock<T>];
+    alignas(64) T x_copy[kRowBlock<T>], y_copy[kRowBlock<T>];
     for (int64_t b = first; b < last; ++b) {
       const int64_t begin = b * kRowBlock<T>, count = smaller(kRowBlock<T>, n - begin);
       if (!direct) pairs.gather_block(begin, count, x_copy, y_copy);
       const T* const x = direct ? pairs.x + begin : x_copy;
-      loss.row(value, x, 1, x, direct ? pairs.y + begin : y_copy, count, loss.parameter);
-      store_lanes(lanes + b * kVirtualLanes<T>, block_lanes<Sum, T>(PlainRow<T>{value}, count));
+      const T* const y = direct ? pairs.y + begin : y_copy;
+      store_lanes(lanes + b * kVirtualLanes<T>, loss.sum(x, y, count, loss.parameter, far));
     }
   });
 }
@@ -308,12 +352,12 @@ Status run_slopes(const Loss<T>& loss, const Call& call) {
 
 template <class F, class T>
 Status run_loss(const Call& call) {
-  return run_values<T>({value_row<F, T>, F::kNanoseconds, F::kParameter, call}, call);
+  return run_values<T>({value_row<F, T>, sum_block<F, T>, F::kNanoseconds, F::kParameter, call}, call);
 }
 
 template <class F, class T>
 Status run_loss_grad(const Call& call) {
-  return run_slopes<T>({slope_row<F, T>, F::kNanoseconds, F::kParameter, call}, call);
+  return run_slopes<T>({slope_row<F, T>, nullptr, F::kNanoseconds, F::kParameter, call}, call);
 }
 
 template <class F>
