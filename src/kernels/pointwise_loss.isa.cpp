@@ -18,10 +18,12 @@ enum Reduction : int64_t { kNone, kMean, kSum };
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The losses, on registers: value(x, y, p), and slope(x, y, p), the derivative by x, where p is the second attribute of
-// those that have one.
+// those that have one. kFromRegisters: values are so quick next to memory that they are summed without a copy, and 0 is
+// that of two zeros.
 
 struct SquaredError {
   static constexpr double kNanoseconds = 0.15;
+  static constexpr bool kFromRegisters = true;
   static constexpr bool kParameter = false;
   template <class V>
   [[gnu::always_inline]] static V value(V x, V y, V) {
@@ -44,6 +46,7 @@ template <class V>
 // The slope is 0 where x and y are equal, and, as in PyTorch, where either is NaN.
 struct AbsoluteError {
   static constexpr double kNanoseconds = 0.15;
+  static constexpr bool kFromRegisters = true;
   static constexpr bool kParameter = false;
   template <class V>
   [[gnu::always_inline]] static V value(V x, V y, V) {
@@ -179,42 +182,35 @@ void slope_row(T* out, const T* w, int64_t w_step, const T* x, const T* y, int64
   });
 }
 
-// The row of values of x and y.
+// The row of values of x and y, of losses that are 0 where both are.
 template <class F, class T>
 struct ValueRow {
   const T* x;
   const T* y;
   Vec<T> parameter;
+  bool far;
 
   [[gnu::always_inline]] Vec<T> at(int64_t j) const { return F::value(load(x + j), load(y + j), parameter); }
-  // Asks for what the group after some more will read.
+  // Only for sums, as of products.
+  [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T>) const {
+    return F::value(load_first(x + j, count, Vec<T>{}), load_first(y + j, count, Vec<T>{}), parameter);
+  }
   [[gnu::always_inline]] void fetch(int64_t j) const {
-    constexpr int kSoon = 2048, kGroup = 256;  // bytes
-    for (const T* from : {x, y}) {
-      const char* const soon = reinterpret_cast<const char*>(from + j) + kSoon;
-#pragma GCC unroll 4
-      for (int line = 0; line < kGroup; line += 64) __builtin_prefetch(soon + line, 0, 2);
-    }
+    if (far) fetch_soon(x + j), fetch_soon(y + j);
   }
 };
 
-// The lanes of the sum of at most a block's values. Those that are quick next to memory are summed from registers, the
-// others from a copy. `far`: what comes soon is asked for.
+// The lanes of the sum of at most a block's values. Where they are `far` and summed from registers, what comes soon is
+// asked for.
 template <class F, class T>
 Lanes<T> sum_block(const T* x, const T* y, int64_t count, T parameter, bool far) {
-  constexpr int64_t kGroup = 4 * kVirtualLanes<T>;
-  constexpr double kQuick = 0.2;  // nanoseconds
-  const ValueRow<F, T> row = {x, y, splat(parameter)};
-  Lanes<T> total = splat_lanes(T{0});
-  int64_t i = 0;
-#pragma GCC unroll 1
-  for (; F::kNanoseconds < kQuick && i + kGroup <= count; i += kGroup) {
-    if (far) row.fetch(i);
-    total = combine<Sum>(total, whole_group<T>(row, i));
+  if constexpr (requires { F::kFromRegisters; }) {
+    return block_lanes<Sum, T>(ValueRow<F, T>{x, y, splat(parameter), far}, count);
+  } else {
+    alignas(64) T value[kRowBlock<T>];
+    value_row<F>(value, x, 1, x, y, count, parameter);
+    return block_lanes<Sum, T>(PlainRow<T>{value}, count);
   }
-  alignas(64) T value[kRowBlock<T>];
-  value_row<F>(value, x + i, 1, x + i, y + i, count - i, parameter);
-  return add_groups<Sum>(total, PlainRow<T>{value}, count - i);
 }
 
 template <class T>
@@ -297,7 +293,7 @@ struct Pairs {
 // The lanes of each block's sum, one behind the other.
 template <class T>
 void sum_blocks(const Loss<T>& loss, const Pairs<T>& pairs, int64_t n, T* lanes) {
-  const bool direct = pairs.contiguous(), far = direct && 2 * n * static_cast<int64_t>(sizeof(T)) >= kStreamed;
+  const bool direct = pairs.contiguous(), far = direct && beyond_caches<T>(2 * n);
   parallel_for(divide_up(n, kRowBlock<T>), loss.nanoseconds * kRowBlock<T>, [&](int64_t first, int64_t last, int) {
     alignas(64) T x_copy[kRowBlock<T>], y_copy[kRowBlock<T>];
     for (int64_t b = first; b < last; ++b) {

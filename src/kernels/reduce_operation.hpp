@@ -5,7 +5,6 @@
 #include <type_traits>
 
 #include "isa/isa.hpp"
-#include "kernels/bytes.hpp"
 #include "kernels/reduce_along.hpp"
 #include "kernels/reduce_blocks.hpp"
 #include "kernels/reduce_tiles.hpp"
@@ -52,12 +51,6 @@ struct Mapping {
   // A block of columns, row i at x + i * step: one row of sums after the other.
   void (*columns)(T* out, int64_t cols, const T* x, int64_t step, int64_t count, const T* centre, bool far);
 };
-
-// Whether no cache holds so many elements. What the last one does hold comes faster without being asked for.
-template <class T>
-constexpr bool beyond_caches(int64_t elements) {
-  return elements >= kStreamed / static_cast<int64_t>(sizeof(T));
-}
 
 // The tree over the blocks of a row whose first element is the one `done` elements behind the beginning of a piece.
 template <class Op, class T>
