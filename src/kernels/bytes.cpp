@@ -71,6 +71,7 @@ const bool g_wide = __builtin_cpu_supports("avx2");
                                             int64_t out_row, int64_t x_row, int64_t ahead) {
   const int64_t last = bytes - 32;
   for (int64_t r = 0; r < rows; ++r, out += out_row, x += x_row) {
+#pragma GCC unroll 4
     for (int64_t i = 0; i < last; i += 32) {
       __builtin_prefetch(x + ahead + i);
       copy_32(out + i, x + i);
@@ -86,6 +87,7 @@ const bool g_wide = __builtin_cpu_supports("avx2");
   for (int64_t n = 0; n < rows.count; ++n, out += rows.bytes) {
     const uint8_t* const x = rows.at_before_others(n);
     if (x == nullptr) return false;
+#pragma GCC unroll 4
     for (int64_t i = 0; i < last; i += 32) copy_32(out + i, x + i);
     copy_32(out + last, x + last);
   }
@@ -94,6 +96,7 @@ const bool g_wide = __builtin_cpu_supports("avx2");
 
 [[gnu::target("avx2")]] void fill_wide(uint8_t* out, const uint8_t* pattern, int64_t bytes) {
   const __m256i all = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(pattern));
+#pragma GCC unroll 4
   for (int64_t i = 0; i < bytes; i += 32) _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), all);
 }
 
@@ -102,6 +105,7 @@ const bool g_wide = __builtin_cpu_supports("avx2");
                                           int64_t out_row, int64_t x_row) {
   const __m256i order = _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0);
   for (int64_t r = 0; r < rows; ++r, out += out_row, x += x_row) {
+#pragma GCC unroll 4
     for (int64_t i = 0; i < count; i += 8) {
       const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i));
       auto* const to = reinterpret_cast<__m256i*>(out + count - 8 - i);
