@@ -153,6 +153,16 @@ template <class V>
 }
 #endif
 
+// Keeps in registers, in the order in which they were read, values that are used more than once. A compiler may read
+// them again for each use, here and there, and the processor then foresees less of what comes next.
+template <class... V>
+[[gnu::always_inline]] inline void in_registers([[maybe_unused]] V&... values) {
+#if defined(__x86_64__)
+  const auto keep = [](auto& value) __attribute__((always_inline)) { asm("" : "+v"(value)); };
+  (keep(values), ...);
+#endif
+}
+
 // The lanes in which x and y are equal, lane i as bit i.
 #if defined(__AVX512F__)
 [[gnu::always_inline]] inline unsigned equal_lanes(Vec<float> x, Vec<float> y) {

@@ -82,6 +82,7 @@ struct Largest : AsItIs {
   // A group of four combined with `total`: one look for NaN is enough.
   template <class V>
   [[gnu::always_inline]] static inline V add_four(V total, V a, V b, V c, V d) {
+    in_registers(a, b, c, d);
     const auto signs = bits_of(a) & bits_of(b) & bits_of(c) & bits_of(d);
     const V largest = max_of(total, max_of(max_of(a, b), max_of(c, d)));
     return unless_nan(signed_if_both(largest, signs), a, b, c, d);
@@ -100,6 +101,7 @@ struct Smallest : AsItIs {
   // A group of four combined with `total`: one look for NaN is enough.
   template <class V>
   [[gnu::always_inline]] static inline V add_four(V total, V a, V b, V c, V d) {
+    in_registers(a, b, c, d);
     const auto signs = bits_of(a) | bits_of(b) | bits_of(c) | bits_of(d);
     const V smallest = min_of(total, min_of(min_of(a, b), min_of(c, d)));
     return unless_nan(signed_if_either(smallest, signs), a, b, c, d);
