@@ -71,11 +71,11 @@ int64_t find_first(const T* x, int64_t count, T value) {
   return i;
 }
 
-// The extremum of contiguous elements, at most a block. What lies behind them is asked for, if they are `far`.
+// The extremum of contiguous elements, at most a block, of an array of `whole` ones.
 template <class Order, class T>
-[[gnu::noinline]] T best_of_block(const T* x, int64_t count, bool far) {
+[[gnu::noinline]] T best_of_block(const T* x, int64_t count, int64_t whole) {
   using Op = typename Order::Op;
-  return fold<Op>(block_lanes<Op, T>(LongRow<T, Op>{{x}, far}, count));
+  return fold<Op>(block_lanes<Op, T>(LongRow<T, Op>{{x}, whole}, count));
 }
 
 // From the index of a block to that of its element.
@@ -163,7 +163,7 @@ struct ArgReducer {
   // end.
   Best<T> best_of_row(const T* from, int64_t begin, int64_t n) const {
     Best<T> best = {0, -1};
-    const bool far = beyond_caches<T>(form.kept * form.reduced);
+    const int64_t whole = form.kept * form.reduced;
     const T* there = nullptr;
     int64_t length = 0;
     alignas(64) T copy[kRowBlock<T>];
@@ -175,7 +175,7 @@ struct ArgReducer {
           gather(copy, block, row_step(), count);
           block = copy;
         }
-        const T value = best_of_block<Order>(block, count, far && block != copy);
+        const T value = best_of_block<Order>(block, count, block == copy ? count : whole);
         if (best.index >= 0 && !replaces<Order>(value, best.value)) continue;
         best = {value, begin + i};
         there = block;

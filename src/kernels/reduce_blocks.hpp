@@ -60,13 +60,22 @@ template <class T>
   for (int line = 0; line < kGroup; line += 64) __builtin_prefetch(from + line, 0, 2);
 }
 
-// A row of which, where it is `far`, what comes soon is asked for, group by group.
+// Asks for one line of a group that comes much later: the processor sees to the lines beside it. Measured on Zen 4:
+// sums of what half fills the last cache take a seventh less time, but of what only memory holds up to a fifth more.
+template <class T>
+[[gnu::always_inline]] inline void fetch_later(const T* x) {
+  constexpr int kLater = 16384;  // bytes
+  __builtin_prefetch(reinterpret_cast<const char*>(x) + kLater, 0, 2);
+}
+
+// A row of an array of `whole` elements, of which what comes is asked for, group by group.
 template <class T, class Op>
 struct LongRow : PlainRow<T, Op> {
-  bool far;
+  int64_t whole;
 
   [[gnu::always_inline]] void fetch(int64_t j) const {
-    if (far) fetch_soon(this->x + j);
+    if (beyond_caches<T>(whole)) return fetch_soon(this->x + j);
+    if (beyond_caches<T>(2 * whole)) fetch_later(this->x + j);
   }
 };
 

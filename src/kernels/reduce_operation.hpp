@@ -15,11 +15,12 @@ namespace {
 template <class T>
 struct Operation {
   T identity;
-  // Whole rows of n > 0 elements, the first at x, to out, out + out_step, ....
-  void (*rows)(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows, int64_t n);
+  // Whole rows of n > 0 elements, the first at x, to out, out + out_step, .... They are of an array of `whole`
+  // elements, which tells whence they come.
+  void (*rows)(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows, int64_t n, int64_t whole);
   // The tree over n > 0 elements of a row from `begin` on, the start of a block, to its lanes. The row lies in pieces
   // of whole blocks or in one piece, `step` apart.
-  void (*row_lanes)(T* lanes, const T* x, int64_t begin, int64_t n, int64_t piece, int64_t step);
+  void (*row_lanes)(T* lanes, const T* x, int64_t begin, int64_t n, int64_t piece, int64_t step, int64_t whole);
   // Part of a block of a row, combined into its lanes: pieces of whole groups, or its end.
   void (*row_groups)(T* lanes, const T* x, int64_t step, int64_t pieces, int64_t count);
   // Part of a block of columns, its beginning or combined into out: whole groups or its end, row i at x + i * step.
@@ -54,22 +55,23 @@ struct Mapping {
 
 // The tree over the blocks of a row whose first element is the one `done` elements behind the beginning of a piece.
 template <class Op, class T>
-[[gnu::noinline]] Lanes<T> long_row_lanes(const T* x, int64_t done, int64_t n, int64_t piece, int64_t step, bool far) {
+[[gnu::noinline]] Lanes<T> long_row_lanes(const T* x, int64_t done, int64_t n, int64_t piece, int64_t step,
+                                          int64_t whole) {
   const auto block = [&](int64_t b) __attribute__((always_inline)) {
     const T* const here = x;
     x += kRowBlock<T>;
     done += kRowBlock<T>;
     if (done == piece) x += step - piece, done = 0;
-    return block_lanes<Op, T>(LongRow<T, Op>{{here}, far}, smaller(kRowBlock<T>, n - b * kRowBlock<T>));
+    return block_lanes<Op, T>(LongRow<T, Op>{{here}, whole}, smaller(kRowBlock<T>, n - b * kRowBlock<T>));
   };
   return combine_in_registers<Lanes<T>>(divide_up(n, kRowBlock<T>), combine<Op, T>, block);
 }
 
 template <class Op, class T>
-void row_lanes_of(T* lanes, const T* x, int64_t begin, int64_t n, int64_t piece, int64_t step) {
+void row_lanes_of(T* lanes, const T* x, int64_t begin, int64_t n, int64_t piece, int64_t step, int64_t whole) {
   const int64_t done = begin % piece;
   const T* const first = x + begin / piece * step + done;
-  store_lanes(lanes, long_row_lanes<Op>(first, done, n, piece, step, beyond_caches<T>(n)));
+  store_lanes(lanes, long_row_lanes<Op>(first, done, n, piece, step, whole));
 }
 
 template <class Op, class T>
@@ -94,15 +96,14 @@ void row_groups_of(T* lanes, const T* x, int64_t step, int64_t pieces, int64_t c
 // Rows of many blocks, of one block, and, where the order does not matter, of half a vector: these transposed, many at
 // a time.
 template <class Op, class T>
-void rows_of(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows, int64_t n) {
+void rows_of(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows, int64_t n, int64_t whole) {
   if (n > kRowBlock<T>) {
-    const bool far = beyond_caches<T>(rows * n);
     for (int64_t i = 0; i < rows; ++i) {
-      out[i * out_step] = fold<Op>(long_row_lanes<Op>(x + i * x_step, 0, n, n, 0, far));
+      out[i * out_step] = fold<Op>(long_row_lanes<Op>(x + i * x_step, 0, n, n, 0, whole));
     }
   } else if (!Op::kInAnyOrder || n > kVirtualLanes<T> / 2 || rows < kTileRows / 2) {
     for (int64_t i = 0; i < rows; ++i) {
-      out[i * out_step] = fold<Op>(block_lanes<Op, T>(PlainRow<T, Op>{x + i * x_step}, n));
+      out[i * out_step] = fold<Op>(block_lanes<Op, T>(LongRow<T, Op>{{x + i * x_step}, whole}, n));
     }
   } else if constexpr (Op::kInAnyOrder) {
     Tile<T> tile;
@@ -144,7 +145,7 @@ void short_rows_of(T* out, int64_t rows, const T* x, int64_t step, int64_t n) {
 template <class Op, class T>
 void along_of(T* out, int64_t cols, const T* x, int64_t step, int64_t n) {
   if constexpr (Op::kInAnyOrder) {
-    rows_of<Op>(out, 1, x, step, cols, n);
+    rows_of<Op>(out, 1, x, step, cols, n, cols * n);
   } else {
     combine_along<Op>(out, cols, x, step, n);
   }

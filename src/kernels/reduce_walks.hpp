@@ -139,6 +139,7 @@ struct Reducer {
   int64_t block() const { return kBlockVectors * (form.rows ? kVirtualLanes<T> : 1); }
   // How many blocks there are in n elements.
   int64_t blocks(int64_t n) const { return divide_up(form.rows ? divide_up(n, kVirtualLanes<T>) : n, kBlockVectors); }
+  int64_t whole() const { return form.kept * form.reduced; }
   bool single_block() const { return !form.rows && form.reduced <= block(); }
   double nanoseconds() const { return kNanosecondsEach / static_cast<double>(share); }  // for an element
   const T* centre_of(int64_t result) const { return centre == nullptr ? &parameter : centre + result; }
@@ -478,7 +479,7 @@ struct Reducer {
   [[gnu::noinline]] void combine_in_blocks(const T* from, int64_t cols, int64_t begin, int64_t n, T* levels) const {
     const int64_t piece = nest.reduced.rank == 1 ? form.reduced : nest.reduced.shape[1];
     for (int64_t j = 0; j < cols; ++j) {
-      op.row_lanes(levels + j * lanes(), from + j * col_step(), begin, n, piece, nest.reduced.stride[0][0]);
+      op.row_lanes(levels + j * lanes(), from + j * col_step(), begin, n, piece, nest.reduced.stride[0][0], whole());
     }
   }
 
@@ -490,7 +491,7 @@ struct Reducer {
       combine_blocks(levels + j * lanes(), lanes(), divide_up(n, kProducts), merge(), [&](int64_t b, T* to) {
         const int64_t count = smaller(kProducts, n - b * kProducts);
         convert_rows(copy, row + b * kProducts, 0, 1, count);
-        op.row_lanes(to, copy, 0, count, count, 0);
+        op.row_lanes(to, copy, 0, count, count, 0, count);
       });
     }
   }
@@ -564,7 +565,7 @@ struct Reducer {
   void run_rows(int64_t begin, int64_t end) const {
     const int64_t out_step = nest.kept.stride[0][nest.kept.rank - 1];
     visit_rows(nest.kept, nest.kept.rank - 1, begin, end, [&](const int64_t* offset, int64_t count) {
-      op.rows(out + offset[0], out_step, x + offset[1], col_step(), count, form.reduced);
+      op.rows(out + offset[0], out_step, x + offset[1], col_step(), count, form.reduced, whole());
       divide(out + offset[0], out_step, count);
     });
   }
@@ -579,7 +580,7 @@ struct Reducer {
       } else {
         for (int64_t i = 0; i < rows; ++i) multiply_pieces(from + i * col_step(), 0, n, copy + i * n);
       }
-      op.rows(to, out_step, copy, n, rows, n);
+      op.rows(to, out_step, copy, n, rows, n, rows * n);
       divide(to, out_step, rows);
     });
   }
