@@ -196,10 +196,12 @@ struct ArgReducer {
   }
 
   void run_columns(int64_t to, const T* from, int64_t count) const {
-    alignas(64) T best[kStrip];
-    alignas(64) math::UInt<T> index[kStrip];
+    RoomBeside<T, kStrip> best_room;
+    RoomBeside<math::UInt<T>, kStrip> index_room;
     for (int64_t j = 0; j < count; j += kStrip) {
       const int64_t cols = smaller(kStrip, count - j);
+      T* const best = best_room.behind(from + j);
+      math::UInt<T>* const index = index_room.behind(from + j, kPage / 4 * 3);
       best_of_columns<Order>(best, index, from + j, row_step(), form.reduced, cols);
       for (int64_t c = 0; c < cols; ++c) write(to + (j + c) * out_step(), best[c], static_cast<int64_t>(index[c]));
     }

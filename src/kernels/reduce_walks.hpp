@@ -604,11 +604,11 @@ struct Reducer {
 
   // All others, strip by strip. A strip of one block goes straight to out where out is contiguous.
   void run_strips(int64_t begin, int64_t end) const {
-    alignas(64) T levels[kLevelBytes / sizeof(T)];
+    RoomBeside<T, kLevelBytes / sizeof(T)> room;
     const int64_t width = most_results(blocks(form.reduced));
     const bool straight = nest.kept.stride[0][nest.kept.rank - 1] == 1;
     for_strips(begin, end, width, [&](T* to, const T* from, int64_t cols, int64_t before) {
-      T* const place = straight && single_block() && sums == 1 ? to : levels;
+      T* const place = straight && single_block() && sums == 1 ? to : room.behind(from);
       combine_strip(from, cols, 0, form.reduced, centre_of(before), place);
       write(to, cols, place);
     });
@@ -646,10 +646,11 @@ struct Reducer {
   }
 
   [[gnu::noinline]] void run_chunk(const Chunks& chunks, int64_t chunk, T* partial) const {
-    alignas(64) T levels[kLevelBytes / sizeof(T)];
+    RoomBeside<T, kLevelBytes / sizeof(T)> room;
     const int64_t each = chunks.blocks * block(), begin = chunk * each, n = smaller(each, form.reduced - begin);
     partial += chunk * form.kept * lanes();
     for_strips(0, form.kept, chunk_width(chunks), [&](T*, const T* from, int64_t cols, int64_t before) {
+      T* const levels = room.behind(from);
       combine_strip(from, cols, begin, n, centre_of(before), levels);
       copy(partial + before * lanes(), levels, cols * lanes());
     });
