@@ -44,7 +44,7 @@ struct PlainRow {
   }
 };
 
-// Whether no cache holds so many elements. What the last one does hold comes faster without being asked for.
+// Whether no cache holds so many elements.
 template <class T>
 constexpr bool beyond_caches(int64_t elements) {
   return elements >= kStreamed / static_cast<int64_t>(sizeof(T));
@@ -68,7 +68,8 @@ template <class T>
   __builtin_prefetch(reinterpret_cast<const char*>(x) + kLater, 0, 2);
 }
 
-// A row of an array of `whole` elements, of which what comes is asked for, group by group.
+// A row of an array of `whole` elements. Group by group, what comes is asked for: soon where no cache holds the array,
+// later where it half fills the last one. Smaller ones come faster without.
 template <class T, class Op>
 struct LongRow : PlainRow<T, Op> {
   int64_t whole;
@@ -284,12 +285,11 @@ template <class Op, class T>
 // ---------------------------------------------------------------------------------------------------------------------
 // Columns: rows of `cols` elements, each column to a result.
 
-// Room for results that are read and written again while rows are read at x. A read waits behind a write to a place
-// that lies as far, or little farther, from the beginning of its page of memory; so they lie `bytes` farther, which is
-// more. Measured on Zen 4: sums of columns take up to 1.5, places of extrema 2 times as long where chance has them lie
-// badly.
-constexpr int kPage = 4096;  // bytes
+constexpr int kPage = 4096;  // bytes, of memory
 
+// Room for results that are read and written again while rows are read at x. A read waits behind a write whose place in
+// another page is its own or little farther; so results lie `bytes` farther, which is more. Measured on Zen 4: sums of
+// columns take up to 1.5, places of extrema 2 times as long where chance has them lie badly.
 template <class T, int64_t count>
 struct RoomBeside {
   alignas(64) T room[count + kPage / static_cast<int>(sizeof(T))];

@@ -19,7 +19,7 @@ struct Operation {
   // elements, which tells whence they come.
   void (*rows)(T* out, int64_t out_step, const T* x, int64_t x_step, int64_t rows, int64_t n, int64_t whole);
   // The tree over n > 0 elements of a row from `begin` on, the start of a block, to its lanes. The row lies in pieces
-  // of whole blocks or in one piece, `step` apart.
+  // of whole blocks or in one piece, `step` apart, and is of an array of `whole` elements.
   void (*row_lanes)(T* lanes, const T* x, int64_t begin, int64_t n, int64_t piece, int64_t step, int64_t whole);
   // Part of a block of a row, combined into its lanes: pieces of whole groups, or its end.
   void (*row_groups)(T* lanes, const T* x, int64_t step, int64_t pieces, int64_t count);
