@@ -220,6 +220,38 @@ for task in set(os.listdir("/proc/self/task")) - before:
     assert run_python("-c", code) == "True True "
 
 
+@has_tasks
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the platform binds no process to a core")
+def test_threads_that_are_woken_may_go_where_they_might_before() -> None:
+    """They are woken on cores of their own, but not bound to them; and only on cores that they may be on.
+
+    More threads than cores, so that some find no core of their own. Those without work sleep in the end.
+    """
+    code = """
+import os, pathlib, time, minigrad as mg
+from minigrad import _core
+cores = sorted(os.sched_getaffinity(0))
+mg.set_num_threads(len(cores) + 1), _core.set_parallel_threshold(0)
+before = set(os.listdir("/proc/self/task"))
+x = mg.linspace(-1, 1, 4096).reshape(64, 64)
+expected = x.exp().tolist()
+team = [int(task) for task in set(os.listdir("/proc/self/task")) - before]
+state = lambda task: pathlib.Path("/proc/self/task", str(task), "stat").read_text().rsplit(")", 1)[1].split()[0]
+def wake_often():
+    right = set()
+    for _ in range(20):
+        while any(state(task) != "S" for task in team):
+            time.sleep(0.001)
+        right.add(x.exp().tolist() == expected)
+    return right
+print(len(team) == len(cores), wake_often(), {tuple(os.sched_getaffinity(task)) == tuple(cores) for task in team})
+for task in team:
+    os.sched_setaffinity(task, cores[:2])
+print(wake_often(), {tuple(os.sched_getaffinity(task)) == tuple(cores[:2]) for task in team})
+"""
+    assert run_python("-c", code) == "True {True} {True}\n{True} {True}\n"
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the platform binds no process to a core")
 def test_threads_without_cores_hurt_nobody() -> None:
     """Eight threads on one core, as on a machine that is busy: nobody spins for a thread that has no core.

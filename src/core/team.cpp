@@ -1,7 +1,9 @@
 #include "core/team.hpp"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <system_error>
@@ -10,16 +12,21 @@
 namespace minigrad {
 namespace {
 
+using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-// How long a thread watches before it sleeps. Measured on steps of a 784-256-128-10 network: 10 µs are too short for
-// the gaps between kernels, more than 50 win nothing.
-constexpr auto kPatience = std::chrono::microseconds(50);
-// Sixteen turns of watching take less than a microsecond. If they took this long, somebody else has been given the
-// core, and watching on would only take it from them.
-constexpr auto kInterrupted = std::chrono::microseconds(20);
+// How long a thread watches before it sleeps. Measured on bursts of 20 ms, four threads: with 0.1 ms, products of large
+// matrices and steps of a 784-1024-1024-10 network take a tenth longer; 2 ms win nothing.
+constexpr Clock::duration kPatience = 1ms;
+// On a machine that has more to do than cores, watching takes them from others.
+constexpr Clock::duration kCrowdedPatience = 50us;
+// A thread that gets its core so late has had to wait for somebody else; what the machine itself takes is shorter.
+constexpr Clock::duration kLate = 400us;
+// For so long after that, the machine counts as crowded.
+constexpr Clock::duration kCrowded = 100ms;
 
 thread_local bool t_inside = false;
+thread_local Clock::time_point t_was_late;
 
 inline void relax() {
 #if defined(__x86_64__)
@@ -29,17 +36,20 @@ inline void relax() {
 #endif
 }
 
-// Whether holds() came true while it was worth watching for.
+// Whether holds() came true while it was worth watching for. Sixteen turns take less than a microsecond, if nobody else
+// is given the core.
 template <class Condition>
 bool watch(Condition&& holds) {
   const auto start = Clock::now();
+  const auto patience = start - t_was_late < kCrowded ? kCrowdedPatience : kPatience;
   for (auto last = start;;) {
     for (int turn = 0; turn < 16; ++turn) {
       if (holds()) return true;
       relax();
     }
     const auto now = Clock::now();
-    if (now - start > kPatience || now - last > kInterrupted) return false;
+    if (now - last > kLate) t_was_late = now;
+    if (now - start > patience || now - last > kLate) return false;
     last = now;
   }
 }
@@ -62,14 +72,9 @@ bool Team::run(int64_t count, int workers, int pieces, ParallelBody body, void* 
   const uint64_t number = ticket_.load(std::memory_order_relaxed) / kMaxThreads + 1;
   for (int i = 0; i < workers; ++i) shares_[i].left.store(pieces_left(number, 0, pieces), std::memory_order_release);
   const Ticket ticket = number * kMaxThreads + static_cast<Ticket>(workers - 1);
+  next_to_wake_.store(1, std::memory_order_relaxed);
   // In one order with what a thread does before it sleeps: it sees the ticket, or is seen to sleep.
   ticket_.store(ticket, std::memory_order_seq_cst);
-  const int awake = started_ - sleeping_.load(std::memory_order_seq_cst);
-  if (awake < workers - 1) {
-    to_wake_.store(workers - 1 - awake, std::memory_order_relaxed);
-    alarm_.fetch_add(1, std::memory_order_seq_cst);
-    wake_two();
-  }
   work_on(ticket, 0);
   await_others();
   t_inside = false;
@@ -80,6 +85,8 @@ bool Team::run(int64_t count, int workers, int pieces, ParallelBody body, void* 
 // Begins with its own share: each thread has the same part of equal jobs if it can, and finds it in its cache.
 void Team::work_on(Ticket ticket, int self) {
   const int workers = static_cast<int>(ticket % kMaxThreads) + 1;
+  shares_[self].core.store(sched_getcpu(), std::memory_order_relaxed);
+  if (sleeping_.load(std::memory_order_seq_cst) > 0) wake_two(workers);
   int done = 0;
   for (int i = 0; i < workers; ++i) done += run_pieces(ticket / kMaxThreads, workers, (self + i) % workers, i == 0);
   if (done > 0 && unfinished_.fetch_sub(done, std::memory_order_acq_rel) == done) unfinished_.notify_one();
@@ -123,30 +130,65 @@ void Team::start_threads(int threads) {
 
 void Team::work(int self) {
   t_inside = true;
+  shares_[self].thread = gettid();
   for (Ticket seen = 0;;) {
     Ticket ticket = 0;
-    while (!watch([&] { return (ticket = ticket_.load(std::memory_order_acquire)) != seen; })) sleep_until_after(seen);
+    const auto is_new = [&] { return (ticket = ticket_.load(std::memory_order_acquire)) != seen; };
+    while (!watch(is_new)) sleep_until_after(seen, self);
     seen = ticket;
     work_on(ticket, self);
   }
 }
 
-void Team::sleep_until_after(Ticket seen) {
-  const uint32_t alarm = alarm_.load(std::memory_order_seq_cst);
+void Team::sleep_until_after(Ticket seen, int self) {
+  Share& share = shares_[self];
+  share.asleep.store(1, std::memory_order_seq_cst);
   sleeping_.fetch_add(1, std::memory_order_seq_cst);
   if (ticket_.load(std::memory_order_seq_cst) == seen) {
-    alarm_.wait(alarm);
-    wake_two();
+    share.asleep.wait(1);
+    const auto now = Clock::now();
+    if (now - share.woken.load(std::memory_order_relaxed) > kLate) t_was_late = now;
   }
+  share.asleep.store(0, std::memory_order_relaxed);
   sleeping_.fetch_sub(1, std::memory_order_seq_cst);
 }
 
-// Whoever wakes, wakes two more: the caller of many threads does not do it all alone.
-void Team::wake_two() {
-  for (int i = 0; i < 2; ++i) {
-    if (to_wake_.load(std::memory_order_relaxed) <= 0) return;
-    if (to_wake_.fetch_sub(1, std::memory_order_relaxed) > 0) alarm_.notify_one();
+// Whoever begins a job wakes two: the caller of many threads does not do it all alone.
+void Team::wake_two(int workers) {
+  for (int woken = 0; woken < 2;) {
+    const int thread = next_to_wake_.fetch_add(1, std::memory_order_relaxed);
+    if (thread >= workers) return;
+    if (shares_[thread].asleep.load(std::memory_order_seq_cst) == 0) continue;
+    wake(thread, workers);
+    ++woken;
   }
+}
+
+// Left to itself, the system may wake a thread on the core of whoever wakes it, and leave both there for some ten
+// milliseconds while other cores are idle: on a virtual machine it takes an idle core for one that is away. So for the
+// moment of waking it may choose only cores where none of the team is.
+void Team::wake(int thread, int workers) {
+  Share& share = shares_[thread];
+  if (share.waking.exchange(true, std::memory_order_acquire)) return;
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  sched_getaffinity(share.thread, sizeof allowed, &allowed);
+  cpu_set_t free = allowed;
+  for (int i = 0; i < workers; ++i) {
+    if (i != thread) CPU_CLR(shares_[i].core.load(std::memory_order_relaxed), &free);
+  }
+  const bool moves = CPU_COUNT(&free) > 0;
+  if (moves) sched_setaffinity(share.thread, sizeof free, &free);
+  if (moves && !CPU_ISSET(share.core.load(std::memory_order_relaxed), &free)) {
+    int core = 0;
+    while (!CPU_ISSET(core, &free)) ++core;
+    share.core.store(core, std::memory_order_relaxed);  // where it then wakes, as a rule
+  }
+  share.woken.store(Clock::now(), std::memory_order_relaxed);
+  share.asleep.store(0, std::memory_order_seq_cst);
+  share.asleep.notify_one();
+  if (moves) sched_setaffinity(share.thread, sizeof allowed, &allowed);
+  share.waking.store(false, std::memory_order_release);
 }
 
 }  // namespace minigrad

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 
 #include "core/parallel.hpp"
@@ -15,6 +16,7 @@ namespace minigrad {
 //
 // The threads are started when a job first asks for them, and end with the process. One without work watches for some
 // before it sleeps: jobs of a training step follow each other within microseconds, waking a thread takes up to fifty.
+// Where a thread finds that it had to wait for its core, others need it, and it watches only briefly.
 class Team {
  public:
   static constexpr int kMaxThreads = 512;
@@ -28,18 +30,27 @@ class Team {
   static bool is_inside();
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   // The job's number and, in the lowest bits, its workers; never 0.
   using Ticket = uint64_t;
 
-  // The pieces [begin, end) of a share that nobody has taken, and the job's number. Each in a cache line of its own.
+  // The pieces [begin, end) of a share that nobody has taken, and the job's number; and what others need to know of the
+  // thread that it is for. Each in a cache line of its own.
   struct alignas(64) Share {
     std::atomic<uint64_t> left{0};
+    int thread = 0;             // the system's number of it
+    std::atomic<int> core{-1};  // where it began its last job
+    std::atomic<int> asleep{0};
+    std::atomic<bool> waking{false};  // somebody is about to wake it
+    std::atomic<Clock::time_point> woken{};
   };
 
   void start_threads(int threads);
   void work(int self);
-  void sleep_until_after(Ticket seen);
-  void wake_two();
+  void sleep_until_after(Ticket seen, int self);
+  void wake_two(int workers);
+  void wake(int thread, int workers);
   void work_on(Ticket ticket, int self);
   int run_pieces(uint64_t number, int64_t workers, int share, bool own);
   void await_others();
@@ -53,8 +64,7 @@ class Team {
   Share shares_[kMaxThreads];
   alignas(64) std::atomic<Ticket> ticket_{0};
   std::atomic<int> sleeping_{0};
-  std::atomic<int> to_wake_{0};
-  std::atomic<uint32_t> alarm_{0};
+  std::atomic<int> next_to_wake_{0};
   alignas(64) std::atomic<int> unfinished_{0};
 };
 
