@@ -411,6 +411,11 @@ void one_behind_another(LaneBlock<T, N> block, int64_t lanes, bool streamed) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Runs.
 
+// Threads that write into one page of memory wait for each other, unless they write past the caches. So where there are
+// fewer pages of columns than threads, arrays with so many bytes are written so: on four threads, cumsum(0) of
+// 4096x1024 floats takes half of the time, of 512x1024 0.8, and what reads the result afterwards takes no longer.
+constexpr int64_t kSharedWithinPages = 2 << 20;
+
 int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
 
 // x as `shape` sees it, sizes of 1 repeated, without dimension `dim`.
@@ -453,9 +458,15 @@ Status run_scan(const Call& call) {
   const Nest<N> nest = make_nest(operands);
   for (int i = 0; i < N; ++i) whole.lane_step[i] = nest.stride[i][nest.rank - 1];
   const bool side_by_side = magnitude(whole.lane_step[0]) < magnitude(whole.dim_step[0]);
-  const bool streamed = past_caches(N * nest.size * whole.length * static_cast<int64_t>(sizeof(T)));
+  const int64_t bytes = N * nest.size * whole.length * static_cast<int64_t>(sizeof(T));
   const double cost = 0.3 * static_cast<double>(whole.length);
-  parallel_rows(nest, side_by_side ? kPageOfFloats : 1, cost, [&](const int64_t* offset, int64_t count) {
+  bool streamed = past_caches(bytes);
+  int64_t together = side_by_side ? kPageOfFloats : 1;
+  if (side_by_side && Op::kIsQuick && bytes >= kSharedWithinPages && in_lines(whole, nest.shape[nest.rank - 1])) {
+    const int64_t each = kTogether * worker_count(nest.size, cost), even = (nest.size + each - 1) / each * kTogether;
+    if (even < nest.size && even < together) together = even, streamed = true;
+  }
+  parallel_rows(nest, together, cost, [&](const int64_t* offset, int64_t count) {
     LaneBlock<T, N> block = whole;
     for (int i = 0; i < N; ++i) block.data[i] += offset[i];
     side_by_side ? abreast<Op>(block, count, streamed) : one_behind_another<Op>(block, count, streamed);

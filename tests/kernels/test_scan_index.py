@@ -163,6 +163,22 @@ def test_cumsum_of_rows_past_the_caches(columns: int) -> None:
             assert same_bits(out[:, ::-1].copy() if reverse else out, exact)
 
 
+# 2 MiB and more read and written: threads share columns within a page where results are whole lines of memory, which the
+# last two and an output off them are not.
+@pytest.mark.parametrize("shape", [(700, 512), (300, 1008), (5, 200, 272), (700, 520), (700, 523)])
+@pytest.mark.parametrize("threads", [3, 4, 8])
+def test_cumsum_of_columns_that_threads_share_within_a_page(shape: tuple[int, ...], threads: int) -> None:
+    x = np.random.default_rng(6).standard_normal(shape, np.float32)
+    exact = np.cumsum(x, -2, np.float64).astype(np.float32)
+    with with_threads(threads):
+        assert same_bits(KERNELS["cumsum"](x, -2, False), exact)
+        backwards = KERNELS["cumsum"](x[..., ::-1, :], -2, True)
+        assert same_bits(np.array(backwards[..., ::-1, :], order="C"), exact)
+        for out in layouts(np.zeros_like(x)):
+            KERNELS["cumsum"].into(out, x, -2, False)
+            assert same_bits(np.array(out, order="C"), exact)
+
+
 def test_linear_recurrence_broadcasts() -> None:
     rng = np.random.default_rng(3)
     a, b = rng.standard_normal((5, 1)), rng.standard_normal((4, 1, 7))
