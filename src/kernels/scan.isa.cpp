@@ -462,9 +462,11 @@ Status run_scan(const Call& call) {
   const double cost = 0.3 * static_cast<double>(whole.length);
   bool streamed = past_caches(bytes);
   int64_t together = side_by_side ? kPageOfFloats : 1;
-  if (side_by_side && Op::kIsQuick && bytes >= kSharedWithinPages && in_lines(whole, nest.shape[nest.rank - 1])) {
-    const int64_t each = kTogether * worker_count(nest.size, cost), even = (nest.size + each - 1) / each * kTogether;
-    if (even < nest.size && even < together) together = even, streamed = true;
+  if (side_by_side && Op::kIsQuick && bytes >= kSharedWithinPages) {
+    const int64_t inner = nest.shape[nest.rank - 1], page = inner < together ? inner : together;
+    const int64_t workers = worker_count(nest.size, cost), groups = workers * kTogether;
+    const int64_t even = (nest.size + groups - 1) / groups * kTogether;
+    if (nest.size < workers * page && even < page && in_lines(whole, inner)) together = even, streamed = true;
   }
   parallel_rows(nest, together, cost, [&](const int64_t* offset, int64_t count) {
     LaneBlock<T, N> block = whole;
