@@ -166,7 +166,7 @@ void Team::wake_two(int workers) {
 
 // Left to itself, the system of a virtual machine may wake a thread on the core of whoever wakes it, and leave both
 // there for some ten milliseconds while other cores are idle. So for the moment of waking it may choose only cores
-// where none of the team is.
+// where none of the team is. One waker at a time: a second one would take that choice for what it may always have.
 void Team::wake(int thread, int workers) {
   Share& share = shares_[thread];
   if (share.waking.exchange(true, std::memory_order_acquire)) return;

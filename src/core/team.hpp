@@ -30,8 +30,6 @@ class Team {
   static bool is_inside();
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   // The job's number and, in the lowest bits, its workers; never 0.
   using Ticket = uint64_t;
 
@@ -39,11 +37,11 @@ class Team {
   // thread that it is for. Each in a cache line of its own.
   struct alignas(64) Share {
     std::atomic<uint64_t> left{0};
-    int thread = 0;             // the system's number of it
-    std::atomic<int> core{-1};  // where it began its last job
-    std::atomic<int> asleep{0};
+    int thread = 0;                   // the system's number of it
+    std::atomic<int> core{-1};        // where it began its last job
+    std::atomic<int> asleep{0};       // 1: until it is woken
     std::atomic<bool> waking{false};  // somebody is about to wake it
-    std::atomic<Clock::time_point> woken{};
+    std::atomic<std::chrono::steady_clock::time_point> woken{};
   };
 
   void start_threads(int threads);

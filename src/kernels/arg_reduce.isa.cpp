@@ -163,7 +163,6 @@ struct ArgReducer {
   // end.
   Best<T> best_of_row(const T* from, int64_t begin, int64_t n) const {
     Best<T> best = {0, -1};
-    const int64_t whole = form.kept * form.reduced;
     const T* there = nullptr;
     int64_t length = 0;
     alignas(64) T copy[kRowBlock<T>];
@@ -175,7 +174,7 @@ struct ArgReducer {
           gather(copy, block, row_step(), count);
           block = copy;
         }
-        const T value = best_of_block<Order>(block, count, block == copy ? count : whole);
+        const T value = best_of_block<Order>(block, count, block == copy ? count : form.elements());
         if (best.index >= 0 && !replaces<Order>(value, best.value)) continue;
         best = {value, begin + i};
         there = block;

@@ -37,6 +37,8 @@ struct Reduction {
   bool rows;        // the last dimension is reduced (see reduce_blocks.hpp for what hangs on it)
   int64_t kept;     // results
   int64_t reduced;  // elements for each
+
+  int64_t elements() const { return kept * reduced; }
 };
 
 // The logical form: a function of shape and dims. Reduced dimensions of size 1 do not count, kept ones do, so that a
@@ -184,7 +186,7 @@ inline Chunks divide_into_chunks(const Reduction& r, int64_t lanes) {
   const int64_t width = r.rows ? lanes : 1, values = r.kept * width;
   const int64_t block = kBlockOfVectors * width, blocks = (r.reduced + block - 1) / block;
   const bool columns = !r.rows && blocks >= kManyBlocks;
-  if (r.kept == 0 || values > (columns ? kMostColumns : kFew) || r.kept * r.reduced < 4 * kElements) return {0, 0};
+  if (r.kept == 0 || values > (columns ? kMostColumns : kFew) || r.elements() < 4 * kElements) return {0, 0};
   int64_t each = 1;
   while (each * kMostChunks < blocks || each * kMostValues < blocks * values || each * block * r.kept < kElements) {
     each *= 2;

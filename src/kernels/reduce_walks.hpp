@@ -139,7 +139,6 @@ struct Reducer {
   int64_t block() const { return kBlockVectors * (form.rows ? kVirtualLanes<T> : 1); }
   // How many blocks there are in n elements.
   int64_t blocks(int64_t n) const { return divide_up(form.rows ? divide_up(n, kVirtualLanes<T>) : n, kBlockVectors); }
-  int64_t whole() const { return form.kept * form.reduced; }
   bool single_block() const { return !form.rows && form.reduced <= block(); }
   double nanoseconds() const { return kNanosecondsEach / static_cast<double>(share); }  // for an element
   const T* centre_of(int64_t result) const { return centre == nullptr ? &parameter : centre + result; }
@@ -479,7 +478,8 @@ struct Reducer {
   [[gnu::noinline]] void combine_in_blocks(const T* from, int64_t cols, int64_t begin, int64_t n, T* levels) const {
     const int64_t piece = nest.reduced.rank == 1 ? form.reduced : nest.reduced.shape[1];
     for (int64_t j = 0; j < cols; ++j) {
-      op.row_lanes(levels + j * lanes(), from + j * col_step(), begin, n, piece, nest.reduced.stride[0][0], whole());
+      op.row_lanes(levels + j * lanes(), from + j * col_step(), begin, n, piece, nest.reduced.stride[0][0],
+                   form.elements());
     }
   }
 
@@ -565,7 +565,7 @@ struct Reducer {
   void run_rows(int64_t begin, int64_t end) const {
     const int64_t out_step = nest.kept.stride[0][nest.kept.rank - 1];
     visit_rows(nest.kept, nest.kept.rank - 1, begin, end, [&](const int64_t* offset, int64_t count) {
-      op.rows(out + offset[0], out_step, x + offset[1], col_step(), count, form.reduced, whole());
+      op.rows(out + offset[0], out_step, x + offset[1], col_step(), count, form.reduced, form.elements());
       divide(out + offset[0], out_step, count);
     });
   }
@@ -678,7 +678,7 @@ struct Reducer {
       }
     }
     if (form.reduced == 0) return run_empty();
-    const double cost = nanoseconds() * static_cast<double>(form.kept * form.reduced);
+    const double cost = nanoseconds() * static_cast<double>(form.elements());
     chunks.count > 0 && worker_count(chunks.count, cost / chunks.count) > 1 ? run_chunks(chunks, partial) : run();
   }
 

@@ -416,6 +416,15 @@ void one_behind_another(LaneBlock<T, N> block, int64_t lanes, bool streamed) {
 // 4096x1024 floats takes half of the time, of 512x1024 0.8, and what reads the result afterwards takes no longer.
 constexpr int64_t kSharedWithinPages = 2 << 20;
 
+// How many columns each of so many threads then has, whole lines of memory; 0 where there are pages enough, or rows of
+// less than a page.
+template <int N>
+int64_t columns_within_page(const Nest<N>& nest, int64_t workers) {
+  const int64_t inner = nest.shape[nest.rank - 1], page = inner < kPageOfFloats ? inner : kPageOfFloats;
+  const int64_t groups = workers * kTogether, even = (nest.size + groups - 1) / groups * kTogether;
+  return nest.size < workers * page && even < page ? even : 0;
+}
+
 int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
 
 // x as `shape` sees it, sizes of 1 repeated, without dimension `dim`.
@@ -460,14 +469,12 @@ Status run_scan(const Call& call) {
   const bool side_by_side = magnitude(whole.lane_step[0]) < magnitude(whole.dim_step[0]);
   const int64_t bytes = N * nest.size * whole.length * static_cast<int64_t>(sizeof(T));
   const double cost = 0.3 * static_cast<double>(whole.length);
-  bool streamed = past_caches(bytes);
-  int64_t together = side_by_side ? kPageOfFloats : 1;
-  if (side_by_side && Op::kIsQuick && bytes >= kSharedWithinPages) {
-    const int64_t inner = nest.shape[nest.rank - 1], page = inner < together ? inner : together;
-    const int64_t workers = worker_count(nest.size, cost), groups = workers * kTogether;
-    const int64_t even = (nest.size + groups - 1) / groups * kTogether;
-    if (nest.size < workers * page && even < page && in_lines(whole, inner)) together = even, streamed = true;
-  }
+  const int64_t within = side_by_side && Op::kIsQuick && bytes >= kSharedWithinPages
+                             ? columns_within_page(nest, worker_count(nest.size, cost))
+                             : 0;
+  const bool shares_pages = within > 0 && in_lines(whole, nest.shape[nest.rank - 1]);
+  const bool streamed = shares_pages || past_caches(bytes);
+  const int64_t together = shares_pages ? within : (side_by_side ? kPageOfFloats : 1);
   parallel_rows(nest, together, cost, [&](const int64_t* offset, int64_t count) {
     LaneBlock<T, N> block = whole;
     for (int i = 0; i < N; ++i) block.data[i] += offset[i];

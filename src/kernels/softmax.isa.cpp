@@ -231,21 +231,22 @@ struct Backward {
     for (int64_t r = 0; r < count; ++r) result_row(rows.from(r), sum[r]);
   }
 
+  static auto result_by(T sum) {
+    return [sum](T g_k, T y_k) __attribute__((always_inline)) { return F::result(g_k, y_k, sum); };
+  }
+
   static void result_past(const Rows<T>& row, T sum) {
-    write_past(true, row.out, row.n, [&](T* to, int64_t i, int64_t count) {
-      map_row(to, row.a + i, row.b + i, count,
-              [sum](T g_k, T y_k) __attribute__((always_inline)) { return F::result(g_k, y_k, sum); });
-    });
+    write_past(true, row.out, row.n,
+               [&](T* to, int64_t i, int64_t count) { map_row(to, row.a + i, row.b + i, count, result_by(sum)); });
   }
 
   static void result_row(const Rows<T>& row, T sum) {
-    const auto result = [sum](T g_k, T y_k) __attribute__((always_inline)) { return F::result(g_k, y_k, sum); };
     alignas(64) T g_copy[kRowBlock<T>], y_copy[kRowBlock<T>], out_copy[kRowBlock<T>];
     for (int64_t begin = 0; begin < row.n; begin += kRowBlock<T>) {
       const int64_t count = smaller(kRowBlock<T>, row.n - begin);
       T* const out = row.result_row().at(begin, out_copy);
       const T* const g = row.a_row().at(begin, count, g_copy);
-      map_row(out, g, row.b_row().at(begin, count, y_copy), count, result);
+      map_row(out, g, row.b_row().at(begin, count, y_copy), count, result_by(sum));
       row.result_row().flush(begin, count, out);
     }
   }
