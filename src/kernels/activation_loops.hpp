@@ -22,9 +22,9 @@ Status run_value(const Call& call) {
   const auto loop = [](const void* context, void* out, int64_t size, const Neighbours& in) {
     const Op own = *static_cast<const Op*>(context);
     const auto value = [own](auto x) __attribute__((always_inline)) { return own(x); };
-    map_registers(value, static_cast<T*>(out), size, static_cast<const T*>(in.x[0]));
+    map_registers(value, static_cast<T*>(out), size, in, Numbers<0>{});
   };
-  return walk(call, {1, cost_in_nanoseconds<T>(cost), loop, &op, kMapBlock});
+  return walk(call, map_of_registers<T>(1, cost, loop, &op));
 }
 
 // Of a function of one argument or of several. Attributes for which the operation is a simpler one, `Plain`, have a
@@ -41,15 +41,10 @@ Status run_derivative(const Call& call) {
       const V zero = math::all<V>(0);
       return math::select(math::equal(g, zero), zero, own(g, x...));
     };
-    const auto run = [&](auto... i) __attribute__((always_inline)) {
-      map_registers(slope, static_cast<T*>(out), size, static_cast<const T*>(in.x[i])...);
-    };
-    if constexpr (arguments == 1)
-      run(0, 1);
-    else
-      run(0, 1, 2);
+    using Operands = std::conditional_t<arguments == 1, Numbers<0, 1>, Numbers<0, 1, 2>>;
+    map_registers(slope, static_cast<T*>(out), size, in, Operands{});
   };
-  return walk(call, {1 + arguments, cost_in_nanoseconds<T>(cost), loop, &op, kMapBlock});
+  return walk(call, map_of_registers<T>(1 + arguments, cost, loop, &op));
 }
 
 // Of two arguments, whatever they are.
@@ -59,9 +54,9 @@ Status run_pair(const Call& call) {
   const auto loop = [](const void* context, void* out, int64_t size, const Neighbours& in) {
     const Op own = *static_cast<const Op*>(context);
     const auto value = [own](auto x, auto y) __attribute__((always_inline)) { return own(x, y); };
-    map_registers(value, static_cast<T*>(out), size, static_cast<const T*>(in.x[0]), static_cast<const T*>(in.x[1]));
+    map_registers(value, static_cast<T*>(out), size, in, Numbers<0, 1>{});
   };
-  return walk(call, {2, cost_in_nanoseconds<T>(cost), loop, &op, kMapBlock});
+  return walk(call, map_of_registers<T>(2, cost, loop, &op));
 }
 
 template <template <class> class Op, int cost>

@@ -32,7 +32,7 @@ class DirectRows {
     ahead_ = large > 1 ? kSoon : kLater;
     fetched_ = large > 1 || map.limit == 0;
     if (!streamed_) return;
-    const int64_t passing = (fetched_ ? kStreamed / 4 : kStreamed) / widest;
+    const int64_t passing = map.streams ? INT64_MAX : (fetched_ ? kStreamed / 4 : kStreamed) / widest;
     block_ = 0 < map.limit && map.limit < passing ? map.limit : passing;
   }
 
@@ -80,14 +80,16 @@ class DirectRows {
 
   // The loop writes past the caches itself, but for what lies before the first line.
   [[gnu::noinline]] void run_past(char* out, int64_t count, Neighbours& in) const {
-    const int64_t before = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(out) % 64) / item_;
-    const int64_t first = before < count ? before : count;
-    in.past = false;
-    if (first > 0) map_.loop(map_.context, out, first, in);
-    step(in, first);
-    in.past = true;
     for (int i = 0; i < map_.inputs; ++i) in.ahead[i] = ahead_ & in.mask[i] & far_[i];
-    map_.loop(map_.context, out + first * item_, count - first, in);
+    in.past = false;
+    for (int64_t size = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(out) % 64) / item_; count > 0; size = block_) {
+      if (size > count) size = count;
+      if (size > 0) map_.loop(map_.context, out, size, in);
+      out += size * item_;
+      step(in, size);
+      count -= size;
+      in.past = true;
+    }
   }
 
   void step(Neighbours& in, int64_t size) const {

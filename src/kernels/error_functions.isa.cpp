@@ -38,7 +38,8 @@ template <class F>
   for (int64_t first = 0; first < size; first += kBlock) {
     const int64_t n = size - first < kBlock ? size - first : kBlock;
     for (int64_t i = 0; i < n; ++i) wide[i] = x[first + i];
-    map_registers([](auto v) __attribute__((always_inline)) { return F::for_float(v); }, wide, n, wide);
+    const auto value = [](auto v) __attribute__((always_inline)) { return F::for_float(v); };
+    map_registers(value, wide, n, {.x = {wide}}, Numbers<0>{});
     for (int64_t i = 0; i < n; ++i) out[first + i] = static_cast<float>(wide[i]);
   }
 }
@@ -46,11 +47,11 @@ template <class F>
 template <class F, class T, int cost>
 Status run_function(const Call& call) {
   const auto loop = [](const void*, void* out, int64_t size, const Neighbours& in) {
-    const T* x = static_cast<const T*>(in.x[0]);
     if constexpr (sizeof(T) == 4) {
-      run_floats<F>(static_cast<T*>(out), size, x);
+      run_floats<F>(static_cast<T*>(out), size, static_cast<const T*>(in.x[0]));
     } else {
-      map_registers([](auto v) __attribute__((always_inline)) { return F::of(v); }, static_cast<T*>(out), size, x);
+      const auto value = [](auto v) __attribute__((always_inline)) { return F::of(v); };
+      map_registers(value, static_cast<T*>(out), size, in, Numbers<0>{});
     }
   };
   return walk(call, {1, cost * 1e-3, loop, nullptr, kMapBlock});

@@ -24,7 +24,8 @@ struct Fast {
 // out[i] = F(x[i]) for neighbours, where some arguments (an angle of 1e9) need a path that does not vectorise: a block
 // with such an element is computed one by one. Which path an element takes depends on that element alone.
 template <class F, class T>
-inline void function_block(T* out, int64_t size, const T* x) {
+inline void function_block(T* out, int64_t size, const Neighbours& in) {
+  const T* const x = static_cast<const T*>(in.x[0]);
   if constexpr (F::kHasSlowPath) {
     int slow = 0;
     for (int64_t i = 0; i < size; ++i) slow |= F::slow(x[i]);
@@ -34,7 +35,7 @@ inline void function_block(T* out, int64_t size, const T* x) {
     }
   }
   if constexpr (F::kOnRegisters) {
-    map_registers([](auto v) __attribute__((always_inline)) { return F::fast(v); }, out, size, x);
+    map_registers([](auto v) __attribute__((always_inline)) { return F::fast(v); }, out, size, in, Numbers<0>{});
   } else {
     map_block<Fast<F>>(out, size, x);
   }
@@ -46,10 +47,13 @@ constexpr int64_t kSlowBlock = 256;
 template <class F, class T, int cost>
 Status run_function(const Call& call) {
   const auto loop = [](const void*, void* out, int64_t size, const Neighbours& in) {
-    function_block<F>(static_cast<T*>(out), size, static_cast<const T*>(in.x[0]));
+    function_block<F>(static_cast<T*>(out), size, in);
   };
-  static constexpr Map kMap = {1, cost_in_nanoseconds<T>(cost), loop, nullptr,
-                               F::kHasSlowPath ? kSlowBlock : kMapBlock};
+  static constexpr Map kMap = {.inputs = 1,
+                               .nanoseconds = cost_in_nanoseconds<T>(cost),
+                               .loop = loop,
+                               .limit = F::kHasSlowPath ? kSlowBlock : kMapBlock,
+                               .streams = F::kOnRegisters && kStreams<T>};
   return walk(call, kMap);
 }
 

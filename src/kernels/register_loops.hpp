@@ -7,6 +7,7 @@
 
 #include "isa/isa.hpp"
 #include "isa/lanes.hpp"
+#include "kernels/elementwise_loops.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
@@ -18,17 +19,41 @@ constexpr double cost_in_nanoseconds(int cost) {
   return cost * (sizeof(T) == 8 ? 2.5e-3 : 1e-3);
 }
 
-// out[i] = f(x[i], ...) for neighbours. The last elements go through a register of their own, with ones behind them.
-// Without fused multiply-add it is a plain loop over numbers. The output may be one of the operands.
-template <class F, class T, class... Xs>
-[[gnu::always_inline]] inline void map_registers(F f, T* out, int64_t size, const Xs*... x) {
+// The map of a loop that is map_registers.
+template <class T>
+constexpr Map map_of_registers(int inputs, int cost, MapLoop loop, const void* context = nullptr) {
+  return {.inputs = inputs,
+          .nanoseconds = cost_in_nanoseconds<T>(cost),
+          .loop = loop,
+          .context = context,
+          .limit = kMapBlock,
+          .streams = kHasFma && kStreams<T>};
+}
+
+// out[i] = f(x[i], ...) for the elements of the first operands, past the caches where `in` says so. The last elements go
+// through a register of their own, with ones behind them. Without fused multiply-add it is a plain loop over numbers. The
+// output may be one of the operands.
+template <class F, class T, int... k>
+[[gnu::always_inline]] inline void map_registers(F f, T* out, int64_t size, Neighbours in, Numbers<k...>) {
   if constexpr (kHasFma) {
+    int past = in.past;
     int64_t i = 0;
-    for (; i + kLanes<T> <= size; i += kLanes<T>) store(out + i, f(load(x + i)...));
-    if (i < size) store_first(out + i, f(load_first(x + i, size - i, splat(T{1}))...), size - i);
+    for (; i + kLanes<T> <= size; i += kLanes<T>) {
+      asm volatile("" : "+r"(past));  // or the compiler would make two loops of it
+      const Vec<T> y = f(load(static_cast<const T*>(in.x[k]) + i)...);
+      if (past != 0) [[unlikely]] {
+        (__builtin_prefetch(static_cast<const char*>(in.x[k]) + i * sizeof(T) + in.ahead[k], 0, 0), ...);
+        stream(out + i, y);
+      } else {
+        store(out + i, y);
+      }
+    }
+    if (i == size) return;
+    const Vec<T> ones = splat(T{1});
+    store_first(out + i, f(load_first(static_cast<const T*>(in.x[k]) + i, size - i, ones)...), size - i);
   } else {
 #pragma omp simd
-    for (int64_t i = 0; i < size; ++i) out[i] = f(x[i]...);
+    for (int64_t i = 0; i < size; ++i) out[i] = f(static_cast<const T*>(in.x[k])[i]...);
   }
 }
 
