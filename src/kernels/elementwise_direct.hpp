@@ -30,9 +30,9 @@ class DirectRows {
     in_lines_ = (reinterpret_cast<uintptr_t>(call.out[0].data) | static_cast<uintptr_t>(least * item_)) % 64 == 0;
     streamed_ = past_caches(moved) && least * item_ >= (in_lines_ ? kShortest : kWorthStreaming);
     ahead_ = large > 1 ? kSoon : kLater;
-    fetched_ = large > 1 || map.limit == 0;
+    fetched_ = large > 1 || map.nanoseconds <= 0.2;
     if (!streamed_) return;
-    const int64_t passing = map.streams ? INT64_MAX : (fetched_ ? kStreamed / 4 : kStreamed) / widest;
+    const int64_t passing = map.streams ? INT64_MAX : (fetched_ ? kStreamed / 8 : kStreamed) / widest;
     block_ = 0 < map.limit && map.limit < passing ? map.limit : passing;
   }
 
@@ -82,12 +82,12 @@ class DirectRows {
   [[gnu::noinline]] void run_past(char* out, int64_t count, Neighbours& in) const {
     for (int i = 0; i < map_.inputs; ++i) in.ahead[i] = ahead_ & in.mask[i] & far_[i];
     in.past = false;
-    for (int64_t size = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(out) % 64) / item_; count > 0; size = block_) {
+    int64_t size = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(out) % 64) / item_;
+    for (; count > 0; count -= size, size = block_) {
       if (size > count) size = count;
       if (size > 0) map_.loop(map_.context, out, size, in);
       out += size * item_;
       step(in, size);
-      count -= size;
       in.past = true;
     }
   }

@@ -13,7 +13,7 @@ namespace {
 // by other threads after stream_end().
 template <class T, class Write, class... Next>
 [[gnu::always_inline]] inline void write_past(bool streamed, T* out, int64_t n, Write&& write, const Next*... next) {
-  constexpr int64_t kPiece = 32 * kVirtualLanes<T>;
+  constexpr int64_t kPiece = 8 * kVirtualLanes<T>;
   alignas(64) T buffer[kPiece];
   const bool are_long = n * static_cast<int64_t>(sizeof(T)) > 8192, asks = streamed && ((next != nullptr) && ...);
   for (int64_t i = 0, count; i < n; i += count) {

@@ -30,9 +30,9 @@ constexpr Map map_of_registers(int inputs, int cost, MapLoop loop, const void* c
           .streams = kHasFma && kStreams<T>};
 }
 
-// out[i] = f(x[i], ...) for the elements of the first operands, past the caches where `in` says so. The last elements go
-// through a register of their own, with ones behind them. Without fused multiply-add it is a plain loop over numbers. The
-// output may be one of the operands.
+// out[i] = f(x[i], ...) for the elements of the operands k, past the caches where `in` says so. The last elements go
+// through a register of their own, with ones behind them. Without fused multiply-add it is a plain loop over numbers.
+// The output may be one of the operands.
 template <class F, class T, int... k>
 [[gnu::always_inline]] inline void map_registers(F f, T* out, int64_t size, Neighbours in, Numbers<k...>) {
   if constexpr (kHasFma) {

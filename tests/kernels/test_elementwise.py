@@ -482,6 +482,41 @@ def test_past_the_caches(dtype: type, columns: int, threads: int) -> None:
         assert same_bits(x, expected["add"])
 
 
+# Functions computed in registers write from there as well, others by way of a buffer: the same as some rows at a time.
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("columns", [1024, 1021])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_functions_past_the_caches(dtype: type, columns: int, threads: int) -> None:
+    count = (20 << 20) // np.dtype(dtype).itemsize // columns + 1
+    memory = np.random.default_rng(1).standard_normal(2 * count * columns + 1).astype(dtype)
+    x, y = memory[1:].reshape(2, count, columns)
+    calls = [
+        ("exp", x),
+        ("sin", x),
+        ("erfc", x),
+        ("sqrt", x),
+        ("eq", x, y),
+        ("where", x > y, x, y),
+        ("pow", np.abs(x), y),
+    ]
+    calls += [
+        ("gelu_grad", *operands) for operands in ((x, y), (x, y[0]), (x, y[:, :1]), (y[:, :1], x), (x, dtype(0.25)))
+    ]
+    for name, *operands in calls:
+
+        def rows(begin: int, run: Callable[..., Array] = KERNELS[name], own: list[Array] = operands) -> Array:
+            return run(*(o[begin : begin + 64] if o.ndim > 1 else o for o in own))
+
+        expected = np.concatenate([rows(begin) for begin in range(0, count, 64)])
+        with with_threads(threads):
+            for isa in (KERNELS, *PROMISED):
+                assert same_bits(isa[name](*operands), expected), name
+    with with_threads(threads):
+        expected = KERNELS["exp"](x)
+        KERNELS["exp"].into(x, x)
+    assert same_bits(x, expected)
+
+
 @pytest.mark.parametrize("source", ["float32", "float64"])
 @pytest.mark.parametrize("target", CODES)
 def test_cast_of_what_does_not_fit_gives_the_same_at_every_place(source: str, target: str) -> None:
