@@ -54,7 +54,7 @@ struct Rows {
 // The steps, for units begin ... end (for_units) of `cols` columns.
 
 constexpr int64_t kMostColumns = 1024;    // that are computed at a time
-constexpr int64_t kLevelBytes = 1 << 18;  // of a worker's stack, for the tree over blocks
+constexpr int64_t kLevelBytes = 1 << 19;  // of a worker's stack, for the tree over blocks
 
 template <class T>
 int64_t units(int64_t n) {
