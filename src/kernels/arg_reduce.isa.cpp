@@ -78,6 +78,55 @@ template <class Order, class T>
   return fold<Op>(block_lanes<Op, T>(LongRow<T, Op>{{x}, whole}, count));
 }
 
+// A row of n elements, at most a block, whose extremum is known: its place is looked for a group at a time, while the
+// next row is read.
+template <class T>
+struct Search {
+  static constexpr int64_t kGroup = 4 * kVirtualLanes<T>;
+  const T* x;
+  int64_t n;
+  T value;
+  int64_t place = -1, looked_at = 0;
+
+  [[gnu::always_inline]] void look_at_group(int64_t j) {
+    if (place >= 0) return;
+    const Vec<T> all = splat(value);
+    unsigned found = 0;
+    for (int64_t i = j; i < j + kGroup; i += kLanes<T>) found |= equal_lanes(load(x + i), all);
+    if (found != 0) [[unlikely]]
+      place = j + find_first(x + j, kGroup, value);
+  }
+
+  // What is not in the groups that were looked at lies behind them, or is NaN.
+  Best<T> best() {
+    const int64_t begin = value == value ? looked_at : 0;
+    if (place < 0) place = begin + find_first(x + begin, n - begin, value);
+    return {x[place], place};
+  }
+};
+
+// A row that is read while another one is searched.
+template <class T, class Op>
+struct ReadBesideSearch : LongRow<T, Op> {
+  Search<T>& search;
+
+  [[gnu::always_inline]] void fetch(int64_t j) const {
+    LongRow<T, Op>::fetch(j);
+    search.look_at_group(j);
+  }
+};
+
+// The extremum of another row that is as long.
+template <class Order, class T>
+[[gnu::noinline]] T best_beside(Search<T>& search, const T* x, int64_t whole) {
+  using Op = typename Order::Op;
+  Search<T> own = search;  // in registers
+  const T best = fold<Op>(block_lanes<Op, T>(ReadBesideSearch<T, Op>{{{x}, whole}, own}, own.n));
+  search.place = own.place;
+  search.looked_at = own.n / Search<T>::kGroup * Search<T>::kGroup;
+  return best;
+}
+
 // From the index of a block to that of its element.
 template <class T>
 [[gnu::noinline]] void settle(Best<T>& best, const T* x, int64_t count) {
@@ -187,7 +236,23 @@ struct ArgReducer {
     return best;
   }
 
+  // Contiguous rows of at most a block.
+  void run_short_rows(int64_t to, const T* from, int64_t count) const {
+    const int64_t n = form.reduced, whole = form.elements();
+    Search<T> search = {from, n, best_of_block<Order>(from, n, whole)};
+    for (int64_t j = 0; j < count; ++j) {
+      const T* const next = from + (j + 1) * col_step();
+      const T value = j + 1 < count ? best_beside<Order>(search, next, whole) : T{};
+      const Best<T> best = search.best();
+      write(to + j * out_step(), best.value, best.index);
+      search = {next, n, value};
+    }
+  }
+
   void run_rows(int64_t to, const T* from, int64_t count) const {
+    if (row_step() == 1 && nest.reduced.rank == 1 && form.reduced <= kRowBlock<T>) {
+      return run_short_rows(to, from, count);
+    }
     for (int64_t j = 0; j < count; ++j) {
       const Best<T> best = best_of_row(from + j * col_step(), 0, form.reduced);
       write(to + j * out_step(), best.value, best.index);

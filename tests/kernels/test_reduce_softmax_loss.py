@@ -279,6 +279,18 @@ def test_places_of_extrema_are_the_first_ones(shape: tuple[int, ...], dtype: Any
                     assert same_bits(values, np.take_along_axis(x, expected, dim))
 
 
+@pytest.mark.parametrize("n", [65, 130, 1024])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_places_in_rows_are_found_wherever_they_are(n: int, dtype: Any) -> None:
+    """A row is searched while the next one is read, the last one alone."""
+    expected, later = np.arange(n), np.arange(n) + np.arange(n)[::-1] // 2
+    for name, extreme in (("argmax", 9), ("argmin", -9), ("argmax", np.nan), ("argmin", np.nan)):
+        x = normal((n, n), dtype)
+        x[expected, expected] = x[expected, later] = extreme
+        assert same_bits(result(name, x, (1,), False), expected)
+        assert same_bits(result(name, x[::-1], (1,), False), expected[::-1])
+
+
 def test_places_in_long_rows() -> None:
     x = np.random.default_rng(4).integers(0, 1 << 20, 300_001).astype(np.float32)
     assert result("argmax", x, (), False) == np.argmax(x)
