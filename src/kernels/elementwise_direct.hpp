@@ -30,7 +30,7 @@ class DirectRows {
     in_lines_ = (reinterpret_cast<uintptr_t>(call.out[0].data) | static_cast<uintptr_t>(least * item_)) % 64 == 0;
     streamed_ = past_caches(moved) && least * item_ >= (in_lines_ ? kShortest : kWorthStreaming);
     ahead_ = large > 1 ? kSoon : kLater;
-    fetched_ = large > 1 || map.nanoseconds <= 0.2;
+    fetched_ = large > 1 || map.nanoseconds <= kQuick;
     if (!streamed_) return;
     const int64_t passing = map.streams ? INT64_MAX : (fetched_ ? kStreamed / 8 : kStreamed) / widest;
     block_ = 0 < map.limit && map.limit < passing ? map.limit : passing;
@@ -74,6 +74,7 @@ class DirectRows {
   // Bytes from what is read to what is asked for meanwhile, into the nearest cache alone: of several operands each has
   // less room there to wait in.
   static constexpr int64_t kSoon = 2048, kLater = 8192;
+  static constexpr double kQuick = 0.2;  // nanoseconds for an element: what takes longer takes longer than its memory
   // Bytes of a row, in whole lines or not: of shorter ones the lines at both ends, which are not written as a whole,
   // cost too much.
   static constexpr int64_t kShortest = 256, kWorthStreaming = 2048;
@@ -130,7 +131,7 @@ class DirectRows {
   int64_t ahead_;              // bytes
   int64_t block_;              // elements that pass at a time; 0: all
   bool in_lines_, streamed_;
-  bool fetched_;  // whether they are asked for: a loop that takes longer than its memory need not
+  bool fetched_;  // whether operands to come are asked for
 };
 }  // namespace
 }  // namespace minigrad

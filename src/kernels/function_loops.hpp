@@ -49,11 +49,9 @@ Status run_function(const Call& call) {
   const auto loop = [](const void*, void* out, int64_t size, const Neighbours& in) {
     function_block<F>(static_cast<T*>(out), size, in);
   };
-  static constexpr Map kMap = {.inputs = 1,
-                               .nanoseconds = cost_in_nanoseconds<T>(cost),
-                               .loop = loop,
-                               .limit = F::kHasSlowPath ? kSlowBlock : kMapBlock,
-                               .streams = F::kOnRegisters && kStreams<T>};
+  static constexpr int64_t kLimit = F::kHasSlowPath ? kSlowBlock : kMapBlock;
+  static constexpr Map kMap = F::kOnRegisters ? map_of_registers<T>(1, cost, loop)
+                                              : Map{1, cost_in_nanoseconds<T>(cost), loop, nullptr, kLimit};
   return walk(call, kMap);
 }
 
