@@ -459,15 +459,20 @@ def test_cast_past_the_caches(source: str, target: str) -> None:
         assert np.array_equal(KERNELS["cast"](x, ANY[target]), x.astype(target))
 
 
+def large_pair(dtype: type, columns: int) -> Array:
+    """Two matrices of 20 MiB each, which begin within a line of memory."""
+    rows = (20 << 20) // np.dtype(dtype).itemsize // columns + 1
+    memory = np.random.default_rng(1).standard_normal(2 * rows * columns + 1).astype(dtype)
+    return memory[1:].reshape(2, rows, columns)
+
+
 # 40 MiB, which go past the caches from registers for any number of threads: rows of whole lines and not, with one number
 # in a row, an output that begins within a line, more operands, and one that is written over.
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("columns", [1024, 1021])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_past_the_caches(dtype: type, columns: int, threads: int) -> None:
-    count = (20 << 20) // np.dtype(dtype).itemsize // columns + 1
-    memory = np.random.default_rng(1).standard_normal(2 * count * columns + 1).astype(dtype)
-    x, y = memory[1:].reshape(2, count, columns)
+    x, y = large_pair(dtype, columns)
     low, high = dtype(-0.5), dtype(0.25)
     expected = {"add": x + y, "neg": -x, "clamp": x.clip(low, high)}
     with with_threads(threads):
@@ -487,9 +492,7 @@ def test_past_the_caches(dtype: type, columns: int, threads: int) -> None:
 @pytest.mark.parametrize("columns", [1024, 1021])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_functions_past_the_caches(dtype: type, columns: int, threads: int) -> None:
-    count = (20 << 20) // np.dtype(dtype).itemsize // columns + 1
-    memory = np.random.default_rng(1).standard_normal(2 * count * columns + 1).astype(dtype)
-    x, y = memory[1:].reshape(2, count, columns)
+    x, y = large_pair(dtype, columns)
     calls = [
         ("exp", x),
         ("sin", x),
@@ -507,7 +510,7 @@ def test_functions_past_the_caches(dtype: type, columns: int, threads: int) -> N
         def rows(begin: int, run: Callable[..., Array] = KERNELS[name], own: list[Array] = operands) -> Array:
             return run(*(o[begin : begin + 64] if o.ndim > 1 else o for o in own))
 
-        expected = np.concatenate([rows(begin) for begin in range(0, count, 64)])
+        expected = np.concatenate([rows(begin) for begin in range(0, len(x), 64)])
         with with_threads(threads):
             for isa in (KERNELS, *PROMISED):
                 assert same_bits(isa[name](*operands), expected), name
