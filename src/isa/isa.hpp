@@ -55,16 +55,18 @@ template <class T>
   *reinterpret_cast<typename VectorOf<T>::unaligned*>(p) = v;
 }
 
-// The same past the caches, to a place aligned to a register.
-template <class T>
-[[gnu::always_inline]] inline void stream(T* p, Vec<T> v) {
+// The same past the caches, to a place aligned as v is: a register, or half of one.
+template <class T, class V>
+[[gnu::always_inline]] inline void stream(T* p, V v) {
 #if defined(__AVX512F__)
-  _mm512_stream_si512(reinterpret_cast<__m512i*>(p), reinterpret_cast<__m512i>(v));
-#elif defined(__AVX2__)
-  _mm256_stream_si256(reinterpret_cast<__m256i*>(p), reinterpret_cast<__m256i>(v));
-#else
-  store(p, v);
+  if constexpr (sizeof(V) == 64)
+    return _mm512_stream_si512(reinterpret_cast<__m512i*>(p), reinterpret_cast<__m512i>(v));
 #endif
+#if defined(__AVX2__)
+  if constexpr (sizeof(V) == 32)
+    return _mm256_stream_si256(reinterpret_cast<__m256i*>(p), reinterpret_cast<__m256i>(v));
+#endif
+  if constexpr (sizeof(V) < 32) store(p, v);
 }
 
 // x in every lane.
@@ -97,6 +99,13 @@ constexpr bool kHasFma = false;
   return a * b + c;
 #endif
 }
+
+#if defined(__AVX512F__)
+typedef float HalfRegister __attribute__((vector_size(32)));
+[[gnu::always_inline]] inline HalfRegister fma(HalfRegister a, HalfRegister b, HalfRegister c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
+#endif
 
 [[gnu::always_inline]] inline Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
 #if defined(__AVX512F__)

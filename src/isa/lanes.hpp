@@ -163,6 +163,26 @@ template <class... V>
 #endif
 }
 
+// As many elements of another type. The compiler itself takes narrower registers than these instructions do.
+template <class To, class From>
+[[gnu::always_inline]] inline To convert(From x) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(To) == 64 && sizeof(From) == 32) return _mm512_maskz_cvtps_pd(0xff, x);
+  if constexpr (sizeof(To) == 32 && sizeof(From) == 64) return _mm512_maskz_cvtpd_ps(0xff, x);
+#endif
+#if defined(__AVX2__)
+  if constexpr (sizeof(To) == 32 && sizeof(From) == 16) return _mm256_cvtps_pd(x);
+  if constexpr (sizeof(To) == 16 && sizeof(From) == 32) return _mm256_cvtpd_ps(x);
+#elif defined(__SSE2__)
+  if constexpr (sizeof(To) == 16 && sizeof(From) == 8) return _mm_cvtps_pd(__builtin_shufflevector(x, x, 0, 1, 0, 1));
+  if constexpr (sizeof(To) == 8 && sizeof(From) == 16) {
+    const __m128 y = _mm_cvtpd_ps(x);
+    return __builtin_shufflevector(y, y, 0, 1);
+  }
+#endif
+  return __builtin_convertvector(x, To);
+}
+
 // The lanes in which x and y are equal, lane i as bit i.
 #if defined(__AVX512F__)
 [[gnu::always_inline]] inline unsigned equal_lanes(Vec<float> x, Vec<float> y) {

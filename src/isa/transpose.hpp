@@ -72,31 +72,64 @@ template <class T, class From>
 #endif
 }
 
-// From every 16 bytes, groups of W elements of x and y in turn: those of the lower halves, or of the higher ones.
-template <class T, int W, bool High, int... I>
-[[gnu::always_inline]] inline Vec<T> interleave_lanes(Vec<T> x, Vec<T> y, std::integer_sequence<int, I...>) {
-  constexpr int C = kChunk<T>;
-  return __builtin_shufflevector(
-      x, y, (I / C * C + (High ? C / 2 : 0) + I % C / (2 * W) * W + I % W + I / W % 2 * kLanes<T>)...);
+// Registers of any width V. From every 16 bytes, groups of W elements of x and y in turn: those of the lower halves, or
+// of the higher ones.
+template <class V>
+constexpr int kElements = sizeof(V) / sizeof(V{}[0]);
+
+template <int W, bool High, class V, int... I>
+[[gnu::always_inline]] inline V interleave_lanes(V x, V y, std::integer_sequence<int, I...>) {
+  constexpr int N = sizeof...(I), C = 16 / static_cast<int>(sizeof(V{}[0]));
+  return __builtin_shufflevector(x, y,
+                                 (I / C * C + (High ? C / 2 : 0) + I % C / (2 * W) * W + I % W + I / W % 2 * N)...);
 }
-template <class T, int W, bool High>
-[[gnu::always_inline]] inline Vec<T> interleave(Vec<T> x, Vec<T> y) {
-  return interleave_lanes<T, W, High>(x, y, std::make_integer_sequence<int, kLanes<T>>());
+template <int W, bool High, class V>
+[[gnu::always_inline]] inline V interleave(V x, V y) {
+  return interleave_lanes<W, High>(x, y, std::make_integer_sequence<int, kElements<V>>());
 }
 
-// kChunk vectors of 16 bytes from each column become as many rows, in place.
-[[gnu::always_inline]] inline void transpose_chunk(Vec<float>* x) {
-  const Vec<float> low01 = interleave<float, 1, false>(x[0], x[1]), high01 = interleave<float, 1, true>(x[0], x[1]);
-  const Vec<float> low23 = interleave<float, 1, false>(x[2], x[3]), high23 = interleave<float, 1, true>(x[2], x[3]);
-  x[0] = interleave<float, 2, false>(low01, low23);
-  x[1] = interleave<float, 2, true>(low01, low23);
-  x[2] = interleave<float, 2, false>(high01, high23);
-  x[3] = interleave<float, 2, true>(high01, high23);
+// As many vectors as 16 bytes have elements: 16 bytes from each become as many rows, in place.
+template <class V>
+[[gnu::always_inline]] inline void transpose_chunk(V* x) {
+  if constexpr (sizeof(V{}[0]) == sizeof(double)) {
+    const V low = interleave<1, false>(x[0], x[1]);
+    x[1] = interleave<1, true>(x[0], x[1]);
+    x[0] = low;
+  } else {
+    const V low01 = interleave<1, false>(x[0], x[1]), high01 = interleave<1, true>(x[0], x[1]);
+    const V low23 = interleave<1, false>(x[2], x[3]), high23 = interleave<1, true>(x[2], x[3]);
+    x[0] = interleave<2, false>(low01, low23);
+    x[1] = interleave<2, true>(low01, low23);
+    x[2] = interleave<2, false>(high01, high23);
+    x[3] = interleave<2, true>(high01, high23);
+  }
 }
-[[gnu::always_inline]] inline void transpose_chunk(Vec<double>* x) {
-  const Vec<double> low = interleave<double, 1, false>(x[0], x[1]);
-  x[1] = interleave<double, 1, true>(x[0], x[1]);
-  x[0] = low;
+
+// W elements of x and W of y in turn: the first, third, ... of both, or the others.
+template <int W, bool Odd, class V, int... I>
+[[gnu::always_inline]] inline V every_other_block(V x, V y, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(x, y, (I / W % 2 == 0 ? I + Odd * W : I - !Odd * W + kElements<V>)...);
+}
+
+// A square in registers, in place: element i of register j becomes element j of register i.
+template <class V, int W = 16 / static_cast<int>(sizeof(V{}[0]))>
+[[gnu::always_inline]] inline void turn_square(V* x) {
+  constexpr int N = kElements<V>, C = 16 / static_cast<int>(sizeof(V{}[0]));
+  if constexpr (W == C) {
+#pragma GCC unroll 8
+    for (int i = 0; i < N; i += C) transpose_chunk(x + i);
+  }
+  if constexpr (W < N) {
+    constexpr auto kAll = std::make_integer_sequence<int, N>();
+#pragma GCC unroll 16
+    for (int i = 0; i < N; ++i) {
+      if (i / W % 2 != 0) continue;
+      const V even = every_other_block<W, false>(x[i], x[i + W], kAll);
+      x[i + W] = every_other_block<W, true>(x[i], x[i + W], kAll);
+      x[i] = even;
+    }
+    turn_square<V, 2 * W>(x);
+  }
 }
 
 #if defined(__AVX512F__)

@@ -16,7 +16,8 @@ namespace {
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Operations on W, the type that a lane is computed in. first() and next() take the inputs' elements at a position, set
-// the state and give the result there, which is rounded to the array's dtype.
+// the state and give the result there, which is rounded to the array's dtype: of one lane, or those that take any V of
+// several.
 
 template <class W_>
 struct CumSum {
@@ -26,8 +27,14 @@ struct CumSum {
 
   static constexpr bool kAtOnce = static_cast<W>(0.5) == 0;  // whole numbers: a sum waits one cycle for the last one
 
-  [[gnu::always_inline]] static inline W first(W& sum, W x, W) { return sum = x; }
-  [[gnu::always_inline]] static inline W next(W& sum, W x, W) { return sum += x; }
+  template <class V>
+  [[gnu::always_inline]] static inline V first(V& sum, V x, V) {
+    return sum = x;
+  }
+  template <class V>
+  [[gnu::always_inline]] static inline V next(V& sum, V x, V) {
+    return sum += x;
+  }
 };
 
 template <class W_>
@@ -36,8 +43,14 @@ struct CumProd {
   static constexpr bool kIsQuick = true;  // next to memory
   static constexpr int kInputs = 1;
 
-  [[gnu::always_inline]] static inline W first(W& product, W x, W) { return product = x; }
-  [[gnu::always_inline]] static inline W next(W& product, W x, W) { return product *= x; }
+  template <class V>
+  [[gnu::always_inline]] static inline V first(V& product, V x, V) {
+    return product = x;
+  }
+  template <class V>
+  [[gnu::always_inline]] static inline V next(V& product, V x, V) {
+    return product *= x;
+  }
 };
 
 // The product of all elements before the position: 1 at the first one.
@@ -47,12 +60,14 @@ struct CumProdExclusive {
   static constexpr bool kIsQuick = true;  // next to memory
   static constexpr int kInputs = 1;
 
-  [[gnu::always_inline]] static inline W first(W& product, W x, W) {
+  template <class V>
+  [[gnu::always_inline]] static inline V first(V& product, V x, V) {
     product = x;
-    return W{1};
+    return V{} + 1;
   }
-  [[gnu::always_inline]] static inline W next(W& product, W x, W) {
-    const W before = product;
+  template <class V>
+  [[gnu::always_inline]] static inline V next(V& product, V x, V) {
+    const V before = product;
     product *= x;
     return before;
   }
@@ -65,8 +80,14 @@ struct Recurrence {
   static constexpr bool kIsQuick = true;  // next to memory
   static constexpr int kInputs = 2;
 
-  [[gnu::always_inline]] static inline W first(W& r, W, W b) { return r = b; }
-  [[gnu::always_inline]] static inline W next(W& r, W a, W b) { return r = fma(a, r, b); }
+  template <class V>
+  [[gnu::always_inline]] static inline V first(V& r, V, V b) {
+    return r = b;
+  }
+  template <class V>
+  [[gnu::always_inline]] static inline V next(V& r, V a, V b) {
+    return r = fma(a, r, b);
+  }
 };
 
 // log(exp(sum) + exp(x)) without overflow. Infinities that are equal have no difference.
@@ -86,6 +107,8 @@ struct LogCumSumExp {
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Loops over several lanes.
+
+int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
 
 // Where some lanes start, operand 0 the output, and the steps from one position to the next and from lane to lane.
 template <class T, int N>
@@ -170,7 +193,7 @@ void run_at_once(LaneBlock<T, 2> block, int64_t lanes) {
   for (; lanes > 0; --lanes, block.move(1)) {
     typename Op::W state = 0;
     for (int64_t k = 0; k < block.length; ++k) {
-      block.data[0][k * out_step] = Op::next(state, block.data[1][k * x_step], 0);
+      block.data[0][k * out_step] = Op::next(state, block.data[1][k * x_step], T{0});
     }
   }
 }
@@ -287,50 +310,21 @@ void abreast(LaneBlock<T, N> block, int64_t lanes, bool far) {
 // positions lie in the order in which they do in memory.
 
 template <class T>
-[[gnu::noinline]] void pack_lanes(T* tile, const T* x, int64_t dim_step, int64_t lane_step, int64_t places) {
+void pack_lanes(T* tile, const T* x, int64_t dim_step, int64_t lane_step, int64_t places) {
   const bool backwards = dim_step == -1;
   if (backwards) x -= places - 1;
-  if ((dim_step != 1 && !backwards) || places % kLanes<T> != 0) {
-    return pack(tile, kTogether, x, backwards ? 1 : dim_step, lane_step, places, kTogether);
-  }
-  for (int64_t lane = 0; lane < kTogether; lane += kLanes<T>) {
-    for (int64_t k = 0; k < places; k += kLanes<T>) {
-      Vec<T> row[kLanes<T>];
-      transpose<T>(RowsOf<T>{x + lane * lane_step, lane_step}, k, row);
-#pragma GCC unroll 16
-      for (int i = 0; i < kLanes<T>; ++i) store(tile + (k + i) * kTogether + lane, row[i]);
-    }
-  }
-}
-
-// The lanes of a tile, a few at a time, whose pieces are written as wholes before the next ones': lanes that lie a
-// power of two apart fall into the same sets of the cache. `streamed`: whole lines, past the caches.
-template <class T>
-[[gnu::noinline]] void write_lanes(T* out, int64_t lane_step, const T* tile, int64_t places, bool streamed) {
-  for (int64_t lane = 0; lane < kTogether; lane += kChunk<T>) {
-    for (int64_t k = 0; k < places; k += kLanes<T>) {
-      Vec<T> row[kChunk<T>];
-      transpose<T>(RowsOf<T>{tile + k * kTogether + lane, kTogether}, 0, row);
-#pragma GCC unroll 4
-      for (int l = 0; l < kChunk<T>; ++l) {
-        T* const to = out + (lane + l) * lane_step + k;
-        streamed ? stream(to, row[l]) : store(to, row[l]);
-      }
-    }
-  }
+  pack(tile, kTogether, x, backwards ? 1 : dim_step, lane_step, places, kTogether);
 }
 
 template <class T>
-void unpack_lanes(T* out, int64_t dim_step, int64_t lane_step, const T* tile, int64_t places, bool streamed) {
-  if (dim_step != 1 && dim_step != -1) {
-    for (int64_t lane = 0; lane < kTogether; ++lane) {
-      for (int64_t k = 0; k < places; ++k) out[lane * lane_step + k * dim_step] = tile[k * kTogether + lane];
-    }
-    return;
+void unpack_lanes(T* out, int64_t dim_step, int64_t lane_step, const T* tile, int64_t places) {
+  if (dim_step == 1 || dim_step == -1) {
+    if (dim_step == -1) out -= places - 1;
+    return transpose_matrix(out, lane_step, tile, kTogether, places, kTogether);
   }
-  if (dim_step == -1) out -= places - 1;
-  if (places % kLanes<T> == 0) return write_lanes(out, lane_step, tile, places, streamed);
-  transpose_matrix(out, lane_step, tile, kTogether, places, kTogether);
+  for (int64_t lane = 0; lane < kTogether; ++lane) {
+    for (int64_t k = 0; k < places; ++k) out[lane * lane_step + k * dim_step] = tile[k * kTogether + lane];
+  }
 }
 
 // Whether lanes are whole lines of memory, first to last or last to first.
@@ -342,17 +336,130 @@ bool are_lines(const T* lane, int64_t dim_step, int64_t lane_step, int64_t lengt
   return (dim_step == 1 || dim_step == -1) && bytes % 64 == 0;
 }
 
-// Asks for a part of the next kTogether lanes, as large as a tile, if they follow on these without a gap: of so many
-// streams the processor foresees little. (Called, not inlined, it would be left out as a function without effect.)
+// Asks for `count` elements, `from` elements behind the beginning of the next kTogether lanes, if they follow on these
+// without a gap: of so many streams the processor foresees little. (Called, not inlined, it would be left out as a
+// function without effect.)
 template <class T, int N>
-[[gnu::always_inline]] inline void fetch_lanes(const LaneBlock<T, N>& block, int64_t start, int64_t places, int first) {
+[[gnu::always_inline]] inline void fetch_lanes(const LaneBlock<T, N>& block, int64_t from, int64_t count, int first) {
   for (int i = first; i < N; ++i) {
     if (block.lane_step[i] != block.length) continue;
     const T* const lane = block.data[i] - (block.dim_step[i] == -1 ? block.length - 1 : 0);
-    const T* const next = lane + kTogether * (block.length + start);
-    constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
-    for (int64_t k = 0; k < places * kTogether; k += kLine) __builtin_prefetch(next + k, 0, 2);
+    const T* const next = lane + kTogether * block.length + from;
+    for (int64_t k = 0; k < count; k += kVirtualLanes<T>) __builtin_prefetch(next + k, 0, 2);
   }
+}
+
+// Lanes that are contiguous, in registers: kSide of them at a time, a line of memory of each. Squares of kSide
+// positions are turned, so that a register holds a position of all these lanes, and turned back. More lanes than eight,
+// which may lie a power of two apart, would displace each other from the nearest cache.
+
+template <class T>
+constexpr int kSide = kLanes<T> < 8 ? kLanes<T> : 8;
+
+template <class T, int N>
+struct RowOf {
+  typedef T type __attribute__((vector_size(N * static_cast<int>(sizeof(T)))));
+};
+
+template <class T>
+[[gnu::always_inline]] inline void read_square(typename RowOf<T, kSide<T>>::type* rows, const T* x, int64_t lane_step) {
+#pragma GCC unroll 8
+  for (int l = 0; l < kSide<T>; ++l) __builtin_memcpy(rows + l, x + l * lane_step, sizeof(*rows));
+  turn_square(rows);
+}
+
+// A position of kSide lanes, whose states take one register, or two: a compiler would keep wider ones in memory.
+template <class Op, class T>
+struct States {
+  using W = typename Op::W;
+  using Row = typename RowOf<T, kSide<T>>::type;
+  static constexpr int kParts = kSide<T> > kLanes<W> ? kSide<T> / kLanes<W> : 1, kWidth = kSide<T> / kParts;
+  using Part = typename RowOf<T, kWidth>::type;
+  using State = typename RowOf<W, kWidth>::type;
+  static_assert(kParts <= 2);
+  State state[kParts];
+
+  template <int kPart, int... I>
+  [[gnu::always_inline]] inline Part advance(Row x, Row y, bool begins, std::integer_sequence<int, I...>) {
+    const State a = convert<State>(__builtin_shufflevector(x, x, (kPart * kWidth + I)...));
+    const State b = convert<State>(__builtin_shufflevector(y, y, (kPart * kWidth + I)...));
+    return convert<Part>(begins ? Op::first(state[kPart], a, b) : Op::next(state[kPart], a, b));
+  }
+
+  template <int... I>
+  [[gnu::always_inline]] inline Row join(Part low, Part high, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(low, high, I...);
+  }
+
+  [[gnu::always_inline]] inline Row advance(Row x, Row y, bool begins) {
+    constexpr auto kPlaces = std::make_integer_sequence<int, kWidth>();
+    const Part low = advance<0>(x, y, begins, kPlaces);
+    if constexpr (kParts == 1) return low;
+    if constexpr (kParts == 2) {
+      return join(low, advance<1>(x, y, begins, kPlaces), std::make_integer_sequence<int, kSide<T>>());
+    }
+  }
+};
+
+// The first `positions` of kSide lanes from `lane` on, whole lines of memory. `far`: those to come are asked for;
+// `streamed`: results go past the caches.
+template <class Op, bool kBackwards, class T, int N>
+[[gnu::noinline]] void advance_lines(typename Op::W* last, const LaneBlock<T, N>& whole, int64_t lane,
+                                     int64_t positions, bool far, bool streamed) {
+  using Row = typename RowOf<T, kSide<T>>::type;
+  constexpr int kLine = kVirtualLanes<T>, kSquares = kLine / kSide<T>;
+  const LaneBlock<T, N> block = whole;  // in registers: nothing that is written can be a part of it
+  States<Op, T> states = {};
+  for (int64_t start = 0; start < positions; start += kLine) {
+    if (far) fetch_lanes(block, lane * block.length + start * kSide<T>, kLine * kSide<T>, streamed ? 1 : 0);
+    const auto place = [&](int i) __attribute__((always_inline)) {
+      return block.data[i] + lane * block.lane_step[i] + (kBackwards ? -start - (kLine - 1) : start);
+    };
+    Row line[kSquares][kSide<T>];
+#pragma GCC unroll 4
+    for (int n = 0; n < kSquares; ++n) {
+      const int square = kBackwards ? kSquares - 1 - n : n;
+      Row* const x = line[square];
+      Row second[kSide<T>];
+      read_square(x, place(1) + square * kSide<T>, block.lane_step[1]);
+      if (N > 2) read_square(second, place(N - 1) + square * kSide<T>, block.lane_step[N - 1]);
+      const Row* const y = N > 2 ? second : x;
+#pragma GCC unroll 8
+      for (int step = 0; step < kSide<T>; ++step) {
+        const int i = kBackwards ? kSide<T> - 1 - step : step;
+        x[i] = states.advance(x[i], y[i], step == 0 && n == 0 && start == 0);
+      }
+      turn_square(x);
+    }
+#pragma GCC unroll 8
+    for (int l = 0; l < kSide<T>; ++l) {
+#pragma GCC unroll 4
+      for (int square = 0; square < kSquares; ++square) {
+        T* const out = place(0) + l * block.lane_step[0] + square * kSide<T>;
+        if (streamed) {
+          stream(out, line[square][l]);
+        } else {
+          __builtin_memcpy(out, &line[square][l], sizeof(Row));
+        }
+      }
+    }
+  }
+  __builtin_memcpy(last, states.state, sizeof(states.state));
+}
+
+// The whole lines of memory of kTogether lanes, if these are contiguous. Returns how many positions they have.
+template <class Op, class T, int N>
+int64_t run_lines(typename Op::W* states, const LaneBlock<T, N>& block, bool far) {
+  const int64_t step = block.dim_step[0], positions = block.length / kVirtualLanes<T> * kVirtualLanes<T>;
+  for (int i = 0; i < N; ++i) {
+    if (magnitude(step) != 1 || block.dim_step[i] != step) return 0;
+  }
+  const bool streamed = far && are_lines(block.data[0], step, block.lane_step[0], block.length);
+  for (int64_t lane = 0; positions > 0 && lane < kTogether; lane += kSide<T>) {
+    const auto advance = step < 0 ? advance_lines<Op, true, T, N> : advance_lines<Op, false, T, N>;
+    advance(states + lane, block, lane, positions, far, streamed);
+  }
+  return positions;
 }
 
 // The positions of a tile from `from` on. The state stays in registers.
@@ -375,12 +482,13 @@ template <class Op, class T, int N>
 
 // As many whole groups of kTogether lanes as there are; the block moves on to the lanes that are left.
 template <class Op, class T, int N>
-void packed(LaneBlock<T, N>& block, int64_t& lanes, bool streamed) {
-  streamed = streamed && are_lines(block.data[0], block.dim_step[0], block.lane_step[0], block.length);
+void packed(LaneBlock<T, N>& block, int64_t& lanes, bool far) {
   alignas(64) T memory[N][kTile * kTogether];
   alignas(64) typename Op::W state[kTogether];
   for (; lanes >= kTogether; lanes -= kTogether, block.move(kTogether)) {
-    for (int64_t start = 0; start < block.length; start += kTile) {
+    int64_t start = 0;
+    if constexpr (Op::kIsQuick) start = run_lines<Op>(state, block, far);
+    for (; start < block.length; start += kTile) {
       const int64_t left = block.length - start, places = left < kTile ? left : kTile;
       LaneBlock<T, N> tile;
       tile.length = places;
@@ -394,17 +502,16 @@ void packed(LaneBlock<T, N>& block, int64_t& lanes, bool streamed) {
       }
       if (start == 0) begin_lanes<Op>(state, tile, kTogether);
       advance_tile<Op>(state, tile, start == 0 ? 1 : 0);
-      if (lanes >= 2 * kTogether) fetch_lanes(block, start, places, streamed ? 1 : 0);
       T* const out = block.data[0] + start * block.dim_step[0];
-      unpack_lanes(out, block.dim_step[0], block.lane_step[0], memory[0], places, streamed);
+      unpack_lanes(out, block.dim_step[0], block.lane_step[0], memory[0], places);
     }
   }
-  if (streamed) stream_end();
+  if (far) stream_end();
 }
 
 template <class Op, class T, int N>
-void one_behind_another(LaneBlock<T, N> block, int64_t lanes, bool streamed) {
-  if constexpr (std::is_floating_point_v<T>) packed<Op>(block, lanes, streamed);
+void one_behind_another(LaneBlock<T, N> block, int64_t lanes, bool far) {
+  if constexpr (std::is_floating_point_v<T>) packed<Op>(block, lanes, far);
   chains<Op>(block, lanes);
 }
 
@@ -424,8 +531,6 @@ int64_t columns_within_page(const Nest<N>& nest, int64_t workers) {
   const int64_t groups = workers * kTogether, even = (nest.size + groups - 1) / groups * kTogether;
   return nest.size < workers * page && even < page ? even : 0;
 }
-
-int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
 
 // x as `shape` sees it, sizes of 1 repeated, without dimension `dim`.
 void find_lanes(const View& x, const View& shape, int dim, View& lanes) {

@@ -7,26 +7,6 @@ namespace {
 
 [[gnu::always_inline]] inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-using Floats = ChunkOf<float>::type;
-using Doubles = ChunkOf<double>::type;
-
-[[gnu::always_inline]] inline void turn(Floats (&r)[4]) {
-  const Floats a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
-  const Floats b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
-  const Floats c = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
-  const Floats d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
-  r[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
-  r[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
-  r[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
-  r[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
-}
-
-[[gnu::always_inline]] inline void turn(Doubles (&r)[2]) {
-  const Doubles a = r[0];
-  r[0] = __builtin_shufflevector(a, r[1], 0, 2);
-  r[1] = __builtin_shufflevector(a, r[1], 1, 3);
-}
-
 // A square whose rows are 16 bytes, or registers: out[j * out_step + i] = x[i * x_step + j] for 0 <= i, j < kSide.
 template <int kSide, class T>
 [[gnu::always_inline]] inline void transpose_square(T* out, int64_t out_step, const T* x, int64_t x_step) {
@@ -38,7 +18,7 @@ template <int kSide, class T>
   } else {
     typename ChunkOf<T>::type row[kSide];
     for (int k = 0; k < kSide; ++k) row[k] = *reinterpret_cast<const typename ChunkOf<T>::unaligned*>(x + k * x_step);
-    turn(row);
+    turn_square(row);
     for (int k = 0; k < kSide; ++k) *reinterpret_cast<typename ChunkOf<T>::unaligned*>(out + k * out_step) = row[k];
   }
 }

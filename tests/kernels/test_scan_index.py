@@ -21,6 +21,7 @@ SCANNED = [
     ((0, 3), 1),
     *[((n,), -1) for n in (1, 2, 15, 16, 17, 63, 64, 65, 129, 1000)],
     *[((rows, 70), 1) for rows in (1, 2, 3, 4, 5, 7, 8, 9, 21)],
+    *[((33, n), 1) for n in (8, 16, 31, 64)],
     *[((5, n), 0) for n in (1, 2, 15, 16, 17, 1023, 1025)],
     ((4, 6, 5), 0),
     ((4, 6, 5), 1),
@@ -159,8 +160,12 @@ def test_cumsum_of_rows_past_the_caches(columns: int) -> None:
     with with_threads(1):
         for reverse in (False, True):
             exact = np.cumsum(x[:, ::-1] if reverse else x, 1, np.float64).astype(np.float32)
-            out = KERNELS["cumsum"](x, 1, reverse)
-            assert same_bits(out[:, ::-1].copy() if reverse else out, exact)
+            for kernels in PROMISED:
+                out = kernels["cumsum"](x, 1, reverse)
+                assert same_bits(out[:, ::-1].copy() if reverse else out, exact)
+                written = x.copy()
+                kernels["cumsum"].into(written, written, 1, reverse)
+                assert same_bits(written, out)
 
 
 # 2 MiB and more read and written: threads share columns within a page where results are whole lines of memory, which the
@@ -188,6 +193,34 @@ def test_linear_recurrence_broadcasts() -> None:
             out = KERNELS["linear_recurrence"](a, b, dim, reverse)
             assert out.shape == (4, 5, 7)
             assert same_bits(out, KERNELS["linear_recurrence"](full_a.copy(), full_b.copy(), dim, reverse))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("scan", [scan for scan in SCANS if scan.startswith("cum")])
+def test_lanes_begin_with_their_first_elements(scan: str, dtype: type) -> None:
+    name, flags = SCANS[scan]
+    x = np.full((16, 33), -0.0 if name == "cumsum" else -1.0, dtype)
+    x[:, [0, -1]] = [[-0.0], [0.0], [np.inf], [-2.0]] * 4
+    for kernels in ISAS.values():
+        for n in (1, 15, 16, 32, 33):
+            part = x[:, -n:] if flags[0] else x[:, :n]
+            assert same_bits(kernels[name](part, 1, *flags), np.array(chain(name, flags, [part], 1), order="C"))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_linear_recurrence_ignores_the_first_factors_of_lines(dtype: type) -> None:
+    rng = np.random.default_rng(8)
+    a, b = rng.uniform(-1, 1, (16, 48)).astype(dtype), rng.standard_normal((16, 48)).astype(dtype)
+    b[:, [0, -1]] = -0.0
+    for reverse in (False, True):
+        first = -1 if reverse else 0
+        for kernels in ISAS.values():
+            outs = []
+            for factor in (0.0, np.inf, np.nan):
+                a[:, first] = factor
+                outs.append(kernels["linear_recurrence"](a, b, 1, reverse))
+                assert np.signbit(outs[-1][:, first]).all()
+                assert same_bits(outs[-1], outs[0])
 
 
 def test_linear_recurrence_ignores_the_first_factor() -> None:
