@@ -65,8 +65,11 @@ template <class T, class V>
 #if defined(__AVX2__)
   if constexpr (sizeof(V) == 32)
     return _mm256_stream_si256(reinterpret_cast<__m256i*>(p), reinterpret_cast<__m256i>(v));
+#elif defined(__SSE2__)
+  return _mm_stream_si128(reinterpret_cast<__m128i*>(p), reinterpret_cast<__m128i>(v));
+#else
+  store(p, v);
 #endif
-  if constexpr (sizeof(V) < 32) store(p, v);
 }
 
 // x in every lane.

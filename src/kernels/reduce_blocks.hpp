@@ -254,7 +254,10 @@ template <class T, class... Rows>
     ((total[i] = combine<Sum>(total[i], part(rows)), ++i), ...);
   };
   for (int64_t j = 0; j < whole; j += kGroup) {
-    add([j](const auto& row) __attribute__((always_inline)) { return whole_group<T>(row, j); });
+    add([j](const auto& row) __attribute__((always_inline)) {
+      if constexpr (requires { row.fetch(j); }) row.fetch(j);
+      return whole_group<T>(row, j);
+    });
   }
   if (whole < count) {
     add([=](const auto& row) __attribute__((always_inline)) { return last_group<Sum, T>(row, whole, count - whole); });

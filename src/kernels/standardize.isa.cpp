@@ -25,15 +25,19 @@ namespace {
 // Forward.
 
 template <class T>
-[[gnu::noinline]] void standardize_line(T* out, const T* x, int64_t n, T m, T r, const T* w, const T* b) {
-  map_line(out, n, [=](auto at) __attribute__((always_inline)) { return fma((at(x) - m) * r, at(w), at(b)); });
+[[gnu::noinline]] void standardize_line(T* out, const T* x, int64_t n, bool past, T m, T r, const T* w, const T* b) {
+  map_line(out, n, past, [=](auto at) __attribute__((always_inline)) { return fma((at(x) - m) * r, at(w), at(b)); });
 }
 
-// The same with one weight and bias.
+// The same with one weight and bias. What is `read_once` is asked for ahead.
 template <class T>
-[[gnu::noinline]] void standardize_channel(T* out, const T* x, int64_t n, T m, T r, T w, T b) {
+[[gnu::noinline]] void standardize_channel(T* out, const T* x, int64_t n, bool past, bool read_once, T m, T r, T w,
+                                           T b) {
+  constexpr int64_t kAhead = 8192 / static_cast<int64_t>(sizeof(T));
   const Vec<T> weight = splat(w), bias = splat(b);
-  map_line(out, n, [=](auto at) __attribute__((always_inline)) { return fma((at(x) - m) * r, weight, bias); });
+  map_line(
+      out, n, past, [=](auto at) __attribute__((always_inline)) { return fma((at(x) - m) * r, weight, bias); },
+      read_once ? x + kAhead : nullptr);
 }
 
 // `rows` samples' pieces of n columns, which have a mean, a scale, a weight and a bias each.
@@ -64,24 +68,12 @@ struct Standardize {
     const T* const from = x.at(sample) + group * n;
     T* const to = out.at(sample) + group * n;
     const Moments<T> moments =
-        given ? Moments<T>{mean[line], variance[line]} : moments_of(from, n, of.centred, asks ? n : 0);
+        given ? Moments<T>{mean[line], variance[line]} : moments_of(from, n, of.centred, {asks ? n : 0, past});
     const T m = moments.mean, r = scale_of(moments.variance, of.eps);
-    if (of.length == 1) {
-      write_past(
-          past, to, n,
-          [&](T* piece, int64_t k, int64_t count) {
-            standardize_line(piece, from + k, count, m, r, weights + first + k, biases + first + k);
-          },
-          asks && !given ? nullptr : from + n);
-    }
+    if (of.length == 1) standardize_line(to, from, n, past, m, r, weights + first, biases + first);
     for (int64_t i = 0; of.length > 1 && i < channels; ++i) {
       const int64_t at = i * of.length;
-      write_past(
-          past, to + at, of.length,
-          [&](T* piece, int64_t k, int64_t count) {
-            standardize_channel(piece, from + at + k, count, m, r, weights[first + i], biases[first + i]);
-          },
-          from + at + of.length);
+      standardize_channel(to + at, from + at, of.length, past, given, m, r, weights[first + i], biases[first + i]);
     }
     if (given) return;
     mean[line] = m;

@@ -35,17 +35,19 @@ template <class T>
 
 // The gradients of a line whose columns have a weight each.
 template <class T>
-[[gnu::noinline]] void grad_line(T* out, const T* g, const T* x, int64_t n, T m, T r, const T* w, T shift, T slope) {
+[[gnu::noinline]] void grad_line(T* out, const T* g, const T* x, int64_t n, bool past, T m, T r, const T* w, T shift,
+                                 T slope) {
   const Vec<T> slopes = splat(slope);
-  map_line(out, n,
+  map_line(out, n, past,
            [=](auto at) __attribute__((always_inline)) { return r * fma(m - at(x), slopes, at(g) * at(w) - shift); });
 }
 
 // Of a channel of one sample.
 template <class T>
-[[gnu::noinline]] void grad_channel(T* out, const T* g, const T* x, int64_t n, T m, T r, T w, T shift, T slope) {
+[[gnu::noinline]] void grad_channel(T* out, const T* g, const T* x, int64_t n, bool past, T m, T r, T w, T shift,
+                                    T slope) {
   const Vec<T> slopes = splat(slope);
-  map_line(out, n,
+  map_line(out, n, past,
            [=](auto at) __attribute__((always_inline)) { return r * fma(m - at(x), slopes, at(g) * w - shift); });
 }
 
@@ -85,25 +87,20 @@ struct Backward {
   // results go past the caches, both passes ask for the line that comes next.
   void run_lines_of_four(const Four<T>& rows, int64_t sample, int64_t count, int64_t column, int64_t n,
                          const T* weights) const {
-    constexpr int64_t kShort = 256, kNear = 8192 / static_cast<int64_t>(sizeof(T));
+    constexpr int64_t kShort = 256, kNear = (1 << 15) / static_cast<int64_t>(sizeof(T));
     const int64_t together = n <= kShort ? 4 : 1;
     const T size = static_cast<T>(n);
-    const int64_t ahead = past && n <= kNear ? together : 0;
+    const Next next = {past && n <= kNear ? together * x.step : 0, true};
     CotangentSums<T> sums[4];
     for (int64_t i = 0; i < count; i += together) {
       const int64_t end = smaller(i + together, count);
       for (int64_t k = i; k < end; ++k) {
-        sums[k] = sum_weighted(rows.g[k], weights, rows.x[k], rows.m[k], n, ahead * x.step);
+        sums[k] = sum_weighted(rows.g[k], weights, rows.x[k], rows.m[k], n, next);
       }
       for (int64_t k = i; k < end; ++k) {
         const T r = rows.r[k], shift = of.centred ? sums[k].plain / size : T{0};
         const T slope = sums[k].products / size * r * r;
-        write_past(
-            past, out.at(sample + k) + column, n,
-            [&](T* piece, int64_t j, int64_t part) {
-              grad_line(piece, rows.g[k] + j, rows.x[k] + j, part, rows.m[k], r, weights + j, shift, slope);
-            },
-            rows.g[k] + g.step);
+        grad_line(out.at(sample + k) + column, rows.g[k], rows.x[k], n, past, rows.m[k], r, weights, shift, slope);
       }
     }
   }
@@ -186,12 +183,7 @@ struct Backward {
     T* const to = out.at(sample) + first * of.length;
     for (int64_t i = 0; i < channels; ++i) {
       const int64_t at = i * of.length;
-      write_past(
-          past, to + at, of.length,
-          [&](T* piece, int64_t k, int64_t count) {
-            grad_channel(piece, from_g + at + k, from_x + at + k, count, m, r, w_first[i], shift, slope);
-          },
-          from_g + at + of.length, from_x + at + of.length);
+      grad_channel(to + at, from_g + at, from_x + at, of.length, past, m, r, w_first[i], shift, slope);
     }
   }
 

@@ -66,7 +66,7 @@ Samples<T> samples_of(const View& x) {
 // cache after that, and lines are neither too long for it nor so short that a processor foresees them.
 template <class T>
 bool asks_ahead(const Form<T>& of) {
-  constexpr int64_t kShort = 2048, kNear = 1 << 14, kCached = 1 << 20;  // bytes
+  constexpr int64_t kShort = 2048, kNear = 1 << 15, kCached = 1 << 20;  // bytes
   const int64_t item = static_cast<int64_t>(sizeof(T)), line = of.groups > 0 ? of.line() * item : 0;
   return kShort <= line && line <= kNear && 2 * of.samples * of.columns() * item > kCached;
 }

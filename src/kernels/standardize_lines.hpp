@@ -8,18 +8,32 @@
 namespace minigrad::MINIGRAD_ISA {
 namespace {
 
-// (x - m)^2. Lanes that are not there count as m. What lies so many elements `ahead` is asked for, unless those are 0:
-// memory is idle while a line is read from the nearest cache, and no processor foresees the next one beyond a page.
+// Asks for a group of four vectors: for the nearest cache, or, from memory, which takes longer, for the one after that.
+template <class T>
+[[gnu::always_inline]] inline void fetch_group(const T* x, bool far) {
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const T* const vector = x + i * kVirtualLanes<T>;
+    far ? __builtin_prefetch(vector, 0, 2) : __builtin_prefetch(vector);
+  }
+}
+
+// The line that is asked for while one stands in the nearest cache: so many elements farther, 0 for none. Memory would
+// be idle meanwhile, and no processor foresees the next line beyond a page.
+struct Next {
+  int64_t ahead;
+  bool far;  // in memory
+};
+
+// (x - m)^2. Lanes that are not there count as m.
 template <class T>
 struct SquareRow {
   const T* x;
   T m;
-  int64_t ahead;
+  Next next;
 
   [[gnu::always_inline]] void fetch(int64_t j) const {
-    if (ahead == 0) return;
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) __builtin_prefetch(x + ahead + j + i * kVirtualLanes<T>);
+    if (next.ahead != 0) fetch_group(x + next.ahead + j, next.far);
   }
   [[gnu::always_inline]] Vec<T> at(int64_t j) const { return square(load(x + j)); }
   [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T>) const {
@@ -28,19 +42,21 @@ struct SquareRow {
   [[gnu::always_inline]] Vec<T> square(Vec<T> v) const { return (v - m) * (v - m); }
 };
 
-// g w (x - m). What lies so many elements `ahead` of x is asked for.
+// g w (x - m).
 template <class T>
 struct CentredProductRow {
   const T* g;
   const T* w;
   const T* x;
   T m;
-  int64_t ahead;
+  Next next;
 
-  [[gnu::always_inline]] Vec<T> at(int64_t j) const {
-    __builtin_prefetch(x + j + ahead);
-    return load(g + j) * load(w + j) * (load(x + j) - m);
+  [[gnu::always_inline]] void fetch(int64_t j) const {
+    if (next.ahead == 0) return;
+    fetch_group(x + next.ahead + j, next.far);
+    fetch_group(g + next.ahead + j, next.far);
   }
+  [[gnu::always_inline]] Vec<T> at(int64_t j) const { return load(g + j) * load(w + j) * (load(x + j) - m); }
   [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T>) const {
     const Vec<T> a = load_first(g + j, count, Vec<T>{}) * load_first(w + j, count, Vec<T>{});
     return a * (load_first(x + j, count, splat(m)) - m);
@@ -61,9 +77,8 @@ template <class T>
 }
 
 template <class T>
-[[gnu::noinline]] T sum_squares(const T* x, T m, int64_t n, int64_t ahead) {
-  return sum_line<T>(n,
-                     [=](int64_t begin) __attribute__((always_inline)) { return SquareRow<T>{x + begin, m, ahead}; });
+[[gnu::noinline]] T sum_squares(const T* x, T m, int64_t n, Next next) {
+  return sum_line<T>(n, [=](int64_t begin) __attribute__((always_inline)) { return SquareRow<T>{x + begin, m, next}; });
 }
 
 // g (x - m).
@@ -109,10 +124,10 @@ template <class T>
 
 // a = g w.
 template <class T>
-[[gnu::noinline]] CotangentSums<T> sum_weighted(const T* g, const T* w, const T* x, T m, int64_t n, int64_t ahead) {
+[[gnu::noinline]] CotangentSums<T> sum_weighted(const T* g, const T* w, const T* x, T m, int64_t n, Next next) {
   return sum_both<T>(
       n, [=](int64_t i) __attribute__((always_inline)) { return ProductRow<T>{g + i, w + i}; },
-      [=](int64_t i) __attribute__((always_inline)) { return CentredProductRow<T>{g + i, w + i, x + i, m, ahead}; });
+      [=](int64_t i) __attribute__((always_inline)) { return CentredProductRow<T>{g + i, w + i, x + i, m, next}; });
 }
 
 template <class T>
@@ -127,9 +142,9 @@ struct Moments {
 };
 
 template <class T>
-[[gnu::always_inline]] inline Moments<T> moments_of(const T* x, int64_t n, bool centred, int64_t ahead) {
+[[gnu::always_inline]] inline Moments<T> moments_of(const T* x, int64_t n, bool centred, Next next) {
   const T count = static_cast<T>(n), mean = centred ? sum_plain(x, n) / count : T{0};
-  return {mean, sum_squares(x, mean, n, ahead) / count};
+  return {mean, sum_squares(x, mean, n, next) / count};
 }
 
 template <class T>
@@ -150,10 +165,20 @@ struct First {
   [[gnu::always_inline]] Vec<T> operator()(const T* p) const { return load_first(p + k, count, Vec<T>{}); }
 };
 
-// out = f(at) for n elements, the last ones without a loop of their own: lines may be short.
+// out = f(at) for n elements, the last ones without a loop of their own: lines may be short. `past` the caches, but for
+// what lies before the first register of them; as much from `next` on, unless it is null, is asked for meanwhile, into
+// the nearest cache alone.
 template <class T, class F>
-[[gnu::always_inline]] inline void map_line(T* out, int64_t n, F&& f) {
+[[gnu::always_inline]] inline void map_line(T* out, int64_t n, bool past, F&& f, const T* next = nullptr) {
   int64_t k = 0;
+  if (past && n >= kLanes<T>) {
+    k = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(out) % kVectorBytes / sizeof(T));
+    if (k > 0) store_first(out, f(First<T>{0, k}), k);
+    for (; k + kLanes<T> <= n; k += kLanes<T>) {
+      if (next != nullptr) __builtin_prefetch(next + k, 0, 0);
+      stream(out + k, f(Whole<T>{k}));
+    }
+  }
   for (; k + kLanes<T> <= n; k += kLanes<T>) store(out + k, f(Whole<T>{k}));
   if (k < n) store_first(out + k, f(First<T>{k, n - k}), n - k);
 }

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -71,6 +71,35 @@ def layouts(x: Array) -> Iterator[Array]:
         spread = np.zeros([abs(step) * n for n in x.shape], x.dtype)[parts]
         spread[...] = x
         yield spread
+
+
+def large_pair(dtype: type, columns: int) -> Array:
+    """Two matrices of 20 MiB each, which begin within a line of memory."""
+    rows = (20 << 20) // np.dtype(dtype).itemsize // columns + 1
+    memory = np.random.default_rng(1).standard_normal(2 * rows * columns + 1).astype(dtype)
+    return memory[1:].reshape(2, rows, columns)
+
+
+def check_rows_past_the_caches(
+    name: str, operands: Sequence[Any], attributes: Sequence[Any] = (), by_row: int = 0
+) -> None:
+    """Compare results, of every instruction set, to those of 64 rows at a time, which lie in the caches.
+
+    Operands are matrices, each of whose rows goes with one of the first result; `by_row` of the last ones are vectors with
+    an element for each row; any others go with all rows.
+    """
+
+    def first(out: Any) -> Array:
+        return out[0] if isinstance(out, tuple) else out
+
+    def of_rows(begin: int) -> list[Any]:
+        vectors = len(operands) - by_row
+        cut = [o.ndim > 1 or i >= vectors for i, o in enumerate(operands)]
+        return [o[begin : begin + 64] if c else o for o, c in zip(operands, cut, strict=True)]
+
+    for isa, kernels in ISAS.items():
+        parts = [first(kernels[name](*of_rows(i), *attributes)) for i in range(0, len(operands[0]), 64)]
+        assert same_bits(first(kernels[name](*operands, *attributes)), np.concatenate(parts)), f"{name} on {isa}"
 
 
 class Surroundings:

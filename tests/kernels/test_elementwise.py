@@ -9,7 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import FLOATS, ISAS, PROMISED, Array, layouts, output_layouts, same_bits, with_threads
+from helpers import (
+    FLOATS,
+    ISAS,
+    PROMISED,
+    Array,
+    check_rows_past_the_caches,
+    large_pair,
+    layouts,
+    output_layouts,
+    same_bits,
+    with_threads,
+)
 
 from minigrad import _core
 
@@ -459,13 +470,6 @@ def test_cast_past_the_caches(source: str, target: str) -> None:
         assert np.array_equal(KERNELS["cast"](x, ANY[target]), x.astype(target))
 
 
-def large_pair(dtype: type, columns: int) -> Array:
-    """Two matrices of 20 MiB each, which begin within a line of memory."""
-    rows = (20 << 20) // np.dtype(dtype).itemsize // columns + 1
-    memory = np.random.default_rng(1).standard_normal(2 * rows * columns + 1).astype(dtype)
-    return memory[1:].reshape(2, rows, columns)
-
-
 # 40 MiB, which go past the caches from registers for any number of threads: rows of whole lines and not, with one number
 # in a row, an output that begins within a line, more operands, and one that is written over.
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -505,16 +509,9 @@ def test_functions_past_the_caches(dtype: type, columns: int, threads: int) -> N
     calls += [
         ("gelu_grad", *operands) for operands in ((x, y), (x, y[0]), (x, y[:, :1]), (y[:, :1], x), (x, dtype(0.25)))
     ]
-    for name, *operands in calls:
-
-        def rows(begin: int, run: Callable[..., Array] = KERNELS[name], own: list[Array] = operands) -> Array:
-            return run(*(o[begin : begin + 64] if o.ndim > 1 else o for o in own))
-
-        expected = np.concatenate([rows(begin) for begin in range(0, len(x), 64)])
-        with with_threads(threads):
-            for isa in (KERNELS, *PROMISED):
-                assert same_bits(isa[name](*operands), expected), name
     with with_threads(threads):
+        for name, *operands in calls:
+            check_rows_past_the_caches(name, operands)
         expected = KERNELS["exp"](x)
         KERNELS["exp"].into(x, x)
     assert same_bits(x, expected)

@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import FLOATS, ISAS, PROMISED_ISAS, Array, layouts, same_bits, with_threads
+from helpers import (
+    FLOATS,
+    ISAS,
+    PROMISED_ISAS,
+    Array,
+    check_rows_past_the_caches,
+    large_pair,
+    layouts,
+    same_bits,
+    with_threads,
+)
 
 from minigrad import _core
 
@@ -470,6 +480,40 @@ def test_softmax_writes_into_any_strides() -> None:
             out = np.zeros((74, 2 * n), np.float32)[::2, ::-2]
             KERNELS["softmax"].into(out, x, dim)
             assert same_bits(np.ascontiguousarray(out), KERNELS["softmax"](x, dim))
+
+
+# 40 MiB and more, which go past the caches: rows of whole lines of memory and not, and rows that no cache holds near.
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("columns", [1024, 1021, 20011])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_lines_past_the_caches(dtype: Any, columns: int, threads: int) -> None:
+    x, y = large_pair(dtype, columns)
+    w, b = normal((2, columns), dtype)
+    mean, variance = normal((len(x),), dtype), np.abs(normal((len(x),), dtype, seed=1))
+    with with_threads(threads):
+        for name in ("softmax", "log_softmax"):
+            check_rows_past_the_caches(name, [x], (1,))
+            check_rows_past_the_caches(f"{name}_grad", [x, y], (1,))
+        eps, groups, centred = settings = (1e-5, 1, True)
+        check_rows_past_the_caches("standardize", [x, w, b], settings)
+        check_rows_past_the_caches("standardize", [x, w, b], (eps, groups, not centred))
+        check_rows_past_the_caches("standardize_given", [x, w, b, mean, variance], settings, by_row=2)
+        check_rows_past_the_caches("standardize_given", [x, w, b, w, np.abs(b)], (eps, 0, centred))
+        check_rows_past_the_caches("standardize_grad", [x, y, w, mean, variance], settings, by_row=2)
+        check_rows_past_the_caches("standardize_grads", [x, y, w, mean, variance], settings, by_row=2)
+
+
+# The same where a channel has many elements in a row.
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("length", [1024, 1021])
+def test_channels_past_the_caches(dtype: Any, length: int) -> None:
+    x, y = (matrix[: len(matrix) // 4 * 4].reshape(-1, 4, length) for matrix in large_pair(dtype, length))
+    w, b, mean, variance = normal((4, 4), dtype)
+    moments = normal((len(x),), dtype), np.abs(normal((len(x),), dtype, seed=1))
+    with with_threads(1):
+        check_rows_past_the_caches("standardize", [x, w, b], (1e-5, 2, True))
+        check_rows_past_the_caches("standardize_given", [x, w, b, mean, np.abs(variance)], (1e-5, 0, True))
+        check_rows_past_the_caches("standardize_grad", [x, y, w, *moments], (1e-5, 1, True), by_row=2)
 
 
 # ---- Cross-entropy ---------------------------------------------------------------------------------------------------
