@@ -73,13 +73,15 @@ template <class V>
 
 // The same bits in fewer steps for x that is not far above 0, up to 65 in float and 664 in double: 2^(k + kLift) is so
 // far from underflow that its product with exp(r) is rounded as exp(r) is.
-template <class T>
-[[gnu::always_inline]] inline T exp_below_0(T x) {
-  constexpr int kLift = kIsFloat<T> ? 32 : 64;
-  constexpr T kDrop = kIsFloat<T> ? static_cast<T>(0x1p-32) : static_cast<T>(0x1p-64);
-  const ReducedExp<T> reduced = reduce_exp<kLift>(x < -kExpLimit<T> ? -kExpLimit<T> : x);
-  const T slope = fma(exp_reduced_curvature(reduced.r), reduced.r, T{1});
-  return fma(slope, reduced.scale * reduced.r, reduced.scale) * kDrop;
+template <class V>
+[[gnu::always_inline]] inline V exp_below_0(V x) {
+  using T = Element<V>;
+  constexpr int kLift = kIsFloat<V> ? 32 : 64;
+  constexpr T kDrop = kIsFloat<V> ? static_cast<T>(0x1p-32) : static_cast<T>(0x1p-64);
+  const V least = all<V>(-kExpLimit<T>);
+  const ReducedExp<V> reduced = reduce_exp<kLift>(x < least ? least : x);
+  const V slope = fma(exp_reduced_curvature(reduced.r), reduced.r, all<V>(1));
+  return fma(slope, reduced.scale * reduced.r, reduced.scale) * all<V>(kDrop);
 }
 
 // 2^r for |r| <= 1/2: 1 + r P(r), P of degree 5, its error 2^-27.5 of the result, for float; degree 10, 2^-57.

@@ -68,6 +68,23 @@ template <class T>
   __builtin_prefetch(reinterpret_cast<const char*>(x) + kLater, 0, 2);
 }
 
+// Asks for a group of four vectors: for the nearest cache, or, from memory, which takes longer, for the one after that.
+template <class T>
+[[gnu::always_inline]] inline void fetch_group(const T* x, bool far) {
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const T* const vector = x + i * kVirtualLanes<T>;
+    far ? __builtin_prefetch(vector, 0, 2) : __builtin_prefetch(vector);
+  }
+}
+
+// The line that is asked for while one stands in the nearest cache: so many elements farther, 0 for none. Memory would
+// be idle meanwhile, and no processor foresees the next line beyond a page.
+struct NextLine {
+  int64_t ahead;
+  bool far;  // in memory
+};
+
 // A row of an array of `whole` elements. Group by group, what comes is asked for: soon where no cache holds the array,
 // later where it half fills the last one. Smaller ones come faster without.
 template <class T, class Op>

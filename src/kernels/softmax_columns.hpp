@@ -45,7 +45,6 @@ struct Rows {
     return {out + by * step.out, a + by * step.a, b + by * step.b, along, across, n, past};
   }
   StridedOut<T> out_row() const { return {out, along.out}; }
-  StridedOut<T> result_row() const { return {out, along.out, past}; }
   StridedRow<T> a_row() const { return {a, along.a}; }
   StridedRow<T> b_row() const { return {b, along.b}; }
 };

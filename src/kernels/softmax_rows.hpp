@@ -109,37 +109,60 @@ template <class T, class F>
   store_first_lanes(out + whole, load_lanes(a), n - whole);
 }
 
-// A row of out: contiguous blocks of it, in memory or in `buffer`, from where flush() takes them; `past` the caches, if
-// its elements are neighbours.
+// A row of out: contiguous blocks of it, in memory or in `buffer`, from where flush() takes them.
 template <class T>
 struct StridedOut {
   T* out;
   int64_t step;
-  bool past = false;
 
-  [[gnu::always_inline]] T* at(int64_t begin, T* buffer) const { return step == 1 && !past ? out + begin : buffer; }
+  [[gnu::always_inline]] T* at(int64_t begin, T* buffer) const { return step == 1 ? out + begin : buffer; }
   [[gnu::always_inline]] void flush(int64_t begin, int64_t count, const T* block) const {
-    if (past) return copy_bytes(out + begin, block, count * static_cast<int64_t>(sizeof(T)), true);
     if (step != 1) scatter(out + begin * step, step, block, count);
   }
 };
 
-// Asks for `count` elements from x on; memory that is read while lines wait to be written past the caches comes late.
-template <class T>
-[[gnu::always_inline]] inline void fetch_block(bool past, const T* x, int64_t count) {
-  for (int64_t k = 0; past && k < count; k += kVirtualLanes<T>) __builtin_prefetch(x + k, 0, 3);
-}
+// exp(x - m), which is kept at e where kKept. Lanes that are not there count as x = -inf.
+template <class T, bool kKept>
+struct ExpRow {
+  const T* x;
+  T m;
+  T* e;
+  NextLine next;
 
-// out = exp(x - m); gives the sum.
+  [[gnu::always_inline]] void fetch(int64_t j) const {
+    if (next.ahead != 0) fetch_group(x + next.ahead + j, next.far);
+  }
+  [[gnu::always_inline]] Vec<T> at(int64_t j) const {
+    const Vec<T> value = math::exp_below_0(load(x + j) - m);
+    if constexpr (kKept) store(e + j, value);
+    return value;
+  }
+  [[gnu::always_inline]] Vec<T> first(int64_t j, int64_t count, Vec<T>) const {
+    const Vec<T> value = math::exp_below_0(load_first(x + j, count, splat(Largest::kIdentity<T>)) - m);
+    if constexpr (kKept) store_first(e + j, value, count);
+    return value;
+  }
+};
+
+// out = exp(x - m); gives the sum. The row that comes `next`, of one without gaps, is asked for meanwhile.
 template <class T>
-[[gnu::noinline]] inline T exp_row(const StridedRow<T>& x, T m, int64_t n, const StridedOut<T>& out) {
+[[gnu::noinline]] inline T exp_row(const StridedRow<T>& x, T m, int64_t n, const StridedOut<T>& out,
+                                   NextLine next = {}) {
   alignas(64) T x_copy[kRowBlock<T>], out_copy[kRowBlock<T>];
   return fold<Sum>(combine_row_blocks<Sum, T>(n, [&](int64_t begin, int64_t count) {
-    const T* const block = x.at(begin, count, x_copy);
     T* const e = out.at(begin, out_copy);
-    map_row(e, block, count, [m](T value) __attribute__((always_inline)) { return math::exp_below_0(value - m); });
+    const Lanes<T> sum = block_lanes<Sum, T>(ExpRow<T, true>{x.at(begin, count, x_copy), m, e, next}, count);
     out.flush(begin, count, e);
-    return block_lanes<Sum, T>(PlainRow<T>{e}, count);
+    return sum;
+  }));
+}
+
+// The same sum of what is not kept.
+template <class T>
+[[gnu::noinline]] inline T sum_of_exp(const StridedRow<T>& x, T m, int64_t n, NextLine next) {
+  alignas(64) T x_copy[kRowBlock<T>];
+  return fold<Sum>(combine_row_blocks<Sum, T>(n, [&](int64_t begin, int64_t count) {
+    return block_lanes<Sum, T>(ExpRow<T, false>{x.at(begin, count, x_copy), m, nullptr, next}, count);
   }));
 }
 

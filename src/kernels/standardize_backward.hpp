@@ -90,7 +90,7 @@ struct Backward {
     constexpr int64_t kShort = 256, kNear = (1 << 15) / static_cast<int64_t>(sizeof(T));
     const int64_t together = n <= kShort ? 4 : 1;
     const T size = static_cast<T>(n);
-    const Next next = {past && n <= kNear ? together * x.step : 0, true};
+    const NextLine next = {past && n <= kNear ? together * x.step : 0, true};
     CotangentSums<T> sums[4];
     for (int64_t i = 0; i < count; i += together) {
       const int64_t end = smaller(i + together, count);

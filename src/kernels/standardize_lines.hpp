@@ -3,34 +3,18 @@
 
 #include "isa/isa.hpp"
 #include "isa/math.hpp"
+#include "kernels/past_caches.hpp"
 #include "kernels/reduce_blocks.hpp"
 
 namespace minigrad::MINIGRAD_ISA {
 namespace {
-
-// Asks for a group of four vectors: for the nearest cache, or, from memory, which takes longer, for the one after that.
-template <class T>
-[[gnu::always_inline]] inline void fetch_group(const T* x, bool far) {
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    const T* const vector = x + i * kVirtualLanes<T>;
-    far ? __builtin_prefetch(vector, 0, 2) : __builtin_prefetch(vector);
-  }
-}
-
-// The line that is asked for while one stands in the nearest cache: so many elements farther, 0 for none. Memory would
-// be idle meanwhile, and no processor foresees the next line beyond a page.
-struct Next {
-  int64_t ahead;
-  bool far;  // in memory
-};
 
 // (x - m)^2. Lanes that are not there count as m.
 template <class T>
 struct SquareRow {
   const T* x;
   T m;
-  Next next;
+  NextLine next;
 
   [[gnu::always_inline]] void fetch(int64_t j) const {
     if (next.ahead != 0) fetch_group(x + next.ahead + j, next.far);
@@ -49,7 +33,7 @@ struct CentredProductRow {
   const T* w;
   const T* x;
   T m;
-  Next next;
+  NextLine next;
 
   [[gnu::always_inline]] void fetch(int64_t j) const {
     if (next.ahead == 0) return;
@@ -77,7 +61,7 @@ template <class T>
 }
 
 template <class T>
-[[gnu::noinline]] T sum_squares(const T* x, T m, int64_t n, Next next) {
+[[gnu::noinline]] T sum_squares(const T* x, T m, int64_t n, NextLine next) {
   return sum_line<T>(n, [=](int64_t begin) __attribute__((always_inline)) { return SquareRow<T>{x + begin, m, next}; });
 }
 
@@ -124,7 +108,7 @@ template <class T>
 
 // a = g w.
 template <class T>
-[[gnu::noinline]] CotangentSums<T> sum_weighted(const T* g, const T* w, const T* x, T m, int64_t n, Next next) {
+[[gnu::noinline]] CotangentSums<T> sum_weighted(const T* g, const T* w, const T* x, T m, int64_t n, NextLine next) {
   return sum_both<T>(
       n, [=](int64_t i) __attribute__((always_inline)) { return ProductRow<T>{g + i, w + i}; },
       [=](int64_t i) __attribute__((always_inline)) { return CentredProductRow<T>{g + i, w + i, x + i, m, next}; });
@@ -142,7 +126,7 @@ struct Moments {
 };
 
 template <class T>
-[[gnu::always_inline]] inline Moments<T> moments_of(const T* x, int64_t n, bool centred, Next next) {
+[[gnu::always_inline]] inline Moments<T> moments_of(const T* x, int64_t n, bool centred, NextLine next) {
   const T count = static_cast<T>(n), mean = centred ? sum_plain(x, n) / count : T{0};
   return {mean, sum_squares(x, mean, n, next) / count};
 }
@@ -150,37 +134,6 @@ template <class T>
 template <class T>
 [[gnu::always_inline]] inline T scale_of(T variance, T eps) {
   return 1 / math::sqrt(variance + eps);
-}
-
-// What at(p) is in the function below: elements k ... of p, a register full of them or the first `count`.
-template <class T>
-struct Whole {
-  int64_t k;
-  [[gnu::always_inline]] Vec<T> operator()(const T* p) const { return load(p + k); }
-};
-
-template <class T>
-struct First {
-  int64_t k, count;
-  [[gnu::always_inline]] Vec<T> operator()(const T* p) const { return load_first(p + k, count, Vec<T>{}); }
-};
-
-// out = f(at) for n elements, the last ones without a loop of their own: lines may be short. `past` the caches, but for
-// what lies before the first register of them; as much from `next` on, unless it is null, is asked for meanwhile, into
-// the nearest cache alone.
-template <class T, class F>
-[[gnu::always_inline]] inline void map_line(T* out, int64_t n, bool past, F&& f, const T* next = nullptr) {
-  int64_t k = 0;
-  if (past && n >= kLanes<T>) {
-    k = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(out) % kVectorBytes / sizeof(T));
-    if (k > 0) store_first(out, f(First<T>{0, k}), k);
-    for (; k + kLanes<T> <= n; k += kLanes<T>) {
-      if (next != nullptr) __builtin_prefetch(next + k, 0, 0);
-      stream(out + k, f(Whole<T>{k}));
-    }
-  }
-  for (; k + kLanes<T> <= n; k += kLanes<T>) store(out + k, f(Whole<T>{k}));
-  if (k < n) store_first(out + k, f(First<T>{k, n - k}), n - k);
 }
 
 }  // namespace
